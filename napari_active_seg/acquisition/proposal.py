@@ -1,0 +1,49 @@
+"""What an acquisition ends with: regions to label, each with its score, cost and reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from napari_active_seg.regions import Region
+
+__all__ = ["Proposal", "RegionKind", "ScoredRegion"]
+
+
+class RegionKind(StrEnum):
+    """Why a region is in the queue at all."""
+
+    CHOSEN = "chosen"  #: by the strategy
+    DRAWN = "drawn"  #: uniformly at random over tissue
+    START = "start"  #: at random, since there was no model to ask
+    WHOLE = "whole"  #: a whole image that came with its labels
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRegion:
+    """A region with the information expected from it and what it should cost.
+
+    ``draw_probability`` is the probability with which a random draw took it out of
+    ``drawn_from`` windows; None where the choice was deterministic.
+    """
+
+    region: Region
+    information: float
+    cost: float
+    reason: str
+    kind: RegionKind = RegionKind.CHOSEN
+    draw_probability: float | None = None
+    drawn_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The regions of one round, and all that is needed to propose them again."""
+
+    round: int
+    regions: tuple[ScoredRegion, ...]
+    strategy: str
+    budget: int
+    seed: int
+    model_id: str | None
+    config_hash: str

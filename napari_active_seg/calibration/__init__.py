@@ -1,0 +1,6 @@
+"""Whether a probability means what it says: scores and diagrams, streamed over pixels."""
+
+from napari_active_seg.calibration.reliability import ReliabilityBins
+from napari_active_seg.calibration.scores import ProbabilityScores
+
+__all__ = ["ProbabilityScores", "ReliabilityBins"]

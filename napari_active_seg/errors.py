@@ -1,0 +1,90 @@
+"""Every error that the package raises on purpose.
+
+::
+
+    ActiveSegError                  something a person can act on; exit code 1 on the command line
+    ├── BadInputError               a value that was handed in does not fit
+    │   ├── ConfigError             a setting is out of its range or unknown
+    │   ├── SchemaError             the list of classes does not make sense
+    │   └── ImageError              an image or mask cannot be read, or does not fit its partner
+    ├── ProjectError                the project folder is missing, foreign, damaged or taken
+    ├── NothingToDoError            the request is sound, but there is nothing left to do it with
+    ├── BusyError                   a job runs already; wait for it or stop it
+    ├── ModelError                  a checkpoint or network cannot be used
+    ├── MissingExtraError           an optional package is not installed
+    └── StoppedError                the person pressed stop; not a failure
+
+Messages name the thing, its value and the remedy, in one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ActiveSegError",
+    "BadInputError",
+    "BusyError",
+    "ConfigError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "NothingToDoError",
+    "ProjectError",
+    "SchemaError",
+    "StoppedError",
+    "did_you_mean",
+]
+
+
+class ActiveSegError(Exception):
+    """Base of all errors that carry a remedy for a person."""
+
+
+class BadInputError(ActiveSegError):
+    """A value that was handed in does not fit."""
+
+
+class ConfigError(BadInputError):
+    """A setting is out of its range or unknown."""
+
+
+class SchemaError(BadInputError):
+    """The list of classes does not make sense."""
+
+
+class ImageError(BadInputError):
+    """An image or mask cannot be read, or does not fit its partner."""
+
+
+class ProjectError(ActiveSegError):
+    """The project folder is missing, foreign, damaged, or there already."""
+
+
+class NothingToDoError(ActiveSegError):
+    """The request is sound, but there is nothing left to do it with."""
+
+
+class BusyError(ActiveSegError):
+    """A job runs already; wait for it or stop it."""
+
+
+class ModelError(ActiveSegError):
+    """A checkpoint or network cannot be used."""
+
+
+class MissingExtraError(ActiveSegError):
+    """An optional package is not installed."""
+
+
+class StoppedError(ActiveSegError):
+    """The person pressed stop; what was in use before stays in use."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that lists the known names and, if one is close, offers it."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}known: {', '.join(names)}"

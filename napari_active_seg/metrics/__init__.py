@@ -1,0 +1,6 @@
+"""Scores of predicted classes against labels."""
+
+from napari_active_seg.metrics.evaluation import EvalReport
+from napari_active_seg.metrics.pixels import ConfusionMatrix
+
+__all__ = ["ConfusionMatrix", "EvalReport"]

@@ -1,0 +1,71 @@
+"""Everything that is measured of a model on labelled images, gathered image by image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
+from napari_active_seg.metrics.pixels import ConfusionMatrix
+from napari_active_seg.uncertainty import Prediction
+
+__all__ = ["EvalReport"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvalReport:
+    """Scores pooled over the labelled pixels of ``image_ids``, and calibration beside them."""
+
+    classes: tuple[str, ...]
+    confusion: ConfusionMatrix
+    scores: ProbabilityScores = field(default_factory=ProbabilityScores)
+    bins: ReliabilityBins = field(default_factory=ReliabilityBins.empty)
+    image_ids: tuple[str, ...] = ()
+    image_dice: tuple[float, ...] = ()  #: mean over classes, of each image
+
+    @staticmethod
+    def empty(classes: tuple[str, ...]) -> EvalReport:
+        """Return a report that has seen nothing yet."""
+        return EvalReport(classes, ConfusionMatrix.empty(len(classes)))
+
+    def add(self, prediction: Prediction, target: NDArray[np.uint8]) -> EvalReport:
+        """Return the report with one image added; ``target`` (H, W), 255 for not labelled."""
+        one = ConfusionMatrix.empty(len(self.classes)).add(prediction.classes, target)
+        return EvalReport(
+            self.classes,
+            self.confusion + one,
+            self.scores.add(prediction.mean_probs, target),
+            self.bins.add(prediction.mean_probs, target),
+            (*self.image_ids, prediction.region.image_id),
+            (*self.image_dice, one.mean_dice),
+        )
+
+    def figures(self) -> dict[str, float]:
+        """Return the scores by name; those that cannot be told are left out.
+
+        ``dice/NAME`` and ``jaccard/NAME`` are of one class; ``mean_image_dice`` is the mean over
+        images, everything else is pooled over pixels. ``dice`` is the pixel F1.
+        """
+        named = {
+            "mean_dice": self.confusion.mean_dice,
+            "mean_jaccard": self.confusion.mean_jaccard,
+            "mean_image_dice": _mean(self.image_dice),
+            "accuracy": self.confusion.accuracy,
+            "nll": self.scores.nll,
+            "brier": self.scores.brier,
+            "ece": self.bins.expected_calibration_error,
+        }
+        for name, dice, jaccard in zip(
+            self.classes, self.confusion.dice, self.confusion.jaccard, strict=True
+        ):
+            named[f"dice/{name}"] = float(dice)
+            named[f"jaccard/{name}"] = float(jaccard)
+        return {name: value for name, value in named.items() if not math.isnan(value)}
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

@@ -1,0 +1,28 @@
+"""Places in an image, the classes that can be painted there, and what paint means."""
+
+from napari_active_seg.regions.label import Effort, RegionLabel, RegionState
+from napari_active_seg.regions.region import Region, union_area
+from napari_active_seg.regions.schema import LabelSchema
+from napari_active_seg.regions.targets import (
+    UNLABELLED,
+    check_target,
+    paint_to_target,
+    target_to_paint,
+)
+from napari_active_seg.regions.tiling import Tile, blend_window, tile_grid
+
+__all__ = [
+    "UNLABELLED",
+    "Effort",
+    "LabelSchema",
+    "Region",
+    "RegionLabel",
+    "RegionState",
+    "Tile",
+    "blend_window",
+    "check_target",
+    "paint_to_target",
+    "target_to_paint",
+    "tile_grid",
+    "union_area",
+]

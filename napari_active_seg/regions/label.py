@@ -1,0 +1,63 @@
+"""What a person left in a region, in which state it is, and what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.regions.region import Region
+from napari_active_seg.regions.targets import UNLABELLED
+
+__all__ = ["Effort", "RegionLabel", "RegionState"]
+
+
+class RegionState(StrEnum):
+    """Where a region stands in the queue; only done regions train."""
+
+    PROPOSED = "proposed"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    SKIPPED = "skipped"
+    CANT_TELL = "cant_tell"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What labelling took: seconds of work and of rest, and counted actions."""
+
+    active_s: float = 0.0
+    idle_s: float = 0.0
+    strokes: int = 0
+    clicks: int = 0
+    undos: int = 0
+    changed_px: int = 0
+
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(
+            self.active_s + other.active_s,
+            self.idle_s + other.idle_s,
+            self.strokes + other.strokes,
+            self.clicks + other.clicks,
+            self.undos + other.undos,
+            self.changed_px + other.changed_px,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionLabel:
+    """The target (H, W) uint8 that an annotator left in ``region``."""
+
+    region: Region
+    target: NDArray[np.uint8]
+    state: RegionState
+    annotator: str
+    effort: Effort = field(default_factory=Effort)
+
+    @property
+    def labelled_pixels(self) -> int:
+        """Number of pixels that carry a class."""
+        return int(np.count_nonzero(self.target != UNLABELLED))
