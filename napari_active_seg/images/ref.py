@@ -1,0 +1,48 @@
+"""What a project remembers of an image, so that it is found and recognised again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_active_seg.errors import ImageError
+
+__all__ = ["ImageRef", "fingerprint_of"]
+
+_WHOLE_FILE_UP_TO = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by id, with its path relative to the project folder where it has one.
+
+    ``spacing`` is micrometres per pixel (y, x), None where the file does not say.
+    """
+
+    id: str
+    relative_path: str
+    shape: tuple[int, int]
+    spacing: tuple[float, float] | None
+    fingerprint: str
+
+
+def fingerprint_of(path: Path) -> str:
+    """Return a hash that stays when the file moves and changes when its content does.
+
+    Files over 8 MiB, such as slides, are known by their size, beginning, middle and end.
+    """
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        digest.update(str(size).encode())
+        with path.open("rb") as file:
+            if size <= _WHOLE_FILE_UP_TO:
+                digest.update(file.read())
+            else:
+                for start in (0, size // 2, size - 2**20):
+                    file.seek(start)
+                    digest.update(file.read(2**20))
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()[:32]

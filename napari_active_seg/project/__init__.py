@@ -1,0 +1,15 @@
+"""The project folder: everything that must survive, in files that can be copied."""
+
+from napari_active_seg.project.config import ProjectConfig
+from napari_active_seg.project.folder import Project
+from napari_active_seg.project.records import ModelRecord, QueuedRegion, Split
+from napari_active_seg.project.split import assign_splits
+
+__all__ = [
+    "ModelRecord",
+    "Project",
+    "ProjectConfig",
+    "QueuedRegion",
+    "Split",
+    "assign_splits",
+]

@@ -1,0 +1,62 @@
+"""Cached predictions, one file per image and model; the folder may be deleted at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from napari_active_seg.regions import Region
+from napari_active_seg.uncertainty import Moments, Prediction
+
+__all__ = ["PredictionCache"]
+
+
+class PredictionCache:
+    """Moments on the disk, so that a new measure or a restart needs no new prediction."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, prediction: Prediction) -> None:
+        """Write a prediction of a whole image."""
+        path = self._path(prediction.model_id, prediction.region.image_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        moments = prediction.moments
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                n=np.int64(moments.n),
+                mean_p=moments.mean_p,
+                mean_plogp=moments.mean_plogp,
+                var_p=moments.var_p,
+                votes=moments.votes,
+            )
+        temporary.replace(path)
+
+    def load(self, model_id: str, image_id: str) -> Prediction | None:
+        """Return a cached prediction; None where there is none, or only a damaged one."""
+        path = self._path(model_id, image_id)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                moments = Moments(
+                    n=int(stored["n"]),
+                    mean_p=stored["mean_p"],
+                    mean_plogp=stored["mean_plogp"],
+                    var_p=stored["var_p"],
+                    votes=stored["votes"],
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        return Prediction(Region.whole(image_id, moments.shape), moments, model_id)
+
+    def has(self, model_id: str, image_id: str) -> bool:
+        """Return whether a file is there, without reading it."""
+        return self._path(model_id, image_id).is_file()
+
+    def _path(self, model_id: str, image_id: str) -> Path:
+        name = hashlib.sha256(image_id.encode()).hexdigest()[:20]
+        return self._folder / model_id / f"{name}.npz"
