@@ -1,0 +1,58 @@
+"""A piece of work as a value, what it says while it runs, and how it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from napari_active_seg.errors import StoppedError
+
+__all__ = ["CancelToken", "Job", "Progress", "Report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: ``done`` of ``total`` steps, and a few words."""
+
+    job: str
+    done: int
+    total: int
+    text: str = ""
+
+
+Report = Callable[[int, int, str], None]
+
+
+class CancelToken:
+    """Set from any thread; workers look at it at every batch."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise StoppedError if somebody asked."""
+        if self.cancelled:
+            raise StoppedError("stopped; what was in use before stays in use")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work under a name, with the generation of the request that it answers.
+
+    ``work`` takes a cancel token and a function that reports (done, total, text). It gets
+    frozen inputs through its closure and returns a frozen result; it touches no session.
+    """
+
+    name: str
+    generation: int
+    work: Callable[[CancelToken, Report], object]

@@ -1,0 +1,152 @@
+"""Runners: one job after the other, in a thread or in line, with the same interface.
+
+``progressed`` and ``finished`` are emitted where the work runs; a receiver that must be on the
+main thread connects with ``thread="main"``.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from psygnal import Signal, SignalInstance, emit_queued
+
+from napari_active_seg.jobs.job import CancelToken, Job, Progress
+
+__all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """The end of a job: its result, or the error that ended it."""
+
+    job: Job
+    result: object = None
+    error: BaseException | None = None
+
+
+class Runner(Protocol):
+    """Runs jobs one at a time, in the order in which they came."""
+
+    @property
+    def progressed(self) -> SignalInstance:
+        """Emits Progress."""
+
+    @property
+    def finished(self) -> SignalInstance:
+        """Emits Finished, once for each job that was started."""
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+
+    def cancel(self) -> None:
+        """Stop the job that runs, within one batch, and drop those that wait."""
+
+    def wait(self) -> None:
+        """Return when nothing runs or waits and all results were delivered."""
+
+    def close(self) -> None:
+        """Cancel everything and let go of threads."""
+
+
+class InlineRunner:
+    """Runs each job at once in the calling thread: for scripts and tests."""
+
+    progressed = Signal(Progress)
+    finished = Signal(Finished)
+
+    def __init__(self) -> None:
+        self._token = CancelToken()
+
+    def submit(self, job: Job) -> None:
+        """Run the job now."""
+        self._token = CancelToken()
+        self.finished.emit(_run(job, self._token, self.progressed))
+
+    def cancel(self) -> None:
+        """Stop the job that runs (called from within it or from a signal handler)."""
+        self._token.cancel()
+
+    def wait(self) -> None:
+        """Return at once: nothing ever waits."""
+
+    def close(self) -> None:
+        """Do nothing: there are no threads."""
+
+
+class ThreadRunner:
+    """Runs jobs one after the other in a thread of its own."""
+
+    progressed = Signal(Progress)
+    finished = Signal(Finished)
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Job, CancelToken] | None] = queue.Queue()
+        self._lock = threading.Lock()
+        self._tokens: list[CancelToken] = []
+        self._idle = threading.Condition()
+        self._open_jobs = 0
+        self._thread = threading.Thread(target=self._loop, name="active-seg-worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        token = CancelToken()
+        with self._lock:
+            self._tokens.append(token)
+        with self._idle:
+            self._open_jobs += 1
+        self._queue.put((job, token))
+
+    def cancel(self) -> None:
+        """Stop the job that runs and those that wait; each still ends with Finished."""
+        with self._lock:
+            for token in self._tokens:
+                token.cancel()
+
+    def wait(self) -> None:
+        """Return when all jobs ended, delivering queued results if this is the main thread."""
+        main = threading.current_thread() is threading.main_thread()
+        while True:
+            with self._idle:
+                ended = self._open_jobs == 0
+                if not ended:
+                    self._idle.wait(timeout=0.02)
+            if main:
+                emit_queued()
+            if ended and self._open_jobs == 0:
+                return
+
+    def close(self) -> None:
+        """Cancel everything, and return when the thread has ended."""
+        self.cancel()
+        self._queue.put(None)
+        self._thread.join(timeout=30)
+
+    def _loop(self) -> None:
+        while (item := self._queue.get()) is not None:
+            job, token = item
+            finished = _run(job, token, self.progressed)
+            with self._lock:
+                self._tokens.remove(token)
+            self.finished.emit(finished)
+            with self._idle:
+                self._open_jobs -= 1
+                self._idle.notify_all()
+
+
+def _run(job: Job, token: CancelToken, progressed: SignalInstance) -> Finished:
+    def report(done: int, total: int, text: str = "") -> None:
+        progressed.emit(Progress(job.name, done, total, text))
+
+    try:
+        token.check()
+        return Finished(job, result=job.work(token, report))
+    except Exception as error:  # noqa: BLE001 - the one place that carries errors across threads
+        _log.debug("job %s ended with an error", job.name, exc_info=error)
+        return Finished(job, error=error)

@@ -1,0 +1,157 @@
+"""What the trainer is fed: crops around labels, or cached features of labelled pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.learning.modes import evaluating
+from napari_active_seg.learning.networks import Network
+from napari_active_seg.learning.networks.base import Features
+from napari_active_seg.learning.sampling import image_to_tensor
+from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.segmenter import TrainExample
+
+__all__ = ["Batches", "CropBatches", "PixelBatches"]
+
+#: Labelled pixels go through a pixelwise network in squares of this many pixels a side.
+_SIDE = 16
+
+
+class Batches(Protocol):
+    """Draws batches for ever; ``per_epoch`` of them see each label once on average."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+
+    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
+        """Return features to put through the suffix, targets (N, H, W), and their size."""
+
+
+class PixelBatches:
+    """Labelled pixels of a pixelwise network, their features computed once."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Sequence[TrainExample],
+        *,
+        batch: int,
+        device: torch.device,
+    ) -> None:
+        stride = network.feature_stride
+        features, targets = [], []
+        with torch.inference_mode(), evaluating(network):
+            for example in examples:
+                target = torch.from_numpy(example.target[::stride, ::stride].copy()).to(device)
+                labelled = target != UNLABELLED
+                planes = network.prefix(image_to_tensor(example.image, device))[0][0]
+                features.append(planes[:, labelled].T)
+                targets.append(target[labelled])
+        # Inference tensors cannot take part in training; a clone outside can.
+        self._features = torch.cat(features).clone()
+        self._targets = torch.cat(targets).clone()
+        self._batch = batch
+        if len(self._targets) == 0:
+            raise NothingToDoError("nothing is labelled yet; finish a region first")
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-len(self._targets) // self._batch)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
+        """Return random labelled pixels, arranged as (N, F, side, side) and (N, side, side).
+
+        Each of the N squares draws a dropout mask of its own.
+        """
+        shape = (self._batch // _SIDE**2, _SIDE, _SIDE)
+        chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
+        chosen = chosen.to(self._targets.device)
+        features = self._features[chosen].permute(0, 3, 1, 2)
+        return (features,), self._targets[chosen], (_SIDE, _SIDE)
+
+
+class CropBatches:
+    """Augmented crops, each of which holds at least one labelled pixel."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Sequence[TrainExample],
+        *,
+        batch: int,
+        crop: int,
+        device: torch.device,
+    ) -> None:
+        self._network = network
+        self._device = device
+        self._batch, self._crop = batch, crop
+        padded = [_at_least(example, crop) for example in examples]
+        self._examples = [e for e in padded if (e.target != UNLABELLED).any()]
+        if not self._examples:
+            raise NothingToDoError("nothing is labelled yet; finish a region first")
+        self._places = [np.flatnonzero(e.target != UNLABELLED) for e in self._examples]
+        counts = np.array([len(places) for places in self._places], float)
+        self._shares = counts / counts.sum()
+        self._labelled = int(counts.sum())
+        self._colour = v2.ColorJitter(brightness=0.15, contrast=0.15, saturation=0.2, hue=0.03)
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-self._labelled // (self._batch * self._crop**2))
+
+    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
+        """Return features and targets of random crops."""
+        pairs = [self._draw_one(rng) for _ in range(self._batch)]
+        images = torch.stack([image for image, _ in pairs]).to(self._device)
+        targets = torch.stack([target for _, target in pairs]).to(self._device)
+        return self._network.prefix(images), targets, (self._crop, self._crop)
+
+    def _draw_one(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        index = int(rng.choice(len(self._examples), p=self._shares))
+        example, crop = self._examples[index], self._crop
+        place = int(rng.choice(self._places[index]))
+        y, x = divmod(place, example.target.shape[1])
+        top = _start_that_holds(y, crop, example.target.shape[0], rng)
+        left = _start_that_holds(x, crop, example.target.shape[1], rng)
+        window = (slice(top, top + crop), slice(left, left + crop))
+        image = tv_tensors.Image(example.image[window].transpose(2, 0, 1).copy())
+        target = tv_tensors.Mask(example.target[window].copy())
+        if rng.random() < 0.5:
+            image, target = (
+                v2.functional.horizontal_flip(image),
+                v2.functional.horizontal_flip(target),
+            )
+        turns = int(rng.integers(4))
+        image, target = torch.rot90(image, turns, (-2, -1)), torch.rot90(target, turns, (-2, -1))
+        coloured = self._colour(tv_tensors.Image(image))
+        return coloured.as_subclass(Tensor).float() / 255, target.as_subclass(Tensor)
+
+
+def _start_that_holds(place: int, crop: int, length: int, rng: np.random.Generator) -> int:
+    lowest, highest = max(0, place - crop + 1), min(place, length - crop)
+    return int(rng.integers(lowest, highest + 1))
+
+
+def _at_least(example: TrainExample, crop: int) -> TrainExample:
+    """Return the example padded to ``crop`` pixels a side; padding is not labelled."""
+    height, width = example.target.shape
+    bottom, right = max(0, crop - height), max(0, crop - width)
+    if not bottom and not right:
+        return example
+    image: NDArray[np.uint8] = np.pad(
+        example.image, ((0, bottom), (0, right), (0, 0)), mode="symmetric"
+    )
+    target = np.pad(example.target, ((0, bottom), (0, right)), constant_values=UNLABELLED)
+    return TrainExample(image, target)

@@ -1,0 +1,61 @@
+"""Checkpoints: safetensors with a header in plain text; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from napari_active_seg._version import __version__
+from napari_active_seg.errors import ModelError
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+_FORMAT = "napari-active-seg checkpoint 1"
+
+
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    *,
+    preset: str,
+    classes: tuple[str, ...],
+    facts: Mapping[str, str],
+) -> None:
+    """Write weights and header; a crash leaves the old file or the new one."""
+    header = {
+        **facts,
+        "format": _FORMAT,
+        "preset": preset,
+        "classes": json.dumps(classes),
+        "version": __version__,
+        "torch": torch.__version__,
+    }
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    safetensors.torch.save_file(weights, temporary, metadata=header)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return header and weights; ModelError if missing, foreign or damaged."""
+    if not path.is_file():
+        raise ModelError(f"the model file {path} is not there; train again or restore it")
+    try:
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            header = dict(file.metadata() or {})
+            if header.get("format") != _FORMAT:
+                raise ModelError(
+                    f"{path} was not written by napari-active-seg; choose another file"
+                )
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelError(f"the model file {path} is damaged ({error}); train again") from error

@@ -1,0 +1,151 @@
+"""The torch side of the Segmenter protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
+from napari_active_seg.learning.batches import Batches, CropBatches, PixelBatches
+from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
+from napari_active_seg.learning.modes import seeded
+from napari_active_seg.learning.networks import Network
+from napari_active_seg.learning.presets import Preset, preset_named
+from napari_active_seg.learning.sampling import sample_moments
+from napari_active_seg.learning.trainer import fit
+from napari_active_seg.segmenter import ImageOutputs, TrainExample, TrainOutcome, TrainStep
+
+__all__ = ["TorchSegmenter", "TorchSegmenterFactory", "resolve_device"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``auto``, ``cpu`` or ``cuda``; ConfigError if it is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("no CUDA device is there for torch; use --device cpu, or see 'doctor'")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+class TorchSegmenter:
+    """A network with its preset and classes, numpy in and out."""
+
+    def __init__(
+        self,
+        network: Network,
+        preset: Preset,
+        classes: tuple[str, ...],
+        device: torch.device,
+    ) -> None:
+        self._network = network.to(device).to(memory_format=torch.channels_last)
+        self._preset = preset
+        self._classes = classes
+        self._device = device
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset."""
+        return self._preset.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the outputs."""
+        return self._classes
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        samples: int,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> ImageOutputs:
+        """Return the moments of ``samples`` passes over ``image`` (H, W, 3) uint8."""
+        moments = sample_moments(
+            self._network,
+            image,
+            samples=samples,
+            seed=seed,
+            device=self._device,
+            check_cancelled=check_cancelled,
+        )
+        return ImageOutputs(moments)
+
+    def train(
+        self,
+        examples: Sequence[TrainExample],
+        *,
+        seed: int,
+        epochs: int | None,
+        on_step: Callable[[TrainStep], None],
+        check_cancelled: Callable[[], None],
+    ) -> TrainOutcome:
+        """Learn from the labelled pixels of ``examples`` alone.
+
+        ``epochs`` None trains for the preset's own number of steps.
+        """
+        if not examples:
+            raise NothingToDoError("nothing is labelled yet; finish a region first")
+        batches = self._batches(examples)
+        return fit(
+            self._network,
+            batches,
+            n_steps=self._preset.n_steps if epochs is None else epochs * batches.per_epoch,
+            learning_rate=self._preset.learning_rate,
+            seed=seed,
+            device=self._device,
+            on_step=on_step,
+            check_cancelled=check_cancelled,
+        )
+
+    def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
+        """Write a checkpoint with ``facts`` in its header."""
+        save_checkpoint(path, self._network, preset=self.preset, classes=self._classes, facts=facts)
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put stored weights in place; RuntimeError if a name or shape differs."""
+        self._network.load_state_dict(weights)
+
+    def _batches(self, examples: Sequence[TrainExample]) -> Batches:
+        p = self._preset
+        if self._network.pixelwise:
+            return PixelBatches(self._network, examples, batch=p.batch, device=self._device)
+        return CropBatches(self._network, examples, batch=p.batch, crop=p.crop, device=self._device)
+
+
+class TorchSegmenterFactory:
+    """Builds and loads torch segmenters on one device."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = resolve_device(device)
+
+    def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> TorchSegmenter:
+        """Return an untrained segmenter whose weights ``seed`` decides."""
+        chosen = preset_named(preset)
+        with seeded(seed, self._device):
+            network = chosen.build(len(classes))
+        return TorchSegmenter(network, chosen, classes, self._device)
+
+    def load(self, path: Path, *, classes: tuple[str, ...]) -> TorchSegmenter:
+        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``."""
+        header, weights = load_checkpoint(path)
+        trained_for = tuple(json.loads(header["classes"]))
+        if trained_for != classes:
+            raise ModelError(
+                f"{path.name} was trained for {', '.join(trained_for)} but the project has "
+                f"{', '.join(classes)}; train again"
+            )
+        segmenter = self.build(header["preset"], classes=classes, seed=0)
+        try:
+            segmenter.load_weights(weights)
+        except RuntimeError as error:
+            raise ModelError(f"{path.name} does not fit preset {header['preset']!r}") from error
+        return segmenter
