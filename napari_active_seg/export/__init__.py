@@ -1,0 +1,15 @@
+"""Labelled data sets for other tools, one format a file, behind one protocol."""
+
+from napari_active_seg.export.base import Exporter, ExportImage, ExportSet, RegionRow
+from napari_active_seg.export.formats import EXPORTERS, exporter_named
+from napari_active_seg.export.masks import IndexMasks
+
+__all__ = [
+    "EXPORTERS",
+    "ExportImage",
+    "ExportSet",
+    "Exporter",
+    "IndexMasks",
+    "RegionRow",
+    "exporter_named",
+]

@@ -1,0 +1,98 @@
+"""A report as one HTML file without outside links, readable on paper too."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["HtmlReport", "figure_png", "image_png"]
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 62rem;
+       margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: .2rem } h2 { margin-top: 2.2rem; font-size: 1.2rem }
+p.lead { color: #555; margin-top: 0 }
+table { border-collapse: collapse; margin: .6rem 0 }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ddd;
+         vertical-align: top } td.n { text-align: right; font-variant-numeric: tabular-nums }
+figure { margin: .8rem 0; display: inline-block; vertical-align: top } img { max-width: 100% }
+figcaption { color: #555; font-size: .9rem; max-width: 38rem }
+"""
+
+
+class HtmlReport:
+    """Collects headings, words, tables and pictures, and writes them as one page."""
+
+    def __init__(self, title: str, lead: str) -> None:
+        self._title = title
+        self._parts = [f"<h1>{html.escape(title)}</h1><p class=lead>{html.escape(lead)}</p>"]
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+
+    def paragraph(self, text: str) -> None:
+        """Add a paragraph of plain words."""
+        self._parts.append(f"<p>{html.escape(text)}</p>")
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add a table; numbers are set to the right and floats get three digits."""
+        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+        self._parts.append(f"<table><tr>{top}</tr>{body}</table>")
+
+    def facts(self, facts: Mapping[str, object]) -> None:
+        """Add a table of names and values."""
+        rows = "".join(f"<tr><th>{html.escape(k)}</th>{_cell(v)}</tr>" for k, v in facts.items())
+        self._parts.append(f"<table>{rows}</table>")
+
+    def picture(self, png: bytes, caption: str, *, width: int | None = None) -> None:
+        """Add a picture with what it shows; the caption is its text for screen readers too."""
+        data = base64.b64encode(png).decode("ascii")
+        size = f' width="{width}"' if width else ""
+        words = html.escape(caption)
+        self._parts.append(
+            f'<figure><img{size} alt="{words}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{words}</figcaption></figure>"
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the page."""
+        page = (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>"
+            f"{''.join(self._parts)}</body></html>\n"
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"<td class=n>{value:.3f}</td>"
+    if isinstance(value, int):
+        return f"<td class=n>{value:,}</td>"
+    return f"<td>{html.escape(str(value))}</td>"
+
+
+def figure_png(figure: Figure, *, dpi: int = 110) -> bytes:
+    """Return a matplotlib figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def image_png(image: NDArray[np.uint8]) -> bytes:
+    """Return an (H, W, 3) uint8 picture as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,162 @@
+"""Requests frozen out of a project and a state: what a step needs to know, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import (
+    CostModel,
+    RegionKind,
+    ScoredRegion,
+    Strategy,
+)
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
+from napari_active_seg.regions import Effort, Region, RegionState
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.steps.export import composed_target
+from napari_active_seg.session.steps.label import LabelRequest
+from napari_active_seg.session.steps.predict import PredictRequest
+from napari_active_seg.session.steps.propose import ProposeRequest
+from napari_active_seg.session.steps.train import TrainRequest
+from napari_active_seg.uncertainty import Prediction
+
+__all__ = [
+    "label_request",
+    "labels_so_far",
+    "predict_request",
+    "propose_request",
+    "train_request",
+    "validation_images",
+]
+
+
+def predict_request(
+    project: Project,
+    model: ModelRecord,
+    load_segmenter: Callable[[], Segmenter],
+    *,
+    image_ids: Sequence[str],
+    samples: int | None,
+) -> PredictRequest:
+    """Return the request to predict ``image_ids`` with ``model``."""
+    if samples is not None and samples < 1:
+        raise ConfigError(f"samples must be 1 or more, got {samples}")
+    return PredictRequest(
+        image_ids=tuple(image_ids),
+        open_source=project.images.source,
+        load_segmenter=load_segmenter,
+        model_id=model.id,
+        samples=samples or project.config.samples,
+        seed=project.config.seed,
+        keep=project.predictions.save,
+    )
+
+
+def propose_request(
+    project: Project,
+    *,
+    predict: PredictRequest | None,
+    strategy: Strategy,
+    cost: CostModel,
+    count: int | None,
+    seed: int | None,
+) -> ProposeRequest:
+    """Return the request for a proposal of the next round over the pool."""
+    config = project.config
+    if count is not None and count < 1:
+        raise ConfigError(f"count must be 1 or more, got {count}")
+
+    def load(image_id: str) -> Prediction | None:
+        return None if predict is None else project.predictions.load(predict.model_id, image_id)
+
+    return ProposeRequest(
+        pool=project.images.all(Split.POOL),
+        taken=tuple(queued.region for queued in project.regions.queue()),
+        open_source=project.images.source,
+        load_prediction=load,
+        predict=predict,
+        strategy=strategy,
+        classes=project.schema.names,
+        cost=cost,
+        count=count or config.regions_per_round,
+        round=project.regions.last_round() + 1,
+        seed=config.seed if seed is None else seed,
+    )
+
+
+def train_request(
+    project: Project, factory: SegmenterFactory, *, preset: str | None, epochs: int | None
+) -> TrainRequest:
+    """Return the request to train on everything that is done in the pool."""
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"epochs must be 1 or more, got {epochs}")
+    config, model_id = project.config, project.models.next_id()
+    pool = [ref.id for ref in project.images.all(Split.POOL)]
+    return TrainRequest(
+        labels=project.regions.done_labels(pool),
+        validation=validation_images(project),
+        open_source=project.images.source,
+        factory=factory,
+        preset=preset or config.preset,
+        classes=project.schema.names,
+        epochs=epochs,
+        samples=config.samples,
+        seed=config.seed,
+        round=project.regions.last_round(),
+        model_id=model_id,
+        path=project.models.path(model_id),
+    )
+
+
+def label_request(
+    project: Project, folder: Path, *, waiting: tuple[QueuedRegion, ...], only: str
+) -> LabelRequest:
+    """Return the request to answer ``waiting`` regions, whole images, or all, from masks."""
+    if only not in ("proposed", "images", "all"):
+        raise ConfigError(f"only must be proposed, images or all, got {only!r}")
+    images, regions = project.images.all(), project.regions
+    whole = {q.region.image_id for q in regions.queue() if q.kind is RegionKind.WHOLE}
+    unasked = tuple(ref for ref in images if ref.id not in whole)
+
+    def add_whole(region: Region) -> str:
+        scored = ScoredRegion(region, 0.0, 0.0, "came with its mask", RegionKind.WHOLE)
+        return regions.add_whole_image(scored)
+
+    def keep(region_id: str, target: NDArray[np.uint8]) -> None:
+        regions.save_label(
+            region_id, target, state=RegionState.DONE, annotator="masks", effort=Effort()
+        )
+
+    return LabelRequest(
+        regions=() if only == "images" else waiting,
+        whole_images=() if only == "proposed" else unasked,
+        load_oracle=partial(MaskOracle.from_folder, folder, images, n_classes=len(project.schema)),
+        keep=keep,
+        add_whole=add_whole,
+    )
+
+
+def validation_images(project: Project) -> tuple[LabelledImage, ...]:
+    """Return the images set aside for validation that carry labels."""
+    done = {q.region.image_id for q in project.regions.queue() if q.state is RegionState.DONE}
+    return tuple(
+        LabelledImage(
+            ref.id, partial(project.images.source, ref.id), partial(labels_so_far, project, ref.id)
+        )
+        for ref in project.images.all(Split.VALIDATION)
+        if ref.id in done
+    )
+
+
+def labels_so_far(project: Project, image_id: str) -> NDArray[np.uint8]:
+    """Return the target (H, W) of all finished regions of an image."""
+    shape = project.images.ref(image_id).shape
+    return composed_target(shape, project.regions.done_labels([image_id]))

@@ -1,0 +1,416 @@
+"""The conductor: freezes requests, hands them to the runner, and stores what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_active_seg.acquisition import CostModel, Proposal, strategy_named
+from napari_active_seg.errors import BusyError, NothingToDoError
+from napari_active_seg.export import exporter_named
+from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import EvalReport
+from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.regions import Effort, RegionLabel, RegionState, check_target
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.session.requests import (
+    label_request,
+    labels_so_far,
+    predict_request,
+    propose_request,
+    train_request,
+    validation_images,
+)
+from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.evaluate import (
+    EvaluateRequest,
+    LabelledImage,
+    evaluate_model,
+)
+from napari_active_seg.session.steps.export import (
+    ExportRequest,
+    ExportResponse,
+    export_labels,
+)
+from napari_active_seg.session.steps.label import LabelResponse, label_from_masks
+from napari_active_seg.session.steps.predict import (
+    PredictResponse,
+    predict_images,
+)
+from napari_active_seg.session.steps.propose import propose_regions
+from napari_active_seg.session.steps.train import TrainResponse, train_model
+from napari_active_seg.uncertainty import Prediction, measure_named
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One open project and the verbs of the loop.
+
+    Verbs that compute return at once; their result arrives with ``state_changed``, or
+    ``failed`` carries the error. ``wait`` blocks until then and raises it.
+    """
+
+    state_changed = Signal(SessionState, SessionState)  # new, old
+    progressed = Signal(Progress)
+    failed = Signal(Exception)
+
+    def __init__(
+        self,
+        project: Project,
+        segmenters: SegmenterFactory,
+        runner: Runner,
+        *,
+        cost: CostModel | None = None,
+    ) -> None:
+        self.project = project
+        self.last_training: TrainResponse | None = None
+        self._segmenters = segmenters
+        self._runner = runner
+        self._cost = cost or CostModel()
+        self._generation = 0
+        self._on_result: Callable[[object], None] | None = None
+        self._error: BaseException | None = None
+        self._loaded: tuple[str, Segmenter] | None = None
+        self._state = self._initial_state()
+        runner.finished.connect(self._deliver, thread="main")
+        runner.progressed.connect(self.progressed.emit, thread="main")
+
+    # --- what is ---------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> SessionState:
+        """The current snapshot."""
+        return self._state
+
+    def read_image(self, image_id: str) -> NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of an image."""
+        source = self.project.images.source(image_id)
+        return source.read(0, 0, 0, *source.shape)
+
+    def prediction(self, image_id: str) -> Prediction | None:
+        """Return what the model in use said of an image; None if it was not asked yet."""
+        model = self._state.model
+        return None if model is None else self.project.predictions.load(model.id, image_id)
+
+    def uncertainty(self, image_id: str) -> NDArray[np.float32] | None:
+        """Return the current measure's map (H, W) of an image; None without a prediction."""
+        prediction = self.prediction(image_id)
+        if prediction is None:
+            return None
+        return measure_named(self._state.measure).compute(prediction.moments)
+
+    def label(self, region_id: str) -> RegionLabel | None:
+        """Return the latest label of a region; None if nothing was saved."""
+        return self.project.regions.label(region_id)
+
+    def labels_so_far(self, image_id: str) -> NDArray[np.uint8]:
+        """Return the target (H, W) of all finished regions of an image."""
+        return labels_so_far(self.project, image_id)
+
+    # --- where we are ----------------------------------------------------------------------------
+
+    def select_image(self, image_id: str) -> None:
+        """Show another image; the region in hand is put down if it lies elsewhere."""
+        self.project.images.ref(image_id)
+        region = self._state.region
+        keep = region is not None and region.region.image_id == image_id
+        self._set(image_id=image_id, region_id=self._state.region_id if keep else None)
+
+    def select_region(self, region_id: str) -> None:
+        """Take a region in hand and go to its image."""
+        queued = self.project.regions.get(region_id)
+        self._set(region_id=region_id, image_id=queued.region.image_id)
+
+    def next_region(self) -> None:
+        """Take the next waiting region in hand; none if all are answered."""
+        waiting = [q for q in self._state.open_regions if q.id != self._state.region_id]
+        if waiting:
+            self.select_region(waiting[0].id)
+        else:
+            self._set(region_id=None)
+
+    def set_measure(self, measure: str) -> None:
+        """Show and rank by another measure; nothing is predicted anew."""
+        self._set(measure=measure_named(measure).name)
+
+    # --- labels ----------------------------------------------------------------------------------
+
+    def save_label(
+        self,
+        region_id: str,
+        target: NDArray[np.uint8],
+        *,
+        state: RegionState = RegionState.IN_PROGRESS,
+        effort: Effort | None = None,
+    ) -> None:
+        """Store a region's target; it is on the disk when this returns."""
+        check_target(target, n_classes=len(self._state.schema), where=f"region {region_id}")
+        self.project.regions.save_label(
+            region_id,
+            target,
+            state=state,
+            annotator=self.project.config.annotator,
+            effort=effort or Effort(),
+        )
+        self._set(queue=self.project.regions.queue())
+
+    def set_region_state(self, region_id: str, state: RegionState) -> None:
+        """Mark a region as done, skipped, can't tell or later."""
+        if state is RegionState.DONE and self.label(region_id) is None:
+            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+        self.project.regions.set_state(region_id, state)
+        self._set(queue=self.project.regions.queue())
+
+    def label_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
+        """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
+        request = label_request(self.project, folder, waiting=self._state.open_regions, only=only)
+        self._start("labelling", partial(label_from_masks, request), self._labelled)
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def predict(
+        self, *, samples: int | None = None, image_ids: Sequence[str] | None = None
+    ) -> None:
+        """Predict images (all, unless told which) with the model in use."""
+        wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
+        model = self._model()
+        request = predict_request(
+            self.project,
+            model,
+            partial(self._segmenter, model),
+            image_ids=wanted,
+            samples=samples,
+        )
+        self._start("predicting", partial(predict_images, request), self._predicted)
+
+    def propose(
+        self,
+        *,
+        count: int | None = None,
+        size: int | None = None,
+        measure: str | None = None,
+        strategy: str | None = None,
+        stride: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Choose regions of pool images and put them into the queue.
+
+        Without a model they are drawn at random over tissue.
+        """
+        config, model = self.project.config, self._state.model
+        chosen = strategy_named(strategy or config.strategy).with_changes(
+            measure=measure or self._state.measure, size=size or config.region_size, stride=stride
+        )
+        predict = None
+        if model is not None:
+            known = self._predicted_by(model.id)
+            missing = [r.id for r in self.project.images.all(Split.POOL) if r.id not in known]
+            load = partial(self._segmenter, model)
+            predict = predict_request(self.project, model, load, image_ids=missing, samples=None)
+        request = propose_request(
+            self.project,
+            predict=predict,
+            strategy=chosen,
+            cost=self._cost,
+            count=count,
+            seed=seed,
+        )
+        self._start("proposing", partial(propose_regions, request), self._proposed)
+
+    def train(self, *, preset: str | None = None, epochs: int | None = None) -> None:
+        """Train a model from scratch on all finished pool regions, and put it in use."""
+        request = train_request(self.project, self._segmenters, preset=preset, epochs=epochs)
+        self._start("training", partial(train_model, request), self._trained)
+
+    def use_model(self, model_id: str) -> None:
+        """Put an earlier model in use again."""
+        self.project.models.use(model_id)
+        models = self.project.models.all()
+        self._set(models=models, predicted=self._predicted_by(model_id))
+
+    def evaluate(
+        self,
+        *,
+        images: Sequence[LabelledImage] | None = None,
+        on_report: Callable[[EvalReport], None],
+    ) -> None:
+        """Measure the model in use on ``images``, or on the labelled validation images."""
+        chosen = validation_images(self.project) if images is None else tuple(images)
+        if not chosen:
+            raise NothingToDoError(
+                "no validation image is labelled; give --images and --masks, "
+                "or make the project with --masks"
+            )
+        model = self._model()
+        request = EvaluateRequest(
+            images=chosen,
+            load_segmenter=partial(self._segmenter, model),
+            model_id=model.id,
+            classes=self._state.schema.names,
+            samples=self.project.config.samples,
+            seed=self.project.config.seed,
+        )
+
+        def deliver(result: object) -> None:
+            if isinstance(result, EvalReport):
+                on_report(result)
+
+        self._start("measuring", partial(evaluate_model, request), deliver)
+
+    def export(
+        self, format_name: str, out: Path, *, on_done: Callable[[ExportResponse], None]
+    ) -> None:
+        """Write finished labels to the new folder ``out``."""
+        request = ExportRequest(self.project, exporter_named(format_name), out.resolve())
+
+        def deliver(result: object) -> None:
+            if isinstance(result, ExportResponse):
+                on_done(result)
+
+        self._start("exporting", partial(export_labels, request), deliver)
+
+    # --- jobs ------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Stop the job that runs, within one batch."""
+        self._runner.cancel()
+
+    def wait(self) -> None:
+        """Return when no job runs; raise the error that the last one ended with."""
+        self._runner.wait()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        """Stop what runs and let go of the project."""
+        self._on_result = None
+        self._generation += 1
+        self._runner.close()
+        self._runner.finished.disconnect(self._deliver)
+        self._runner.progressed.disconnect(self.progressed.emit)
+        self.project.close()
+
+    def _start(
+        self,
+        name: str,
+        work: Callable[[CancelToken, Report], object],
+        on_result: Callable[[object], None],
+    ) -> None:
+        if self._state.job is not None:
+            raise BusyError(f"{self._state.job} is under way; wait for it, or stop it first")
+        self._generation += 1
+        self._on_result = on_result
+        self._error = None
+        self._set(job=name)
+        self._runner.submit(Job(name, self._generation, work))
+
+    def _deliver(self, finished: Finished) -> None:
+        if finished.job.generation != self._generation or self._on_result is None:
+            return  # the answer to a question that nobody asks any more
+        on_result, self._on_result = self._on_result, None
+        if finished.error is None:
+            on_result(finished.result)
+            self._set(job=None)
+        else:
+            self._error = finished.error
+            self._set(job=None)
+            self.failed.emit(finished.error)
+
+    # --- results ---------------------------------------------------------------------------------
+
+    def _labelled(self, result: object) -> None:
+        if isinstance(result, LabelResponse):
+            self._set(queue=self.project.regions.queue())
+
+    def _predicted(self, result: object) -> None:
+        if isinstance(result, PredictResponse):
+            self._set(predicted=self._predicted_by(result.model_id))
+
+    def _proposed(self, result: object) -> None:
+        if isinstance(result, Proposal):
+            queued = self.project.regions.add_proposal(result)
+            model_id = result.model_id
+            predicted = self._predicted_by(model_id) if model_id else self._state.predicted
+            self._set(
+                queue=self.project.regions.queue(),
+                predicted=predicted,
+                region_id=queued[0].id,
+                image_id=queued[0].region.image_id,
+            )
+
+    def _trained(self, result: object) -> None:
+        if isinstance(result, TrainResponse):
+            request = result.request
+            record = ModelRecord(
+                id=request.model_id,
+                created_at=self.project.clock(),
+                preset=request.preset,
+                seed=request.seed,
+                round=request.round,
+                classes=request.classes,
+                data_hash=request.data_hash,
+                metrics={} if result.report is None else result.report.figures(),
+                in_use=True,
+            )
+            self.project.models.add(record)
+            self._loaded = (record.id, result.segmenter)
+            self.last_training = result
+            self._set(models=self.project.models.all(), predicted=self._predicted_by(record.id))
+
+    # --- the model in use ------------------------------------------------------------------------
+
+    def _model(self) -> ModelRecord:
+        model = self._state.model
+        if model is None:
+            raise NothingToDoError(
+                "there is no model yet; label a few proposed regions and train first"
+            )
+        return model
+
+    def _segmenter(self, model: ModelRecord) -> Segmenter:
+        if self._loaded is None or self._loaded[0] != model.id:
+            path = self.project.models.path(model.id)
+            loaded = self._segmenters.load(path, classes=self._state.schema.names)
+            self._loaded = (model.id, loaded)
+        return self._loaded[1]
+
+    def _predicted_by(self, model_id: str) -> frozenset[str]:
+        has = self.project.predictions.has
+        return frozenset(i for i in self._state.image_ids if has(model_id, i))
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def _initial_state(self) -> SessionState:
+        project = self.project
+        ids = tuple(ref.id for ref in project.images.all())
+        model = project.models.in_use()
+        has = project.predictions.has
+        state = SessionState(
+            project=project.config.name,
+            schema=project.schema,
+            image_ids=ids,
+            measure=project.config.measure,
+            queue=project.regions.queue(),
+            models=project.models.all(),
+            predicted=frozenset(i for i in ids if model is not None and has(model.id, i)),
+        )
+        waiting = state.open_regions
+        if waiting:
+            return replace(state, region_id=waiting[0].id, image_id=waiting[0].region.image_id)
+        return replace(state, image_id=ids[0] if ids else None)
+
+    def _set(self, **changes: object) -> None:
+        old = self._state
+        new = replace(old, **changes)  # type: ignore[arg-type]
+        if new != old:
+            self._state = new
+            self.state_changed.emit(new, old)

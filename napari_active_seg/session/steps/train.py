@@ -1,0 +1,123 @@
+"""Train a model on finished regions, write it down, and measure it on the fixed validation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.images import ImageSource
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import EvalReport
+from napari_active_seg.regions import UNLABELLED, RegionLabel
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainExample, TrainStep
+from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+
+__all__ = ["TrainRequest", "TrainResponse", "train_model", "training_example"]
+
+#: Pixels around a region that a network sees without learning from them.
+_SURROUNDINGS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to learn from, how, and where the checkpoint belongs."""
+
+    labels: tuple[RegionLabel, ...]
+    validation: tuple[LabelledImage, ...]
+    open_source: Callable[[str], ImageSource]
+    factory: SegmenterFactory
+    preset: str
+    classes: tuple[str, ...]
+    epochs: int | None
+    samples: int
+    seed: int
+    round: int
+    model_id: str
+    path: Path
+
+    @property
+    def data_hash(self) -> str:
+        """A hash of every labelled pixel and its place."""
+        digest = hashlib.sha256()
+        for label in self.labels:
+            digest.update(repr(label.region).encode())
+            digest.update(label.target.tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResponse:
+    """The trained model, on the disk already, and how it did."""
+
+    request: TrainRequest
+    segmenter: Segmenter
+    losses: tuple[float, ...]
+    seconds: float
+    report: EvalReport | None
+
+
+def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse:
+    """Train, save and measure; a stop or an error leaves no checkpoint behind."""
+    if not request.labels:
+        raise NothingToDoError(
+            "no region is done yet, so there is nothing to train on; "
+            "label proposed regions first (desktop: Annotate; command line: 'label')"
+        )
+    examples = tuple(training_example(label, request.open_source) for label in request.labels)
+    segmenter = request.factory.build(request.preset, classes=request.classes, seed=request.seed)
+
+    def tell(step: TrainStep) -> None:
+        report(step.step, step.n_steps, f"loss {step.loss:.3f}")
+
+    outcome = segmenter.train(
+        examples,
+        seed=request.seed,
+        epochs=request.epochs,
+        on_step=tell,
+        check_cancelled=token.check,
+    )
+    evaluated = _validate(request, segmenter, token, report)
+    facts = {
+        "model_id": request.model_id,
+        "seed": str(request.seed),
+        "round": str(request.round),
+        "data_hash": request.data_hash,
+    }
+    segmenter.save(request.path, facts=facts)
+    return TrainResponse(request, segmenter, outcome.losses, outcome.seconds, evaluated)
+
+
+def training_example(label: RegionLabel, open_source: Callable[[str], ImageSource]) -> TrainExample:
+    """Return the region's crop with its surroundings, where nothing is labelled."""
+    source = open_source(label.region.image_id)
+    around = label.region.grown(_SURROUNDINGS, source.shape)
+    target = np.full(around.shape, UNLABELLED, np.uint8)
+    y, x = label.region.y - around.y, label.region.x - around.x
+    target[y : y + label.region.height, x : x + label.region.width] = label.target
+    image = source.read(0, around.y, around.x, around.height, around.width)
+    return TrainExample(image, target)
+
+
+def _validate(
+    request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: Report
+) -> EvalReport | None:
+    if not request.validation:
+        return None
+    return evaluate_model(
+        EvaluateRequest(
+            images=request.validation,
+            load_segmenter=lambda: segmenter,
+            model_id=request.model_id,
+            classes=request.classes,
+            samples=request.samples,
+            seed=request.seed,
+        ),
+        token,
+        report,
+    )

@@ -1,0 +1,57 @@
+"""What can be done and what should be seen, as a pure function of the session's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_active_seg.regions import RegionState
+from napari_active_seg.session.state import SessionState
+
+__all__ = ["ViewState", "resolve_view"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """Which controls are enabled, which layers are wanted, and a line that says where we are."""
+
+    can_propose: bool
+    can_predict: bool
+    can_train: bool
+    can_paint: bool
+    can_cancel: bool
+    shows_prediction: bool
+    shows_boxes: tuple[str, ...]  #: ids of the regions to frame on the current image
+    status: str
+
+
+def resolve_view(state: SessionState) -> ViewState:
+    """Return the view of ``state``."""
+    idle = state.job is None
+    done = state.counts[RegionState.DONE]
+    return ViewState(
+        can_propose=idle,
+        can_predict=idle and state.model is not None,
+        can_train=idle and done > 0,
+        can_paint=state.region is not None,
+        can_cancel=not idle,
+        shows_prediction=state.image_id in state.predicted,
+        shows_boxes=tuple(q.id for q in state.queue if q.region.image_id == state.image_id),
+        status=_status(state, done),
+    )
+
+
+def _status(state: SessionState, done: int) -> str:
+    if state.job is not None:
+        return f"Working: {state.job}"
+    waiting = len(state.open_regions)
+    if waiting:
+        return f"{waiting} {_regions(waiting)} to label, {done} done"
+    if state.model is None and done == 0:
+        return "Start with Propose: the first regions are drawn over the whole pool"
+    if state.model is None:
+        return f"{done} {_regions(done)} done: train a first model"
+    return f"{done} {_regions(done)} done, model {state.model.id} in use: train, or propose more"
+
+
+def _regions(count: int) -> str:
+    return "region" if count == 1 else "regions"
