@@ -1,17 +1,45 @@
-"""Puts the parts together: the only module that knows both torch's room and the session's."""
+"""Puts the parts together, and what napari's manifest points at.
+
+The only module that knows both torch's room and the session's; Qt, napari and torch load
+when they are first needed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ThreadRunner
+from napari_active_seg.plugin_keys import PROJECT_KEY
+from napari_active_seg.preset_names import PRESET_NAMES
 from napari_active_seg.project import Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import create_project
+from napari_active_seg.session.creation import CreatedProject, create_project
 
-__all__ = ["LazySegmenters", "create_project", "open_session"]
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_active_seg.gui.dock import Dock
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+__all__ = [
+    "DesktopTools",
+    "LazySegmenters",
+    "create_project",
+    "make_dock",
+    "open_session",
+    "project_reader",
+    "sample_dermoscopy",
+    "sample_histology",
+    "write_sample_project",
+]
+
+_SAMPLE_IMAGES = 5
 
 
 def open_session(
@@ -24,20 +52,22 @@ def open_session(
     """
     project = Project.open(Path(folder))
     runner = ThreadRunner() if in_background else InlineRunner()
-    return Session(project, LazySegmenters(device), runner)
+    segmenters = LazySegmenters(device, beside_a_window=in_background)
+    return Session(project, segmenters, runner)
 
 
 class LazySegmenters:
     """A SegmenterFactory that loads torch at the first model, so that the rest starts fast."""
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
         self._device = device
+        self._beside_a_window = beside_a_window
 
     @cached_property
     def _factory(self) -> SegmenterFactory:
         from napari_active_seg.learning import TorchSegmenterFactory
 
-        return TorchSegmenterFactory(self._device)
+        return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)
 
     def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> Segmenter:
         """Return an untrained segmenter."""
@@ -46,3 +76,86 @@ class LazySegmenters:
     def load(self, path: Path, *, classes: tuple[str, ...]) -> Segmenter:
         """Return the segmenter of a checkpoint."""
         return self._factory.load(path, classes=classes)
+
+
+def write_sample_project(
+    name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
+) -> Path:
+    """Draw a sample set below ``folder``, make a project of it, and return its folder."""
+    sample_set = write_sample_set(name, folder, count=_SAMPLE_IMAGES, on_image=on_image)
+    created = create_project(
+        folder / f"{name}-project",
+        images_dir=folder / "images",
+        classes=sample_set.classes,
+        masks_dir=folder / "masks",
+    )
+    return created.folder
+
+
+class DesktopTools:
+    """What the desktop borrows from the rooms that it may not import."""
+
+    def open_session(self, folder: Path) -> Session:
+        """Return a session that works in the background."""
+        return open_session(folder, in_background=True)
+
+    def create_project(
+        self, folder: Path, *, images_dir: Path, classes: list[str], masks_dir: Path | None
+    ) -> CreatedProject:
+        """Make a project."""
+        return create_project(folder, images_dir=images_dir, classes=classes, masks_dir=masks_dir)
+
+    def write_sample_project(self, name: str, folder: Path) -> Path:
+        """Make a project of drawn pictures below ``folder``."""
+        return write_sample_project(name, folder)
+
+    @property
+    def preset_names(self) -> tuple[str, ...]:
+        """Names of the networks that can be trained."""
+        return PRESET_NAMES
+
+
+def make_dock(napari_viewer: Viewer) -> Dock:
+    """Return the dock widget for ``napari_viewer``."""
+    from napari_active_seg.gui.dock import Dock
+
+    return Dock(napari_viewer, DesktopTools())
+
+
+def project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """Return a reader if ``path`` is a project folder or its project.json (npe2's convention)."""
+    if not isinstance(path, str) or not (_project_folder(path) / "project.db").is_file():
+        return None
+    return _read_project
+
+
+def _project_folder(path: str) -> Path:
+    return Path(path).parent if Path(path).name == "project.json" else Path(path)
+
+
+def _read_project(path: str) -> list[LayerData]:
+    """Return the first image of a project; the dock opens the project when it sees the layer."""
+    with Project.open(_project_folder(path)) as project:
+        first = project.images.all()[0]
+        source = project.images.source(first.id)
+        pixels = source.read(0, 0, 0, *source.shape)
+        facts = {"name": first.id, "rgb": True, "metadata": {PROJECT_KEY: str(project.folder)}}
+    return [(pixels, facts, "image")]
+
+
+def sample_histology() -> list[LayerData]:
+    """Return a drawn H&E picture of glands with its exact instances."""
+    return _sample_layers("histology")
+
+
+def sample_dermoscopy() -> list[LayerData]:
+    """Return a drawn dermoscopy picture of a lesion with its exact mask."""
+    return _sample_layers("dermoscopy")
+
+
+def _sample_layers(name: str) -> list[LayerData]:
+    picture = SAMPLE_SETS[name].draw(0)
+    return [
+        (picture.image, {"name": name, "rgb": True}, "image"),
+        (picture.instances, {"name": f"{name} truth", "opacity": 0.4}, "labels"),
+    ]

@@ -17,7 +17,7 @@ from PIL import Image
 from napari_active_seg.export.base import ExportSet, RegionRow, whole_folder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["IndexMasks"]
+__all__ = ["IndexMasks", "palette_of"]
 
 
 class IndexMasks:
@@ -30,7 +30,7 @@ class IndexMasks:
         self, data: ExportSet, out: Path, *, on_image: Callable[[int, int], None]
     ) -> tuple[Path, ...]:
         """Write one mask per image and the tables, and return the files."""
-        palette = _palette(data.schema)
+        palette = palette_of(data.schema)
         with whole_folder(out) as folder:
             names: list[PurePosixPath] = []
             for number, image in enumerate(data.images, 1):
@@ -49,7 +49,8 @@ class IndexMasks:
         return tuple(out / name for name in (*names, *tables))
 
 
-def _palette(schema: LabelSchema) -> list[int]:
+def palette_of(schema: LabelSchema) -> list[int]:
+    """Return 256 colours, red green blue in turn: the classes', white for not labelled."""
     colours = np.zeros((256, 3), np.uint8)
     for index, colour in enumerate(schema.colours):
         colours[index] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

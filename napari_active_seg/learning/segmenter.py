@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
+from napari_active_seg.errors import ModelError, NothingToDoError
 from napari_active_seg.learning.batches import Batches, CropBatches, PixelBatches
 from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
+from napari_active_seg.learning.devices import leave_a_core, resolve_device
 from napari_active_seg.learning.modes import seeded
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.presets import Preset, preset_named
@@ -21,18 +22,7 @@ from napari_active_seg.learning.sampling import sample_moments
 from napari_active_seg.learning.trainer import fit
 from napari_active_seg.segmenter import ImageOutputs, TrainExample, TrainOutcome, TrainStep
 
-__all__ = ["TorchSegmenter", "TorchSegmenterFactory", "resolve_device"]
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device called ``auto``, ``cpu`` or ``cuda``; ConfigError if it is not there."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device must be auto, cpu or cuda, got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("no CUDA device is there for torch; use --device cpu, or see 'doctor'")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+__all__ = ["TorchSegmenter", "TorchSegmenterFactory"]
 
 
 class TorchSegmenter:
@@ -124,8 +114,10 @@ class TorchSegmenter:
 class TorchSegmenterFactory:
     """Builds and loads torch segmenters on one device."""
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
         self._device = resolve_device(device)
+        if beside_a_window:
+            leave_a_core()
 
     def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> TorchSegmenter:
         """Return an untrained segmenter whose weights ``seed`` decides."""

@@ -13,7 +13,8 @@ from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal, strategy_named
 from napari_active_seg.errors import BusyError, NothingToDoError
-from napari_active_seg.export import exporter_named
+from napari_active_seg.export import exporter_named, write_prediction
+from napari_active_seg.images import PlainImage, scan_folder
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
@@ -188,6 +189,30 @@ class Session:
             partial(self._segmenter, model),
             image_ids=wanted,
             samples=samples,
+        )
+        self._start("predicting", partial(predict_images, request), self._predicted)
+
+    def predict_folder(
+        self, images_dir: Path, out: Path, *, measure: str | None = None, samples: int | None = None
+    ) -> None:
+        """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
+        model, schema = self._model(), self._state.schema
+        named = measure_named(measure or self._state.measure)
+        found = {image.id: image.path for image in scan_folder(images_dir).images}
+
+        def keep(prediction: Prediction) -> None:
+            write_prediction(prediction, named.compute(prediction.moments), out, schema)
+
+        request = replace(
+            predict_request(
+                self.project,
+                model,
+                partial(self._segmenter, model),
+                image_ids=tuple(found),
+                samples=samples,
+            ),
+            open_source=lambda image_id: PlainImage(found[image_id]),
+            keep=keep,
         )
         self._start("predicting", partial(predict_images, request), self._predicted)
 

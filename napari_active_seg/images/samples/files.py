@@ -35,7 +35,14 @@ SAMPLE_SETS: dict[str, SampleSet] = {
 }
 
 
-def write_sample_set(name: str, folder: Path, *, count: int, first_seed: int = 0) -> SampleSet:
+def write_sample_set(
+    name: str,
+    folder: Path,
+    *,
+    count: int,
+    first_seed: int = 0,
+    on_image: Callable[[int, int], None] | None = None,
+) -> SampleSet:
     """Write ``count`` pictures to ``folder``/images and their masks to ``folder``/masks.
 
     Masks are PNG with 0 for background and 255 for the object, under the image's name.
@@ -50,4 +57,6 @@ def write_sample_set(name: str, folder: Path, *, count: int, first_seed: int = 0
         picture = sample_set.draw(seed)
         Image.fromarray(picture.image).save(images / f"{name}_{seed:03d}.png")
         Image.fromarray(picture.mask * 255).save(masks / f"{name}_{seed:03d}.png")
+        if on_image is not None:
+            on_image(seed - first_seed + 1, count)
     return sample_set

@@ -1,0 +1,54 @@
+"""Options and helpers that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_active_seg.cli.output import showing_progress
+from napari_active_seg.jobs import Progress
+from napari_active_seg.session import Session
+
+__all__ = ["DeviceOption", "JsonOption", "ProjectArgument", "class_names", "opened", "run_verb"]
+
+ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout; logs go to stderr.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+@contextmanager
+def opened(folder: Path, *, device: str = "auto") -> Iterator[Session]:
+    """Yield a session of a project, and close it."""
+    from napari_active_seg.plugin import open_session
+
+    session = open_session(folder, device=device)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def run_verb(session: Session, title: str, verb: Callable[[], None]) -> None:
+    """Run a verb to its end while its progress is shown; raise what it ended with."""
+    with showing_progress(title) as tell:
+
+        def on_progress(progress: Progress) -> None:
+            tell(progress.done, progress.total, progress.text)
+
+        session.progressed.connect(on_progress)
+        try:
+            verb()
+            session.wait()
+        finally:
+            session.progressed.disconnect(on_progress)
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """Return the names of a list such as ``background,gland``."""
+    return tuple(name.strip() for name in text.split(","))

@@ -1,0 +1,64 @@
+"""Where words go: results to stdout, everything else to stderr, progress as bar or lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["Tell", "print_result", "say", "showing_progress"]
+
+_errors = Console(stderr=True, highlight=False)
+
+
+class Tell(Protocol):
+    """Takes how far a piece of work is."""
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Show ``done`` of ``total`` and a few words."""
+
+
+def say(text: str) -> None:
+    """Tell the person something, on stderr."""
+    _errors.print(text, markup=False)
+
+
+def print_result(facts: Mapping[str, Any], *, as_json: bool, text: str) -> None:
+    """Print a result on stdout: one JSON object, or the same in words."""
+    sys.stdout.write((json.dumps(facts, ensure_ascii=False) if as_json else text) + "\n")
+
+
+@contextmanager
+def showing_progress(title: str) -> Iterator[Tell]:
+    """Yield a function that shows progress: a bar on a terminal, a few lines in a log."""
+    if _errors.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=_errors) as progress:
+            task = progress.add_task(title, total=None, text="")
+
+            def on_bar(done: int, total: int, text: str = "") -> None:
+                progress.update(task, completed=done, total=total, text=text)
+
+            yield on_bar
+        return
+    tenth = -1
+
+    def on_line(done: int, total: int, text: str = "") -> None:
+        nonlocal tenth
+        now = 10 * done // max(total, 1)
+        if now != tenth and (now in (0, 5, 10) or total <= 10):
+            tenth = now
+            say(f"{title} {done}/{total} {text}".rstrip())
+
+    yield on_line

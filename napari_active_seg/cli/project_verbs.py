@@ -1,0 +1,190 @@
+"""Verbs on a project as a whole: init, info, label, export, report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_active_seg.cli.common import (
+    JsonOption,
+    ProjectArgument,
+    class_names,
+    opened,
+    run_verb,
+)
+from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import RegionState
+from napari_active_seg.session.steps.export import ExportResponse
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``app``."""
+    for verb in (init, info, label, export, report):
+        app.command()(verb)
+
+
+def init(
+    project: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="PROJECT")],
+    images: Annotated[Path, typer.Option(help="Folder of PNG, JPEG, BMP or TIFF images.")],
+    classes: Annotated[str, typer.Option(help="Class names, such as background,gland.")],
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Masks that exist already. Those of validation images are taken over at once; "
+            "those of pool images when you run 'label'."
+        ),
+    ] = None,
+    val_fraction: Annotated[
+        float, typer.Option(help="Share of images set aside for validation, once and for all.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of all that follows.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a project from a folder of images.
+
+    Example: napari-active-seg init my-project --images slides/ --classes background,gland
+    """
+    from napari_active_seg.session.creation import create_project
+
+    with showing_progress("Looking at images") as tell:
+        created = create_project(
+            project,
+            images_dir=images,
+            classes=class_names(classes),
+            masks_dir=masks,
+            val_fraction=val_fraction,
+            seed=seed,
+            on_file=tell,
+        )
+    for problem in created.problems:
+        say(f"set aside: {problem.why}")
+    facts = {
+        "project": str(created.folder),
+        "images": created.images,
+        "validation_images": created.validation_images,
+        "validation_labelled": created.validation_labelled,
+        "masks_left_for_label": created.masks_left,
+        "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
+    }
+    text = (
+        f"{created.folder}: {created.images} images, {created.validation_images} of them for "
+        f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
+    )
+    if created.masks_left:
+        text += (
+            f"\n{created.masks_left} masks of pool images wait: "
+            f"'napari-active-seg label {project} --from-masks {masks} --only images' takes them over"
+        )
+    print_result(facts, as_json=as_json, text=text)
+
+
+def info(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """Say what a project holds.
+
+    Example: napari-active-seg info my-project --json
+    """
+    with Project.open(project) as opened_project:
+        facts = _facts(opened_project)
+    lines = [f"{key.replace('_', ' ')}: {_in_words(value)}" for key, value in facts.items()]
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def label(
+    project: ProjectArgument,
+    from_masks: Annotated[Path, typer.Option(help="Folder of masks named like the images.")],
+    only: Annotated[
+        str, typer.Option(help="proposed: the waiting regions; images: whole images; all: both.")
+    ] = "proposed",
+    as_json: JsonOption = False,
+) -> None:
+    """Let masks answer: a simulated annotator for proposed regions, or the import of labels.
+
+    Example: napari-active-seg label my-project --from-masks masks/ --only proposed
+    """
+    with opened(project) as session:
+        before = session.state.counts[RegionState.DONE]
+        run_verb(session, "Labelling", lambda: session.label_from_masks(from_masks, only=only))
+        count = session.state.counts[RegionState.DONE] - before
+        facts = {"labelled_regions": count, "waiting": len(session.state.open_regions)}
+    text = f"{count} regions labelled, {facts['waiting']} still waiting"
+    print_result(facts, as_json=as_json, text=text)
+
+
+def export(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Option(help="A new or empty folder.")],
+    format_name: Annotated[str, typer.Option("--format", help="Format, such as masks.")] = "masks",
+    as_json: JsonOption = False,
+) -> None:
+    """Write finished labels for other tools; what is not labelled stays 255.
+
+    Example: napari-active-seg export my-project --format masks --out labelled/
+    """
+    written: list[ExportResponse] = []
+    with opened(project) as session:
+        run_verb(
+            session,
+            "Exporting",
+            lambda: session.export(format_name, out, on_done=written.append),
+        )
+    facts = {"out": str(out), "images": written[0].images, "regions": written[0].regions}
+    text = f"{facts['regions']} regions of {facts['images']} images are in {out}"
+    print_result(facts, as_json=as_json, text=text)
+
+
+def report(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+) -> None:
+    """Write a project as one HTML page without outside links.
+
+    Example: napari-active-seg report my-project --out report.html
+    """
+    from napari_active_seg.session.report import write_project_report
+
+    with opened(project) as session:
+        write_project_report(session, out)
+    print_result({}, as_json=False, text=f"{out} written")
+
+
+def _facts(project: Project) -> dict[str, Any]:
+    queue = project.regions.queue()
+    pool = project.images.all(Split.POOL)
+    labels = project.regions.done_labels([ref.id for ref in pool])
+    total = sum(ref.shape[0] * ref.shape[1] for ref in pool)
+    pixels = sum(label.labelled_pixels for label in labels)
+    model = project.models.in_use()
+    return {
+        "project": project.config.name,
+        "classes": list(project.schema.names),
+        "images": len(project.images.all()),
+        "pool_images": len(pool),
+        "validation_images": len(project.images.all(Split.VALIDATION)),
+        "rounds": project.regions.last_round(),
+        "regions": dict(Counter(str(queued.state) for queued in queue)),
+        "labelled_pixels": pixels,
+        "labelled_share": pixels / total if total else 0.0,
+        "models": [
+            {"id": m.id, "preset": m.preset, "round": m.round, "metrics": dict(m.metrics)}
+            for m in project.models.all()
+        ],
+        "model_in_use": None if model is None else model.id,
+        "seed": project.config.seed,
+    }
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        names = [item["id"] if isinstance(item, dict) else str(item) for item in value]
+        return ", ".join(names) or "none"
+    if isinstance(value, float):
+        return f"{value:.2%}"
+    return "none" if value is None else str(value)

@@ -1,0 +1,96 @@
+"""Verbs for studies: simulate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_active_seg.acquisition import STRATEGIES
+from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
+from napari_active_seg.cli.output import print_result, showing_progress
+from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg.session import Session
+from napari_active_seg.uncertainty import MEASURES
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``app``."""
+    app.command()(simulate)
+
+
+def simulate(
+    images: Annotated[Path, typer.Option(help="Pool of images.")],
+    masks: Annotated[Path, typer.Option(help="Their masks, which the simulated annotator knows.")],
+    test_images: Annotated[Path, typer.Option(help="Images to measure on.")],
+    test_masks: Annotated[Path, typer.Option(help="Their masks.")],
+    out: Annotated[Path, typer.Option(help="A new folder for curves.csv and results.json.")],
+    strategy: Annotated[
+        str, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")
+    ] = "uncertain-regions",
+    measure: Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")] = "bald",
+    classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
+    size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
+    start: Annotated[int, typer.Option(help="Regions of the random start.")] = 8,
+    count: Annotated[int, typer.Option(help="Regions per round.")] = 8,
+    rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
+    preset: Annotated[str, typer.Option(help=f"Network: {', '.join(PRESET_NAMES)}.")] = "fast",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the labels.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Run the loop with masks for an annotator and measure every round on test images.
+
+    Example: napari-active-seg simulate --images train/ --masks train-masks/
+    --test-images test/ --test-masks test-masks/ --rounds 5 --out study/
+    """
+    from napari_active_seg.experiments import SimulationSettings
+    from napari_active_seg.experiments import simulate as run_simulation
+    from napari_active_seg.plugin import open_session
+
+    settings = SimulationSettings(
+        images=images,
+        masks=masks,
+        test_images=test_images,
+        test_masks=test_masks,
+        out=out,
+        classes=class_names(classes),
+        strategy=strategy,
+        measure=measure,
+        size=size,
+        start=start,
+        count=count,
+        rounds=rounds,
+        preset=preset,
+        epochs=epochs,
+        seed=seed,
+    )
+
+    def open_on_device(folder: Path) -> Session:
+        return open_session(folder, device=device)
+
+    with showing_progress("Simulating") as tell:
+        points = run_simulation(settings, open_on_device, on_round=tell)
+    lines = [
+        f"round {p.round}: {p.regions} regions, {p.labelled_share:.2%} of pixels, "
+        f"mean Dice {p.scores.get('mean_dice', float('nan')):.3f}, "
+        f"ECE {p.scores.get('ece', float('nan')):.3f}"
+        for p in points
+    ]
+    facts = {
+        "out": str(out),
+        "rounds": [
+            {
+                "round": p.round,
+                "regions": p.regions,
+                "labelled_share": p.labelled_share,
+                **p.scores,
+            }
+            for p in points
+        ],
+    }
+    print_result(facts, as_json=as_json, text="\n".join(lines))

@@ -1,0 +1,221 @@
+"""The demo: a sample project in a real window, and one lap of the loop.
+
+Like ``plugin``, it stands above the rooms: it uses the desktop and the loop together.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.figures import image_png
+from napari_active_seg.gui.dock import Dock
+from napari_active_seg.plugin import make_dock, open_session, write_sample_project
+from napari_active_seg.regions import RegionState
+from napari_active_seg.session import Session
+from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.session.report import project_report
+
+__all__ = ["run_demo"]
+
+_START, _COUNT, _SIZE = 6, 6, 128
+_TABS = ("Project", "Propose", "Annotate", "Train", "Trust", "Export")
+
+
+class _Tell(Protocol):
+    def __call__(self, done: int, total: int, text: str = "") -> None: ...
+
+
+def run_demo(out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
+    """Run the demo and return what it left behind, a line each.
+
+    ``by_itself`` drives the window through a lap and closes it; otherwise the window stays
+    until the person closes it.
+    """
+    out = out.resolve()
+    if out.exists() and any(out.iterdir()):
+        if not (out / "histology-project").is_dir():
+            raise BadInputError(f"{out} exists and is not empty; choose another --out")
+        shutil.rmtree(out)
+    began = time.perf_counter()
+    steps = 14 if by_itself else 8
+    told = 0
+
+    def say(text: str) -> None:
+        nonlocal told
+        told += 1
+        tell(min(told, steps), steps, text)
+
+    def on_image(done: int, total: int) -> None:
+        if done == total:
+            say(f"drew {total} pictures of tissue with their true masks")
+
+    folder = write_sample_project("histology", out, on_image=on_image)
+    _train_first_model(folder, out / "masks", say)
+    viewer, dock = _open_window()
+    try:
+        dock.desk.open(folder)
+        session = dock.desk.session
+        if session is None:
+            raise BadInputError(f"{folder} could not be opened")
+        _predict_and_propose(session, say)
+        if not by_itself:
+            say("the window is yours: paint, Shift+D when a region is done")
+            _hand_over(viewer)
+            return [f"the project is in {folder}"]
+        return _lap(viewer, dock, session, out, say, began)
+    finally:
+        if by_itself:
+            dock.release()
+            viewer.close()
+
+
+def _train_first_model(folder: Path, masks: Path, say: Callable[[str], None]) -> None:
+    """Label a few random regions and train, so that there is a model to ask."""
+    session = open_session(folder)
+    try:
+        session.propose(count=_START, size=_SIZE)
+        session.wait()
+        say(f"drew {_START} first regions at random over tissue")
+        session.label_from_masks(masks)
+        session.wait()
+        session.train()
+        session.wait()
+        say(f"labelled them and trained a first model: {_score(session)}")
+    finally:
+        session.close()
+
+
+def _open_window() -> tuple[Any, Dock]:
+    import napari
+
+    viewer = napari.Viewer(title="napari-active-seg demo", show_welcome_screen=False)
+    viewer.window.resize(1280, 720)
+    dock = make_dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Active Segmentation", area="right")
+    return viewer, dock
+
+
+def _hand_over(viewer: Any) -> None:
+    import napari
+
+    viewer.window.activate()
+    napari.run()
+
+
+def _predict_and_propose(session: Session, say: Callable[[str], None]) -> None:
+    session.predict()
+    _finish_job(session)
+    say(f"predicted {len(session.state.predicted)} images with their uncertainty")
+    session.propose(count=_COUNT, size=_SIZE)
+    _finish_job(session)
+    say(f"proposed the {_COUNT} most uncertain regions: {session.state.open_regions[0].reason}")
+
+
+def _lap(
+    viewer: Any,
+    dock: Dock,
+    session: Session,
+    out: Path,
+    say: Callable[[str], None],
+    began: float,
+) -> list[str]:
+    shots = _Screenshots(viewer, dock, out / "screenshots")
+    before = _score(session)
+    shots.take(
+        "1-proposed", "Propose", "The model's outline, its uncertainty, the regions to label"
+    )
+    oracle = MaskOracle.from_folder(
+        out / "masks", session.project.images.all(), n_classes=len(session.state.schema)
+    )
+    painted = _paint_all(dock, session, oracle, shots)
+    say(f"a simulated annotator painted {painted} regions in the window")
+    session.train()
+    _finish_job(session)
+    say(f"trained again: {_score(session)}")
+    session.predict()
+    _finish_job(session)
+    say(f"predicted again ({before} before)")
+    dock.tabs.setCurrentIndex(_TABS.index("Train"))
+    shots.take("3-trained", "Train", "After one lap: the new model's outline and uncertainty")
+    for tab in ("Project", "Trust", "Export"):
+        shots.take(f"tab-{tab.lower()}", tab, f"The tab {tab}")
+    say("took screenshots of every tab")
+    seconds = time.perf_counter() - began
+    report = project_report(session)
+    report.heading("The window")
+    report.paragraph(f"Driven by a simulated annotator; the whole demo took {seconds:.0f} s.")
+    for path, caption in shots.taken:
+        report.picture(path.read_bytes(), caption, width=960)
+    report.write(out / "report.html")
+    say(f"wrote the report after {seconds:.0f} s")
+    return [
+        f"before the lap: {before}; after it: {_score(session)}",
+        f"report:      {out / 'report.html'}",
+        f"screenshots: {out / 'screenshots'}",
+        f"project:     {session.project.folder} (napari-active-seg info shows it)",
+        f"one lap, set-up of the window and the pictures included: {seconds:.0f} s",
+    ]
+
+
+def _paint_all(dock: Dock, session: Session, oracle: MaskOracle, shots: _Screenshots) -> int:
+    """Paint every waiting region through its layer, and press done."""
+    dock.tabs.setCurrentIndex(_TABS.index("Annotate"))
+    painted = 0
+    while session.state.region is not None and session.state.open_regions:
+        queued = session.state.region
+        painter = dock.painter
+        if painter is None:
+            break
+        painter.fill(oracle.reveal(queued.region))
+        _process_events()
+        if painted == 0:
+            shots.take("2-painting", "Annotate", "A region in hand, painted by the annotator")
+        dock.annotate.finish(RegionState.DONE)
+        _process_events()
+        painted += 1
+    return painted
+
+
+class _Screenshots:
+    """Takes pictures of the whole window."""
+
+    def __init__(self, viewer: Any, dock: Dock, folder: Path) -> None:
+        self._viewer, self._dock, self._folder = viewer, dock, folder
+        self.taken: list[tuple[Path, str]] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, name: str, tab: str, caption: str) -> None:
+        """Turn to ``tab`` and write the window to ``name``.png."""
+        self._dock.tabs.setCurrentIndex(_TABS.index(tab))
+        for _ in range(5):
+            _process_events()
+            time.sleep(0.03)
+        path = self._folder / f"{name}.png"
+        pixels = self._viewer.screenshot(canvas_only=False, flash=False)
+        path.write_bytes(image_png(pixels[..., :3].copy()))
+        self.taken.append((path, caption))
+
+
+def _finish_job(session: Session) -> None:
+    """Return when the session's job ended, the window staying alive meanwhile."""
+    while session.state.job is not None:
+        _process_events()
+        time.sleep(0.005)
+    session.wait()
+
+
+def _process_events() -> None:
+    from qtpy.QtWidgets import QApplication
+
+    QApplication.processEvents()
+
+
+def _score(session: Session) -> str:
+    model = session.state.model
+    dice = None if model is None else model.metrics.get("mean_dice")
+    return "no score" if dice is None else f"mean Dice {dice:.3f} on the fixed validation"

@@ -1,0 +1,169 @@
+"""Run the loop with masks for an annotator, and measure every round on test images."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.images import ImageRef, PlainImage, scan_folder
+from napari_active_seg.metrics import EvalReport
+from napari_active_seg.project import Split
+from napari_active_seg.session import Session
+from napari_active_seg.session.creation import create_project
+from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.session.steps.evaluate import LabelledImage
+
+__all__ = ["CurvePoint", "SimulationSettings", "folder_of_labelled_images", "simulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSettings:
+    """One arm of a study: where the data are, and how regions are chosen."""
+
+    images: Path
+    masks: Path
+    test_images: Path
+    test_masks: Path
+    out: Path
+    classes: tuple[str, ...] = ("background", "object")
+    strategy: str = "uncertain-regions"
+    measure: str = "bald"
+    size: int = 128
+    start: int = 8
+    count: int = 8
+    rounds: int = 3
+    preset: str = "fast"
+    epochs: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        strategy_named(self.strategy)
+        if self.rounds < 0 or self.start < 1 or self.count < 1:
+            raise ConfigError(
+                "rounds must be 0 or more, start and count 1 or more, got "
+                f"{self.rounds}, {self.start} and {self.count}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One model of the study: what was labelled until then, and how it did on the test images."""
+
+    strategy: str
+    measure: str
+    seed: int
+    round: int
+    regions: int
+    labelled_pixels: int
+    labelled_share: float
+    scores: dict[str, float]
+
+
+def simulate(
+    settings: SimulationSettings,
+    open_session: Callable[[Path], Session],
+    *,
+    on_round: Callable[[int, int, str], None],
+) -> tuple[CurvePoint, ...]:
+    """Return the curve of one arm, and write it to ``curves.csv`` and ``results.json``.
+
+    The project that it labels stays in ``out``/project and can be opened in the desktop.
+    """
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise BadInputError(f"{settings.out} exists and is not empty; choose another --out")
+    test = folder_of_labelled_images(
+        settings.test_images, settings.test_masks, n_classes=len(settings.classes)
+    )
+    created = create_project(
+        settings.out / "project",
+        images_dir=settings.images,
+        classes=settings.classes,
+        val_fraction=0.0,
+        seed=settings.seed,
+    )
+    session = open_session(created.folder)
+    try:
+        points = []
+        for number in range(settings.rounds + 1):
+            on_round(number, settings.rounds + 1, f"round {number}: {settings.strategy}")
+            points.append(_one_round(session, settings, test, number))
+    finally:
+        session.close()
+    _write_curves(settings, points)
+    return tuple(points)
+
+
+def folder_of_labelled_images(
+    images: Path, masks: Path, *, n_classes: int
+) -> tuple[LabelledImage, ...]:
+    """Return the images of one folder with their masks in another; all need one."""
+    found = {image.id: image for image in scan_folder(images).images}
+    refs = tuple(ImageRef(i.id, "", i.shape, i.spacing, "") for i in found.values())
+    oracle = MaskOracle.from_folder(masks, refs, n_classes=n_classes)
+    without = sorted(set(found) - set(oracle.image_ids))
+    if without:
+        raise BadInputError(f"no mask in {masks} for {', '.join(without[:5])}; add it or move it")
+
+    def labelled(image_id: str) -> LabelledImage:
+        return LabelledImage(
+            image_id, lambda: PlainImage(found[image_id].path), lambda: oracle.whole(image_id)
+        )
+
+    return tuple(labelled(image_id) for image_id in found)
+
+
+def _one_round(
+    session: Session, settings: SimulationSettings, test: tuple[LabelledImage, ...], number: int
+) -> CurvePoint:
+    session.propose(
+        count=settings.count if number else settings.start,
+        size=settings.size,
+        measure=settings.measure,
+        strategy=settings.strategy,
+    )
+    session.wait()
+    session.label_from_masks(settings.masks)
+    session.wait()
+    session.train(preset=settings.preset, epochs=settings.epochs)
+    session.wait()
+    reports: list[EvalReport] = []
+    session.evaluate(images=test, on_report=reports.append)
+    session.wait()
+    images = session.project.images.all(Split.POOL)
+    labels = session.project.regions.done_labels([ref.id for ref in images])
+    pixels = sum(label.labelled_pixels for label in labels)
+    return CurvePoint(
+        settings.strategy,
+        settings.measure,
+        settings.seed,
+        number,
+        len(labels),
+        pixels,
+        pixels / sum(ref.shape[0] * ref.shape[1] for ref in images),
+        reports[0].figures(),
+    )
+
+
+def _write_curves(settings: SimulationSettings, points: list[CurvePoint]) -> None:
+    names = sorted({name for point in points for name in point.scores})
+    facts = ("strategy", "measure", "seed", "round", "regions", "labelled_pixels", "labelled_share")
+    with (settings.out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*facts, *names))
+        for point in points:
+            row = [getattr(point, fact) for fact in facts]
+            writer.writerow((*row, *(point.scores.get(name, "") for name in names)))
+    results = {
+        "settings": {key: _plain(value) for key, value in asdict(settings).items()},
+        "points": [asdict(point) for point in points],
+    }
+    (settings.out / "results.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value

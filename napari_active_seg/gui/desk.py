@@ -1,0 +1,96 @@
+"""What all panels share: the viewer, the open session, and one way to run a verb."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from napari.components import ViewerModel
+from psygnal import Signal
+
+from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.gui.notifications import tell_error, tell_info
+from napari_active_seg.session import Session
+from napari_active_seg.session.creation import CreatedProject
+
+__all__ = ["Desk", "Tools"]
+
+_log = logging.getLogger(__name__)
+
+
+class Tools(Protocol):
+    """What the composition root lends the desktop."""
+
+    def open_session(self, folder: Path) -> Session:
+        """Return a session that works in the background."""
+
+    def create_project(
+        self, folder: Path, *, images_dir: Path, classes: list[str], masks_dir: Path | None
+    ) -> CreatedProject:
+        """Make a project."""
+
+    def write_sample_project(self, name: str, folder: Path) -> Path:
+        """Make a project of drawn pictures in ``folder`` and return where it is."""
+
+    @property
+    def preset_names(self) -> tuple[str, ...]:
+        """Names of the networks that can be trained."""
+
+
+class Desk:
+    """Holds the open session; panels speak to it and never to one another."""
+
+    session_changed = Signal(object)  # Session | None
+    failed = Signal(Exception)
+
+    def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
+        self.viewer = viewer
+        self.tools = tools
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The open session."""
+        return self._session
+
+    def open(self, folder: Path) -> None:
+        """Open the project in ``folder`` in place of what is open."""
+        opened = self.tools.open_session(folder)
+        self.close()
+        self._session = opened
+        opened.failed.connect(self._report)
+        self.session_changed.emit(opened)
+
+    def close(self) -> None:
+        """Put the session away, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            self.session_changed.emit(None)
+            session.close()
+
+    def run(self, verb: Callable[[], object]) -> None:
+        """Call ``verb``; an error that carries a remedy becomes a message, once."""
+        try:
+            verb()
+        except ActiveSegError as error:
+            self._report(error)
+
+    def with_session(self, verb: Callable[[Session], object]) -> Callable[[], None]:
+        """Return a slot that calls ``verb`` with the open session, if there is one."""
+
+        def slot() -> None:
+            session = self._session
+            if session is not None:
+                self.run(lambda: verb(session))
+
+        return slot
+
+    def _report(self, error: Exception) -> None:
+        self.failed.emit(error)
+        if isinstance(error, StoppedError):
+            tell_info(str(error))
+        else:
+            _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
+            tell_error(error)

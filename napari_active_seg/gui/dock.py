@@ -1,0 +1,166 @@
+"""The dock: six tabs in the order of the work, a line that says where we are, a stop button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from psygnal.qt import start_emitting_from_queue
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_active_seg.gui.desk import Desk, Tools
+from napari_active_seg.gui.keys import bind_keys, unbind_keys
+from napari_active_seg.gui.layers import LayerBinder
+from napari_active_seg.gui.painting import RegionPainter
+from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel
+from napari_active_seg.jobs import Progress
+from napari_active_seg.plugin_keys import PROJECT_KEY
+from napari_active_seg.session import Session, SessionState, resolve_view
+
+__all__ = ["Dock"]
+
+
+class Dock(QWidget):  # type: ignore[misc]
+    """The plugin's widget."""
+
+    def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
+        super().__init__()
+        start_emitting_from_queue(msec=15)
+        self.desk = Desk(viewer, tools)
+        self.annotate = AnnotateActions(self.desk)
+        self._viewer = viewer
+        self._binder: LayerBinder | None = None
+        self._painter: RegionPainter | None = None
+        self._shown: SessionState | None = None
+        self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
+        self._build()
+        self.desk.session_changed.connect(self._on_session)
+        viewer.layers.events.inserted.connect(self._on_layer)
+        for layer in tuple(viewer.layers):
+            self._open_project_of(layer)
+        if self.desk.session is None:
+            self._render_without_session()
+
+    @property
+    def painter(self) -> RegionPainter | None:
+        """What paints in the region in hand, while a project is open."""
+        return self._painter
+
+    # --- layout ------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.tabs = QTabWidget()
+        for panel in self._panels:
+            scroll = QScrollArea()
+            scroll.setWidgetResizable(True)
+            scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+            scroll.setWidget(panel)
+            self.tabs.addTab(scroll, panel.title)
+        self.tabs.tabBar().setUsesScrollButtons(False)
+        self.tabs.tabBar().setExpanding(False)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.stop = QPushButton("Stop")
+        self.stop.clicked.connect(self.desk.with_session(Session.cancel))
+        busy = QHBoxLayout()
+        busy.addWidget(self.bar, 1)
+        busy.addWidget(self.stop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.status)
+        layout.addWidget(self.tabs, 1)
+        layout.addLayout(busy)
+        self.setMinimumWidth(360)
+
+    # --- session -----------------------------------------------------------------------------
+
+    def _on_session(self, session: Session | None) -> None:
+        self._put_away()
+        if session is None:
+            self._render_without_session()
+            return
+        self._painter = RegionPainter(self._viewer, session, self.desk.run)
+        self._binder = LayerBinder(self._viewer, session, self._painter)
+        self.annotate.attach(self._painter, self._binder)
+        session.state_changed.connect(self._on_state)
+        session.progressed.connect(self._on_progress)
+        bind_keys(self._viewer, self.annotate.keys)
+        self._on_state(session.state)
+
+    def _put_away(self) -> None:
+        if self._painter is not None:
+            self._painter.put_down()
+        if self._binder is not None:
+            self._binder.clear()
+            unbind_keys(self._viewer, self.annotate.keys)
+        self.annotate.attach(None, None)
+        self._painter, self._binder, self._shown = None, None, None
+
+    def _on_state(self, state: SessionState, _old: SessionState | None = None) -> None:
+        session, binder = self.desk.session, self._binder
+        if session is None or binder is None:
+            return
+        view = resolve_view(state)
+        # States may arrive while layers are being changed; the last one drawn is what counts.
+        shown, self._shown = self._shown, state
+        self.desk.run(lambda: binder.render(state, shown, view))
+        if self._painter is not None and self._painter.layer is not None:
+            bind_keys(self._painter.layer, self.annotate.keys)
+        self.status.setText(view.status)
+        self.stop.setEnabled(view.can_cancel)
+        if state.job is None:
+            self.bar.setRange(0, 1)
+            self.bar.setValue(0)
+            self.bar.setFormat("")
+        for panel in self._panels:
+            panel.render_state(session, view)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, max(progress.total, 1))
+        self.bar.setValue(progress.done)
+        self.bar.setFormat(f"{progress.job} %p %  {progress.text}")
+
+    def _render_without_session(self) -> None:
+        self.status.setText("Open a project, or make one from a folder of images")
+        self.stop.setEnabled(False)
+        for panel in self._panels:
+            panel.render_closed()
+
+    # --- napari ------------------------------------------------------------------------------
+
+    def _on_layer(self, event: Any) -> None:
+        self._open_project_of(event.value)
+
+    def _open_project_of(self, layer: Any) -> None:
+        """Open the project whose folder was dropped on the window or opened by the reader."""
+        folder = layer.metadata.get(PROJECT_KEY)
+        if folder is not None:
+            self._viewer.layers.remove(layer)
+            current = self.desk.session
+            if current is None or current.project.folder != Path(folder):
+                self.desk.run(lambda: self.desk.open(Path(folder)))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Save, stop and let go of the project before the widget goes."""
+        self.release()
+        super().closeEvent(event)
+
+    def release(self) -> None:
+        """Let go of the project and of napari's events."""
+        self.desk.close()
+        self._viewer.layers.events.inserted.disconnect(self._on_layer)

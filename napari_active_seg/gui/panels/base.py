@@ -1,0 +1,93 @@
+"""What every panel is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import FileEdit
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["Panel", "button", "folder_edit", "folder_of", "group", "picture", "words"]
+
+
+class Panel(QWidget):  # type: ignore[misc]
+    """A tab: ``render_state`` draws a session's state, ``render_closed`` draws none."""
+
+    title = ""
+
+    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+        super().__init__()
+        self.desk = desk
+        self.in_hand = actions
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(4, 8, 4, 4)
+        self.body.setSpacing(8)
+        self.build()
+        self.body.addStretch(1)
+
+    def build(self) -> None:
+        """Lay out the widgets in ``body``."""
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Draw the session's current state."""
+        self.setEnabled(True)
+
+    def render_closed(self) -> None:
+        """Draw that no project is open."""
+        self.setEnabled(False)
+
+
+def button(text: str, slot: Callable[[], object], tip: str = "") -> QPushButton:
+    """Return a push button that calls ``slot``."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda _checked=False: slot())
+    return made
+
+
+def words(text: str = "") -> QLabel:
+    """Return a label that wraps."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def group(title: str, *widgets: QWidget) -> QGroupBox:
+    """Return a titled box with ``widgets`` from top to bottom."""
+    box = QGroupBox(title)
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(8, 16, 8, 8)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return box
+
+
+def picture(label: QLabel, png: bytes, width: int) -> None:
+    """Show ``png`` on ``label``, scaled to ``width`` pixels."""
+    pixmap = QPixmap()
+    pixmap.loadFromData(png)
+    label.setPixmap(
+        pixmap.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
+        if pixmap.width() > width
+        else pixmap
+    )
+
+
+def folder_edit(label: str) -> FileEdit:
+    """Return a line with a button that asks for a folder; empty at first."""
+    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, value=None)
+
+
+def folder_of(edit: FileEdit) -> Path | None:
+    """Return the folder that was chosen; None while the line is empty."""
+    text = str(edit.line_edit.value or "").strip()
+    return Path(text) if text else None

@@ -1,0 +1,121 @@
+"""Project: open one, make one, and choose among its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magicgui.widgets import Container, LineEdit
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem
+
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.gui.panels.base import (
+    Panel,
+    button,
+    folder_edit,
+    folder_of,
+    group,
+    words,
+)
+from napari_active_seg.project import Split
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["ProjectPanel"]
+
+
+class ProjectPanel(Panel):
+    """The first tab; it is alive without a project too."""
+
+    title = "Project"
+
+    def build(self) -> None:
+        """Lay out opening, making, and the list of images."""
+        self.about = words()
+        self.images = QListWidget()
+        self.images.setMinimumHeight(150)
+        self.images.currentItemChanged.connect(self._choose)
+        self.images_box = group("Images", self.about, self.images)
+        self.images_dir = folder_edit("images")
+        self.masks_dir = folder_edit("masks")
+        self.classes = LineEdit(label="classes", value="background, gland")
+        self.folder = folder_edit("save to")
+        self.form = Container(
+            widgets=[self.images_dir, self.masks_dir, self.classes, self.folder], labels=True
+        )
+        self.form.native.setToolTip(
+            "images: a folder of PNG, JPEG, BMP or TIFF; masks: only if some exist already; "
+            "save to: a new or empty folder"
+        )
+        self.body.addWidget(
+            group(
+                "Open",
+                button("Open a project folder...", self._open),
+                button("Try it: drawn histology", lambda: self._sample("histology")),
+                button("Try it: drawn dermoscopy", lambda: self._sample("dermoscopy")),
+            )
+        )
+        self.body.addWidget(self.images_box)
+        self.body.addWidget(group("New", self.form.native, button("Make the project", self._make)))
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show what the project holds."""
+        state = session.state
+        self.images_box.show()
+        validation = {ref.id for ref in session.project.images.all(Split.VALIDATION)}
+        self.about.setText(
+            f"{state.project}: {len(state.image_ids)} images, {len(validation)} set aside for "
+            f"validation. Classes: {', '.join(state.schema.names)}"
+        )
+        with QSignalBlocker(self.images):
+            self.images.clear()
+            for image_id in state.image_ids:
+                waiting = sum(q.region.image_id == image_id for q in state.open_regions)
+                item = QListWidgetItem(
+                    image_id
+                    + ("   validation" if image_id in validation else "")
+                    + (f"   {waiting} to label" if waiting else "")
+                )
+                item.setData(Qt.ItemDataRole.UserRole, image_id)
+                if image_id in validation:
+                    item.setForeground(QColor("#8a8f98"))
+                self.images.addItem(item)
+                if image_id == state.image_id:
+                    self.images.setCurrentItem(item)
+
+    def render_closed(self) -> None:
+        """Offer opening and making alone."""
+        self.images_box.hide()
+
+    def _choose(self, item: QListWidgetItem | None, _before: object = None) -> None:
+        session = self.desk.session
+        if item is not None and session is not None:
+            image_id = item.data(Qt.ItemDataRole.UserRole)
+            self.desk.run(lambda: session.select_image(image_id))
+
+    def _open(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Open a project folder")
+        if chosen:
+            self.desk.run(lambda: self.desk.open(Path(chosen)))
+
+    def _sample(self, name: str) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Where should the sample project go?")
+        if chosen:
+            self.desk.run(
+                lambda: self.desk.open(self.desk.tools.write_sample_project(name, Path(chosen)))
+            )
+
+    def _make(self) -> None:
+        self.desk.run(self._make_and_open)
+
+    def _make_and_open(self) -> None:
+        images_dir, folder = folder_of(self.images_dir), folder_of(self.folder)
+        if images_dir is None or folder is None:
+            raise ConfigError("choose a folder of images, and a new folder to save to")
+        created = self.desk.tools.create_project(
+            folder,
+            images_dir=images_dir,
+            classes=[name.strip() for name in self.classes.value.split(",")],
+            masks_dir=folder_of(self.masks_dir),
+        )
+        self.desk.open(created.folder)

@@ -1,0 +1,98 @@
+"""Propose: how to choose, and the queue that came of it."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox, Container, SpinBox
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
+
+from napari_active_seg.acquisition import STRATEGIES
+from napari_active_seg.gui.panels.base import Panel, button, group, words
+from napari_active_seg.session import Session, ViewState
+from napari_active_seg.uncertainty import MEASURES
+
+__all__ = ["ProposePanel"]
+
+
+class ProposePanel(Panel):
+    """The second tab."""
+
+    title = "Propose"
+
+    def build(self) -> None:
+        """Lay out the form and the queue."""
+        self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
+        self.measure = ComboBox(
+            label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
+        )
+        self.count = SpinBox(label="regions", min=1, max=500, value=8)
+        self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
+        self.form = Container(
+            widgets=[self.strategy, self.measure, self.count, self.size], labels=True
+        )
+        self.measure.changed.connect(self._measure)
+        self.go = button("Propose regions", self._propose)
+        self.predict = button(
+            "Predict all images",
+            self.desk.with_session(lambda session: session.predict()),
+            "Lay the model's prediction and its uncertainty over every image",
+        )
+        self.queue = QListWidget()
+        self.queue.setMinimumHeight(180)
+        self.queue.setWordWrap(True)
+        self.queue.itemActivated.connect(self._take)
+        self.queue.itemClicked.connect(self._take)
+        self.hint = words()
+        self.body.addWidget(group("Where to look next", self.form.native, self.go, self.predict))
+        self.body.addWidget(group("Queue", self.hint, self.queue))
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show the queue and what can be asked."""
+        super().render_state(session, view)
+        state = session.state
+        self.go.setEnabled(view.can_propose)
+        self.predict.setEnabled(view.can_predict)
+        with self.measure.changed.blocked():
+            self.measure.value = state.measure
+        waiting = state.open_regions
+        seconds = sum(queued.cost for queued in waiting)
+        self.hint.setText(
+            f"{len(waiting)} waiting, about {max(1, round(seconds / 60))} min by a first guess"
+            if waiting
+            else "Nothing waits. Propose regions; click one to go there"
+        )
+        with QSignalBlocker(self.queue):
+            self.queue.clear()
+            for queued in waiting:
+                item = QListWidgetItem(
+                    f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
+                    f"  {queued.state.replace('_', ' ')}\n{queued.reason}"
+                )
+                item.setToolTip(f"score {queued.information:.4f}, about {queued.cost:.0f} s")
+                item.setData(Qt.ItemDataRole.UserRole, queued.id)
+                self.queue.addItem(item)
+                if queued.id == state.region_id:
+                    self.queue.setCurrentItem(item)
+
+    def _measure(self, name: str) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.set_measure(name))
+
+    def _propose(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(
+                lambda: session.propose(
+                    count=self.count.value,
+                    size=self.size.value,
+                    strategy=self.strategy.value,
+                    measure=self.measure.value,
+                )
+            )
+
+    def _take(self, item: QListWidgetItem) -> None:
+        session = self.desk.session
+        if session is not None:
+            region_id = item.data(Qt.ItemDataRole.UserRole)
+            self.desk.run(lambda: session.select_region(region_id))

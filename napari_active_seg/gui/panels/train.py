@@ -1,0 +1,80 @@
+"""Train: one button, the loss, and the models so far."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox, Container
+from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
+
+from napari_active_seg.figures import draw_losses, figure_png
+from napari_active_seg.gui.panels.base import Panel, button, group, picture, words
+from napari_active_seg.regions import RegionState
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["TrainPanel"]
+
+
+class TrainPanel(Panel):
+    """The fourth tab."""
+
+    title = "Train"
+
+    def build(self) -> None:
+        """Lay out the button, the loss curve and the history."""
+        self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
+        self.form = Container(widgets=[self.preset], labels=True)
+        self.go = button("Train on finished regions", self._train)
+        self.hint = words()
+        self.loss = words()
+        self.models = QTableWidget(0, 4)
+        self.models.setHorizontalHeaderLabels(["model", "round", "mean Dice", "ECE"])
+        self.models.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.models.verticalHeader().hide()
+        self.models.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
+        self.models.setMinimumHeight(130)
+        self.use = button("Use the selected model", self._use)
+        self.body.addWidget(group("Train", self.form.native, self.go, self.hint, self.loss))
+        self.body.addWidget(group("Models", self.models, self.use))
+        self._drawn: object = None
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show what there is to train on, and how the models did."""
+        super().render_state(session, view)
+        state = session.state
+        self.go.setEnabled(view.can_train)
+        done = state.counts[RegionState.DONE]
+        self.hint.setText(
+            f"{done} finished regions, validation included"
+            if done
+            else "Nothing to train on yet: finish a region first"
+        )
+        self.models.setRowCount(len(state.models))
+        for row, record in enumerate(state.models):
+            cells = (
+                record.id + (" (in use)" if record.in_use else ""),
+                str(record.round),
+                _digits(record.metrics.get("mean_dice")),
+                _digits(record.metrics.get("ece")),
+            )
+            for column, text in enumerate(cells):
+                self.models.setItem(row, column, QTableWidgetItem(text))
+        self.use.setEnabled(bool(state.models) and not view.can_cancel)
+        training = session.last_training
+        if training is not None and training is not self._drawn:
+            self._drawn = training
+            picture(self.loss, figure_png(draw_losses(training.losses), dpi=80), 320)
+
+    def _train(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.train(preset=self.preset.value))
+
+    def _use(self) -> None:
+        session, row = self.desk.session, self.models.currentRow()
+        if session is not None and row >= 0:
+            model_id = session.state.models[row].id
+            self.desk.run(lambda: session.use_model(model_id))
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

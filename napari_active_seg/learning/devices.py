@@ -1,0 +1,40 @@
+"""Which device torch works on, and what there is."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from napari_active_seg.errors import ConfigError
+
+__all__ = ["device_facts", "leave_a_core", "resolve_device"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``auto``, ``cpu`` or ``cuda``; ConfigError if it is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("no CUDA device is there for torch; use --device cpu, or see 'doctor'")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def leave_a_core() -> None:
+    """Hold torch to all cores but one, so that a window beside it stays fluent."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+
+def device_facts() -> dict[str, str]:
+    """Return what torch can work with, in words."""
+    facts = {"torch": torch.__version__, "processor": f"{os.cpu_count()} cores"}
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            memory = properties.total_memory / 2**30
+            facts[f"GPU {index}"] = f"{properties.name}, {memory:.0f} GiB"
+    else:
+        facts["GPU"] = "none that torch can use; training runs on the processor"
+    return facts

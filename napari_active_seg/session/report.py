@@ -1,0 +1,129 @@
+"""A project as one HTML page: what was labelled, how the model does, and what it looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_active_seg._version import __version__
+from napari_active_seg.figures import (
+    HtmlReport,
+    draw_losses,
+    draw_model_history,
+    draw_reliability,
+    figure_png,
+    heatmap_rgb,
+    image_png,
+    outline_rgb,
+)
+from napari_active_seg.project import Split
+from napari_active_seg.regions import RegionState
+from napari_active_seg.session.session import Session
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = ["project_report", "write_project_report"]
+
+_MOST_PICTURES = 4
+
+
+def write_project_report(session: Session, path: Path) -> None:
+    """Write the page."""
+    project_report(session).write(path)
+
+
+def project_report(session: Session) -> HtmlReport:
+    """Return the page, for more to be added."""
+    state = session.state
+    report = HtmlReport(state.project, f"Project report, napari-active-seg {__version__}")
+    _add_contents(report, session)
+    _add_models(report, session)
+    _add_pictures(report, session)
+    return report
+
+
+def _add_contents(report: HtmlReport, session: Session) -> None:
+    state, images = session.state, session.project.images
+    done = [q for q in state.queue if q.state is RegionState.DONE]
+    pool = {ref.id: ref.shape[0] * ref.shape[1] for ref in images.all(Split.POOL)}
+    labels = session.project.regions.done_labels(tuple(pool))
+    labelled = sum(label.labelled_pixels for label in labels)
+    share = labelled / sum(pool.values()) if pool else 0.0
+    report.heading("What is in it")
+    report.facts(
+        {
+            "Classes": ", ".join(state.schema.names),
+            "Images in the pool": len(pool),
+            "Images for validation": len(state.image_ids) - len(pool),
+            "Regions done": len(done),
+            "Regions waiting": len(state.open_regions),
+            "Labelled share of the pool's pixels": f"{share:.2%}",
+            "Rounds": state.round,
+        }
+    )
+    proposed = [q for q in state.queue if q.round > 0]
+    if proposed:
+        report.heading("Regions and why they were asked for")
+        report.table(
+            ("round", "image", "y", "x", "size", "state", "score", "reason"),
+            [
+                (
+                    q.round,
+                    q.region.image_id,
+                    q.region.y,
+                    q.region.x,
+                    f"{q.region.height} x {q.region.width}",
+                    q.state.replace("_", " "),
+                    q.information,
+                    q.reason,
+                )
+                for q in proposed
+            ],
+        )
+
+
+def _add_models(report: HtmlReport, session: Session) -> None:
+    models = session.state.models
+    if not models:
+        return
+    report.heading("Models, on the fixed validation")
+    keys = ("mean_dice", "mean_jaccard", "nll", "brier", "ece")
+    report.table(
+        ("model", "network", "round", *keys),
+        [
+            (m.id, m.preset, m.round, *(m.metrics.get(key, "not known") for key in keys))
+            for m in models
+        ],
+    )
+    if any(m.metrics for m in models):
+        history = draw_model_history([(m.id, m.metrics) for m in models])
+        report.picture(figure_png(history), "Dice and calibration error, model by model")
+    training = session.last_training
+    if training is not None:
+        report.picture(figure_png(draw_losses(training.losses)), "Loss of the last training")
+        if training.report is not None:
+            report.picture(
+                figure_png(draw_reliability(training.report.bins)),
+                "Reliability: a well calibrated model's bars end on the diagonal",
+            )
+
+
+def _add_pictures(report: HtmlReport, session: Session) -> None:
+    state = session.state
+    shown = [image_id for image_id in state.image_ids if image_id in state.predicted]
+    if not shown:
+        return
+    measure = measure_named(state.measure)
+    report.heading("What the model sees")
+    for image_id in shown[:_MOST_PICTURES]:
+        prediction, values = session.prediction(image_id), session.uncertainty(image_id)
+        if prediction is None or values is None:
+            continue
+        image = session.read_image(image_id)
+        boxes = [q.region for q in state.queue if q.round and q.region.image_id == image_id]
+        outlined = outline_rgb(image, prediction.classes, boxes=boxes)
+        heat = heatmap_rgb(image, values, highest=float(values.max()))
+        report.picture(image_png(outlined), f"{image_id}: prediction and regions", width=470)
+        report.picture(
+            image_png(heat),
+            f"{image_id}: {measure.title}, 0 to {values.max():.2f} {measure.unit}",
+            width=470,
+        )
