@@ -29,9 +29,9 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 __all__ = [
     "DesktopTools",
+    "DockWidget",
     "LazySegmenters",
     "create_project",
-    "make_dock",
     "open_session",
     "project_reader",
     "sample_dermoscopy",
@@ -105,9 +105,11 @@ class DesktopTools:
         """Make a project."""
         return create_project(folder, images_dir=images_dir, classes=classes, masks_dir=masks_dir)
 
-    def write_sample_project(self, name: str, folder: Path) -> Path:
+    def write_sample_project(
+        self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
+    ) -> Path:
         """Make a project of drawn pictures below ``folder``."""
-        return write_sample_project(name, folder)
+        return write_sample_project(name, folder, on_image=on_image)
 
     @property
     def preset_names(self) -> tuple[str, ...]:
@@ -115,11 +117,21 @@ class DesktopTools:
         return PRESET_NAMES
 
 
-def make_dock(napari_viewer: Viewer) -> Dock:
-    """Return the dock widget for ``napari_viewer``."""
-    from napari_active_seg.gui.dock import Dock
+class DockWidget:
+    """What the manifest names: calling it returns the dock for a viewer.
 
-    return Dock(napari_viewer, DesktopTools())
+    A class, since napari looks at ``__init__`` to learn that a viewer is wanted; and one that
+    hands out another class's instance, so that reading the manifest loads no Qt.
+    """
+
+    def __new__(cls, napari_viewer: Viewer) -> Dock:
+        """Return the dock for ``napari_viewer``."""
+        from napari_active_seg.gui.dock import Dock
+
+        return Dock(napari_viewer, DesktopTools())
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        """Take a viewer; never called, since ``__new__`` returns something else."""
 
 
 def project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:

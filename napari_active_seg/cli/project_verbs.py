@@ -78,8 +78,8 @@ def init(
     )
     if created.masks_left:
         text += (
-            f"\n{created.masks_left} masks of pool images wait: "
-            f"'napari-active-seg label {project} --from-masks {masks} --only images' takes them over"
+            f"\n{created.masks_left} masks of pool images wait; to take them over: "
+            f"napari-active-seg label {project} --from-masks {masks} --only images"
         )
     print_result(facts, as_json=as_json, text=text)
 

@@ -45,16 +45,17 @@ def demo(
     from napari_active_seg.gui.virtual_display import has_display, virtual_display
 
     _require_qt()
-    from napari_active_seg.demo import run_demo
+    from napari_active_seg.gui.demo import run_demo
+    from napari_active_seg.plugin import DesktopTools
 
     alone = headless or not has_display()
     if alone and not has_display():
         say("no display: the window opens on a virtual screen")
         with virtual_display(), showing_progress("Demo") as tell:
-            lines = run_demo(out, by_itself=True, tell=tell)
+            lines = run_demo(DesktopTools(), out, by_itself=True, tell=tell)
     else:
         with showing_progress("Demo") as tell:
-            lines = run_demo(out, by_itself=alone, tell=tell)
+            lines = run_demo(DesktopTools(), out, by_itself=alone, tell=tell)
     print_result({}, as_json=False, text="\n".join(lines))
 
 

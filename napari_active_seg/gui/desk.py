@@ -31,7 +31,9 @@ class Tools(Protocol):
     ) -> CreatedProject:
         """Make a project."""
 
-    def write_sample_project(self, name: str, folder: Path) -> Path:
+    def write_sample_project(
+        self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
+    ) -> Path:
         """Make a project of drawn pictures in ``folder`` and return where it is."""
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.components import ViewerModel
 from psygnal.qt import start_emitting_from_queue
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -44,6 +44,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._binder: LayerBinder | None = None
         self._painter: RegionPainter | None = None
         self._shown: SessionState | None = None
+        self._with_keys: object = None
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
         self._build()
         self.desk.session_changed.connect(self._on_session)
@@ -119,8 +120,9 @@ class Dock(QWidget):  # type: ignore[misc]
         # States may arrive while layers are being changed; the last one drawn is what counts.
         shown, self._shown = self._shown, state
         self.desk.run(lambda: binder.render(state, shown, view))
-        if self._painter is not None and self._painter.layer is not None:
-            bind_keys(self._painter.layer, self.annotate.keys)
+        if self._painter is not None and self._painter.layer is not self._with_keys:
+            self._with_keys = self._painter.layer
+            bind_keys(self._with_keys, self.annotate.keys)
         self.status.setText(view.status)
         self.stop.setEnabled(view.can_cancel)
         if state.job is None:
@@ -150,10 +152,15 @@ class Dock(QWidget):  # type: ignore[misc]
         """Open the project whose folder was dropped on the window or opened by the reader."""
         folder = layer.metadata.get(PROJECT_KEY)
         if folder is not None:
+            # Once napari has done with the new layer: it still selects it after this event.
+            QTimer.singleShot(0, lambda: self._swap_for_project(layer, Path(folder)))
+
+    def _swap_for_project(self, layer: Any, folder: Path) -> None:
+        if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
-            current = self.desk.session
-            if current is None or current.project.folder != Path(folder):
-                self.desk.run(lambda: self.desk.open(Path(folder)))
+        current = self.desk.session
+        if current is None or current.project.folder != folder:
+            self.desk.run(lambda: self.desk.open(folder))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Save, stop and let go of the project before the widget goes."""

@@ -1,24 +1,34 @@
-"""Keeps napari's layers in step with the session; layers of the person's own stay untouched."""
+"""Keeps napari's layers in step with the session; layers of the person's own stay untouched.
+
+Layers are made once and then given new data: napari collects garbage at each removal, which
+takes half a second in a process that has loaded torch.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from napari.components import ViewerModel
 from napari.layers import Layer
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from numpy.typing import NDArray
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import LabelSchema, RegionState, target_to_paint
 from napari_active_seg.session import Session, SessionState, ViewState
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import Prediction, measure_named
 
-__all__ = ["ROLE_KEY", "LayerBinder", "paint_colours"]
+__all__ = ["ROLE_KEY", "LayerBinder", "heat_colours", "paint_colours"]
 
 #: Layers of ours carry their role in their metadata under this key.
 ROLE_KEY = "napari_active_seg"
+#: From the bottom to the top.
+_ORDER = ("image", "labels", "uncertainty", "prediction", "regions", "paint")
 _STATE_COLOURS = {
     RegionState.PROPOSED: "#f0e442",
     RegionState.IN_PROGRESS: "#e69f00",
@@ -36,6 +46,14 @@ def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours)
 
 
+def heat_colours() -> Colormap:
+    """Return magma that is clear where nothing is uncertain, so that the tissue stays seen."""
+    steps = np.linspace(0, 1, 64)
+    colours = colormaps["magma"](0.25 + 0.75 * steps)
+    colours[:, 3] = np.clip(1.6 * steps, 0, 1) ** 1.2
+    return Colormap(colours, name="uncertainty", display_name="uncertainty")
+
+
 class LayerBinder:
     """Adds, refreshes and removes the session's layers."""
 
@@ -43,151 +61,175 @@ class LayerBinder:
         self._viewer = viewer
         self._session = session
         self._painter = painter
-        self._layers: dict[str, Layer] = {}
-        self._hidden: set[str] = set()
+        self._layers: dict[str, Any] = {}
+        self._put_away: dict[str, bool] = {}  # roles hidden by us, and whether they were visible
 
     def render(self, state: SessionState, old: SessionState | None, view: ViewState) -> None:
         """Apply the difference between two states."""
         new_image = old is None or old.image_id != state.image_id
+        new_region = new_image or old is None or old.region_id != state.region_id
         if new_image:
-            self._painter.put_down()
-            self.clear()
+            self._painter.flush()
             self._show_image(state)
         if new_image or _prediction_key(old) != _prediction_key(state):
             self._show_prediction(state, view)
-        if new_image or old is None or old.queue != state.queue or old.region_id != state.region_id:
-            self._show_queue(state)
-        if new_image or old is None or old.region_id != state.region_id:
+        if new_region or old is None or old.queue != state.queue:
+            self._show_queue(state, redraw=new_image)
+        if new_region:
             self._take_region(state)
 
     def clear(self) -> None:
         """Remove every layer of ours."""
-        for role in tuple(self._layers):
-            self._drop(role)
+        for layer in self._layers.values():
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._layers.clear()
 
     def frame_region(self, state: SessionState) -> None:
-        """Fit the region in hand to the canvas, with some of its surroundings."""
-        layer = self._painter.layer
-        if layer is not None and layer in self._viewer.layers and state.region is not None:
-            self._viewer.reset_view(layers=[layer], margin=0.3)
+        """Fit the region in hand to the canvas with some of its surroundings, or the image."""
+        layer = self._painter.layer if state.region is not None else self._layers.get("image")
+        if layer is not None and layer in self._viewer.layers:
+            margin = 0.3 if state.region is not None else 0.05
+            self._viewer.reset_view(layers=[layer], margin=margin)
 
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
         layer = self._layers.get(role)
-        if layer is not None:
+        if layer is not None and role not in self._put_away:
             layer.visible = not layer.visible
+
+    # --- what is shown -----------------------------------------------------------------------
 
     def _show_image(self, state: SessionState) -> None:
         if state.image_id is None:
             return
         pixels = self._session.read_image(state.image_id)
-        self._put("image", self._viewer.add_image(pixels, rgb=True, name=state.image_id))
-        self._viewer.reset_view()
+        layer = self._given("image", lambda: self._viewer.add_image(pixels, rgb=True), pixels)
+        layer.name = state.image_id
 
     def _show_prediction(self, state: SessionState, view: ViewState) -> None:
-        if not view.shows_prediction or state.image_id is None:
-            self._drop("uncertainty")
-            self._drop("prediction")
+        prediction = None
+        if view.shows_prediction and state.image_id is not None:
+            prediction = self._session.prediction(state.image_id)
+        if prediction is None:
+            self._hide("uncertainty")
+            self._hide("prediction")
             return
-        prediction = self._session.prediction(state.image_id)
-        values = self._session.uncertainty(state.image_id)
-        if prediction is None or values is None:
-            return
-        measure = measure_named(state.measure)
-        top = max(float(np.quantile(values, 0.995)), 1e-3)
-        heatmap = self._put(
-            "uncertainty",
-            self._viewer.add_image(
-                values,
-                name=f"{measure.title} [{measure.unit}]",
-                colormap="magma",
-                contrast_limits=(0.0, top),
-                opacity=0.55,
-                interpolation2d="nearest",
-            ),
-        )
-        heatmap.colorbar.visible = True
-        outline = self._put(
-            "prediction",
-            self._viewer.add_labels(
-                target_to_paint(prediction.classes),
-                name=f"Prediction ({prediction.model_id})",
-                colormap=paint_colours(state.schema),
-                opacity=0.9,
-            ),
-        )
-        outline.contour = 2
-        outline.editable = False
+        self._show_heat(state, prediction)
+        self._show_outline(state, prediction)
 
-    def _show_queue(self, state: SessionState) -> None:
-        here = [q for q in state.queue if q.region.image_id == state.image_id]
+    def _show_heat(self, state: SessionState, prediction: Prediction) -> None:
+        measure = measure_named(state.measure)
+        values = measure.compute(prediction.moments)
+        layer = self._given(
+            "uncertainty",
+            lambda: self._viewer.add_image(
+                values, colormap=heat_colours(), opacity=0.75, interpolation2d="nearest"
+            ),
+            values,
+        )
+        layer.name = f"{measure.title} [{measure.unit}]"
+        layer.contrast_limits = (0.0, max(float(np.quantile(values, 0.995)), 1e-3))
+        layer.colorbar.visible = True
+
+    def _show_outline(self, state: SessionState, prediction: Prediction) -> None:
+        paint = target_to_paint(prediction.classes)
+        if len(state.schema) == 2:  # one outline says it all
+            paint[paint == 1] = 0
+        layer = self._given(
+            "prediction", lambda: self._labels_layer(paint, state.schema, opacity=0.9), paint
+        )
+        layer.name = f"Prediction ({prediction.model_id})"
+        layer.contour = 2
+
+    def _show_queue(self, state: SessionState, *, redraw: bool) -> None:
         if state.image_id is None:
             return
-        target = self._session.labels_so_far(state.image_id)
+        paint = target_to_paint(self._session.labels_so_far(state.image_id))
         layer = self._layers.get("labels")
-        if layer is None or layer not in self._viewer.layers:
-            layer = self._put(
-                "labels",
-                self._viewer.add_labels(
-                    target_to_paint(target),
-                    name="Labels so far",
-                    colormap=paint_colours(state.schema),
-                    opacity=0.35,
-                ),
-            )
-            layer.editable = False
-        else:
-            layer.data = target_to_paint(target)
-        self._show_boxes(here, state.region_id)
+        if redraw or layer is None or not np.array_equal(layer.data, paint):
+            self._given(
+                "labels", lambda: self._labels_layer(paint, state.schema, opacity=0.35), paint
+            ).name = "Labels so far"
+        here = [q for q in state.queue if q.region.image_id == state.image_id]
+        self._show_boxes([q for q in here if q.kind is not RegionKind.WHOLE], state.region_id)
 
-    def _show_boxes(self, here: list[QueuedRegion], in_hand: str | None) -> None:
-        self._drop("regions")
-        boxes = [q for q in here if q.kind != "whole"]
-        if not boxes:
-            return
-        corners = [
-            np.array([[q.region.y, q.region.x], [q.region.bottom, q.region.right]]) - 0.5
-            for q in boxes
-        ]
-        layer = self._put(
-            "regions",
-            self._viewer.add_shapes(
-                corners,
-                shape_type="rectangle",
-                name="Regions",
+    def _show_boxes(self, boxes: list[QueuedRegion], in_hand: str | None) -> None:
+        layer = self._layers.get("regions")
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._keep("regions", self._viewer.add_shapes(ndim=2, name="Regions"))
+        layer.editable = True
+        layer.selected_data = set(range(layer.nshapes))
+        layer.remove_selected()
+        if boxes:
+            width = [3.0 if q.id == in_hand else 2.0 for q in boxes]
+            layer.add_rectangles(
+                [_frame(q, w) for q, w in zip(boxes, width, strict=True)],
+                edge_width=width,
                 edge_color=[_STATE_COLOURS[q.state] for q in boxes],
-                edge_width=[5 if q.id == in_hand else 2.5 for q in boxes],
                 face_color="transparent",
-            ),
-        )
+            )
+        layer.selected_data = set()
         layer.editable = False
 
     def _take_region(self, state: SessionState) -> None:
         queued = state.region
         if queued is None or queued.region.image_id != state.image_id:
             self._painter.put_down()
-            return
-        self._painter.take(queued, state.schema, paint_colours(state.schema))
+        else:
+            self._painter.take(queued, state.schema, paint_colours(state.schema))
+            self._keep("paint", self._painter.layer)
         self.frame_region(state)
 
-    def _put(self, role: str, layer: Any) -> Any:
-        """Keep a new layer under its role, in place of the one before, as visible as it was."""
-        before = self._layers.get(role)
-        if before is not None and before in self._viewer.layers:
-            layer.visible = before.visible
-            self._viewer.layers.remove(before)
-        layer.metadata[ROLE_KEY] = role
-        self._layers[role] = layer
-        paint = self._painter.layer
-        if paint is not None and paint in self._viewer.layers:
-            self._viewer.layers.move(self._viewer.layers.index(paint), len(self._viewer.layers))
-            self._viewer.layers.selection.active = paint
+    # --- layers ------------------------------------------------------------------------------
+
+    def _labels_layer(
+        self, paint: NDArray[np.uint8], schema: LabelSchema, *, opacity: float
+    ) -> Layer:
+        layer = self._viewer.add_labels(paint, colormap=paint_colours(schema), opacity=opacity)
+        layer.editable = False
         return layer
 
-    def _drop(self, role: str) -> None:
-        layer = self._layers.pop(role, None)
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+    def _given(self, role: str, make: Callable[[], Layer], data: NDArray[Any]) -> Any:
+        """Return the layer of ``role`` with new ``data``, made if it is not there."""
+        layer = self._layers.get(role)
+        if layer is None or layer not in self._viewer.layers:
+            return self._keep(role, make())
+        layer.data = data
+        if role in self._put_away:
+            layer.visible = self._put_away.pop(role)
+        return layer
+
+    def _keep(self, role: str, layer: Any) -> Any:
+        """Remember a new layer under its role, and bring ours into their order."""
+        if self._layers.get(role) is layer:
+            return layer
+        self._put_away.pop(role, None)
+        layer.metadata[ROLE_KEY] = role
+        self._layers[role] = layer
+        layers = self._viewer.layers
+        for later in _ORDER[_ORDER.index(role) + 1 :]:
+            above = self._layers.get(later)
+            if above is not None and above in layers and layers.index(above) < layers.index(layer):
+                layers.move(layers.index(above), len(layers))
+        paint = self._painter.layer
+        if paint is not None and paint in layers:
+            layers.selection.active = paint
+        return layer
+
+    def _hide(self, role: str) -> None:
+        layer = self._layers.get(role)
+        if layer is not None and role not in self._put_away:
+            self._put_away[role] = layer.visible
+            layer.visible = False
+
+
+def _frame(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
+    """Return the corners of a frame that lies just outside the region's pixels."""
+    region, out = queued.region, width / 2 + 0.5
+    return np.array(
+        [[region.y - out, region.x - out], [region.bottom - 1 + out, region.right - 1 + out]]
+    )
 
 
 def _prediction_key(state: SessionState | None) -> object:

@@ -1,7 +1,7 @@
 """Painting inside one region: a small Labels layer over it, saved as one paints.
 
 The layer is the crop itself, placed with ``translate``: painting outside the region is
-impossible, and slides stay fast.
+impossible, and slides stay fast. One layer serves all regions in turn.
 """
 
 from __future__ import annotations
@@ -55,37 +55,41 @@ class RegionPainter:
         return None if self._queued is None else self._queued.id
 
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
-        """Put down what is in hand and lay a paint layer over ``queued``."""
-        self.put_down()
+        """Save what is in hand and lay the paint layer over ``queued``."""
+        self.flush()
         label = self._session.label(queued.id)
         unpainted = np.full(queued.region.shape, UNLABELLED, np.uint8)
         self._saved = unpainted if label is None else label.target
-        self._queued, self._schema = queued, schema
-        layer = self._viewer.add_labels(
-            target_to_paint(self._saved),
-            name="Paint here",
-            translate=(queued.region.y, queued.region.x),
-            colormap=colours,
-            opacity=0.6,
-            metadata={"napari_active_seg": "paint"},
-        )
+        self._queued, self._schema, self._strokes = queued, schema, 0
+        layer = self.layer
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._new_layer(target_to_paint(self._saved), colours)
+        else:
+            with layer.events.set_data.blocker(self._on_change):
+                layer.editable = False  # forgets the undo steps of the region before
+                layer.data = target_to_paint(self._saved)
+                layer.editable = True
+        layer.translate = (queued.region.y, queued.region.x)
+        layer.visible = True
         layer.mode = "paint"
         layer.brush_size = max(4, queued.region.height // 12)
         layer.selected_label = len(schema)
-        layer.events.paint.connect(self._on_paint)
-        layer.events.set_data.connect(self._on_change)
         self._viewer.layers.selection.active = layer
         self.layer = layer
 
     def put_down(self) -> None:
-        """Save what is not saved yet and take the paint layer away."""
+        """Save what is not saved yet and hide the paint layer."""
         self.flush()
-        layer, self.layer, self._queued = self.layer, None, None
-        if layer is not None:
-            layer.events.paint.disconnect(self._on_paint)
-            layer.events.set_data.disconnect(self._on_change)
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        self._queued = None
+        if self.layer is not None and self.layer in self._viewer.layers:
+            self.layer.visible = False
+            self.layer.mode = "pan_zoom"
+
+    def _new_layer(self, paint: NDArray[np.uint8], colours: Any) -> Labels:
+        layer = self._viewer.add_labels(paint, name="Paint here", colormap=colours, opacity=0.6)
+        layer.events.paint.connect(self._on_paint)
+        layer.events.set_data.connect(self._on_change)
+        return layer
 
     def choose_class(self, index: int) -> None:
         """Paint with class ``index`` from now on."""
@@ -95,7 +99,7 @@ class RegionPainter:
 
     def fill(self, target: NDArray[np.uint8], *, only_empty: bool = True) -> None:
         """Paint ``target`` (H, W) of the region as one stroke that undo takes back."""
-        if self.layer is None:
+        if self.layer is None or self._queued is None:
             return
         paint = target_to_paint(target)
         where = paint > 0

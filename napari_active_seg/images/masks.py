@@ -85,9 +85,9 @@ def read_mask_target(
 
 
 def _read_indices(path: Path) -> NDArray[np.integer]:
-    pixels = np.squeeze(read_array(path, indices=True))
+    pixels = read_array(path, indices=True)
     if pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
-        pixels = pixels[..., 0]
+        pixels = pixels[..., 0]  # grey, though stored as a colour picture
     if pixels.ndim != 2:
         raise ImageError(f"mask {path.name} is a colour picture; want one number per pixel")
     if pixels.dtype == np.bool_:

@@ -123,7 +123,8 @@ def _too_large(path: Path, shape: tuple[int, int]) -> str:
 
 
 def _as_rgb(pixels: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    pixels = np.squeeze(pixels)
+    if pixels.ndim > 3:
+        pixels = np.squeeze(pixels)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):

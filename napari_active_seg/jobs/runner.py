@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from napari_active_seg.jobs.job import CancelToken, Job, Progress
 __all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner"]
 
 _log = logging.getLogger(__name__)
+#: A bar that moves ten times a second is fluent; more would only keep the window busy.
+_BETWEEN_REPORTS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,8 +144,14 @@ class ThreadRunner:
 
 
 def _run(job: Job, token: CancelToken, progressed: SignalInstance) -> Finished:
+    last = 0.0
+
     def report(done: int, total: int, text: str = "") -> None:
-        progressed.emit(Progress(job.name, done, total, text))
+        nonlocal last
+        now = time.monotonic()
+        if done in (0, total) or now - last >= _BETWEEN_REPORTS_S:
+            last = now
+            progressed.emit(Progress(job.name, done, total, text))
 
     try:
         token.check()

@@ -1,5 +1,10 @@
 """Everything that needs torch: networks, sampling, losses, training and checkpoints."""
 
+# ruff: noqa: E402 - the guard must come before torchvision is imported
+from napari_active_seg.learning.triton_guard import keep_triton_out
+
+keep_triton_out()
+
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.presets import PRESETS, Preset, preset_named
 from napari_active_seg.learning.segmenter import TorchSegmenter, TorchSegmenterFactory

@@ -110,7 +110,7 @@ def _sample_whole(
     check_cancelled: Callable[[], None],
 ) -> Moments:
     size = (image.shape[0], image.shape[1])
-    features = network.prefix(image_to_tensor(image, device))
+    features = network.middle(network.prefix(image_to_tensor(image, device)))
     at_once = max(1, min(samples, _PIXELS_AT_ONCE // (size[0] * size[1])))
     stream = TorchMomentStream()
     with seeded(seed, device):

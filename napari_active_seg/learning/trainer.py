@@ -42,7 +42,8 @@ def fit(
         for step in range(1, n_steps + 1):
             check_cancelled()
             features, target, size = batches.draw(rng)
-            loss = masked_cross_entropy(network.suffix(features, size), target)
+            logits = network.suffix(network.middle(features), size)
+            loss = masked_cross_entropy(logits, target)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             optimiser.step()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,17 @@ from napari_active_seg.uncertainty import Moments, Prediction
 
 __all__ = ["PredictionCache"]
 
+#: Predictions kept in memory: the image on screen, and those just left.
+_RECENT = 3
+
 
 class PredictionCache:
     """Moments on the disk, so that a new measure or a restart needs no new prediction."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._recent: OrderedDict[tuple[str, str], Prediction] = OrderedDict()
+        self._turn = threading.Lock()
 
     def save(self, prediction: Prediction) -> None:
         """Write a prediction of a whole image."""
@@ -36,12 +43,18 @@ class PredictionCache:
                 votes=moments.votes,
             )
         temporary.replace(path)
+        with self._turn:
+            self._recent.pop((prediction.model_id, prediction.region.image_id), None)
 
     def load(self, model_id: str, image_id: str) -> Prediction | None:
         """Return a cached prediction; None where there is none, or only a damaged one."""
-        path = self._path(model_id, image_id)
+        key, path = (model_id, image_id), self._path(model_id, image_id)
+        with self._turn:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+                return self._recent[key]
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 moments = Moments(
                     n=int(stored["n"]),
                     mean_p=stored["mean_p"],
@@ -51,7 +64,12 @@ class PredictionCache:
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
-        return Prediction(Region.whole(image_id, moments.shape), moments, model_id)
+        prediction = Prediction(Region.whole(image_id, moments.shape), moments, model_id)
+        with self._turn:
+            self._recent[key] = prediction
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+        return prediction
 
     def has(self, model_id: str, image_id: str) -> bool:
         """Return whether a file is there, without reading it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,22 +16,26 @@ from napari_active_seg.acquisition import (
     ScoredRegion,
     Strategy,
 )
-from napari_active_seg.errors import ConfigError
+from napari_active_seg.errors import ConfigError, NothingToDoError
+from napari_active_seg.export import write_prediction
+from napari_active_seg.images import PlainImage, scan_folder
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import Effort, Region, RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.oracle import MaskOracle
-from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.label import LabelRequest
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import ProposeRequest
 from napari_active_seg.session.steps.train import TrainRequest
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = [
+    "evaluate_request",
     "label_request",
     "labels_so_far",
+    "predict_folder_request",
     "predict_request",
     "propose_request",
     "train_request",
@@ -58,6 +63,29 @@ def predict_request(
         seed=project.config.seed,
         keep=project.predictions.save,
     )
+
+
+def predict_folder_request(
+    project: Project,
+    model: ModelRecord,
+    load_segmenter: Callable[[], Segmenter],
+    *,
+    images_dir: Path,
+    out: Path,
+    measure: str,
+    samples: int | None,
+) -> PredictRequest:
+    """Return the request to predict a folder of pictures into files below ``out``."""
+    named = measure_named(measure)
+    found = {image.id: image.path for image in scan_folder(images_dir).images}
+
+    def keep(prediction: Prediction) -> None:
+        write_prediction(prediction, named.compute(prediction.moments), out, project.schema)
+
+    request = predict_request(
+        project, model, load_segmenter, image_ids=list(found), samples=samples
+    )
+    return replace(request, open_source=lambda i: PlainImage(found[i]), keep=keep)
 
 
 def propose_request(
@@ -141,6 +169,30 @@ def label_request(
         load_oracle=partial(MaskOracle.from_folder, folder, images, n_classes=len(project.schema)),
         keep=keep,
         add_whole=add_whole,
+    )
+
+
+def evaluate_request(
+    project: Project,
+    model: ModelRecord,
+    load_segmenter: Callable[[], Segmenter],
+    *,
+    images: Sequence[LabelledImage] | None,
+) -> EvaluateRequest:
+    """Return the request to measure ``model`` on ``images``, or on the labelled validation."""
+    chosen = validation_images(project) if images is None else tuple(images)
+    if not chosen:
+        raise NothingToDoError(
+            "no validation image is labelled; give --images and --masks, "
+            "or make the project with --masks"
+        )
+    return EvaluateRequest(
+        images=chosen,
+        load_segmenter=load_segmenter,
+        model_id=model.id,
+        classes=project.schema.names,
+        samples=project.config.samples,
+        seed=project.config.seed,
     )
 
 

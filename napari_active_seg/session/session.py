@@ -13,8 +13,7 @@ from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal, strategy_named
 from napari_active_seg.errors import BusyError, NothingToDoError
-from napari_active_seg.export import exporter_named, write_prediction
-from napari_active_seg.images import PlainImage, scan_folder
+from napari_active_seg.export import exporter_named
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
@@ -22,16 +21,16 @@ from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import Effort, RegionLabel, RegionState, check_target
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.requests import (
+    evaluate_request,
     label_request,
     labels_so_far,
+    predict_folder_request,
     predict_request,
     propose_request,
     train_request,
-    validation_images,
 )
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.state import SessionState, initial_state
 from napari_active_seg.session.steps.evaluate import (
-    EvaluateRequest,
     LabelledImage,
     evaluate_model,
 )
@@ -80,7 +79,7 @@ class Session:
         self._on_result: Callable[[object], None] | None = None
         self._error: BaseException | None = None
         self._loaded: tuple[str, Segmenter] | None = None
-        self._state = self._initial_state()
+        self._state = initial_state(project)
         runner.finished.connect(self._deliver, thread="main")
         runner.progressed.connect(self.progressed.emit, thread="main")
 
@@ -196,23 +195,15 @@ class Session:
         self, images_dir: Path, out: Path, *, measure: str | None = None, samples: int | None = None
     ) -> None:
         """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
-        model, schema = self._model(), self._state.schema
-        named = measure_named(measure or self._state.measure)
-        found = {image.id: image.path for image in scan_folder(images_dir).images}
-
-        def keep(prediction: Prediction) -> None:
-            write_prediction(prediction, named.compute(prediction.moments), out, schema)
-
-        request = replace(
-            predict_request(
-                self.project,
-                model,
-                partial(self._segmenter, model),
-                image_ids=tuple(found),
-                samples=samples,
-            ),
-            open_source=lambda image_id: PlainImage(found[image_id]),
-            keep=keep,
+        model = self._model()
+        request = predict_folder_request(
+            self.project,
+            model,
+            partial(self._segmenter, model),
+            images_dir=images_dir,
+            out=out,
+            measure=measure or self._state.measure,
+            samples=samples,
         )
         self._start("predicting", partial(predict_images, request), self._predicted)
 
@@ -268,21 +259,9 @@ class Session:
         on_report: Callable[[EvalReport], None],
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
-        chosen = validation_images(self.project) if images is None else tuple(images)
-        if not chosen:
-            raise NothingToDoError(
-                "no validation image is labelled; give --images and --masks, "
-                "or make the project with --masks"
-            )
         model = self._model()
-        request = EvaluateRequest(
-            images=chosen,
-            load_segmenter=partial(self._segmenter, model),
-            model_id=model.id,
-            classes=self._state.schema.names,
-            samples=self.project.config.samples,
-            seed=self.project.config.seed,
-        )
+        load = partial(self._segmenter, model)
+        request = evaluate_request(self.project, model, load, images=images)
 
         def deliver(result: object) -> None:
             if isinstance(result, EvalReport):
@@ -413,25 +392,6 @@ class Session:
         return frozenset(i for i in self._state.image_ids if has(model_id, i))
 
     # --- state -----------------------------------------------------------------------------------
-
-    def _initial_state(self) -> SessionState:
-        project = self.project
-        ids = tuple(ref.id for ref in project.images.all())
-        model = project.models.in_use()
-        has = project.predictions.has
-        state = SessionState(
-            project=project.config.name,
-            schema=project.schema,
-            image_ids=ids,
-            measure=project.config.measure,
-            queue=project.regions.queue(),
-            models=project.models.all(),
-            predicted=frozenset(i for i in ids if model is not None and has(model.id, i)),
-        )
-        waiting = state.open_regions
-        if waiting:
-            return replace(state, region_id=waiting[0].id, image_id=waiting[0].region.image_id)
-        return replace(state, image_id=ids[0] if ids else None)
 
     def _set(self, **changes: object) -> None:
         old = self._state

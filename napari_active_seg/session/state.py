@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from napari_active_seg.project import ModelRecord, QueuedRegion
+from napari_active_seg.project import ModelRecord, Project, QueuedRegion
 from napari_active_seg.regions import LabelSchema, RegionState
 
-__all__ = ["OPEN_STATES", "SessionState"]
+__all__ = ["OPEN_STATES", "SessionState", "initial_state"]
 
 #: States in which a region still waits for a person.
 OPEN_STATES = frozenset({RegionState.PROPOSED, RegionState.IN_PROGRESS, RegionState.LATER})
@@ -54,3 +54,23 @@ class SessionState:
         """Regions that wait for a person; those put off to later come last."""
         waiting = [queued for queued in self.queue if queued.state in OPEN_STATES]
         return tuple(sorted(waiting, key=lambda queued: queued.state is RegionState.LATER))
+
+
+def initial_state(project: Project) -> SessionState:
+    """Return the state of a project that was just opened: at the first waiting region."""
+    ids = tuple(ref.id for ref in project.images.all())
+    model = project.models.in_use()
+    has = project.predictions.has
+    state = SessionState(
+        project=project.config.name,
+        schema=project.schema,
+        image_ids=ids,
+        measure=project.config.measure,
+        queue=project.regions.queue(),
+        models=project.models.all(),
+        predicted=frozenset(i for i in ids if model is not None and has(model.id, i)),
+    )
+    if state.open_regions:
+        first = state.open_regions[0]
+        return replace(state, region_id=first.id, image_id=first.region.image_id)
+    return replace(state, image_id=ids[0] if ids else None)

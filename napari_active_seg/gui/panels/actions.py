@@ -93,5 +93,5 @@ class AnnotateActions:
 
     def _with_region(self, verb: Callable[[Session, RegionPainter], None]) -> None:
         session, painter = self._desk.session, self._painter
-        if session is not None and painter is not None and painter.layer is not None:
+        if session is not None and painter is not None and painter.region_id is not None:
             self._desk.run(lambda: verb(session, painter))

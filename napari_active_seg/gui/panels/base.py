@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit
+from magicgui.widgets import Container, FileEdit, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.session import Session, ViewState
 
-__all__ = ["Panel", "button", "folder_edit", "folder_of", "group", "picture", "words"]
+__all__ = ["Panel", "button", "folder_edit", "folder_of", "form", "group", "picture", "words"]
 
 
 class Panel(QWidget):  # type: ignore[misc]
@@ -80,6 +80,16 @@ def picture(label: QLabel, png: bytes, width: int) -> None:
         if pixmap.width() > width
         else pixmap
     )
+
+
+def form(*fields: Widget) -> QWidget:
+    """Return labelled magicgui ``fields`` below each other, no wider than the dock."""
+    native: QWidget = Container(widgets=list(fields), labels=True).native
+    for box in native.findChildren(QComboBox):
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(6)
+    native.layout().setContentsMargins(0, 0, 0, 0)
+    return native
 
 
 def folder_edit(label: str) -> FileEdit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import ComboBox
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export import EXPORTERS
@@ -12,6 +12,7 @@ from napari_active_seg.gui.panels.base import (
     button,
     folder_edit,
     folder_of,
+    form,
     group,
     words,
 )
@@ -32,10 +33,10 @@ class ExportPanel(Panel):
             label="format", choices=[(e.title, e.name) for e in EXPORTERS.values()]
         )
         self.folder = folder_edit("to folder")
-        self.form = Container(widgets=[self.format, self.folder], labels=True)
+        self.form = form(self.format, self.folder)
         self.go = button("Export finished labels", self._export)
         self.hint = words()
-        self.body.addWidget(group("Export", self.form.native, self.hint, self.go))
+        self.body.addWidget(group("Export", self.form, self.hint, self.go))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show how much there is to export."""

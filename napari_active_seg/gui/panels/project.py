@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magicgui.widgets import Container, LineEdit
+from magicgui.widgets import LineEdit
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem
@@ -15,6 +15,7 @@ from napari_active_seg.gui.panels.base import (
     button,
     folder_edit,
     folder_of,
+    form,
     group,
     words,
 )
@@ -40,10 +41,8 @@ class ProjectPanel(Panel):
         self.masks_dir = folder_edit("masks")
         self.classes = LineEdit(label="classes", value="background, gland")
         self.folder = folder_edit("save to")
-        self.form = Container(
-            widgets=[self.images_dir, self.masks_dir, self.classes, self.folder], labels=True
-        )
-        self.form.native.setToolTip(
+        self.form = form(self.images_dir, self.masks_dir, self.classes, self.folder)
+        self.form.setToolTip(
             "images: a folder of PNG, JPEG, BMP or TIFF; masks: only if some exist already; "
             "save to: a new or empty folder"
         )
@@ -56,7 +55,7 @@ class ProjectPanel(Panel):
             )
         )
         self.body.addWidget(self.images_box)
-        self.body.addWidget(group("New", self.form.native, button("Make the project", self._make)))
+        self.body.addWidget(group("New", self.form, button("Make the project", self._make)))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what the project holds."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Container, SpinBox
+from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_active_seg.acquisition import STRATEGIES
-from napari_active_seg.gui.panels.base import Panel, button, group, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.uncertainty import MEASURES
 
@@ -27,9 +27,7 @@ class ProposePanel(Panel):
         )
         self.count = SpinBox(label="regions", min=1, max=500, value=8)
         self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
-        self.form = Container(
-            widgets=[self.strategy, self.measure, self.count, self.size], labels=True
-        )
+        self.form = form(self.strategy, self.measure, self.count, self.size)
         self.measure.changed.connect(self._measure)
         self.go = button("Propose regions", self._propose)
         self.predict = button(
@@ -43,7 +41,7 @@ class ProposePanel(Panel):
         self.queue.itemActivated.connect(self._take)
         self.queue.itemClicked.connect(self._take)
         self.hint = words()
-        self.body.addWidget(group("Where to look next", self.form.native, self.go, self.predict))
+        self.body.addWidget(group("Where to look next", self.form, self.go, self.predict))
         self.body.addWidget(group("Queue", self.hint, self.queue))
 
     def render_state(self, session: Session, view: ViewState) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_losses, figure_png
-from napari_active_seg.gui.panels.base import Panel, button, group, picture, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, picture, words
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 
@@ -21,7 +21,7 @@ class TrainPanel(Panel):
     def build(self) -> None:
         """Lay out the button, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.form = Container(widgets=[self.preset], labels=True)
+        self.form = form(self.preset)
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
         self.loss = words()
@@ -33,7 +33,7 @@ class TrainPanel(Panel):
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
         self.use = button("Use the selected model", self._use)
-        self.body.addWidget(group("Train", self.form.native, self.go, self.hint, self.loss))
+        self.body.addWidget(group("Train", self.form, self.go, self.hint, self.loss))
         self.body.addWidget(group("Models", self.models, self.use))
         self._drawn: object = None
 

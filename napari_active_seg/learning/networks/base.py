@@ -14,9 +14,10 @@ Features = tuple[Tensor, ...]
 class Network(nn.Module, ABC):
     """A segmentation network that is cut where its first active dropout sits.
 
-    ``prefix`` is deterministic and runs once per image; ``suffix`` holds every dropout layer
-    and runs once per pass. ``pixelwise`` networks treat each feature pixel by itself and have
-    a prefix without parameters, so that they train on cached features of labelled pixels.
+    ``prefix`` and ``middle`` are deterministic and run once per image; ``suffix`` holds every
+    dropout layer and runs once per pass. ``pixelwise`` networks treat each feature pixel by
+    itself and have a prefix without parameters, so that they train on cached features of
+    labelled pixels.
     """
 
     pixelwise: bool = False
@@ -27,10 +28,15 @@ class Network(nn.Module, ABC):
     def prefix(self, images: Tensor) -> Features:
         """Return features of ``images`` (N, 3, H, W) in 0..1."""
 
+    def middle(self, features: Features) -> Features:
+        """Return what trainable layers before the first dropout make of the prefix."""
+        return features
+
     @abstractmethod
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
-        """Return logits (N, C, *size) of ``features``."""
+        """Return logits (N, C, *size) of what ``middle`` returned."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of ``images`` (N, 3, H, W) in 0..1."""
-        return self.suffix(self.prefix(images), (images.shape[-2], images.shape[-1]))
+        features = self.middle(self.prefix(images))
+        return self.suffix(features, (images.shape[-2], images.shape[-1]))

@@ -8,7 +8,6 @@ channel is dropped for all pixels alike, one pass is one draw of the perceptron'
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -31,20 +30,24 @@ class FilterBankMLP(Network):
     def __init__(self, n_classes: int, *, hidden: int = 64, dropout: float = 0.2) -> None:
         super().__init__()
         self.scale = nn.BatchNorm2d(_FEATURES, affine=False)
-        widths = (_FEATURES, hidden, hidden)
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [_Pointwise(before, after), nn.ReLU(), nn.Dropout2d(dropout)]
-        self.hidden = nn.Sequential(*layers)
+        self.first = _Pointwise(_FEATURES, hidden)
+        self.second = _Pointwise(hidden, hidden)
         self.head = _Pointwise(hidden, n_classes)
+        self.drop_first = nn.Dropout2d(dropout)
+        self.drop_second = nn.Dropout2d(dropout)
 
     def prefix(self, images: Tensor) -> Features:
         """Return the filter bank (N, 38, ceil(H / 2), ceil(W / 2))."""
         return (filter_bank(F.avg_pool2d(images, 2, ceil_mode=True)),)
 
+    def middle(self, features: Features) -> Features:
+        """Return the first hidden layer, before its dropout."""
+        return (self.first(self.scale(features[0])).relu_(),)
+
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
-        logits: Tensor = self.head(self.hidden(self.scale(features[0])))
+        hidden = self.second(self.drop_first(features[0])).relu_()
+        logits: Tensor = self.head(self.drop_second(hidden))
         if logits.shape[-2:] == size:
             return logits
         doubled = (2 * logits.shape[-2], 2 * logits.shape[-1])

@@ -1,7 +1,4 @@
-"""The demo: a sample project in a real window, and one lap of the loop.
-
-Like ``plugin``, it stands above the rooms: it uses the desktop and the loop together.
-"""
+"""The demo: a sample project in a real window, and one lap of the loop."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from typing import Any, Protocol
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import image_png
+from napari_active_seg.gui.desk import Tools
 from napari_active_seg.gui.dock import Dock
-from napari_active_seg.plugin import make_dock, open_session, write_sample_project
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.oracle import MaskOracle
@@ -30,7 +27,7 @@ class _Tell(Protocol):
     def __call__(self, done: int, total: int, text: str = "") -> None: ...
 
 
-def run_demo(out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
+def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
     """Run the demo and return what it left behind, a line each.
 
     ``by_itself`` drives the window through a lap and closes it; otherwise the window stays
@@ -54,9 +51,9 @@ def run_demo(out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
         if done == total:
             say(f"drew {total} pictures of tissue with their true masks")
 
-    folder = write_sample_project("histology", out, on_image=on_image)
-    _train_first_model(folder, out / "masks", say)
-    viewer, dock = _open_window()
+    folder = tools.write_sample_project("histology", out, on_image=on_image)
+    _train_first_model(tools, folder, out / "masks", say)
+    viewer, dock = _open_window(tools)
     try:
         dock.desk.open(folder)
         session = dock.desk.session
@@ -74,9 +71,9 @@ def run_demo(out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
             viewer.close()
 
 
-def _train_first_model(folder: Path, masks: Path, say: Callable[[str], None]) -> None:
+def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[str], None]) -> None:
     """Label a few random regions and train, so that there is a model to ask."""
-    session = open_session(folder)
+    session = tools.open_session(folder)
     try:
         session.propose(count=_START, size=_SIZE)
         session.wait()
@@ -90,12 +87,12 @@ def _train_first_model(folder: Path, masks: Path, say: Callable[[str], None]) ->
         session.close()
 
 
-def _open_window() -> tuple[Any, Dock]:
+def _open_window(tools: Tools) -> tuple[Any, Dock]:
     import napari
 
     viewer = napari.Viewer(title="napari-active-seg demo", show_welcome_screen=False)
     viewer.window.resize(1280, 720)
-    dock = make_dock(viewer)
+    dock = Dock(viewer, tools)
     viewer.window.add_dock_widget(dock, name="Active Segmentation", area="right")
     return viewer, dock
 

@@ -1,0 +1,64 @@
+# What a newcomer calls: `make demo` and `make test`. Both set everything up by themselves.
+PYTHON ?= python3
+VENV ?= .venv
+PURE_VENV ?= .venv-pure
+BIN = $(VENV)/bin
+# The tested versions; plain pip works without them.
+CONSTRAINTS = constraints.txt
+
+.PHONY: demo test test-quick check check-pure lock docs clean system
+
+demo: system $(VENV)/.with-all
+	$(BIN)/napari-active-seg demo
+
+test: system $(VENV)/.with-test
+	$(BIN)/python -m pytest
+
+test-quick: system $(VENV)/.with-test
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.with-test check-pure
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The pure rooms' tests pass where neither torch nor Qt is installed.
+check-pure: $(PURE_VENV)/.ready
+	$(PURE_VENV)/bin/python scripts/check_pure.py
+
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --upgrade pip
+	.venv-lock/bin/pip install --quiet -e '.[all,test]'
+	.venv-lock/bin/pip freeze --exclude-editable > $(CONSTRAINTS)
+	rm -rf .venv-lock
+
+docs: $(VENV)/.with-all system
+	$(BIN)/python scripts/make_screenshots.py docs/images
+
+clean:
+	rm -rf $(VENV) $(PURE_VENV) build dist *.egg-info demo-output
+
+system:
+	@sh scripts/system_packages.sh
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.with-all: $(VENV)/.made pyproject.toml $(CONSTRAINTS)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[all]'
+	@touch $@
+
+$(VENV)/.with-test: $(VENV)/.made pyproject.toml $(CONSTRAINTS)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[all,test]'
+	@touch $@ $(VENV)/.with-all
+
+$(PURE_VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(PURE_VENV)
+	$(PURE_VENV)/bin/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) \
+		numpy scipy scikit-image scikit-learn pytest hypothesis
+	$(PURE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@

@@ -1,0 +1,27 @@
+"""Run the pure rooms' tests, and make sure that this environment has neither torch nor Qt."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+PURE_ROOMS = ("regions", "uncertainty", "acquisition", "calibration", "metrics")
+FOREIGN = ("torch", "qtpy", "PyQt6", "PySide6", "napari", "psygnal", "pydantic")
+
+
+def main() -> int:
+    present = [name for name in FOREIGN if importlib.util.find_spec(name) is not None]
+    if present:
+        sys.stderr.write(f"this environment must not have {', '.join(present)}\n")
+        return 1
+    tests = Path(__file__).parents[1] / "tests"
+    rooms = [str(tests / room) for room in PURE_ROOMS]
+    # Options of plugins that only the full environment has are unknown here.
+    return pytest.main(["-q", "-W", "ignore::pytest.PytestConfigWarning", *rooms])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Stand-ins for a network: real answers by a rule that needs no training."""
+
+import json
+
+import numpy as np
+
+from napari_active_seg.errors import ModelError
+from napari_active_seg.segmenter import ImageOutputs, TrainOutcome, TrainStep
+from napari_active_seg.uncertainty import MomentStream
+
+
+class FakeSegmenter:
+    """Calls dark pixels class 1, with noise that differs from pass to pass."""
+
+    def __init__(self, preset, classes, threshold=0.5):
+        self.preset, self.classes, self.threshold = preset, classes, threshold
+        self.seen = []
+
+    def predict(self, image, *, samples, seed, check_cancelled):
+        rng = np.random.default_rng(seed)
+        dark = 1.0 - image.mean(axis=2) / 255.0
+        stream = MomentStream()
+        for _ in range(samples):
+            check_cancelled()
+            noise = rng.normal(0, 0.05, dark.shape)
+            p = 1.0 / (1.0 + np.exp(-20.0 * (dark + noise - self.threshold)))
+            stream.add(np.stack([1.0 - p, p]))
+        return ImageOutputs(stream.moments())
+
+    def train(self, examples, *, seed, epochs, on_step, check_cancelled):
+        self.seen = list(examples)
+        values = {0: [], 1: []}
+        for example in examples:
+            dark = 1.0 - example.image.mean(axis=2) / 255.0
+            for k, found in values.items():
+                found.extend(dark[example.target == k])
+        steps = epochs or 3
+        for step in range(1, steps + 1):
+            check_cancelled()
+            on_step(TrainStep(step, steps, 1.0 / step))
+        if values[0] and values[1]:
+            self.threshold = (np.mean(values[0]) + np.mean(values[1])) / 2
+        return TrainOutcome(tuple(1.0 / s for s in range(1, steps + 1)), 0.0)
+
+    def save(self, path, *, facts):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"threshold": self.threshold, "preset": self.preset, "facts": dict(facts)}
+        path.write_text(json.dumps({**content, "classes": self.classes}))
+
+
+class FakeSegmenters:
+    """A SegmenterFactory of fakes."""
+
+    def __init__(self):
+        self.built = []
+
+    def build(self, preset, *, classes, seed):
+        self.built.append(FakeSegmenter(preset, classes))
+        return self.built[-1]
+
+    def load(self, path, *, classes):
+        stored = json.loads(path.read_text())
+        if tuple(stored["classes"]) != tuple(classes):
+            raise ModelError("other classes")
+        return FakeSegmenter(stored["preset"], classes, stored["threshold"])

@@ -1,0 +1,114 @@
+"""A real window, driven as a person drives it: mouse, keys and buttons."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot):
+    """A viewer on the screen with the dock beside it."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 720)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
+    qtbot.wait(50)
+    yield Window(viewer, dock, qtbot)
+    dock.release()
+    qtbot.wait(20)
+
+
+class Window:
+    """Shorthand for what a person does."""
+
+    def __init__(self, viewer, dock, qtbot):
+        self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
+
+    @property
+    def session(self):
+        return self.dock.desk.session
+
+    @property
+    def paint(self):
+        return self.dock.painter.layer
+
+    def open(self, folder):
+        self.dock.desk.run(lambda: self.dock.desk.open(folder))
+        self.qtbot.wait(50)
+
+    def settle(self, timeout=60_000):
+        self.qtbot.waitUntil(lambda: self.session.state.job is None, timeout=timeout)
+        self.qtbot.wait(20)
+
+    def panel(self, title):
+        tabs = self.dock.tabs
+        for index in range(tabs.count()):
+            if tabs.tabText(index) == title:
+                tabs.setCurrentIndex(index)
+                return tabs.widget(index).widget()
+        raise AssertionError(title)
+
+    def click(self, button):
+        self.qtbot.wait(10)
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.qtbot.wait(10)
+
+    @property
+    def canvas(self):
+        return self.viewer.window._qt_viewer.canvas
+
+    def on_canvas(self, y, x):
+        """Return where the data position (y, x) is on the canvas."""
+        camera = self.viewer.scene.camera
+        height, width = self.canvas.size
+        return QPoint(
+            round(width / 2 + (x - camera.center[-1]) * camera.zoom),
+            round(height / 2 + (y - camera.center[-2]) * camera.zoom),
+        )
+
+    def drag(self, start, end, steps=12):
+        """Drag the left button from one data position to another."""
+        native = self.canvas.native
+        points = [
+            self.on_canvas(*np.add(start, t * np.subtract(end, start)))
+            for t in np.linspace(0, 1, steps)
+        ]
+        QTest.mouseMove(native, points[0])
+        self.qtbot.wait(20)
+        QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=points[0])
+        for point in points[1:]:
+            # QTest.mouseMove does not carry the pressed button; send the event ourselves.
+            _move_pressed(native, point)
+            self.qtbot.wait(5)
+        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=points[-1])
+        self.qtbot.wait(30)
+
+    def key(self, key, modifier=Qt.KeyboardModifier.ShiftModifier):
+        QTest.keyClick(self.canvas.native, key, modifier)
+        self.qtbot.wait(30)
+
+
+def _move_pressed(widget, point):
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    local = QPointF(point)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        local,
+        QPointF(widget.mapToGlobal(point)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+@pytest.fixture
+def proposed(window, project_folder):
+    """The window with a project open and four regions proposed, none painted."""
+    window.open(project_folder)
+    window.session.propose(count=4, size=32)
+    window.settle()
+    return window

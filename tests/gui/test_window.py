@@ -1,0 +1,303 @@
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+
+from napari_active_seg.gui.layers import ROLE_KEY
+from napari_active_seg.project import Project
+from napari_active_seg.regions import UNLABELLED, RegionState
+
+
+def roles(viewer):
+    return [layer.metadata.get(ROLE_KEY) for layer in viewer.layers]
+
+
+def finish_all(window, pool):
+    window.session.label_from_masks(pool / "masks")
+    window.settle()
+
+
+def test_dock_opens_without_a_project_and_offers_to_open_one(window):
+    assert window.dock.tabs.count() == 6
+    assert "Open a project" in window.dock.status.text()
+    assert not window.panel("Train").isEnabled()
+    assert window.panel("Project").isEnabled()
+
+
+def test_project_is_made_from_the_form(window, pool, tmp_path):
+    panel = window.panel("Project")
+    panel.images_dir.line_edit.value = str(pool / "images")
+    panel.folder.line_edit.value = str(tmp_path / "made here")
+    panel.classes.value = "background, disk"
+    panel._make()
+    assert window.session.state.project == "made here"
+    assert window.session.state.schema.names == ("background", "disk")
+    assert "image" in roles(window.viewer)
+
+
+def test_wrong_form_is_a_message_and_nothing_is_made(window, pool, tmp_path):
+    panel, told = window.panel("Project"), []
+    window.dock.desk.failed.connect(told.append)
+    panel._make()
+    panel.images_dir.line_edit.value = str(pool / "images")
+    panel.folder.line_edit.value = str(tmp_path / "p")
+    panel.classes.value = "disk, disk"
+    panel._make()
+    assert ["choose a folder" in str(e) or "twice" in str(e) for e in told] == [True, True]
+    assert window.session is None
+    assert not (tmp_path / "p").exists()
+
+
+def test_regions_are_proposed_by_the_button_and_framed(window, project_folder):
+    window.open(project_folder)
+    panel = window.panel("Propose")
+    panel.count.value, panel.size.value = 3, 32
+    window.click(panel.go)
+    window.settle()
+    assert len(window.session.state.open_regions) == 3
+    assert panel.queue.count() == 3
+    region = window.session.state.region.region
+    assert window.paint.data.shape == (32, 32)
+    assert tuple(window.paint.translate) == (region.y, region.x)
+    assert window.viewer.layers.selection.active == window.paint
+    centre = window.viewer.scene.camera.center[-2:]
+    np.testing.assert_allclose(centre, (region.y + 15.5, region.x + 15.5), atol=1)
+
+
+def test_dragging_paints_inside_the_region_and_saves_the_stroke(proposed):
+    window = proposed
+    queued = window.session.state.region
+    y, x = queued.region.y, queued.region.x
+    window.drag((y + 8, x + 8), (y + 8, x + 24))
+    painted = np.asarray(window.paint.data)
+    assert (painted[8, 10:22] == 2).all()
+    assert (painted[28:] == 0).all()
+
+    def saved():
+        label = window.session.label(queued.id)
+        return label is not None and (label.target[8, 10:22] == 1).all()
+
+    window.qtbot.waitUntil(saved, timeout=3000)  # by itself, shortly after the stroke
+    with Project.open(window.session.project.folder) as reader:
+        label = reader.regions.label(queued.id)
+        assert (label.target[28:] == UNLABELLED).all()
+        assert label.state is RegionState.IN_PROGRESS
+        assert label.effort.strokes >= 1
+        assert label.effort.changed_px == np.count_nonzero(label.target != UNLABELLED)
+
+
+def test_dragging_outside_the_region_changes_nothing(proposed):
+    window = proposed
+    queued = window.session.state.region
+    shown = [layer.data.copy() for layer in window.viewer.layers if layer.name != "Regions"]
+    y, x = queued.region.y - 12, queued.region.x + 4
+    window.drag((y, x), (y, x + 20))
+    now = [layer.data for layer in window.viewer.layers if layer.name != "Regions"]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, now, strict=True))
+    assert window.session.label(queued.id) is None
+
+
+def test_undo_takes_a_stroke_back_and_the_disk_follows(proposed):
+    window = proposed
+    queued = window.session.state.region
+    y, x = queued.region.y, queued.region.x
+    window.drag((y + 8, x + 8), (y + 8, x + 24))
+    window.dock.painter.flush()
+    assert window.session.label(queued.id).labelled_pixels > 0
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    window.dock.painter.flush()
+    assert np.asarray(window.paint.data).max() == 0
+    assert window.session.label(queued.id).labelled_pixels == 0
+
+
+def test_undo_never_reaches_back_into_the_region_before(proposed):
+    window = proposed
+    first = window.session.state.region
+    window.drag((first.region.y + 8, first.region.x + 8), (first.region.y + 8, first.region.x + 24))
+    window.key(Qt.Key.Key_D)
+    assert window.session.state.region_id != first.id
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    window.dock.painter.flush()
+    assert np.asarray(window.paint.data).max() == 0
+    assert window.session.label(first.id).labelled_pixels > 0
+
+
+def test_keys_answer_while_the_paint_layer_has_the_focus(proposed):
+    window = proposed
+    order = [q.id for q in window.session.state.open_regions]
+    window.key(Qt.Key.Key_S)
+    window.key(Qt.Key.Key_T)
+    window.key(Qt.Key.Key_L)
+    states = {q.id: q.state for q in window.session.state.queue}
+    assert [states[i] for i in order[:3]] == [
+        RegionState.SKIPPED,
+        RegionState.CANT_TELL,
+        RegionState.LATER,
+    ]
+    assert window.session.state.region_id == order[3]
+
+
+def test_done_without_paint_is_refused_with_a_word(proposed):
+    told = []
+    proposed.dock.desk.failed.connect(told.append)
+    before = proposed.session.state.region_id
+    proposed.key(Qt.Key.Key_D)
+    assert "nothing is painted" in str(told[0])
+    assert proposed.session.state.region_id == before
+
+
+def test_class_buttons_choose_and_fill(proposed):
+    window = proposed
+    panel = window.panel("Annotate")
+    background = panel.class_grid.itemAtPosition(0, 0).widget()
+    rest = panel.class_grid.itemAtPosition(0, 1).widget()
+    window.click(background)
+    assert window.paint.selected_label == 1
+    window.key(Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    assert window.paint.selected_label == 2
+    y, x = window.session.state.region.region.y, window.session.state.region.region.x
+    window.drag((y + 8, x + 8), (y + 8, x + 24))
+    window.click(rest)
+    painted = np.asarray(window.paint.data)
+    assert set(np.unique(painted)) == {1, 2}
+    assert (painted[8, 10:22] == 2).all()
+
+
+def test_training_in_the_background_shows_prediction_and_uncertainty(proposed, pool):
+    window = proposed
+    finish_all(window, pool)
+    window.click(window.panel("Train").go)
+    assert window.session.state.job == "training"
+    assert window.dock.stop.isEnabled()
+    window.settle()
+    assert window.panel("Train").models.rowCount() == 1
+    assert window.panel("Trust").scores.rowCount() >= 6
+    window.click(window.panel("Propose").predict)
+    window.settle()
+    shown = {layer.metadata.get(ROLE_KEY): layer for layer in window.viewer.layers}
+    assert shown["uncertainty"].name == "BALD [nats]"
+    assert shown["uncertainty"].visible
+    assert not shown["prediction"].editable
+    before = shown["uncertainty"].data.copy()
+    panel = window.panel("Propose")
+    panel.measure.value = "entropy"
+    window.qtbot.wait(20)
+    assert "entropy" in shown["uncertainty"].name
+    assert not np.array_equal(before, shown["uncertainty"].data)
+
+
+def test_draft_fills_what_is_empty_and_keeps_what_is_painted(proposed, pool):
+    window = proposed
+    finish_all(window, pool)
+    window.session.train(epochs=20)
+    window.settle()
+    window.session.propose(count=2, size=32)
+    window.settle()
+    region = window.session.state.region.region
+    prediction = window.session.prediction(region.image_id).classes[region.slices]
+    window.dock.painter.choose_class(int(1 - prediction[8, 16]))
+    window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))
+    mine = np.asarray(window.paint.data).copy()
+    window.key(Qt.Key.Key_A)
+    now = np.asarray(window.paint.data)
+    assert (now[mine > 0] == mine[mine > 0]).all()
+    assert (now[mine == 0] == prediction[mine == 0] + 1).all()
+
+
+def test_stop_button_stops_training_and_leaves_no_model(proposed, pool):
+    window = proposed
+    finish_all(window, pool)
+    window.session.train(preset="unet", epochs=10_000)
+    window.qtbot.wait(300)
+    assert window.session.state.job == "training"
+    window.click(window.dock.stop)
+    window.settle(20_000)
+    assert window.session.state.model is None
+
+
+def test_layers_of_the_person_are_left_alone_and_ours_come_back(proposed, pool):
+    window = proposed
+    own = window.viewer.add_points(np.array([[5, 5]]), name="mine")
+    finish_all(window, pool)
+    others = [i for i in window.session.state.image_ids if i != window.session.state.image_id]
+    window.session.select_image(others[0])
+    assert own in window.viewer.layers
+    image = next(x for x in window.viewer.layers if x.metadata.get(ROLE_KEY) == "image")
+    window.viewer.layers.remove(image)
+    window.session.select_image(others[1])
+    assert roles(window.viewer).count("image") == 1
+    window.dock.desk.close()
+    assert list(window.viewer.layers) == [own]
+
+
+def test_a_lap_leaks_no_layers(proposed, pool):
+    window = proposed
+    counts = []
+    for _ in range(3):
+        finish_all(window, pool)
+        window.session.propose(count=3, size=16)
+        window.settle()
+        counts.append(len(window.viewer.layers))
+    assert counts[0] == counts[-1]
+
+
+def test_reopened_project_lands_on_the_same_region_with_every_stroke(proposed):
+    window = proposed
+    queued = window.session.state.region
+    y, x = queued.region.y, queued.region.x
+    window.drag((y + 8, x + 8), (y + 8, x + 24))
+    painted = np.asarray(window.paint.data).copy()
+    folder = window.session.project.folder
+    window.dock.desk.close()  # at once: the debounced save must not be lost
+    window.open(folder)
+    assert window.session.state.region_id == queued.id
+    assert (np.asarray(window.paint.data) == painted).all()
+
+
+def test_dropped_project_folder_opens_in_the_dock(window, project_folder):
+    window.viewer.open(str(project_folder), plugin="napari-active-seg")
+    window.qtbot.wait(50)
+    assert window.session.project.folder == project_folder
+    assert roles(window.viewer).count("image") == 1
+
+
+def test_dock_opens_the_project_that_was_read_before_it(make_napari_viewer, project_folder, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.open(str(project_folder / "project.json"), plugin="napari-active-seg")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
+    qtbot.wait(50)
+    assert dock.desk.session.project.folder == project_folder
+    dock.release()
+
+
+def test_queue_click_goes_to_the_region(proposed):
+    panel = proposed.panel("Propose")
+    target = proposed.session.state.open_regions[2]
+    panel._take(panel.queue.item(2))
+    assert proposed.session.state.region_id == target.id
+    assert tuple(proposed.paint.translate) == (target.region.y, target.region.x)
+
+
+def test_export_from_the_tab(proposed, pool, tmp_path):
+    window = proposed
+    finish_all(window, pool)
+    panel = window.panel("Export")
+    panel.folder.line_edit.value = str(tmp_path / "out")
+    window.click(panel.go)
+    window.settle()
+    assert (tmp_path / "out" / "regions.csv").is_file()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_no_tab_is_wider_than_the_dock(proposed, theme):
+    window = proposed
+    window.viewer.theme = theme
+    for title in ("Project", "Propose", "Annotate", "Train", "Trust", "Export"):
+        panel = window.panel(title)
+        window.qtbot.wait(20)
+        scroll = panel.parentWidget().parentWidget()
+        assert panel.width() <= scroll.viewport().width(), title
+        for child in panel.findChildren(QWidget):
+            if child.isVisible():
+                right = child.mapTo(panel, child.rect().topRight()).x()
+                assert right <= panel.width(), (title, child)

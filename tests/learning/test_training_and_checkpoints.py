@@ -1,0 +1,197 @@
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_data import disk_picture
+
+from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError, StoppedError
+from napari_active_seg.learning import PRESETS, TorchSegmenterFactory, preset_named
+from napari_active_seg.learning.batches import CropBatches, PixelBatches
+from napari_active_seg.learning.devices import device_facts, resolve_device
+from napari_active_seg.learning.networks import FilterBankMLP, SmallUNet
+from napari_active_seg.learning.sampling import sample_moments
+from napari_active_seg.learning.trainer import fit
+from napari_active_seg.metrics import ConfusionMatrix
+from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.segmenter import TrainExample
+
+CPU = torch.device("cpu")
+CLASSES = ("background", "disk")
+
+
+def examples(count=3, side=40):
+    """Pictures of which only a square in the middle is labelled."""
+    made = []
+    for seed in range(count):
+        image, mask = disk_picture(seed)
+        target = np.full(mask.shape, UNLABELLED, np.uint8)
+        target[20 : 20 + side, 30 : 30 + side] = mask[20 : 20 + side, 30 : 30 + side]
+        made.append(TrainExample(image, target))
+    return made
+
+
+def ignore(step):
+    pass
+
+
+def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: None):
+    segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=seed)
+    outcome = segmenter.train(
+        examples(), seed=seed, epochs=epochs, on_step=on_step, check_cancelled=check
+    )
+    return segmenter, outcome
+
+
+def predicted(segmenter, image, samples=4):
+    return segmenter.predict(
+        image, samples=samples, seed=0, check_cancelled=lambda: None
+    ).moments.mean_p
+
+
+def dice_on_a_new_picture(classes_of):
+    image, mask = disk_picture(99)
+    found = classes_of(image).argmax(axis=0).astype(np.uint8)
+    return ConfusionMatrix.empty(2).add(found, mask).dice[1]
+
+
+def test_fast_preset_learns_from_partial_labels():
+    segmenter, outcome = trained("fast", epochs=60)
+    assert outcome.losses[-1] < outcome.losses[0] / 2
+    assert dice_on_a_new_picture(lambda image: predicted(segmenter, image)) > 0.95
+
+
+def test_unet_learns_from_partial_labels():
+    network = TorchSegmenterFactory("cpu").build("unet", classes=CLASSES, seed=0)._network
+    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU)
+    outcome = fit(
+        network,
+        batches,
+        n_steps=120,
+        learning_rate=2e-3,
+        seed=0,
+        device=CPU,
+        on_step=ignore,
+        check_cancelled=lambda: None,
+    )
+    assert outcome.losses[-1] < outcome.losses[0] / 2
+    settings = {"samples": 4, "seed": 0, "device": CPU, "check_cancelled": lambda: None}
+    assert dice_on_a_new_picture(lambda x: sample_moments(network, x, **settings).mean_p) > 0.9
+
+
+def test_same_seed_trains_the_same_model():
+    image, _ = disk_picture(5)
+    first, again, other = (predicted(trained(seed=s, epochs=3)[0], image) for s in (1, 1, 2))
+    assert (first == again).all()
+    assert not (first == other).all()
+
+
+def test_pixels_outside_the_labels_teach_nothing():
+    plain, spoilt = examples(), examples()
+    for example in spoilt:  # beyond the reach of the filters around the labelled square
+        example.image[:, 118:] = 255
+    network = FilterBankMLP(2)
+    drawn = [
+        PixelBatches(network, e, batch=256, device=CPU).draw(np.random.default_rng(0))
+        for e in (plain, spoilt)
+    ]
+    assert torch.equal(drawn[0][1], drawn[1][1])
+    assert (drawn[0][1] != UNLABELLED).all()
+
+
+def test_every_crop_holds_a_label_and_keeps_255_through_augmentation():
+    network = SmallUNet(2)
+    batches = CropBatches(network, examples(side=6), batch=8, crop=32, device=CPU)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        features, target, size = batches.draw(rng)
+        assert size == (32, 32)
+        assert target.shape == (8, 32, 32)
+        assert (target != UNLABELLED).flatten(1).any(dim=1).all()
+        assert set(target.unique().tolist()) <= {0, 1, UNLABELLED}
+        assert features[0].shape[0] == 8
+
+
+def test_example_smaller_than_a_crop_is_padded_with_not_labelled():
+    image, mask = disk_picture(0, (24, 60))
+    batches = CropBatches(SmallUNet(2), [TrainExample(image, mask)], batch=4, crop=64, device=CPU)
+    _, target, _ = batches.draw(np.random.default_rng(0))
+    assert (target != UNLABELLED).flatten(1).sum(dim=1).tolist() == [24 * 60] * 4
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_nothing_labelled_is_refused_before_training(preset):
+    segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=0)
+    image, mask = disk_picture(0)
+    blank = TrainExample(image, np.full_like(mask, UNLABELLED))
+    for nothing in ([], [blank]):
+        with pytest.raises(NothingToDoError, match="nothing is labelled"):
+            segmenter.train(nothing, seed=0, epochs=1, on_step=print, check_cancelled=lambda: None)
+
+
+def test_cancel_stops_within_one_step():
+    steps = []
+
+    def check():
+        if len(steps) == 2:
+            raise StoppedError("stop")
+
+    with pytest.raises(StoppedError):
+        trained(epochs=50, on_step=steps.append, check=check)
+    assert [s.step for s in steps] == [1, 2]
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_checkpoint_brings_the_same_model_back(tmp_path, preset):
+    segmenter, _ = trained(preset, epochs=1)
+    path = tmp_path / "models" / "m001.safetensors"
+    segmenter.save(path, facts={"model_id": "m001"})
+    loaded = TorchSegmenterFactory("cpu").load(path, classes=CLASSES)
+    image, _ = disk_picture(7)
+    assert (predicted(loaded, image) == predicted(segmenter, image)).all()
+    assert loaded.preset == preset
+    assert [p.name for p in path.parent.iterdir()] == ["m001.safetensors"]
+
+
+def test_foreign_damaged_and_malicious_checkpoints_are_refused(tmp_path):
+    factory = TorchSegmenterFactory("cpu")
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(ModelError, match="not there"):
+        factory.load(path, classes=CLASSES)
+    segmenter, _ = trained(epochs=1)
+    segmenter.save(path, facts={})
+    with pytest.raises(ModelError, match="trained for background, disk"):
+        factory.load(path, classes=("a", "b"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="damaged"):
+        factory.load(path, classes=CLASSES)
+    header = b'{"__metadata__":{"format":"pt"}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(ModelError, match="not written by napari-active-seg"):
+        factory.load(path, classes=CLASSES)
+    proof = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (proof,))
+
+    path.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ModelError):
+        factory.load(path, classes=CLASSES)
+    assert not proof.exists()
+
+
+def test_presets_and_devices_are_known_by_name():
+    assert tuple(PRESETS) == PRESET_NAMES
+    with pytest.raises(ConfigError, match="did you mean 'unet'"):
+        preset_named("u-net")
+    with pytest.raises(ConfigError, match="auto, cpu or cuda"):
+        resolve_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="no CUDA device"):
+            resolve_device("cuda")
+    assert device_facts()["torch"] == torch.__version__

@@ -1,0 +1,366 @@
+import json
+
+import numpy as np
+import pytest
+from fakes import FakeSegmenters
+
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import (
+    BadInputError,
+    BusyError,
+    ConfigError,
+    NothingToDoError,
+    StoppedError,
+)
+from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
+from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import UNLABELLED, RegionState
+from napari_active_seg.session import Session, resolve_view
+from napari_active_seg.session.oracle import MaskOracle
+
+
+def propose(session, **more):
+    session.propose(**{"count": 4, "size": 24, **more})
+    session.wait()
+
+
+def one_lap(session, pool, **more):
+    propose(session, **more)
+    session.label_from_masks(pool / "masks")
+    session.wait()
+    session.train()
+    session.wait()
+
+
+def test_one_lap_ends_with_a_measured_model_in_use(session, pool):
+    one_lap(session, pool)
+    model = session.state.model
+    assert model.id == "m001"
+    assert model.metrics["mean_dice"] > 0.9
+    assert session.project.models.path("m001").is_file()
+    assert session.state.counts[RegionState.DONE] == 5  # with the validation image
+    session.predict()
+    session.wait()
+    assert session.state.predicted == set(session.state.image_ids)
+    one_lap(session, pool, measure="entropy")
+    assert session.state.model.id == "m002"
+    chosen = [q for q in session.state.queue if q.kind is RegionKind.CHOSEN]
+    assert len(chosen) == 4
+    assert all("against" in q.reason for q in chosen)
+
+
+def test_first_regions_are_drawn_over_the_pool_and_never_over_validation(session):
+    propose(session, count=6)
+    validation = {ref.id for ref in session.project.images.all(Split.VALIDATION)}
+    drawn = [q for q in session.state.queue if q.kind is RegionKind.START]
+    assert len(drawn) == 6
+    assert not validation & {q.region.image_id for q in drawn}
+    assert session.state.region_id == drawn[0].id
+    assert session.state.image_id == drawn[0].region.image_id
+
+
+def test_validation_labels_never_train(session, pool):
+    one_lap(session, pool)
+    (validation,) = session.project.images.all(Split.VALIDATION)
+    whole = session.read_image(validation.id)
+    for example in session._segmenters.built[-1].seen:
+        assert example.image.shape != whole.shape or not (example.image == whole).all()
+    assert len(session._segmenters.built[-1].seen) == 4
+
+
+def test_training_examples_are_unlabelled_outside_their_region(session, pool):
+    one_lap(session, pool)
+    for example in session._segmenters.built[-1].seen:
+        labelled = example.target != UNLABELLED
+        assert labelled.sum() == 24 * 24
+        assert example.target.size > 24 * 24
+
+
+@pytest.mark.parametrize("measure", ["bald", "entropy"])
+def test_same_seed_proposes_the_same_regions(project_folder, pool, tmp_path, measure):
+    import shutil
+
+    found = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        shutil.copytree(project_folder, folder)
+        opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
+        one_lap(opened, pool)
+        propose(opened, measure=measure)
+        found.append([q.region for q in opened.state.queue if q.round == 2])
+        opened.close()
+    assert found[0] == found[1]
+
+
+def test_random_strategy_records_its_chances(session, pool):
+    one_lap(session, pool)
+    propose(session, strategy="random-regions")
+    rows = session.project._database.rows(
+        "SELECT draw_probability, drawn_from FROM regions WHERE round = 2"
+    )
+    assert all(r["draw_probability"] == pytest.approx(1 / r["drawn_from"]) for r in rows)
+    assert {q.kind for q in session.state.queue if q.round == 2} == {RegionKind.DRAWN}
+
+
+def test_proposing_until_nothing_is_left_says_so(session):
+    propose(session, count=500)
+    with pytest.raises(NothingToDoError, match="no free place"):
+        propose(session)
+
+
+def test_missing_image_does_not_stop_the_rest(session, pool, caplog):
+    session.project.images.path("img0.png").unlink()
+    one_lap(session, pool)
+    session.predict()
+    session.wait()
+    assert "img0.png" not in session.state.predicted
+    assert len(session.state.predicted) == 3
+    assert "img0.png is missing" in caplog.text
+
+
+def test_verbs_without_what_they_need_name_the_remedy(session):
+    session.train()
+    with pytest.raises(NothingToDoError, match="no region is done"):
+        session.wait()
+    with pytest.raises(NothingToDoError, match="train first"):
+        session.predict()
+    with pytest.raises(ConfigError, match="did you mean 'masks'"):
+        session.export("mask", session.project.folder / "x", on_done=print)
+    with pytest.raises(ConfigError, match="count"):
+        session.propose(count=0)
+    with pytest.raises(ConfigError, match="epochs"):
+        session.train(epochs=0)
+    with pytest.raises(ConfigError, match="only"):
+        session.label_from_masks(session.project.folder, only="some")
+
+
+def test_label_is_on_the_disk_before_the_state_says_so(session):
+    propose(session)
+    queued = session.state.region
+    target = np.zeros(queued.region.shape, np.uint8)
+    seen = []
+
+    def look(new, old):
+        with Project.open(session.project.folder) as reader:
+            seen.append(reader.regions.label(queued.id))
+
+    session.state_changed.connect(look)
+    session.save_label(queued.id, target, state=RegionState.DONE)
+    assert seen[0] is not None
+    assert (seen[0].target == target).all()
+
+
+def test_label_that_is_no_target_is_refused_and_nothing_changes(session):
+    propose(session)
+    queued = session.state.region
+    with pytest.raises(BadInputError, match="no class"):
+        session.save_label(queued.id, np.full(queued.region.shape, 9, np.uint8))
+    assert session.label(queued.id) is None
+
+
+def test_region_cannot_be_done_unpainted_but_can_be_skipped(session):
+    propose(session)
+    first = session.state.region_id
+    with pytest.raises(NothingToDoError, match="nothing is painted"):
+        session.set_region_state(first, RegionState.DONE)
+    session.set_region_state(first, RegionState.SKIPPED)
+    session.next_region()
+    assert session.state.region_id != first
+    assert session.state.counts[RegionState.SKIPPED] == 1
+
+
+def test_later_regions_come_last(session):
+    propose(session)
+    first = session.state.open_regions[0].id
+    session.set_region_state(first, RegionState.LATER)
+    assert session.state.open_regions[-1].id == first
+
+
+def test_each_change_is_announced_once_with_both_states(session):
+    changes = []
+    session.state_changed.connect(lambda new, old: changes.append((new, old)))
+    session.select_image("img1.png")
+    session.select_image("img1.png")
+    assert len(changes) == 1
+    assert changes[0][0].image_id == "img1.png" != changes[0][1].image_id
+
+
+def test_earlier_model_can_be_used_again(session, pool):
+    one_lap(session, pool)
+    one_lap(session, pool)
+    session.use_model("m001")
+    assert session.state.model.id == "m001"
+    with Project.open(session.project.folder) as again:
+        assert again.models.in_use().id == "m001"
+
+
+def test_reopened_session_goes_on_where_it_was(session, pool):
+    one_lap(session, pool)
+    propose(session)
+    again = Session(Project.open(session.project.folder), FakeSegmenters(), InlineRunner())
+    assert again.state.open_regions == session.state.open_regions
+    assert again.state.region == again.state.open_regions[0]
+    assert again.state.model == session.state.model
+    again.predict()
+    again.wait()
+    again.close()
+
+
+def background(project_folder):
+    return Session(Project.open(project_folder), FakeSegmenters(), ThreadRunner())
+
+
+def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folder, pool):
+    session = background(project_folder)
+    propose(session)
+    queued = session.state.region
+    session.train(epochs=10**9)  # fails: nothing is done
+    with pytest.raises(NothingToDoError):
+        session.wait()
+    session.label_from_masks(pool / "masks")
+    session.wait()
+    propose(session)
+    session.train(epochs=10**7)
+    assert session.state.job == "training"
+    with pytest.raises(BusyError, match="training is under way"):
+        session.propose()
+    queued = session.state.region
+    session.save_label(queued.id, np.zeros(queued.region.shape, np.uint8))
+    assert session.state.region.state is RegionState.IN_PROGRESS
+    session.cancel()
+    with pytest.raises(StoppedError):
+        session.wait()
+    assert session.state.job is None
+    assert session.state.model is None
+    assert not list((session.project.folder / "models").iterdir())
+    session.close()
+
+
+def test_stale_answer_is_dropped(session, pool):
+    one_lap(session, pool)
+    before = session.state
+    stale = Job("predicting", session._generation - 1, lambda token, report: None)
+    session._deliver(Finished(stale, result="of yesterday"))
+    session._deliver(Finished(stale, error=ValueError("of yesterday")))
+    assert session.state == before
+    session.wait()
+
+
+def test_failure_is_told_once(session):
+    failures = []
+    session.failed.connect(failures.append)
+    session.train()
+    assert len(failures) == 1
+    with pytest.raises(NothingToDoError):
+        session.wait()
+    session.wait()
+
+
+def test_oracle_reveals_the_region_and_no_more(session, pool):
+    oracle = MaskOracle.from_folder(
+        pool / "masks", session.project.images.all(), n_classes=len(session.state.schema)
+    )
+    propose(session)
+    region = session.state.region.region
+    whole = oracle.whole(region.image_id)
+    assert (oracle.reveal(region) == whole[region.slices]).all()
+    assert oracle.reveal(region).shape == region.shape
+
+
+@pytest.mark.parametrize(("only", "done"), [("proposed", 4), ("images", 3), ("all", 7)])
+def test_masks_answer_what_they_are_asked(session, pool, only, done):
+    propose(session)
+    before = session.state.counts[RegionState.DONE]
+    session.label_from_masks(pool / "masks", only=only)
+    session.wait()
+    assert session.state.counts[RegionState.DONE] - before == done
+
+
+def test_export_composes_labels_and_keeps_255_elsewhere(session, pool, tmp_path):
+    propose(session)
+    session.label_from_masks(pool / "masks")
+    session.wait()
+    done = []
+    session.export("masks", tmp_path / "out", on_done=done.append)
+    session.wait()
+    from PIL import Image
+
+    for queued in session.state.queue:
+        if queued.kind is RegionKind.WHOLE:
+            continue
+        name = queued.region.image_id
+        written = np.asarray(Image.open(tmp_path / "out" / "masks" / "pool" / name))
+        truth = np.asarray(Image.open(pool / "masks" / name)) // 255
+        inside = np.zeros(written.shape, bool)
+        for other in session.state.queue:
+            if other.region.image_id == name:
+                inside[other.region.slices] = True
+        assert (written[inside] == truth[inside]).all()
+        assert (written[~inside] == UNLABELLED).all()
+    assert done[0].regions == 5
+
+
+def test_evaluation_is_of_the_fixed_validation(session, pool):
+    one_lap(session, pool)
+    reports = []
+    session.evaluate(on_report=reports.append)
+    session.wait()
+    (validation,) = session.project.images.all(Split.VALIDATION)
+    assert reports[0].image_ids == (validation.id,)
+    assert reports[0].figures() == session.state.model.metrics
+
+
+def test_view_follows_the_state(session, pool):
+    view = resolve_view(session.state)
+    assert view.can_propose
+    assert not (view.can_predict or view.can_paint or view.can_cancel)
+    propose(session)
+    assert resolve_view(session.state).can_paint
+    one_lap(session, pool)
+    view = resolve_view(session.state)
+    assert view.can_predict
+    assert view.can_train
+    assert "m001" in view.status
+    import dataclasses
+
+    busy = resolve_view(dataclasses.replace(session.state, job="training"))
+    assert busy.can_cancel
+    assert not (busy.can_propose or busy.can_train or busy.can_predict)
+
+
+def test_state_holds_no_arrays_and_compares_by_value(session, pool):
+    one_lap(session, pool)
+    assert hash(session.state.queue) == hash(tuple(session.state.queue))
+    json.dumps([q.id for q in session.state.queue])
+    assert "array" not in repr(session.state)
+
+
+def test_folder_of_new_images_is_predicted_into_files(session, pool, tmp_path):
+    import tifffile
+    from PIL import Image
+
+    one_lap(session, pool)
+    session.predict_folder(pool / "images", tmp_path / "out", measure="entropy")
+    session.wait()
+    mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "img3.png"))
+    truth = np.asarray(Image.open(pool / "masks" / "img3.png")) // 255
+    assert (mask == truth).mean() > 0.95
+    heat = tifffile.imread(tmp_path / "out" / "uncertainty" / "img3.tif")
+    assert heat.shape == mask.shape
+    assert heat.dtype == np.float32
+    assert 0 <= heat.min() < heat.max() <= np.log(2) + 1e-5
+
+
+def test_report_is_one_file_without_outside_links(session, pool, tmp_path):
+    from napari_active_seg.session.report import write_project_report
+
+    one_lap(session, pool)
+    session.predict()
+    session.wait()
+    write_project_report(session, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("data:image/png;base64,") >= 4
+    assert "m001" in page
+    assert "drawn at random" in page

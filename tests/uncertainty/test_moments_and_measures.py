@@ -1,0 +1,125 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.uncertainty import MEASURES, Moments, MomentStream, measure_named
+
+
+def passes(t, c, seed=0, shape=(4, 5), sharpness=2.0):
+    rng = np.random.default_rng(seed)
+    logits = sharpness * rng.standard_normal((t, c, *shape))
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def streamed(probs):
+    stream = MomentStream()
+    for p in probs:
+        stream.add(p)
+    return stream.moments()
+
+
+def slow(name, probs):
+    """Each measure pixel by pixel, in Python floats, from all passes at once."""
+    t, c, height, width = probs.shape
+    out = np.zeros((height, width))
+    for y in range(height):
+        for x in range(width):
+            p = [[float(probs[i, k, y, x]) for k in range(c)] for i in range(t)]
+            mean = [sum(p[i][k] for i in range(t)) / t for k in range(c)]
+            h = -sum(m * math.log(m) for m in mean if m > 0)
+            expected_h = -sum(q * math.log(q) for row in p for q in row if q > 0) / t
+            winners = [max(range(c), key=lambda k, row=row: row[k]) for row in p]
+            ranked = sorted(mean, reverse=True)
+            std = [math.sqrt(sum((p[i][k] - mean[k]) ** 2 for i in range(t)) / t) for k in range(c)]
+            out[y, x] = {
+                "entropy": h,
+                "bald": h - expected_h,
+                "variation-ratio": 1 - ranked[0],
+                "vote-variation-ratio": 1 - max(winners.count(k) for k in range(c)) / t,
+                "mean-std": sum(std) / c,
+                "margin": 1 - (ranked[0] - ranked[1]),
+                "least-confidence": (1 - ranked[0]) * c / (c - 1),
+            }[name]
+    return out
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize(("t", "c"), [(1, 2), (20, 2), (7, 9)])
+def test_measure_equals_the_slow_loop(name, t, c):
+    probs = passes(t, c)
+    found = MEASURES[name].compute(streamed(probs))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, slow(name, probs), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 6), st.integers(2, 5), st.integers(0, 1000), st.floats(0, 200))
+def test_measure_is_finite_and_between_zero_and_its_bound(name, t, c, seed, sharpness):
+    moments = streamed(passes(t, c, seed, sharpness=sharpness).astype(np.float16))
+    values = MEASURES[name].normalised(moments)
+    assert np.isfinite(values).all()
+    assert values.min() >= 0
+    assert values.max() <= 1 + 5e-3  # float16 probabilities do not quite sum to 1
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_certain_pixels_score_zero_and_the_bound_is_reached(name):
+    certain = np.zeros((6, 3, 1, 1))
+    certain[:, 1] = 1.0
+    assert MEASURES[name].compute(streamed(certain)).max() == 0
+    disagreeing = np.zeros((6, 3, 1, 1))  # each class certain in a third of the passes
+    for t in range(6):
+        disagreeing[t, t % 3] = 1.0
+    if name != "random":
+        np.testing.assert_allclose(MEASURES[name].normalised(streamed(disagreeing)), 1, rtol=1e-6)
+
+
+def test_bald_is_zero_where_all_passes_agree_that_it_is_unclear():
+    same = np.full((9, 2, 3, 3), 0.5)
+    moments = streamed(same)
+    assert measure_named("bald").compute(moments).max() == 0
+    np.testing.assert_allclose(measure_named("entropy").compute(moments), math.log(2), rtol=1e-6)
+
+
+def test_bald_is_zero_for_a_single_pass():
+    moments = streamed(passes(1, 4).astype(np.float32))
+    assert measure_named("bald").compute(moments).max() < 1e-6
+
+
+def test_variance_does_not_cancel_where_passes_nearly_agree():
+    rng = np.random.default_rng(1)
+    small = 1e-5 * rng.standard_normal((50, 1, 8, 8))
+    probs = np.concatenate([0.7 + small, 0.3 - small], axis=1)
+    var = streamed(probs).var_p
+    np.testing.assert_allclose(var, probs.var(axis=0), rtol=1e-4)
+    assert not np.allclose(  # the textbook formula fails here, in float32
+        (probs.astype(np.float32) ** 2).mean(0) - probs.astype(np.float32).mean(0) ** 2,
+        probs.var(axis=0),
+        rtol=0.1,
+        atol=0,
+    )
+
+
+def test_votes_sum_to_the_number_of_passes():
+    assert (streamed(passes(13, 4)).votes.sum(axis=0) == 13).all()
+
+
+def test_moments_without_a_pass_or_with_odd_shapes_are_refused():
+    with pytest.raises(BadInputError, match="no prediction"):
+        MomentStream().moments()
+    with pytest.raises(BadInputError, match="axes"):
+        MomentStream().add(np.ones((2, 2)))
+    m = streamed(passes(2, 2))
+    with pytest.raises(BadInputError, match="unlike shapes"):
+        Moments(2, m.mean_p, m.mean_plogp[:1], m.var_p, m.votes)
+
+
+def test_unknown_measure_offers_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'entropy'"):
+        measure_named("entropi")
