@@ -139,15 +139,19 @@ def _lap(
     say(f"predicted again ({before} before)")
     dock.tabs.setCurrentIndex(_TABS.index("Train"))
     shots.take("3-trained", "Train", "After one lap: the new model's outline and uncertainty")
-    for tab in ("Project", "Trust", "Export"):
-        shots.take(f"tab-{tab.lower()}", tab, f"The tab {tab}")
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        for tab in _TABS:
+            shots.take(f"tab-{tab.lower()}-{theme}", tab, f"The tab {tab}, {theme} theme")
+    viewer.theme = "dark"
     say("took screenshots of every tab")
     seconds = time.perf_counter() - began
     report = project_report(session)
     report.heading("The window")
     report.paragraph(f"Driven by a simulated annotator; the whole demo took {seconds:.0f} s.")
     for path, caption in shots.taken:
-        report.picture(path.read_bytes(), caption, width=960)
+        if "light" not in path.stem:
+            report.picture(path.read_bytes(), caption, width=960)
     report.write(out / "report.html")
     say(f"wrote the report after {seconds:.0f} s")
     return [

@@ -7,7 +7,7 @@ from napari_active_seg.images.masks import (
     read_mask_target,
 )
 from napari_active_seg.images.plain import PlainImage, read_rgb
-from napari_active_seg.images.ref import ImageRef, fingerprint_of
+from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.source import ImageSource
 from napari_active_seg.images.tissue import tissue_mask
@@ -20,6 +20,7 @@ __all__ = [
     "PlainImage",
     "Problem",
     "ScanResult",
+    "absolute_path",
     "detect_convention",
     "find_masks",
     "fingerprint_of",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["ImageRef", "fingerprint_of"]
+__all__ = ["ImageRef", "absolute_path", "fingerprint_of"]
 
 _WHOLE_FILE_UP_TO = 8 * 2**20
 
@@ -25,6 +26,15 @@ class ImageRef:
     shape: tuple[int, int]
     spacing: tuple[float, float] | None
     fingerprint: str
+
+
+def absolute_path(path: Path) -> Path:
+    """Return ``path`` from the root on, links left as they are.
+
+    A folder of links is a folder of images: following the links would tie a project to places
+    that the person never named.
+    """
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the ".."
 
 
 def fingerprint_of(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images.plain import IMAGE_SUFFIXES, PlainImage
+from napari_active_seg.images.ref import absolute_path
 
 __all__ = ["FoundImage", "Problem", "ScanResult", "scan_folder"]
 
@@ -56,7 +57,7 @@ def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = No
         name = path.relative_to(folder).as_posix()
         try:
             source = PlainImage(path)
-            images.append(FoundImage(name, path.resolve(), source.shape, source.spacing))
+            images.append(FoundImage(name, absolute_path(path), source.shape, source.spacing))
         except ImageError as error:
             problems.append(Problem(name, str(error)))
         if on_file is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.images import FoundImage
+from napari_active_seg.images import FoundImage, absolute_path
 from napari_active_seg.project.config import ProjectConfig
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.images_table import ImagesTable, read_schema, write_schema
@@ -61,7 +61,7 @@ class Project:
 
         Images stay where they are. ProjectError if anything is in ``folder`` already.
         """
-        folder = folder.resolve()
+        folder = absolute_path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProjectError(
                 f"{folder} exists and is not empty; nothing was changed. "
@@ -71,8 +71,8 @@ class Project:
             name=folder.name,
             created_at=datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds"),
             seed=seed,
-            images_dir=str(images_dir.resolve()),
-            masks_dir=None if masks_dir is None else str(masks_dir.resolve()),
+            images_dir=str(absolute_path(images_dir)),
+            masks_dir=None if masks_dir is None else str(absolute_path(masks_dir)),
         )
         building = folder.with_name(f".{folder.name}.new")
         try:
@@ -101,7 +101,7 @@ class Project:
     @staticmethod
     def open(folder: Path, *, clock: Callable[[], float] = time.time) -> Project:
         """Return the project in ``folder``; ProjectError if it is none."""
-        folder = folder.resolve()
+        folder = absolute_path(folder)
         if not (folder / _CONFIG).is_file():
             raise ProjectError(
                 f"{folder} is no project: it has no {_CONFIG}; make one with "

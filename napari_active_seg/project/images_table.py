@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_active_seg.errors import BadInputError, ImageError, did_you_mean
-from napari_active_seg.images import FoundImage, ImageRef, ImageSource, PlainImage, fingerprint_of
+from napari_active_seg.images import (
+    FoundImage,
+    ImageRef,
+    ImageSource,
+    PlainImage,
+    absolute_path,
+    fingerprint_of,
+)
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import Split
 from napari_active_seg.regions import LabelSchema
@@ -69,7 +76,7 @@ class ImagesTable:
 
     def path(self, image_id: str) -> Path:
         """Return where the file should be now."""
-        return (self._folder / self.ref(image_id).relative_path).resolve()
+        return absolute_path(self._folder / self.ref(image_id).relative_path)
 
     def source(self, image_id: str) -> ImageSource:
         """Return the image to read from; ImageError if it is gone or has another size."""

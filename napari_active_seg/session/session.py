@@ -391,8 +391,6 @@ class Session:
         has = self.project.predictions.has
         return frozenset(i for i in self._state.image_ids if has(model_id, i))
 
-    # --- state -----------------------------------------------------------------------------------
-
     def _set(self, **changes: object) -> None:
         old = self._state
         new = replace(old, **changes)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from napari_active_seg.project import ModelRecord, Project, QueuedRegion
+from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 
 __all__ = ["OPEN_STATES", "SessionState", "initial_state"]
@@ -21,6 +21,7 @@ class SessionState:
     project: str
     schema: LabelSchema
     image_ids: tuple[str, ...]
+    validation_ids: frozenset[str]
     measure: str
     queue: tuple[QueuedRegion, ...] = ()
     models: tuple[ModelRecord, ...] = ()
@@ -50,6 +51,15 @@ class SessionState:
         return Counter(queued.state for queued in self.queue)
 
     @property
+    def done_in_pool(self) -> tuple[QueuedRegion, ...]:
+        """Finished regions that a model may learn from."""
+        return tuple(
+            q
+            for q in self.queue
+            if q.state is RegionState.DONE and q.region.image_id not in self.validation_ids
+        )
+
+    @property
     def open_regions(self) -> tuple[QueuedRegion, ...]:
         """Regions that wait for a person; those put off to later come last."""
         waiting = [queued for queued in self.queue if queued.state in OPEN_STATES]
@@ -65,6 +75,7 @@ def initial_state(project: Project) -> SessionState:
         project=project.config.name,
         schema=project.schema,
         image_ids=ids,
+        validation_ids=frozenset(ref.id for ref in project.images.all(Split.VALIDATION)),
         measure=project.config.measure,
         queue=project.regions.queue(),
         models=project.models.all(),

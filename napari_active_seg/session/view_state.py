@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_active_seg.regions import RegionState
 from napari_active_seg.session.state import SessionState
 
 __all__ = ["ViewState", "resolve_view"]
@@ -27,7 +26,7 @@ class ViewState:
 def resolve_view(state: SessionState) -> ViewState:
     """Return the view of ``state``."""
     idle = state.job is None
-    done = state.counts[RegionState.DONE]
+    done = len(state.done_in_pool)
     return ViewState(
         can_propose=idle,
         can_predict=idle and state.model is not None,

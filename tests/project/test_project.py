@@ -64,6 +64,15 @@ def test_copied_folder_with_its_images_opens_elsewhere(project, pool, tmp_path):
         assert copy.images.path("img0.png") == elsewhere / "data" / "images" / "img0.png"
 
 
+def test_folder_of_links_stays_a_folder_of_links(tmp_path, pool):
+    links = tmp_path / "links" / "images"
+    links.mkdir(parents=True)
+    for path in (pool / "images").iterdir():
+        (links / path.name).symlink_to(path)
+    with create(tmp_path / "p", tmp_path / "links") as project:
+        assert project.images.path("img0.png") == links / "img0.png"
+
+
 def test_taken_folder_is_refused_and_left_alone(tmp_path, pool):
     taken = tmp_path / "taken"
     taken.mkdir()

@@ -7,15 +7,23 @@ from pathlib import Path
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import Container, FileEdit, Widget
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QComboBox, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGroupBox,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.session import Session, ViewState
 
-__all__ = ["Panel", "button", "folder_edit", "folder_of", "form", "group", "picture", "words"]
+__all__ = ["Panel", "Picture", "button", "folder_edit", "folder_of", "form", "group", "words"]
 
 
 class Panel(QWidget):  # type: ignore[misc]
@@ -71,15 +79,41 @@ def group(title: str, *widgets: QWidget) -> QGroupBox:
     return box
 
 
-def picture(label: QLabel, png: bytes, width: int) -> None:
-    """Show ``png`` on ``label``, scaled to ``width`` pixels."""
-    pixmap = QPixmap()
-    pixmap.loadFromData(png)
-    label.setPixmap(
-        pixmap.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
-        if pixmap.width() > width
-        else pixmap
-    )
+class Picture(QWidget):  # type: ignore[misc]
+    """A picture as wide as there is room for, up to its own size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pixmap = QPixmap()
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(policy)
+
+    def show_png(self, png: bytes) -> None:
+        """Show another picture; empty bytes show none."""
+        self._pixmap = QPixmap()
+        self._pixmap.loadFromData(png)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the picture's shape."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the picture, smoothly scaled."""
+        if not self._pixmap.isNull():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawPixmap(QRect(0, 0, self._shown_width(), self.height()), self._pixmap)
+            painter.end()
+
+    def _shown_width(self) -> int:
+        return min(self.width(), self._pixmap.width())
+
+    def _fit(self) -> None:
+        wide = max(1, self._pixmap.width())
+        self.setFixedHeight(self._pixmap.height() * self._shown_width() // wide)
+        self.update()
 
 
 def form(*fields: Widget) -> QWidget:

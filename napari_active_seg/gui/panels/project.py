@@ -19,7 +19,6 @@ from napari_active_seg.gui.panels.base import (
     group,
     words,
 )
-from napari_active_seg.project import Split
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["ProjectPanel"]
@@ -61,7 +60,7 @@ class ProjectPanel(Panel):
         """Show what the project holds."""
         state = session.state
         self.images_box.show()
-        validation = {ref.id for ref in session.project.images.all(Split.VALIDATION)}
+        validation = state.validation_ids
         self.about.setText(
             f"{state.project}: {len(state.image_ids)} images, {len(validation)} set aside for "
             f"validation. Classes: {', '.join(state.schema.names)}"

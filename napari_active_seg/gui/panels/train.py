@@ -6,8 +6,7 @@ from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_losses, figure_png
-from napari_active_seg.gui.panels.base import Panel, button, form, group, picture, words
-from napari_active_seg.regions import RegionState
+from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["TrainPanel"]
@@ -24,7 +23,7 @@ class TrainPanel(Panel):
         self.form = form(self.preset)
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
-        self.loss = words()
+        self.loss = Picture()
         self.models = QTableWidget(0, 4)
         self.models.setHorizontalHeaderLabels(["model", "round", "mean Dice", "ECE"])
         self.models.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -32,7 +31,7 @@ class TrainPanel(Panel):
         self.models.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
-        self.use = button("Use the selected model", self._use)
+        self.use = button("Use the selected model", self._use, "The model with a star is in use")
         self.body.addWidget(group("Train", self.form, self.go, self.hint, self.loss))
         self.body.addWidget(group("Models", self.models, self.use))
         self._drawn: object = None
@@ -42,16 +41,16 @@ class TrainPanel(Panel):
         super().render_state(session, view)
         state = session.state
         self.go.setEnabled(view.can_train)
-        done = state.counts[RegionState.DONE]
+        done = len(state.done_in_pool)
         self.hint.setText(
-            f"{done} finished regions, validation included"
+            f"{done} finished regions to learn from"
             if done
             else "Nothing to train on yet: finish a region first"
         )
         self.models.setRowCount(len(state.models))
         for row, record in enumerate(state.models):
             cells = (
-                record.id + (" (in use)" if record.in_use else ""),
+                record.id + (" *" if record.in_use else ""),
                 str(record.round),
                 _digits(record.metrics.get("mean_dice")),
                 _digits(record.metrics.get("ece")),
@@ -62,7 +61,7 @@ class TrainPanel(Panel):
         training = session.last_training
         if training is not None and training is not self._drawn:
             self._drawn = training
-            picture(self.loss, figure_png(draw_losses(training.losses), dpi=80), 320)
+            self.loss.show_png(figure_png(draw_losses(training.losses), dpi=100))
 
     def _train(self) -> None:
         session = self.desk.session

@@ -5,18 +5,18 @@ from __future__ import annotations
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_reliability, figure_png
-from napari_active_seg.gui.panels.base import Panel, group, picture, words
+from napari_active_seg.gui.panels.base import Panel, Picture, group, words
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["TrustPanel"]
 
 _TITLES = {
-    "mean_dice": "mean Dice (pixel F1)",
+    "mean_dice": "mean Dice (F1)",
     "mean_jaccard": "mean Jaccard",
     "accuracy": "accuracy",
-    "nll": "negative log-likelihood",
-    "brier": "Brier score (0 to 2)",
-    "ece": "expected calibration error",
+    "nll": "NLL (nats)",
+    "brier": "Brier (0 to 2)",
+    "ece": "ECE (0 to 1)",
 }
 
 
@@ -34,9 +34,10 @@ class TrustPanel(Panel):
         self.scores.verticalHeader().hide()
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
-        self.diagram = words()
+        self.diagram = Picture()
+        self.no_diagram = words("Drawn after a training in this session")
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
-        self.body.addWidget(group("Reliability", self.diagram))
+        self.body.addWidget(group("Reliability", self.no_diagram, self.diagram))
         self._drawn: object = None
 
     def render_state(self, session: Session, view: ViewState) -> None:
@@ -67,9 +68,9 @@ class TrustPanel(Panel):
         fits = (
             training is not None and model is not None and (training.request.model_id == model.id)
         )
-        if training is None or not fits or training.report is None:
-            self._drawn = None
-            self.diagram.setText("Drawn after a training in this session")
-        elif training is not self._drawn:
-            self._drawn = training
-            picture(self.diagram, figure_png(draw_reliability(training.report.bins), dpi=85), 320)
+        report = training.report if training is not None and fits else None
+        self.no_diagram.setVisible(report is None)
+        if report is not self._drawn:
+            self._drawn = report
+            png = b"" if report is None else figure_png(draw_reliability(report.bins), dpi=100)
+            self.diagram.show_png(png)
