@@ -36,10 +36,12 @@ lock:
 	rm -rf .venv-lock
 
 docs: $(VENV)/.with-all system
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
 	$(BIN)/python scripts/make_screenshots.py docs/images
+	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) $(PURE_VENV) build dist *.egg-info demo-output
+	rm -rf $(VENV) $(PURE_VENV) build dist *.egg-info site
 
 system:
 	@sh scripts/system_packages.sh

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 __all__ = ["Tell", "print_result", "say", "showing_progress"]
 
 _errors = Console(stderr=True, highlight=False)
+#: Up to so many steps each gets a line in a log; of more, every quarter does.
+_FEW_STEPS = 20
 
 
 class Tell(Protocol):
@@ -52,13 +54,13 @@ def showing_progress(title: str) -> Iterator[Tell]:
 
             yield on_bar
         return
-    tenth = -1
+    last = -1
 
     def on_line(done: int, total: int, text: str = "") -> None:
-        nonlocal tenth
-        now = 10 * done // max(total, 1)
-        if now != tenth and (now in (0, 5, 10) or total <= 10):
-            tenth = now
+        nonlocal last
+        now = done if total <= _FEW_STEPS else 4 * done // max(total, 1)
+        if now != last:
+            last = now
             say(f"{title} {done}/{total} {text}".rstrip())
 
     yield on_line

@@ -31,7 +31,10 @@ def demo(
         bool, typer.Option(help="Drive the window by itself, on a virtual screen if need be.")
     ] = False,
     out: Annotated[
-        Path, typer.Option(help="A new folder for the sample project, screenshots and report.")
+        Path,
+        typer.Option(
+            help="Folder for the sample project, screenshots and report; NAME-2 if it is taken."
+        ),
     ] = Path("demo-output"),
 ) -> None:
     """Show the loop on drawn histology.

@@ -10,6 +10,8 @@ import typer
 from napari_active_seg.acquisition import STRATEGIES
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
 from napari_active_seg.cli.output import print_result, showing_progress
+from napari_active_seg.experiments import CurvePoint, SimulationSettings
+from napari_active_seg.experiments import simulate as run_simulation
 from napari_active_seg.preset_names import PRESET_NAMES
 from napari_active_seg.session import Session
 from napari_active_seg.uncertainty import MEASURES
@@ -48,8 +50,6 @@ def simulate(
     Example: napari-active-seg simulate --images train/ --masks train-masks/
     --test-images test/ --test-masks test-masks/ --rounds 5 --out study/
     """
-    from napari_active_seg.experiments import SimulationSettings
-    from napari_active_seg.experiments import simulate as run_simulation
     from napari_active_seg.plugin import open_session
 
     settings = SimulationSettings(
@@ -75,22 +75,22 @@ def simulate(
 
     with showing_progress("Simulating") as tell:
         points = run_simulation(settings, open_on_device, on_round=tell)
-    lines = [
-        f"round {p.round}: {p.regions} regions, {p.labelled_share:.2%} of pixels, "
-        f"mean Dice {p.scores.get('mean_dice', float('nan')):.3f}, "
-        f"ECE {p.scores.get('ece', float('nan')):.3f}"
-        for p in points
-    ]
-    facts = {
-        "out": str(out),
-        "rounds": [
-            {
-                "round": p.round,
-                "regions": p.regions,
-                "labelled_share": p.labelled_share,
-                **p.scores,
-            }
-            for p in points
-        ],
+    facts = {"out": str(out), "rounds": [_facts(point) for point in points]}
+    print_result(facts, as_json=as_json, text="\n".join(_line(point) for point in points))
+
+
+def _facts(point: CurvePoint) -> dict[str, float]:
+    return {
+        "round": point.round,
+        "regions": point.regions,
+        "labelled_share": point.labelled_share,
+        **point.scores,
     }
-    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def _line(point: CurvePoint) -> str:
+    dice, ece = (point.scores.get(name, float("nan")) for name in ("mean_dice", "ece"))
+    return (
+        f"round {point.round}: {point.regions} regions, {point.labelled_share:.2%} of pixels, "
+        f"mean Dice {dice:.3f}, ECE {ece:.3f}"
+    )

@@ -64,6 +64,10 @@ class HtmlReport:
             f"<figcaption>{words}</figcaption></figure>"
         )
 
+    def _repr_html_(self) -> str:
+        """Return the page's contents for a notebook."""
+        return f"<div>{''.join(self._parts)}</div>"
+
     def write(self, path: Path) -> None:
         """Write the page."""
         page = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,11 +32,7 @@ def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[s
     ``by_itself`` drives the window through a lap and closes it; otherwise the window stays
     until the person closes it.
     """
-    out = out.resolve()
-    if out.exists() and any(out.iterdir()):
-        if not (out / "histology-project").is_dir():
-            raise BadInputError(f"{out} exists and is not empty; choose another --out")
-        shutil.rmtree(out)
+    out = _free_name(out.resolve())
     began = time.perf_counter()
     steps = 14 if by_itself else 8
     told = 0
@@ -69,6 +64,15 @@ def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[s
         if by_itself:
             dock.release()
             viewer.close()
+
+
+def _free_name(out: Path) -> Path:
+    """Return ``out``, or ``out-2`` and so on: a person may have painted in an earlier demo."""
+    number, free = 1, out
+    while free.exists() and any(free.iterdir()):
+        number += 1
+        free = out.with_name(f"{out.name}-{number}")
+    return free
 
 
 def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[str], None]) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from napari.components import ViewerModel
 from psygnal.qt import start_emitting_from_queue
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QCloseEvent
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -45,10 +47,12 @@ class Dock(QWidget):  # type: ignore[misc]
         self._painter: RegionPainter | None = None
         self._shown: SessionState | None = None
         self._with_keys: object = None
+        self._released = False
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
         self._build()
         self.desk.session_changed.connect(self._on_session)
         viewer.layers.events.inserted.connect(self._on_layer)
+        QApplication.instance().aboutToQuit.connect(self.release)
         for layer in tuple(viewer.layers):
             self._open_project_of(layer)
         if self.desk.session is None:
@@ -162,12 +166,38 @@ class Dock(QWidget):  # type: ignore[misc]
         if current is None or current.project.folder != folder:
             self.desk.run(lambda: self.desk.open(folder))
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Learn which window this is, to hear when it closes."""
+        super().showEvent(event)
+        if not self._released:
+            self.window().installEventFilter(self)  # a second time replaces the first
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Save what is in hand before the window asks whether to close."""
+        if event.type() == QEvent.Type.Close and self._painter is not None:
+            self._painter.flush()
+        return bool(super().eventFilter(watched, event))
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Save, stop and let go of the project before the widget goes."""
         self.release()
         super().closeEvent(event)
 
     def release(self) -> None:
-        """Let go of the project and of napari's events."""
-        self.desk.close()
+        """Let go of the project and of napari's events; twice does no harm."""
+        if self._released:
+            return
+        self._released = True
+        session = self.desk.session
+        if session is not None:
+            session.state_changed.disconnect(self._on_state)
+            session.progressed.disconnect(self._on_progress)
+        self.desk.session_changed.disconnect(self._on_session)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
+        QApplication.instance().aboutToQuit.disconnect(self.release)
+        if isalive(self):
+            self.window().removeEventFilter(self)
+            self._put_away()
+        elif self._painter is not None:  # the window is gone, and its layers with it
+            self._painter.flush()
+        self.desk.close()

@@ -301,3 +301,33 @@ def test_no_tab_is_wider_than_the_dock(proposed, theme):
             if child.isVisible():
                 right = child.mapTo(panel, child.rect().topRight()).x()
                 assert right <= panel.width(), (title, child)
+
+
+def stroke(window):
+    queued = window.session.state.region
+    y, x = queued.region.y, queued.region.x
+    window.drag((y + 8, x + 8), (y + 8, x + 24))
+    return queued.id, np.asarray(window.paint.data).copy()
+
+
+def test_closing_the_window_at_once_keeps_the_last_stroke(proposed):
+    folder = proposed.session.project.folder
+    region_id, painted = stroke(proposed)
+    assert painted.any()
+    proposed.viewer.close()
+    with Project.open(folder) as reader:
+        assert np.count_nonzero(reader.regions.label(region_id).target == 1) == (painted > 0).sum()
+
+
+def test_closing_the_dock_puts_the_project_away_and_it_opens_again(proposed, qtbot):
+    viewer, folder = proposed.viewer, proposed.session.project.folder
+    region_id, painted = stroke(proposed)
+    viewer.window.remove_dock_widget(proposed.dock)
+    proposed.dock.close()
+    assert proposed.dock.desk.session is None
+    assert len(viewer.layers) == 0
+    _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
+    dock.desk.open(folder)
+    assert dock.desk.session.state.region_id == region_id
+    assert (np.asarray(dock.painter.layer.data) == painted).all()
+    dock.release()

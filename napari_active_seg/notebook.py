@@ -1,0 +1,34 @@
+"""What a notebook shows: the same figures and tables as the report, in a cell's output."""
+
+from __future__ import annotations
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.figures import HtmlReport, heatmap_rgb, image_png, outline_rgb
+from napari_active_seg.session import Session
+from napari_active_seg.session.report import project_report
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = ["show_image", "show_project"]
+
+
+def show_project(session: Session) -> HtmlReport:
+    """Return the project's report; a notebook shows it when it is the cell's last value."""
+    return project_report(session)
+
+
+def show_image(session: Session, image_id: str, *, measure: str | None = None) -> HtmlReport:
+    """Return one image with its outline and its uncertainty side by side.
+
+    NothingToDoError until the image was predicted.
+    """
+    prediction = session.prediction(image_id)
+    if prediction is None:
+        raise NothingToDoError(f"image {image_id} was not predicted yet; call session.predict()")
+    named = measure_named(measure or session.state.measure)
+    image, values = session.read_image(image_id), named.compute(prediction.moments)
+    top = float(values.max())
+    page = HtmlReport(image_id, f"Model {prediction.model_id}, {prediction.moments.n} passes")
+    page.picture(image_png(outline_rgb(image, prediction.classes)), "Prediction", width=420)
+    heat = heatmap_rgb(image, values, highest=top)
+    page.picture(image_png(heat), f"{named.title}, 0 to {top:.2f} {named.unit}", width=420)
+    return page

@@ -1,0 +1,18 @@
+import pytest
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.notebook import show_image, show_project
+
+
+def test_cells_show_the_project_and_an_image(session, pool):
+    with pytest.raises(NothingToDoError, match=r"session.predict\(\)"):
+        show_image(session, "img0.png")
+    session.propose(count=3, size=24)
+    session.label_from_masks(pool / "masks")
+    session.train()
+    session.predict()
+    session.wait()
+    cell = show_image(session, "img0.png", measure="entropy")._repr_html_()
+    assert cell.count("data:image/png;base64,") == 2
+    assert "Predictive entropy" in cell
+    assert "m001" in show_project(session)._repr_html_()
