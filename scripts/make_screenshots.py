@@ -13,8 +13,8 @@ PICTURES = {
     "1-proposed": "proposed",
     "2-painting": "painting",
     "3-trained": "trained",
-    "tab-project-dark": "tab-project",
-    "tab-trust-dark": "tab-trust",
+    "tab-project": "tab-project",
+    "tab-trust": "tab-trust",
     "tab-trust-light": "tab-trust-light",
 }
 

@@ -34,7 +34,7 @@ PRESETS: dict[str, Preset] = {
             "fast",
             "Filter bank: seconds on a laptop",
             lambda n_classes: FilterBankMLP(n_classes),
-            n_steps=250,
+            n_steps=150,
             batch=4096,
             crop=0,
             learning_rate=1e-2,

@@ -33,8 +33,8 @@ class FilterBankMLP(Network):
         self.first = _Pointwise(_FEATURES, hidden)
         self.second = _Pointwise(hidden, hidden)
         self.head = _Pointwise(hidden, n_classes)
-        self.drop_first = nn.Dropout2d(dropout)
-        self.drop_second = nn.Dropout2d(dropout)
+        self.drop_first = nn.Dropout(dropout)
+        self.drop_second = nn.Dropout(dropout)
 
     def prefix(self, images: Tensor) -> Features:
         """Return the filter bank (N, 38, ceil(H / 2), ceil(W / 2))."""
@@ -46,8 +46,10 @@ class FilterBankMLP(Network):
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
-        hidden = self.second(self.drop_first(features[0])).relu_()
-        logits: Tensor = self.head(self.drop_second(hidden))
+        planes = features[0]
+        ones = planes.new_ones(planes.shape[:2])
+        hidden = self.second(planes, self.drop_first(ones)).relu_()
+        logits: Tensor = self.head(hidden, self.drop_second(ones))
         if logits.shape[-2:] == size:
             return logits
         doubled = (2 * logits.shape[-2], 2 * logits.shape[-1])
@@ -63,12 +65,17 @@ class _Pointwise(nn.Module):
         line = nn.Linear(before, after)
         self.weight, self.bias = line.weight, line.bias
 
-    def forward(self, planes: Tensor) -> Tensor:
-        """Return (N, after, H, W) of ``planes`` (N, before, H, W)."""
+    def forward(self, planes: Tensor, gain: Tensor | None = None) -> Tensor:
+        """Return (N, after, H, W) of ``planes`` (N, before, H, W).
+
+        ``gain`` (N, before) scales the channels, as dropout does; it goes into the small weights
+        instead of the large planes.
+        """
         count = planes.shape[0]
+        weight = self.weight.expand(count, -1, -1)
         mixed = torch.baddbmm(
             self.bias[None, :, None].expand(count, -1, 1),
-            self.weight.expand(count, -1, -1),
+            weight if gain is None else weight * gain[:, None, :],
             planes.flatten(2),
         )
         return mixed.reshape(*mixed.shape[:2], *planes.shape[2:])
