@@ -14,13 +14,14 @@ __all__ = ["STRATEGIES", "Strategy", "strategy_named"]
 class Strategy:
     """measure x window x cost: everything that decides which regions come back.
 
-    ``stride`` 0 stands for a quarter of the size. ``overlap`` is faithful to the paper, whose
-    regions of one round may overlap. ``random`` draws uniformly and asks no model.
+    ``size`` 0 stands for the project's region size, ``stride`` 0 for a quarter of it. ``overlap``
+    is faithful to the paper, whose regions of one round may overlap. ``random`` draws uniformly
+    and asks no model.
     """
 
     name: str
     measure: str = "bald"
-    size: int = 128
+    size: int = 0
     stride: int = 0
     overlap: bool = False
     alpha: float = 1.0
@@ -29,7 +30,7 @@ class Strategy:
 
     def __post_init__(self) -> None:
         measure_named(self.measure)
-        if self.size < 8:
+        if self.size != 0 and self.size < 8:
             raise ConfigError(f"size must be 8 pixels or more, got {self.size}")
         if self.stride < 0:
             raise ConfigError(f"stride must be 0 (a quarter of size) or more, got {self.stride}")
@@ -42,13 +43,20 @@ class Strategy:
         return self.stride or max(1, self.size // 4)
 
     def with_changes(
-        self, *, measure: str | None = None, size: int | None = None, stride: int | None = None
+        self,
+        *,
+        measure: str | None = None,
+        size: int | None = None,
+        stride: int | None = None,
+        default_size: int = 128,
     ) -> Strategy:
-        """Return the strategy with what is not None replaced."""
+        """Return the strategy with what is not None replaced, and a size where it has none."""
+        if size == 0:
+            raise ConfigError("size must be 8 pixels or more, got 0")
         return replace(
             self,
             measure=self.measure if measure is None else measure,
-            size=self.size if size is None else size,
+            size=(self.size or default_size) if size is None else size,
             stride=self.stride if stride is None else stride,
         )
 

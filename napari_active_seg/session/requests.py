@@ -15,6 +15,7 @@ from napari_active_seg.acquisition import (
     RegionKind,
     ScoredRegion,
     Strategy,
+    strategy_named,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.export import write_prediction
@@ -32,6 +33,7 @@ from napari_active_seg.session.steps.train import TrainRequest
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = [
+    "chosen_strategy",
     "evaluate_request",
     "label_request",
     "labels_so_far",
@@ -86,6 +88,15 @@ def predict_folder_request(
         project, model, load_segmenter, image_ids=list(found), samples=samples
     )
     return replace(request, open_source=lambda i: PlainImage(found[i]), keep=keep)
+
+
+def chosen_strategy(
+    project: Project, name: str | None, *, measure: str, size: int | None, stride: int | None
+) -> Strategy:
+    """Return the strategy called ``name``, or the project's, with what was asked for changed."""
+    return strategy_named(name or project.config.strategy).with_changes(
+        measure=measure, size=size, stride=stride, default_size=project.config.region_size
+    )
 
 
 def propose_request(

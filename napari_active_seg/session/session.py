@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_active_seg.acquisition import CostModel, Proposal, strategy_named
+from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
@@ -21,6 +21,7 @@ from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import Effort, RegionLabel, RegionState, check_target
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.requests import (
+    chosen_strategy,
     evaluate_request,
     label_request,
     labels_so_far,
@@ -221,9 +222,9 @@ class Session:
 
         Without a model they are drawn at random over tissue.
         """
-        config, model = self.project.config, self._state.model
-        chosen = strategy_named(strategy or config.strategy).with_changes(
-            measure=measure or self._state.measure, size=size or config.region_size, stride=stride
+        model = self._state.model
+        chosen = chosen_strategy(
+            self.project, strategy, measure=measure or self._state.measure, size=size, stride=stride
         )
         predict = None
         if model is not None:

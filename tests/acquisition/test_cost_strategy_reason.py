@@ -41,7 +41,11 @@ def test_cost_grows_with_area_and_free_work_is_refused():
 def test_strategies_are_found_by_name_and_changed_by_word():
     strategy = strategy_named("uncertain-regions").with_changes(measure="entropy", size=64)
     assert (strategy.measure, strategy.size, strategy.step) == ("entropy", 64, 16)
-    assert strategy_named("faithful-regions").step == 30
+    faithful = strategy_named("faithful-regions").with_changes(default_size=64)
+    assert (faithful.size, faithful.step) == (150, 30)
+    assert strategy_named("random-regions").with_changes(default_size=64).size == 64
+    with pytest.raises(ConfigError, match="got 0"):
+        strategy_named("random-regions").with_changes(size=0)
     assert set(STRATEGIES) == {"uncertain-regions", "faithful-regions", "random-regions"}
     with pytest.raises(ConfigError, match="did you mean 'random-regions'"):
         strategy_named("random")

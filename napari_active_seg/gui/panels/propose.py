@@ -29,6 +29,7 @@ class ProposePanel(Panel):
         self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
         self.form = form(self.strategy, self.measure, self.count, self.size)
         self.measure.changed.connect(self._measure)
+        self.strategy.changed.connect(self._strategy)
         self.go = button("Propose regions", self._propose)
         self.predict = button(
             "Predict all images",
@@ -71,6 +72,11 @@ class ProposePanel(Panel):
                 self.queue.addItem(item)
                 if queued.id == state.region_id:
                     self.queue.setCurrentItem(item)
+
+    def _strategy(self, name: str) -> None:
+        """Show the size that a strategy brings along."""
+        if STRATEGIES[name].size:
+            self.size.value = STRATEGIES[name].size
 
     def _measure(self, name: str) -> None:
         session = self.desk.session
