@@ -1,9 +1,22 @@
 """A real window, driven as a person drives it: mouse, keys and buttons."""
 
+import gc
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collections():
+    """Leave what torch brought along out of garbage collections: napari runs many."""
+    import napari_active_seg.learning  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
