@@ -1,7 +1,7 @@
 """Keeps napari's layers in step with the session; layers of the person's own stay untouched.
 
 Layers are made once and then given new data: napari collects garbage at each removal, which
-takes half a second in a process that has loaded torch.
+is slow in a process that has loaded torch.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from napari_active_seg.project.records import Split
 from napari_active_seg.project.regions_table import RegionsTable
 from napari_active_seg.regions import LabelSchema
 
-__all__ = ["Project"]
+__all__ = ["Project", "refuse_taken_folder"]
 
 _CONFIG, _DATABASE, _MODELS, _CACHE = "project.json", "project.db", "models", "cache"
 
@@ -62,11 +62,7 @@ class Project:
         Images stay where they are. ProjectError if anything is in ``folder`` already.
         """
         folder = absolute_path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ProjectError(
-                f"{folder} exists and is not empty; nothing was changed. "
-                "Choose another name, or open the project that is there"
-            )
+        refuse_taken_folder(folder)
         config = ProjectConfig(
             name=folder.name,
             created_at=datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds"),
@@ -124,3 +120,12 @@ class Project:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def refuse_taken_folder(folder: Path) -> None:
+    """Raise ProjectError if anything is in ``folder`` already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProjectError(
+            f"{folder} exists and is not empty; nothing was changed. "
+            "Choose another name, or open the project that is there"
+        )

@@ -49,8 +49,9 @@ class RegionsTable:
         by_id = {queued.id: queued for queued in self.queue()}
         return tuple(by_id[i] for i in ids)
 
-    def add_whole_image(self, scored: ScoredRegion) -> str:
-        """Put a region that came with its labels into the queue, in no round, and return its id."""
+    def add_whole_image(self, region: Region) -> str:
+        """Put an image that came with its mask into the queue, in no round, and return its id."""
+        scored = ScoredRegion(region, 0.0, 0.0, "came with its mask", RegionKind.WHOLE)
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, 0)
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_active_seg.acquisition import RegionKind, ScoredRegion
-from napari_active_seg.errors import ProjectError
 from napari_active_seg.images import ImageRef, Problem, ScanResult, scan_folder
-from napari_active_seg.project import Project, Split, assign_splits
+from napari_active_seg.project import Project, Split, assign_splits, refuse_taken_folder
 from napari_active_seg.regions import Effort, LabelSchema, Region, RegionState
 from napari_active_seg.session.oracle import MaskOracle
 
@@ -46,11 +44,7 @@ def create_project(
     anything is written.
     """
     schema = LabelSchema.from_names(classes)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ProjectError(
-            f"{folder} exists and is not empty; nothing was changed. "
-            "Choose another name, or open the project that is there"
-        )
+    refuse_taken_folder(folder)
     scan = scan_folder(images_dir, on_file=on_file)
     splits = assign_splits(
         (image.id for image in scan.images), val_fraction=val_fraction, seed=seed
@@ -85,10 +79,7 @@ def _label_validation(project: Project, oracle: MaskOracle) -> int:
     known = set(oracle.image_ids)
     refs = [ref for ref in project.images.all(Split.VALIDATION) if ref.id in known]
     for ref in refs:
-        scored = ScoredRegion(
-            Region.whole(ref.id, ref.shape), 0.0, 0.0, "came with its mask", RegionKind.WHOLE
-        )
-        region_id = project.regions.add_whole_image(scored)
+        region_id = project.regions.add_whole_image(Region.whole(ref.id, ref.shape))
         project.regions.save_label(
             region_id,
             oracle.whole(ref.id),

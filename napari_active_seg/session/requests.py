@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import (
     CostModel,
     RegionKind,
-    ScoredRegion,
     Strategy,
     strategy_named,
 )
@@ -21,7 +20,7 @@ from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.export import write_prediction
 from napari_active_seg.images import PlainImage, scan_folder
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
-from napari_active_seg.regions import Effort, Region, RegionState
+from napari_active_seg.regions import Effort, RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.oracle import MaskOracle
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
@@ -165,10 +164,6 @@ def label_request(
     whole = {q.region.image_id for q in regions.queue() if q.kind is RegionKind.WHOLE}
     unasked = tuple(ref for ref in images if ref.id not in whole)
 
-    def add_whole(region: Region) -> str:
-        scored = ScoredRegion(region, 0.0, 0.0, "came with its mask", RegionKind.WHOLE)
-        return regions.add_whole_image(scored)
-
     def keep(region_id: str, target: NDArray[np.uint8]) -> None:
         regions.save_label(
             region_id, target, state=RegionState.DONE, annotator="masks", effort=Effort()
@@ -179,7 +174,7 @@ def label_request(
         whole_images=() if only == "proposed" else unasked,
         load_oracle=partial(MaskOracle.from_folder, folder, images, n_classes=len(project.schema)),
         keep=keep,
-        add_whole=add_whole,
+        add_whole=regions.add_whole_image,
     )
 
 
