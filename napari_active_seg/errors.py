@@ -8,6 +8,7 @@
     │   ├── SchemaError             the list of classes does not make sense
     │   └── ImageError              an image or mask cannot be read, or does not fit its partner
     ├── ProjectError                the project folder is missing, foreign, damaged or taken
+    │   └── ProjectHeldError        somebody else writes to it; it can be opened read-only
     ├── NothingToDoError            the request is sound, but there is nothing left to do it with
     ├── BusyError                   a job runs already; wait for it or stop it
     ├── ModelError                  a checkpoint or network cannot be used
@@ -32,6 +33,7 @@ __all__ = [
     "ModelError",
     "NothingToDoError",
     "ProjectError",
+    "ProjectHeldError",
     "SchemaError",
     "StoppedError",
     "did_you_mean",
@@ -60,6 +62,14 @@ class ImageError(BadInputError):
 
 class ProjectError(ActiveSegError):
     """The project folder is missing, foreign, damaged, or there already."""
+
+
+class ProjectHeldError(ProjectError):
+    """Somebody else writes to the project; ``holder`` says who, in words."""
+
+    def __init__(self, message: str, *, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class NothingToDoError(ActiveSegError):

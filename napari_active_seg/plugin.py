@@ -43,14 +43,22 @@ _SAMPLE_IMAGES = 5
 
 
 def open_session(
-    folder: Path | str, *, device: str = "auto", in_background: bool = False
+    folder: Path | str,
+    *,
+    device: str = "auto",
+    in_background: bool = False,
+    read_only: bool = False,
+    take_over: bool = False,
 ) -> Session:
     """Return a session of the project in ``folder``; close it when you are done.
+
+    One session at a time may write: ProjectHeldError says who does. ``read_only`` opens it
+    nevertheless; ``take_over`` is for a holder that is gone for certain.
 
     ``in_background`` runs jobs in a thread, as the desktop does; otherwise each verb has
     ended when it returns, and ``wait`` raises its error.
     """
-    project = Project.open(Path(folder))
+    project = Project.open(Path(folder), read_only=read_only, take_over=take_over)
     runner = ThreadRunner() if in_background else InlineRunner()
     segmenters = LazySegmenters(device, beside_a_window=in_background)
     return Session(project, segmenters, runner)
@@ -73,9 +81,11 @@ class LazySegmenters:
         """Return an untrained segmenter."""
         return self._factory.build(preset, classes=classes, seed=seed)
 
-    def load(self, path: Path, *, classes: tuple[str, ...]) -> Segmenter:
+    def load(
+        self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
+    ) -> Segmenter:
         """Return the segmenter of a checkpoint."""
-        return self._factory.load(path, classes=classes)
+        return self._factory.load(path, classes=classes, outputs=outputs)
 
 
 def write_sample_project(
@@ -95,9 +105,11 @@ def write_sample_project(
 class DesktopTools:
     """What the desktop borrows from the rooms that it may not import."""
 
-    def open_session(self, folder: Path) -> Session:
+    def open_session(
+        self, folder: Path, *, read_only: bool = False, take_over: bool = False
+    ) -> Session:
         """Return a session that works in the background."""
-        return open_session(folder, in_background=True)
+        return open_session(folder, in_background=True, read_only=read_only, take_over=take_over)
 
     def create_project(
         self, folder: Path, *, images_dir: Path, classes: list[str], masks_dir: Path | None
@@ -147,10 +159,11 @@ def _project_folder(path: str) -> Path:
 
 def _read_project(path: str) -> list[LayerData]:
     """Return the first image of a project; the dock opens the project when it sees the layer."""
-    with Project.open(_project_folder(path)) as project:
-        first = project.images.all()[0]
+    with Project.open(_project_folder(path), read_only=True) as project:
+        first = next(ref for ref in project.images.all() if project.images.path(ref.id).exists())
         source = project.images.source(first.id)
-        pixels = source.read(0, 0, 0, *source.shape)
+        lowest = len(source.level_shapes) - 1
+        pixels = source.read(lowest, 0, 0, *source.level_shapes[lowest])
         facts = {"name": first.id, "rgb": True, "metadata": {PROJECT_KEY: str(project.folder)}}
     return [(pixels, facts, "image")]
 

@@ -110,5 +110,11 @@ class SegmenterFactory(Protocol):
     def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> Segmenter:
         """Return an untrained segmenter."""
 
-    def load(self, path: Path, *, classes: tuple[str, ...]) -> Segmenter:
-        """Return the segmenter of a checkpoint; ModelError if foreign or damaged."""
+    def load(
+        self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
+    ) -> Segmenter:
+        """Return the segmenter of a checkpoint; ModelError if foreign or damaged.
+
+        ``outputs[i]`` is the place among ``classes`` of the checkpoint's output i; None if they
+        are the classes that it was trained for. Outputs of one class are added up.
+        """

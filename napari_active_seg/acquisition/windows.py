@@ -28,11 +28,16 @@ __all__ = ["PoolImage", "WindowPick", "draw_windows", "most_valuable_windows", "
 _TIE = 1e-10
 #: A window needs this share of tissue to be worth a look.
 _LEAST_TISSUE = 0.25
+#: A draw considers so many places of one image at most: on a slide not every pixel begins one.
+_PLACES_TO_DRAW_FROM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolImage:
-    """An image that regions may be taken from."""
+    """An image that regions may be taken from.
+
+    ``tissue`` (h, w) covers the whole image at any resolution: slides have a coarse one.
+    """
 
     image_id: str
     shape: tuple[int, int]
@@ -122,13 +127,18 @@ def draw_windows(
 ) -> tuple[WindowPick, ...]:
     """Return ``count`` windows drawn uniformly over all free places of all images.
 
-    ``drawn_from`` is the number of places that each had the same chance at its draw.
+    ``drawn_from`` is the number of places that each had the same chance at its draw. All images
+    share one stride, 1 unless one is as large as a slide, so that area alone gives the chances.
     """
     _check_count(count)
-    grids = [
-        _grid(image, np.zeros(image.shape), size, stride=1, keep_taken=False) for image in pool
-    ]
+    stride = max((_stride_of_draw(image.shape, size) for image in pool), default=1)
+    grids = [_grid(image, None, size, stride, keep_taken=False) for image in pool]
     return tuple(_take_best(grids, count, rng, overlap=False))
+
+
+def _stride_of_draw(shape: tuple[int, int], size: int) -> int:
+    places = max(1, shape[0] - size + 1) * max(1, shape[1] - size + 1)
+    return int(np.ceil(np.sqrt(places / _PLACES_TO_DRAW_FROM)))
 
 
 def _check_count(count: int) -> None:
@@ -150,17 +160,26 @@ def _unlabelled_uncertainty(image: PoolImage) -> NDArray[np.float64]:
 
 
 def _grid(
-    image: PoolImage, values: NDArray[np.float64], size: int, stride: int, *, keep_taken: bool
+    image: PoolImage,
+    values: NDArray[np.float64] | None,
+    size: int,
+    stride: int,
+    *,
+    keep_taken: bool,
 ) -> _Grid:
+    """Return the windows of an image; without ``values`` all hold the same, nothing."""
     height, width = min(size, image.shape[0]), min(size, image.shape[1])
     rows = window_starts(image.shape[0], size, stride)
     columns = window_starts(image.shape[1], size, stride)
-    information = _window_means(values, rows, columns, height, width)
-    grid = _Grid(
-        image.image_id, rows, columns, height, width, information, np.zeros_like(information)
+    places = (len(rows), len(columns))
+    information: NDArray[np.float64] = (
+        np.broadcast_to(0.0, places)
+        if values is None
+        else _window_means(values, rows, columns, height, width)
     )
+    grid = _Grid(image.image_id, rows, columns, height, width, information, np.zeros(places))
     if image.tissue is not None:
-        share = _window_means(image.tissue.astype(np.float64), rows, columns, height, width)
+        share = _tissue_share(image, rows, columns, height, width)
         grid.value[share < _LEAST_TISSUE] = -np.inf
     if keep_taken:
         grid.value[_fully_taken(image, rows, columns, height, width)] = -np.inf
@@ -179,6 +198,36 @@ def _fully_taken(
     return _window_means(free, rows, columns, height, width) == 0.0
 
 
+def _tissue_share(
+    image: PoolImage, rows: NDArray[np.intp], columns: NDArray[np.intp], height: int, width: int
+) -> NDArray[np.float64]:
+    """Return which share of each window is tissue, at the resolution of the tissue mask."""
+    mask = np.asarray(image.tissue, np.float64)
+    tops, bottoms = _coarse(rows, height, image.shape[0], mask.shape[0])
+    lefts, rights = _coarse(columns, width, image.shape[1], mask.shape[1])
+    table = _summed(mask)
+    sums = table[bottoms][:, rights] - table[tops][:, rights]
+    sums += table[tops][:, lefts] - table[bottoms][:, lefts]
+    areas = (bottoms - tops)[:, None] * (rights - lefts)[None, :]
+    shares: NDArray[np.float64] = np.maximum(sums, 0.0) / areas
+    return shares
+
+
+def _coarse(
+    starts: NDArray[np.intp], extent: int, full: int, coarse: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return first and end pixels, in a mask of ``coarse`` pixels, of windows among ``full``."""
+    first = starts * coarse // full
+    end = -(-(starts + extent) * coarse // full)
+    return first, np.maximum(end, first + 1)
+
+
+def _summed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    np.cumsum(np.cumsum(values, axis=0), axis=1, out=table[1:, 1:])
+    return table
+
+
 def _window_means(
     values: NDArray[np.float64],
     rows: NDArray[np.intp],
@@ -186,8 +235,7 @@ def _window_means(
     height: int,
     width: int,
 ) -> NDArray[np.float64]:
-    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    np.cumsum(np.cumsum(values, axis=0), axis=1, out=table[1:, 1:])
+    table = _summed(values)
     below, above = table[rows + height], table[rows]
     sums = below[:, columns + width] - above[:, columns + width]
     sums += above[:, columns] - below[:, columns]

@@ -156,7 +156,7 @@ def report(
 def _facts(project: Project) -> dict[str, Any]:
     queue = project.regions.queue()
     pool = project.images.all(Split.POOL)
-    labels = project.regions.done_labels([ref.id for ref in pool])
+    labels = project.labels.done([ref.id for ref in pool])
     total = sum(ref.shape[0] * ref.shape[1] for ref in pool)
     pixels = sum(label.labelled_pixels for label in labels)
     model = project.models.in_use()

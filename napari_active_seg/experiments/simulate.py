@@ -6,11 +6,12 @@ import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.errors import BadInputError, ConfigError
-from napari_active_seg.images import ImageRef, PlainImage, scan_folder
+from napari_active_seg.images import ImageRef, open_image, scan_folder
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split
 from napari_active_seg.session import Session
@@ -111,7 +112,7 @@ def folder_of_labelled_images(
 
     def labelled(image_id: str) -> LabelledImage:
         return LabelledImage(
-            image_id, lambda: PlainImage(found[image_id].path), lambda: oracle.whole(image_id)
+            image_id, partial(open_image, found[image_id].path), lambda: oracle.whole(image_id)
         )
 
     return tuple(labelled(image_id) for image_id in found)
@@ -135,7 +136,7 @@ def _one_round(
     session.evaluate(images=test, on_report=reports.append)
     session.wait()
     images = session.project.images.all(Split.POOL)
-    labels = session.project.regions.done_labels([ref.id for ref in images])
+    labels = session.project.labels.done([ref.id for ref in images])
     pixels = sum(label.labelled_pixels for label in labels)
     return CurvePoint(
         settings.strategy,

@@ -175,7 +175,7 @@ class Dock(QWidget):  # type: ignore[misc]
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Save what is in hand before the window asks whether to close."""
         if event.type() == QEvent.Type.Close and self._painter is not None:
-            self._painter.flush()
+            self._painter.save()
         return bool(super().eventFilter(watched, event))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
@@ -199,5 +199,5 @@ class Dock(QWidget):  # type: ignore[misc]
             self.window().removeEventFilter(self)
             self._put_away()
         elif self._painter is not None:  # the window is gone, and its layers with it
-            self._painter.flush()
+            self._painter.save()
         self.desk.close()

@@ -19,6 +19,7 @@ KEYS: dict[str, str] = {
     "Shift-S": "skip",
     "Shift-T": "can't tell",
     "Shift-L": "later",
+    "Shift-R": "reopen a finished region",
     "Shift-U": "show or hide the uncertainty",
     "Shift-P": "show or hide the prediction",
     "Shift-Z": "zoom to the region",

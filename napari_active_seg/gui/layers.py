@@ -20,7 +20,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import LabelSchema, RegionState, target_to_paint
-from napari_active_seg.session import Session, SessionState, ViewState
+from napari_active_seg.session import Session, SessionState, ViewState, coarse_step
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["ROLE_KEY", "LayerBinder", "heat_colours", "paint_colours"]
@@ -28,7 +28,7 @@ __all__ = ["ROLE_KEY", "LayerBinder", "heat_colours", "paint_colours"]
 #: Layers of ours carry their role in their metadata under this key.
 ROLE_KEY = "napari_active_seg"
 #: From the bottom to the top.
-_ORDER = ("image", "labels", "uncertainty", "prediction", "regions", "paint")
+_ORDER = ("slide", "image", "labels", "uncertainty", "prediction", "regions", "paint")
 _STATE_COLOURS = {
     RegionState.PROPOSED: "#f0e442",
     RegionState.IN_PROGRESS: "#e69f00",
@@ -67,9 +67,10 @@ class LayerBinder:
     def render(self, state: SessionState, old: SessionState | None, view: ViewState) -> None:
         """Apply the difference between two states."""
         new_image = old is None or old.image_id != state.image_id
-        new_region = new_image or old is None or old.region_id != state.region_id
+        new_classes = old is None or old.schema != state.schema
+        new_region = new_image or new_classes or old is None or old.region_id != state.region_id
         if new_image:
-            self._painter.flush()
+            self._painter.offer()
             self._show_image(state)
         if new_image or _prediction_key(old) != _prediction_key(state):
             self._show_prediction(state, view)
@@ -87,10 +88,14 @@ class LayerBinder:
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
-        layer = self._painter.layer if state.region is not None else self._layers.get("image")
+        layer = self._painter.layer if state.region is not None else self._picture()
         if layer is not None and layer in self._viewer.layers:
             margin = 0.3 if state.region is not None else 0.05
             self._viewer.reset_view(layers=[layer], margin=margin)
+
+    def _picture(self) -> Any:
+        """Return the layer of the image on show, plain or slide."""
+        return self._layers.get("slide" if "image" in self._put_away else "image")
 
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
@@ -103,8 +108,18 @@ class LayerBinder:
     def _show_image(self, state: SessionState) -> None:
         if state.image_id is None:
             return
-        pixels = self._session.read_image(state.image_id)
-        layer = self._given("image", lambda: self._viewer.add_image(pixels, rgb=True), pixels)
+        levels = self._session.image_levels(state.image_id)
+        if len(levels) > 1:
+            self._hide("image")
+            layer = self._given(
+                "slide",
+                lambda: self._viewer.add_image(levels, rgb=True, multiscale=True),
+                levels,
+            )
+        else:
+            self._hide("slide")
+            pixels = np.asarray(levels[0])
+            layer = self._given("image", lambda: self._viewer.add_image(pixels, rgb=True), pixels)
         layer.name = state.image_id
 
     def _show_prediction(self, state: SessionState, view: ViewState) -> None:
@@ -139,18 +154,23 @@ class LayerBinder:
         layer = self._given(
             "prediction", lambda: self._labels_layer(paint, state.schema, opacity=0.9), paint
         )
-        layer.name = f"Prediction ({prediction.model_id})"
+        layer.name = f"Prediction ({prediction.model_id.partition('@')[0]})"
+        layer.colormap = paint_colours(state.schema)
         layer.contour = 2
 
     def _show_queue(self, state: SessionState, *, redraw: bool) -> None:
         if state.image_id is None:
             return
-        paint = target_to_paint(self._session.labels_so_far(state.image_id))
+        step = coarse_step(self._session.project.images.ref(state.image_id).shape)
+        paint = target_to_paint(self._session.labels.so_far(state.image_id, step=step))
         layer = self._layers.get("labels")
         if redraw or layer is None or not np.array_equal(layer.data, paint):
-            self._given(
+            layer = self._given(
                 "labels", lambda: self._labels_layer(paint, state.schema, opacity=0.35), paint
-            ).name = "Labels so far"
+            )
+            layer.name = "Labels so far"
+            layer.scale, layer.translate = (step, step), ((step - 1) / 2, (step - 1) / 2)
+        layer.colormap = paint_colours(state.schema)
         here = [q for q in state.queue if q.region.image_id == state.image_id]
         self._show_boxes([q for q in here if q.kind is not RegionKind.WHOLE], state.region_id)
 
@@ -190,7 +210,7 @@ class LayerBinder:
         layer.editable = False
         return layer
 
-    def _given(self, role: str, make: Callable[[], Layer], data: NDArray[Any]) -> Any:
+    def _given(self, role: str, make: Callable[[], Layer], data: Any) -> Any:
         """Return the layer of ``role`` with new ``data``, made if it is not there."""
         layer = self._layers.get(role)
         if layer is None or layer not in self._viewer.layers:
@@ -235,4 +255,4 @@ def _frame(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
 def _prediction_key(state: SessionState | None) -> object:
     if state is None or state.model is None:
         return None
-    return (state.model.id, state.measure, state.image_id in state.predicted)
+    return (state.model.id, state.measure, state.image_id in state.predicted, state.schema)

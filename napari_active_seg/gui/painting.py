@@ -6,7 +6,8 @@ impossible, and slides stay fast. One layer serves all regions in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,36 +19,44 @@ from qtpy.QtCore import QTimer
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import (
     UNLABELLED,
-    Effort,
     LabelSchema,
     RegionState,
     paint_to_target,
     target_to_paint,
 )
 from napari_active_seg.session import Session
+from napari_active_seg.session.effort_meter import EffortMeter
 
 __all__ = ["RegionPainter"]
 
-_SAVE_AFTER_MS = 400
+#: Strokes that come closer than this are looked at together; the saver writes once a second.
+_LOOK_AFTER_MS = 150
 
 
 class RegionPainter:
-    """Holds the layer of the region in hand and writes what changes to the session."""
+    """Holds the layer of the region in hand and hands what changes to the session's saver."""
 
     def __init__(
-        self, viewer: ViewerModel, session: Session, run: Callable[[Callable[[], object]], None]
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        run: Callable[[Callable[[], object]], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._run = run
         self._queued: QueuedRegion | None = None
         self._schema: LabelSchema | None = None
-        self._saved: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
-        self._strokes = 0
+        self._offered: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._seen: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._meter = EffortMeter(clock)
+        self._mouse_is_down = False
+        self._filling = False
         self.layer: Labels | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.flush)
+        self._timer.timeout.connect(self.offer)
 
     @property
     def region_id(self) -> str | None:
@@ -56,30 +65,39 @@ class RegionPainter:
 
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
         """Save what is in hand and lay the paint layer over ``queued``."""
-        self.flush()
-        label = self._session.label(queued.id)
+        self.offer()
+        if queued.id in self._session.state.unsaved:  # what it was left as a moment ago
+            self._run(self._session.labels.flush)
+        label = self._session.labels.latest(queued.id)
         unpainted = np.full(queued.region.shape, UNLABELLED, np.uint8)
-        self._saved = unpainted if label is None else label.target
-        self._queued, self._schema, self._strokes = queued, schema, 0
+        self._offered = unpainted if label is None else label.target
+        self._queued, self._schema = queued, schema
+        paint = target_to_paint(self._offered)
         layer = self.layer
         if layer is None or layer not in self._viewer.layers:
-            layer = self._new_layer(target_to_paint(self._saved), colours)
+            layer = self._new_layer(paint, colours)
         else:
             with layer.events.set_data.blocker(self._on_change):
                 layer.editable = False  # forgets the undo steps of the region before
-                layer.data = target_to_paint(self._saved)
+                layer.data = paint
                 layer.editable = True
+                layer.colormap = colours
+        self._seen = paint.copy()
         layer.translate = (queued.region.y, queued.region.x)
         layer.visible = True
-        layer.mode = "paint"
         layer.brush_size = max(4, queued.region.height // 12)
         layer.selected_label = len(schema)
+        layer.mode = "paint"
+        if self._session.state.read_only:
+            layer.mode = "pan_zoom"
+            layer.editable = False
         self._viewer.layers.selection.active = layer
         self.layer = layer
+        self._meter.start()
 
     def put_down(self) -> None:
-        """Save what is not saved yet and hide the paint layer."""
-        self.flush()
+        """Hand over what is not saved yet and hide the paint layer."""
+        self.offer()
         self._queued = None
         if self.layer is not None and self.layer in self._viewer.layers:
             self.layer.visible = False
@@ -89,7 +107,19 @@ class RegionPainter:
         layer = self._viewer.add_labels(paint, name="Paint here", colormap=colours, opacity=0.6)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_change)
+        layer.mouse_drag_callbacks.append(self._on_press)
+        layer.mouse_move_callbacks.append(self._on_move)
         return layer
+
+    def show(self, target: NDArray[np.uint8]) -> None:
+        """Show a label that is on the disk already, such as an earlier save."""
+        if self.layer is None:
+            return
+        paint = target_to_paint(target)
+        self._offered, self._seen = target, paint.copy()
+        with self.layer.events.set_data.blocker(self._on_change):
+            self.layer.data = paint
+            self.layer.refresh()
 
     def choose_class(self, index: int) -> None:
         """Paint with class ``index`` from now on."""
@@ -107,34 +137,66 @@ class RegionPainter:
             where &= np.asarray(self.layer.data) == 0
         indices = np.nonzero(where)
         if len(indices[0]):
-            self.layer.data_setitem(indices, paint[indices])
+            self._filling = True
+            try:
+                self.layer.data_setitem(indices, paint[indices])
+            finally:
+                self._filling = False
 
     def fill_rest(self, index: int) -> None:
         """Give class ``index`` to all that is not painted, as one stroke."""
         if self.layer is not None:
             self.fill(np.full(np.shape(self.layer.data), index, np.uint8))
 
-    def flush(self) -> None:
-        """Write the region to the disk if it differs from what is there."""
+    def offer(self) -> None:
+        """Hand what differs from the last time to the saver; it writes in its own thread."""
         self._timer.stop()
         layer, queued, schema = self.layer, self._queued, self._schema
         if layer is None or queued is None or schema is None:
             return
         target = paint_to_target(np.asarray(layer.data), n_classes=len(schema))
-        changed = int(np.count_nonzero(target != self._saved))
+        changed = int(np.count_nonzero(target != self._offered))
         if changed == 0:
             return
-        effort = Effort(strokes=self._strokes, changed_px=changed)
-        self._strokes = 0
-        self._saved = target
-        before = self._session.project.regions.get(queued.id).state
-        state = RegionState.IN_PROGRESS if before is RegionState.PROPOSED else before
-        self._run(lambda: self._session.save_label(queued.id, target, state=state, effort=effort))
+        effort = self._meter.take(changed)
+        self._offered = target
+        self._run(lambda: self._session.labels.offer(queued.id, target, effort))
+
+    def leave(self, state: RegionState) -> None:
+        """Hand the last strokes over with the state that the region goes to."""
+        self.offer()
+        if self._queued is not None:
+            self._session.labels.leave(self._queued.id, state, effort=self._meter.take(0))
+
+    def save(self) -> None:
+        """Return when all that was painted is on the disk."""
+        self.offer()
+        self._run(self._session.labels.flush)
+
+    def _on_press(self, _layer: Labels, _event: Any) -> Iterator[None]:
+        self._meter.clicked()
+        self._mouse_is_down = True
+        yield
+        while _event.type == "mouse_move":
+            self._meter.touched()
+            yield
+        self._mouse_is_down = False
+
+    def _on_move(self, _layer: Labels, _event: Any) -> None:
+        self._meter.touched()
 
     def _on_paint(self, _event: Any = None) -> None:
-        self._strokes += 1
+        self._meter.stroked()
+        if self.layer is not None:
+            self._seen = np.array(self.layer.data)
         self._on_change()
 
     def _on_change(self, _event: Any = None) -> None:
+        """Look again soon; what changed without a brush or a fill was an undo or a redo."""
+        if self.layer is not None and not self._mouse_is_down and not self._filling:
+            paint = np.asarray(self.layer.data)
+            if not np.array_equal(paint, self._seen):
+                self._meter.undid()
+                self._seen = paint.copy()
         if not self._timer.isActive():
-            self._timer.start(_SAVE_AFTER_MS)
+            self._timer.start(_LOOK_AFTER_MS)

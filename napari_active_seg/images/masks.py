@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images.plain import IMAGE_SUFFIXES, read_array
+from napari_active_seg.images.plain import PICTURE_SUFFIXES, read_array
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["MaskConvention", "detect_convention", "find_masks", "read_mask_target"]
@@ -37,7 +37,7 @@ def find_masks(images: Iterable[str], folder: Path) -> dict[str, Path]:
     files = {
         path.relative_to(folder).with_suffix("").as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        if path.suffix.lower() in PICTURE_SUFFIXES
     }
     found: dict[str, Path] = {}
     for image_id in images:

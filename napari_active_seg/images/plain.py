@@ -1,4 +1,4 @@
-"""Pictures that fit into memory: PNG, JPEG, BMP and TIFF as RGB uint8."""
+"""Pictures that fit into memory: PNG, JPEG, BMP and small TIFF as RGB uint8."""
 
 from __future__ import annotations
 
@@ -11,37 +11,72 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from napari_active_seg.errors import ImageError
+from napari_active_seg.images.pixels import as_rgb, cmyk_to_rgb, white_of
+from napari_active_seg.images.source import check_window
+from napari_active_seg.images.spacing import spacing_of_resolution, spacing_of_tiff
 
-__all__ = ["IMAGE_SUFFIXES", "PlainImage", "read_array", "read_rgb"]
+__all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "decode_error"]
+__all__ += ["read_array", "read_rgb"]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-#: Above this a picture is a slide and is read by windows, not whole; the limit also stops a
-#: header that claims an absurd size before memory is asked for.
+TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
+#: Above this a picture is read by windows or not at all; the limit also stops a header that
+#: claims an absurd size before memory is asked for.
 _MOST_PIXELS = 300_000_000
 #: What Pillow and tifffile raise on files that are cut short or scrambled.
-_BROKEN_FILE = (OSError, ValueError, SyntaxError, IndexError, KeyError, tifffile.TiffFileError)
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+BROKEN_FILE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    RuntimeError,  # imagecodecs' errors are
+    tifffile.TiffFileError,
+)
 
 
 class PlainImage:
-    """An ImageSource of one picture that is decoded when it is first read."""
+    """An ImageSource of one picture that is decoded when it is first read.
 
-    def __init__(self, path: Path) -> None:
+    ``white`` is the value of full brightness in a 16-bit picture; None looks at its own pixels.
+    """
+
+    def __init__(self, path: Path, *, white: int | None = None) -> None:
         self._path = path
+        self._white = white
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel without the pixels; they are read anew where the source arrives."""
+        return {"_path": self._path, "_white": self._white}
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:
-        return read_rgb(self._path)
+        return read_rgb(self._path, white=self._white)
 
     @property
     def shape(self) -> tuple[int, int]:
         """``(height, width)``."""
         return (self._pixels.shape[0], self._pixels.shape[1])
 
-    @property
+    @cached_property
     def spacing(self) -> tuple[float, float] | None:
-        """Micrometres per pixel (y, x); plain pictures rarely say it in a trustworthy way."""
-        return None
+        """Micrometres per pixel (y, x), where the file says it and it can be believed."""
+        try:
+            if self._path.suffix.lower() in TIFF_SUFFIXES:
+                with tifffile.TiffFile(self._path) as file:
+                    return spacing_of_tiff(file, file.pages.first)
+            with Image.open(self._path) as picture:
+                x, y = picture.info.get("dpi", (0, 0))
+                return spacing_of_resolution(float(y), float(x), "inch")
+        except (*BROKEN_FILE, Image.DecompressionBombError):
+            return None
+
+    @cached_property
+    def white(self) -> int | None:
+        """The value that stands for white in a picture deeper than 8 bits, else None."""
+        return self._white or white_of(read_array(self._path))
 
     @property
     def level_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -50,20 +85,13 @@ class PlainImage:
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return the window (height, width, 3) uint8 that starts at (y, x)."""
-        rows, columns = self.shape
-        if level != 0:
-            raise ImageError(f"{self._path.name} has one level, asked for level {level}")
-        if y < 0 or x < 0 or height < 1 or width < 1 or y + height > rows or x + width > columns:
-            raise ImageError(
-                f"{self._path.name} is {rows} x {columns}; "
-                f"a window of {height} x {width} at ({y}, {x}) does not lie inside"
-            )
+        check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         return self._pixels[y : y + height, x : x + width]
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path, *, white: int | None = None) -> NDArray[np.uint8]:
     """Return the picture at ``path`` as (H, W, 3) uint8, whatever its mode and depth."""
-    return _as_rgb(read_array(path), path)
+    return as_rgb(read_array(path), name=path.name, white=white)
 
 
 def read_array(path: Path, *, indices: bool = False) -> NDArray[np.generic]:
@@ -72,92 +100,86 @@ def read_array(path: Path, *, indices: bool = False) -> NDArray[np.generic]:
     Palettes are turned into colours, or kept as ``indices``; EXIF orientation is honoured.
     """
     try:
-        if path.suffix.lower() in _TIFF_SUFFIXES:
-            return _read_tiff(path)
-        with Image.open(path) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise ImageError(_too_large(path, (picture.height, picture.width)))
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode in ("P", "CMYK", "PA", "LAB", "YCbCr", "HSV") and not (
-                indices and upright.mode == "P"
-            ):
-                upright = upright.convert("RGB")
-            return np.asarray(upright)
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _read_tiff(path, indices=indices)
+        return _read_picture(path, indices=indices)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path.name}: the header claims an absurd size; set it aside") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{path.name} is no picture that can be read; set it aside") from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        IndexError,
-        KeyError,
-        tifffile.TiffFileError,
-    ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ImageError(f"{path.name} cannot be decoded ({reason}); set it aside") from error
+    except BROKEN_FILE as error:
+        raise decode_error(path, error) from error
 
 
-def _read_tiff(path: Path) -> NDArray[np.generic]:
+def decode_error(path: Path, error: Exception) -> ImageError:
+    """Return what to say of a file that its decoder gave up on."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ImageError(f"{path.name} cannot be decoded ({reason}); set it aside")
+
+
+def _read_picture(path: Path, *, indices: bool) -> NDArray[np.generic]:
+    with Image.open(path) as picture:
+        if picture.width * picture.height > _MOST_PIXELS:
+            raise ImageError(_too_large(path, (picture.height, picture.width)))
+        picture.load()
+        upright = ImageOps.exif_transpose(picture)
+        if indices and upright.mode == "P":
+            return np.asarray(upright)
+        if upright.mode in ("P", "PA") and "transparency" in upright.info:
+            upright = upright.convert("RGBA")
+        elif upright.mode in ("P", "CMYK", "PA", "LAB", "YCbCr", "HSV"):
+            upright = upright.convert("RGB")
+        return np.asarray(upright)
+
+
+def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         shape = (int(page.imagelength), int(page.imagewidth))
         if shape[0] * shape[1] > _MOST_PIXELS:
             raise ImageError(_too_large(path, shape))
+        _refuse_lying_offsets(path, page)
         pixels = page.asarray()
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not indices:
             colours = np.asarray(page.colormap)
             return (np.moveaxis(colours[:, pixels], 0, -1) >> 8).astype(np.uint8)
-        return np.asarray(pixels)
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not indices:
+            pixels = np.invert(pixels)
+        if page.photometric == tifffile.PHOTOMETRIC.SEPARATED and pixels.dtype == np.uint8:
+            pixels = cmyk_to_rgb(pixels)
+        return _upright(np.asarray(pixels), page)
+
+
+def _refuse_lying_offsets(path: Path, page: tifffile.TiffPage) -> None:
+    """Raise ImageError where a TIFF points behind its own end: it was cut short, or it lies."""
+    size = path.stat().st_size
+    ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n]
+    if not ends or max(ends) > size:
+        raise ImageError(
+            f"{path.name} is cut short or claims a size that it does not have "
+            f"({size:,} bytes are there); copy it anew, or set it aside"
+        )
+
+
+def _upright(pixels: NDArray[np.generic], page: tifffile.TiffPage) -> NDArray[np.generic]:
+    """Return the pixels as they are meant to be seen (TIFF's tag 274)."""
+    tag = page.tags.get("Orientation")
+    turned = {
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: np.swapaxes(a, 0, 1),
+        6: lambda a: np.swapaxes(a, 0, 1)[:, ::-1],
+        7: lambda a: np.swapaxes(a, 0, 1)[::-1, ::-1],
+        8: lambda a: np.swapaxes(a, 0, 1)[::-1],
+    }.get(int(tag.value) if tag is not None else 1)
+    return pixels if turned is None else turned(pixels)
 
 
 def _too_large(path: Path, shape: tuple[int, int]) -> str:
     return (
         f"{path.name} claims {shape[0]:,} x {shape[1]:,} pixels, more than a plain picture may "
-        "have; cut it into smaller pictures"
+        "have; save it as a tiled TIFF, which is read by windows, or cut it"
     )
-
-
-def _as_rgb(pixels: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    if pixels.ndim > 3:
-        pixels = np.squeeze(pixels)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):
-        raise ImageError(f"{path.name} has pixels of shape {pixels.shape}; want grey, RGB or RGBA")
-    eight = _to_8_bit(pixels, path)
-    channels = eight.shape[2]
-    if channels in (2, 4):
-        alpha = eight[..., -1:].astype(np.uint16)
-        over_white = (eight[..., :-1] * alpha + 255 * (255 - alpha) + 127) // 255
-        eight = over_white.astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(eight, (*eight.shape[:2], 3)))
-
-
-def _to_8_bit(pixels: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return np.asarray(pixels, np.uint8)
-    if pixels.dtype == np.bool_:
-        return np.where(pixels, 255, 0).astype(np.uint8)
-    if pixels.dtype.kind not in "uif":
-        raise ImageError(f"{path.name} has pixels of type {pixels.dtype}; want numbers")
-    values = pixels.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ImageError(f"{path.name} holds NaN or infinity; set it aside")
-    top = _full_scale(values, pixels.dtype)
-    return np.clip(np.round(values * (255.0 / top)), 0, 255).astype(np.uint8)
-
-
-def _full_scale(values: NDArray[np.float64], dtype: np.dtype[np.generic]) -> float:
-    """Return the value that stands for white: 16-bit cameras often use 10, 12 or 14 bits."""
-    highest = float(values.max())
-    if dtype.kind == "f":
-        return 1.0 if highest <= 1.0 else max(255.0, highest)
-    for bits in (8, 10, 12, 14, 16):
-        if highest < 2**bits:
-            return float(2**bits - 1)
-    return highest

@@ -40,8 +40,11 @@ def absolute_path(path: Path) -> Path:
 def fingerprint_of(path: Path) -> str:
     """Return a hash that stays when the file moves and changes when its content does.
 
-    Files over 8 MiB, such as slides, are known by their size, beginning, middle and end.
+    Files over 8 MiB, such as slides, are known by their size, beginning, middle and end; folders,
+    such as OME-Zarr, by the names and sizes of all their files and what their JSON says.
     """
+    if path.is_dir():
+        return _fingerprint_of_folder(path)
     digest = hashlib.sha256()
     try:
         size = path.stat().st_size
@@ -55,4 +58,16 @@ def fingerprint_of(path: Path) -> str:
                     digest.update(file.read(2**20))
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()[:32]
+
+
+def _fingerprint_of_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            digest.update(f"{path.relative_to(folder).as_posix()}:{path.stat().st_size};".encode())
+            if path.suffix == ".json" or path.name in (".zattrs", ".zarray", ".zgroup"):
+                digest.update(path.read_bytes())
+    except OSError as error:
+        raise ImageError(f"{folder} cannot be read: {error.strerror or error}") from error
     return digest.hexdigest()[:32]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_active_seg.errors import ImageError
-from napari_active_seg.images.plain import IMAGE_SUFFIXES, PlainImage
+from napari_active_seg.errors import ImageError, MissingExtraError
+from napari_active_seg.images.opening import (
+    IMAGE_SUFFIXES,
+    candidate_files,
+    check_image,
+    open_image,
+)
 from napari_active_seg.images.ref import absolute_path
 
 __all__ = ["FoundImage", "Problem", "ScanResult", "scan_folder"]
@@ -15,12 +20,16 @@ __all__ = ["FoundImage", "Problem", "ScanResult", "scan_folder"]
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """A picture that decodes; ``id`` is its path below the scanned folder."""
+    """A picture that decodes; ``id`` is its path below the scanned folder.
+
+    ``white`` is the value of full brightness where it has more than 8 bits.
+    """
 
     id: str
     path: Path
     shape: tuple[int, int]
     spacing: tuple[float, float] | None
+    white: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +51,20 @@ class ScanResult:
 def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = None) -> ScanResult:
     """Return the usable pictures below ``folder`` and the problems met.
 
-    Each file is decoded once, since a picture may be cut short without its header knowing.
+    Each picture is decoded once, since it may be cut short without its header knowing; of a
+    slide the places of all tiles are checked, and a few tiles decoded.
     ImageError where nothing can be used.
     """
     if not folder.is_dir():
         raise ImageError(f"no folder of images at {folder}")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-    images, problems = [], []
+    files = candidate_files(folder)
+    images: list[FoundImage] = []
+    problems: list[Problem] = []
     for number, path in enumerate(files, 1):
         name = path.relative_to(folder).as_posix()
         try:
-            source = PlainImage(path)
-            images.append(FoundImage(name, absolute_path(path), source.shape, source.spacing))
-        except ImageError as error:
+            images.append(_looked_at(path, name))
+        except (ImageError, MissingExtraError) as error:
             problems.append(Problem(name, str(error)))
         if on_file is not None:
             on_file(number, len(files))
@@ -66,4 +72,16 @@ def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = No
         kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         why = f": {problems[0].why}" if problems else ""
         raise ImageError(f"no usable image in {folder} (looked for {kinds}){why}")
-    return ScanResult(tuple(images), tuple(problems))
+    return ScanResult(_with_one_white(images), tuple(problems))
+
+
+def _looked_at(path: Path, name: str) -> FoundImage:
+    source = open_image(path)
+    check_image(source)
+    return FoundImage(name, absolute_path(path), source.shape, source.spacing, source.white)
+
+
+def _with_one_white(images: list[FoundImage]) -> tuple[FoundImage, ...]:
+    """Give all deep pictures of a set the same white: one dark picture must not be brightened."""
+    white = max((image.white for image in images if image.white is not None), default=None)
+    return tuple(image if image.white is None else replace(image, white=white) for image in images)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ImageSource"]
+from napari_active_seg.errors import ImageError
+
+__all__ = ["ImageSource", "check_window"]
 
 
 class ImageSource(Protocol):
-    """An image that windows can be read from, at one or more levels of detail."""
+    """An image that windows can be read from, at one or more levels of detail.
+
+    A source pickles by its path: an open file does not travel, it is opened anew.
+    """
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -22,8 +28,32 @@ class ImageSource(Protocol):
         """Micrometres per pixel (y, x) at level 0, None where the file does not say."""
 
     @property
+    def white(self) -> int | None:
+        """The value that stands for white in pixels deeper than 8 bits, None for 8 bits."""
+
+    @property
     def level_shapes(self) -> tuple[tuple[int, int], ...]:
         """``(height, width)`` of each level, the full resolution first."""
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
+
+
+def check_window(
+    name: str,
+    level_shapes: Sequence[tuple[int, int]],
+    level: int,
+    y: int,
+    x: int,
+    height: int,
+    width: int,
+) -> None:
+    """Raise ImageError unless the window lies inside its level."""
+    if not 0 <= level < len(level_shapes):
+        raise ImageError(f"{name} has {len(level_shapes)} level(s), asked for level {level}")
+    rows, columns = level_shapes[level]
+    if y < 0 or x < 0 or height < 1 or width < 1 or y + height > rows or x + width > columns:
+        raise ImageError(
+            f"{name} is {rows} x {columns} at level {level}; "
+            f"a window of {height} x {width} at ({y}, {x}) does not lie inside"
+        )

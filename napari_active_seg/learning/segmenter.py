@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_active_seg.errors import ModelError, NothingToDoError
 from napari_active_seg.learning.batches import Batches, CropBatches, PixelBatches
@@ -17,6 +16,7 @@ from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpo
 from napari_active_seg.learning.devices import leave_a_core, resolve_device
 from napari_active_seg.learning.modes import seeded
 from napari_active_seg.learning.networks import Network
+from napari_active_seg.learning.networks.regrouped import Regrouped
 from napari_active_seg.learning.presets import Preset, preset_named
 from napari_active_seg.learning.sampling import sample_moments
 from napari_active_seg.learning.trainer import fit
@@ -100,10 +100,6 @@ class TorchSegmenter:
         """Write a checkpoint with ``facts`` in its header."""
         save_checkpoint(path, self._network, preset=self.preset, classes=self._classes, facts=facts)
 
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Put stored weights in place; RuntimeError if a name or shape differs."""
-        self._network.load_state_dict(weights)
-
     def _batches(self, examples: Sequence[TrainExample]) -> Batches:
         p = self._preset
         if self._network.pixelwise:
@@ -126,18 +122,28 @@ class TorchSegmenterFactory:
             network = chosen.build(len(classes))
         return TorchSegmenter(network, chosen, classes, self._device)
 
-    def load(self, path: Path, *, classes: tuple[str, ...]) -> TorchSegmenter:
-        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``."""
+    def load(
+        self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
+    ) -> TorchSegmenter:
+        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``.
+
+        ``outputs[i]`` is the place among ``classes`` of its output i, for a project whose classes
+        were renamed, reordered, merged or added to since.
+        """
         header, weights = load_checkpoint(path)
         trained_for = tuple(json.loads(header["classes"]))
-        if trained_for != classes:
+        fits = trained_for == classes if outputs is None else len(outputs) == len(trained_for)
+        if not fits:
             raise ModelError(
                 f"{path.name} was trained for {', '.join(trained_for)} but the project has "
                 f"{', '.join(classes)}; train again"
             )
-        segmenter = self.build(header["preset"], classes=classes, seed=0)
+        chosen = preset_named(header["preset"])
+        network = chosen.build(len(trained_for))
         try:
-            segmenter.load_weights(weights)
+            network.load_state_dict(weights)
         except RuntimeError as error:
-            raise ModelError(f"{path.name} does not fit preset {header['preset']!r}") from error
-        return segmenter
+            raise ModelError(f"{path.name} does not fit preset {chosen.name!r}") from error
+        if outputs is not None and outputs != tuple(range(len(classes))):
+            network = Regrouped(network, outputs, len(classes))
+        return TorchSegmenter(network, chosen, classes, self._device)

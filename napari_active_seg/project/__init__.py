@@ -1,16 +1,33 @@
 """The project folder: everything that must survive, in files that can be copied."""
 
-from napari_active_seg.project.config import ProjectConfig
+from napari_active_seg.project.config import EDITABLE, ProjectConfig
 from napari_active_seg.project.folder import Project, refuse_taken_folder
-from napari_active_seg.project.records import ModelRecord, QueuedRegion, Split
-from napari_active_seg.project.split import assign_splits
+from napari_active_seg.project.key_file import pseudonyms_for
+from napari_active_seg.project.records import (
+    Event,
+    ModelRecord,
+    Placement,
+    QueuedRegion,
+    SavedLabel,
+    Split,
+)
+from napari_active_seg.project.relink import Relinked, find_moved_images
+from napari_active_seg.project.split import assign_splits, groups_in_several_splits
 
 __all__ = [
+    "EDITABLE",
+    "Event",
     "ModelRecord",
+    "Placement",
     "Project",
     "ProjectConfig",
     "QueuedRegion",
+    "Relinked",
+    "SavedLabel",
     "Split",
     "assign_splits",
+    "find_moved_images",
+    "groups_in_several_splits",
+    "pseudonyms_for",
     "refuse_taken_folder",
 ]

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_active_seg.errors import ConfigError, ProjectError
+from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["FORMAT_VERSION", "ProjectConfig"]
+__all__ = ["EDITABLE", "FORMAT_VERSION", "ProjectConfig"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+#: What a person may set; the rest is decided when the project is made.
+EDITABLE = (
+    "annotator",
+    "key_file",
+    "measure",
+    "name",
+    "preset",
+    "region_size",
+    "regions_per_round",
+    "samples",
+    "strategy",
+)
 
 
 class ProjectConfig(BaseModel):
@@ -27,8 +41,10 @@ class ProjectConfig(BaseModel):
     name: str
     created_at: str
     seed: int = Field(default=0, ge=0)
-    images_dir: str
+    project_uid: str = ""
+    images_dir: str = ""
     masks_dir: str | None = None
+    key_file: str | None = None
     annotator: str = "annotator"
     preset: str = "fast"
     measure: str = "bald"
@@ -64,6 +80,8 @@ class ProjectConfig(BaseModel):
                 f"{path.parent} was written by a newer version of napari-active-seg "
                 f"(format {version}, this one knows {FORMAT_VERSION}); update the program"
             )
+        if version == 1 and isinstance(raw, dict):
+            raw = _from_1_to_2(raw)
         try:
             return ProjectConfig.model_validate(raw)
         except ValidationError as error:
@@ -74,8 +92,35 @@ class ProjectConfig(BaseModel):
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
         temporary = path.with_name(path.name + ".new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(self.model_dump_json(indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise ProjectError(
+                f"{path} could not be written ({error.strerror or error}); the settings of before "
+                "stay. Free disk space or check that the folder may be written to"
+            ) from error
+
+    def with_changes(self, changes: Mapping[str, object]) -> ProjectConfig:
+        """Return the settings with some of them changed; ConfigError names what does not fit."""
+        for key in changes:
+            if key not in EDITABLE:
+                raise ConfigError(
+                    f"setting {key!r} cannot be changed: {did_you_mean(key, EDITABLE)}"
+                )
+        try:
+            return ProjectConfig.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"setting {key}: {first['msg']}, got {first['input']!r}") from error
+
+
+def _from_1_to_2(raw: dict[str, Any]) -> dict[str, Any]:
+    """Give an older project a name of its own that its copies share."""
+    facts = f"{raw.get('name')}|{raw.get('created_at')}|{raw.get('seed')}"
+    uid = hashlib.sha256(facts.encode()).hexdigest()[:32]
+    return {**raw, "format_version": FORMAT_VERSION, "project_uid": uid}

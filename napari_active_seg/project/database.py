@@ -1,140 +1,147 @@
-"""The SQLite file of a project: opened, checked, and written in whole transactions.
+"""The SQLite file of a project: opened, checked, migrated, and written in whole transactions.
 
 The journal mode is DELETE and synchronous is FULL, so that ``project.db`` alone holds every
-acknowledged write and survives a power cut or being copied to a stick.
+acknowledged write and survives a power cut or being copied to a stick. Reads have a connection
+of their own: they need not wait while another thread's write reaches the disk.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from napari_active_seg.errors import ProjectError
+from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
 
 __all__ = ["Database"]
 
 #: "naAS", so that ``file`` and we can tell a project from any other SQLite file.
 _APPLICATION_ID = 0x6E614153
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE classes (
-    uid INTEGER PRIMARY KEY, name TEXT NOT NULL, colour TEXT NOT NULL, position INTEGER NOT NULL
-);
-CREATE TABLE images (
-    id TEXT PRIMARY KEY, relative_path TEXT NOT NULL, height INTEGER NOT NULL,
-    width INTEGER NOT NULL, spacing_y REAL, spacing_x REAL, fingerprint TEXT NOT NULL,
-    split TEXT NOT NULL
-);
-CREATE TABLE models (
-    id TEXT PRIMARY KEY, created_at REAL NOT NULL, preset TEXT NOT NULL, seed INTEGER NOT NULL,
-    round INTEGER NOT NULL, classes TEXT NOT NULL, data_hash TEXT NOT NULL, metrics TEXT NOT NULL,
-    in_use INTEGER NOT NULL
-);
-CREATE TABLE proposals (
-    id INTEGER PRIMARY KEY, created_at REAL NOT NULL, round INTEGER NOT NULL,
-    strategy TEXT NOT NULL, budget INTEGER NOT NULL, seed INTEGER NOT NULL,
-    model_id TEXT, config_hash TEXT NOT NULL
-);
-CREATE TABLE regions (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-    proposal_id INTEGER REFERENCES proposals (id), image_id TEXT NOT NULL REFERENCES images (id),
-    y INTEGER NOT NULL, x INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
-    kind TEXT NOT NULL, state TEXT NOT NULL, round INTEGER NOT NULL, information REAL NOT NULL,
-    cost REAL NOT NULL, reason TEXT NOT NULL, draw_probability REAL, drawn_from INTEGER NOT NULL
-);
-CREATE TABLE labels (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, region_id TEXT NOT NULL REFERENCES regions (id),
-    saved_at REAL NOT NULL, annotator TEXT NOT NULL, target BLOB NOT NULL, active_s REAL NOT NULL,
-    idle_s REAL NOT NULL, strokes INTEGER NOT NULL, clicks INTEGER NOT NULL,
-    undos INTEGER NOT NULL, changed_px INTEGER NOT NULL
-);
-CREATE INDEX labels_by_region ON labels (region_id, number);
-"""
+_HEADER_BYTES = 100
 
 
 class Database:
-    """One connection that threads take turns at."""
+    """One file, one writing and one reading connection; threads take turns at each."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
-        self._turn = threading.RLock()
+    def __init__(
+        self, path: Path, reader: sqlite3.Connection, writer: sqlite3.Connection | None
+    ) -> None:
+        self.path = path
+        self._reader = reader
+        self._writer = writer
+        self._read_turn = threading.RLock()
+        self._write_turn = threading.RLock()
+        self._token: str | None = None
+        self.closed = False
 
     @staticmethod
     def create(path: Path) -> Database:
         """Return a new database with empty tables."""
-        database = Database(path, _connect(path))
-        connection = database._connection
+        connection = _connect(path)
         connection.executescript(
             f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; "
-            f"PRAGMA user_version = {_SCHEMA_VERSION}; {_SCHEMA} COMMIT;"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; {SCHEMA} COMMIT;"
         )
-        return database
+        return Database(path, _connect(path), connection)
 
     @staticmethod
-    def open(path: Path) -> Database:
-        """Return the database at ``path``; ProjectError if missing, foreign, newer or damaged."""
+    def open(path: Path, *, read_only: bool = False) -> Database:
+        """Return the database at ``path``; ProjectError if missing, foreign, newer or damaged.
+
+        An older one is migrated after a copy was put into ``backups/``; opened read-only, the
+        migration happens in memory and the file stays as it is.
+        """
         if not path.is_file():
             raise ProjectError(f"{path.parent} is no project: it has no {path.name}")
         try:
-            connection = _connect(path)
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            _check_length(path)
+            connection = _connect_to_read(path) if read_only else _connect(path)
+            version = _checked_version(path, connection)
+            if version < SCHEMA_VERSION:
+                connection = _brought_up_to_date(path, connection, version, read_only=read_only)
+            if read_only:
+                return Database(path, connection, None)
+            return Database(path, _connect(path), connection)
+        except sqlite3.OperationalError as error:
+            raise ProjectError(_cannot_open(path, error, read_only=read_only)) from error
         except sqlite3.DatabaseError as error:
-            raise ProjectError(
-                f"{path} is damaged ({error}); restore the folder from a copy"
-            ) from error
-        if application != _APPLICATION_ID:
-            connection.close()
-            raise ProjectError(f"{path} belongs to another program; choose a project folder")
-        if version > _SCHEMA_VERSION:
-            connection.close()
-            raise ProjectError(
-                f"{path.parent} was written by a newer version of napari-active-seg "
-                f"(schema {version}, this one knows {_SCHEMA_VERSION}); update the program"
-            )
-        return Database(path, connection)
+            raise ProjectError(_damaged(path, str(error))) from error
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written through this database."""
+        return self._writer is None
+
+    def write_as(self, token: str | None) -> None:
+        """Refuse every later write unless the writer's place still holds ``token``."""
+        self._token = token
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection inside a transaction that is kept whole or not at all."""
-        with self._turn:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._roll_back()
+        with self._write_turn:
+            writer = self._writer
+            if writer is None:
                 raise ProjectError(
-                    f"{self._path} could not be written ({error}); nothing of this step was kept. "
+                    f"{self.path.parent} was opened read-only; nothing was changed. "
+                    "Open it for writing once nobody else does"
+                )
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+                self._refuse_if_taken_over(writer)
+                yield writer
+                writer.execute("COMMIT")
+            except sqlite3.Error as error:
+                _roll_back(writer)
+                raise ProjectError(
+                    f"{self.path} could not be written ({error}); nothing of this step was kept. "
                     "Free disk space or check that the folder may be written to"
                 ) from error
             except BaseException:
-                self._roll_back()
+                _roll_back(writer)
                 raise
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        with self._turn:
+        with self._read_turn:
             try:
-                return self._connection.execute(query, values).fetchall()
+                return self._reader.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
                 raise ProjectError(
-                    f"{self._path} could not be read ({error}); restore the folder from a copy"
+                    f"{self.path} could not be read ({error}); restore the folder from a copy"
                 ) from error
+
+    def copy_to(self, path: Path) -> None:
+        """Write a whole and consistent copy of the database to ``path``."""
+        with self._read_turn:
+            _copy(self._reader, path)
 
     def close(self) -> None:
         """Close the file; closing twice does no harm."""
-        with self._turn:
-            self._connection.close()
+        with self._write_turn, self._read_turn:
+            self.closed = True
+            self._reader.close()
+            if self._writer is not None:
+                self._writer.close()
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    def _refuse_if_taken_over(self, writer: sqlite3.Connection) -> None:
+        if self._token is None:
+            return
+        row = writer.execute("SELECT token, user, host FROM writer").fetchone()
+        if row is None or row["token"] != self._token:
+            who = "somebody else" if row is None else f"{row['user']} on {row['host']}"
+            raise ProjectError(
+                f"{self.path.parent} was taken over by {who}; this window may no longer write. "
+                "Close it and open the project again"
+            )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -144,3 +151,129 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that cannot write, though a writer may have died in mid-write.
+
+    What such a writer left half-written has to be taken back before anything can be read: in
+    place where the folder allows, else in a copy that lives in memory.
+    """
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False, isolation_level=None,
+        timeout=10.0,
+    )  # fmt: skip
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        return _recovered_in_memory(path)
+    return connection
+
+
+def _recovered_in_memory(path: Path) -> sqlite3.Connection:
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / path.name
+        shutil.copyfile(path, copy)
+        journal = path.with_name(path.name + "-journal")
+        if journal.is_file():
+            shutil.copyfile(journal, copy.with_name(journal.name))
+        recovered = _connect(copy)
+        memory = _in_memory(recovered)
+        recovered.close()
+    return memory
+
+
+def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    memory.row_factory = sqlite3.Row
+    connection.backup(memory)
+    return memory
+
+
+def _check_length(path: Path) -> None:
+    """Raise ProjectError if the file is shorter than its header says.
+
+    SQLite itself would notice only when it comes to a page that is not there.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    hot_journal = path.with_name(path.name + "-journal").is_file()
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        if not hot_journal:
+            raise ProjectError(_damaged(path, "it does not begin like a database"))
+        return
+    page = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    size, wanted = path.stat().st_size, (65536 if page == 1 else page) * pages
+    if size < wanted and not hot_journal:
+        raise ProjectError(_damaged(path, f"{size:,} bytes are there of {wanted:,}"))
+
+
+def _checked_version(path: Path, connection: sqlite3.Connection) -> int:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application != _APPLICATION_ID:
+        connection.close()
+        raise ProjectError(f"{path} belongs to another program; choose a project folder")
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise ProjectError(
+            f"{path.parent} was written by a newer version of napari-active-seg "
+            f"(schema {version}, this one knows {SCHEMA_VERSION}); update the program"
+        )
+    return version
+
+
+def _brought_up_to_date(
+    path: Path, connection: sqlite3.Connection, version: int, *, read_only: bool
+) -> sqlite3.Connection:
+    if read_only:
+        memory = _in_memory(connection)
+        connection.close()
+        connection = memory
+    else:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        backups = path.with_name("backups")
+        try:
+            backups.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ProjectError(
+                f"{backups} could not be made ({error.strerror or error}), and without a copy an "
+                "older project is not changed; open it read-only, or free the folder for writing"
+            ) from error
+        _copy(connection, backups / f"project-schema{version}-{stamp}.db")
+    migrate(connection, version)
+    return connection
+
+
+def _copy(source: sqlite3.Connection, path: Path) -> None:
+    """Write a copy to ``path``; half a copy never bears that name."""
+    building = path.with_name(path.name + ".new")
+    building.unlink(missing_ok=True)
+    target = sqlite3.connect(building)
+    try:
+        source.backup(target)
+    finally:
+        target.close()
+    with building.open("rb+") as file:
+        os.fsync(file.fileno())
+    building.replace(path)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path} is damaged ({why}); nothing was changed. Put a copy of the folder back, or a file "
+        f"of {path.with_name('backups')} in its place"
+    )
+
+
+def _cannot_open(path: Path, error: Exception, *, read_only: bool) -> str:
+    remedy = "check that it may be read" if read_only else "open it read-only, or free it"
+    return f"{path} cannot be opened ({error}); {remedy}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +13,28 @@ from types import TracebackType
 
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.images import FoundImage, absolute_path
+from napari_active_seg.project.classes_table import ClassesTable
 from napari_active_seg.project.config import ProjectConfig
 from napari_active_seg.project.database import Database
-from napari_active_seg.project.images_table import ImagesTable, read_schema, write_schema
+from napari_active_seg.project.events_table import EventsTable
+from napari_active_seg.project.images_table import ImagesTable
+from napari_active_seg.project.key_file import KeyFile
+from napari_active_seg.project.labels_table import LabelsTable
 from napari_active_seg.project.models_table import ModelsTable
 from napari_active_seg.project.predictions import PredictionCache
-from napari_active_seg.project.records import Split
+from napari_active_seg.project.records import Placement
 from napari_active_seg.project.regions_table import RegionsTable
-from napari_active_seg.regions import LabelSchema
+from napari_active_seg.project.writer import (
+    Holder,
+    current_holder,
+    give_back_writer,
+    take_writer,
+)
+from napari_active_seg.regions import ClassBook, LabelSchema
 
 __all__ = ["Project", "refuse_taken_folder"]
 
+_log = logging.getLogger(__name__)
 _CONFIG, _DATABASE, _MODELS, _CACHE = "project.json", "project.db", "models", "cache"
 
 
@@ -39,11 +52,14 @@ class Project:
         self.config = config
         self.clock = clock
         self._database = database
-        self.images = ImagesTable(database, folder)
+        key = None if config.key_file is None else KeyFile(absolute_path(folder / config.key_file))
+        self.images = ImagesTable(database, folder, clock, key)
+        self.classes = ClassesTable(database, clock)
         self.regions = RegionsTable(database, clock)
+        self.labels = LabelsTable(database, self.regions, self.classes, clock)
         self.models = ModelsTable(database, folder / _MODELS)
+        self.events = EventsTable(database, clock)
         self.predictions = PredictionCache(folder / _CACHE / "predictions")
-        self.schema: LabelSchema = read_schema(database)
 
     @staticmethod
     def create(
@@ -51,24 +67,30 @@ class Project:
         *,
         schema: LabelSchema,
         images: Sequence[FoundImage],
-        splits: Mapping[str, Split],
-        images_dir: Path,
+        splits: Mapping[str, Placement],
+        images_dir: Path | None = None,
         masks_dir: Path | None = None,
+        key_file: Path | None = None,
         seed: int = 0,
+        annotator: str = "annotator",
         clock: Callable[[], float] = time.time,
     ) -> Project:
         """Make a project folder; it appears whole or not at all.
 
-        Images stay where they are. ProjectError if anything is in ``folder`` already.
+        Images stay where they are. With ``key_file`` their paths are written there alone.
+        ProjectError if anything is in ``folder`` already.
         """
         folder = absolute_path(folder)
         refuse_taken_folder(folder)
         config = ProjectConfig(
             name=folder.name,
             created_at=datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds"),
+            project_uid=uuid.uuid4().hex,
             seed=seed,
-            images_dir=str(absolute_path(images_dir)),
-            masks_dir=None if masks_dir is None else str(absolute_path(masks_dir)),
+            images_dir="" if images_dir is None or key_file else str(absolute_path(images_dir)),
+            masks_dir=None if masks_dir is None or key_file else str(absolute_path(masks_dir)),
+            key_file=None if key_file is None else str(absolute_path(key_file)),
+            annotator=annotator,
         )
         building = folder.with_name(f".{folder.name}.new")
         try:
@@ -77,8 +99,11 @@ class Project:
             (building / _MODELS).mkdir(parents=True)
             database = Database.create(building / _DATABASE)
             try:
-                write_schema(database, schema)
-                ImagesTable(database, folder).add(images, splits)
+                book = ClassBook.new(schema)
+                ClassesTable(database, clock).change(book, what="made", annotator=annotator)
+                key = None if key_file is None else KeyFile(absolute_path(key_file))
+                ImagesTable(database, folder, clock, key).add(images, splits)
+                EventsTable(database, clock).add("made", folder.name, annotator=annotator)
             finally:
                 database.close()
             config.write(building / _CONFIG)
@@ -95,8 +120,18 @@ class Project:
         return Project.open(folder, clock=clock)
 
     @staticmethod
-    def open(folder: Path, *, clock: Callable[[], float] = time.time) -> Project:
-        """Return the project in ``folder``; ProjectError if it is none."""
+    def open(
+        folder: Path,
+        *,
+        read_only: bool = False,
+        take_over: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> Project:
+        """Return the project in ``folder``; ProjectError if it is none.
+
+        One process at a time may write: ProjectHeldError says who does. ``read_only`` opens it
+        nevertheless; ``take_over`` is for a holder that is gone for certain.
+        """
         folder = absolute_path(folder)
         if not (folder / _CONFIG).is_file():
             raise ProjectError(
@@ -104,10 +139,46 @@ class Project:
                 "'napari-active-seg init'"
             )
         config = ProjectConfig.read(folder / _CONFIG)
-        return Project(folder, config, Database.open(folder / _DATABASE), clock)
+        database = Database.open(folder / _DATABASE, read_only=read_only)
+        try:
+            if not read_only:
+                left = take_writer(database, folder, take_over=take_over)
+                if left is not None:
+                    _log.info("the writer's place of %s was free to take", left.in_words)
+            return Project(folder, config, database, clock)
+        except BaseException:
+            database.close()
+            raise
+
+    @property
+    def schema(self) -> LabelSchema:
+        """The classes that are in force."""
+        return self.classes.current.schema
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed."""
+        return self._database.read_only
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who writes to this project now."""
+        return current_holder(self._database, self.folder)
+
+    def configure(self, **changes: object) -> None:
+        """Change settings and write them down; ConfigError names what does not fit."""
+        config = self.config.with_changes(changes)
+        self.events.add("settings", annotator=config.annotator, facts=changes)
+        config.write(self.folder / _CONFIG)
+        self.config = config
 
     def close(self) -> None:
         """Let go of the folder; closing twice does no harm."""
+        if not self._database.closed and not self.read_only:
+            try:
+                give_back_writer(self._database)
+            except ProjectError as error:  # taken over, or the drive is gone: nothing to give back
+                _log.info("the writer's place was not given back: %s", error)
         self._database.close()
 
     def __enter__(self) -> Project:

@@ -1,95 +1,195 @@
-"""Images and classes of a project."""
+"""The images of a project: where their files are, what they are for, and where their tissue is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError, ImageError, did_you_mean
 from napari_active_seg.images import (
     FoundImage,
     ImageRef,
     ImageSource,
-    PlainImage,
     absolute_path,
     fingerprint_of,
+    open_image,
+    tissue_at_low_level,
 )
+from napari_active_seg.project.blobs import target_from_blob, target_to_blob
 from napari_active_seg.project.database import Database
-from napari_active_seg.project.records import Split
-from napari_active_seg.regions import LabelSchema
+from napari_active_seg.project.key_file import KeyFile
+from napari_active_seg.project.records import Placement, Split
 
-__all__ = ["ImagesTable", "read_schema", "write_schema"]
+__all__ = ["ImagesTable"]
 
 
 class ImagesTable:
-    """The images of a project, in a fixed order, and where their files are."""
+    """The images of a project, in a fixed order."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        clock: Callable[[], float],
+        key: KeyFile | None = None,
+    ) -> None:
         self._database = database
         self._folder = folder
+        self._clock = clock
+        self._key = key
 
-    def add(self, images: Sequence[FoundImage], splits: Mapping[str, Split]) -> None:
+    # --- what is known -----------------------------------------------------------------------
+
+    def add(self, images: Sequence[FoundImage], placements: Mapping[str, Placement]) -> None:
         """Remember ``images``; all of them or none."""
         rows = [
             (
                 image.id,
-                _relative(image.path, self._folder),
+                "" if self._key else _relative(image.path, self._folder),
                 *image.shape,
                 *(image.spacing or (None, None)),
                 fingerprint_of(image.path),
-                splits[image.id],
+                placements[image.id].split,
+                placements[image.id].group,
+                placements[image.id].split_from,
+                image.white,
             )
             for image in images
         ]
+        if self._key is not None:
+            self._key.write({**self._key.read(), **{image.id: image.path for image in images}})
         with self._database.transaction() as connection:
-            connection.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT INTO images (id, relative_path, height, width, spacing_y, spacing_x, "
+                "fingerprint, split, group_name, split_from, white) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
 
     def all(self, split: Split | None = None) -> tuple[ImageRef, ...]:
         """Return the images, or those of one split, ordered by id."""
         rows = self._database.rows("SELECT * FROM images ORDER BY id")
-        return tuple(
-            ImageRef(
-                row["id"],
-                row["relative_path"],
-                (row["height"], row["width"]),
-                None if row["spacing_y"] is None else (row["spacing_y"], row["spacing_x"]),
-                row["fingerprint"],
-            )
-            for row in rows
-            if split is None or row["split"] == split
-        )
+        return tuple(_ref(row) for row in rows if split is None or row["split"] == split)
 
     def ref(self, image_id: str) -> ImageRef:
         """Return one image, or raise BadInputError with the nearest names."""
-        refs = {ref.id: ref for ref in self.all()}
-        if image_id not in refs:
-            raise BadInputError(f"no image {image_id!r}: {did_you_mean(image_id, refs)}")
-        return refs[image_id]
+        return _ref(self._row(image_id))
+
+    def placement(self, image_id: str) -> Placement:
+        """Return what the image is for, and the patient or slide that it is of."""
+        row = self._row(image_id)
+        return Placement(Split(row["split"]), row["group_name"], row["split_from"])
 
     def split_of(self, image_id: str) -> Split:
         """Return what the image is for."""
-        rows = self._database.rows("SELECT split FROM images WHERE id = ?", (image_id,))
-        if not rows:
-            raise BadInputError(f"no image {image_id!r} in this project")
-        return Split(rows[0]["split"])
+        return self.placement(image_id).split
+
+    def placements(self) -> dict[str, Placement]:
+        """Return where every image belongs."""
+        rows = self._database.rows("SELECT id, split, group_name, split_from FROM images")
+        return {
+            row["id"]: Placement(Split(row["split"]), row["group_name"], row["split_from"])
+            for row in rows
+        }
+
+    # --- files -------------------------------------------------------------------------------
 
     def path(self, image_id: str) -> Path:
         """Return where the file should be now."""
-        return absolute_path(self._folder / self.ref(image_id).relative_path)
+        row = self._row(image_id)
+        if self._key is None:
+            return absolute_path(self._folder / row["relative_path"])
+        path = self._key.read().get(image_id)
+        if path is None:
+            raise ImageError(
+                f"image {image_id} bears a pseudonym, and its key {self._key.path} is not here or "
+                "does not know it; put the key back, or run 'relink' on the folder of images"
+            )
+        return path
 
     def source(self, image_id: str) -> ImageSource:
         """Return the image to read from; ImageError if it is gone or has another size."""
-        ref, path = self.ref(image_id), self.path(image_id)
-        if not path.is_file():
-            raise ImageError(f"image {image_id} is missing: {path} is not there; put it back")
-        source = PlainImage(path)
-        if source.shape != ref.shape:
+        row, path = self._row(image_id), self.path(image_id)
+        if not path.exists():
+            raise ImageError(
+                f"image {image_id} is missing: {path} is not there; put it back, or run 'relink' "
+                "on the folder where it is now"
+            )
+        source = open_image(path, white=row["white"])
+        if source.shape != (row["height"], row["width"]):
             raise ImageError(
                 f"image {image_id} is now {source.shape[0]} x {source.shape[1]} but was "
-                f"{ref.shape[0]} x {ref.shape[1]} when the project began; put the old file back"
+                f"{row['height']} x {row['width']} when the project began; put the old file back"
             )
         return source
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the images whose files are not where they should be."""
+        if self._key is not None:
+            known = {i: path for i, path in self._key.read().items() if path.exists()}
+            return tuple(ref.id for ref in self.all() if ref.id not in known)
+        return tuple(
+            ref.id for ref in self.all() if not (self._folder / ref.relative_path).exists()
+        )
+
+    def move(self, found: Mapping[str, Path]) -> None:
+        """Remember where the files of images are from now on."""
+        if self._key is not None:
+            self._key.write({**self._key.read(), **found})
+            return
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE images SET relative_path = ? WHERE id = ?",
+                [(_relative(path, self._folder), i) for i, path in found.items()],
+            )
+
+    # --- tissue ------------------------------------------------------------------------------
+
+    def tissue(self, image_id: str) -> NDArray[np.bool_]:
+        """Return where the image shows tissue, at a low level (h, w): as edited, or as found."""
+        rows = self._database.rows("SELECT mask FROM tissue WHERE image_id = ?", (image_id,))
+        if rows:
+            return target_from_blob(rows[0]["mask"]).astype(bool)
+        return tissue_at_low_level(self.source(image_id))
+
+    def tissue_is_edited(self, image_id: str) -> bool:
+        """Return whether a person has corrected the tissue of an image."""
+        query = "SELECT 1 FROM tissue WHERE image_id = ?"
+        return bool(self._database.rows(query, (image_id,)))
+
+    def set_tissue(
+        self, image_id: str, mask: NDArray[np.bool_] | None, *, annotator: str = ""
+    ) -> None:
+        """Keep a corrected tissue mask (h, w) of any low resolution; None goes back to Otsu's."""
+        ref = self.ref(image_id)
+        if mask is not None and (mask.ndim != 2 or 0 in mask.shape):
+            raise BadInputError(f"a tissue mask of {ref.id} is (h, w), got {mask.shape}")
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM tissue WHERE image_id = ?", (image_id,))
+            if mask is not None:
+                connection.execute(
+                    "INSERT INTO tissue (image_id, edited_at, annotator, mask) VALUES (?, ?, ?, ?)",
+                    (image_id, self._clock(), annotator, target_to_blob(mask.astype(np.uint8))),
+                )
+
+    def _row(self, image_id: str) -> sqlite3.Row:
+        rows = self._database.rows("SELECT * FROM images WHERE id = ?", (image_id,))
+        if not rows:
+            known = [ref.id for ref in self.all()]
+            raise BadInputError(f"no image {image_id!r}: {did_you_mean(image_id, known)}")
+        return rows[0]
+
+
+def _ref(row: sqlite3.Row) -> ImageRef:
+    spacing = None if row["spacing_y"] is None else (row["spacing_y"], row["spacing_x"])
+    return ImageRef(
+        row["id"], row["relative_path"], (row["height"], row["width"]), spacing, row["fingerprint"]
+    )
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -97,19 +197,3 @@ def _relative(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
-
-
-def write_schema(database: Database, schema: LabelSchema) -> None:
-    """Store the classes; a class keeps its number whatever later happens to its name."""
-    rows = [
-        (position, name, colour, position)
-        for position, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True))
-    ]
-    with database.transaction() as connection:
-        connection.executemany("INSERT INTO classes VALUES (?, ?, ?, ?)", rows)
-
-
-def read_schema(database: Database) -> LabelSchema:
-    """Return the classes in their order."""
-    rows = database.rows("SELECT name, colour FROM classes ORDER BY position")
-    return LabelSchema(tuple(r["name"] for r in rows), tuple(r["colour"] for r in rows))

@@ -35,7 +35,7 @@ class ModelsTable:
             if record.in_use:
                 connection.execute("UPDATE models SET in_use = 0")
             connection.execute(
-                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.created_at,
@@ -46,6 +46,7 @@ class ModelsTable:
                     record.data_hash,
                     json.dumps(dict(record.metrics)),
                     int(record.in_use),
+                    json.dumps(record.class_uids),
                 ),
             )
 
@@ -77,4 +78,5 @@ def _record(row: sqlite3.Row) -> ModelRecord:
         data_hash=row["data_hash"],
         metrics=json.loads(row["metrics"]),
         in_use=bool(row["in_use"]),
+        class_uids=tuple(json.loads(row["class_uids"])),
     )

@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.regions import Region, RegionState
+from napari_active_seg.regions import Effort, Region, RegionState
 
-__all__ = ["ModelRecord", "QueuedRegion", "Split"]
+__all__ = ["Event", "ModelRecord", "Placement", "QueuedRegion", "SavedLabel", "Split"]
 
 
 class Split(StrEnum):
     """What an image is for; assigned once and never drawn again."""
 
     POOL = "pool"  #: regions for training come from here
-    VALIDATION = "validation"  #: fixed, never trained on
+    VALIDATION = "validation"  #: fixed, never trained on; models are compared on it
+    AUDIT = "audit"  #: never trained on and never used to choose; for the last word
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an image belongs: its split, the patient or slide it is of, and who said so."""
+
+    split: Split
+    group: str | None = None
+    split_from: str = "drawn"  #: "drawn" by the seed, or "official"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,19 @@ class QueuedRegion:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedLabel:
+    """One save in the history of a region's label; ``state`` is None where it is not known."""
+
+    uid: str
+    region_id: str
+    saved_at: float
+    annotator: str
+    state: RegionState | None
+    note: str
+    effort: Effort
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRecord:
     """A trained model, with what it was trained on and how it did."""
 
@@ -46,3 +69,15 @@ class ModelRecord:
     data_hash: str
     metrics: Mapping[str, float]
     in_use: bool
+    class_uids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a project or a region, in the order in which it did."""
+
+    at: float
+    annotator: str
+    what: str
+    subject: str
+    facts: Mapping[str, object]

@@ -1,26 +1,23 @@
-"""Proposals, the queue of regions, and every label that was ever saved."""
+"""Proposals, and the queue of regions with their states."""
 
 from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.project.blobs import target_from_blob, target_to_blob
 from napari_active_seg.project.database import Database
+from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.records import QueuedRegion
-from napari_active_seg.regions import Effort, Region, RegionLabel, RegionState
+from napari_active_seg.regions import Region, RegionState
 
-__all__ = ["RegionsTable"]
+__all__ = ["RegionsTable", "write_state"]
 
 
 class RegionsTable:
-    """Regions in the order in which they were proposed, and their labels."""
+    """Regions in the order in which they were proposed."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
@@ -30,9 +27,10 @@ class RegionsTable:
         """Store a proposal and put its regions into the queue, all or none."""
         with self._database.transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO proposals (created_at, round, strategy, budget, seed, model_id, "
-                "config_hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO proposals (uid, created_at, round, strategy, budget, seed, model_id, "
+                "config_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
+                    uuid.uuid4().hex,
                     self._clock(),
                     proposal.round,
                     proposal.strategy,
@@ -73,70 +71,32 @@ class RegionsTable:
         rows = self._database.rows("SELECT max(round) AS latest FROM proposals")
         return int(rows[0]["latest"] or 0)
 
-    def set_state(self, region_id: str, state: RegionState) -> None:
+    def set_state(self, region_id: str, state: RegionState, *, annotator: str = "") -> None:
         """Move a region to another state."""
         self.get(region_id)
         with self._database.transaction() as connection:
-            connection.execute("UPDATE regions SET state = ? WHERE id = ?", (state, region_id))
+            write_state(connection, region_id, state, at=self._clock(), annotator=annotator)
 
-    def save_label(
-        self,
-        region_id: str,
-        target: NDArray[np.uint8],
-        *,
-        state: RegionState,
-        annotator: str,
-        effort: Effort,
-    ) -> None:
-        """Append a version of a region's label; when this returns it is on the disk.
 
-        ``effort`` is what has been spent since the version before.
-        """
-        region = self.get(region_id).region
-        if target.shape != region.shape:
-            raise BadInputError(
-                f"the label of region {region_id} must be {region.shape}, got {target.shape}"
-            )
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO labels (region_id, saved_at, annotator, target, active_s, idle_s, "
-                "strokes, clicks, undos, changed_px) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    region_id,
-                    self._clock(),
-                    annotator,
-                    target_to_blob(target),
-                    effort.active_s,
-                    effort.idle_s,
-                    effort.strokes,
-                    effort.clicks,
-                    effort.undos,
-                    effort.changed_px,
-                ),
-            )
-            connection.execute("UPDATE regions SET state = ? WHERE id = ?", (state, region_id))
-
-    def label(self, region_id: str) -> RegionLabel | None:
-        """Return the latest label of a region with its summed effort; None if never saved."""
-        rows = self._database.rows(
-            "SELECT * FROM labels WHERE region_id = ? ORDER BY number", (region_id,)
-        )
-        if not rows:
-            return None
-        queued = self.get(region_id)
-        spent = sum((_effort(row) for row in rows), Effort())
-        target = target_from_blob(rows[-1]["target"])
-        return RegionLabel(queued.region, target, queued.state, rows[-1]["annotator"], spent)
-
-    def done_labels(self, image_ids: Sequence[str]) -> tuple[RegionLabel, ...]:
-        """Return the labels of the finished regions of ``image_ids``, in queue order."""
-        wanted = set(image_ids)
-        labels = (
-            self.label(queued.id)
-            for queued in self.queue()
-            if queued.state is RegionState.DONE and queued.region.image_id in wanted
-        )
-        return tuple(label for label in labels if label is not None)
+def write_state(
+    connection: sqlite3.Connection,
+    region_id: str,
+    state: RegionState,
+    *,
+    at: float,
+    annotator: str,
+) -> None:
+    """Move a region to ``state`` inside a transaction; a change is written into the diary."""
+    before = connection.execute("SELECT state FROM regions WHERE id = ?", (region_id,)).fetchone()
+    if before is None or before["state"] == state:
+        return
+    connection.execute(
+        "UPDATE regions SET state = ?, state_at = ? WHERE id = ?", (state, at, region_id)
+    )
+    insert_event(
+        connection, at=at, annotator=annotator, what="state", subject=region_id,
+        facts={"from": before["state"], "to": str(state)},
+    )  # fmt: skip
 
 
 def _insert(
@@ -182,15 +142,4 @@ def _queued(row: sqlite3.Row) -> QueuedRegion:
         information=row["information"],
         cost=row["cost"],
         reason=row["reason"],
-    )
-
-
-def _effort(row: sqlite3.Row) -> Effort:
-    return Effort(
-        row["active_s"],
-        row["idle_s"],
-        row["strokes"],
-        row["clicks"],
-        row["undos"],
-        row["changed_px"],
     )

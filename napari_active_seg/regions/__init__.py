@@ -1,5 +1,6 @@
 """Places in an image, the classes that can be painted there, and what paint means."""
 
+from napari_active_seg.regions.class_book import ClassBook
 from napari_active_seg.regions.label import Effort, RegionLabel, RegionState
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
@@ -13,6 +14,7 @@ from napari_active_seg.regions.tiling import Tile, blend_window, tile_grid
 
 __all__ = [
     "UNLABELLED",
+    "ClassBook",
     "Effort",
     "LabelSchema",
     "Region",

@@ -65,7 +65,7 @@ def create_project(
         labelled = 0 if oracle is None else _label_validation(project, oracle)
         validation = len(project.images.all(Split.VALIDATION))
     known = set() if oracle is None else set(oracle.image_ids)
-    left = sum(1 for image_id in known if splits[image_id] is Split.POOL)
+    left = sum(1 for image_id in known if splits[image_id].split is Split.POOL)
     return CreatedProject(
         project.folder, len(scan.images), validation, labelled, left, scan.problems
     )
@@ -80,7 +80,7 @@ def _label_validation(project: Project, oracle: MaskOracle) -> int:
     refs = [ref for ref in project.images.all(Split.VALIDATION) if ref.id in known]
     for ref in refs:
         region_id = project.regions.add_whole_image(Region.whole(ref.id, ref.shape))
-        project.regions.save_label(
+        project.labels.save(
             region_id,
             oracle.whole(ref.id),
             state=RegionState.DONE,

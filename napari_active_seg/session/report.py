@@ -44,7 +44,7 @@ def _add_contents(report: HtmlReport, session: Session) -> None:
     state, images = session.state, session.project.images
     done = [q for q in state.queue if q.state is RegionState.DONE]
     pool = {ref.id: ref.shape[0] * ref.shape[1] for ref in images.all(Split.POOL)}
-    labels = session.project.regions.done_labels(tuple(pool))
+    labels = session.project.labels.done(tuple(pool))
     labelled = sum(label.labelled_pixels for label in labels)
     share = labelled / sum(pool.values()) if pool else 0.0
     report.heading("What is in it")

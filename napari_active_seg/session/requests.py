@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,11 +19,12 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.export import write_prediction
-from napari_active_seg.images import PlainImage, scan_folder
+from napari_active_seg.images import ImageSource, open_image, scan_folder
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import Effort, RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.label import LabelRequest
@@ -31,8 +33,12 @@ from napari_active_seg.session.steps.propose import ProposeRequest
 from napari_active_seg.session.steps.train import TrainRequest
 from napari_active_seg.uncertainty import Prediction, measure_named
 
+#: Whole-image maps of more pixels than this are shown coarser.
+_SHOWN_WHOLE = 16_000_000
+
 __all__ = [
     "chosen_strategy",
+    "coarse_step",
     "evaluate_request",
     "label_request",
     "labels_so_far",
@@ -59,7 +65,7 @@ def predict_request(
         image_ids=tuple(image_ids),
         open_source=project.images.source,
         load_segmenter=load_segmenter,
-        model_id=model.id,
+        model_id=prediction_key(project, model),
         samples=samples or project.config.samples,
         seed=project.config.seed,
         keep=project.predictions.save,
@@ -78,7 +84,7 @@ def predict_folder_request(
 ) -> PredictRequest:
     """Return the request to predict a folder of pictures into files below ``out``."""
     named = measure_named(measure)
-    found = {image.id: image.path for image in scan_folder(images_dir).images}
+    found = {image.id: image for image in scan_folder(images_dir).images}
 
     def keep(prediction: Prediction) -> None:
         write_prediction(prediction, named.compute(prediction.moments), out, project.schema)
@@ -86,7 +92,11 @@ def predict_folder_request(
     request = predict_request(
         project, model, load_segmenter, image_ids=list(found), samples=samples
     )
-    return replace(request, open_source=lambda i: PlainImage(found[i]), keep=keep)
+
+    def open_source(image_id: str) -> ImageSource:
+        return open_image(found[image_id].path, white=found[image_id].white)
+
+    return replace(request, open_source=open_source, keep=keep)
 
 
 def chosen_strategy(
@@ -118,7 +128,7 @@ def propose_request(
     return ProposeRequest(
         pool=project.images.all(Split.POOL),
         taken=tuple(queued.region for queued in project.regions.queue()),
-        open_source=project.images.source,
+        load_tissue=project.images.tissue,
         load_prediction=load,
         predict=predict,
         strategy=strategy,
@@ -139,12 +149,13 @@ def train_request(
     config, model_id = project.config, project.models.next_id()
     pool = [ref.id for ref in project.images.all(Split.POOL)]
     return TrainRequest(
-        labels=project.regions.done_labels(pool),
+        labels=project.labels.done(pool),
         validation=validation_images(project),
         open_source=project.images.source,
         factory=factory,
         preset=preset or config.preset,
         classes=project.schema.names,
+        class_uids=project.classes.current.uids,
         epochs=epochs,
         samples=config.samples,
         seed=config.seed,
@@ -165,7 +176,7 @@ def label_request(
     unasked = tuple(ref for ref in images if ref.id not in whole)
 
     def keep(region_id: str, target: NDArray[np.uint8]) -> None:
-        regions.save_label(
+        project.labels.save(
             region_id, target, state=RegionState.DONE, annotator="masks", effort=Effort()
         )
 
@@ -214,7 +225,12 @@ def validation_images(project: Project) -> tuple[LabelledImage, ...]:
     )
 
 
-def labels_so_far(project: Project, image_id: str) -> NDArray[np.uint8]:
-    """Return the target (H, W) of all finished regions of an image."""
+def labels_so_far(project: Project, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
+    """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
     shape = project.images.ref(image_id).shape
-    return composed_target(shape, project.regions.done_labels([image_id]))
+    return composed_target(shape, project.labels.done([image_id]), step=step)
+
+
+def coarse_step(shape: tuple[int, int]) -> int:
+    """Return how many pixels become one where a whole slide is shown: 1 for plain images."""
+    return max(1, math.ceil(math.sqrt(shape[0] * shape[1] / _SHOWN_WHOLE)))

@@ -14,17 +14,19 @@ from psygnal import Signal
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
+from napari_active_seg.images import LevelArray, lazy_levels
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.regions import Effort, RegionLabel, RegionState, check_target
-from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.segmenter import SegmenterFactory
+from napari_active_seg.session.label_desk import LabelDesk
+from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.requests import (
     chosen_strategy,
     evaluate_request,
     label_request,
-    labels_so_far,
     predict_folder_request,
     predict_request,
     propose_request,
@@ -47,6 +49,7 @@ from napari_active_seg.session.steps.predict import (
 )
 from napari_active_seg.session.steps.propose import propose_regions
 from napari_active_seg.session.steps.train import TrainResponse, train_model
+from napari_active_seg.session.upkeep import Upkeep
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["Session"]
@@ -74,15 +77,24 @@ class Session:
         self.project = project
         self.last_training: TrainResponse | None = None
         self._segmenters = segmenters
+        self._shelf = ModelShelf(project, segmenters)
         self._runner = runner
         self._cost = cost or CostModel()
         self._generation = 0
         self._on_result: Callable[[object], None] | None = None
         self._error: BaseException | None = None
-        self._loaded: tuple[str, Segmenter] | None = None
         self._state = initial_state(project)
+        self.labels = LabelDesk(project, lambda: self._state, self._set)
+        self.upkeep = Upkeep(
+            project,
+            lambda: self._state,
+            self._set,
+            flush=self.labels.flush,
+            predicted=self._predicted_now,
+        )
         runner.finished.connect(self._deliver, thread="main")
         runner.progressed.connect(self.progressed.emit, thread="main")
+        self.labels.saver.failed.connect(self.failed.emit, thread="main")
 
     # --- what is ---------------------------------------------------------------------------------
 
@@ -96,10 +108,16 @@ class Session:
         source = self.project.images.source(image_id)
         return source.read(0, 0, 0, *source.shape)
 
+    def image_levels(self, image_id: str) -> Sequence[LevelArray]:
+        """Return the levels of an image as arrays that read only what is looked at."""
+        return lazy_levels(self.project.images.source(image_id))
+
     def prediction(self, image_id: str) -> Prediction | None:
         """Return what the model in use said of an image; None if it was not asked yet."""
         model = self._state.model
-        return None if model is None else self.project.predictions.load(model.id, image_id)
+        if model is None:
+            return None
+        return self.project.predictions.load(prediction_key(self.project, model), image_id)
 
     def uncertainty(self, image_id: str) -> NDArray[np.float32] | None:
         """Return the current measure's map (H, W) of an image; None without a prediction."""
@@ -107,14 +125,6 @@ class Session:
         if prediction is None:
             return None
         return measure_named(self._state.measure).compute(prediction.moments)
-
-    def label(self, region_id: str) -> RegionLabel | None:
-        """Return the latest label of a region; None if nothing was saved."""
-        return self.project.regions.label(region_id)
-
-    def labels_so_far(self, image_id: str) -> NDArray[np.uint8]:
-        """Return the target (H, W) of all finished regions of an image."""
-        return labels_so_far(self.project, image_id)
 
     # --- where we are ----------------------------------------------------------------------------
 
@@ -132,7 +142,8 @@ class Session:
 
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
-        waiting = [q for q in self._state.open_regions if q.id != self._state.region_id]
+        leaving = self._state.unsaved | {self._state.region_id}
+        waiting = [q for q in self._state.open_regions if q.id not in leaving]
         if waiting:
             self.select_region(waiting[0].id)
         else:
@@ -143,32 +154,6 @@ class Session:
         self._set(measure=measure_named(measure).name)
 
     # --- labels ----------------------------------------------------------------------------------
-
-    def save_label(
-        self,
-        region_id: str,
-        target: NDArray[np.uint8],
-        *,
-        state: RegionState = RegionState.IN_PROGRESS,
-        effort: Effort | None = None,
-    ) -> None:
-        """Store a region's target; it is on the disk when this returns."""
-        check_target(target, n_classes=len(self._state.schema), where=f"region {region_id}")
-        self.project.regions.save_label(
-            region_id,
-            target,
-            state=state,
-            annotator=self.project.config.annotator,
-            effort=effort or Effort(),
-        )
-        self._set(queue=self.project.regions.queue())
-
-    def set_region_state(self, region_id: str, state: RegionState) -> None:
-        """Mark a region as done, skipped, can't tell or later."""
-        if state is RegionState.DONE and self.label(region_id) is None:
-            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
-        self.project.regions.set_state(region_id, state)
-        self._set(queue=self.project.regions.queue())
 
     def label_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
         """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
@@ -186,7 +171,7 @@ class Session:
         request = predict_request(
             self.project,
             model,
-            partial(self._segmenter, model),
+            partial(self._shelf.segmenter, model),
             image_ids=wanted,
             samples=samples,
         )
@@ -200,7 +185,7 @@ class Session:
         request = predict_folder_request(
             self.project,
             model,
-            partial(self._segmenter, model),
+            partial(self._shelf.segmenter, model),
             images_dir=images_dir,
             out=out,
             measure=measure or self._state.measure,
@@ -228,9 +213,9 @@ class Session:
         )
         predict = None
         if model is not None:
-            known = self._predicted_by(model.id)
+            known = self._predicted_now()
             missing = [r.id for r in self.project.images.all(Split.POOL) if r.id not in known]
-            load = partial(self._segmenter, model)
+            load = partial(self._shelf.segmenter, model)
             predict = predict_request(self.project, model, load, image_ids=missing, samples=None)
         request = propose_request(
             self.project,
@@ -250,8 +235,7 @@ class Session:
     def use_model(self, model_id: str) -> None:
         """Put an earlier model in use again."""
         self.project.models.use(model_id)
-        models = self.project.models.all()
-        self._set(models=models, predicted=self._predicted_by(model_id))
+        self._set(models=self.project.models.all(), predicted=self._predicted_now())
 
     def evaluate(
         self,
@@ -261,7 +245,7 @@ class Session:
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
         model = self._model()
-        load = partial(self._segmenter, model)
+        load = partial(self._shelf.segmenter, model)
         request = evaluate_request(self.project, model, load, images=images)
 
         def deliver(result: object) -> None:
@@ -302,7 +286,11 @@ class Session:
         self._runner.close()
         self._runner.finished.disconnect(self._deliver)
         self._runner.progressed.disconnect(self.progressed.emit)
-        self.project.close()
+        try:
+            self.labels.close()
+        finally:
+            self.labels.saver.failed.disconnect(self.failed.emit)
+            self.project.close()
 
     def _start(
         self,
@@ -312,6 +300,7 @@ class Session:
     ) -> None:
         if self._state.job is not None:
             raise BusyError(f"{self._state.job} is under way; wait for it, or stop it first")
+        self.labels.flush()
         self._generation += 1
         self._on_result = on_result
         self._error = None
@@ -338,16 +327,14 @@ class Session:
 
     def _predicted(self, result: object) -> None:
         if isinstance(result, PredictResponse):
-            self._set(predicted=self._predicted_by(result.model_id))
+            self._set(predicted=self._predicted_now())
 
     def _proposed(self, result: object) -> None:
         if isinstance(result, Proposal):
             queued = self.project.regions.add_proposal(result)
-            model_id = result.model_id
-            predicted = self._predicted_by(model_id) if model_id else self._state.predicted
             self._set(
                 queue=self.project.regions.queue(),
-                predicted=predicted,
+                predicted=self._predicted_now(),
                 region_id=queued[0].id,
                 image_id=queued[0].region.image_id,
             )
@@ -365,11 +352,12 @@ class Session:
                 data_hash=request.data_hash,
                 metrics={} if result.report is None else result.report.figures(),
                 in_use=True,
+                class_uids=request.class_uids,
             )
             self.project.models.add(record)
-            self._loaded = (record.id, result.segmenter)
+            self._shelf.put(record, result.segmenter)
             self.last_training = result
-            self._set(models=self.project.models.all(), predicted=self._predicted_by(record.id))
+            self._set(models=self.project.models.all(), predicted=self._predicted_now())
 
     # --- the model in use ------------------------------------------------------------------------
 
@@ -381,16 +369,13 @@ class Session:
             )
         return model
 
-    def _segmenter(self, model: ModelRecord) -> Segmenter:
-        if self._loaded is None or self._loaded[0] != model.id:
-            path = self.project.models.path(model.id)
-            loaded = self._segmenters.load(path, classes=self._state.schema.names)
-            self._loaded = (model.id, loaded)
-        return self._loaded[1]
-
-    def _predicted_by(self, model_id: str) -> frozenset[str]:
-        has = self.project.predictions.has
-        return frozenset(i for i in self._state.image_ids if has(model_id, i))
+    def _predicted_now(self) -> frozenset[str]:
+        """Return the images that the model in use has predicted in the classes in force."""
+        model = self.project.models.in_use()
+        if model is None:
+            return frozenset()
+        key, has = prediction_key(self.project, model), self.project.predictions.has
+        return frozenset(i for i in self._state.image_ids if has(key, i))
 
     def _set(self, **changes: object) -> None:
         old = self._state

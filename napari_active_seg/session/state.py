@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
+from napari_active_seg.session.prediction_key import prediction_key
 
 __all__ = ["OPEN_STATES", "SessionState", "initial_state"]
 
@@ -21,7 +22,7 @@ class SessionState:
     project: str
     schema: LabelSchema
     image_ids: tuple[str, ...]
-    validation_ids: frozenset[str]
+    validation_ids: frozenset[str]  #: never trained on: validation and audit
     measure: str
     queue: tuple[QueuedRegion, ...] = ()
     models: tuple[ModelRecord, ...] = ()
@@ -29,6 +30,9 @@ class SessionState:
     image_id: str | None = None
     region_id: str | None = None
     job: str | None = None
+    unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
+    missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
+    read_only: bool = False
 
     @property
     def model(self) -> ModelRecord | None:
@@ -70,18 +74,25 @@ def initial_state(project: Project) -> SessionState:
     """Return the state of a project that was just opened: at the first waiting region."""
     ids = tuple(ref.id for ref in project.images.all())
     model = project.models.in_use()
+    key = None if model is None else prediction_key(project, model)
     has = project.predictions.has
     state = SessionState(
         project=project.config.name,
         schema=project.schema,
         image_ids=ids,
-        validation_ids=frozenset(ref.id for ref in project.images.all(Split.VALIDATION)),
+        validation_ids=frozenset(
+            i for i, placed in project.images.placements().items() if placed.split != Split.POOL
+        ),
         measure=project.config.measure,
         queue=project.regions.queue(),
         models=project.models.all(),
-        predicted=frozenset(i for i in ids if model is not None and has(model.id, i)),
+        predicted=frozenset(i for i in ids if key is not None and has(key, i)),
+        missing=frozenset(project.images.missing()),
+        read_only=project.read_only,
     )
-    if state.open_regions:
-        first = state.open_regions[0]
+    waiting = [q for q in state.open_regions if q.region.image_id not in state.missing]
+    if waiting:
+        first = waiting[0]
         return replace(state, region_id=first.id, image_id=first.region.image_id)
-    return replace(state, image_id=ids[0] if ids else None)
+    there = [i for i in ids if i not in state.missing]
+    return replace(state, image_id=there[0] if there else None)

@@ -25,14 +25,14 @@ class ViewState:
 
 def resolve_view(state: SessionState) -> ViewState:
     """Return the view of ``state``."""
-    idle = state.job is None
+    idle = state.job is None and not state.read_only
     done = len(state.done_in_pool)
     return ViewState(
         can_propose=idle,
         can_predict=idle and state.model is not None,
         can_train=idle and done > 0,
-        can_paint=state.region is not None,
-        can_cancel=not idle,
+        can_paint=state.region is not None and not state.read_only,
+        can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted,
         shows_boxes=tuple(q.id for q in state.queue if q.region.image_id == state.image_id),
         status=_status(state, done),
@@ -40,6 +40,8 @@ def resolve_view(state: SessionState) -> ViewState:
 
 
 def _status(state: SessionState, done: int) -> str:
+    if state.read_only:
+        return "Read-only: somebody else writes to this project, or it may not be written to"
     if state.job is not None:
         return f"Working: {state.job}"
     waiting = len(state.open_regions)

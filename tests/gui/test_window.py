@@ -74,12 +74,12 @@ def test_dragging_paints_inside_the_region_and_saves_the_stroke(proposed):
     assert (painted[28:] == 0).all()
 
     def saved():
-        label = window.session.label(queued.id)
+        label = window.session.labels.latest(queued.id)
         return label is not None and (label.target[8, 10:22] == 1).all()
 
     window.qtbot.waitUntil(saved, timeout=3000)  # by itself, shortly after the stroke
-    with Project.open(window.session.project.folder) as reader:
-        label = reader.regions.label(queued.id)
+    with Project.open(window.session.project.folder, read_only=True) as reader:
+        label = reader.labels.latest(queued.id)
         assert (label.target[28:] == UNLABELLED).all()
         assert label.state is RegionState.IN_PROGRESS
         assert label.effort.strokes >= 1
@@ -94,7 +94,7 @@ def test_dragging_outside_the_region_changes_nothing(proposed):
     window.drag((y, x), (y, x + 20))
     now = [layer.data for layer in window.viewer.layers if layer.name != "Regions"]
     assert all(np.array_equal(a, b) for a, b in zip(shown, now, strict=True))
-    assert window.session.label(queued.id) is None
+    assert window.session.labels.latest(queued.id) is None
 
 
 def test_undo_takes_a_stroke_back_and_the_disk_follows(proposed):
@@ -102,12 +102,12 @@ def test_undo_takes_a_stroke_back_and_the_disk_follows(proposed):
     queued = window.session.state.region
     y, x = queued.region.y, queued.region.x
     window.drag((y + 8, x + 8), (y + 8, x + 24))
-    window.dock.painter.flush()
-    assert window.session.label(queued.id).labelled_pixels > 0
+    window.dock.painter.save()
+    assert window.session.labels.latest(queued.id).labelled_pixels > 0
     window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    window.dock.painter.flush()
+    window.dock.painter.save()
     assert np.asarray(window.paint.data).max() == 0
-    assert window.session.label(queued.id).labelled_pixels == 0
+    assert window.session.labels.latest(queued.id).labelled_pixels == 0
 
 
 def test_undo_never_reaches_back_into_the_region_before(proposed):
@@ -117,9 +117,9 @@ def test_undo_never_reaches_back_into_the_region_before(proposed):
     window.key(Qt.Key.Key_D)
     assert window.session.state.region_id != first.id
     window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    window.dock.painter.flush()
+    window.dock.painter.save()
     assert np.asarray(window.paint.data).max() == 0
-    assert window.session.label(first.id).labelled_pixels > 0
+    assert window.session.labels.latest(first.id).labelled_pixels > 0
 
 
 def test_keys_answer_while_the_paint_layer_has_the_focus(proposed):
@@ -315,8 +315,8 @@ def test_closing_the_window_at_once_keeps_the_last_stroke(proposed):
     region_id, painted = stroke(proposed)
     assert painted.any()
     proposed.viewer.close()
-    with Project.open(folder) as reader:
-        assert np.count_nonzero(reader.regions.label(region_id).target == 1) == (painted > 0).sum()
+    with Project.open(folder, read_only=True) as reader:
+        assert np.count_nonzero(reader.labels.latest(region_id).target == 1) == (painted > 0).sum()
 
 
 def test_closing_the_dock_puts_the_project_away_and_it_opens_again(proposed, qtbot):

@@ -27,7 +27,7 @@ while True:
     number += 1
     target = np.full((32, 32), number % 2, np.uint8)
     target.flat[:32] = [(number >> bit) & 1 for bit in range(32)]
-    project.regions.save_label(
+    project.labels.save(
         queued.id, target, state=RegionState.IN_PROGRESS, annotator="A", effort=Effort(strokes=1)
     )
     print(number, flush=True)
@@ -36,7 +36,7 @@ while True:
 
 def stored_number(project):
     (queued,) = project.regions.queue()
-    label = project.regions.label(queued.id)
+    label = project.labels.latest(queued.id)
     if label is None:
         return 0
     bits = label.target.flat[:32].astype(np.int64)

@@ -44,7 +44,7 @@ def proposal(number=1, image_id="img0.png", y=0):
 
 def test_project_remembers_images_classes_and_splits(project, pool):
     folder = project.folder
-    with Project.open(folder) as again:
+    with Project.open(folder, read_only=True) as again:
         refs = again.images.all()
         assert [ref.id for ref in refs] == [f"img{i}.png" for i in range(4)]
         assert refs[0].shape == (96, 128)
@@ -144,7 +144,7 @@ def test_queue_keeps_the_proposals_order_reason_and_state(project):
     assert first[0].state is RegionState.PROPOSED
     project.regions.set_state(first[1].id, RegionState.CANT_TELL)
     project.regions.add_proposal(proposal(2, y=40))
-    with Project.open(project.folder) as again:
+    with Project.open(project.folder, read_only=True) as again:
         queue = again.regions.queue()
         assert [(q.round, q.region.x) for q in queue] == [(1, 0), (1, 32), (2, 0), (2, 32)]
         assert queue[1].state is RegionState.CANT_TELL
@@ -160,28 +160,28 @@ def test_labels_are_on_the_disk_when_saving_returns(project):
         (RegionState.IN_PROGRESS, Effort(active_s=2, strokes=3)),
         (RegionState.DONE, Effort(active_s=1, strokes=1, changed_px=5)),
     ):
-        project.regions.save_label(queued.id, target, state=state, annotator="Ann", effort=effort)
-    with Project.open(project.folder) as again:
-        label = again.regions.label(queued.id)
+        project.labels.save(queued.id, target, state=state, annotator="Ann", effort=effort)
+    with Project.open(project.folder, read_only=True) as again:
+        label = again.labels.latest(queued.id)
         assert (label.target == target).all()
         assert label.annotator == "Ann"
         assert label.state is RegionState.DONE
         assert label.effort == Effort(active_s=3, strokes=4, changed_px=5)
-        assert [q.region for q in again.regions.done_labels(["img0.png"])] == [queued.region]
-        assert again.regions.done_labels(["img1.png"]) == ()
+        assert [q.region for q in again.labels.done(["img0.png"])] == [queued.region]
+        assert again.labels.done(["img1.png"]) == ()
 
 
 def test_label_of_another_size_is_refused(project):
     (queued, _) = project.regions.add_proposal(proposal())
     with pytest.raises(BadInputError, match=r"\(16, 16\)"):
-        project.regions.save_label(
+        project.labels.save(
             queued.id,
             np.zeros((8, 8), np.uint8),
             state=RegionState.DONE,
             annotator="Ann",
             effort=Effort(),
         )
-    assert project.regions.label(queued.id) is None
+    assert project.labels.latest(queued.id) is None
 
 
 def test_proposal_that_cannot_be_stored_is_not_stored_in_part(project):
@@ -220,15 +220,15 @@ def test_predictions_are_cached_and_damage_only_costs_time(project):
     assert cache.load("m001", "img0.png") is None
     cache.save(prediction)
     assert cache.has("m001", "img0.png")
-    found = Project.open(project.folder).predictions.load("m001", "img0.png")
+    found = Project.open(project.folder, read_only=True).predictions.load("m001", "img0.png")
     assert (found.mean_probs == prediction.mean_probs).all()
     assert (found.moments.votes == prediction.moments.votes).all()
     (file,) = (project.folder / "cache").rglob("*.npz")
     file.write_bytes(file.read_bytes()[:100])
-    with Project.open(project.folder) as again:
+    with Project.open(project.folder, read_only=True) as again:
         assert again.predictions.load("m001", "img0.png") is None
     shutil.rmtree(project.folder / "cache")
-    with Project.open(project.folder) as again:
+    with Project.open(project.folder, read_only=True) as again:
         assert again.predictions.load("m001", "img0.png") is None
 
 
@@ -261,13 +261,18 @@ def test_blob_notices_a_single_flipped_bit():
 
 def test_split_is_drawn_once_by_seed_whatever_the_order():
     names = [f"{i}.png" for i in range(40)]
+
+    def splits(names, **more):
+        return [p.split for p in assign_splits(names, seed=0, **more).values()]
+
     split = assign_splits(names, val_fraction=0.2, seed=1)
     assert split == assign_splits(names[::-1], val_fraction=0.2, seed=1)
     assert split != assign_splits(names, val_fraction=0.2, seed=2)
-    assert sum(s is Split.VALIDATION for s in split.values()) == 8
-    few = assign_splits(names[:2], val_fraction=0.01, seed=0)
-    assert sorted(few.values()) == [Split.POOL, Split.VALIDATION]
-    assert set(assign_splits(names, val_fraction=0, seed=0).values()) == {Split.POOL}
-    assert set(assign_splits(names[:1], val_fraction=0.5, seed=0).values()) == {Split.POOL}
+    assert splits(names, val_fraction=0.2).count(Split.VALIDATION) == 8
+    assert sorted(splits(names[:2], val_fraction=0.01)) == [Split.POOL, Split.VALIDATION]
+    assert set(splits(names, val_fraction=0)) == {Split.POOL}
+    assert set(splits(names[:1], val_fraction=0.5)) == {Split.POOL}
+    both = splits(names, val_fraction=0.2, audit_fraction=0.1)
+    assert both.count(Split.VALIDATION) == 8 and both.count(Split.AUDIT) == 4
     with pytest.raises(ConfigError):
         assign_splits(names, val_fraction=1.0, seed=0)

@@ -25,7 +25,7 @@ def test_masks_label_the_validation_images_and_leave_the_pool(tmp_path, pool):
         assert {q.region.image_id for q in queue} == validation
         assert all(q.state is RegionState.DONE for q in queue)
         truth = np.asarray(Image.open(pool / "masks" / queue[0].region.image_id)) // 255
-        assert (project.regions.label(queue[0].id).target == truth).all()
+        assert (project.labels.latest(queue[0].id).target == truth).all()
 
 
 def test_corrupt_file_is_set_aside_and_named(tmp_path, pool):

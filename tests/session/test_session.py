@@ -141,11 +141,11 @@ def test_label_is_on_the_disk_before_the_state_says_so(session):
     seen = []
 
     def look(new, old):
-        with Project.open(session.project.folder) as reader:
-            seen.append(reader.regions.label(queued.id))
+        with Project.open(session.project.folder, read_only=True) as reader:
+            seen.append(reader.labels.latest(queued.id))
 
     session.state_changed.connect(look)
-    session.save_label(queued.id, target, state=RegionState.DONE)
+    session.labels.save(queued.id, target, state=RegionState.DONE)
     assert seen[0] is not None
     assert (seen[0].target == target).all()
 
@@ -154,16 +154,16 @@ def test_label_that_is_no_target_is_refused_and_nothing_changes(session):
     propose(session)
     queued = session.state.region
     with pytest.raises(BadInputError, match="no class"):
-        session.save_label(queued.id, np.full(queued.region.shape, 9, np.uint8))
-    assert session.label(queued.id) is None
+        session.labels.save(queued.id, np.full(queued.region.shape, 9, np.uint8))
+    assert session.labels.latest(queued.id) is None
 
 
 def test_region_cannot_be_done_unpainted_but_can_be_skipped(session):
     propose(session)
     first = session.state.region_id
     with pytest.raises(NothingToDoError, match="nothing is painted"):
-        session.set_region_state(first, RegionState.DONE)
-    session.set_region_state(first, RegionState.SKIPPED)
+        session.labels.set_state(first, RegionState.DONE)
+    session.labels.set_state(first, RegionState.SKIPPED)
     session.next_region()
     assert session.state.region_id != first
     assert session.state.counts[RegionState.SKIPPED] == 1
@@ -172,7 +172,7 @@ def test_region_cannot_be_done_unpainted_but_can_be_skipped(session):
 def test_later_regions_come_last(session):
     propose(session)
     first = session.state.open_regions[0].id
-    session.set_region_state(first, RegionState.LATER)
+    session.labels.set_state(first, RegionState.LATER)
     assert session.state.open_regions[-1].id == first
 
 
@@ -190,13 +190,14 @@ def test_earlier_model_can_be_used_again(session, pool):
     one_lap(session, pool)
     session.use_model("m001")
     assert session.state.model.id == "m001"
-    with Project.open(session.project.folder) as again:
+    with Project.open(session.project.folder, read_only=True) as again:
         assert again.models.in_use().id == "m001"
 
 
 def test_reopened_session_goes_on_where_it_was(session, pool):
     one_lap(session, pool)
     propose(session)
+    session.close()
     again = Session(Project.open(session.project.folder), FakeSegmenters(), InlineRunner())
     assert again.state.open_regions == session.state.open_regions
     assert again.state.region == again.state.open_regions[0]
@@ -225,7 +226,7 @@ def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folde
     with pytest.raises(BusyError, match="training is under way"):
         session.propose()
     queued = session.state.region
-    session.save_label(queued.id, np.zeros(queued.region.shape, np.uint8))
+    session.labels.save(queued.id, np.zeros(queued.region.shape, np.uint8))
     assert session.state.region.state is RegionState.IN_PROGRESS
     session.cancel()
     with pytest.raises(StoppedError):

@@ -37,6 +37,7 @@ class AnnotateActions:
             "Shift-S": partial(self.finish, RegionState.SKIPPED),
             "Shift-T": partial(self.finish, RegionState.CANT_TELL),
             "Shift-L": partial(self.finish, RegionState.LATER),
+            "Shift-R": self.reopen,
             "Shift-U": partial(self._toggle, "uncertainty"),
             "Shift-P": partial(self._toggle, "prediction"),
             "Shift-Z": self.zoom,
@@ -53,12 +54,24 @@ class AnnotateActions:
         """Leave the region in ``state`` and go on to the next."""
 
         def leave(session: Session, painter: RegionPainter) -> None:
-            painter.flush()
-            if painter.region_id is not None:
-                session.set_region_state(painter.region_id, state)
-                session.next_region()
+            painter.leave(state)
+            session.next_region()
 
         self._with_region(leave)
+
+    def reopen(self) -> None:
+        """Take back that the region in hand is done, skipped or put off."""
+        self._with_region(lambda session, painter: session.labels.reopen(str(painter.region_id)))
+
+    def take_back(self, uid: str) -> None:
+        """Take the region in hand back to an earlier save."""
+
+        def restore(session: Session, painter: RegionPainter) -> None:
+            painter.save()
+            label = session.labels.restore(str(painter.region_id), uid)
+            painter.show(label.target)
+
+        self._with_region(restore)
 
     def accept_draft(self) -> None:
         """Paint the prediction where nothing is painted yet."""

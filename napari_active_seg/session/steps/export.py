@@ -69,15 +69,21 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
     return ExportResponse(len(data.images), len(done), files)
 
 
-def composed_target(shape: tuple[int, int], labels: Sequence[RegionLabel]) -> NDArray[np.uint8]:
+def composed_target(
+    shape: tuple[int, int], labels: Sequence[RegionLabel], *, step: int = 1
+) -> NDArray[np.uint8]:
     """Return the target (H, W) of a whole image; a later label covers an earlier one.
 
-    Where the later one is not labelled, the earlier one stays.
+    Where the later one is not labelled, the earlier one stays. With a ``step`` every step-th
+    pixel along each axis comes back.
     """
-    target = np.full(shape, UNLABELLED, np.uint8)
+    target = np.full(tuple(-(-length // step) for length in shape), UNLABELLED, np.uint8)
     for label in labels:
-        part = target[label.region.slices]
-        np.copyto(part, label.target, where=label.target != UNLABELLED)
+        region = label.region
+        seen = label.target[-region.y % step :: step, -region.x % step :: step]
+        top, left = -(-region.y // step), -(-region.x // step)
+        part = target[top : top + seen.shape[0], left : left + seen.shape[1]]
+        np.copyto(part, seen, where=seen != UNLABELLED)
     return target
 
 
@@ -85,7 +91,7 @@ def _target_of(
     project: Project, image_id: str, region_ids: Sequence[str]
 ) -> Callable[[], NDArray[np.uint8]]:
     def read() -> NDArray[np.uint8]:
-        found = [project.regions.label(region_id) for region_id in region_ids]
+        found = [project.labels.latest(region_id) for region_id in region_ids]
         shape = project.images.ref(image_id).shape
         return composed_target(shape, [label for label in found if label is not None])
 
@@ -93,7 +99,7 @@ def _target_of(
 
 
 def _row(project: Project, queued: QueuedRegion) -> RegionRow:
-    label = project.regions.label(queued.id)
+    label = project.labels.latest(queued.id)
     effort = label.effort if label else None
     return RegionRow(
         region=queued.id,

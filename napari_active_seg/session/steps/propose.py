@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
     CostModel,
@@ -24,7 +25,7 @@ from napari_active_seg.acquisition import (
     reason_for_uncertain,
 )
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageRef, ImageSource, tissue_mask
+from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
@@ -45,7 +46,7 @@ class ProposeRequest:
 
     pool: tuple[ImageRef, ...]
     taken: tuple[Region, ...]
-    open_source: Callable[[str], ImageSource]
+    load_tissue: Callable[[str], NDArray[np.bool_]]
     load_prediction: Callable[[str], Prediction | None]
     predict: PredictRequest | None
     strategy: Strategy
@@ -100,7 +101,7 @@ def propose_regions(request: ProposeRequest, token: CancelToken, report: Report)
         strategy=request.strategy.name,
         budget=request.count,
         seed=request.seed,
-        model_id=request.predict.model_id if request.predict else None,
+        model_id=request.predict.model_id.partition("@")[0] if request.predict else None,
         config_hash=request.config_hash,
     )
 
@@ -125,7 +126,6 @@ def _pool_images(
 
 
 def _pool_image(request: ProposeRequest, ref: ImageRef, *, with_map: bool) -> PoolImage:
-    source = request.open_source(ref.id)
     taken = tuple(region for region in request.taken if region.image_id == ref.id)
     uncertainty = None
     if with_map:
@@ -139,7 +139,7 @@ def _pool_image(request: ProposeRequest, ref: ImageRef, *, with_map: bool) -> Po
         shape=ref.shape,
         taken=taken,
         uncertainty=uncertainty,
-        tissue=tissue_mask(source.read(0, 0, 0, *ref.shape)),
+        tissue=request.load_tissue(ref.id),
         cost_of_window=request.cost.of(Region(ref.id, 0, 0, height, width)),
     )
 

@@ -34,6 +34,7 @@ class TrainRequest:
     factory: SegmenterFactory
     preset: str
     classes: tuple[str, ...]
+    class_uids: tuple[int, ...]
     epochs: int | None
     samples: int
     seed: int

@@ -1,0 +1,85 @@
+"""Any pixels as RGB uint8: grey, palette, alpha, 16 bits, CMYK."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import ImageError
+
+__all__ = ["as_rgb", "cmyk_to_rgb", "white_of", "ycbcr_to_rgb"]
+
+_BIT_DEPTHS = (8, 10, 12, 14, 16)
+
+
+def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDArray[np.uint8]:
+    """Return pixels (H, W), (H, W, 1 to 4) of any depth as (H, W, 3) uint8.
+
+    ``white`` is the value that stands for full brightness in pixels deeper than 8 bits; None
+    takes it from these pixels alone. Transparent pixels are laid over white.
+    """
+    if pixels.ndim > 3:
+        pixels = np.squeeze(pixels)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):
+        raise ImageError(f"{name} has pixels of shape {pixels.shape}; want grey, RGB or RGBA")
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels, np.uint8)
+    eight = _to_8_bit(pixels, name, white)
+    channels = eight.shape[2]
+    if channels in (2, 4):
+        alpha = eight[..., -1:].astype(np.uint16)
+        over_white = (eight[..., :-1] * alpha + 255 * (255 - alpha) + 127) // 255
+        eight = over_white.astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(eight, (*eight.shape[:2], 3)))
+
+
+def white_of(pixels: NDArray[np.generic]) -> int | None:
+    """Return the value that stands for white in whole-numbered pixels deeper than 8 bits.
+
+    Cameras use 10, 12 or 14 of 16 bits: the smallest depth that holds all values. None for
+    8 bits, where there is nothing to decide, and for real numbers.
+    """
+    if pixels.dtype.kind not in "ui" or pixels.dtype.itemsize == 1 or pixels.size == 0:
+        return None
+    highest = int(pixels.max())
+    return next((2**bits - 1 for bits in _BIT_DEPTHS if highest < 2**bits), highest)
+
+
+def cmyk_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ink (H, W, 4), 255 for full, as light (H, W, 3)."""
+    light = 255 - pixels.astype(np.uint16)
+    mixed: NDArray[np.uint8] = ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
+    return mixed
+
+
+def ycbcr_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return full-range BT.601 luma and chroma (H, W, 3) as RGB."""
+    luma, blue, red = np.moveaxis(pixels.astype(np.float32), -1, 0)
+    blue, red = blue - 128.0, red - 128.0
+    mixed = np.stack(
+        [luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=-1
+    )
+    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def _to_8_bit(pixels: NDArray[np.generic], name: str, white: int | None) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    if pixels.dtype == np.bool_:
+        return np.where(pixels, 255, 0).astype(np.uint8)
+    if pixels.dtype.kind not in "uif":
+        raise ImageError(f"{name} has pixels of type {pixels.dtype}; want numbers")
+    values = pixels.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ImageError(f"{name} holds NaN or infinity; set it aside")
+    top = float(white) if white else _full_scale(pixels, values)
+    return np.clip(np.round(values * (255.0 / top)), 0, 255).astype(np.uint8)
+
+
+def _full_scale(pixels: NDArray[np.generic], values: NDArray[np.float64]) -> float:
+    if pixels.dtype.kind == "f":
+        highest = float(values.max())
+        return 1.0 if highest <= 1.0 else max(255.0, highest)
+    return float(white_of(pixels) or 255)

@@ -1,0 +1,84 @@
+"""What happened to a project, one line each; nothing in it is ever changed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable, Mapping
+
+from napari_active_seg.project.database import Database
+from napari_active_seg.project.records import Event
+
+__all__ = ["EventsTable", "insert_event"]
+
+
+def insert_event(
+    connection: sqlite3.Connection,
+    *,
+    at: float,
+    annotator: str,
+    what: str,
+    subject: str,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Add an event inside a transaction that changes what it tells of."""
+    connection.execute(
+        "INSERT INTO events (uid, at, annotator, what, subject, facts) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            uuid.uuid4().hex,
+            at,
+            annotator,
+            what,
+            subject,
+            json.dumps(dict(facts or {}), sort_keys=True),
+        ),
+    )
+
+
+def _text_of(facts: Mapping[str, object]) -> str:
+    return json.dumps(dict(facts), sort_keys=True)
+
+
+class EventsTable:
+    """The project's diary."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(
+        self,
+        what: str,
+        subject: str = "",
+        *,
+        annotator: str = "",
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write down that ``what`` happened to ``subject``."""
+        with self._database.transaction() as connection:
+            insert_event(
+                connection,
+                at=self._clock(),
+                annotator=annotator,
+                what=what,
+                subject=subject,
+                facts=facts,
+            )
+
+    def of(self, subject: str) -> tuple[Event, ...]:
+        """Return what happened to a region, an image or a model, the oldest first."""
+        return self._read("WHERE subject = ?", (subject,))
+
+    def all(self) -> tuple[Event, ...]:
+        """Return everything that happened, the oldest first."""
+        return self._read("", ())
+
+    def _read(self, where: str, values: tuple[str, ...]) -> tuple[Event, ...]:
+        rows = self._database.rows(f"SELECT * FROM events {where} ORDER BY number", values)  # noqa: S608
+        return tuple(
+            Event(
+                row["at"], row["annotator"], row["what"], row["subject"], json.loads(row["facts"])
+            )
+            for row in rows
+        )

@@ -1,0 +1,162 @@
+"""One writer at a time: a place in the database that one process holds and others respect.
+
+Taking the place is one SQLite transaction, so two processes cannot both get it, on any system.
+The holder is recognised as gone when its process is (a number given anew to another process does
+not count: the start time is compared), or when the folder that it held is another one: then this
+is a copy. A holder on another machine cannot be asked, so the person decides.
+Every later transaction looks whether the place is still ours: after a take-over the old window
+is refused instead of both writing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sqlite3
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from napari_active_seg.errors import ProjectHeldError
+from napari_active_seg.project.database import Database
+
+__all__ = ["Holder", "current_holder", "give_back_writer", "take_writer"]
+
+#: Two readings of a process's start differ by rounding, not by more.
+_SAME_START_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who writes to a project."""
+
+    token: str
+    host: str
+    user: str
+    pid: int
+    process_started: float
+    since: float
+    folder: str
+
+    @property
+    def in_words(self) -> str:
+        """Who, where and since when."""
+        since = datetime.fromtimestamp(self.since, UTC).astimezone().strftime("%d %b %H:%M")
+        here = self.host == socket.gethostname()
+        if here and self.pid == os.getpid():
+            return f"this very program (another window or session, since {since})"
+        place = "this machine" if here else self.host
+        return f"{self.user} on {place} (process {self.pid}, since {since})"
+
+
+def take_writer(database: Database, folder: Path, *, take_over: bool = False) -> Holder | None:
+    """Make this process the writer and return whose abandoned place it took, if any.
+
+    ProjectHeldError if a live process holds it, or one on another machine, unless
+    ``take_over`` says that the person knows better.
+    """
+    ours = _ourselves(folder)
+    with database.transaction() as connection:
+        holder = _read(connection)
+        if holder is not None and not take_over and _may_be_alive(holder, folder):
+            raise ProjectHeldError(
+                f"{folder} is open for writing: {holder.in_words} holds it. "
+                f"Open it read-only, or close it there{_for_other_hosts(holder)}",
+                holder=holder.in_words,
+            )
+        connection.execute(
+            "INSERT OR REPLACE INTO writer VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                ours.token,
+                ours.host,
+                ours.user,
+                ours.pid,
+                ours.process_started,
+                ours.since,
+                ours.folder,
+            ),
+        )
+    database.write_as(ours.token)
+    return holder
+
+
+def give_back_writer(database: Database) -> None:
+    """Leave the place free; a place that was taken over stays with whom it belongs to."""
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM writer")
+
+
+def current_holder(database: Database, folder: Path) -> Holder | None:
+    """Return who writes now; None if nobody does any more."""
+    rows = database.rows("SELECT * FROM writer")
+    holder = _holder(rows[0]) if rows else None
+    return holder if holder is not None and _may_be_alive(holder, folder) else None
+
+
+def _ourselves(folder: Path) -> Holder:
+    return Holder(
+        token=uuid.uuid4().hex,
+        host=socket.gethostname(),
+        user=_user(),
+        pid=os.getpid(),
+        process_started=psutil.Process().create_time(),
+        since=time.time(),
+        folder=str(folder),
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name, as in containers
+        return "somebody"
+
+
+def _read(connection: sqlite3.Connection) -> Holder | None:
+    row = connection.execute("SELECT * FROM writer").fetchone()
+    return None if row is None else _holder(row)
+
+
+def _holder(row: sqlite3.Row) -> Holder:
+    return Holder(**{key: row[key] for key in row.keys() if key != "place"})  # noqa: SIM118
+
+
+def _may_be_alive(holder: Holder, folder: Path) -> bool:
+    if _is_copy(holder, folder):
+        return False
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        process = psutil.Process(holder.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return abs(process.create_time() - holder.process_started) < _SAME_START_S
+    except psutil.AccessDenied:
+        return True
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_copy(holder: Holder, folder: Path) -> bool:
+    """Return whether the holder holds another folder that is still there: this is its copy."""
+    theirs = Path(holder.folder)
+    if holder.host != socket.gethostname():
+        return False
+    try:
+        return theirs.exists() and not theirs.samefile(folder)
+    except OSError:
+        return False
+
+
+def _for_other_hosts(holder: Holder) -> str:
+    if holder.host == socket.gethostname():
+        return ""
+    return (
+        f"; if the program on {holder.host} is gone (the drive was unplugged, the machine "
+        "switched off), take the project over (--take-over)"
+    )

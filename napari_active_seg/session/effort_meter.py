@@ -1,0 +1,62 @@
+"""What labelling takes: seconds of work and of rest, strokes, clicks, undos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_active_seg.regions import Effort
+
+__all__ = ["EffortMeter"]
+
+#: Without any event for so long the person is elsewhere: that time counts as idle.
+_IDLE_AFTER_S = 20.0
+
+
+class EffortMeter:
+    """Counts for one region at a time, by a clock that is handed in."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last: float | None = None
+        self._active = self._idle = 0.0
+        self._strokes = self._clicks = self._undos = 0
+
+    def start(self) -> None:
+        """Begin with a region; what was counted before is forgotten."""
+        self.take(0)
+        self._last = self._clock()
+
+    def touched(self) -> None:
+        """The person did something: moved, clicked, pressed a key."""
+        now = self._clock()
+        if self._last is not None:
+            gone = now - self._last
+            if gone < _IDLE_AFTER_S:
+                self._active += gone
+            else:
+                self._idle += gone
+        self._last = now
+
+    def stroked(self) -> None:
+        """A stroke of paint ended."""
+        self.touched()
+        self._strokes += 1
+
+    def clicked(self) -> None:
+        """A mouse button went down."""
+        self.touched()
+        self._clicks += 1
+
+    def undid(self) -> None:
+        """A stroke was taken back, or brought back."""
+        self.touched()
+        self._undos += 1
+
+    def take(self, changed_px: int) -> Effort:
+        """Return what was counted since the last time, and count anew."""
+        effort = Effort(
+            self._active, self._idle, self._strokes, self._clicks, self._undos, changed_px
+        )
+        self._active = self._idle = 0.0
+        self._strokes = self._clicks = self._undos = 0
+        return effort

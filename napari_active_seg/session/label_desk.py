@@ -1,0 +1,182 @@
+"""What happens to labels in a session: painted, saved, taken back, finished, reopened."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import emit_queued
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.project import Project, SavedLabel
+from napari_active_seg.regions import UNLABELLED, Effort, RegionLabel, RegionState, check_target
+from napari_active_seg.session.requests import labels_so_far
+from napari_active_seg.session.saver import LabelSaver, Unsaved
+from napari_active_seg.session.state import SessionState
+
+__all__ = ["LabelDesk"]
+
+
+class LabelDesk:
+    """The labels of one session; ``apply`` changes its state, ``state`` reads it.
+
+    ``offer`` and ``leave`` return at once and write in the background; the others return when
+    the disk has it.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        state: Callable[[], SessionState],
+        apply: Callable[..., None],
+    ) -> None:
+        self._project = project
+        self._state = state
+        self._apply = apply
+        self.saver = LabelSaver(self._write)
+        self.saver.saved.connect(self._on_saved, thread="main")
+
+    # --- in the background -------------------------------------------------------------------
+
+    def offer(self, region_id: str, target: NDArray[np.uint8], effort: Effort) -> None:
+        """Take in what was painted; a proposed region is in progress from then on."""
+        self._check(region_id, target)
+        state = self._state_of(region_id)
+        if state is RegionState.PROPOSED:
+            state = RegionState.IN_PROGRESS
+        self.saver.offer(Unsaved(region_id, state, target, effort))
+        self._apply(unsaved=self.saver.unsaved)
+
+    def leave(
+        self,
+        region_id: str,
+        state: RegionState,
+        *,
+        target: NDArray[np.uint8] | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        """Finish work on a region: it goes to ``state``, with its last strokes if any came.
+
+        NothingToDoError if it is to be done and nothing is painted.
+        """
+        if target is not None:
+            self._check(region_id, target)
+        if state is RegionState.DONE and self._is_empty(region_id, target):
+            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+        self.saver.offer(Unsaved(region_id, state, target, effort or Effort()), at_once=True)
+        self._apply(unsaved=self.saver.unsaved)
+
+    def flush(self) -> None:
+        """Return when everything painted is on the disk; raise what keeps it from there."""
+        self.saver.flush()
+        if threading.current_thread() is threading.main_thread():
+            emit_queued()
+
+    # --- at once -----------------------------------------------------------------------------
+
+    def latest(self, region_id: str) -> RegionLabel | None:
+        """Return the latest label of a region; None if nothing was saved."""
+        return self._project.labels.latest(region_id)
+
+    def so_far(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
+        """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
+        return labels_so_far(self._project, image_id, step=step)
+
+    def save(
+        self,
+        region_id: str,
+        target: NDArray[np.uint8],
+        *,
+        state: RegionState = RegionState.IN_PROGRESS,
+        effort: Effort | None = None,
+    ) -> None:
+        """Store a region's target; it is on the disk when this returns."""
+        self._check(region_id, target)
+        self.flush()
+        self._write(Unsaved(region_id, state, target, effort or Effort()))
+        self._apply(queue=self._project.regions.queue())
+
+    def set_state(self, region_id: str, state: RegionState) -> None:
+        """Mark a region as done, skipped, can't tell or later."""
+        self.flush()
+        if state is RegionState.DONE and self._is_empty(region_id, None):
+            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+        self._write(Unsaved(region_id, state))
+        self._apply(queue=self._project.regions.queue())
+
+    def reopen(self, region_id: str) -> None:
+        """Take back that a region is done, skipped or put off, and take it in hand again."""
+        self.flush()
+        empty = self._is_empty(region_id, None)
+        state = RegionState.PROPOSED if empty else RegionState.IN_PROGRESS
+        self._write(Unsaved(region_id, state))
+        queued = self._project.regions.get(region_id)
+        self._apply(
+            queue=self._project.regions.queue(),
+            region_id=region_id,
+            image_id=queued.region.image_id,
+        )
+
+    def history(self, region_id: str) -> tuple[SavedLabel, ...]:
+        """Return every save of a region, the oldest first."""
+        self.flush()
+        return self._project.labels.history(region_id)
+
+    def restore(self, region_id: str, uid: str) -> RegionLabel:
+        """Take a region back to an earlier save and return that label."""
+        self.flush()
+        labels = self._project.labels
+        labels.restore(region_id, uid, annotator=self._project.config.annotator)
+        self._apply(queue=self._project.regions.queue())
+        label = labels.latest(region_id)
+        if label is None:
+            raise NothingToDoError(f"region {region_id} has no label")
+        return label
+
+    def close(self) -> None:
+        """Write what is left; raise what keeps it from the disk."""
+        try:
+            self.saver.close()
+        finally:
+            self.saver.saved.disconnect(self._on_saved)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _write(self, unsaved: Unsaved) -> None:
+        annotator = self._project.config.annotator
+        if unsaved.target is None:
+            self._project.regions.set_state(unsaved.region_id, unsaved.state, annotator=annotator)
+        else:
+            self._project.labels.save(
+                unsaved.region_id,
+                unsaved.target,
+                state=unsaved.state,
+                annotator=annotator,
+                effort=unsaved.effort,
+            )
+
+    def _on_saved(self, unsaved: Unsaved) -> None:
+        queue = tuple(
+            replace(queued, state=unsaved.state) if queued.id == unsaved.region_id else queued
+            for queued in self._state().queue
+        )
+        self._apply(queue=queue, unsaved=self.saver.unsaved)
+
+    def _check(self, region_id: str, target: NDArray[np.uint8]) -> None:
+        classes = len(self._state().schema)
+        check_target(target, n_classes=classes, where=f"region {region_id}")
+
+    def _state_of(self, region_id: str) -> RegionState:
+        known = {queued.id: queued.state for queued in self._state().queue}
+        return known.get(region_id, RegionState.PROPOSED)
+
+    def _is_empty(self, region_id: str, target: NDArray[np.uint8] | None) -> bool:
+        if target is None and region_id in self.saver.unsaved:
+            return False
+        if target is None:
+            label = self._project.labels.latest(region_id)
+            target = None if label is None else label.target
+        return target is None or not (target != UNLABELLED).any()

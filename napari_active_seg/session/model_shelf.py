@@ -1,0 +1,40 @@
+"""The models of a project as segmenters that answer in the classes that are in force."""
+
+from __future__ import annotations
+
+from napari_active_seg.errors import ModelError
+from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.session.prediction_key import class_places, prediction_key
+
+__all__ = ["ModelShelf"]
+
+
+class ModelShelf:
+    """Keeps the segmenter that was used last, so that it is not loaded for every verb."""
+
+    def __init__(self, project: Project, factory: SegmenterFactory) -> None:
+        self._project = project
+        self._factory = factory
+        self._loaded: tuple[str, Segmenter] | None = None
+
+    def put(self, model: ModelRecord, segmenter: Segmenter) -> None:
+        """Keep a segmenter that was just trained."""
+        self._loaded = (prediction_key(self._project, model), segmenter)
+
+    def segmenter(self, model: ModelRecord) -> Segmenter:
+        """Return the segmenter of a model; ModelError if a class of it is gone."""
+        key = prediction_key(self._project, model)
+        if self._loaded is not None and self._loaded[0] == key:
+            return self._loaded[1]
+        places = class_places(self._project, model)
+        if places is None:
+            raise ModelError(
+                f"model {model.id} was trained for {', '.join(model.classes)}, and one of these "
+                "classes is gone; train a new one, or undo the change of classes"
+            )
+        path = self._project.models.path(model.id)
+        classes = self._project.schema.names
+        loaded = self._factory.load(path, classes=classes, outputs=places)
+        self._loaded = (key, loaded)
+        return loaded

@@ -1,0 +1,161 @@
+"""Writes painted labels in a thread of its own: the window never waits for the disk.
+
+What is offered is written at most once a second, the newest of each region, and at once where
+the work on a region ends. Nothing that was offered is given up: a write that failed is tried
+again, with whatever was painted since, until it lands or the program ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_active_seg.regions import Effort, RegionState
+
+__all__ = ["LabelSaver", "Unsaved"]
+
+_BETWEEN_WRITES_S = 1.0
+_BETWEEN_TRIES_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unsaved:
+    """What a region's label is to become; without a target only its state changes."""
+
+    region_id: str
+    state: RegionState
+    target: NDArray[np.uint8] | None = None
+    effort: Effort = field(default_factory=Effort)
+
+    def after(self, earlier: Unsaved) -> Unsaved:
+        """Return both as one: the newest paint and state, all of the effort."""
+        target = earlier.target if self.target is None else self.target
+        return replace(self, target=target, effort=earlier.effort + self.effort)
+
+
+class LabelSaver:
+    """Takes labels in and writes them by ``write``, in the order in which they came."""
+
+    saved = Signal(object)  # Unsaved, once it is on the disk
+    failed = Signal(Exception)
+
+    def __init__(
+        self,
+        write: Callable[[Unsaved], None],
+        *,
+        between_writes_s: float = _BETWEEN_WRITES_S,
+        between_tries_s: float = _BETWEEN_TRIES_S,
+    ) -> None:
+        self._write = write
+        self._between_writes_s = between_writes_s
+        self._between_tries_s = between_tries_s
+        self._changed = threading.Condition()
+        self._waiting: dict[str, Unsaved] = {}
+        self._writing: dict[str, Unsaved] = {}
+        self._hurry = False
+        self._closing = False
+        self._error: Exception | None = None
+        self._told = ""
+        self._last = -float("inf")
+        self._thread: threading.Thread | None = None
+
+    @property
+    def unsaved(self) -> frozenset[str]:
+        """Regions with paint that is not on the disk yet."""
+        with self._changed:
+            return frozenset(self._waiting) | frozenset(self._writing)
+
+    def offer(self, unsaved: Unsaved, *, at_once: bool = False) -> None:
+        """Take a label in; it is written within a second, or ``at_once``."""
+        with self._changed:
+            earlier = self._waiting.pop(unsaved.region_id, None)
+            self._waiting[unsaved.region_id] = (
+                unsaved if earlier is None else unsaved.after(earlier)
+            )
+            self._hurry |= at_once
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._loop, name="active-seg-saver", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Return when all that was offered is on the disk; raise what keeps it from there."""
+        with self._changed:
+            self._error = None
+            while self._waiting or self._writing:
+                self._hurry = True
+                self._changed.notify_all()
+                self._changed.wait(timeout=0.5)
+                if self._error is not None:
+                    raise self._error
+
+    def close(self) -> None:
+        """Write what is left and end the thread; raise what keeps it from the disk."""
+        try:
+            self.flush()
+        finally:
+            with self._changed:
+                self._closing = True
+                self._changed.notify_all()
+            if self._thread is not None:
+                self._thread.join(timeout=30)
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closing and not self._is_due():
+                    self._changed.wait(timeout=self._patience())
+                if self._closing:
+                    return
+                self._writing, self._waiting, self._hurry = self._waiting, {}, False
+            self._write_all()
+
+    def _is_due(self) -> bool:
+        if not self._waiting:
+            return False
+        if self._hurry:
+            return True
+        pause = self._between_writes_s if self._error is None else self._between_tries_s
+        return time.monotonic() - self._last >= pause
+
+    def _patience(self) -> float | None:
+        if not self._waiting:
+            return None
+        pause = self._between_writes_s if self._error is None else self._between_tries_s
+        return max(0.001, self._last + pause - time.monotonic())
+
+    def _write_all(self) -> None:
+        for region_id in list(self._writing):
+            unsaved = self._writing[region_id]
+            try:
+                self._write(unsaved)
+            except Exception as error:  # noqa: BLE001 - carried to whoever flushes, and told
+                self._put_back(error)
+                if str(error) != self._told:  # once, not at every new try
+                    self._told = str(error)
+                    self.failed.emit(error)
+                return
+            with self._changed:
+                del self._writing[region_id]
+                self._error, self._told = None, ""
+                self._last = time.monotonic()
+                self._changed.notify_all()
+            self.saved.emit(unsaved)
+
+    def _put_back(self, error: Exception) -> None:
+        with self._changed:
+            for region_id, unsaved in self._writing.items():
+                newer = self._waiting.get(region_id)
+                self._waiting[region_id] = unsaved if newer is None else newer.after(unsaved)
+            self._writing = {}
+            self._error = error
+            self._last = time.monotonic()
+            self._changed.notify_all()
