@@ -6,7 +6,8 @@
     ├── BadInputError               a value that was handed in does not fit
     │   ├── ConfigError             a setting is out of its range or unknown
     │   ├── SchemaError             the list of classes does not make sense
-    │   └── ImageError              an image or mask cannot be read, or does not fit its partner
+    │   ├── ImageError              an image or mask cannot be read, or does not fit its partner
+    │   └── AnnotationError         a file of labels cannot be read, or names other classes
     ├── ProjectError                the project folder is missing, foreign, damaged or taken
     │   └── ProjectHeldError        somebody else writes to it; it can be opened read-only
     ├── NothingToDoError            the request is sound, but there is nothing left to do it with
@@ -25,6 +26,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ActiveSegError",
+    "AnnotationError",
     "BadInputError",
     "BusyError",
     "ConfigError",
@@ -58,6 +60,10 @@ class SchemaError(BadInputError):
 
 class ImageError(BadInputError):
     """An image or mask cannot be read, or does not fit its partner."""
+
+
+class AnnotationError(BadInputError):
+    """A file of labels cannot be read, or does not fit the project."""
 
 
 class ProjectError(ActiveSegError):

@@ -1,6 +1,11 @@
 """Fixtures that several rooms share; Qt, torch and napari are imported by nobody here."""
 
 import pytest
+from hypothesis import settings
+
+# Machines differ and are busy: how long an example takes says nothing about its outcome.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture
@@ -14,14 +19,14 @@ def pool(tmp_path):
 @pytest.fixture
 def project_folder(tmp_path, pool):
     """A project of the pool with one labelled validation image."""
-    from napari_active_seg.session.creation import create_project
+    from napari_active_seg.session.creation import ImageSettings, create_project
 
     return create_project(
         tmp_path / "project",
         images_dir=pool / "images",
         classes=("background", "disk"),
         masks_dir=pool / "masks",
-        val_fraction=0.25,
+        settings=ImageSettings(val_fraction=0.25),
     ).folder
 
 

@@ -14,7 +14,13 @@ import typer
 from rich.logging import RichHandler
 
 from napari_active_seg._version import __version__
-from napari_active_seg.cli import loop_verbs, project_verbs, show_verbs, study_verbs
+from napari_active_seg.cli import (
+    care_verbs,
+    loop_verbs,
+    project_verbs,
+    show_verbs,
+    study_verbs,
+)
 from napari_active_seg.cli.output import say
 from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError
 
@@ -27,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (show_verbs, project_verbs, loop_verbs, study_verbs):
+for verbs in (show_verbs, project_verbs, loop_verbs, care_verbs, study_verbs):
     verbs.register(app)
 
 

@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def init(
     project: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="PROJECT")],
-    images: Annotated[Path, typer.Option(help="Folder of PNG, JPEG, BMP or TIFF images.")],
+    images: Annotated[
+        Path, typer.Option(help="Folder of images: PNG, JPEG, BMP, TIFF, slides, OME-Zarr.")
+    ],
     classes: Annotated[str, typer.Option(help="Class names, such as background,gland.")],
     masks: Annotated[
         Path | None,
@@ -43,6 +45,24 @@ def init(
     val_fraction: Annotated[
         float, typer.Option(help="Share of images set aside for validation, once and for all.")
     ] = 0.2,
+    audit_fraction: Annotated[
+        float, typer.Option(help="Share set aside for the last word: never used to choose a model.")
+    ] = 0.0,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns image and patient (or slide, group) or split."),
+    ] = None,
+    group_pattern: Annotated[
+        str | None,
+        typer.Option(help="Regular expression that finds the patient or slide in a file name."),
+    ] = None,
+    pseudonyms: Annotated[
+        Path | None,
+        typer.Option(
+            help="Give images and patients pseudonyms and write the key to this file, outside "
+            "the project."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split and of all that follows.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +70,7 @@ def init(
 
     Example: napari-active-seg init my-project --images slides/ --classes background,gland
     """
-    from napari_active_seg.session.creation import create_project
+    from napari_active_seg.session.creation import ImageSettings, create_project
 
     with showing_progress("Looking at images") as tell:
         created = create_project(
@@ -58,28 +78,43 @@ def init(
             images_dir=images,
             classes=class_names(classes),
             masks_dir=masks,
-            val_fraction=val_fraction,
-            seed=seed,
+            settings=ImageSettings(
+                val_fraction=val_fraction,
+                audit_fraction=audit_fraction,
+                seed=seed,
+                table=table,
+                group_pattern=group_pattern,
+                key_file=pseudonyms,
+            ),
             on_file=tell,
         )
     for problem in created.problems:
         say(f"set aside: {problem.why}")
+    for note in created.notes:
+        say(f"note: {note}")
     facts = {
         "project": str(created.folder),
         "images": created.images,
         "validation_images": created.validation_images,
         "validation_labelled": created.validation_labelled,
+        "audit_images": created.audit_images,
         "masks_left_for_label": created.masks_left,
+        "recognised_as": created.layout,
+        "notes": list(created.notes),
         "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
     }
     text = (
         f"{created.folder}: {created.images} images, {created.validation_images} of them for "
         f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
     )
+    if created.layout:
+        text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.audit_images:
+        text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
     if created.masks_left:
         text += (
             f"\n{created.masks_left} masks of pool images wait; to take them over: "
-            f"napari-active-seg label {project} --from-masks {masks} --only images"
+            f"napari-active-seg label {project} --from-masks {masks or 'MASKS'} --only images"
         )
     print_result(facts, as_json=as_json, text=text)
 
@@ -89,7 +124,7 @@ def info(project: ProjectArgument, as_json: JsonOption = False) -> None:
 
     Example: napari-active-seg info my-project --json
     """
-    with Project.open(project) as opened_project:
+    with Project.open(project, read_only=True) as opened_project:
         facts = _facts(opened_project)
     lines = [f"{key.replace('_', ' ')}: {_in_words(value)}" for key, value in facts.items()]
     print_result(facts, as_json=as_json, text="\n".join(lines))
@@ -166,12 +201,22 @@ def _facts(project: Project) -> dict[str, Any]:
         "images": len(project.images.all()),
         "pool_images": len(pool),
         "validation_images": len(project.images.all(Split.VALIDATION)),
+        "audit_images": len(project.images.all(Split.AUDIT)),
+        "missing_images": list(project.images.missing()),
+        "held_by": None if project.holder is None else project.holder.in_words,
+        "annotators": list(project.labels.annotators()),
         "rounds": project.regions.last_round(),
         "regions": dict(Counter(str(queued.state) for queued in queue)),
         "labelled_pixels": pixels,
         "labelled_share": pixels / total if total else 0.0,
         "models": [
-            {"id": m.id, "preset": m.preset, "round": m.round, "metrics": dict(m.metrics)}
+            {
+                "id": m.id,
+                "preset": m.preset,
+                "round": m.round,
+                "classes": list(m.classes),
+                "metrics": dict(m.metrics),
+            }
             for m in project.models.all()
         ],
         "model_in_use": None if model is None else model.id,

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.annotations import MaskFolder
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.images import ImageRef, open_image, scan_folder
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import create_project
-from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.session.creation import ImageSettings, create_project
 from napari_active_seg.session.steps.evaluate import LabelledImage
 
 __all__ = ["CurvePoint", "SimulationSettings", "folder_of_labelled_images", "simulate"]
@@ -84,8 +84,7 @@ def simulate(
         settings.out / "project",
         images_dir=settings.images,
         classes=settings.classes,
-        val_fraction=0.0,
-        seed=settings.seed,
+        settings=ImageSettings(val_fraction=0.0, seed=settings.seed),
     )
     session = open_session(created.folder)
     try:
@@ -105,7 +104,7 @@ def folder_of_labelled_images(
     """Return the images of one folder with their masks in another; all need one."""
     found = {image.id: image for image in scan_folder(images).images}
     refs = tuple(ImageRef(i.id, "", i.shape, i.spacing, "") for i in found.values())
-    oracle = MaskOracle.from_folder(masks, refs, n_classes=n_classes)
+    oracle = MaskFolder.from_folder(masks, refs, n_classes=n_classes)
     without = sorted(set(found) - set(oracle.image_ids))
     if without:
         raise BadInputError(f"no mask in {masks} for {', '.join(without[:5])}; add it or move it")

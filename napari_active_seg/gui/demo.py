@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from napari_active_seg.annotations import MaskFolder
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import image_png
 from napari_active_seg.gui.desk import Tools
 from napari_active_seg.gui.dock import Dock
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
-from napari_active_seg.session.oracle import MaskOracle
 from napari_active_seg.session.report import project_report
 
 __all__ = ["run_demo"]
@@ -132,7 +132,7 @@ def _lap(
     shots.take(
         "1-proposed", "Propose", "The model's outline, its uncertainty, the regions to label"
     )
-    oracle = MaskOracle.from_folder(
+    oracle = MaskFolder.from_folder(
         out / "masks", session.project.images.all(), n_classes=len(session.state.schema)
     )
     painted = _paint_all(dock, session, oracle, shots)
@@ -170,7 +170,7 @@ def _lap(
     ]
 
 
-def _paint_all(dock: Dock, session: Session, oracle: MaskOracle, shots: _Screenshots) -> int:
+def _paint_all(dock: Dock, session: Session, oracle: MaskFolder, shots: _Screenshots) -> int:
     """Paint every waiting region through its layer, and press done."""
     dock.tabs.setCurrentIndex(_TABS.index("Annotate"))
     painted = 0

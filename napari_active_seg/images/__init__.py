@@ -1,38 +1,40 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
 from napari_active_seg.images.lazy import LevelArray, lazy_levels
-from napari_active_seg.images.masks import (
-    MaskConvention,
-    detect_convention,
-    find_masks,
-    read_mask_target,
-)
 from napari_active_seg.images.opening import candidate_files, open_image
-from napari_active_seg.images.plain import PlainImage, read_rgb
+from napari_active_seg.images.plain import PICTURE_SUFFIXES, PlainImage, read_array, read_rgb
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.slide import SlideImage
 from napari_active_seg.images.source import ImageSource
+from napari_active_seg.images.table import (
+    ImageFacts,
+    facts_for,
+    groups_by_pattern,
+    read_image_table,
+)
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
 
 __all__ = [
+    "PICTURE_SUFFIXES",
     "FoundImage",
+    "ImageFacts",
     "ImageRef",
     "ImageSource",
     "LevelArray",
-    "MaskConvention",
     "PlainImage",
     "Problem",
     "ScanResult",
     "SlideImage",
     "absolute_path",
     "candidate_files",
-    "detect_convention",
-    "find_masks",
+    "facts_for",
     "fingerprint_of",
+    "groups_by_pattern",
     "lazy_levels",
     "open_image",
-    "read_mask_target",
+    "read_array",
+    "read_image_table",
     "read_rgb",
     "scan_folder",
     "tissue_at_low_level",

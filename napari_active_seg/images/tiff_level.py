@@ -168,7 +168,11 @@ def series_pages(series: tifffile.TiffPageSeries) -> Sequence[tifffile.TiffPage]
     pages = [series.pages[k * step] for k in range(channels)]
     if channels == 2:
         pages = pages[:1]
-    return [page for page in pages if isinstance(page, tifffile.TiffPage)] or [keyframe]
+    return [_whole_page(page) for page in pages if page is not None] or [keyframe]
+
+
+def _whole_page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
+    return page if isinstance(page, tifffile.TiffPage) else page.aspage()
 
 
 def _pages_between_channels(series: tifffile.TiffPageSeries) -> int:

@@ -3,6 +3,7 @@
 from napari_active_seg.project.config import EDITABLE, ProjectConfig
 from napari_active_seg.project.folder import Project, refuse_taken_folder
 from napari_active_seg.project.key_file import pseudonyms_for
+from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
 from napari_active_seg.project.records import (
     Event,
     ModelRecord,
@@ -17,6 +18,8 @@ from napari_active_seg.project.split import assign_splits, groups_in_several_spl
 __all__ = [
     "EDITABLE",
     "Event",
+    "MergeConflict",
+    "MergeReport",
     "ModelRecord",
     "Placement",
     "Project",
@@ -28,6 +31,7 @@ __all__ = [
     "assign_splits",
     "find_moved_images",
     "groups_in_several_splits",
+    "merge_projects",
     "pseudonyms_for",
     "refuse_taken_folder",
 ]

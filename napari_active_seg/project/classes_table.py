@@ -9,7 +9,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project.database import Database
 from napari_active_seg.regions import ClassBook, LabelSchema
 
-__all__ = ["ClassesTable"]
+__all__ = ["ClassesTable", "book_to_text"]
 
 
 class ClassesTable:
@@ -51,6 +51,15 @@ class ClassesTable:
         self._append(kept, what=str(words), annotator=annotator, before=before["before"])
         return undone
 
+    def reload(self) -> None:
+        """Read the book in force anew, after the table was written by other means."""
+        self.book = self._read()
+
+    def book_at(self, place: int) -> ClassBook:
+        """Return the book of the ``place``-th change, 0 for the first."""
+        rows = self._database.rows("SELECT book FROM schemas ORDER BY number")
+        return _book_from_text(rows[place]["book"])
+
     def history(self) -> tuple[str, ...]:
         """Return what was changed, in words, the oldest first."""
         rows = self._database.rows("SELECT what FROM schemas ORDER BY number")
@@ -61,7 +70,7 @@ class ClassesTable:
             connection.execute(
                 "INSERT INTO schemas (made_at, annotator, what, book, before) "
                 "VALUES (?, ?, ?, ?, ?)",
-                (self._clock(), annotator, what, _text_from_book(book), before),
+                (self._clock(), annotator, what, book_to_text(book), before),
             )
         self.book = book
 
@@ -70,7 +79,8 @@ class ClassesTable:
         return _book_from_text(rows[0]["book"])
 
 
-def _text_from_book(book: ClassBook) -> str:
+def book_to_text(book: ClassBook) -> str:
+    """Return a book as the JSON that is stored."""
     classes = [
         {"uid": uid, "name": name, "colour": colour}
         for uid, name, colour in zip(book.uids, book.schema.names, book.schema.colours, strict=True)

@@ -51,7 +51,7 @@ class Project:
         self.folder = folder
         self.config = config
         self.clock = clock
-        self._database = database
+        self.database = database
         key = None if config.key_file is None else KeyFile(absolute_path(folder / config.key_file))
         self.images = ImagesTable(database, folder, clock, key)
         self.classes = ClassesTable(database, clock)
@@ -158,12 +158,12 @@ class Project:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed."""
-        return self._database.read_only
+        return self.database.read_only
 
     @property
     def holder(self) -> Holder | None:
         """Who writes to this project now."""
-        return current_holder(self._database, self.folder)
+        return current_holder(self.database, self.folder)
 
     def configure(self, **changes: object) -> None:
         """Change settings and write them down; ConfigError names what does not fit."""
@@ -174,12 +174,12 @@ class Project:
 
     def close(self) -> None:
         """Let go of the folder; closing twice does no harm."""
-        if not self._database.closed and not self.read_only:
+        if not self.database.closed and not self.read_only:
             try:
-                give_back_writer(self._database)
+                give_back_writer(self.database)
             except ProjectError as error:  # taken over, or the drive is gone: nothing to give back
                 _log.info("the writer's place was not given back: %s", error)
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Project:
         return self

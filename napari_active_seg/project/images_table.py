@@ -25,7 +25,7 @@ from napari_active_seg.project.database import Database
 from napari_active_seg.project.key_file import KeyFile
 from napari_active_seg.project.records import Placement, Split
 
-__all__ = ["ImagesTable"]
+__all__ = ["ImagesTable", "relative_to"]
 
 
 class ImagesTable:
@@ -50,7 +50,7 @@ class ImagesTable:
         rows = [
             (
                 image.id,
-                "" if self._key else _relative(image.path, self._folder),
+                "" if self._key else relative_to(self._folder, image.path),
                 *image.shape,
                 *(image.spacing or (None, None)),
                 fingerprint_of(image.path),
@@ -128,6 +128,12 @@ class ImagesTable:
             )
         return source
 
+    def file_names(self) -> dict[str, str]:
+        """Return under which name files of labels know each image: its id, or what the key says."""
+        if self._key is None:
+            return {ref.id: ref.id for ref in self.all()}
+        return {image_id: path.name for image_id, path in self._key.read().items()}
+
     def missing(self) -> tuple[str, ...]:
         """Return the images whose files are not where they should be."""
         if self._key is not None:
@@ -145,7 +151,7 @@ class ImagesTable:
         with self._database.transaction() as connection:
             connection.executemany(
                 "UPDATE images SET relative_path = ? WHERE id = ?",
-                [(_relative(path, self._folder), i) for i, path in found.items()],
+                [(relative_to(self._folder, path), i) for i, path in found.items()],
             )
 
     # --- tissue ------------------------------------------------------------------------------
@@ -192,7 +198,8 @@ def _ref(row: sqlite3.Row) -> ImageRef:
     )
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative_to(folder: Path, path: Path) -> str:
+    """Return ``path`` as seen from ``folder``, or whole where it is on another drive."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive

@@ -157,6 +157,11 @@ class LabelsTable:
         )
         return tuple(label for label in labels if label is not None)
 
+    def annotators(self) -> tuple[str, ...]:
+        """Return the names of all who saved a label."""
+        rows = self._database.rows("SELECT DISTINCT annotator FROM labels ORDER BY annotator")
+        return tuple(row["annotator"] for row in rows)
+
     def _stored(self, region_id: str) -> NDArray[np.uint8] | None:
         rows = self._database.rows(
             "SELECT target FROM labels WHERE region_id = ? ORDER BY number DESC LIMIT 1",

@@ -48,8 +48,14 @@ class RegionsTable:
         return tuple(by_id[i] for i in ids)
 
     def add_whole_image(self, region: Region) -> str:
-        """Put an image that came with its mask into the queue, in no round, and return its id."""
-        scored = ScoredRegion(region, 0.0, 0.0, "came with its mask", RegionKind.WHOLE)
+        """Put an image that came with labels, or a part of one, into the queue, in no round.
+
+        The id of the region comes back: of the one that is there, where it came before.
+        """
+        scored = ScoredRegion(region, 0.0, 0.0, "came with its labels", RegionKind.WHOLE)
+        for queued in self.queue():
+            if queued.region == region and queued.kind is RegionKind.WHOLE:
+                return queued.id
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, 0)
 

@@ -158,5 +158,5 @@ def _for_other_hosts(holder: Holder) -> str:
         return ""
     return (
         f"; if the program on {holder.host} is gone (the drive was unplugged, the machine "
-        "switched off), take the project over (--take-over)"
+        "switched off), take the project over (napari-active-seg unlock)"
     )

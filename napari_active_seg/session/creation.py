@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_active_seg.images import ImageRef, Problem, ScanResult, scan_folder
-from napari_active_seg.project import Project, Split, assign_splits, refuse_taken_folder
+from napari_active_seg.annotations import Layout, MaskFolder, recognise_layout
+from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.images import (
+    FoundImage,
+    ImageFacts,
+    ImageRef,
+    Problem,
+    absolute_path,
+    facts_for,
+    groups_by_pattern,
+    read_image_table,
+    scan_folder,
+)
+from napari_active_seg.project import (
+    Placement,
+    Project,
+    Split,
+    assign_splits,
+    groups_in_several_splits,
+    pseudonyms_for,
+    refuse_taken_folder,
+)
 from napari_active_seg.regions import Effort, LabelSchema, Region, RegionState
-from napari_active_seg.session.oracle import MaskOracle
 
-__all__ = ["CreatedProject", "create_project"]
+__all__ = ["CreatedProject", "ImageSettings", "create_project"]
+
+_SPLIT_WORDS = {
+    "train": Split.POOL,
+    "training": Split.POOL,
+    "pool": Split.POOL,
+    "val": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
+    "test": Split.AUDIT,
+    "audit": Split.AUDIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """What is known of the images beside their pixels.
+
+    ``table`` is a CSV with patients (slides, groups) and splits; ``group_pattern`` finds the
+    patient in the file name. With ``key_file`` images and patients get pseudonyms, and only that
+    file says which is which.
+    """
+
+    val_fraction: float = 0.2
+    audit_fraction: float = 0.0
+    seed: int = 0
+    table: Path | None = None
+    group_pattern: str | None = None
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +69,11 @@ class CreatedProject:
     images: int
     validation_images: int
     validation_labelled: int
+    audit_images: int
     masks_left: int  #: masks of pool images, for ``label`` to take over
+    layout: str | None  #: the well-known data set that the folder was recognised as
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]  #: such as patients in more than one split
 
 
 def create_project(
@@ -32,59 +82,138 @@ def create_project(
     images_dir: Path,
     classes: Sequence[str],
     masks_dir: Path | None = None,
-    val_fraction: float = 0.2,
-    seed: int = 0,
+    settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
     """Make a project in ``folder`` from the images below ``images_dir``.
 
-    With ``masks_dir`` the validation images are labelled at once, so that every model is
-    measured from the first on; masks of pool images wait until they are asked for, since the
-    pool is what a person, or a simulated annotator, is to label. All input is checked before
-    anything is written.
+    With masks (given, or known from the data set's layout) the validation and audit images are
+    labelled at once, so that every model is measured from the first on; masks of pool images
+    wait until they are asked for, since the pool is what a person, or a simulated annotator, is
+    to label. All input is checked before anything is written.
     """
+    settings = settings or ImageSettings()
     schema = LabelSchema.from_names(classes)
     refuse_taken_folder(folder)
+    _refuse_key_inside(settings.key_file, folder)
     scan = scan_folder(images_dir, on_file=on_file)
-    splits = assign_splits(
-        (image.id for image in scan.images), val_fraction=val_fraction, seed=seed
-    )
+    layout = recognise_layout(images_dir, (image.id for image in scan.images))
+    not_images = layout.not_images if layout else frozenset()
+    images = tuple(image for image in scan.images if image.id not in not_images)
+    placements = _placements([image.id for image in images], layout, settings)
+    masks_dir = masks_dir or (layout.masks_dir if layout else None)
     oracle = None
     if masks_dir is not None:
-        oracle = MaskOracle.from_folder(masks_dir, _refs(scan), n_classes=len(schema))
+        oracle = MaskFolder.from_folder(masks_dir, _refs(images), n_classes=len(schema))
+    names = _names(images, settings)
+    groups = _group_names(placements, settings)
     project = Project.create(
         folder,
         schema=schema,
-        images=scan.images,
-        splits=splits,
+        images=[replace(image, id=names[image.id]) for image in images],
+        splits={
+            names[i]: replace(p, group=groups.get(p.group or "")) for i, p in placements.items()
+        },
         images_dir=images_dir,
         masks_dir=masks_dir,
-        seed=seed,
+        key_file=settings.key_file,
+        seed=settings.seed,
     )
     with project:
-        labelled = 0 if oracle is None else _label_validation(project, oracle)
-        validation = len(project.images.all(Split.VALIDATION))
+        labelled = 0 if oracle is None else _label_set_aside(project, oracle, names)
     known = set() if oracle is None else set(oracle.image_ids)
-    left = sum(1 for image_id in known if splits[image_id].split is Split.POOL)
+    splits = [placement.split for placement in placements.values()]
     return CreatedProject(
-        project.folder, len(scan.images), validation, labelled, left, scan.problems
+        folder=project.folder,
+        images=len(images),
+        validation_images=splits.count(Split.VALIDATION),
+        validation_labelled=labelled,
+        audit_images=splits.count(Split.AUDIT),
+        masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
+        layout=layout.name if layout else None,
+        problems=scan.problems,
+        notes=_notes(placements, groups),
     )
 
 
-def _refs(scan: ScanResult) -> tuple[ImageRef, ...]:
-    return tuple(ImageRef(image.id, "", image.shape, None, "") for image in scan.images)
+def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
+    if key_file is None:
+        return
+    if absolute_path(key_file).is_relative_to(absolute_path(folder)):
+        raise ConfigError(f"the key {key_file} would lie in the project; keep it apart from it")
+    if key_file.exists():
+        raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
 
 
-def _label_validation(project: Project, oracle: MaskOracle) -> int:
-    known = set(oracle.image_ids)
-    refs = [ref for ref in project.images.all(Split.VALIDATION) if ref.id in known]
-    for ref in refs:
+def _placements(
+    ids: list[str], layout: Layout | None, settings: ImageSettings
+) -> dict[str, Placement]:
+    facts: dict[str, ImageFacts] = dict(layout.facts) if layout else {}
+    if settings.table is not None:
+        facts |= facts_for(ids, read_image_table(settings.table))
+    groups = {i: fact.group for i, fact in facts.items() if fact.group}
+    if settings.group_pattern is not None:
+        groups |= groups_by_pattern(ids, settings.group_pattern)
+    official = {i: _split_of(fact.split) for i, fact in facts.items() if fact.split}
+    return assign_splits(
+        ids,
+        val_fraction=settings.val_fraction,
+        audit_fraction=settings.audit_fraction,
+        seed=settings.seed,
+        groups=groups,
+        official=official,
+    )
+
+
+def _split_of(word: str) -> Split:
+    if word.casefold() not in _SPLIT_WORDS:
+        raise ConfigError(f"split {word!r} is unknown: {did_you_mean(word, _SPLIT_WORDS)}")
+    return _SPLIT_WORDS[word.casefold()]
+
+
+def _names(images: Sequence[FoundImage], settings: ImageSettings) -> dict[str, str]:
+    """Return the id that each image bears in the project: its own, or a pseudonym."""
+    ids = [image.id for image in images]
+    if settings.key_file is None:
+        return dict(zip(ids, ids, strict=True))
+    return pseudonyms_for(ids, prefix="image", seed=settings.seed)
+
+
+def _group_names(placements: Mapping[str, Placement], settings: ImageSettings) -> dict[str, str]:
+    groups = sorted({p.group for p in placements.values() if p.group is not None})
+    if settings.key_file is None:
+        return dict(zip(groups, groups, strict=True))
+    return pseudonyms_for(groups, prefix="group", seed=settings.seed)
+
+
+def _notes(placements: Mapping[str, Placement], groups: Mapping[str, str]) -> tuple[str, ...]:
+    shared = groups_in_several_splits(placements.values())
+    return tuple(
+        f"patient or slide {groups[group]!r} has images in {' and '.join(splits)}: figures "
+        "measured on one of them flatter the model"
+        for group, splits in shared.items()
+    )
+
+
+def _refs(images: Sequence[FoundImage]) -> tuple[ImageRef, ...]:
+    return tuple(ImageRef(image.id, "", image.shape, None, "") for image in images)
+
+
+def _label_set_aside(project: Project, oracle: MaskFolder, names: Mapping[str, str]) -> int:
+    count = 0
+    for own_name in oracle.image_ids:
+        ref = project.images.ref(names[own_name])
+        split = project.images.split_of(ref.id)
+        if split is Split.POOL:
+            continue
         region_id = project.regions.add_whole_image(Region.whole(ref.id, ref.shape))
         project.labels.save(
             region_id,
-            oracle.whole(ref.id),
+            oracle.whole(own_name),
             state=RegionState.DONE,
             annotator="masks",
             effort=Effort(),
+            note="came with its mask",
         )
-    return len(refs)
+        count += split is Split.VALIDATION
+    return count

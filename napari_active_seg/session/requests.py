@@ -13,21 +13,18 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
     CostModel,
-    RegionKind,
     Strategy,
     strategy_named,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.export import write_prediction
 from napari_active_seg.images import ImageSource, open_image, scan_folder
-from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
-from napari_active_seg.regions import Effort, RegionState
+from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.session.oracle import MaskOracle
 from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
 from napari_active_seg.session.steps.export import composed_target
-from napari_active_seg.session.steps.label import LabelRequest
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import ProposeRequest
 from napari_active_seg.session.steps.train import TrainRequest
@@ -40,7 +37,6 @@ __all__ = [
     "chosen_strategy",
     "coarse_step",
     "evaluate_request",
-    "label_request",
     "labels_so_far",
     "predict_folder_request",
     "predict_request",
@@ -162,30 +158,6 @@ def train_request(
         round=project.regions.last_round(),
         model_id=model_id,
         path=project.models.path(model_id),
-    )
-
-
-def label_request(
-    project: Project, folder: Path, *, waiting: tuple[QueuedRegion, ...], only: str
-) -> LabelRequest:
-    """Return the request to answer ``waiting`` regions, whole images, or all, from masks."""
-    if only not in ("proposed", "images", "all"):
-        raise ConfigError(f"only must be proposed, images or all, got {only!r}")
-    images, regions = project.images.all(), project.regions
-    whole = {q.region.image_id for q in regions.queue() if q.kind is RegionKind.WHOLE}
-    unasked = tuple(ref for ref in images if ref.id not in whole)
-
-    def keep(region_id: str, target: NDArray[np.uint8]) -> None:
-        project.labels.save(
-            region_id, target, state=RegionState.DONE, annotator="masks", effort=Effort()
-        )
-
-    return LabelRequest(
-        regions=() if only == "images" else waiting,
-        whole_images=() if only == "proposed" else unasked,
-        load_oracle=partial(MaskOracle.from_folder, folder, images, n_classes=len(project.schema)),
-        keep=keep,
-        add_whole=regions.add_whole_image,
     )
 
 

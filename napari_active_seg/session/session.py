@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
+from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels
@@ -21,12 +22,12 @@ from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.label_desk import LabelDesk
+from napari_active_seg.session.label_requests import import_request, label_request
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.requests import (
     chosen_strategy,
     evaluate_request,
-    label_request,
     predict_folder_request,
     predict_request,
     propose_request,
@@ -42,7 +43,7 @@ from napari_active_seg.session.steps.export import (
     ExportResponse,
     export_labels,
 )
-from napari_active_seg.session.steps.label import LabelResponse, label_from_masks
+from napari_active_seg.session.steps.label import LabelResponse, label_from_source
 from napari_active_seg.session.steps.predict import (
     PredictResponse,
     predict_images,
@@ -158,7 +159,30 @@ class Session:
     def label_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
         """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
         request = label_request(self.project, folder, waiting=self._state.open_regions, only=only)
-        self._start("labelling", partial(label_from_masks, request), self._labelled)
+        self._start("labelling", partial(label_from_source, request), self._labelled)
+
+    def import_labels(
+        self,
+        path: Path,
+        *,
+        options: AnnotationOptions | None = None,
+        annotator: str | None = None,
+        on_done: Callable[[LabelResponse], None] | None = None,
+    ) -> None:
+        """Take over labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
+        request = import_request(
+            self.project,
+            path,
+            options=options or AnnotationOptions(),
+            annotator=annotator or self.project.config.annotator,
+        )
+
+        def deliver(result: object) -> None:
+            self._labelled(result)
+            if isinstance(result, LabelResponse) and on_done is not None:
+                on_done(result)
+
+        self._start("importing", partial(label_from_source, request), deliver)
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -341,19 +365,7 @@ class Session:
 
     def _trained(self, result: object) -> None:
         if isinstance(result, TrainResponse):
-            request = result.request
-            record = ModelRecord(
-                id=request.model_id,
-                created_at=self.project.clock(),
-                preset=request.preset,
-                seed=request.seed,
-                round=request.round,
-                classes=request.classes,
-                data_hash=request.data_hash,
-                metrics={} if result.report is None else result.report.figures(),
-                in_use=True,
-                class_uids=request.class_uids,
-            )
+            record = result.record(self.project.clock())
             self.project.models.add(record)
             self._shelf.put(record, result.segmenter)
             self.last_training = result

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.project import Project, Relinked, find_moved_images
 from napari_active_seg.regions import ClassBook
+from napari_active_seg.session.adding import AddedImages, add_images
 from napari_active_seg.session.state import SessionState
 
 __all__ = ["Upkeep"]
@@ -101,6 +102,18 @@ class Upkeep:
             )
         self._apply(missing=frozenset(relinked.missing))
         return relinked
+
+    def add_images(
+        self,
+        folder: Path,
+        *,
+        group_pattern: str | None = None,
+        on_file: Callable[[int, int], None] | None = None,
+    ) -> AddedImages:
+        """Add the images below ``folder`` that the project does not have."""
+        added = add_images(self._project, folder, group_pattern=group_pattern, on_file=on_file)
+        self._apply(image_ids=tuple(ref.id for ref in self._project.images.all()))
+        return added
 
     def tissue(self, image_id: str) -> NDArray[np.bool_]:
         """Return where an image shows tissue (h, w), at a low resolution."""

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_active_seg.errors import ImageError
-from napari_active_seg.images import (
+from napari_active_seg.annotations import (
     MaskConvention,
+    MaskReading,
     detect_convention,
     find_masks,
     read_mask_target,
-    scan_folder,
-    tissue_mask,
 )
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import scan_folder, tissue_mask
 
 
 def write(folder, name, values):
@@ -43,10 +43,15 @@ def test_value_that_is_no_class_is_named(tmp_path):
 
 def test_masks_become_targets(tmp_path):
     path = write(tmp_path, "a.png", [[0, 1, 255]])
-    read = {c: read_mask_target(path, shape=(1, 3), convention=c).tolist() for c in MaskConvention}
+    read = {
+        c: read_mask_target(path, shape=(1, 3), reading=MaskReading(c)).tolist()
+        for c in MaskConvention
+        if c is not MaskConvention.COLOURS
+    }
     assert read[MaskConvention.INDEX] == [[0, 1, 255]]
     assert read[MaskConvention.BINARY] == [[0, 1, 1]]
     assert read[MaskConvention.INSTANCES] == [[0, 1, 1]]
+    assert read[MaskConvention.NAPARI] == [[255, 0, 254]]
 
 
 def test_palette_masks_are_read_by_index_and_grey_rgb_by_value(tmp_path):
@@ -56,17 +61,19 @@ def test_palette_masks_are_read_by_index_and_grey_rgb_by_value(tmp_path):
     grey = np.repeat(np.array([[[0], [1], [1]]], np.uint8), 3, axis=2)
     Image.fromarray(grey).save(tmp_path / "g.png")
     for name in ("p.png", "g.png"):
-        target = read_mask_target(tmp_path / name, shape=(1, 3), convention=MaskConvention.INDEX)
+        target = read_mask_target(
+            tmp_path / name, shape=(1, 3), reading=MaskReading(MaskConvention.INDEX)
+        )
         assert target.tolist() == [[0, 1, 1]]
 
 
 def test_mask_of_another_size_and_colour_mask_are_refused(tmp_path):
     path = write(tmp_path, "a.png", np.zeros((4, 5)))
     with pytest.raises(ImageError, match=r"a.png is 4 x 5 but its image is 5 x 4"):
-        read_mask_target(path, shape=(5, 4), convention=MaskConvention.INDEX)
+        read_mask_target(path, shape=(5, 4), reading=MaskReading(MaskConvention.INDEX))
     colour = write(tmp_path, "c.png", np.arange(60).reshape(4, 5, 3))
     with pytest.raises(ImageError, match="colour"):
-        read_mask_target(colour, shape=(4, 5), convention=MaskConvention.INDEX)
+        read_mask_target(colour, shape=(4, 5), reading=MaskReading(MaskConvention.INDEX))
 
 
 def test_masks_are_found_by_the_images_name(tmp_path):

@@ -48,7 +48,7 @@ def test_killed_writer_loses_no_acknowledged_stroke(project_folder, tmp_path):
     folder = tmp_path / "killed"
     shutil.copytree(project_folder, folder)
     with Project.open(folder) as project:
-        with project._database.transaction() as connection:
+        with project.database.transaction() as connection:
             connection.execute("DELETE FROM labels")
             connection.execute("DELETE FROM regions")
         region = ScoredRegion(Region("img0.png", 0, 0, 32, 32), 1.0, 1.0, "")

@@ -4,26 +4,15 @@ import sqlite3
 
 import numpy as np
 import pytest
+from tiny_project import create
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError, ConfigError, ImageError, ProjectError
 from napari_active_seg.images import scan_folder
 from napari_active_seg.project import ModelRecord, Project, Split, assign_splits
 from napari_active_seg.project.blobs import target_from_blob, target_to_blob
-from napari_active_seg.regions import Effort, LabelSchema, Region, RegionState
+from napari_active_seg.regions import Effort, Region, RegionState
 from napari_active_seg.uncertainty import MomentStream, Prediction
-
-
-def create(folder, pool, **more):
-    scan = scan_folder(pool / "images")
-    settings = {
-        "schema": LabelSchema.from_names(["background", "disk"]),
-        "images": scan.images,
-        "splits": assign_splits([i.id for i in scan.images], val_fraction=0.25, seed=0),
-        "images_dir": pool / "images",
-        **more,
-    }
-    return Project.create(folder, **settings)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from PIL import Image
 from napari_active_seg.errors import ImageError, ProjectError, SchemaError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.creation import create_project
+from napari_active_seg.session.creation import ImageSettings, create_project
 
 CLASSES = ("background", "disk")
 
@@ -16,7 +16,9 @@ def make(tmp_path, pool, **more):
 
 
 def test_masks_label_the_validation_images_and_leave_the_pool(tmp_path, pool):
-    created = make(tmp_path, pool, masks_dir=pool / "masks", val_fraction=0.5)
+    created = make(
+        tmp_path, pool, masks_dir=pool / "masks", settings=ImageSettings(val_fraction=0.5)
+    )
     assert (created.images, created.validation_images) == (4, 2)
     assert (created.validation_labelled, created.masks_left) == (2, 2)
     with Project.open(created.folder) as project:

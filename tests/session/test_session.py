@@ -5,6 +5,7 @@ import pytest
 from fakes import FakeSegmenters
 
 from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.annotations import MaskFolder
 from napari_active_seg.errors import (
     BadInputError,
     BusyError,
@@ -16,7 +17,6 @@ from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, RegionState
 from napari_active_seg.session import Session, resolve_view
-from napari_active_seg.session.oracle import MaskOracle
 
 
 def propose(session, **more):
@@ -95,7 +95,7 @@ def test_same_seed_proposes_the_same_regions(project_folder, pool, tmp_path, mea
 def test_random_strategy_records_its_chances(session, pool):
     one_lap(session, pool)
     propose(session, strategy="random-regions")
-    rows = session.project._database.rows(
+    rows = session.project.database.rows(
         "SELECT draw_probability, drawn_from FROM regions WHERE round = 2"
     )
     assert all(r["draw_probability"] == pytest.approx(1 / r["drawn_from"]) for r in rows)
@@ -258,7 +258,7 @@ def test_failure_is_told_once(session):
 
 
 def test_oracle_reveals_the_region_and_no_more(session, pool):
-    oracle = MaskOracle.from_folder(
+    oracle = MaskFolder.from_folder(
         pool / "masks", session.project.images.all(), n_classes=len(session.state.schema)
     )
     propose(session)

@@ -1,66 +1,81 @@
-"""Let a simulated annotator label regions, or take over whole masks as labels."""
+"""Let a simulated annotator label regions, or take labels from elsewhere over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.annotations import AnnotationSource
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import Region
-from napari_active_seg.session.oracle import MaskOracle
+from napari_active_seg.regions import UNLABELLED, Region
 
-__all__ = ["LabelRequest", "LabelResponse", "label_from_masks"]
+__all__ = ["LabelRequest", "LabelResponse", "label_from_source"]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """Regions to answer, images to take over whole, and where the answers go."""
+    """Regions to answer, images to take over, and where the answers go.
+
+    ``place`` returns the id of the region that a part of an image becomes in the queue.
+    """
 
     regions: tuple[QueuedRegion, ...]
-    whole_images: tuple[ImageRef, ...]
-    load_oracle: Callable[[], MaskOracle]
+    images: tuple[ImageRef, ...]
+    open_source: Callable[[], AbstractContextManager[AnnotationSource]]
     keep: Callable[[str, NDArray[np.uint8]], None]
-    add_whole: Callable[[Region], str]
+    place: Callable[[Region], str]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelResponse:
-    """How many regions and whole images were labelled, and which had no mask."""
+    """How many regions and parts of images were labelled, and which images had no label."""
 
     regions: int
-    whole_images: int
-    without_mask: tuple[str, ...]
+    parts: int
+    without_label: tuple[str, ...]
 
 
-def label_from_masks(request: LabelRequest, token: CancelToken, report: Report) -> LabelResponse:
-    """Label everything that the masks know, saving each region before the next."""
-    oracle = request.load_oracle()
-    known = set(oracle.image_ids)
+def label_from_source(request: LabelRequest, token: CancelToken, report: Report) -> LabelResponse:
+    """Label everything that the source knows, saving each region before the next."""
+    report(0, 1, "reading the labels")
+    with request.open_source() as source:
+        return _label(request, source, token, report)
+
+
+def _label(
+    request: LabelRequest, source: AnnotationSource, token: CancelToken, report: Report
+) -> LabelResponse:
+    known = set(source.image_ids)
     regions = [queued for queued in request.regions if queued.region.image_id in known]
-    images = [ref for ref in request.whole_images if ref.id in known]
-    total = len(regions) + len(images)
+    images = [ref for ref in request.images if ref.id in known]
+    parts = [part for ref in images for part in source.parts(ref)]
+    total = len(regions) + len(parts)
     if total == 0:
         raise NothingToDoError(
-            "there is nothing to label from these masks: propose regions first, "
-            "or take whole masks over with --only images"
+            "there is nothing to label from these labels: propose regions first, "
+            "or take whole images over with --only images"
         )
     for number, queued in enumerate(regions):
         token.check()
-        request.keep(queued.id, oracle.reveal(queued.region))
+        request.keep(queued.id, source.reveal(queued.region))
         report(number + 1, total, queued.region.image_id)
-    for number, ref in enumerate(images, len(regions)):
+    taken = 0
+    for number, part in enumerate(parts, len(regions)):
         token.check()
-        region = Region.whole(ref.id, ref.shape)
-        request.keep(request.add_whole(region), oracle.whole(ref.id))
-        report(number + 1, total, ref.id)
+        target = source.reveal(part)
+        if (target != UNLABELLED).any():
+            request.keep(request.place(part), target)
+            taken += 1
+        report(number + 1, total, part.image_id)
     asked = [queued.region.image_id for queued in request.regions]
-    asked += [ref.id for ref in request.whole_images]
+    asked += [ref.id for ref in request.images]
     missing = tuple(sorted({image_id for image_id in asked if image_id not in known}))
-    return LabelResponse(len(regions), len(images), missing)
+    return LabelResponse(len(regions), taken, missing)

@@ -14,6 +14,7 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import UNLABELLED, RegionLabel
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainExample, TrainStep
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
@@ -61,6 +62,22 @@ class TrainResponse:
     losses: tuple[float, ...]
     seconds: float
     report: EvalReport | None
+
+    def record(self, created_at: float) -> ModelRecord:
+        """Return what the project is to remember of the model, which is in use from now on."""
+        request = self.request
+        return ModelRecord(
+            id=request.model_id,
+            created_at=created_at,
+            preset=request.preset,
+            seed=request.seed,
+            round=request.round,
+            classes=request.classes,
+            data_hash=request.data_hash,
+            metrics={} if self.report is None else self.report.figures(),
+            in_use=True,
+            class_uids=request.class_uids,
+        )
 
 
 def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse:

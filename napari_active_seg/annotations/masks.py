@@ -1,0 +1,146 @@
+"""Mask files as targets: index values, 0 / 255, instance ids, napari's labels, colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.annotations.colour_table import ColourTable
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import PICTURE_SUFFIXES, read_array
+from napari_active_seg.regions import UNLABELLED
+
+__all__ = ["MaskConvention", "MaskReading", "detect_convention", "find_masks", "read_mask_target"]
+
+_SUFFIXES_OF_MASKS = ("", "_mask", "_segmentation", "_anno", "_label", "_labels", "_gt")
+
+
+class MaskConvention(StrEnum):
+    """What the numbers of a folder of masks mean."""
+
+    INDEX = "index"  #: 0..K-1 are classes, 255 is not labelled
+    BINARY = "binary"  #: 0 is the first class, 255 is the second
+    INSTANCES = "instances"  #: 0 is the first class, any id is the second
+    NAPARI = "napari"  #: 0 is not labelled, 1..K are the classes, as napari's labels are painted
+    COLOURS = "colours"  #: each colour is a class, by a table
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReading:
+    """How to read the masks of one folder: convention, values to ignore, table of colours."""
+
+    convention: MaskConvention
+    ignore: tuple[int, ...] = ()
+    colours: ColourTable | None = None
+
+
+def find_masks(images: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Return the mask of each image id that has one, by the image's name without suffix.
+
+    ``name.png``, ``name_mask.png``, ``name_segmentation.png``, ``name_anno.bmp`` and the
+    like are found, whatever their case, in sub-folders of the same layout too.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"no folder of masks at {folder}")
+    files = {
+        path.relative_to(folder).with_suffix("").as_posix().casefold(): path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in PICTURE_SUFFIXES
+    }
+    found: dict[str, Path] = {}
+    for image_id in images:
+        stem = Path(image_id).with_suffix("").as_posix().casefold()
+        candidates = (files.get(stem + ending) for ending in _SUFFIXES_OF_MASKS)
+        match = next((path for path in candidates if path is not None), None)
+        if match is not None:
+            found[image_id] = match
+    return found
+
+
+def detect_convention(
+    paths: Sequence[Path], *, n_classes: int, ignore: Sequence[int] = ()
+) -> MaskConvention:
+    """Return the one convention that explains all of ``paths`` together.
+
+    A single file can mislead (an image with one gland looks like an index mask), so the
+    values of the whole folder decide. With two classes, instance ids and napari's labels
+    cannot be told apart by their values: ids are taken, unless the caller says otherwise.
+    """
+    values: set[int] = set()
+    for path in paths:
+        pixels = _read_pixels(path)
+        if pixels.ndim == 3:
+            return MaskConvention.COLOURS
+        values.update(int(v) for v in np.unique(pixels))
+    values -= set(ignore)
+    if values <= {0, UNLABELLED} and n_classes == 2:
+        return MaskConvention.BINARY
+    if all(0 <= v < n_classes or v == UNLABELLED for v in values):
+        return MaskConvention.INDEX
+    if n_classes == 2 and min(values) >= 0:
+        return MaskConvention.INSTANCES
+    if values <= set(range(n_classes + 1)):
+        return MaskConvention.NAPARI
+    strange = sorted(v for v in values if not 0 <= v < n_classes and v != UNLABELLED)[:5]
+    raise ImageError(
+        f"masks hold the values {', '.join(map(str, strange))} but there are {n_classes} classes "
+        f"(0 to {n_classes - 1}, 255 for 'not labelled'); name all classes, say which values to "
+        "ignore, or convert the masks"
+    )
+
+
+def read_mask_target(
+    path: Path, *, shape: tuple[int, int], reading: MaskReading
+) -> NDArray[np.uint8]:
+    """Return the target (H, W) of a mask file; ImageError unless it is as large as its image."""
+    pixels = _read_pixels(path)
+    if pixels.shape[:2] != shape:
+        raise ImageError(
+            f"mask {path.name} is {pixels.shape[0]} x {pixels.shape[1]} but its image is "
+            f"{shape[0]} x {shape[1]}; export it again at the image's size"
+        )
+    if reading.convention is MaskConvention.COLOURS:
+        if pixels.ndim == 2:
+            pixels = np.repeat(pixels[..., None], 3, axis=2)
+        if reading.colours is None:
+            raise ImageError(f"mask {path.name} is a colour picture; give the table of its colours")
+        return reading.colours.to_target(pixels, name=path.name)
+    if pixels.ndim == 3:
+        raise ImageError(f"mask {path.name} is a colour picture; want one number per pixel")
+    ignored = np.isin(pixels, reading.ignore) if reading.ignore else None
+    target = _target_of(pixels, reading.convention)
+    if ignored is not None:
+        target[ignored] = UNLABELLED
+    return target
+
+
+def _target_of(values: NDArray[np.integer], convention: MaskConvention) -> NDArray[np.uint8]:
+    if convention is MaskConvention.INDEX:
+        return values.astype(np.uint8)
+    if convention is MaskConvention.NAPARI:
+        return np.where(values == 0, UNLABELLED, values - 1).astype(np.uint8)
+    return (values > 0).astype(np.uint8)
+
+
+def _read_pixels(path: Path) -> NDArray[np.integer]:
+    """Return whole numbers (H, W), or colours (H, W, 3) where they are not all grey."""
+    pixels = read_array(path, indices=True)
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+        if (pixels[..., :1] == pixels[..., :3]).all():
+            pixels = pixels[..., 0]  # grey, though stored as a colour picture
+        else:
+            return pixels[..., :3].astype(np.int64)
+    if pixels.ndim == 3:
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2:
+        raise ImageError(f"mask {path.name} has pixels of shape {pixels.shape}; want one plane")
+    if pixels.dtype == np.bool_:
+        return np.where(pixels, 255, 0).astype(np.int64)
+    if pixels.dtype.kind not in "ui":
+        raise ImageError(f"mask {path.name} holds {pixels.dtype}; want whole numbers")
+    return pixels.astype(np.int64)

@@ -1,0 +1,122 @@
+"""Any folder or file of labels to its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_active_seg.annotations.coco import is_coco, read_coco
+from napari_active_seg.annotations.colour_table import read_colour_table, table_of_schema
+from napari_active_seg.annotations.geojson import GEOJSON_SUFFIXES, find_geojson, read_geojson
+from napari_active_seg.annotations.json_file import read_json
+from napari_active_seg.annotations.mask_folder import MaskFolder
+from napari_active_seg.annotations.masks import (
+    MaskConvention,
+    MaskReading,
+    detect_convention,
+    find_masks,
+)
+from napari_active_seg.annotations.names import ClassNames, images_by_name
+from napari_active_seg.annotations.outlined import OutlinedImages
+from napari_active_seg.annotations.source import AnnotationSource
+from napari_active_seg.errors import AnnotationError, ConfigError, did_you_mean
+from napari_active_seg.images import ImageRef
+from napari_active_seg.regions import UNLABELLED, LabelSchema
+
+__all__ = ["AnnotationOptions", "open_annotations"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationOptions:
+    """How labels from elsewhere are to be read, where their own form does not say.
+
+    ``convention`` is auto or one of the mask conventions; ``ignore`` are mask values that mean
+    "not labelled"; ``rest`` is the class of what no outline holds (None: not labelled, but the
+    first class for COCO files that have no category of its name); ``renamed`` maps names in the
+    file to the project's.
+    """
+
+    convention: str = "auto"
+    ignore: tuple[int, ...] = ()
+    colours: Path | None = None
+    rest: str | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_annotations(
+    path: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
+) -> AnnotationSource:
+    """Return the labels in ``path`` for those of ``images`` that they are about.
+
+    A folder of masks; a GeoJSON file or a folder of them; a COCO file.
+    """
+    if not path.exists():
+        raise AnnotationError(f"nothing is at {path}; name a folder of masks, GeoJSON or COCO")
+    if path.is_dir() and not any(path.rglob("*.geojson")):
+        return _masks(path, images, schema, options)
+    names = ClassNames(schema, options.renamed)
+    by_name = images_by_name(ref.id for ref in images)
+    if path.is_file() and path.name.lower().endswith(".json") and is_coco(read_json(path)):
+        return _coco(path, images, names, by_name, options)
+    if path.is_dir() or path.name.lower().endswith(GEOJSON_SUFFIXES):
+        files = find_geojson(path, by_name)
+        if not files:
+            raise AnnotationError(
+                f"no GeoJSON in {path} has the name of an image (such as {images[0].id})"
+            )
+        outlines = {i: read_geojson(file, names) for i, file in files.items()}
+        rest = UNLABELLED if options.rest is None else schema.index(options.rest)
+        return OutlinedImages(outlines, rest=rest)
+    raise AnnotationError(
+        f"{path.name} is no file of labels that is known; want a folder of masks, .geojson, a "
+        "COCO .json, or a .zip of them"
+    )
+
+
+def _masks(
+    folder: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
+) -> MaskFolder:
+    masks = find_masks((ref.id for ref in images), folder)
+    if not masks:
+        raise AnnotationError(
+            f"no mask in {folder} has the name of an image (such as {images[0].id}); "
+            "name masks like their images, or NAME_mask"
+        )
+    known = [str(convention) for convention in MaskConvention]
+    if options.convention not in ("auto", *known):
+        raise ConfigError(
+            f"masks cannot be read as {options.convention!r}: "
+            f"{did_you_mean(options.convention, ['auto', *known])}"
+        )
+    paths = list(masks.values())
+    if options.colours is not None:
+        convention = MaskConvention.COLOURS
+    elif options.convention == "auto":
+        convention = detect_convention(paths, n_classes=len(schema), ignore=options.ignore)
+    else:
+        convention = MaskConvention(options.convention)
+    colours = None
+    if convention is MaskConvention.COLOURS:
+        table = options.colours
+        colours = table_of_schema(schema) if table is None else read_colour_table(table, schema)
+    return MaskFolder.checked(masks, images, MaskReading(convention, options.ignore, colours))
+
+
+def _coco(
+    path: Path,
+    images: tuple[ImageRef, ...],
+    names: ClassNames,
+    by_name: dict[str, str],
+    options: AnnotationOptions,
+) -> OutlinedImages:
+    shapes = read_coco(path, names, by_name, {ref.id: ref.shape for ref in images})
+    if not shapes:
+        raise AnnotationError(f"{path.name} is about none of the project's images")
+    schema = names.schema
+    if options.rest is not None:
+        rest = schema.index(options.rest)
+    else:  # objects are all that COCO holds: what is none of them is the class without objects
+        used = {drawn.value for found in shapes.values() for drawn in found}
+        rest = UNLABELLED if 0 in used else 0
+    return OutlinedImages(shapes, rest=rest)

@@ -1,0 +1,38 @@
+"""Labels that know images by their file names, for a project that knows them by pseudonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.annotations.source import AnnotationSource
+from napari_active_seg.images import ImageRef
+from napari_active_seg.regions import Region
+
+__all__ = ["RenamedImages"]
+
+
+class RenamedImages:
+    """An AnnotationSource under other names; ``own_names`` gives the source's for each of ours."""
+
+    def __init__(self, source: AnnotationSource, own_names: Mapping[str, str]) -> None:
+        self._source = source
+        self._own_names = dict(own_names)
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Images that it knows, under our names."""
+        known = set(self._source.image_ids)
+        return tuple(ours for ours, theirs in self._own_names.items() if theirs in known)
+
+    def parts(self, image: ImageRef) -> tuple[Region, ...]:
+        """Return the labelled parts of an image."""
+        theirs = replace(image, id=self._own_names[image.id])
+        return tuple(replace(part, image_id=image.id) for part in self._source.parts(theirs))
+
+    def reveal(self, region: Region) -> NDArray[np.uint8]:
+        """Return the target of ``region`` alone."""
+        return self._source.reveal(replace(region, image_id=self._own_names[region.image_id]))

@@ -1,0 +1,330 @@
+"""Verbs that care for a project: import, classes, history, relink, merge, config, unlock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_active_seg.annotations import AnnotationOptions
+from napari_active_seg.cli.common import JsonOption, ProjectArgument, class_names, opened, run_verb
+from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.errors import ConfigError, NothingToDoError
+from napari_active_seg.project import EDITABLE, Project, merge_projects
+from napari_active_seg.session import Session
+from napari_active_seg.session.steps.label import LabelResponse
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``app``."""
+    app.command("import")(import_)
+    for verb in (classes, history, relink, merge, config, unlock):
+        app.command()(verb)
+
+
+def import_(
+    project: ProjectArgument,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of masks, GeoJSON (QuPath), COCO .json, or a .zip of them."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of further images; they join the pool.")
+    ] = None,
+    group_pattern: Annotated[
+        str | None, typer.Option(help="Finds the patient in the names of further images.")
+    ] = None,
+    masks_as: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="How masks are meant: auto, index (0 to K-1, 255 not labelled), binary (0 / 255), "
+            "instances (ids), napari (0 not labelled, 1 to K) or colours.",
+        ),
+    ] = "auto",
+    colours: Annotated[
+        Path | None, typer.Option(help="CSV or JSON of class names and colours, for colour masks.")
+    ] = None,
+    ignore: Annotated[
+        list[int] | None, typer.Option(help="A mask value that means 'not labelled'; repeatable.")
+    ] = None,
+    rest: Annotated[
+        str | None, typer.Option(help="Class of what no outline holds; else it is not labelled.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A class of the file and ours, as Tumor=tumour; repeatable."),
+    ] = None,
+    annotator: Annotated[str | None, typer.Option(help="Who labelled; default: the file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring further images or labels into a project.
+
+    Example: napari-active-seg import my-project --labels qupath-export/ --map Tumor=tumour
+    """
+    if labels is None and images is None:
+        raise ConfigError("name what to import: --labels PATH, --images DIR, or both")
+    options = AnnotationOptions(
+        convention=masks_as,
+        ignore=tuple(ignore or ()),
+        colours=colours,
+        rest=rest,
+        renamed=dict(_pair(text, "--map") for text in rename or ()),
+    )
+    facts: dict[str, Any] = {}
+    lines: list[str] = []
+    with opened(project) as session:
+        if images is not None:
+            with showing_progress("Looking at images") as tell:
+                added = session.upkeep.add_images(images, group_pattern=group_pattern, on_file=tell)
+            for problem in added.problems:
+                say(f"set aside: {problem.why}")
+            facts |= {"images_added": len(added.added), "images_known": len(added.known)}
+            lines.append(f"{len(added.added)} images added, {len(added.known)} were there already")
+        if labels is not None:
+            path, taken = labels, list[LabelResponse]()
+            run_verb(
+                session,
+                "Importing",
+                lambda: session.import_labels(
+                    path, options=options, annotator=annotator or path.name, on_done=taken.append
+                ),
+            )
+            without = taken[0].without_label
+            facts |= {"labelled_parts": taken[0].parts, "without_label": list(without)}
+            lines.append(f"{taken[0].parts} labels taken over, {len(without)} images have none")
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def classes(
+    project: ProjectArgument,
+    add: Annotated[str | None, typer.Option(help="A new class, such as lumen.")] = None,
+    rename: Annotated[str | None, typer.Option(help="A new name, as old=new.")] = None,
+    recolour: Annotated[str | None, typer.Option(help="A new colour, as gland=#d55e00.")] = None,
+    reorder: Annotated[str | None, typer.Option(help="All classes in a new order.")] = None,
+    merge: Annotated[str | None, typer.Option(help="Count one as another, as lumen=gland.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the latest change back.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the classes, or change them in the middle of a project; labels are kept.
+
+    Example: napari-active-seg classes my-project --merge lumen=gland
+    """
+    changes = [change for change in (add, rename, recolour, reorder, merge) if change is not None]
+    if len(changes) + undo > 1:
+        raise ConfigError("one change of classes at a time, so that each can be undone by itself")
+    if not changes and not undo:
+        with Project.open(project, read_only=True) as seen:
+            _print_classes(seen, as_json=as_json)
+        return
+    with opened(project) as session:
+        _change_classes(session, add, rename, recolour, reorder, merge, undo=undo)
+        _print_classes(session.project, as_json=as_json)
+
+
+def history(
+    project: ProjectArgument,
+    region: Annotated[str, typer.Argument(help="A region's id, as exports and info name it.")],
+    restore: Annotated[str | None, typer.Option(help="Take the label back to this save.")] = None,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Take back that it is done.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every save of a region's label, or take it back to one.
+
+    Example: napari-active-seg history my-project 3f2a9c0d1e4b --restore 9b1c...
+    """
+    if restore is not None or reopen:
+        with opened(project) as session:
+            if restore is not None:
+                session.labels.restore(region, _whole_uid(session.project, region, restore))
+            if reopen:
+                session.labels.reopen(region)
+            _print_history(session.project, region, as_json=as_json)
+        return
+    with Project.open(project, read_only=True) as seen:
+        _print_history(seen, region, as_json=as_json)
+
+
+def relink(
+    project: ProjectArgument,
+    images: Annotated[Path, typer.Option(help="Folder to look for missing images in.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Find images again that were moved or renamed, by what is in them.
+
+    Example: napari-active-seg relink my-project --images /media/stick/slides
+    """
+    with opened(project) as session, showing_progress("Looking for images") as tell:
+        relinked = session.upkeep.relink(images, on_file=tell)
+    facts = {
+        "found": {image_id: str(path) for image_id, path in relinked.found.items()},
+        "missing": list(relinked.missing),
+    }
+    text = f"{len(relinked.found)} images found again, {len(relinked.missing)} still missing"
+    if relinked.missing:
+        text += ": " + ", ".join(relinked.missing[:10])
+    print_result(facts, as_json=as_json, text=text)
+
+
+def merge(
+    project: ProjectArgument,
+    other: Annotated[Path, typer.Argument(help="A copy of it that was worked on elsewhere.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Bring all labels of a copy into a project; neither side loses a save.
+
+    The copy is only read, and a copy of the project's database is put into backups/ first.
+
+    Example: napari-active-seg merge my-project /media/stick/my-project
+    """
+    with Project.open(project) as ours, Project.open(other, read_only=True) as theirs:
+        report = merge_projects(ours, theirs)
+    facts = {
+        "images": report.images,
+        "proposals": report.proposals,
+        "regions": report.regions,
+        "labels": report.labels,
+        "models": report.models,
+        "notes": list(report.notes),
+        "backup": str(report.backup),
+        "conflicts": [
+            {
+                "region": c.region_id,
+                "image": c.image_id,
+                "annotators": list(c.annotators),
+                "differing_pixels": c.differing_pixels,
+                "in_force": c.kept,
+            }
+            for c in report.conflicts
+        ],
+    }
+    lines = [
+        f"{report.labels} saves, {report.regions} regions, {report.images} images and "
+        f"{report.models} models came from {other}",
+        f"{len(report.conflicts)} regions are labelled otherwise in the two copies",
+    ]
+    lines += [
+        f"  {c.image_id}, region {c.region_id}: {c.annotators[0]} and {c.annotators[1]} differ in "
+        f"{c.differing_pixels} pixels; in force: {c.kept}"
+        for c in report.conflicts
+    ]
+    lines += [f"note: {note}" for note in report.notes]
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def config(
+    project: ProjectArgument,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help=f"A setting, as annotator=Anna. {', '.join(EDITABLE)}."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a project's settings, or change some.
+
+    Example: napari-active-seg config my-project --set annotator=Anna --set samples=30
+    """
+    if changes:
+        with opened(project) as session:
+            session.upkeep.configure(**dict(_pair(text, "--set") for text in changes))
+            facts = session.project.config.model_dump()
+    else:
+        with Project.open(project, read_only=True) as seen:
+            facts = seen.config.model_dump()
+    print_result(facts, as_json=as_json, text="\n".join(f"{k}: {v}" for k, v in facts.items()))
+
+
+def unlock(
+    project: ProjectArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a project over from a program that is gone; its window can no longer write.
+
+    A program that died on this machine is noticed by itself; this is for another machine's.
+
+    Example: napari-active-seg unlock my-project
+    """
+    with Project.open(project, read_only=True) as seen:
+        holder = seen.holder
+    if holder is None:
+        raise NothingToDoError(f"nobody holds {project}; it can be opened as it is")
+    Project.open(project, take_over=True).close()
+    text = f"taken over from {holder.in_words}"
+    print_result({"taken_over_from": holder.in_words}, as_json=as_json, text=text)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise ConfigError(f"{option} wants NAME=VALUE, got {text!r}")
+    return key.strip(), value.strip()
+
+
+def _change_classes(
+    session: Session,
+    add: str | None,
+    rename: str | None,
+    recolour: str | None,
+    reorder: str | None,
+    merge: str | None,
+    *,
+    undo: bool,
+) -> None:
+    upkeep = session.upkeep
+    if undo:
+        say(f"undone: {upkeep.undo_class_change()}")
+    elif add is not None:
+        upkeep.add_class(add)
+    elif rename is not None:
+        upkeep.rename_class(*_pair(rename, "--rename"))
+    elif recolour is not None:
+        upkeep.recolour_class(*_pair(recolour, "--recolour"))
+    elif reorder is not None:
+        upkeep.reorder_classes(class_names(reorder))
+    elif merge is not None:
+        upkeep.merge_classes(*_pair(merge, "--merge"))
+
+
+def _print_classes(project: Project, *, as_json: bool) -> None:
+    schema = project.schema
+    pairs = list(zip(schema.names, schema.colours, strict=True))
+    facts = {
+        "classes": [{"name": name, "colour": colour} for name, colour in pairs],
+        "history": list(project.classes.history()),
+    }
+    lines = [f"{k}: {name}  {colour}" for k, (name, colour) in enumerate(pairs)]
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def _print_history(project: Project, region: str, *, as_json: bool) -> None:
+    state = project.regions.get(region).state
+    saves = [
+        {
+            "save": saved.uid,
+            "at": datetime.fromtimestamp(saved.saved_at, UTC).isoformat(timespec="seconds"),
+            "annotator": saved.annotator,
+            "state": saved.state,
+            "note": saved.note,
+            "active_s": round(saved.effort.active_s, 1),
+            "changed_pixels": saved.effort.changed_px,
+        }
+        for saved in project.labels.history(region)
+    ]
+    lines = [f"region {region} is {state.replace('_', ' ')}"]
+    lines += [
+        f"{str(s['save'])[:12]}  {s['at']}  {s['annotator']}  {s['state'] or ''}  {s['note']}"
+        for s in saves
+    ]
+    print_result({"state": state, "saves": saves}, as_json=as_json, text="\n".join(lines))
+
+
+def _whole_uid(project: Project, region: str, beginning: str) -> str:
+    """Return the one save whose uid begins like this."""
+    found = [s.uid for s in project.labels.history(region) if s.uid.startswith(beginning)]
+    if len(found) != 1:
+        raise ConfigError(f"{len(found)} saves of region {region} begin with {beginning!r}")
+    return found[0]

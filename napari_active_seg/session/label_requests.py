@@ -1,0 +1,102 @@
+"""Requests to label from elsewhere: masks, outlines, archives of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.annotations import (
+    AnnotationOptions,
+    AnnotationSource,
+    RenamedImages,
+    open_annotations,
+    unpack_archive,
+)
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.project import Project, QueuedRegion
+from napari_active_seg.regions import Effort, RegionState, check_target
+from napari_active_seg.session.steps.label import LabelRequest
+
+__all__ = ["import_request", "label_request"]
+
+
+def label_request(
+    project: Project, path: Path, *, waiting: tuple[QueuedRegion, ...], only: str
+) -> LabelRequest:
+    """Return the request to answer ``waiting`` regions, whole images, or all, from masks."""
+    if only not in ("proposed", "images", "all"):
+        raise ConfigError(f"only must be proposed, images or all, got {only!r}")
+    whole = {q.region.image_id for q in project.regions.queue() if q.kind is RegionKind.WHOLE}
+    unasked = tuple(ref for ref in project.images.all() if ref.id not in whole)
+    return LabelRequest(
+        regions=() if only == "images" else waiting,
+        images=() if only == "proposed" else unasked,
+        open_source=partial(_opened, project, path, AnnotationOptions()),
+        keep=_keeper(project, "masks", ""),
+        place=project.regions.add_whole_image,
+    )
+
+
+def import_request(
+    project: Project, path: Path, *, options: AnnotationOptions, annotator: str
+) -> LabelRequest:
+    """Return the request to take over all that ``path`` says of the project's images.
+
+    A part that was taken over before gets another save in its history, not a second region.
+    """
+    return LabelRequest(
+        regions=(),
+        images=project.images.all(),
+        open_source=partial(_opened, project, path, options),
+        keep=_keeper(project, annotator, f"taken over from {path.name}"),
+        place=project.regions.add_whole_image,
+    )
+
+
+def _keeper(
+    project: Project, annotator: str, note: str
+) -> Callable[[str, NDArray[np.uint8]], None]:
+    def keep(region_id: str, target: NDArray[np.uint8]) -> None:
+        check_target(target, n_classes=len(project.schema), where=f"region {region_id}")
+        project.labels.save(
+            region_id,
+            target,
+            state=RegionState.DONE,
+            annotator=annotator,
+            effort=Effort(),
+            note=note,
+        )
+
+    return keep
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """Yield the folder that an archive was unpacked to, or the path itself."""
+    if path.suffix.lower() != ".zip":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="active-seg-") as name:
+        folder = Path(name)
+        unpack_archive(path, folder)
+        inside = list(folder.iterdir())
+        yield inside[0] if len(inside) == 1 else folder
+
+
+@contextmanager
+def _opened(project: Project, path: Path, options: AnnotationOptions) -> Iterator[AnnotationSource]:
+    """Yield the labels in ``path``, by the project's names of its images."""
+    images, names = project.images.all(), project.images.file_names()
+    own = tuple(replace(ref, id=names[ref.id]) for ref in images if ref.id in names)
+    with _unpacked(path) as place:
+        source = open_annotations(place, own or images, project.schema, options)
+        same = all(ours == theirs for ours, theirs in names.items())
+        yield source if same else RenamedImages(source, names)

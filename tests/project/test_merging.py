@@ -1,0 +1,186 @@
+"""Two copies of a project become one again."""
+
+import numpy as np
+import pytest
+from tiny_project import add_regions, create, paint
+
+from napari_active_seg.errors import ProjectError
+from napari_active_seg.project import ModelRecord, Project, merge_projects
+from napari_active_seg.regions import RegionState
+
+DONE = RegionState.DONE
+
+
+def merged(ours, theirs):
+    with Project.open(ours) as a, Project.open(theirs, read_only=True) as b:
+        return merge_projects(a, b)
+
+
+def regions_of(folder):
+    with Project.open(folder, read_only=True) as project:
+        return [queued.id for queued in project.regions.queue()[-2:]]
+
+
+def values(folder):
+    """Return the value that each painted region has now, by id."""
+    with Project.open(folder, read_only=True) as project:
+        labels = {q.id: project.labels.latest(q.id) for q in project.regions.queue()[1:]}
+        return {i: int(label.target[0, 0]) for i, label in labels.items() if label is not None}
+
+
+def test_work_of_both_copies_is_united(two_copies):
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    with Project.open(ours) as project:
+        paint(project, one, 1, "Anna", DONE)
+    with Project.open(theirs) as project:
+        paint(project, other, 0, "Ben", DONE)
+        (new,) = add_regions(project, [("img1.png", 40, 40)], number=2)
+        paint(project, new, 1, "Ben", DONE)
+    report = merged(ours, theirs)
+    assert (report.labels, report.regions, report.proposals) == (2, 1, 1)
+    assert report.conflicts == ()
+    assert report.backup.is_file()
+    assert values(ours) == {one: 1, other: 0, new: 1}
+    with Project.open(ours, read_only=True) as project:
+        assert project.labels.latest(other).annotator == "Ben"
+        assert project.regions.get(new).state is DONE
+        assert project.events.all()[-1].what == "merged"
+    again = merged(ours, theirs)
+    assert (again.labels, again.regions, again.conflicts) == (0, 0, ())
+
+
+def test_conflict_keeps_both_and_reports_who_and_how_much(two_copies):
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    with Project.open(ours) as project:
+        paint(project, one, 1, "Anna", DONE)
+        paint(project, other, 1, "Anna", DONE)
+    with Project.open(theirs) as project:
+        paint(project, one, 0, "Ben")
+        paint(project, other, 1, "Ben", DONE)  # the same: no conflict
+    report = merged(ours, theirs)
+    (conflict,) = report.conflicts
+    assert (conflict.region_id, conflict.annotators) == (one, ("Anna", "Ben"))
+    assert (conflict.differing_pixels, conflict.kept) == (256, "theirs")
+    assert values(ours)[one] == 0
+    with Project.open(ours) as project:
+        history = project.labels.history(one)
+        assert [s.annotator for s in history] == ["Anna", "Ben"]
+        project.labels.restore(one, history[0].uid, annotator="Anna")
+    assert values(ours)[one] == 1
+
+
+def test_later_save_wins_whichever_copy_it_is_in(two_copies):
+    ours, theirs = two_copies
+    one, _ = regions_of(ours)
+    with Project.open(theirs) as project:
+        paint(project, one, 0, "Ben", DONE)
+    with Project.open(ours) as project:
+        paint(project, one, 1, "Anna")
+    (conflict,) = merged(ours, theirs).conflicts
+    assert conflict.kept == "ours"
+    assert values(ours)[one] == 1
+    with Project.open(ours, read_only=True) as project:
+        label = project.labels.latest(one)
+        assert (label.annotator, label.state) == ("Anna", RegionState.IN_PROGRESS)
+        assert label.effort.strokes == 2  # Anna's and Ben's, each once
+
+
+def test_overlapping_regions_of_the_two_copies_that_disagree_are_reported(two_copies):
+    ours, theirs = two_copies
+    for folder, x, value in ((ours, 60, 1), (theirs, 68, 0)):
+        with Project.open(folder) as project:
+            (new,) = add_regions(project, [("img1.png", 40, x)], number=2)
+            paint(project, new, value, folder.parent.name, DONE)
+    (conflict,) = merged(ours, theirs).conflicts
+    assert conflict.differing_pixels == 16 * 8
+    assert conflict.image_id == "img1.png"
+
+
+def test_classes_added_apart_keep_apart_and_equal_names_become_one(two_copies):
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    with Project.open(ours) as project:
+        book = project.classes.current.added("stroma")
+        project.classes.change(book, what="added stroma", annotator="A")
+        paint(project, one, 2, "Anna", DONE)
+    with Project.open(theirs) as project:
+        book = project.classes.current.added("lumen").added("Stroma")
+        project.classes.change(book, what="added two", annotator="B")
+        target = np.full((16, 16), 2, np.uint8)
+        target[8:] = 3
+        project.labels.save(other, target, state=DONE, annotator="Ben", effort=paint_effort())
+    merged(ours, theirs)
+    with Project.open(ours, read_only=True) as project:
+        assert project.schema.names == ("background", "disk", "stroma", "lumen")
+        assert (project.labels.latest(one).target == 2).all()
+        target = project.labels.latest(other).target
+        assert (target[:8] == 3).all() and (target[8:] == 2).all()
+
+
+def paint_effort():
+    from napari_active_seg.regions import Effort
+
+    return Effort(strokes=1)
+
+
+def test_models_of_both_copies_keep_their_weights_under_names_of_their_own(two_copies):
+    for number, folder in enumerate(two_copies):
+        with Project.open(folder) as project:
+            path = project.models.path("m001")
+            path.write_text(f"weights {number}")
+            project.models.add(
+                ModelRecord("m001", 10.0 + number, "fast", 0, 1, ("a", "b"), f"h{number}", {}, True, (0, 1))
+            )  # fmt: skip
+    ours, theirs = two_copies
+    assert merged(ours, theirs).models == 1
+    with Project.open(ours, read_only=True) as project:
+        assert [m.id for m in project.models.all()] == ["m001", "m002"]
+        assert project.models.in_use().id == "m001"
+        assert project.models.path("m002").read_text() == "weights 1"
+    assert merged(ours, theirs).models == 0
+
+
+def test_images_that_only_the_other_copy_has_come_with_their_place(two_copies, tmp_path):
+    from tiny_data import write_pool
+
+    from napari_active_seg.session.adding import add_images
+
+    ours, theirs = two_copies
+    more = write_pool(tmp_path / "more", count=2, first=20)
+    with Project.open(theirs) as project:
+        assert add_images(project, more / "images").added == ("img20.png", "img21.png")
+    assert merged(ours, theirs).images == 2
+    with Project.open(ours, read_only=True) as project:
+        assert project.images.path("img20.png") == more / "images" / "img20.png"
+
+
+def test_strangers_and_other_pictures_under_one_name_are_refused_unchanged(
+    two_copies, tmp_path, pool
+):
+    ours, theirs = two_copies
+    create(tmp_path / "stranger", pool).close()
+    with pytest.raises(ProjectError, match="is no copy of"):
+        merged(ours, tmp_path / "stranger")
+    with Project.open(theirs) as project, project.database.transaction() as connection:
+        connection.execute("UPDATE images SET fingerprint = 'x' WHERE id = 'img0.png'")
+    with pytest.raises(ProjectError, match=r"img0.png is not the same picture"):
+        merged(ours, theirs)
+    assert not (ours / "backups").exists()
+
+
+def test_merge_that_fails_in_the_middle_changes_nothing(two_copies, monkeypatch):
+    ours, theirs = two_copies
+    one, _ = regions_of(ours)
+    with Project.open(theirs) as project:
+        paint(project, one, 1, "Ben", DONE)
+        project.models.path("m001").write_text("weights")
+        project.models.add(ModelRecord("m001", 1.0, "fast", 0, 1, (), "h", {}, True))
+    from napari_active_seg.project import merging
+
+    monkeypatch.setattr(merging._Merge, "_merge_events", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        merged(ours, theirs)
+    assert values(ours) == {}
+    assert not (ours / "models" / "m001.safetensors").exists()
