@@ -130,9 +130,8 @@ def test_models_of_both_copies_keep_their_weights_under_names_of_their_own(two_c
         with Project.open(folder) as project:
             path = project.models.path("m001")
             path.write_text(f"weights {number}")
-            project.models.add(
-                ModelRecord("m001", 10.0 + number, "fast", 0, 1, ("a", "b"), f"h{number}", {}, True, (0, 1))
-            )  # fmt: skip
+            facts = ("m001", 10.0 + number, "fast", 0, 1, ("a", "b"), f"h{number}", {}, True)
+            project.models.add(ModelRecord(*facts, class_uids=(0, 1)))
     ours, theirs = two_copies
     assert merged(ours, theirs).models == 1
     with Project.open(ours, read_only=True) as project:
@@ -156,9 +155,7 @@ def test_images_that_only_the_other_copy_has_come_with_their_place(two_copies, t
         assert project.images.path("img20.png") == more / "images" / "img20.png"
 
 
-def test_strangers_and_other_pictures_under_one_name_are_refused_unchanged(
-    two_copies, tmp_path, pool
-):
+def test_strangers_and_other_pictures_of_one_name_are_refused(two_copies, tmp_path, pool):
     ours, theirs = two_copies
     create(tmp_path / "stranger", pool).close()
     with pytest.raises(ProjectError, match="is no copy of"):
