@@ -9,9 +9,11 @@ from typing import Protocol
 
 from napari.components import ViewerModel
 from psygnal import Signal
+from qtpy.QtWidgets import QWidget
 
-from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.errors import ActiveSegError, ProjectHeldError, StoppedError
 from napari_active_seg.gui.notifications import tell_error, tell_info
+from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.session import Session
 from napari_active_seg.session.creation import CreatedProject
 
@@ -23,7 +25,9 @@ _log = logging.getLogger(__name__)
 class Tools(Protocol):
     """What the composition root lends the desktop."""
 
-    def open_session(self, folder: Path) -> Session:
+    def open_session(
+        self, folder: Path, *, read_only: bool = False, take_over: bool = False
+    ) -> Session:
         """Return a session that works in the background."""
 
     def create_project(
@@ -50,6 +54,7 @@ class Desk:
     def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
         self.viewer = viewer
         self.tools = tools
+        self.parent: QWidget | None = None  # of dialogs
         self._session: Session | None = None
 
     @property
@@ -58,8 +63,21 @@ class Desk:
         return self._session
 
     def open(self, folder: Path) -> None:
-        """Open the project in ``folder`` in place of what is open."""
-        opened = self.tools.open_session(folder)
+        """Open the project in ``folder`` in place of what is open.
+
+        Where somebody else holds it, the person decides how.
+        """
+        try:
+            opened = self.tools.open_session(folder)
+        except ProjectHeldError as held:
+            answer = ask_held(self.parent, held.holder)
+            if answer is Held.CANCEL:
+                return
+            opened = self.tools.open_session(
+                folder,
+                read_only=answer is Held.READ_ONLY,
+                take_over=answer is Held.TAKE_OVER,
+            )
         self.close()
         self._session = opened
         opened.failed.connect(self._report)
@@ -70,7 +88,7 @@ class Desk:
         session, self._session = self._session, None
         if session is not None:
             self.session_changed.emit(None)
-            session.close()
+            self.run(session.close)
 
     def run(self, verb: Callable[[], object]) -> None:
         """Call ``verb``; an error that carries a remedy becomes a message, once."""

@@ -22,11 +22,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.keys import bind_keys, unbind_keys
 from napari_active_seg.gui.layers import LayerBinder
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel
+from napari_active_seg.gui.questions import ask_close_unsaved
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
 from napari_active_seg.session import Session, SessionState, resolve_view
@@ -41,6 +43,7 @@ class Dock(QWidget):  # type: ignore[misc]
         super().__init__()
         start_emitting_from_queue(msec=15)
         self.desk = Desk(viewer, tools)
+        self.desk.parent = self
         self.annotate = AnnotateActions(self.desk)
         self._viewer = viewer
         self._binder: LayerBinder | None = None
@@ -108,6 +111,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._on_state(session.state)
 
     def _put_away(self) -> None:
+        self.annotate.edit_tissue(False)
         if self._painter is not None:
             self._painter.put_down()
         if self._binder is not None:
@@ -123,11 +127,14 @@ class Dock(QWidget):  # type: ignore[misc]
         view = resolve_view(state)
         # States may arrive while layers are being changed; the last one drawn is what counts.
         shown, self._shown = self._shown, state
+        if shown is not None and shown.image_id != state.image_id:
+            self.annotate.edit_tissue(False)
         self.desk.run(lambda: binder.render(state, shown, view))
         if self._painter is not None and self._painter.layer is not self._with_keys:
             self._with_keys = self._painter.layer
             bind_keys(self._with_keys, self.annotate.keys)
-        self.status.setText(view.status)
+        unsaved = " Saving..." if state.unsaved else ""
+        self.status.setText(view.status + unsaved)
         self.stop.setEnabled(view.can_cancel)
         if state.job is None:
             self.bar.setRange(0, 1)
@@ -173,10 +180,22 @@ class Dock(QWidget):  # type: ignore[misc]
             self.window().installEventFilter(self)  # a second time replaces the first
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Save what is in hand before the window asks whether to close."""
-        if event.type() == QEvent.Type.Close and self._painter is not None:
-            self._painter.save()
+        """Save what is in hand before the window closes; where that fails, the person decides."""
+        if event.type() == QEvent.Type.Close and not self._may_close():
+            event.ignore()
+            return True
         return bool(super().eventFilter(watched, event))
+
+    def _may_close(self) -> bool:
+        session, painter = self.desk.session, self._painter
+        if session is None or painter is None:
+            return True
+        painter.offer()
+        try:
+            session.labels.flush()
+        except ActiveSegError as error:
+            return ask_close_unsaved(self, str(error))
+        return True
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Save, stop and let go of the project before the widget goes."""

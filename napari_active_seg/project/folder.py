@@ -160,6 +160,14 @@ class Project:
         """Whether nothing can be changed."""
         return self.database.read_only
 
+    def refuse_if_read_only(self) -> None:
+        """Raise ProjectError if nothing can be changed, before any work is done in vain."""
+        if self.read_only:
+            raise ProjectError(
+                f"{self.folder} was opened read-only; nothing can be changed. "
+                "Open it for writing once nobody else does"
+            )
+
     @property
     def holder(self) -> Holder | None:
         """Who writes to this project now."""

@@ -44,10 +44,7 @@ class LabelDesk:
     def offer(self, region_id: str, target: NDArray[np.uint8], effort: Effort) -> None:
         """Take in what was painted; a proposed region is in progress from then on."""
         self._check(region_id, target)
-        state = self._state_of(region_id)
-        if state is RegionState.PROPOSED:
-            state = RegionState.IN_PROGRESS
-        self.saver.offer(Unsaved(region_id, state, target, effort))
+        self.saver.offer(Unsaved(region_id, None, target, effort))
         self._apply(unsaved=self.saver.unsaved)
 
     def leave(
@@ -147,20 +144,24 @@ class LabelDesk:
 
     def _write(self, unsaved: Unsaved) -> None:
         annotator = self._project.config.annotator
+        now = self._project.regions.get(unsaved.region_id).state
+        state = _state_after(unsaved, now)
         if unsaved.target is None:
-            self._project.regions.set_state(unsaved.region_id, unsaved.state, annotator=annotator)
+            self._project.regions.set_state(unsaved.region_id, state, annotator=annotator)
         else:
             self._project.labels.save(
                 unsaved.region_id,
                 unsaved.target,
-                state=unsaved.state,
+                state=state,
                 annotator=annotator,
                 effort=unsaved.effort,
             )
 
     def _on_saved(self, unsaved: Unsaved) -> None:
         queue = tuple(
-            replace(queued, state=unsaved.state) if queued.id == unsaved.region_id else queued
+            replace(queued, state=_state_after(unsaved, queued.state))
+            if queued.id == unsaved.region_id
+            else queued
             for queued in self._state().queue
         )
         self._apply(queue=queue, unsaved=self.saver.unsaved)
@@ -169,10 +170,6 @@ class LabelDesk:
         classes = len(self._state().schema)
         check_target(target, n_classes=classes, where=f"region {region_id}")
 
-    def _state_of(self, region_id: str) -> RegionState:
-        known = {queued.id: queued.state for queued in self._state().queue}
-        return known.get(region_id, RegionState.PROPOSED)
-
     def _is_empty(self, region_id: str, target: NDArray[np.uint8] | None) -> bool:
         if target is None and region_id in self.saver.unsaved:
             return False
@@ -180,3 +177,9 @@ class LabelDesk:
             label = self._project.labels.latest(region_id)
             target = None if label is None else label.target
         return target is None or not (target != UNLABELLED).any()
+
+
+def _state_after(unsaved: Unsaved, now: RegionState) -> RegionState:
+    if unsaved.state is not None:
+        return unsaved.state
+    return RegionState.IN_PROGRESS if now is RegionState.PROPOSED else now

@@ -21,6 +21,8 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
     """Return the name under which predictions of ``model`` in the present classes are kept."""
     places = class_places(project, model)
     count = len(project.schema)
-    if places is None or places == tuple(range(count)):
+    if places is None:
+        return f"{model.id}@gone"
+    if places == tuple(range(count)):
         return model.id
     return f"{model.id}@{'.'.join(map(str, places))}of{count}"

@@ -26,17 +26,25 @@ _BETWEEN_TRIES_S = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unsaved:
-    """What a region's label is to become; without a target only its state changes."""
+    """What a region's label is to become.
+
+    Without a target only its state changes; without a state it stays in the one that it is in
+    when this is written (a proposed region is in progress from its first stroke on).
+    """
 
     region_id: str
-    state: RegionState
+    state: RegionState | None = None
     target: NDArray[np.uint8] | None = None
     effort: Effort = field(default_factory=Effort)
 
     def after(self, earlier: Unsaved) -> Unsaved:
         """Return both as one: the newest paint and state, all of the effort."""
-        target = earlier.target if self.target is None else self.target
-        return replace(self, target=target, effort=earlier.effort + self.effort)
+        return replace(
+            self,
+            state=earlier.state if self.state is None else self.state,
+            target=earlier.target if self.target is None else self.target,
+            effort=earlier.effort + self.effort,
+        )
 
 
 class LabelSaver:

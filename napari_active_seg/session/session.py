@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.annotations import AnnotationOptions
-from napari_active_seg.errors import BusyError, NothingToDoError
+from napari_active_seg.errors import ActiveSegError, BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
@@ -34,20 +34,10 @@ from napari_active_seg.session.requests import (
     train_request,
 )
 from napari_active_seg.session.state import SessionState, initial_state
-from napari_active_seg.session.steps.evaluate import (
-    LabelledImage,
-    evaluate_model,
-)
-from napari_active_seg.session.steps.export import (
-    ExportRequest,
-    ExportResponse,
-    export_labels,
-)
+from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
+from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
 from napari_active_seg.session.steps.label import LabelResponse, label_from_source
-from napari_active_seg.session.steps.predict import (
-    PredictResponse,
-    predict_images,
-)
+from napari_active_seg.session.steps.predict import PredictResponse, predict_images
 from napari_active_seg.session.steps.propose import propose_regions
 from napari_active_seg.session.steps.train import TrainResponse, train_model
 from napari_active_seg.session.upkeep import Upkeep
@@ -215,7 +205,7 @@ class Session:
             measure=measure or self._state.measure,
             samples=samples,
         )
-        self._start("predicting", partial(predict_images, request), self._predicted)
+        self._start("predicting", partial(predict_images, request), self._predicted, writes=False)
 
     def propose(
         self,
@@ -253,6 +243,7 @@ class Session:
 
     def train(self, *, preset: str | None = None, epochs: int | None = None) -> None:
         """Train a model from scratch on all finished pool regions, and put it in use."""
+        self.labels.flush()  # what was painted a moment ago counts
         request = train_request(self.project, self._segmenters, preset=preset, epochs=epochs)
         self._start("training", partial(train_model, request), self._trained)
 
@@ -269,6 +260,7 @@ class Session:
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
         model = self._model()
+        self.labels.flush()
         load = partial(self._shelf.segmenter, model)
         request = evaluate_request(self.project, model, load, images=images)
 
@@ -276,7 +268,7 @@ class Session:
             if isinstance(result, EvalReport):
                 on_report(result)
 
-        self._start("measuring", partial(evaluate_model, request), deliver)
+        self._start("measuring", partial(evaluate_model, request), deliver, writes=False)
 
     def export(
         self, format_name: str, out: Path, *, on_done: Callable[[ExportResponse], None]
@@ -288,7 +280,7 @@ class Session:
             if isinstance(result, ExportResponse):
                 on_done(result)
 
-        self._start("exporting", partial(export_labels, request), deliver)
+        self._start("exporting", partial(export_labels, request), deliver, writes=False)
 
     # --- jobs ------------------------------------------------------------------------------------
 
@@ -321,7 +313,11 @@ class Session:
         name: str,
         work: Callable[[CancelToken, Report], object],
         on_result: Callable[[object], None],
+        *,
+        writes: bool = True,
     ) -> None:
+        if writes:
+            self.project.refuse_if_read_only()
         if self._state.job is not None:
             raise BusyError(f"{self._state.job} is under way; wait for it, or stop it first")
         self.labels.flush()
@@ -335,13 +331,16 @@ class Session:
         if finished.job.generation != self._generation or self._on_result is None:
             return  # the answer to a question that nobody asks any more
         on_result, self._on_result = self._on_result, None
-        if finished.error is None:
-            on_result(finished.result)
-            self._set(job=None)
-        else:
-            self._error = finished.error
-            self._set(job=None)
-            self.failed.emit(finished.error)
+        error = finished.error
+        if error is None:
+            try:
+                on_result(finished.result)
+            except ActiveSegError as not_kept:  # the disk is full, or the project was taken over
+                error = not_kept
+        self._error = error
+        self._set(job=None)
+        if error is not None:
+            self.failed.emit(error)
 
     # --- results ---------------------------------------------------------------------------------
 

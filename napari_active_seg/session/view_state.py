@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_active_seg.regions import RegionState
 from napari_active_seg.session.state import SessionState
 
 __all__ = ["ViewState", "resolve_view"]
@@ -17,6 +18,7 @@ class ViewState:
     can_predict: bool
     can_train: bool
     can_paint: bool
+    can_reopen: bool
     can_cancel: bool
     shows_prediction: bool
     shows_boxes: tuple[str, ...]  #: ids of the regions to frame on the current image
@@ -32,6 +34,9 @@ def resolve_view(state: SessionState) -> ViewState:
         can_predict=idle and state.model is not None,
         can_train=idle and done > 0,
         can_paint=state.region is not None and not state.read_only,
+        can_reopen=state.region is not None
+        and not state.read_only
+        and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
         can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted,
         shows_boxes=tuple(q.id for q in state.queue if q.region.image_id == state.image_id),

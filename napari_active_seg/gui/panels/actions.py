@@ -9,6 +9,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.layers import LayerBinder
 from napari_active_seg.gui.painting import RegionPainter
+from napari_active_seg.gui.tissue import TissueEditor
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 
@@ -22,10 +23,33 @@ class AnnotateActions:
         self._desk = desk
         self._painter: RegionPainter | None = None
         self._binder: LayerBinder | None = None
+        self._tissue: TissueEditor | None = None
 
     def attach(self, painter: RegionPainter | None, binder: LayerBinder | None) -> None:
         """Act on this painter and these layers from now on."""
         self._painter, self._binder = painter, binder
+        session = self._desk.session
+        attached = binder is not None and session is not None
+        self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
+
+    @property
+    def edits_tissue(self) -> bool:
+        """Whether the tissue mask is on the canvas to be corrected."""
+        return self._tissue is not None and self._tissue.is_open
+
+    def edit_tissue(self, wanted: bool) -> None:
+        """Show the tissue mask to be corrected, or keep it and go on."""
+        editor = self._tissue
+        if editor is not None and editor.is_open != wanted:
+            self._desk.run(editor.open if wanted else editor.close)
+
+    def forget_tissue(self) -> None:
+        """Go back to the tissue that is computed for the current image."""
+        self.edit_tissue(False)
+        session = self._desk.session
+        if session is not None and session.state.image_id is not None:
+            image_id = session.state.image_id
+            self._desk.run(lambda: session.upkeep.set_tissue(image_id, None))
 
     @property
     def keys(self) -> dict[str, Callable[[], object]]:

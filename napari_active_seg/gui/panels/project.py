@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from magicgui.widgets import LineEdit
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.gui.panels.base import (
@@ -19,6 +17,9 @@ from napari_active_seg.gui.panels.base import (
     group,
     words,
 )
+from napari_active_seg.gui.panels.care import CareBox
+from napari_active_seg.gui.panels.classes import ClassesBox
+from napari_active_seg.gui.questions import ask_folder
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["ProjectPanel"]
@@ -42,8 +43,8 @@ class ProjectPanel(Panel):
         self.folder = folder_edit("save to")
         self.form = form(self.images_dir, self.masks_dir, self.classes, self.folder)
         self.form.setToolTip(
-            "images: a folder of PNG, JPEG, BMP or TIFF; masks: only if some exist already; "
-            "save to: a new or empty folder"
+            "images: a folder of PNG, JPEG, BMP, TIFF, slides or OME-Zarr; "
+            "masks: only if some exist already; save to: a new or empty folder"
         )
         self.body.addWidget(
             group(
@@ -54,12 +55,23 @@ class ProjectPanel(Panel):
             )
         )
         self.body.addWidget(self.images_box)
+        self.classes_box = ClassesBox(self.desk)
+        self.care_box = CareBox(self.desk)
+        self.boxes = (
+            group("Classes", self.classes_box),
+            group("Labels and images", self.care_box),
+        )
+        for box in self.boxes:
+            self.body.addWidget(box)
         self.body.addWidget(group("New", self.form, button("Make the project", self._make)))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what the project holds."""
         state = session.state
-        self.images_box.show()
+        for box in (self.images_box, *self.boxes):
+            box.show()
+        self.classes_box.render_state(session)
+        self.care_box.render_state(session)
         validation = state.validation_ids
         self.about.setText(
             f"{state.project}: {len(state.image_ids)} images, {len(validation)} set aside for "
@@ -71,7 +83,8 @@ class ProjectPanel(Panel):
                 waiting = sum(q.region.image_id == image_id for q in state.open_regions)
                 item = QListWidgetItem(
                     image_id
-                    + ("   validation" if image_id in validation else "")
+                    + ("   set aside" if image_id in validation else "")
+                    + ("   missing" if image_id in state.missing else "")
                     + (f"   {waiting} to label" if waiting else "")
                 )
                 item.setData(Qt.ItemDataRole.UserRole, image_id)
@@ -83,7 +96,8 @@ class ProjectPanel(Panel):
 
     def render_closed(self) -> None:
         """Offer opening and making alone."""
-        self.images_box.hide()
+        for box in (self.images_box, *self.boxes):
+            box.hide()
 
     def _choose(self, item: QListWidgetItem | None, _before: object = None) -> None:
         session = self.desk.session
@@ -92,15 +106,15 @@ class ProjectPanel(Panel):
             self.desk.run(lambda: session.select_image(image_id))
 
     def _open(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open a project folder")
-        if chosen:
-            self.desk.run(lambda: self.desk.open(Path(chosen)))
+        chosen = ask_folder(self, "Open a project folder")
+        if chosen is not None:
+            self.desk.run(lambda: self.desk.open(chosen))
 
     def _sample(self, name: str) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Where should the sample project go?")
-        if chosen:
+        chosen = ask_folder(self, "Where should the sample project go?")
+        if chosen is not None:
             self.desk.run(
-                lambda: self.desk.open(self.desk.tools.write_sample_project(name, Path(chosen)))
+                lambda: self.desk.open(self.desk.tools.write_sample_project(name, chosen))
             )
 
     def _make(self) -> None:

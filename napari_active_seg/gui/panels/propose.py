@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QPushButton
 
-from napari_active_seg.acquisition import STRATEGIES
+from napari_active_seg.acquisition import STRATEGIES, RegionKind
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
-from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session import Session, SessionState, ViewState
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["ProposePanel"]
+
+_SHOWN = {"waiting": ("open",), "finished": ("done",), "all": ("open", "done")}
 
 
 class ProposePanel(Panel):
@@ -21,6 +23,7 @@ class ProposePanel(Panel):
 
     def build(self) -> None:
         """Lay out the form and the queue."""
+        self._session: Session | None = None
         self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
         self.measure = ComboBox(
             label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
@@ -43,12 +46,26 @@ class ProposePanel(Panel):
         self.queue.itemClicked.connect(self._take)
         self.hint = words()
         self.body.addWidget(group("Where to look next", self.form, self.go, self.predict))
-        self.body.addWidget(group("Queue", self.hint, self.queue))
+        self.shown = QComboBox()
+        self.shown.addItems(list(_SHOWN))
+        self.shown.currentTextChanged.connect(lambda _text: self._render_again())
+        self.tissue = QPushButton("Correct the tissue")
+        self.tissue.setCheckable(True)
+        self.tissue.setToolTip("Paint where regions may be proposed; press again to keep it")
+        self.tissue.toggled.connect(self.in_hand.edit_tissue)
+        self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
+        self.body.addWidget(group("Queue", self.hint, self.shown, self.queue))
+        self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the queue and what can be asked."""
         super().render_state(session, view)
+        self._session = session
         state = session.state
+        for made in (self.tissue, self.computed):
+            made.setEnabled(not state.read_only and state.image_id is not None)
+        with QSignalBlocker(self.tissue):
+            self.tissue.setChecked(self.in_hand.edits_tissue)
         self.go.setEnabled(view.can_propose)
         self.predict.setEnabled(view.can_predict)
         with self.measure.changed.blocked():
@@ -60,9 +77,21 @@ class ProposePanel(Panel):
             if waiting
             else "Nothing waits. Propose regions; click one to go there"
         )
+        self._show_queue(state)
+
+    def _render_again(self) -> None:
+        if self._session is not None:
+            self._show_queue(self._session.state)
+
+    def _show_queue(self, state: SessionState) -> None:
+        """List the regions that wait, are finished, or both."""
+        wanted = _SHOWN[self.shown.currentText()]
+        waiting = state.open_regions
+        finished = [q for q in state.queue if q not in waiting and q.kind is not RegionKind.WHOLE]
+        listed = [*(waiting if "open" in wanted else ()), *(finished if "done" in wanted else ())]
         with QSignalBlocker(self.queue):
             self.queue.clear()
-            for queued in waiting:
+            for queued in listed:
                 item = QListWidgetItem(
                     f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
                     f"  {queued.state.replace('_', ' ')}\n{queued.reason}"

@@ -1,0 +1,94 @@
+"""Questions to the person, each a dialog that is answered before anything goes on."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
+
+__all__ = [
+    "Held",
+    "ask_close_unsaved",
+    "ask_colour",
+    "ask_file",
+    "ask_folder",
+    "ask_held",
+    "ask_one_of",
+    "ask_text",
+]
+
+
+class Held(Enum):
+    """What to do with a project that somebody else holds."""
+
+    READ_ONLY = "Open read-only"
+    TAKE_OVER = "Take it over"
+    CANCEL = "Cancel"
+
+
+def ask_held(parent: QWidget | None, holder: str) -> Held:
+    """Return what to do with a project that ``holder`` holds."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("The project is open elsewhere")
+    box.setText(f"{holder} writes to this project.")
+    box.setInformativeText(
+        "You can look at it read-only. Take it over only if that window is gone for certain: it "
+        "will no longer be able to save."
+    )
+    roles = QMessageBox.ButtonRole
+    read = box.addButton(Held.READ_ONLY.value, roles.AcceptRole)
+    take = box.addButton(Held.TAKE_OVER.value, roles.DestructiveRole)
+    box.addButton(Held.CANCEL.value, roles.RejectRole)
+    box.setDefaultButton(read)
+    box.exec_()
+    clicked = box.clickedButton()
+    if clicked is read:
+        return Held.READ_ONLY
+    return Held.TAKE_OVER if clicked is take else Held.CANCEL
+
+
+def ask_close_unsaved(parent: QWidget | None, why: str) -> bool:
+    """Return whether to close although paint is not on the disk; ``why`` says what keeps it."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Paint is not saved")
+    box.setText("Your last strokes are not on the disk yet.")
+    box.setInformativeText(why)
+    stay = box.addButton("Stay and try again", QMessageBox.ButtonRole.RejectRole)
+    leave = box.addButton("Close and lose them", QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(stay)
+    box.exec_()
+    return box.clickedButton() is leave
+
+
+def ask_text(parent: QWidget, title: str, question: str, given: str = "") -> str | None:
+    """Return a line of text; None if the person thought better of it."""
+    text, accepted = QInputDialog.getText(parent, title, question, text=given)
+    return text.strip() if accepted and text.strip() else None
+
+
+def ask_one_of(parent: QWidget, title: str, question: str, choices: list[str]) -> str | None:
+    """Return one of ``choices``; None if the person thought better of it."""
+    text, accepted = QInputDialog.getItem(parent, title, question, choices, 0, False)
+    return text if accepted else None
+
+
+def ask_colour(parent: QWidget, given: str) -> str | None:
+    """Return a colour as ``#rrggbb``; None if the person thought better of it."""
+    colour = QColorDialog.getColor(QColor(given), parent)
+    return colour.name() if colour.isValid() else None
+
+
+def ask_folder(parent: QWidget, title: str) -> Path | None:
+    """Return a folder that is there; None if the person thought better of it."""
+    chosen = QFileDialog.getExistingDirectory(parent, title)
+    return Path(chosen) if chosen else None
+
+
+def ask_file(parent: QWidget, title: str, kinds: str) -> Path | None:
+    """Return a file of certain ``kinds`` (Qt's filter); None if the person thought better of it."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, title, "", kinds)
+    return Path(chosen) if chosen else None
