@@ -95,6 +95,11 @@ class RegionPainter:
         self.layer = layer
         self._meter.start()
 
+    def pick_up(self) -> None:
+        """Make the paint layer the one that the mouse works on."""
+        if self.layer is not None and self._queued is not None:
+            self._viewer.layers.selection.active = self.layer
+
     def put_down(self) -> None:
         """Hand over what is not saved yet and hide the paint layer."""
         self.offer()
@@ -142,6 +147,7 @@ class RegionPainter:
                 self.layer.data_setitem(indices, paint[indices])
             finally:
                 self._filling = False
+                self._seen = np.array(self.layer.data)
 
     def fill_rest(self, index: int) -> None:
         """Give class ``index`` to all that is not painted, as one stroke."""

@@ -40,8 +40,13 @@ class AnnotateActions:
     def edit_tissue(self, wanted: bool) -> None:
         """Show the tissue mask to be corrected, or keep it and go on."""
         editor = self._tissue
-        if editor is not None and editor.is_open != wanted:
-            self._desk.run(editor.open if wanted else editor.close)
+        if editor is None or editor.is_open == wanted:
+            return
+        self._desk.run(editor.open if wanted else editor.close)
+        session, painter = self._desk.session, self._painter
+        if not wanted and session is not None and painter is not None:
+            painter.pick_up()
+            self.zoom()
 
     def forget_tissue(self) -> None:
         """Go back to the tissue that is computed for the current image."""
