@@ -61,7 +61,12 @@ def open_session(
     project = Project.open(Path(folder), read_only=read_only, take_over=take_over)
     runner = ThreadRunner() if in_background else InlineRunner()
     segmenters = LazySegmenters(device, beside_a_window=in_background)
-    return Session(project, segmenters, runner)
+    try:
+        return Session(project, segmenters, runner)
+    except BaseException:
+        runner.close()
+        project.close()
+        raise
 
 
 class LazySegmenters:

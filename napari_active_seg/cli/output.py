@@ -27,7 +27,7 @@ class Tell(Protocol):
 
 def say(text: str) -> None:
     """Tell the person something, on stderr."""
-    _errors.print(text, markup=False)
+    _errors.print(text, markup=False, soft_wrap=True)  # one line stays one line in a log
 
 
 def print_result(facts: Mapping[str, Any], *, as_json: bool, text: str) -> None:

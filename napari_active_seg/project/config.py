@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.uncertainty import measure_named
 
@@ -58,6 +59,21 @@ class ProjectConfig(BaseModel):
     def _known_measure(cls, name: str) -> str:
         try:
             return measure_named(name).name
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("key_file")
+    @classmethod
+    def _key_is_a_table(cls, path: str | None) -> str | None:
+        if path is not None and not path.lower().endswith(".csv"):
+            raise ValueError(f"the key of pseudonyms is a .csv file, not {path!r}")
+        return path
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, name: str) -> str:
+        try:
+            return strategy_named(name).name
         except ConfigError as error:
             raise ValueError(str(error)) from error
 

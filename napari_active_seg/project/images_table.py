@@ -24,6 +24,7 @@ from napari_active_seg.project.blobs import target_from_blob, target_to_blob
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.key_file import KeyFile
 from napari_active_seg.project.records import Placement, Split
+from napari_active_seg.project.safe_names import safe_image_id
 
 __all__ = ["ImagesTable", "relative_to"]
 
@@ -194,7 +195,11 @@ class ImagesTable:
 def _ref(row: sqlite3.Row) -> ImageRef:
     spacing = None if row["spacing_y"] is None else (row["spacing_y"], row["spacing_x"])
     return ImageRef(
-        row["id"], row["relative_path"], (row["height"], row["width"]), spacing, row["fingerprint"]
+        safe_image_id(row["id"]),
+        row["relative_path"],
+        (row["height"], row["width"]),
+        spacing,
+        row["fingerprint"],
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import ModelRecord
+from napari_active_seg.project.safe_names import safe_model_id
 
 __all__ = ["ModelsTable"]
 
@@ -22,7 +23,7 @@ class ModelsTable:
 
     def path(self, model_id: str) -> Path:
         """Return where the weights of a model are, or belong."""
-        return self._folder / f"{model_id}.safetensors"
+        return self._folder / f"{safe_model_id(model_id)}.safetensors"
 
     def next_id(self) -> str:
         """Return an id for the next model: m001, m002, ..."""
@@ -69,7 +70,7 @@ class ModelsTable:
 
 def _record(row: sqlite3.Row) -> ModelRecord:
     return ModelRecord(
-        id=row["id"],
+        id=safe_model_id(row["id"]),
         created_at=row["created_at"],
         preset=row["preset"],
         seed=row["seed"],

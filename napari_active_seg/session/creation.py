@@ -141,6 +141,8 @@ def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
         return
     if absolute_path(key_file).is_relative_to(absolute_path(folder)):
         raise ConfigError(f"the key {key_file} would lie in the project; keep it apart from it")
+    if key_file.suffix.lower() != ".csv":
+        raise ConfigError(f"the key of pseudonyms is a .csv file, not {key_file}")
     if key_file.exists():
         raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
 
