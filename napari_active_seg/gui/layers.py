@@ -17,6 +17,7 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import ImageError
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import LabelSchema, RegionState, target_to_paint
@@ -108,7 +109,12 @@ class LayerBinder:
     def _show_image(self, state: SessionState) -> None:
         if state.image_id is None:
             return
-        levels = self._session.image_levels(state.image_id)
+        try:
+            levels = self._session.image_levels(state.image_id)
+        except ImageError:
+            for role in ("slide", "image", "labels"):  # of the image before
+                self._hide(role)
+            raise
         if len(levels) > 1:
             self._hide("image")
             layer = self._given(

@@ -6,7 +6,7 @@ from napari_active_seg.images.plain import PICTURE_SUFFIXES, PlainImage, read_ar
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.slide import SlideImage
-from napari_active_seg.images.source import ImageSource
+from napari_active_seg.images.source import ImageSource, read_whole
 from napari_active_seg.images.table import (
     ImageFacts,
     facts_for,
@@ -36,6 +36,7 @@ __all__ = [
     "read_array",
     "read_image_table",
     "read_rgb",
+    "read_whole",
     "scan_folder",
     "tissue_at_low_level",
     "tissue_mask",

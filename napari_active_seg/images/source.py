@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["ImageSource", "check_window"]
+__all__ = ["ImageSource", "check_window", "read_whole"]
+
+#: More pixels than this do not go through a network in one piece: their moments alone would take
+#: gigabytes.
+_WHOLE_UP_TO = 25_000_000
 
 
 class ImageSource(Protocol):
@@ -37,6 +41,17 @@ class ImageSource(Protocol):
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
+
+
+def read_whole(source: ImageSource, name: str) -> NDArray[np.uint8]:
+    """Return a whole image (H, W, 3) uint8; ImageError if it is a slide too large for that."""
+    height, width = source.shape
+    if height * width > _WHOLE_UP_TO:
+        raise ImageError(
+            f"{name} is {height:,} x {width:,} pixels, too large to be taken as a whole; its "
+            "regions can be labelled and trained on, and a crop of it predicted"
+        )
+    return source.read(0, 0, 0, height, width)
 
 
 def check_window(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_active_seg._version import __version__
+from napari_active_seg.errors import ImageError
 from napari_active_seg.figures import (
     HtmlReport,
     draw_losses,
@@ -117,7 +118,11 @@ def _add_pictures(report: HtmlReport, session: Session) -> None:
         prediction, values = session.prediction(image_id), session.uncertainty(image_id)
         if prediction is None or values is None:
             continue
-        image = session.read_image(image_id)
+        try:
+            image = session.read_image(image_id)
+        except ImageError as error:
+            report.paragraph(str(error))
+            continue
         boxes = [q.region for q in state.queue if q.round and q.region.image_id == image_id]
         outlined = outline_rgb(image, prediction.classes, boxes=boxes)
         heat = heatmap_rgb(image, values, highest=float(values.max()))

@@ -15,7 +15,7 @@ from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.errors import ActiveSegError, BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
-from napari_active_seg.images import LevelArray, lazy_levels
+from napari_active_seg.images import LevelArray, lazy_levels, read_whole
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
@@ -96,8 +96,7 @@ class Session:
 
     def read_image(self, image_id: str) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of an image."""
-        source = self.project.images.source(image_id)
-        return source.read(0, 0, 0, *source.shape)
+        return read_whole(self.project.images.source(image_id), image_id)
 
     def image_levels(self, image_id: str) -> Sequence[LevelArray]:
         """Return the levels of an image as arrays that read only what is looked at."""

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import tifffile
-from tiny_slides import half, scene, write_pages, write_svs
+from tiny_slides import half, scene, write_ndpi, write_pages, write_svs
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import SlideImage, lazy_levels, open_image, scan_folder
@@ -97,6 +97,20 @@ def test_leica_scn_shows_the_scan_and_not_the_macro(tmp_path):
     source = open_image(path)
     assert source.level_shapes == ((700, 900), (350, 450))
     assert (source.read(0, 650, 850, 50, 50) == image[650:, 850:]).all()
+
+
+def test_hamamatsu_ndpi_is_read_by_its_restart_markers(tmp_path):
+    image = scene(512, 1024)
+    levels = [image, np.ascontiguousarray(half(image))]
+    path = write_ndpi(tmp_path / "a.ndpi", levels, np.full((96, 128, 3), 7, np.uint8))
+    source = open_image(path)
+    assert source.level_shapes == ((512, 1024), (256, 512))
+    assert source.spacing == (0.5, 0.5)
+    for number, level in enumerate(levels):
+        h, w = level.shape[:2]
+        got = source.read(number, 5, 7, h - 30, w - 40).astype(int)
+        assert np.abs(got - level[5 : h - 25, 7 : w - 33]).mean() < 2
+    assert (source.read(0, 100, 100, 50, 60) == source.read(0, 90, 90, 90, 90)[10:60, 10:70]).all()
 
 
 @pytest.mark.parametrize(

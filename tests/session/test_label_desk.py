@@ -325,3 +325,50 @@ def test_failed_save_is_told_by_the_session(session, monkeypatch):
     monkeypatch.undo()
     session.labels.flush()
     assert session.state.unsaved == frozenset()
+
+
+def test_training_and_measuring_go_on_without_images_that_are_gone(session, pool):
+    lap(session, pool)
+    trained_on = session.state.done_in_pool[0].region.image_id
+    validation = session.project.images.all(Split.VALIDATION)[0].id
+    (pool / "images" / trained_on).unlink()
+    session.train()
+    session.wait()
+    left = [q for q in session.state.done_in_pool if q.region.image_id != trained_on]
+    assert len(session._segmenters.built[-1].seen) == len(left)
+    (pool / "images" / validation).unlink()
+    session.train()
+    session.wait()  # nothing is left to measure it on: a model without figures
+    assert session.state.model.id == "m003" and dict(session.state.model.metrics) == {}
+    session.evaluate(on_report=print)
+    with pytest.raises(BadInputError, match="is missing"):
+        session.wait()
+
+
+def test_nothing_of_a_slides_text_comes_into_the_project(tmp_path):
+    from tiny_slides import write_svs
+
+    from napari_active_seg.session.creation import ImageSettings, create_project
+
+    (tmp_path / "slides").mkdir()
+    write_svs(tmp_path / "slides" / "a.svs")
+    settings = ImageSettings(val_fraction=0.0)
+    create_project(
+        tmp_path / "p", images_dir=tmp_path / "slides", classes=("a", "b"), settings=settings
+    )
+    for path in (tmp_path / "p").rglob("*"):
+        assert not path.is_file() or b"Aperio" not in path.read_bytes()
+
+
+def test_slide_too_large_to_predict_is_named_and_the_rest_is_predicted(session, pool, monkeypatch):
+    from napari_active_seg.images import source
+
+    lap(session, pool)
+    Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(pool / "images" / "large.png")
+    session.upkeep.add_images(pool / "images")
+    monkeypatch.setattr(source, "_WHOLE_UP_TO", 20_000)
+    session.predict()
+    session.wait()
+    assert "large.png" not in session.state.predicted and len(session.state.predicted) == 4
+    with pytest.raises(BadInputError, match=r"large.png is 200 x 300 pixels, too large"):
+        session.read_image("large.png")

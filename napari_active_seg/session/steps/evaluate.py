@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.images import ImageSource
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
@@ -17,6 +19,8 @@ from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,25 @@ class EvaluateRequest:
 
 
 def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report) -> EvalReport:
-    """Predict each image with the averaged passes and compare it with its target."""
+    """Predict each image with the averaged passes and compare it with its target.
+
+    Images that cannot be read are logged and left out; ImageError if none can.
+    """
     segmenter = request.load_segmenter()
     evaluated = EvalReport.empty(request.classes)
+    problems: list[ImageError] = []
     for number, labelled in enumerate(request.images):
         token.check()
         report(number, len(request.images), f"measuring {labelled.id}")
-        source = labelled.source()
+        try:
+            source = labelled.source()
+            pixels = read_whole(source, labelled.id)
+        except ImageError as error:
+            _log.warning("left out of the measurement: %s", error)
+            problems.append(error)
+            continue
         outputs = segmenter.predict(
-            source.read(0, 0, 0, *source.shape),
+            pixels,
             samples=request.samples,
             seed=request.seed,
             check_cancelled=token.check,
@@ -58,4 +72,6 @@ def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report)
         evaluated = evaluated.add(
             Prediction(region, outputs.moments, request.model_id), labelled.target()
         )
+    if problems and len(problems) == len(request.images):
+        raise problems[0]
     return evaluated

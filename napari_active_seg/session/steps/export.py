@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.export import Exporter, ExportImage, ExportSet, RegionRow
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
@@ -17,6 +17,10 @@ from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.regions import UNLABELLED, RegionLabel, RegionState
 
 __all__ = ["ExportRequest", "ExportResponse", "composed_target", "export_labels"]
+
+
+#: A mask of more pixels is more than a picture file or a laptop holds.
+_MOST_PIXELS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ def composed_target(
     Where the later one is not labelled, the earlier one stays. With a ``step`` every step-th
     pixel along each axis comes back.
     """
+    if shape[0] * shape[1] > _MOST_PIXELS * step * step:
+        raise ImageError(
+            f"a mask of {shape[0]:,} x {shape[1]:,} pixels is more than one picture can hold; "
+            "leave this slide out of the export"
+        )
     target = np.full(tuple(-(-length // step) for length in shape), UNLABELLED, np.uint8)
     for label in labels:
         region = label.region

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource
+from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
@@ -65,7 +65,7 @@ def iter_predictions(
         token.check()
         try:
             source = request.open_source(image_id)
-            image = source.read(0, 0, 0, *source.shape)
+            image = read_whole(source, image_id)
         except ImageError as error:
             yield image_id, error
             continue

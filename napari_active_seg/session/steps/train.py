@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
@@ -21,6 +22,7 @@ from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledIm
 
 __all__ = ["TrainRequest", "TrainResponse", "train_model", "training_example"]
 
+_log = logging.getLogger(__name__)
 #: Pixels around a region that a network sees without learning from them.
 _SURROUNDINGS = 64
 
@@ -87,7 +89,7 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
-    examples = tuple(training_example(label, request.open_source) for label in request.labels)
+    examples = _examples(request)
     segmenter = request.factory.build(request.preset, classes=request.classes, seed=request.seed)
 
     def tell(step: TrainStep) -> None:
@@ -111,6 +113,21 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
     return TrainResponse(request, segmenter, outcome.losses, outcome.seconds, evaluated)
 
 
+def _examples(request: TrainRequest) -> tuple[TrainExample, ...]:
+    """Return what can be learned from; labels of images that cannot be read are logged."""
+    examples: list[TrainExample] = []
+    problems: list[ImageError] = []
+    for label in request.labels:
+        try:
+            examples.append(training_example(label, request.open_source))
+        except ImageError as error:
+            _log.warning("left out of the training: %s", error)
+            problems.append(error)
+    if problems and not examples:
+        raise problems[0]
+    return tuple(examples)
+
+
 def training_example(label: RegionLabel, open_source: Callable[[str], ImageSource]) -> TrainExample:
     """Return the region's crop with its surroundings, where nothing is labelled."""
     source = open_source(label.region.image_id)
@@ -125,17 +142,19 @@ def training_example(label: RegionLabel, open_source: Callable[[str], ImageSourc
 def _validate(
     request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: Report
 ) -> EvalReport | None:
+    """Return how the model does on the fixed validation; None where none of it can be read."""
     if not request.validation:
         return None
-    return evaluate_model(
-        EvaluateRequest(
-            images=request.validation,
-            load_segmenter=lambda: segmenter,
-            model_id=request.model_id,
-            classes=request.classes,
-            samples=request.samples,
-            seed=request.seed,
-        ),
-        token,
-        report,
+    asked = EvaluateRequest(
+        images=request.validation,
+        load_segmenter=lambda: segmenter,
+        model_id=request.model_id,
+        classes=request.classes,
+        samples=request.samples,
+        seed=request.seed,
     )
+    try:
+        return evaluate_model(asked, token, report)
+    except ImageError as error:
+        _log.warning("the model was not measured: %s", error)
+        return None
