@@ -9,7 +9,8 @@
     │   ├── ImageError              an image or mask cannot be read, or does not fit its partner
     │   └── AnnotationError         a file of labels cannot be read, or names other classes
     ├── ProjectError                the project folder is missing, foreign, damaged or taken
-    │   └── ProjectHeldError        somebody else writes to it; it can be opened read-only
+    │   ├── ProjectHeldError        somebody else writes to it; it can be opened read-only
+    │   └── ProjectNotWritableError the folder or drive may not be written to; the same goes
     ├── NothingToDoError            the request is sound, but there is nothing left to do it with
     ├── BusyError                   a job runs already; wait for it or stop it
     ├── ModelError                  a checkpoint or network cannot be used
@@ -36,6 +37,7 @@ __all__ = [
     "NothingToDoError",
     "ProjectError",
     "ProjectHeldError",
+    "ProjectNotWritableError",
     "SchemaError",
     "StoppedError",
     "did_you_mean",
@@ -76,6 +78,10 @@ class ProjectHeldError(ProjectError):
     def __init__(self, message: str, *, holder: str) -> None:
         super().__init__(message)
         self.holder = holder
+
+
+class ProjectNotWritableError(ProjectError):
+    """The folder or the drive of the project may not be written to."""
 
 
 class NothingToDoError(ActiveSegError):

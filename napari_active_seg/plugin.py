@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ThreadRunner
 from napari_active_seg.plugin_keys import PROJECT_KEY
@@ -165,11 +167,14 @@ def _project_folder(path: str) -> Path:
 def _read_project(path: str) -> list[LayerData]:
     """Return the first image of a project; the dock opens the project when it sees the layer."""
     with Project.open(_project_folder(path), read_only=True) as project:
-        first = next(ref for ref in project.images.all() if project.images.path(ref.id).exists())
-        source = project.images.source(first.id)
-        lowest = len(source.level_shapes) - 1
-        pixels = source.read(lowest, 0, 0, *source.level_shapes[lowest])
-        facts = {"name": first.id, "rgb": True, "metadata": {PROJECT_KEY: str(project.folder)}}
+        missing = set(project.images.missing())
+        there = [ref.id for ref in project.images.all() if ref.id not in missing]
+        name, pixels = project.config.name, np.zeros((16, 16, 3), np.uint8)
+        if there:
+            source = project.images.source(there[0])
+            lowest = len(source.level_shapes) - 1
+            name, pixels = there[0], source.read(lowest, 0, 0, *source.level_shapes[lowest])
+        facts = {"name": name, "rgb": True, "metadata": {PROJECT_KEY: str(project.folder)}}
     return [(pixels, facts, "image")]
 
 

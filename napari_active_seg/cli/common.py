@@ -23,11 +23,14 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
 @contextmanager
-def opened(folder: Path, *, device: str = "auto") -> Iterator[Session]:
-    """Yield a session of a project, and close it."""
+def opened(folder: Path, *, device: str = "auto", read_only: bool = False) -> Iterator[Session]:
+    """Yield a session of a project, and close it.
+
+    ``read_only`` is for verbs that change nothing: they run while somebody else holds it.
+    """
     from napari_active_seg.plugin import open_session
 
-    session = open_session(folder, device=device)
+    session = open_session(folder, device=device, read_only=read_only)
     try:
         yield session
     finally:

@@ -45,7 +45,7 @@ def predict(
     """
     if (images is None) != (out is None):
         raise ConfigError("--images and --out go together: one says what, the other where to")
-    with opened(project, device=device) as session:
+    with opened(project, device=device, read_only=images is not None) as session:
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
@@ -181,7 +181,7 @@ def evaluate(
     if (images is None) != (masks is None):
         raise ConfigError("--images and --masks go together")
     reports: list[EvalReport] = []
-    with opened(project, device=device) as session:
+    with opened(project, device=device, read_only=True) as session:
         chosen = None
         if images is not None and masks is not None:
             chosen = folder_of_labelled_images(images, masks, n_classes=len(session.state.schema))

@@ -22,6 +22,9 @@ from napari_active_seg.session.steps.export import ExportResponse
 
 __all__ = ["register"]
 
+#: Names that a line of words lists; JSON has them all.
+_FEW = 10
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
@@ -114,7 +117,7 @@ def init(
     if created.masks_left:
         text += (
             f"\n{created.masks_left} masks of pool images wait; to take them over: "
-            f"napari-active-seg label {project} --from-masks {masks or 'MASKS'} --only images"
+            f"napari-active-seg label {project} --from-masks {created.masks_dir} --only images"
         )
     print_result(facts, as_json=as_json, text=text)
 
@@ -162,7 +165,7 @@ def export(
     Example: napari-active-seg export my-project --format masks --out labelled/
     """
     written: list[ExportResponse] = []
-    with opened(project) as session:
+    with opened(project, read_only=True) as session:
         run_verb(
             session,
             "Exporting",
@@ -183,7 +186,7 @@ def report(
     """
     from napari_active_seg.session.report import write_project_report
 
-    with opened(project) as session:
+    with opened(project, read_only=True) as session:
         write_project_report(session, out)
     print_result({}, as_json=False, text=f"{out} written")
 
@@ -229,7 +232,8 @@ def _in_words(value: object) -> str:
         return ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         names = [item["id"] if isinstance(item, dict) else str(item) for item in value]
-        return ", ".join(names) or "none"
+        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+        return ", ".join(names[:_FEW]) + more or "none"
     if isinstance(value, float):
         return f"{value:.2%}"
     return "none" if value is None else str(value)

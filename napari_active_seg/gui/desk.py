@@ -11,7 +11,12 @@ from napari.components import ViewerModel
 from psygnal import Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_active_seg.errors import ActiveSegError, ProjectHeldError, StoppedError
+from napari_active_seg.errors import (
+    ActiveSegError,
+    ProjectHeldError,
+    ProjectNotWritableError,
+    StoppedError,
+)
 from napari_active_seg.gui.notifications import tell_error, tell_info
 from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.session import Session
@@ -78,6 +83,9 @@ class Desk:
                 read_only=answer is Held.READ_ONLY,
                 take_over=answer is Held.TAKE_OVER,
             )
+        except ProjectNotWritableError as error:
+            opened = self.tools.open_session(folder, read_only=True)
+            tell_info(f"Opened read-only: {error}")
         self.close()
         self._session = opened
         opened.failed.connect(self._report)

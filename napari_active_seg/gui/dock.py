@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel
 from napari_active_seg.gui.questions import ask_close_unsaved
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
-from napari_active_seg.session import Session, SessionState, resolve_view
+from napari_active_seg.session import Session, SessionState, ViewState, resolve_view
 
 __all__ = ["Dock"]
 
@@ -125,6 +126,10 @@ class Dock(QWidget):  # type: ignore[misc]
         if session is None or binder is None:
             return
         view = resolve_view(state)
+        if self._shown is not None and replace(self._shown, unsaved=state.unsaved) == state:
+            self._shown = state
+            self._on_saving(session, state, view)
+            return
         # States may arrive while layers are being changed; the last one drawn is what counts.
         shown, self._shown = self._shown, state
         if shown is not None and shown.image_id != state.image_id:
@@ -133,8 +138,7 @@ class Dock(QWidget):  # type: ignore[misc]
         if self._painter is not None and self._painter.layer is not self._with_keys:
             self._with_keys = self._painter.layer
             bind_keys(self._with_keys, self.annotate.keys)
-        unsaved = " Saving..." if state.unsaved else ""
-        self.status.setText(view.status + unsaved)
+        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
         self.stop.setEnabled(view.can_cancel)
         if state.job is None:
             self.bar.setRange(0, 1)
@@ -142,6 +146,13 @@ class Dock(QWidget):  # type: ignore[misc]
             self.bar.setFormat("")
         for panel in self._panels:
             panel.render_state(session, view)
+
+    def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
+        """Show whether all is on the disk; nothing else changed since the last stroke."""
+        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+        if not state.unsaved:
+            for panel in self._panels:
+                panel.render_saved(session)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,10 +40,18 @@ def save_checkpoint(
     weights = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    safetensors.torch.save_file(weights, temporary, metadata=header)
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file(weights, temporary, metadata=header)
+        temporary.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ModelError(
+            f"the model {path} could not be written ({error}); the one in use stays. "
+            "Free disk space and train again"
+        ) from error
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

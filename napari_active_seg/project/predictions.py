@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_active_seg.errors import ProjectError
 from napari_active_seg.regions import Region
 from napari_active_seg.uncertainty import Moments, Prediction
 
@@ -30,19 +32,27 @@ class PredictionCache:
     def save(self, prediction: Prediction) -> None:
         """Write a prediction of a whole image."""
         path = self._path(prediction.model_id, prediction.region.image_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
         moments = prediction.moments
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                n=np.int64(moments.n),
-                mean_p=moments.mean_p,
-                mean_plogp=moments.mean_plogp,
-                var_p=moments.var_p,
-                votes=moments.votes,
-            )
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    n=np.int64(moments.n),
+                    mean_p=moments.mean_p,
+                    mean_plogp=moments.mean_plogp,
+                    var_p=moments.var_p,
+                    votes=moments.votes,
+                )
+            temporary.replace(path)
+        except OSError as error:
+            raise ProjectError(
+                f"the prediction of {prediction.region.image_id} could not be kept "
+                f"({error.strerror or error}); free disk space: {self._folder} may be deleted"
+            ) from error
+        finally:
+            _remove(temporary)
         with self._turn:
             self._recent.pop((prediction.model_id, prediction.region.image_id), None)
 
@@ -78,3 +88,9 @@ class PredictionCache:
     def _path(self, model_id: str, image_id: str) -> Path:
         name = hashlib.sha256(image_id.encode()).hexdigest()[:20]
         return self._folder / model_id / f"{name}.npz"
+
+
+def _remove(path: Path) -> None:
+    """Take half a file away, where there is one and it can be."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -16,17 +16,21 @@ import socket
 import sqlite3
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from napari_active_seg.errors import ProjectHeldError
+from napari_active_seg.errors import ProjectError, ProjectHeldError, ProjectNotWritableError
 from napari_active_seg.project.database import Database
 
 __all__ = ["Holder", "current_holder", "give_back_writer", "take_writer"]
 
+#: What SQLite says of a file or a folder that may not be written to.
+_READ_ONLY = "readonly"
 #: Two readings of a process's start differ by rounding, not by more.
 _SAME_START_S = 2.0
 
@@ -61,7 +65,7 @@ def take_writer(database: Database, folder: Path, *, take_over: bool = False) ->
     ``take_over`` says that the person knows better.
     """
     ours = _ourselves(folder)
-    with database.transaction() as connection:
+    with _told_if_not_writable(folder), database.transaction() as connection:
         holder = _read(connection)
         if holder is not None and not take_over and _may_be_alive(holder, folder):
             raise ProjectHeldError(
@@ -83,6 +87,22 @@ def take_writer(database: Database, folder: Path, *, take_over: bool = False) ->
         )
     database.write_as(ours.token)
     return holder
+
+
+@contextmanager
+def _told_if_not_writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ProjectHeldError:
+        raise
+    except ProjectError as error:
+        cause = error.__cause__
+        if isinstance(cause, sqlite3.OperationalError) and _READ_ONLY in str(cause):
+            raise ProjectNotWritableError(
+                f"{folder} could not be written: it may not be written to. Open it read-only, or "
+                "check the rights of the folder and the drive"
+            ) from cause
+        raise
 
 
 def give_back_writer(database: Database) -> None:

@@ -71,6 +71,7 @@ class CreatedProject:
     validation_labelled: int
     audit_images: int
     masks_left: int  #: masks of pool images, for ``label`` to take over
+    masks_dir: Path | None
     layout: str | None  #: the well-known data set that the folder was recognised as
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  #: such as patients in more than one split
@@ -130,6 +131,7 @@ def create_project(
         validation_labelled=labelled,
         audit_images=splits.count(Split.AUDIT),
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
+        masks_dir=masks_dir,
         layout=layout.name if layout else None,
         problems=scan.problems,
         notes=_notes(placements, groups),

@@ -70,6 +70,7 @@ class LabelSaver:
         self._closing = False
         self._error: Exception | None = None
         self._told = ""
+        self._tries = self._failed_try = 0
         self._last = -float("inf")
         self._thread: threading.Thread | None = None
 
@@ -95,14 +96,18 @@ class LabelSaver:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Return when all that was offered is on the disk; raise what keeps it from there."""
+        """Return when all that was offered is on the disk; raise what keeps it from there.
+
+        Only a try that began after this call counts: one that was under way may have met a disk
+        that was full a moment ago.
+        """
         with self._changed:
-            self._error = None
+            before = self._tries
             while self._waiting or self._writing:
                 self._hurry = True
                 self._changed.notify_all()
                 self._changed.wait(timeout=0.5)
-                if self._error is not None:
+                if self._error is not None and self._failed_try > before:
                     raise self._error
 
     def close(self) -> None:
@@ -124,6 +129,7 @@ class LabelSaver:
                 if self._closing:
                     return
                 self._writing, self._waiting, self._hurry = self._waiting, {}, False
+                self._tries += 1
             self._write_all()
 
     def _is_due(self) -> bool:
@@ -164,6 +170,6 @@ class LabelSaver:
                 newer = self._waiting.get(region_id)
                 self._waiting[region_id] = unsaved if newer is None else newer.after(unsaved)
             self._writing = {}
-            self._error = error
+            self._error, self._failed_try = error, self._tries
             self._last = time.monotonic()
             self._changed.notify_all()

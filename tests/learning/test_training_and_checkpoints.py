@@ -195,3 +195,40 @@ def test_presets_and_devices_are_known_by_name():
         with pytest.raises(ConfigError, match="no CUDA device"):
             resolve_device("cuda")
     assert device_facts()["torch"] == torch.__version__
+
+
+def test_checkpoint_that_cannot_be_written_says_so_and_leaves_the_old_one(tmp_path):
+    segmenter = TorchSegmenterFactory("cpu").build("fast", classes=("a", "b"), seed=0)
+    path = tmp_path / "m001.safetensors"
+    segmenter.save(path, facts={})
+    before = path.read_bytes()
+    (tmp_path / "m001.new").mkdir()  # in the way of the file that is written first
+    with pytest.raises(ModelError, match="could not be written"):
+        segmenter.save(path, facts={})
+    assert path.read_bytes() == before
+
+
+def test_model_answers_in_classes_that_changed_since(tmp_path):
+    factory = TorchSegmenterFactory("cpu")
+    path = tmp_path / "m.safetensors"
+    factory.build("fast", classes=("a", "b", "c"), seed=3).save(path, facts={})
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+
+    def moments(**more):
+        loaded = factory.load(path, **more)
+        return loaded.predict(image, samples=6, seed=1, check_cancelled=lambda: None).moments
+
+    plain = moments(classes=("a", "b", "c"))
+    turned = moments(classes=("c", "new", "a", "b"), outputs=(2, 3, 0))
+    np.testing.assert_allclose(turned.mean_p[[2, 3, 0]], plain.mean_p, atol=1e-6)
+    assert (turned.mean_p[1] == 0).all() and np.isfinite(turned.mean_plogp).all()
+    np.testing.assert_allclose(turned.mean_plogp, plain.mean_plogp, atol=1e-5)
+    merged = moments(classes=("ab", "c"), outputs=(0, 0, 1))
+    np.testing.assert_allclose(merged.mean_p[0], plain.mean_p[:2].sum(axis=0), atol=1e-6)
+    np.testing.assert_allclose(merged.mean_p[1], plain.mean_p[2], atol=1e-6)
+    p = merged.mean_p.astype(np.float64)  # merging first and averaging then: never more entropy
+    assert (-merged.mean_plogp <= -plain.mean_plogp + 1e-5).all() and (p.sum(axis=0) > 0.999).all()
+    with pytest.raises(ModelError, match="was trained for a, b, c"):
+        factory.load(path, classes=("x", "b", "c"))
+    with pytest.raises(ModelError, match="was trained for"):
+        factory.load(path, classes=("x", "b"), outputs=(0, 1))

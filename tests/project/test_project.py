@@ -265,3 +265,12 @@ def test_split_is_drawn_once_by_seed_whatever_the_order():
     assert both.count(Split.VALIDATION) == 8 and both.count(Split.AUDIT) == 4
     with pytest.raises(ConfigError):
         assign_splits(names, val_fraction=1.0, seed=0)
+
+
+def test_prediction_that_cannot_be_kept_says_what_may_be_deleted(project):
+    stream = MomentStream()
+    stream.add(np.full((2, 96, 128), 0.5))
+    region = Region("img0.png", 0, 0, 96, 128)
+    (project.folder / "cache").write_text("a file where a folder should be")
+    with pytest.raises(ProjectError, match=r"could not be kept .* may be deleted"):
+        project.predictions.save(Prediction(region, stream.moments(), "m001"))

@@ -116,6 +116,30 @@ def test_full_disk_is_told_once_and_nothing_is_lost_when_it_is_not(disk, saver):
     assert (newest["other"].target == 7).all()
 
 
+def test_flush_does_not_raise_what_a_try_before_it_met(disk, saver):
+    disk.full = True
+    disk.may_write.clear()
+    saver.offer(paint(1))
+    until(lambda: saver._writing)  # a try is under way, and is going to meet the full disk
+    emptied = Disk()
+    saver._write = emptied.write
+    raised = []
+
+    def flush():
+        try:
+            saver.flush()
+        except ProjectError as error:
+            raised.append(error)
+
+    flushing = threading.Thread(target=flush)
+    flushing.start()
+    time.sleep(0.05)
+    disk.may_write.set()
+    flushing.join(5)
+    assert raised == [] and saver.unsaved == frozenset()
+    assert [int(unsaved.target[0, 0]) for unsaved in emptied.written] == [1]
+
+
 def test_error_of_any_kind_reaches_whoever_flushes(saver, disk):
     disk.write = lambda _: 1 / 0
     saver._write = disk.write

@@ -97,6 +97,10 @@ class AnnotatePanel(Panel):
             self.class_grid.addWidget(paint, index, 0)
             self.class_grid.addWidget(rest, index, 1)
 
+    def render_saved(self, session: Session) -> None:
+        """List the save that has just been made."""
+        self._show_saves(session, session.state.region_id)
+
     def _show_saves(self, session: Session, region_id: str | None) -> None:
         history = () if region_id is None else session.project.labels.history(region_id)
         self.saves.clear()
@@ -104,7 +108,7 @@ class AnnotatePanel(Panel):
             at = datetime.fromtimestamp(saved.saved_at).astimezone().strftime("%d %b %H:%M:%S")
             state = "" if saved.state is None else saved.state.replace("_", " ")
             self.saves.addItem(f"{at}  {saved.annotator}  {state}", saved.uid)
-        self.back.setEnabled(self.back.isEnabled() and len(history) > 1)
+        self.back.setEnabled(self.saves.isEnabled() and len(history) > 1)
 
     def _take_back(self) -> None:
         uid = self.saves.currentData()

@@ -48,6 +48,9 @@ class Panel(QWidget):  # type: ignore[misc]
         """Draw the session's current state."""
         self.setEnabled(True)
 
+    def render_saved(self, session: Session) -> None:
+        """Draw that strokes of the region in hand have reached the disk."""
+
     def render_closed(self) -> None:
         """Draw that no project is open."""
         self.setEnabled(False)
