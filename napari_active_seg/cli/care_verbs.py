@@ -10,10 +10,11 @@ import typer
 
 from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.cli.common import JsonOption, ProjectArgument, class_names, opened, run_verb
-from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.project import EDITABLE, Project, merge_projects
+from napari_active_seg.project import EDITABLE, Project, Relinked, merge_projects
 from napari_active_seg.session import Session
+from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
 
 __all__ = ["register"]
@@ -76,28 +77,45 @@ def import_(
         renamed=dict(_pair(text, "--map") for text in rename or ()),
     )
     facts: dict[str, Any] = {}
-    lines: list[str] = []
     with opened(project) as session:
         if images is not None:
-            with showing_progress("Looking at images") as tell:
-                added = session.upkeep.add_images(images, group_pattern=group_pattern, on_file=tell)
-            for problem in added.problems:
-                say(f"set aside: {problem.why}")
-            facts |= {"images_added": len(added.added), "images_known": len(added.known)}
-            lines.append(f"{len(added.added)} images added, {len(added.known)} were there already")
+            facts |= _import_images(session, images, group_pattern)
         if labels is not None:
-            path, taken = labels, list[LabelResponse]()
-            run_verb(
-                session,
-                "Importing",
-                lambda: session.import_labels(
-                    path, options=options, annotator=annotator or path.name, on_done=taken.append
-                ),
-            )
-            without = taken[0].without_label
-            facts |= {"labelled_parts": taken[0].parts, "without_label": list(without)}
-            lines.append(f"{taken[0].parts} labels taken over, {len(without)} images have none")
+            facts |= _import_labels(session, labels, options, annotator or labels.name)
+    lines = []
+    if images is not None:
+        known = facts["images_known"]
+        lines.append(f"{facts['images_added']} images added, {known} were there already")
+    if labels is not None:
+        without = len(facts["without_label"])
+        lines.append(f"{facts['labelled_parts']} labels taken over, {without} images have none")
     print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def _import_images(session: Session, folder: Path, group_pattern: str | None) -> dict[str, Any]:
+    done: list[AddedImages] = []
+    run_verb(
+        session,
+        "Looking at images",
+        lambda: session.upkeep.add_images(folder, group_pattern=group_pattern, on_done=done.append),
+    )
+    for problem in done[0].problems:
+        say(f"set aside: {problem.why}")
+    return {"images_added": len(done[0].added), "images_known": len(done[0].known)}
+
+
+def _import_labels(
+    session: Session, path: Path, options: AnnotationOptions, annotator: str
+) -> dict[str, Any]:
+    done: list[LabelResponse] = []
+    run_verb(
+        session,
+        "Importing",
+        lambda: session.import_labels(
+            path, options=options, annotator=annotator, on_done=done.append
+        ),
+    )
+    return {"labelled_parts": done[0].parts, "without_label": list(done[0].without_label)}
 
 
 def classes(
@@ -158,8 +176,14 @@ def relink(
 
     Example: napari-active-seg relink my-project --images /media/stick/slides
     """
-    with opened(project) as session, showing_progress("Looking for images") as tell:
-        relinked = session.upkeep.relink(images, on_file=tell)
+    done: list[Relinked] = []
+    with opened(project) as session:
+        run_verb(
+            session,
+            "Looking for images",
+            lambda: session.upkeep.relink(images, on_done=done.append),
+        )
+    (relinked,) = done
     facts = {
         "found": {image_id: str(path) for image_id, path in relinked.found.items()},
         "missing": list(relinked.missing),

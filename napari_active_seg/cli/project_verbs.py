@@ -18,6 +18,7 @@ from napari_active_seg.cli.common import (
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
+from napari_active_seg.session.creation import CreatedProject, ImageSettings, create_project
 from napari_active_seg.session.steps.export import ExportResponse
 
 __all__ = ["register"]
@@ -73,8 +74,6 @@ def init(
 
     Example: napari-active-seg init my-project --images slides/ --classes background,gland
     """
-    from napari_active_seg.session.creation import ImageSettings, create_project
-
     with showing_progress("Looking at images") as tell:
         created = create_project(
             project,
@@ -91,35 +90,7 @@ def init(
             ),
             on_file=tell,
         )
-    for problem in created.problems:
-        say(f"set aside: {problem.why}")
-    for note in created.notes:
-        say(f"note: {note}")
-    facts = {
-        "project": str(created.folder),
-        "images": created.images,
-        "validation_images": created.validation_images,
-        "validation_labelled": created.validation_labelled,
-        "audit_images": created.audit_images,
-        "masks_left_for_label": created.masks_left,
-        "recognised_as": created.layout,
-        "notes": list(created.notes),
-        "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
-    }
-    text = (
-        f"{created.folder}: {created.images} images, {created.validation_images} of them for "
-        f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
-    )
-    if created.layout:
-        text += f"\nrecognised as {created.layout}: its split is kept"
-    if created.audit_images:
-        text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
-    if created.masks_left:
-        text += (
-            f"\n{created.masks_left} masks of pool images wait; to take them over: "
-            f"napari-active-seg label {project} --from-masks {created.masks_dir} --only images"
-        )
-    print_result(facts, as_json=as_json, text=text)
+    _print_created(project, created, as_json=as_json)
 
 
 def info(project: ProjectArgument, as_json: JsonOption = False) -> None:
@@ -189,6 +160,38 @@ def report(
     with opened(project, read_only=True) as session:
         write_project_report(session, out)
     print_result({}, as_json=False, text=f"{out} written")
+
+
+def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> None:
+    for problem in created.problems:
+        say(f"set aside: {problem.why}")
+    for note in created.notes:
+        say(f"note: {note}")
+    facts = {
+        "project": str(created.folder),
+        "images": created.images,
+        "validation_images": created.validation_images,
+        "validation_labelled": created.validation_labelled,
+        "audit_images": created.audit_images,
+        "masks_left_for_label": created.masks_left,
+        "recognised_as": created.layout,
+        "notes": list(created.notes),
+        "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
+    }
+    text = (
+        f"{created.folder}: {created.images} images, {created.validation_images} of them for "
+        f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
+    )
+    if created.layout:
+        text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.audit_images:
+        text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
+    if created.masks_left:
+        text += (
+            f"\n{created.masks_left} masks of pool images wait; to take them over: "
+            f"napari-active-seg label {project} --from-masks {created.masks_dir} --only images"
+        )
+    print_result(facts, as_json=as_json, text=text)
 
 
 def _facts(project: Project) -> dict[str, Any]:

@@ -23,7 +23,6 @@ class ExportImage:
     """An image with a way to its target (H, W), so that not all lie in memory at once."""
 
     id: str
-    path: Path
     split: str
     target: Callable[[], NDArray[np.uint8]]
 

@@ -70,7 +70,7 @@ class Database:
             if read_only:
                 return Database(path, connection, None)
             return Database(path, _connect(path), connection)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise ProjectError(_cannot_open(path, error, read_only=read_only)) from error
         except sqlite3.DatabaseError as error:
             raise ProjectError(_damaged(path, str(error))) from error

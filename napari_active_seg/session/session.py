@@ -80,6 +80,7 @@ class Session:
             project,
             lambda: self._state,
             self._set,
+            start=self._start,
             flush=self.labels.flush,
             predicted=self._predicted_now,
         )

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import BusyError, NothingToDoError
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import Project, Relinked, find_moved_images
 from napari_active_seg.regions import ClassBook
 from napari_active_seg.session.adding import AddedImages, add_images
@@ -26,12 +28,14 @@ class Upkeep:
         state: Callable[[], SessionState],
         apply: Callable[..., None],
         *,
+        start: Callable[..., None],
         flush: Callable[[], None],
         predicted: Callable[[], frozenset[str]],
     ) -> None:
         self._project = project
         self._state = state
         self._apply = apply
+        self._start = start
         self._flush = flush
         self._predicted = predicted
 
@@ -82,38 +86,55 @@ class Upkeep:
 
     # --- images ------------------------------------------------------------------------------
 
-    def relink(
-        self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
-    ) -> Relinked:
-        """Find missing images again below ``folder``, by what is in them."""
+    def relink(self, folder: Path, *, on_done: Callable[[Relinked], None] | None = None) -> None:
+        """Find missing images again below ``folder``, by what is in them; a job."""
         images = self._project.images
-        missing = images.missing()
+        missing = [images.ref(image_id) for image_id in images.missing()]
         if not missing:
             raise NothingToDoError("no image is missing: every file is where it should be")
-        relinked = find_moved_images(
-            (images.ref(image_id) for image_id in missing), folder, on_file=on_file
-        )
+
+        def work(token: CancelToken, report: Report) -> Relinked:
+            return find_moved_images(missing, folder, on_file=_teller(token, report))
+
+        def deliver(result: object) -> None:
+            if isinstance(result, Relinked):
+                self._keep_relinked(result)
+                if on_done is not None:
+                    on_done(result)
+
+        self._start("looking for images", work, deliver)
+
+    def _keep_relinked(self, relinked: Relinked) -> None:
         if relinked.found:
-            images.move(relinked.found)
+            self._project.images.move(relinked.found)
             self._project.events.add(
                 "relinked",
                 annotator=self._project.config.annotator,
                 facts={"images": sorted(relinked.found)},
             )
         self._apply(missing=frozenset(relinked.missing))
-        return relinked
 
     def add_images(
         self,
         folder: Path,
         *,
         group_pattern: str | None = None,
-        on_file: Callable[[int, int], None] | None = None,
-    ) -> AddedImages:
-        """Add the images below ``folder`` that the project does not have."""
-        added = add_images(self._project, folder, group_pattern=group_pattern, on_file=on_file)
-        self._apply(image_ids=tuple(ref.id for ref in self._project.images.all()))
-        return added
+        on_done: Callable[[AddedImages], None] | None = None,
+    ) -> None:
+        """Add the images below ``folder`` that the project does not have; a job."""
+        project = self._project
+
+        def work(token: CancelToken, report: Report) -> AddedImages:
+            tell = _teller(token, report)
+            return add_images(project, folder, group_pattern=group_pattern, on_file=tell)
+
+        def deliver(result: object) -> None:
+            if isinstance(result, AddedImages):
+                self._apply(image_ids=tuple(ref.id for ref in project.images.all()))
+                if on_done is not None:
+                    on_done(result)
+
+        self._start("adding images", work, deliver)
 
     def tissue(self, image_id: str) -> NDArray[np.bool_]:
         """Return where an image shows tissue (h, w), at a low resolution."""
@@ -130,3 +151,13 @@ class Upkeep:
         """Change settings of the project; ConfigError names what does not fit."""
         self._project.configure(**changes)
         self._apply(project=self._project.config.name, measure=self._project.config.measure)
+
+
+def _teller(token: CancelToken, report: Report) -> Callable[[int, int], None]:
+    """Return what a search calls at each file: it reports, and stops at a word."""
+
+    def tell(number: int, total: int) -> None:
+        token.check()
+        report(number, total, "")
+
+    return tell

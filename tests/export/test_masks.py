@@ -11,8 +11,7 @@ from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 def data(targets):
     images = tuple(
-        ExportImage(name, None, "pool", lambda target=target: target)
-        for name, target in targets.items()
+        ExportImage(name, "pool", lambda target=target: target) for name, target in targets.items()
     )
     return ExportSet("set", LabelSchema.from_names(["a", "b", "c"]), images, ())
 

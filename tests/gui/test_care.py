@@ -246,7 +246,7 @@ def test_missing_images_are_named_and_found_by_the_button(window, project_folder
     assert box.relink.isVisible() and "4 images are not where they were" in box.missing.text()
     assert window.session.state.image_id is None
     window.session.upkeep.relink(away)
-    window.qtbot.wait(20)
+    window.settle()
     assert not box.relink.isVisible()
     window.session.select_image("img0.png")
     assert "img0.png" in [layer.name for layer in window.viewer.layers]

@@ -234,13 +234,18 @@ def test_new_images_join_the_pool_and_known_ones_are_not_taken_twice(session, tm
     from tiny_data import write_pool
 
     more = write_pool(tmp_path / "more", count=3, first=2)  # 2 and 3 are there already
-    added = session.upkeep.add_images(more / "images")
+    done = []
+    session.upkeep.add_images(more / "images", on_done=done.append)
+    session.wait()
+    (added,) = done
     assert added.added == ("img4.png",) and added.known == ("img2.png", "img3.png")
     assert "img4.png" in session.state.image_ids
     assert session.project.images.split_of("img4.png") is Split.POOL
     other = write_pool(tmp_path / "other", count=1, first=50)
     (other / "images" / "img50.png").rename(other / "images" / "img0.png")
-    assert session.upkeep.add_images(other / "images").added == ("images/img0.png",)
+    session.upkeep.add_images(other / "images", on_done=done.append)
+    session.wait()
+    assert done[-1].added == ("images/img0.png",)
 
 
 def test_missing_images_are_listed_and_do_not_stop_the_rest(project_folder, pool, tmp_path):
@@ -255,8 +260,10 @@ def test_missing_images_are_listed_and_do_not_stop_the_rest(project_folder, pool
     regions = proposed(session, count=4)
     assert len(regions) == 4
     assert all(q.region.image_id != gone for q in session.state.open_regions)
-    relinked = session.upkeep.relink(away)
-    assert list(relinked.found) == [gone]
+    done = []
+    session.upkeep.relink(away, on_done=done.append)
+    session.wait()
+    assert list(done[0].found) == [gone]
     assert session.state.missing == frozenset()
     with pytest.raises(NothingToDoError, match="no image is missing"):
         session.upkeep.relink(away)

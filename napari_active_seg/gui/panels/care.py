@@ -11,7 +11,9 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import button, form, words
 from napari_active_seg.gui.questions import ask_file, ask_folder
+from napari_active_seg.project import Relinked
 from napari_active_seg.session import Session
+from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
 
 __all__ = ["CareBox"]
@@ -83,8 +85,7 @@ class CareBox(QWidget):  # type: ignore[misc]
 
         def add(session: Session) -> None:
             if folder is not None:
-                added = session.upkeep.add_images(folder)
-                tell_info(f"{len(added.added)} images added, {len(added.known)} were there already")
+                session.upkeep.add_images(folder, on_done=_tell_added)
 
         self._desk.with_session(add)()
 
@@ -93,10 +94,17 @@ class CareBox(QWidget):  # type: ignore[misc]
 
         def relink(session: Session) -> None:
             if folder is not None:
-                found = session.upkeep.relink(folder)
-                tell_info(f"{len(found.found)} images found, {len(found.missing)} still missing")
+                session.upkeep.relink(folder, on_done=_tell_relinked)
 
         self._desk.with_session(relink)()
+
+
+def _tell_added(added: AddedImages) -> None:
+    tell_info(f"{len(added.added)} images added, {len(added.known)} were there already")
+
+
+def _tell_relinked(found: Relinked) -> None:
+    tell_info(f"{len(found.found)} images found, {len(found.missing)} still missing")
 
 
 def _tell(response: LabelResponse) -> None:

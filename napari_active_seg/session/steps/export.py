@@ -56,7 +56,6 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
         images=tuple(
             ExportImage(
                 image_id,
-                project.images.path(image_id),
                 project.images.split_of(image_id),
                 _target_of(project, image_id, [queued.id for queued in regions]),
             )
