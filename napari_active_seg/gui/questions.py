@@ -33,7 +33,7 @@ def ask_held(parent: QWidget | None, holder: str) -> Held:
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("The project is open elsewhere")
-    box.setText(f"{holder} writes to this project.")
+    box.setText(f"{holder[:1].upper()}{holder[1:]} writes to this project.")
     box.setInformativeText(
         "You can look at it read-only. Take it over only if that window is gone for certain: it "
         "will no longer be able to save."

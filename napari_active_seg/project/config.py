@@ -103,7 +103,7 @@ class ProjectConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ProjectError(f"{path}: {key}: {first['msg']}; correct it there") from error
+            raise ProjectError(f"{path}: {key}: {_words(first)}; correct it there") from error
 
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
@@ -132,7 +132,12 @@ class ProjectConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"setting {key}: {first['msg']}, got {first['input']!r}") from error
+            raise ConfigError(f"setting {key}: {_words(first)}, got {first['input']!r}") from error
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    """Return what pydantic says of a value, without its own preface to our words."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _from_1_to_2(raw: dict[str, Any]) -> dict[str, Any]:

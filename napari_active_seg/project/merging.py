@@ -73,6 +73,8 @@ def merge_projects(ours: Project, theirs: Project) -> MergeReport:
 
 
 def _refuse_strangers(ours: Project, theirs: Project) -> None:
+    if ours.folder.samefile(theirs.folder):
+        raise ProjectError(f"{ours.folder} cannot be merged with itself; name its copy")
     if ours.config.project_uid != theirs.config.project_uid:
         raise ProjectError(
             f"{theirs.folder} is no copy of {ours.folder} but a project of its own; export it and "

@@ -158,6 +158,8 @@ def test_images_that_only_the_other_copy_has_come_with_their_place(two_copies, t
 def test_strangers_and_other_pictures_of_one_name_are_refused(two_copies, tmp_path, pool):
     ours, theirs = two_copies
     create(tmp_path / "stranger", pool).close()
+    with pytest.raises(ProjectError, match="with itself"):
+        merged(ours, ours)
     with pytest.raises(ProjectError, match="is no copy of"):
         merged(ours, tmp_path / "stranger")
     with Project.open(theirs) as project, project.database.transaction() as connection:
