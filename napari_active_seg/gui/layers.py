@@ -28,6 +28,8 @@ __all__ = ["ROLE_KEY", "LayerBinder", "heat_colours", "paint_colours"]
 
 #: Layers of ours carry their role in their metadata under this key.
 ROLE_KEY = "napari_active_seg"
+#: The schema whose colours a layer has.
+_SCHEMA_KEY = "napari_active_seg_schema"
 #: From the bottom to the top.
 _ORDER = ("slide", "image", "labels", "uncertainty", "prediction", "regions", "paint")
 _STATE_COLOURS = {
@@ -161,7 +163,7 @@ class LayerBinder:
             "prediction", lambda: self._labels_layer(paint, state.schema, opacity=0.9), paint
         )
         layer.name = f"Prediction ({prediction.model_id.partition('@')[0]})"
-        layer.colormap = paint_colours(state.schema)
+        self._colour(layer, state.schema)
         layer.contour = 2
 
     def _show_queue(self, state: SessionState, *, redraw: bool) -> None:
@@ -176,9 +178,16 @@ class LayerBinder:
             )
             layer.name = "Labels so far"
             layer.scale, layer.translate = (step, step), ((step - 1) / 2, (step - 1) / 2)
-        layer.colormap = paint_colours(state.schema)
+        self._colour(layer, state.schema)
         here = [q for q in state.queue if q.region.image_id == state.image_id]
         self._show_boxes([q for q in here if q.kind is not RegionKind.WHOLE], state.region_id)
+
+    @staticmethod
+    def _colour(layer: Any, schema: LabelSchema) -> None:
+        """Give a layer the classes' colours, if it does not have them: napari draws it anew."""
+        if layer.metadata.get(_SCHEMA_KEY) != schema:
+            layer.colormap = paint_colours(schema)
+            layer.metadata[_SCHEMA_KEY] = schema
 
     def _show_boxes(self, boxes: list[QueuedRegion], in_hand: str | None) -> None:
         layer = self._layers.get("regions")
@@ -214,6 +223,7 @@ class LayerBinder:
     ) -> Layer:
         layer = self._viewer.add_labels(paint, colormap=paint_colours(schema), opacity=opacity)
         layer.editable = False
+        layer.metadata[_SCHEMA_KEY] = schema
         return layer
 
     def _given(self, role: str, make: Callable[[], Layer], data: Any) -> Any:

@@ -71,6 +71,7 @@ class RegionPainter:
         label = self._session.labels.latest(queued.id)
         unpainted = np.full(queued.region.shape, UNLABELLED, np.uint8)
         self._offered = unpainted if label is None else label.target
+        new_colours = self._schema != schema
         self._queued, self._schema = queued, schema
         paint = target_to_paint(self._offered)
         layer = self.layer
@@ -81,7 +82,8 @@ class RegionPainter:
                 layer.editable = False  # forgets the undo steps of the region before
                 layer.data = paint
                 layer.editable = True
-                layer.colormap = colours
+                if new_colours:
+                    layer.colormap = colours
         self._seen = paint.copy()
         layer.translate = (queued.region.y, queued.region.x)
         layer.visible = True

@@ -250,3 +250,19 @@ def test_missing_images_are_named_and_found_by_the_button(window, project_folder
     assert not box.relink.isVisible()
     window.session.select_image("img0.png")
     assert "img0.png" in [layer.name for layer in window.viewer.layers]
+
+
+def test_lists_change_only_the_rows_that_differ(proposed):
+    window = proposed
+    images, queue = window.panel("Project").images, window.panel("Propose").queue
+    rows = [images.item(k) for k in range(images.count())]
+    waiting = {images.key_of(row): row.text() for row in rows}
+    image = window.session.state.image_id
+    stroke(window)
+    window.key(Qt.Key.Key_D)
+    saved(window)
+    assert [images.item(k) for k in range(images.count())] == rows  # the same rows, not new ones
+    changed = [row for row in rows if row.text() != waiting[images.key_of(row)]]
+    assert [images.key_of(row) for row in changed] == [image]
+    assert queue.count() == 3
+    assert queue.key_of(queue.currentItem()) == window.session.state.region_id

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from magicgui.widgets import LineEdit
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QListWidgetItem
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.gui.panels.base import (
@@ -19,6 +19,7 @@ from napari_active_seg.gui.panels.base import (
 )
 from napari_active_seg.gui.panels.care import CareBox
 from napari_active_seg.gui.panels.classes import ClassesBox
+from napari_active_seg.gui.panels.listing import Listing, Row
 from napari_active_seg.gui.questions import ask_folder
 from napari_active_seg.session import Session, ViewState
 
@@ -33,7 +34,7 @@ class ProjectPanel(Panel):
     def build(self) -> None:
         """Lay out opening, making, and the list of images."""
         self.about = words()
-        self.images = QListWidget()
+        self.images = Listing()
         self.images.setMinimumHeight(150)
         self.images.currentItemChanged.connect(self._choose)
         self.images_box = group("Images", self.about, self.images)
@@ -77,22 +78,19 @@ class ProjectPanel(Panel):
             f"{state.project}: {len(state.image_ids)} images, {len(validation)} set aside for "
             f"validation. Classes: {', '.join(state.schema.names)}"
         )
-        with QSignalBlocker(self.images):
-            self.images.clear()
-            for image_id in state.image_ids:
-                waiting = sum(q.region.image_id == image_id for q in state.open_regions)
-                item = QListWidgetItem(
-                    image_id
-                    + ("   set aside" if image_id in validation else "")
-                    + ("   missing" if image_id in state.missing else "")
-                    + (f"   {waiting} to label" if waiting else "")
-                )
-                item.setData(Qt.ItemDataRole.UserRole, image_id)
-                if image_id in validation:
-                    item.setForeground(QColor("#8a8f98"))
-                self.images.addItem(item)
-                if image_id == state.image_id:
-                    self.images.setCurrentItem(item)
+        waiting = Counter(queued.region.image_id for queued in state.open_regions)
+        rows = [
+            Row(
+                image_id,
+                image_id
+                + ("   set aside" if image_id in validation else "")
+                + ("   missing" if image_id in state.missing else "")
+                + (f"   {waiting[image_id]} to label" if waiting[image_id] else ""),
+                grey=image_id in validation,
+            )
+            for image_id in state.image_ids
+        ]
+        self.images.show_rows(rows, current=state.image_id)
 
     def render_closed(self) -> None:
         """Offer opening and making alone."""
@@ -102,7 +100,7 @@ class ProjectPanel(Panel):
     def _choose(self, item: QListWidgetItem | None, _before: object = None) -> None:
         session = self.desk.session
         if item is not None and session is not None:
-            image_id = item.data(Qt.ItemDataRole.UserRole)
+            image_id = Listing.key_of(item)
             self.desk.run(lambda: session.select_image(image_id))
 
     def _open(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from magicgui.widgets import ComboBox, SpinBox
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QPushButton
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QListWidgetItem, QPushButton
 
 from napari_active_seg.acquisition import STRATEGIES, RegionKind
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
+from napari_active_seg.gui.panels.listing import Listing, Row
 from napari_active_seg.session import Session, SessionState, ViewState
+from napari_active_seg.session.state import OPEN_STATES
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["ProposePanel"]
@@ -39,7 +41,7 @@ class ProposePanel(Panel):
             self.desk.with_session(lambda session: session.predict()),
             "Lay the model's prediction and its uncertainty over every image",
         )
-        self.queue = QListWidget()
+        self.queue = Listing()
         self.queue.setMinimumHeight(180)
         self.queue.setWordWrap(True)
         self.queue.itemActivated.connect(self._take)
@@ -87,20 +89,22 @@ class ProposePanel(Panel):
         """List the regions that wait, are finished, or both."""
         wanted = _SHOWN[self.shown.currentText()]
         waiting = state.open_regions
-        finished = [q for q in state.queue if q not in waiting and q.kind is not RegionKind.WHOLE]
+        finished = [
+            queued
+            for queued in state.queue
+            if queued.state not in OPEN_STATES and queued.kind is not RegionKind.WHOLE
+        ]
         listed = [*(waiting if "open" in wanted else ()), *(finished if "done" in wanted else ())]
-        with QSignalBlocker(self.queue):
-            self.queue.clear()
-            for queued in listed:
-                item = QListWidgetItem(
-                    f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
-                    f"  {queued.state.replace('_', ' ')}\n{queued.reason}"
-                )
-                item.setToolTip(f"score {queued.information:.4f}, about {queued.cost:.0f} s")
-                item.setData(Qt.ItemDataRole.UserRole, queued.id)
-                self.queue.addItem(item)
-                if queued.id == state.region_id:
-                    self.queue.setCurrentItem(item)
+        rows = [
+            Row(
+                queued.id,
+                f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
+                f"  {queued.state.replace('_', ' ')}\n{queued.reason}",
+                tip=f"score {queued.information:.4f}, about {queued.cost:.0f} s",
+            )
+            for queued in listed
+        ]
+        self.queue.show_rows(rows, current=state.region_id)
 
     def _strategy(self, name: str) -> None:
         """Show the size that a strategy brings along."""
@@ -127,5 +131,5 @@ class ProposePanel(Panel):
     def _take(self, item: QListWidgetItem) -> None:
         session = self.desk.session
         if session is not None:
-            region_id = item.data(Qt.ItemDataRole.UserRole)
+            region_id = Listing.key_of(item)
             self.desk.run(lambda: session.select_region(region_id))
