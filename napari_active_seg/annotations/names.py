@@ -9,7 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from napari_active_seg.errors import AnnotationError, did_you_mean
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["ClassNames", "images_by_name"]
+__all__ = ["ClassNames", "bare_name", "images_by_name"]
 
 
 @dataclass(frozen=True, slots=True)

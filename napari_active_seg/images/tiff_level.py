@@ -16,7 +16,7 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images.pixels import as_rgb, cmyk_to_rgb, ycbcr_to_rgb
 from napari_active_seg.images.plain import BROKEN_FILE, decode_error
 
-__all__ = ["FileBytes", "TiffLevel"]
+__all__ = ["FileBytes", "TiffLevel", "series_pages"]
 
 _APERIO_YCBCR = 33003
 
