@@ -88,6 +88,7 @@ def main() -> None:
         other = openslide_reader(path)
         if other is not None:
             ways["OpenSlide"] = other
+            print_difference(ways["ours"], other, places(WINDOWS))
         print_ways(ways, places)
         print_memory(ours, places(MANY))
 
@@ -109,6 +110,16 @@ def print_ways(
         low, middle, high = statistics.quantiles(found, n=4)
         ratio = statistics.median(a / b for a, b in zip(found, limit, strict=True))
         print(f"{name:26} {middle:7.2f} ms   {low:.2f} to {high:.2f}   {ratio:.2f} of the limit")
+
+
+def print_difference(
+    ours: Callable[[int, int], object],
+    other: Callable[[int, int], object],
+    windows: list[tuple[int, int]],
+) -> None:
+    pairs = [(np.asarray(ours(y, x)), np.asarray(other(y, x))[..., :3]) for y, x in windows]
+    largest = max(int(np.abs(a.astype(int) - b).max()) for a, b in pairs)
+    print(f"largest difference to OpenSlide over {len(windows)} windows: {largest} of 255")
 
 
 def print_memory(source: SlideImage, windows: list[tuple[int, int]]) -> None:

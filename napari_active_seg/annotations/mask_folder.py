@@ -22,7 +22,18 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import Region
 
-__all__ = ["MaskFolder"]
+__all__ = ["MaskFolder", "masks_of"]
+
+
+def masks_of(images: tuple[ImageRef, ...], folder: Path) -> dict[str, Path]:
+    """Return the masks in ``folder`` by image; ImageError if none has the name of an image."""
+    masks = find_masks((ref.id for ref in images), folder)
+    if not masks:
+        raise ImageError(
+            f"no mask in {folder} has the name of an image (such as {images[0].id}); "
+            "name masks like their images, or NAME_mask"
+        )
+    return masks
 
 
 class MaskFolder:
@@ -44,12 +55,7 @@ class MaskFolder:
 
         ImageError if there is none at all, or one is not as large as its image.
         """
-        masks = find_masks((ref.id for ref in images), folder)
-        if not masks:
-            raise ImageError(
-                f"no mask in {folder} has the name of an image (such as {images[0].id}); "
-                "name masks like their images, or NAME_mask"
-            )
+        masks = masks_of(images, folder)
         reading = MaskReading(detect_convention(list(masks.values()), n_classes=n_classes))
         return MaskFolder.checked(masks, images, reading)
 

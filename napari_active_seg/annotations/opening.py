@@ -10,12 +10,11 @@ from napari_active_seg.annotations.coco import is_coco, read_coco
 from napari_active_seg.annotations.colour_table import read_colour_table, table_of_schema
 from napari_active_seg.annotations.geojson import GEOJSON_SUFFIXES, find_geojson, read_geojson
 from napari_active_seg.annotations.json_file import read_json
-from napari_active_seg.annotations.mask_folder import MaskFolder
+from napari_active_seg.annotations.mask_folder import MaskFolder, masks_of
 from napari_active_seg.annotations.masks import (
     MaskConvention,
     MaskReading,
     detect_convention,
-    find_masks,
 )
 from napari_active_seg.annotations.names import ClassNames, images_by_name
 from napari_active_seg.annotations.outlined import OutlinedImages
@@ -77,12 +76,7 @@ def open_annotations(
 def _masks(
     folder: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
 ) -> MaskFolder:
-    masks = find_masks((ref.id for ref in images), folder)
-    if not masks:
-        raise AnnotationError(
-            f"no mask in {folder} has the name of an image (such as {images[0].id}); "
-            "name masks like their images, or NAME_mask"
-        )
+    masks = masks_of(images, folder)
     known = [str(convention) for convention in MaskConvention]
     if options.convention not in ("auto", *known):
         raise ConfigError(

@@ -16,7 +16,7 @@ from napari_active_seg.images.source import check_window
 from napari_active_seg.images.spacing import spacing_of_resolution, spacing_of_tiff
 
 __all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "decode_error"]
-__all__ += ["read_array", "read_rgb"]
+__all__ += ["read_array", "read_rgb", "refuse_lying_offsets"]
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
@@ -138,7 +138,7 @@ def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
         shape = (int(page.imagelength), int(page.imagewidth))
         if shape[0] * shape[1] > _MOST_PIXELS:
             raise ImageError(_too_large(path, shape))
-        _refuse_lying_offsets(path, page)
+        refuse_lying_offsets(path, page)
         pixels = page.asarray()
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
@@ -152,7 +152,7 @@ def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
         return _upright(np.asarray(pixels), page)
 
 
-def _refuse_lying_offsets(path: Path, page: tifffile.TiffPage) -> None:
+def refuse_lying_offsets(path: Path, page: tifffile.TiffPage) -> None:
     """Raise ImageError where a TIFF points behind its own end: it was cut short, or it lies."""
     size = path.stat().st_size
     ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images.pixels import as_rgb, cmyk_to_rgb, ycbcr_to_rgb
-from napari_active_seg.images.plain import BROKEN_FILE, decode_error
+from napari_active_seg.images.plain import BROKEN_FILE, decode_error, refuse_lying_offsets
 
 __all__ = ["FileBytes", "TiffLevel", "series_pages"]
 
@@ -63,12 +63,7 @@ class TiffLevel:
 
     def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return the window (height, width, 3) uint8 that starts at (y, x) and lies inside."""
-        try:
-            planes = [self._page_window(page, y, x, height, width) for page in self.pages]
-        except BROKEN_FILE as error:
-            raise decode_error(self.path, error) from error
-        pixels = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
-        return self._rgb(pixels)
+        return self._rgb(self.raw(y, x, height, width))
 
     def raw(self, y: int, x: int, height: int, width: int) -> NDArray[np.generic]:
         """Return the window (height, width, channels) as it is stored."""
@@ -76,17 +71,12 @@ class TiffLevel:
             planes = [self._page_window(page, y, x, height, width) for page in self.pages]
         except BROKEN_FILE as error:
             raise decode_error(self.path, error) from error
-        return np.concatenate(planes, axis=2)
+        return planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
 
     def check_offsets(self) -> None:
         """Raise ImageError if a tile lies behind the end of the file."""
         for page in self.pages:
-            ends = np.asarray(page.dataoffsets, np.int64) + np.asarray(page.databytecounts)
-            if ends.size == 0 or int(ends.max()) > self.file.size:
-                raise ImageError(
-                    f"{self.path.name} is cut short or claims a size that it does not have "
-                    f"({self.file.size:,} bytes are there); copy it anew, or set it aside"
-                )
+            refuse_lying_offsets(self.path, page)
 
     def _rgb(self, pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
         page = self.pages[0]

@@ -52,10 +52,14 @@ class RegionsTable:
 
         The id of the region comes back: of the one that is there, where it came before.
         """
+        there = self._database.rows(
+            "SELECT id FROM regions WHERE image_id = ? AND y = ? AND x = ? AND height = ? "
+            "AND width = ? AND kind = ?",
+            (region.image_id, region.y, region.x, *region.shape, RegionKind.WHOLE),
+        )
+        if there:
+            return str(there[0]["id"])
         scored = ScoredRegion(region, 0.0, 0.0, "came with its labels", RegionKind.WHOLE)
-        for queued in self.queue():
-            if queued.region == region and queued.kind is RegionKind.WHOLE:
-                return queued.id
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, 0)
 

@@ -137,14 +137,18 @@ class LabelSaver:
             return False
         if self._hurry:
             return True
-        pause = self._between_writes_s if self._error is None else self._between_tries_s
-        return time.monotonic() - self._last >= pause
+        return time.monotonic() >= self._next_write
 
     def _patience(self) -> float | None:
         if not self._waiting:
             return None
-        pause = self._between_writes_s if self._error is None else self._between_tries_s
-        return max(0.001, self._last + pause - time.monotonic())
+        return max(0.001, self._next_write - time.monotonic())
+
+    @property
+    def _next_write(self) -> float:
+        return self._last + (
+            self._between_writes_s if self._error is None else self._between_tries_s
+        )
 
     def _write_all(self) -> None:
         for region_id in list(self._writing):

@@ -82,21 +82,17 @@ class CareBox(QWidget):  # type: ignore[misc]
 
     def _add_images(self) -> None:
         folder = ask_folder(self, "A folder of further images")
-
-        def add(session: Session) -> None:
-            if folder is not None:
-                session.upkeep.add_images(folder, on_done=_tell_added)
-
-        self._desk.with_session(add)()
+        if folder is not None:
+            self._desk.with_session(
+                lambda session: session.upkeep.add_images(folder, on_done=_tell_added)
+            )()
 
     def _relink(self) -> None:
         folder = ask_folder(self, "Where are the images now?")
-
-        def relink(session: Session) -> None:
-            if folder is not None:
-                session.upkeep.relink(folder, on_done=_tell_relinked)
-
-        self._desk.with_session(relink)()
+        if folder is not None:
+            self._desk.with_session(
+                lambda session: session.upkeep.relink(folder, on_done=_tell_relinked)
+            )()
 
 
 def _tell_added(added: AddedImages) -> None:
