@@ -30,7 +30,7 @@ def main() -> None:
     stream.add(probs[None])
     ways = {
         "argmax over the classes": lambda: probs.argmax(dim=0),
-        "loop over the classes, votes added": lambda: stream._add_votes(probs),
+        "loop over the classes, votes added": lambda: stream._add_votes(probs, stream._votes),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     for _ in range(ROUNDS):
         session.propose(count=5, size=64)
         session.wait()
-        session.label_from_masks(masks)  # a simulated annotator; a person would paint
+        session.labels.answer_from_masks(masks)  # a simulated annotator; a person would paint
         session.wait()
         session.train()
         session.wait()

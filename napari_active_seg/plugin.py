@@ -6,7 +6,7 @@ when they are first needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import numpy as np
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ThreadRunner
 from napari_active_seg.plugin_keys import PROJECT_KEY
-from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg.preset_names import preset_names
 from napari_active_seg.project import Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session import Session
@@ -84,15 +84,21 @@ class LazySegmenters:
 
         return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)
 
-    def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> Segmenter:
+    def build(
+        self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
+    ) -> Segmenter:
         """Return an untrained segmenter."""
-        return self._factory.build(preset, classes=classes, seed=seed)
+        return self._factory.build(preset, classes=classes, seed=seed, weights=weights)
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
     ) -> Segmenter:
         """Return the segmenter of a checkpoint."""
         return self._factory.load(path, classes=classes, outputs=outputs)
+
+    def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
+        """Return a segmenter whose passes are those of all members."""
+        return self._factory.ensemble(members)
 
 
 def write_sample_project(
@@ -133,7 +139,7 @@ class DesktopTools:
     @property
     def preset_names(self) -> tuple[str, ...]:
         """Names of the networks that can be trained."""
-        return PRESET_NAMES
+        return preset_names()
 
 
 class DockWidget:

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Moments
 
 __all__ = [
@@ -31,11 +33,13 @@ class TrainExample:
     """A piece of an image (H, W, 3) uint8 with its target (H, W) uint8.
 
     The piece may be larger than what was labelled, so that a network sees the
-    surroundings; there the target is 255.
+    surroundings; there the target is 255. ``instances`` (H, W) numbers the objects where they are
+    told apart, 0 being none, so that outlines part those that touch.
     """
 
     image: NDArray[np.uint8]
     target: NDArray[np.uint8]
+    instances: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,12 @@ class TrainOutcome:
 class ImageOutputs:
     """What a segmenter says of one image.
 
-    The optional parts serve acquisitions that are not functions of the moments.
+    ``samples`` are the probabilities of every pass, averaged over squares of
+    ``SamplingPlan.joint_stride`` pixels, for acquisitions that weigh images together.
     """
 
     moments: Moments
-    embedding: NDArray[np.float32] | None = None  # (D,)
-    score: float | None = None
-    samples: NDArray[np.float32] | None = None  # (T, C, H, W)
+    samples: NDArray[np.float32] | None = None  # (T, C, h, w)
 
 
 class Segmenter(Protocol):
@@ -79,22 +82,25 @@ class Segmenter(Protocol):
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of its outputs."""
 
+    @property
+    def origin(self) -> str:
+        """The weights that it started from, in words."""
+
     def predict(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        samples: int,
-        seed: int,
-        check_cancelled: Callable[[], None],
+        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
     ) -> ImageOutputs:
-        """Return the moments of ``samples`` passes over ``image`` (H, W, 3) uint8."""
+        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+
+    def embed(
+        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
 
     def train(
         self,
         examples: Sequence[TrainExample],
         *,
-        seed: int,
-        epochs: int | None,
+        plan: TrainingPlan,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
     ) -> TrainOutcome:
@@ -107,8 +113,13 @@ class Segmenter(Protocol):
 class SegmenterFactory(Protocol):
     """Makes segmenters; the composition root hands one to the session."""
 
-    def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> Segmenter:
-        """Return an untrained segmenter."""
+    def build(
+        self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
+    ) -> Segmenter:
+        """Return an untrained segmenter.
+
+        ``weights`` is "pretrained", "random" or the path of a file for its encoder.
+        """
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
@@ -118,3 +129,6 @@ class SegmenterFactory(Protocol):
         ``outputs[i]`` is the place among ``classes`` of the checkpoint's output i; None if they
         are the classes that it was trained for. Outputs of one class are added up.
         """
+
+    def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
+        """Return a segmenter whose passes are those of all members; it does not learn."""

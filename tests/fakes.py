@@ -1,6 +1,7 @@
 """Stand-ins for a network: real answers by a rule that needs no training."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +18,13 @@ class FakeSegmenter:
         self.outputs = outputs or tuple(range(2))
         self.seen = []
 
-    def predict(self, image, *, samples, seed, check_cancelled):
-        rng = np.random.default_rng(seed)
+    origin = "a rule"
+
+    def predict(self, image, *, plan, check_cancelled):
+        rng = np.random.default_rng(plan.seed)
         dark = 1.0 - image.mean(axis=2) / 255.0
         stream = MomentStream()
-        for _ in range(samples):
+        for _ in range(plan.n_passes):
             check_cancelled()
             noise = rng.normal(0, 0.05, dark.shape)
             p = 1.0 / (1.0 + np.exp(-20.0 * (dark + noise - self.threshold)))
@@ -29,16 +32,22 @@ class FakeSegmenter:
             probs[self.outputs[0]] += 1.0 - p
             probs[self.outputs[1]] += p
             stream.add(probs)
-        return ImageOutputs(stream.moments())
+        return ImageOutputs(replace(stream.moments(), extras=self._extras(dark, rng, plan)))
 
-    def train(self, examples, *, seed, epochs, on_step, check_cancelled):
+    def embed(self, image, *, check_cancelled):
+        return image[::8, ::8].transpose(2, 0, 1).astype(np.float32)
+
+    def _extras(self, dark, rng, plan):
+        return {name: rng.random(dark.shape, np.float32) for name in plan.extras}
+
+    def train(self, examples, *, plan, on_step, check_cancelled):
         self.seen = list(examples)
         values = {0: [], 1: []}
         for example in examples:
             dark = 1.0 - example.image.mean(axis=2) / 255.0
             for k, found in values.items():
                 found.extend(dark[example.target == k])
-        steps = epochs or 3
+        steps = plan.epochs or 3
         for step in range(1, steps + 1):
             check_cancelled()
             on_step(TrainStep(step, steps, 1.0 / step))
@@ -58,7 +67,7 @@ class FakeSegmenters:
     def __init__(self):
         self.built = []
 
-    def build(self, preset, *, classes, seed):
+    def build(self, preset, *, classes, seed, weights="pretrained"):
         self.built.append(FakeSegmenter(preset, classes))
         return self.built[-1]
 
@@ -67,3 +76,6 @@ class FakeSegmenters:
         if outputs is None and tuple(stored["classes"]) != tuple(classes):
             raise ModelError("other classes")
         return FakeSegmenter(stored["preset"], classes, stored["threshold"], outputs)
+
+    def ensemble(self, members):
+        return members[0]

@@ -8,7 +8,7 @@ def test_cells_show_the_project_and_an_image(session, pool):
     with pytest.raises(NothingToDoError, match=r"session.predict\(\)"):
         show_image(session, "img0.png")
     session.propose(count=3, size=24)
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
     session.wait()

@@ -103,8 +103,9 @@ def test_nothing_is_ever_unpickled():
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             assert not {n.split(".")[0] for n in names} & {"pickle", "joblib", "dill"}, path
-            if isinstance(node, ast.Attribute) and node.attr == "load":
-                assert getattr(node.value, "id", "") != "torch", path
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert given.get("weights_only") == "True", path
 
 
 def test_modules_stay_small():

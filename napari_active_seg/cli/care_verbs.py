@@ -111,7 +111,7 @@ def _import_labels(
     run_verb(
         session,
         "Importing",
-        lambda: session.import_labels(
+        lambda: session.labels.import_from(
             path, options=options, annotator=annotator, on_done=done.append
         ),
     )

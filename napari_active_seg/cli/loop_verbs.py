@@ -12,7 +12,8 @@ from napari_active_seg.cli.common import DeviceOption, JsonOption, ProjectArgume
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.metrics import EvalReport
-from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg.preset_names import PRESET_HELP
+from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
@@ -32,6 +33,10 @@ def predict(
     samples: Annotated[
         int | None, typer.Option(help="Monte-Carlo dropout passes; 1 is a plain pass.")
     ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(help=f"Whose opinions count, from now on: {', '.join(METHODS)}."),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Predict this folder instead of the project's images.")
     ] = None,
@@ -45,7 +50,11 @@ def predict(
     """
     if (images is None) != (out is None):
         raise ConfigError("--images and --out go together: one says what, the other where to")
-    with opened(project, device=device, read_only=images is not None) as session:
+    with opened(
+        project, device=device, read_only=images is not None and sampling is None
+    ) as session:
+        if sampling is not None:
+            session.upkeep.configure(sampling=sampling)
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
@@ -129,9 +138,13 @@ def propose(
 
 def train(
     project: ProjectArgument,
-    preset: Annotated[str | None, typer.Option(help=f"Network: {', '.join(PRESET_NAMES)}.")] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the labels; default is the preset's own.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Where the encoder starts: pretrained, random, or a file of weights."),
     ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -141,13 +154,18 @@ def train(
     Example: napari-active-seg train my-project --preset fast
     """
     with opened(project, device=device) as session:
-        run_verb(session, "Training", lambda: session.train(preset=preset, epochs=epochs))
+        run_verb(
+            session,
+            "Training",
+            lambda: session.train(preset=preset, epochs=epochs, weights=weights),
+        )
         model, training = session.state.model, session.last_training
     if model is None or training is None:
         raise ConfigError("the training ended without a model")
     facts = {
         "model": model.id,
         "preset": model.preset,
+        "starts_from": training.segmenter.origin,
         "regions": len(training.request.labels),
         "seconds": training.seconds,
         "final_loss": training.losses[-1],
@@ -159,7 +177,7 @@ def train(
         facts,
         as_json=as_json,
         text=f"{model.id} ({model.preset}) trained on {facts['regions']} regions in "
-        f"{training.seconds:.1f} s: {score}",
+        f"{training.seconds:.1f} s from {training.segmenter.origin}: {score}",
     )
 
 

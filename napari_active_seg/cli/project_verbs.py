@@ -118,7 +118,9 @@ def label(
     """
     with opened(project) as session:
         before = session.state.counts[RegionState.DONE]
-        run_verb(session, "Labelling", lambda: session.label_from_masks(from_masks, only=only))
+        run_verb(
+            session, "Labelling", lambda: session.labels.answer_from_masks(from_masks, only=only)
+        )
         count = session.state.counts[RegionState.DONE] - before
         facts = {"labelled_regions": count, "waiting": len(session.state.open_regions)}
     text = f"{count} regions labelled, {facts['waiting']} still waiting"

@@ -12,7 +12,7 @@ from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
 from napari_active_seg.cli.output import print_result, showing_progress
 from napari_active_seg.experiments import CurvePoint, SimulationSettings
 from napari_active_seg.experiments import simulate as run_simulation
-from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg.preset_names import PRESET_HELP
 from napari_active_seg.session import Session
 from napari_active_seg.uncertainty import MEASURES
 
@@ -39,7 +39,7 @@ def simulate(
     start: Annotated[int, typer.Option(help="Regions of the random start.")] = 8,
     count: Annotated[int, typer.Option(help="Regions per round.")] = 8,
     rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
-    preset: Annotated[str, typer.Option(help=f"Network: {', '.join(PRESET_NAMES)}.")] = "fast",
+    preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "fast",
     epochs: Annotated[int | None, typer.Option(help="Passes over the labels.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     device: DeviceOption = "auto",

@@ -127,7 +127,7 @@ def _one_round(
         strategy=settings.strategy,
     )
     session.wait()
-    session.label_from_masks(settings.masks)
+    session.labels.answer_from_masks(settings.masks)
     session.wait()
     session.train(preset=settings.preset, epochs=settings.epochs)
     session.wait()

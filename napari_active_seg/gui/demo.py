@@ -83,7 +83,7 @@ def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[s
         session.propose(count=_START, size=_SIZE)
         session.wait()
         say(f"drew {_START} first regions at random over tissue")
-        session.label_from_masks(masks)
+        session.labels.answer_from_masks(masks)
         session.wait()
         session.train()
         session.wait()

@@ -6,12 +6,14 @@ from napari_active_seg.learning.triton_guard import keep_triton_out
 keep_triton_out()
 
 from napari_active_seg.learning.devices import device_facts, resolve_device
+from napari_active_seg.learning.factory import TorchSegmenterFactory
 from napari_active_seg.learning.presets import PRESETS, Preset, preset_named
-from napari_active_seg.learning.segmenter import TorchSegmenter, TorchSegmenterFactory
+from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 
 __all__ = [
     "PRESETS",
     "Preset",
+    "TorchEnsemble",
     "TorchSegmenter",
     "TorchSegmenterFactory",
     "device_facts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,16 +15,28 @@ from torchvision.transforms import v2
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.modes import evaluating
-from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.base import Features
+from napari_active_seg.learning.networks import Features, Network
 from napari_active_seg.learning.sampling import image_to_tensor
-from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.regions import UNLABELLED, contour_target
 from napari_active_seg.segmenter import TrainExample
 
-__all__ = ["Batches", "CropBatches", "PixelBatches"]
+__all__ = ["Batch", "Batches", "CropBatches", "PixelBatches"]
 
 #: Labelled pixels go through a pixelwise network in squares of this many pixels a side.
 _SIDE = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Features to put through the rest of the network, and what should come out.
+
+    ``contour`` (N, H, W) is there for networks that draw outlines.
+    """
+
+    features: Features
+    target: Tensor  # (N, H, W)
+    size: tuple[int, int]
+    contour: Tensor | None = None
 
 
 class Batches(Protocol):
@@ -33,8 +46,8 @@ class Batches(Protocol):
     def per_epoch(self) -> int:
         """Number of batches in an epoch."""
 
-    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
-        """Return features to put through the suffix, targets (N, H, W), and their size."""
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """Return the next batch."""
 
 
 class PixelBatches:
@@ -69,7 +82,7 @@ class PixelBatches:
         """Number of batches in an epoch."""
         return -(-len(self._targets) // self._batch)
 
-    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
+    def draw(self, rng: np.random.Generator) -> Batch:
         """Return random labelled pixels, arranged as (N, F, side, side) and (N, side, side).
 
         Each of the N squares draws a dropout mask of its own.
@@ -78,7 +91,7 @@ class PixelBatches:
         chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
         chosen = chosen.to(self._targets.device)
         features = self._features[chosen].permute(0, 3, 1, 2)
-        return (features,), self._targets[chosen], (_SIDE, _SIDE)
+        return Batch((features,), self._targets[chosen], (_SIDE, _SIDE))
 
 
 class CropBatches:
@@ -100,6 +113,7 @@ class CropBatches:
         self._examples = [e for e in padded if (e.target != UNLABELLED).any()]
         if not self._examples:
             raise NothingToDoError("nothing is labelled yet; finish a region first")
+        self._masks = [_masks(e, with_contour=network.has_contour) for e in self._examples]
         self._places = [np.flatnonzero(e.target != UNLABELLED) for e in self._examples]
         counts = np.array([len(places) for places in self._places], float)
         self._shares = counts / counts.sum()
@@ -111,14 +125,17 @@ class CropBatches:
         """Number of batches in an epoch."""
         return -(-self._labelled // (self._batch * self._crop**2))
 
-    def draw(self, rng: np.random.Generator) -> tuple[Features, Tensor, tuple[int, int]]:
+    def draw(self, rng: np.random.Generator) -> Batch:
         """Return features and targets of random crops."""
         pairs = [self._draw_one(rng) for _ in range(self._batch)]
         images = torch.stack([image for image, _ in pairs]).to(self._device)
-        targets = torch.stack([target for _, target in pairs]).to(self._device)
-        return self._network.prefix(images), targets, (self._crop, self._crop)
+        masks = torch.stack([mask for _, mask in pairs]).to(self._device)
+        contour = masks[:, 1] if masks.shape[1] > 1 else None
+        size = (self._crop, self._crop)
+        return Batch(self._network.prefix(images), masks[:, 0], size, contour)
 
     def _draw_one(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return a crop (3, H, W) in 0..1 and its masks (1 or 2, H, W)."""
         index = int(rng.choice(len(self._examples), p=self._shares))
         example, crop = self._examples[index], self._crop
         place = int(rng.choice(self._places[index]))
@@ -127,16 +144,16 @@ class CropBatches:
         left = _start_that_holds(x, crop, example.target.shape[1], rng)
         window = (slice(top, top + crop), slice(left, left + crop))
         image = tv_tensors.Image(example.image[window].transpose(2, 0, 1).copy())
-        target = tv_tensors.Mask(example.target[window].copy())
+        masks = tv_tensors.Mask(self._masks[index][:, window[0], window[1]].copy())
         if rng.random() < 0.5:
-            image, target = (
+            image, masks = (
                 v2.functional.horizontal_flip(image),
-                v2.functional.horizontal_flip(target),
+                v2.functional.horizontal_flip(masks),
             )
         turns = int(rng.integers(4))
-        image, target = torch.rot90(image, turns, (-2, -1)), torch.rot90(target, turns, (-2, -1))
+        image, masks = torch.rot90(image, turns, (-2, -1)), torch.rot90(masks, turns, (-2, -1))
         coloured = self._colour(tv_tensors.Image(image))
-        return coloured.as_subclass(Tensor).float() / 255, target.as_subclass(Tensor)
+        return coloured.as_subclass(Tensor).float() / 255, masks.as_subclass(Tensor)
 
 
 def _start_that_holds(place: int, crop: int, length: int, rng: np.random.Generator) -> int:
@@ -144,14 +161,22 @@ def _start_that_holds(place: int, crop: int, length: int, rng: np.random.Generat
     return int(rng.integers(lowest, highest + 1))
 
 
+def _masks(example: TrainExample, *, with_contour: bool) -> NDArray[np.uint8]:
+    """Return the target, and the outlines where they are wanted, as (1 or 2, H, W)."""
+    if not with_contour:
+        return example.target[None]
+    return np.stack([example.target, contour_target(example.target, example.instances)])
+
+
 def _at_least(example: TrainExample, crop: int) -> TrainExample:
     """Return the example padded to ``crop`` pixels a side; padding is not labelled."""
     height, width = example.target.shape
-    bottom, right = max(0, crop - height), max(0, crop - width)
-    if not bottom and not right:
+    around = ((0, max(0, crop - height)), (0, max(0, crop - width)))
+    if around == ((0, 0), (0, 0)):
         return example
-    image: NDArray[np.uint8] = np.pad(
-        example.image, ((0, bottom), (0, right), (0, 0)), mode="symmetric"
+    instances = example.instances
+    return TrainExample(
+        np.pad(example.image, (*around, (0, 0)), mode="symmetric"),
+        np.pad(example.target, around, constant_values=UNLABELLED),
+        None if instances is None else np.pad(instances, around),
     )
-    target = np.pad(example.target, ((0, bottom), (0, right)), constant_values=UNLABELLED)
-    return TrainExample(image, target)

@@ -24,6 +24,7 @@ def save_checkpoint(
     path: Path,
     network: nn.Module,
     *,
+    companions: nn.Module,
     preset: str,
     classes: tuple[str, ...],
     facts: Mapping[str, str],
@@ -37,9 +38,11 @@ def save_checkpoint(
         "version": __version__,
         "torch": torch.__version__,
     }
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    state = {
+        **network.state_dict(),
+        **{f"companions.{name}": value for name, value in companions.state_dict().items()},
     }
+    weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     temporary = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

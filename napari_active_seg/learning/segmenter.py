@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,17 +11,17 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ModelError, NothingToDoError
 from napari_active_seg.learning.batches import Batches, CropBatches, PixelBatches
-from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
-from napari_active_seg.learning.devices import leave_a_core, resolve_device
-from napari_active_seg.learning.modes import seeded
+from napari_active_seg.learning.checkpoints import save_checkpoint
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.regrouped import Regrouped
-from napari_active_seg.learning.presets import Preset, preset_named
-from napari_active_seg.learning.sampling import sample_moments
+from napari_active_seg.learning.networks.companions import Companions, LossPredictor
+from napari_active_seg.learning.presets import Preset
+from napari_active_seg.learning.sampling import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.trainer import fit
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import ImageOutputs, TrainExample, TrainOutcome, TrainStep
+from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["TorchSegmenter", "TorchSegmenterFactory"]
+__all__ = ["TorchEnsemble", "TorchSegmenter"]
 
 
 class TorchSegmenter:
@@ -34,11 +33,18 @@ class TorchSegmenter:
         preset: Preset,
         classes: tuple[str, ...],
         device: torch.device,
+        *,
+        origin: str,
+        companions: Companions | None = None,
     ) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
+        self._companions = (companions or Companions()).to(device)
         self._preset = preset
         self._classes = classes
         self._device = device
+        self._origin = origin
+        self.member = Member(NetworkPasses(self._network, device), self._companions)
+        self._sampler = Sampler([self.member], device)
 
     @property
     def preset(self) -> str:
@@ -50,55 +56,62 @@ class TorchSegmenter:
         """Class names, in the order of the outputs."""
         return self._classes
 
+    @property
+    def origin(self) -> str:
+        """The weights that it started from, in words."""
+        return self._origin
+
     def predict(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        samples: int,
-        seed: int,
-        check_cancelled: Callable[[], None],
+        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
     ) -> ImageOutputs:
-        """Return the moments of ``samples`` passes over ``image`` (H, W, 3) uint8."""
-        moments = sample_moments(
-            self._network,
-            image,
-            samples=samples,
-            seed=seed,
-            device=self._device,
-            check_cancelled=check_cancelled,
-        )
-        return ImageOutputs(moments)
+        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+        return self._sampler.outputs(image, plan, check_cancelled)
+
+    def embed(
+        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+        return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
 
     def train(
         self,
         examples: Sequence[TrainExample],
         *,
-        seed: int,
-        epochs: int | None,
+        plan: TrainingPlan,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
     ) -> TrainOutcome:
-        """Learn from the labelled pixels of ``examples`` alone.
-
-        ``epochs`` None trains for the preset's own number of steps.
-        """
+        """Learn from the labelled pixels of ``examples`` alone."""
         if not examples:
             raise NothingToDoError("nothing is labelled yet; finish a region first")
         batches = self._batches(examples)
+        n_steps = self._preset.n_steps
+        if plan.epochs is not None:
+            n_steps = plan.epochs * batches.per_epoch
+        predictor = LossPredictor.for_network(self._network) if plan.learned_loss else None
+        self._companions.loss_predictor = predictor
         return fit(
             self._network,
             batches,
-            n_steps=self._preset.n_steps if epochs is None else epochs * batches.per_epoch,
+            n_steps=n_steps,
             learning_rate=self._preset.learning_rate,
-            seed=seed,
+            seed=plan.seed,
             device=self._device,
             on_step=on_step,
             check_cancelled=check_cancelled,
+            loss_predictor=predictor,
         )
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` in its header."""
-        save_checkpoint(path, self._network, preset=self.preset, classes=self._classes, facts=facts)
+        save_checkpoint(
+            path,
+            self._network,
+            companions=self._companions,
+            preset=self.preset,
+            classes=self._classes,
+            facts={**facts, "origin": self._origin},
+        )
 
     def _batches(self, examples: Sequence[TrainExample]) -> Batches:
         p = self._preset
@@ -107,43 +120,55 @@ class TorchSegmenter:
         return CropBatches(self._network, examples, batch=p.batch, crop=p.crop, device=self._device)
 
 
-class TorchSegmenterFactory:
-    """Builds and loads torch segmenters on one device."""
+class TorchEnsemble:
+    """Several segmenters that speak as one; what it says of a pixel is all their passes."""
 
-    def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
-        self._device = resolve_device(device)
-        if beside_a_window:
-            leave_a_core()
+    def __init__(self, members: Sequence[TorchSegmenter], device: torch.device) -> None:
+        if not members:
+            raise ModelError("an ensemble needs at least one model")
+        self._first = members[0]
+        if any(member.classes != self._first.classes for member in members):
+            raise ModelError("the models of an ensemble answer in different classes")
+        self._sampler = Sampler([member.member for member in members], device)
 
-    def build(self, preset: str, *, classes: tuple[str, ...], seed: int) -> TorchSegmenter:
-        """Return an untrained segmenter whose weights ``seed`` decides."""
-        chosen = preset_named(preset)
-        with seeded(seed, self._device):
-            network = chosen.build(len(classes))
-        return TorchSegmenter(network, chosen, classes, self._device)
+    @property
+    def preset(self) -> str:
+        """Name of the first member's preset."""
+        return self._first.preset
 
-    def load(
-        self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
-    ) -> TorchSegmenter:
-        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``.
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the outputs."""
+        return self._first.classes
 
-        ``outputs[i]`` is the place among ``classes`` of its output i, for a project whose classes
-        were renamed, reordered, merged or added to since.
-        """
-        header, weights = load_checkpoint(path)
-        trained_for = tuple(json.loads(header["classes"]))
-        fits = trained_for == classes if outputs is None else len(outputs) == len(trained_for)
-        if not fits:
-            raise ModelError(
-                f"{path.name} was trained for {', '.join(trained_for)} but the project has "
-                f"{', '.join(classes)}; train again"
-            )
-        chosen = preset_named(header["preset"])
-        network = chosen.build(len(trained_for))
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ModelError(f"{path.name} does not fit preset {chosen.name!r}") from error
-        if outputs is not None and outputs != tuple(range(len(classes))):
-            network = Regrouped(network, outputs, len(classes))
-        return TorchSegmenter(network, chosen, classes, self._device)
+    @property
+    def origin(self) -> str:
+        """The weights that the first member started from."""
+        return self._first.origin
+
+    def predict(
+        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
+    ) -> ImageOutputs:
+        """Return what the passes of all members over ``image`` (H, W, 3) say."""
+        return self._sampler.outputs(image, plan, check_cancelled)
+
+    def embed(
+        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Return the first member's map."""
+        return self._first.embed(image, check_cancelled=check_cancelled)
+
+    def train(
+        self,
+        examples: Sequence[TrainExample],
+        *,
+        plan: TrainingPlan,
+        on_step: Callable[[TrainStep], None],
+        check_cancelled: Callable[[], None],
+    ) -> TrainOutcome:
+        """Refuse: members are trained one by one."""
+        raise ModelError("an ensemble does not learn; train its members one by one")
+
+    def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
+        """Refuse: members are saved one by one."""
+        raise ModelError("an ensemble is not saved; its members are")

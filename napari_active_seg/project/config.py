@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
+from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = ["EDITABLE", "FORMAT_VERSION", "ProjectConfig"]
@@ -23,12 +24,17 @@ EDITABLE = (
     "annotator",
     "key_file",
     "measure",
+    "members",
     "name",
+    "precision",
     "preset",
     "region_size",
     "regions_per_round",
     "samples",
+    "sampling",
     "strategy",
+    "temperature",
+    "weights",
 )
 
 
@@ -51,6 +57,11 @@ class ProjectConfig(BaseModel):
     measure: str = "bald"
     strategy: str = "uncertain-regions"
     samples: int = Field(default=20, ge=1, le=1000)
+    sampling: str = "dropout"
+    members: int = Field(default=3, ge=2, le=50)
+    temperature: float = Field(default=1.0, ge=0.01, le=100)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    weights: str = "pretrained"
     region_size: int = Field(default=128, ge=8)
     regions_per_round: int = Field(default=8, ge=1)
 
@@ -68,6 +79,13 @@ class ProjectConfig(BaseModel):
         if path is not None and not path.lower().endswith(".csv"):
             raise ValueError(f"the key of pseudonyms is a .csv file, not {path!r}")
         return path
+
+    @field_validator("sampling")
+    @classmethod
+    def _known_sampling(cls, name: str) -> str:
+        if name not in METHODS:
+            raise ValueError(f"no way of sampling {name!r}: {did_you_mean(name, METHODS)}")
+        return name
 
     @field_validator("strategy")
     @classmethod

@@ -10,10 +10,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_active_seg.errors import ProjectError
+from napari_active_seg.errors import BadInputError, ProjectError
 from napari_active_seg.regions import Region
-from napari_active_seg.uncertainty import Moments, Prediction
+from napari_active_seg.uncertainty import EXTRAS, Moments, Prediction
 
 __all__ = ["PredictionCache"]
 
@@ -30,12 +31,16 @@ class PredictionCache:
         self._turn = threading.Lock()
 
     def save(self, prediction: Prediction) -> None:
-        """Write a prediction of a whole image."""
+        """Write a prediction of a whole image, what goes beyond its moments in files beside it."""
         path = self._path(prediction.model_id, prediction.region.image_id)
         temporary = path.with_suffix(".new")
         moments = prediction.moments
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            for name, values in moments.extras.items():
+                with temporary.open("wb") as file:
+                    np.save(file, values)
+                temporary.replace(_extra_path(path, name))
             with temporary.open("wb") as file:
                 np.savez(
                     file,
@@ -64,6 +69,7 @@ class PredictionCache:
                 self._recent.move_to_end(key)
                 return self._recent[key]
         try:
+            extras = _load_extras(path)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 moments = Moments(
                     n=int(stored["n"]),
@@ -71,8 +77,9 @@ class PredictionCache:
                     mean_plogp=stored["mean_plogp"],
                     var_p=stored["var_p"],
                     votes=stored["votes"],
+                    extras=extras,
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, BadInputError):
             return None
         prediction = Prediction(Region.whole(image_id, moments.shape), moments, model_id)
         with self._turn:
@@ -81,13 +88,24 @@ class PredictionCache:
                 self._recent.popitem(last=False)
         return prediction
 
-    def has(self, model_id: str, image_id: str) -> bool:
-        """Return whether a file is there, without reading it."""
-        return self._path(model_id, image_id).is_file()
+    def has(self, model_id: str, image_id: str, *, extra: str | None = None) -> bool:
+        """Return whether a prediction (with an extra) is there, without reading it."""
+        path = self._path(model_id, image_id)
+        return path.is_file() and (extra is None or _extra_path(path, extra).is_file())
 
     def _path(self, model_id: str, image_id: str) -> Path:
         name = hashlib.sha256(image_id.encode()).hexdigest()[:20]
         return self._folder / model_id / f"{name}.npz"
+
+
+def _extra_path(path: Path, name: str) -> Path:
+    return path.with_suffix(f".{name}.npy")
+
+
+def _load_extras(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return what lies beside a prediction."""
+    found = {name: _extra_path(path, name) for name in EXTRAS}
+    return {n: np.load(p, allow_pickle=False) for n, p in found.items() if p.is_file()}
 
 
 def _remove(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Places in an image, the classes that can be painted there, and what paint means."""
 
 from napari_active_seg.regions.class_book import ClassBook
+from napari_active_seg.regions.contours import contour_target
 from napari_active_seg.regions.label import Effort, RegionLabel, RegionState
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
@@ -23,6 +24,7 @@ __all__ = [
     "Tile",
     "blend_window",
     "check_target",
+    "contour_target",
     "paint_to_target",
     "target_to_paint",
     "tile_grid",

@@ -27,24 +27,31 @@ class Tile:
         return (slice(self.y, self.y + self.height), slice(self.x, self.x + self.width))
 
 
-def tile_grid(shape: tuple[int, int], *, tile: int, overlap: int) -> tuple[Tile, ...]:
+def tile_grid(
+    shape: tuple[int, int], *, tile: int, overlap: int, align: int = 1
+) -> tuple[Tile, ...]:
     """Return tiles of at most ``tile`` pixels a side that cover ``shape``.
 
     Neighbours share at least ``overlap`` pixels; the last tile of each axis lies flush
-    with the border, so that no row or column is left out.
+    with the border, so that no row or column is left out. Tiles begin at multiples of ``align``;
+    the last one may then reach past the border by less than ``align``.
     """
     if not 0 <= overlap < tile:
         raise BadInputError(f"overlap must be 0 to tile - 1 = {tile - 1}, got {overlap}")
-    rows, columns = (_starts(length, tile, overlap) for length in shape)
+    rows, columns = (_starts(length, tile, overlap, align) for length in shape)
     height, width = min(tile, shape[0]), min(tile, shape[1])
     return tuple(Tile(y, x, height, width) for y in rows for x in columns)
 
 
-def _starts(length: int, tile: int, overlap: int) -> list[int]:
+def _starts(length: int, tile: int, overlap: int, align: int) -> list[int]:
     if length <= tile:
         return [0]
-    count = -(-(length - overlap) // (tile - overlap))
-    return [round(i * (length - tile) / (count - 1)) for i in range(count)]
+    shared = overlap + align - 1  # what rounding to multiples may take away
+    if shared >= tile:
+        raise BadInputError(f"tiles of {tile} cannot share {overlap} and begin at {align}s")
+    last = -(-(length - tile) // align) * align
+    count = 1 + -(-last // (tile - shared))
+    return [i * last // (count - 1) // align * align for i in range(count)]
 
 
 def blend_window(height: int, width: int, *, overlap: int) -> NDArray[np.float32]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import emit_queued
 
+from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project, SavedLabel
 from napari_active_seg.regions import UNLABELLED, Effort, RegionLabel, RegionState, check_target
+from napari_active_seg.session.label_requests import import_request, label_request
 from napari_active_seg.session.requests import labels_so_far
 from napari_active_seg.session.saver import LabelSaver, Unsaved
 from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.label import LabelResponse, label_from_source
 
 __all__ = ["LabelDesk"]
 
@@ -32,8 +37,11 @@ class LabelDesk:
         project: Project,
         state: Callable[[], SessionState],
         apply: Callable[..., None],
+        *,
+        start: Callable[..., None],
     ) -> None:
         self._project = project
+        self._start = start
         self._state = state
         self._apply = apply
         self.saver = LabelSaver(self._write)
@@ -71,6 +79,41 @@ class LabelDesk:
         self.saver.flush()
         if threading.current_thread() is threading.main_thread():
             emit_queued()
+
+    # --- from elsewhere ----------------------------------------------------------------------
+
+    def answer_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
+        """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
+        waiting = self._state().open_regions
+        request = label_request(self._project, folder, waiting=waiting, only=only)
+        self._start("labelling", partial(label_from_source, request), self._labelled)
+
+    def import_from(
+        self,
+        path: Path,
+        *,
+        options: AnnotationOptions | None = None,
+        annotator: str | None = None,
+        on_done: Callable[[LabelResponse], None] | None = None,
+    ) -> None:
+        """Take over labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
+        request = import_request(
+            self._project,
+            path,
+            options=options or AnnotationOptions(),
+            annotator=annotator or self._project.config.annotator,
+        )
+
+        def deliver(result: object) -> None:
+            self._labelled(result)
+            if isinstance(result, LabelResponse) and on_done is not None:
+                on_done(result)
+
+        self._start("importing", partial(label_from_source, request), deliver)
+
+    def _labelled(self, result: object) -> None:
+        if isinstance(result, LabelResponse):
+            self._apply(queue=self._project.regions.queue())
 
     # --- at once -----------------------------------------------------------------------------
 

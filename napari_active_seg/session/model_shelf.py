@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_active_seg.errors import ModelError
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.session.prediction_key import class_places, prediction_key
+from napari_active_seg.session.prediction_key import class_places, members_of, prediction_key
 
 __all__ = ["ModelShelf"]
 
@@ -20,13 +20,23 @@ class ModelShelf:
 
     def put(self, model: ModelRecord, segmenter: Segmenter) -> None:
         """Keep a segmenter that was just trained."""
-        self._loaded = (prediction_key(self._project, model), segmenter)
+        if self._project.config.sampling != "ensemble":
+            self._loaded = (prediction_key(self._project, model), segmenter)
 
     def segmenter(self, model: ModelRecord) -> Segmenter:
-        """Return the segmenter of a model; ModelError if a class of it is gone."""
+        """Return what answers where a model is in use: it, or an ensemble that it belongs to.
+
+        ModelError if a class of it is gone.
+        """
         key = prediction_key(self._project, model)
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
+        members = [self._load(member) for member in members_of(self._project, model)]
+        loaded = members[0] if len(members) == 1 else self._factory.ensemble(members)
+        self._loaded = (key, loaded)
+        return loaded
+
+    def _load(self, model: ModelRecord) -> Segmenter:
         places = class_places(self._project, model)
         if places is None:
             raise ModelError(
@@ -35,6 +45,4 @@ class ModelShelf:
             )
         path = self._project.models.path(model.id)
         classes = self._project.schema.names
-        loaded = self._factory.load(path, classes=classes, outputs=places)
-        self._loaded = (key, loaded)
-        return loaded
+        return self._factory.load(path, classes=classes, outputs=places)

@@ -21,6 +21,7 @@ from napari_active_seg.export import write_prediction
 from napari_active_seg.images import ImageSource, open_image, scan_folder
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import RegionState
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
@@ -28,6 +29,7 @@ from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import ProposeRequest
 from napari_active_seg.session.steps.train import TrainRequest
+from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
@@ -41,9 +43,26 @@ __all__ = [
     "predict_folder_request",
     "predict_request",
     "propose_request",
+    "sampling_plan",
     "train_request",
     "validation_images",
 ]
+
+
+def sampling_plan(
+    project: Project, *, samples: int | None = None, measure: str | None = None
+) -> SamplingPlan:
+    """Return how the project asks its models, with the extra output that ``measure`` needs."""
+    config = project.config
+    needed = None if measure is None else measure_named(measure).needs
+    return SamplingPlan(
+        method=config.sampling,
+        passes=config.samples if samples is None else samples,
+        seed=config.seed,
+        temperature=config.temperature,
+        precision=config.precision,
+        extras=() if needed is None else (needed,),
+    )
 
 
 def predict_request(
@@ -53,17 +72,15 @@ def predict_request(
     *,
     image_ids: Sequence[str],
     samples: int | None,
+    measure: str,
 ) -> PredictRequest:
-    """Return the request to predict ``image_ids`` with ``model``."""
-    if samples is not None and samples < 1:
-        raise ConfigError(f"samples must be 1 or more, got {samples}")
+    """Return the request to predict ``image_ids`` with ``model``, with all ``measure`` needs."""
     return PredictRequest(
         image_ids=tuple(image_ids),
         open_source=project.images.source,
         load_segmenter=load_segmenter,
         model_id=prediction_key(project, model),
-        samples=samples or project.config.samples,
-        seed=project.config.seed,
+        plan=sampling_plan(project, samples=samples, measure=measure),
         keep=project.predictions.save,
     )
 
@@ -86,7 +103,7 @@ def predict_folder_request(
         write_prediction(prediction, named.compute(prediction.moments), out, project.schema)
 
     request = predict_request(
-        project, model, load_segmenter, image_ids=list(found), samples=samples
+        project, model, load_segmenter, image_ids=list(found), samples=samples, measure=measure
     )
 
     def open_source(image_id: str) -> ImageSource:
@@ -137,11 +154,18 @@ def propose_request(
 
 
 def train_request(
-    project: Project, factory: SegmenterFactory, *, preset: str | None, epochs: int | None
+    project: Project,
+    factory: SegmenterFactory,
+    *,
+    preset: str | None,
+    epochs: int | None,
+    weights: str | None,
+    measure: str,
 ) -> TrainRequest:
-    """Return the request to train on everything that is done in the pool."""
-    if epochs is not None and epochs < 1:
-        raise ConfigError(f"epochs must be 1 or more, got {epochs}")
+    """Return the request to train on everything that is done in the pool.
+
+    ``measure`` learned-loss asks for a network that foretells its loss.
+    """
     config, model_id = project.config, project.models.next_id()
     pool = [ref.id for ref in project.images.all(Split.POOL)]
     return TrainRequest(
@@ -152,9 +176,9 @@ def train_request(
         preset=preset or config.preset,
         classes=project.schema.names,
         class_uids=project.classes.current.uids,
-        epochs=epochs,
-        samples=config.samples,
-        seed=config.seed,
+        plan=TrainingPlan(config.seed, epochs, learned_loss=measure == "learned-loss"),
+        weights=weights or config.weights,
+        sampling=sampling_plan(project),
         round=project.regions.last_round(),
         model_id=model_id,
         path=project.models.path(model_id),
@@ -180,8 +204,7 @@ def evaluate_request(
         load_segmenter=load_segmenter,
         model_id=model.id,
         classes=project.schema.names,
-        samples=project.config.samples,
-        seed=project.config.seed,
+        plan=sampling_plan(project),
     )
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
-from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.errors import ActiveSegError, BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, read_whole
@@ -22,9 +21,8 @@ from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.label_desk import LabelDesk
-from napari_active_seg.session.label_requests import import_request, label_request
 from napari_active_seg.session.model_shelf import ModelShelf
-from napari_active_seg.session.prediction_key import prediction_key
+from napari_active_seg.session.prediction_key import predicted_images, prediction_key
 from napari_active_seg.session.requests import (
     chosen_strategy,
     evaluate_request,
@@ -36,7 +34,6 @@ from napari_active_seg.session.requests import (
 from napari_active_seg.session.state import SessionState, initial_state
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
-from napari_active_seg.session.steps.label import LabelResponse, label_from_source
 from napari_active_seg.session.steps.predict import PredictResponse, predict_images
 from napari_active_seg.session.steps.propose import propose_regions
 from napari_active_seg.session.steps.train import TrainResponse, train_model
@@ -75,7 +72,7 @@ class Session:
         self._on_result: Callable[[object], None] | None = None
         self._error: BaseException | None = None
         self._state = initial_state(project)
-        self.labels = LabelDesk(project, lambda: self._state, self._set)
+        self.labels = LabelDesk(project, lambda: self._state, self._set, start=self._start)
         self.upkeep = Upkeep(
             project,
             lambda: self._state,
@@ -141,38 +138,10 @@ class Session:
             self._set(region_id=None)
 
     def set_measure(self, measure: str) -> None:
-        """Show and rank by another measure; nothing is predicted anew."""
-        self._set(measure=measure_named(measure).name)
-
-    # --- labels ----------------------------------------------------------------------------------
-
-    def label_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
-        """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
-        request = label_request(self.project, folder, waiting=self._state.open_regions, only=only)
-        self._start("labelling", partial(label_from_source, request), self._labelled)
-
-    def import_labels(
-        self,
-        path: Path,
-        *,
-        options: AnnotationOptions | None = None,
-        annotator: str | None = None,
-        on_done: Callable[[LabelResponse], None] | None = None,
-    ) -> None:
-        """Take over labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
-        request = import_request(
-            self.project,
-            path,
-            options=options or AnnotationOptions(),
-            annotator=annotator or self.project.config.annotator,
-        )
-
-        def deliver(result: object) -> None:
-            self._labelled(result)
-            if isinstance(result, LabelResponse) and on_done is not None:
-                on_done(result)
-
-        self._start("importing", partial(label_from_source, request), deliver)
+        """Show and rank by another measure; nothing is predicted anew unless it needs more."""
+        name = measure_named(measure).name
+        known = predicted_images(self.project, self._state.image_ids, name)
+        self._set(measure=name, predicted=known)
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -188,6 +157,7 @@ class Session:
             partial(self._shelf.segmenter, model),
             image_ids=wanted,
             samples=samples,
+            measure=self._state.measure,
         )
         self._start("predicting", partial(predict_images, request), self._predicted)
 
@@ -227,10 +197,16 @@ class Session:
         )
         predict = None
         if model is not None:
-            known = self._predicted_now()
-            missing = [r.id for r in self.project.images.all(Split.POOL) if r.id not in known]
-            load = partial(self._shelf.segmenter, model)
-            predict = predict_request(self.project, model, load, image_ids=missing, samples=None)
+            pool = [ref.id for ref in self.project.images.all(Split.POOL)]
+            known = predicted_images(self.project, pool, chosen.measure)
+            predict = predict_request(
+                self.project,
+                model,
+                partial(self._shelf.segmenter, model),
+                image_ids=[i for i in pool if i not in known],
+                samples=None,
+                measure=chosen.measure,
+            )
         request = propose_request(
             self.project,
             predict=predict,
@@ -241,10 +217,19 @@ class Session:
         )
         self._start("proposing", partial(propose_regions, request), self._proposed)
 
-    def train(self, *, preset: str | None = None, epochs: int | None = None) -> None:
+    def train(
+        self, *, preset: str | None = None, epochs: int | None = None, weights: str | None = None
+    ) -> None:
         """Train a model from scratch on all finished pool regions, and put it in use."""
         self.labels.flush()  # what was painted a moment ago counts
-        request = train_request(self.project, self._segmenters, preset=preset, epochs=epochs)
+        request = train_request(
+            self.project,
+            self._segmenters,
+            preset=preset,
+            epochs=epochs,
+            weights=weights,
+            measure=self._state.measure,
+        )
         self._start("training", partial(train_model, request), self._trained)
 
     def use_model(self, model_id: str) -> None:
@@ -344,10 +329,6 @@ class Session:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _labelled(self, result: object) -> None:
-        if isinstance(result, LabelResponse):
-            self._set(queue=self.project.regions.queue())
-
     def _predicted(self, result: object) -> None:
         if isinstance(result, PredictResponse):
             self._set(predicted=self._predicted_now())
@@ -381,12 +362,8 @@ class Session:
         return model
 
     def _predicted_now(self) -> frozenset[str]:
-        """Return the images that the model in use has predicted in the classes in force."""
-        model = self.project.models.in_use()
-        if model is None:
-            return frozenset()
-        key, has = prediction_key(self.project, model), self.project.predictions.has
-        return frozenset(i for i in self._state.image_ids if has(key, i))
+        """Return the images of which the model in use has said what the measure needs."""
+        return predicted_images(self.project, self._state.image_ids, self._state.measure)
 
     def _set(self, **changes: object) -> None:
         old = self._state

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
-from napari_active_seg.session.prediction_key import prediction_key
+from napari_active_seg.session.prediction_key import predicted_images
 
 __all__ = ["OPEN_STATES", "SessionState", "initial_state"]
 
@@ -73,9 +73,7 @@ class SessionState:
 def initial_state(project: Project) -> SessionState:
     """Return the state of a project that was just opened: at the first waiting region."""
     ids = tuple(ref.id for ref in project.images.all())
-    model = project.models.in_use()
-    key = None if model is None else prediction_key(project, model)
-    has = project.predictions.has
+    measure = project.config.measure
     state = SessionState(
         project=project.config.name,
         schema=project.schema,
@@ -83,10 +81,10 @@ def initial_state(project: Project) -> SessionState:
         validation_ids=frozenset(
             i for i, placed in project.images.placements().items() if placed.split != Split.POOL
         ),
-        measure=project.config.measure,
+        measure=measure,
         queue=project.regions.queue(),
         models=project.models.all(),
-        predicted=frozenset(i for i in ids if key is not None and has(key, i)),
+        predicted=predicted_images(project, ids, measure),
         missing=frozenset(project.images.missing()),
         read_only=project.read_only,
     )

@@ -151,6 +151,7 @@ class Upkeep:
         """Change settings of the project; ConfigError names what does not fit."""
         self._project.configure(**changes)
         self._apply(project=self._project.config.name, measure=self._project.config.measure)
+        self._apply(predicted=self._predicted())
 
 
 def _teller(token: CancelToken, report: Report) -> Callable[[int, int], None]:

@@ -1,13 +1,17 @@
 """What several predictions of the same pixels say together, and how unsure they are."""
 
-from napari_active_seg.uncertainty.measures import MEASURES, Measure, measure_named
-from napari_active_seg.uncertainty.moments import Moments, MomentStream, Prediction
+from napari_active_seg.uncertainty.catalogue import MEASURES, Measure, measure_named
+from napari_active_seg.uncertainty.image_scores import count_above, high_entropy_count
+from napari_active_seg.uncertainty.moments import EXTRAS, Moments, MomentStream, Prediction
 
 __all__ = [
+    "EXTRAS",
     "MEASURES",
     "Measure",
     "MomentStream",
     "Moments",
     "Prediction",
+    "count_above",
+    "high_entropy_count",
     "measure_named",
 ]

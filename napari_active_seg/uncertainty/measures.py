@@ -6,26 +6,25 @@ make it so.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
+from scipy.special import entr, xlogy
 
-from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.uncertainty.moments import Moments
 
 __all__ = [
-    "MEASURES",
-    "Measure",
     "bald",
+    "discriminator_doubt",
+    "equal_al",
+    "expected_entropy",
+    "flip_disagreement",
+    "learned_loss",
     "least_confidence",
     "margin",
     "mean_standard_deviation",
-    "measure_named",
     "predictive_entropy",
+    "random_draw",
     "variation_ratio",
     "vote_variation_ratio",
 ]
@@ -35,7 +34,15 @@ Map = NDArray[np.float32]
 
 def predictive_entropy(moments: Moments) -> Map:
     """Return H(mean p) in nats: all that is unclear about the pixel."""
-    return _clean(_entropy(moments))
+    return _clean(_entropy(moments.mean_p))
+
+
+def expected_entropy(moments: Moments) -> Map:
+    """Return mean H(p) in nats: how unsure each pass or member is by itself.
+
+    The average entropy of an ensemble; with BALD it adds up to the predictive entropy.
+    """
+    return _clean(-moments.mean_plogp.astype(np.float64))
 
 
 def bald(moments: Moments) -> Map:
@@ -44,7 +51,7 @@ def bald(moments: Moments) -> Map:
     The mutual information of prediction and weights; the factor 1/T that equation 4 of the
     calibration paper leaves out is there.
     """
-    return _clean(_entropy(moments) + moments.mean_plogp)
+    return _clean(_entropy(moments.mean_p) + moments.mean_plogp)
 
 
 def variation_ratio(moments: Moments) -> Map:
@@ -74,88 +81,51 @@ def least_confidence(moments: Moments) -> Map:
     return _clean((1.0 - moments.mean_p.max(axis=0).astype(np.float64)) * c / (c - 1))
 
 
-def _entropy(moments: Moments) -> NDArray[np.float64]:
-    total: NDArray[np.float64] = entr(moments.mean_p.astype(np.float64)).sum(axis=0)
+def equal_al(moments: Moments) -> Map:
+    """Return H(p) + H(p mirrored) in nats, as equation 5 of the integrative paper prints it.
+
+    It adds two entropies and measures no consistency; for that see ``flip_disagreement``.
+    """
+    return _clean(_entropy(moments.mean_p) + _entropy(_extra(moments, "mirrored")))
+
+
+def flip_disagreement(moments: Moments) -> Map:
+    """Return the Jensen-Shannon divergence in nats of the prediction and its mirrored twin."""
+    one = moments.mean_p.astype(np.float64)
+    other = _extra(moments, "mirrored").astype(np.float64)
+    between = (one + other) / 2
+    return _clean(
+        entr(between).sum(axis=0) + (xlogy(one, one) + xlogy(other, other)).sum(axis=0) / 2
+    )
+
+
+def learned_loss(moments: Moments) -> Map:
+    """Return the loss in nats that the network's own module expects at each pixel."""
+    return _clean(_extra(moments, "learned-loss").astype(np.float64))
+
+
+def discriminator_doubt(moments: Moments) -> Map:
+    """Return 1 - D, D being how real a trained discriminator finds the prediction there."""
+    return _clean(1.0 - _extra(moments, "discriminator").astype(np.float64))
+
+
+def random_draw(moments: Moments) -> Map:
+    """Return a seeded draw between 0 and 1: what any measure has to beat."""
+    return _clean(_extra(moments, "random").astype(np.float64))
+
+
+def _extra(moments: Moments, name: str) -> Map:
+    if name not in moments.extras:
+        raise NothingToDoError(
+            f"this prediction holds no {name!r}, which the measure needs; predict again with it"
+        )
+    return moments.extras[name]
+
+
+def _entropy(probs: Map) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = entr(probs.astype(np.float64)).sum(axis=0)
     return total
 
 
 def _clean(values: NDArray[np.float64]) -> Map:
     return np.maximum(values, 0.0).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A measure by name, with what its numbers mean."""
-
-    name: str
-    title: str
-    compute: Callable[[Moments], Map]
-    unit: str
-    source: str
-    _bound: Callable[[int], float]
-
-    def upper_bound(self, n_classes: int) -> float:
-        """Return the highest value that the measure can take with ``n_classes`` classes."""
-        return self._bound(n_classes)
-
-    def normalised(self, moments: Moments) -> Map:
-        """Return the map divided by its upper bound, so that 1 is the least certain."""
-        return self.compute(moments) / np.float32(self.upper_bound(moments.n_classes))
-
-
-def _one(_: int) -> float:
-    return 1.0
-
-
-def _no_winner(c: int) -> float:
-    return 1.0 - 1.0 / c
-
-
-#: Every measure by the name that the command line, the desktop and stored strategies use.
-MEASURES: dict[str, Measure] = {
-    m.name: m
-    for m in (
-        Measure("entropy", "Predictive entropy", predictive_entropy, "nats", "Shannon", math.log),
-        Measure("bald", "BALD", bald, "nats", "Houlsby et al. 2011, Gal et al. 2017", math.log),
-        Measure(
-            "variation-ratio",
-            "Variation ratio (mean probability)",
-            variation_ratio,
-            "probability",
-            "Gal et al. 2017",
-            _no_winner,
-        ),
-        Measure(
-            "vote-variation-ratio",
-            "Variation ratio (votes)",
-            vote_variation_ratio,
-            "share of passes",
-            "Freeman 1965, Beluch et al. 2018",
-            _no_winner,
-        ),
-        Measure(
-            "mean-std",
-            "Mean standard deviation",
-            mean_standard_deviation,
-            "probability",
-            "Kampffmeyer et al. 2016",
-            lambda c: math.sqrt(c - 1) / c,
-        ),
-        Measure("margin", "Margin", margin, "probability", "Scheffer et al. 2001", _one),
-        Measure(
-            "least-confidence",
-            "Least confidence",
-            least_confidence,
-            "0 to 1",
-            "Lewis and Gale 1994",
-            _one,
-        ),
-    )
-}
-
-
-def measure_named(name: str) -> Measure:
-    """Return the measure called ``name``, or raise ConfigError with the known names."""
-    if name not in MEASURES:
-        raise ConfigError(f"no uncertainty measure {name!r}: {did_you_mean(name, MEASURES)}")
-    return MEASURES[name]

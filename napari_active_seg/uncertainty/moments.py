@@ -11,7 +11,8 @@ For class probabilities p_t (C, H, W) of pass t the moments are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +21,32 @@ from scipy.special import xlogy
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
-__all__ = ["MomentStream", "Moments", "Prediction"]
+__all__ = ["EXTRAS", "MomentStream", "Moments", "Prediction"]
+
+#: What a network can say besides its passes, and how.
+EXTRAS: Mapping[str, str] = {
+    "contour": "probability (H, W) that the pixel lies on the outline of an object",
+    "discriminator": "how real the prediction looks (H, W), 0 to 1",
+    "learned-loss": "the loss (H, W) that the network expects of itself, in nats",
+    "mirrored": "class probabilities (C, H, W) of the mirrored image, mirrored back",
+    "random": "a seeded draw (H, W), 0 to 1",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Statistics of ``n`` passes; every uncertainty measure is a function of them."""
+    """Statistics of ``n`` passes; every uncertainty measure is a function of them.
+
+    ``extras`` holds what some measures need besides, by the names in ``EXTRAS``; each array ends
+    in (H, W).
+    """
 
     n: int
     mean_p: NDArray[np.float32]  # (C, H, W)
     mean_plogp: NDArray[np.float32]  # (H, W), in nats, at most 0
     var_p: NDArray[np.float32]  # (C, H, W), population variance
     votes: NDArray[np.uint16]  # (C, H, W), they sum to n
+    extras: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -43,6 +58,9 @@ class Moments:
                 f"moments of unlike shapes: mean_p {self.mean_p.shape}, var_p {self.var_p.shape}, "
                 f"votes {self.votes.shape}, mean_plogp {self.mean_plogp.shape}"
             )
+        for name, values in self.extras.items():
+            if name not in EXTRAS or values.shape[-2:] != self.mean_plogp.shape:
+                raise BadInputError(f"{name} {values.shape} does not belong to these moments")
 
     @property
     def n_classes(self) -> int:

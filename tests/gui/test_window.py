@@ -13,7 +13,7 @@ def roles(viewer):
 
 
 def finish_all(window, pool):
-    window.session.label_from_masks(pool / "masks")
+    window.session.labels.answer_from_masks(pool / "masks")
     window.settle()
 
 

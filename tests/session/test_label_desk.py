@@ -36,7 +36,7 @@ def full(value):
 
 def lap(session, pool):
     proposed(session)
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.wait()
     session.train()
     session.wait()
@@ -145,7 +145,7 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
 def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
     proposed(session)
     session.upkeep.add_class("lumen")
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.wait()
     session.train()
     session.wait()
@@ -203,13 +203,15 @@ def geojson(path, boxes):
 def test_imported_outlines_are_labels_with_a_history(session, tmp_path):
     path = geojson(tmp_path / "img0.geojson", [(10, 20, 30, 40)])
     done = []
-    session.import_labels(path, annotator="QuPath", on_done=done.append)
+    session.labels.import_from(path, annotator="QuPath", on_done=done.append)
     session.wait()
     assert (done[0].parts, len(done[0].without_label)) == (1, 3)
     target = session.labels.so_far("img0.png")
     assert (target[10:40, 20:60] == 1).all() and (target == 255).sum() == 96 * 128 - 1200
     geojson(path, [(10, 20, 30, 41)])
-    session.import_labels(path, options=AnnotationOptions(rest="background"), annotator="QuPath")
+    session.labels.import_from(
+        path, options=AnnotationOptions(rest="background"), annotator="QuPath"
+    )
     session.wait()
     queued = [q for q in session.state.queue if q.region.image_id == "img0.png"]
     assert len(queued) == 1
@@ -224,7 +226,7 @@ def test_import_that_fails_in_the_middle_keeps_what_came_before(session, tmp_pat
     values = np.zeros((96, 128), np.uint8)
     Image.fromarray(values).save(tmp_path / "m" / "img0.png")
     Image.fromarray(values[:50]).save(tmp_path / "m" / "img1.png")
-    session.import_labels(tmp_path / "m")
+    session.labels.import_from(tmp_path / "m")
     with pytest.raises(BadInputError, match=r"img1.png is 50 x 128"):
         session.wait()
     assert all(q.region.image_id not in ("img0.png", "img1.png") for q in session.state.queue)

@@ -26,7 +26,7 @@ def propose(session, **more):
 
 def one_lap(session, pool, **more):
     propose(session, **more)
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.wait()
     session.train()
     session.wait()
@@ -131,7 +131,7 @@ def test_verbs_without_what_they_need_name_the_remedy(session):
     with pytest.raises(ConfigError, match="epochs"):
         session.train(epochs=0)
     with pytest.raises(ConfigError, match="only"):
-        session.label_from_masks(session.project.folder, only="some")
+        session.labels.answer_from_masks(session.project.folder, only="some")
 
 
 def test_label_is_on_the_disk_before_the_state_says_so(session):
@@ -218,7 +218,7 @@ def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folde
     session.train(epochs=10**9)  # fails: nothing is done
     with pytest.raises(NothingToDoError):
         session.wait()
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.wait()
     propose(session)
     session.train(epochs=10**7)
@@ -272,14 +272,14 @@ def test_oracle_reveals_the_region_and_no_more(session, pool):
 def test_masks_answer_what_they_are_asked(session, pool, only, done):
     propose(session)
     before = session.state.counts[RegionState.DONE]
-    session.label_from_masks(pool / "masks", only=only)
+    session.labels.answer_from_masks(pool / "masks", only=only)
     session.wait()
     assert session.state.counts[RegionState.DONE] - before == done
 
 
 def test_export_composes_labels_and_keeps_255_elsewhere(session, pool, tmp_path):
     propose(session)
-    session.label_from_masks(pool / "masks")
+    session.labels.answer_from_masks(pool / "masks")
     session.wait()
     done = []
     session.export("masks", tmp_path / "out", on_done=done.append)

@@ -77,7 +77,7 @@ class CareBox(QWidget):  # type: ignore[misc]
     def _import(self, path: Path | None) -> None:
         if path is not None:
             self._desk.with_session(
-                lambda session: session.import_labels(path, annotator=path.name, on_done=_tell)
+                lambda session: session.labels.import_from(path, annotator=path.name, on_done=_tell)
             )()
 
     def _add_images(self) -> None:

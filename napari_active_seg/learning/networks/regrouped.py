@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
+from torch.nn.modules.dropout import _DropoutNd
 
-from napari_active_seg.learning.networks.base import Features, Network
+from napari_active_seg.learning.networks.base import Features, Heads, Network
 
 __all__ = ["Regrouped"]
 
@@ -26,6 +29,8 @@ class Regrouped(Network):
         self.inner = inner
         self.pixelwise = inner.pixelwise
         self.feature_stride = inner.feature_stride
+        self.stride = inner.stride
+        self.has_contour = inner.has_contour
         self._members = [
             [i for i, belongs in enumerate(outputs) if belongs == k] for k in range(n_classes)
         ]
@@ -40,7 +45,27 @@ class Regrouped(Network):
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (B, C, H, W) of the classes that are in force."""
-        log_p = torch.log_softmax(self.inner.suffix(features, size).float(), dim=1)
+        return self._grouped(self.inner.suffix(features, size))
+
+    def heads(self, features: Features, size: tuple[int, int]) -> Heads:
+        """Return the inner network's outputs, its classes grouped; no auxiliary ones."""
+        heads = self.inner.heads(features, size)
+        return Heads(self._grouped(heads.logits), heads.contour)
+
+    def stages(self, features: Features) -> Features:
+        """Return what the inner network's stages returns."""
+        return self.inner.stages(features)
+
+    def embed(self, features: Features) -> Tensor:
+        """Return what the inner network's embed returns."""
+        return self.inner.embed(features)
+
+    def sampled_dropout(self) -> Iterable[_DropoutNd]:
+        """Return the inner network's dropout layers that draw."""
+        return self.inner.sampled_dropout()
+
+    def _grouped(self, logits: Tensor) -> Tensor:
+        log_p = torch.log_softmax(logits.float(), dim=1)
         never = torch.full_like(log_p[:, :1], _NEVER)
         planes = [
             torch.logsumexp(log_p[:, members], dim=1, keepdim=True) if members else never

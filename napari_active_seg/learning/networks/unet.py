@@ -1,12 +1,18 @@
 """A small U-Net: 0.9 million parameters, good on a CPU.
 
-Encoder of five levels without dropout (it runs once per image), decoder of four with channel
-dropout after each block, head of one 1 x 1 convolution. It works at half the image's
-resolution: context beats resolution when few pixels are labelled.
+Encoder of five levels without dropout, decoder of four with channel dropout after each block,
+head of one 1 x 1 convolution. It works at half the image's resolution: context beats resolution
+when few pixels are labelled.
+
+The first convolution of a decoder block has two parts, one for what comes from below and one for
+what comes across; their outputs are added, which is the convolution of both stacked. So the
+encoder, the deepest decoder block and all parts for what comes across run once per image.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -14,53 +20,120 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_active_seg.learning.networks.base import Features, Network
+from napari_active_seg.learning.networks.convolution import NormedConv, folded_norm
+from napari_active_seg.learning.networks.pixels import enlarged, padded_to
 
 __all__ = ["SmallUNet"]
 
 _WIDTHS = (16, 32, 64, 96, 128)
-_DEEPEST = 2 ** (len(_WIDTHS) - 1)
 
 
 class SmallUNet(Network):
     """U-Net with dropout in the decoder; takes any image size."""
 
-    feature_stride = 2
+    stride = 2 ** len(_WIDTHS)
 
     def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
         super().__init__()
         self.stem = _block(3, _WIDTHS[0])
         self.encoder = nn.ModuleList(_block(a, b) for a, b in pairwise(_WIDTHS))
         upwards = list(pairwise(reversed(_WIDTHS)))
-        self.decoder = nn.ModuleList(_block(a + b, b) for a, b in upwards)
+        self.decoder = nn.ModuleList(_UpBlock(a, b) for a, b in upwards)
         self.dropout = nn.ModuleList(nn.Dropout2d(dropout) for _ in upwards)
         self.head = nn.Conv2d(_WIDTHS[0], n_classes, 1)
 
     def prefix(self, images: Tensor) -> Features:
-        """Return the encoder's feature maps, finest first."""
-        small = F.avg_pool2d(images, 2, ceil_mode=True)
-        height, width = small.shape[-2:]
-        padding = (0, -width % _DEEPEST, 0, -height % _DEEPEST)
-        centred = F.pad((small - 0.5) * 2, padding, mode="replicate")
-        x = self.stem(centred.contiguous(memory_format=torch.channels_last))
+        """Return the deepest decoder block's output, and what comes across to the others."""
+        small = F.avg_pool2d(padded_to(images, self.stride), 2)
+        x = self.stem(((small - 0.5) * 2).contiguous(memory_format=torch.channels_last))
         maps = [x]
         for block in self.encoder:
             x = block(F.max_pool2d(x, 2))
             maps.append(x)
-        return tuple(maps)
+        ups = [up for up in self.decoder if isinstance(up, _UpBlock)]
+        levels = maps[-2::-1]
+        deepest = ups[0](x, ups[0].cross(levels[0]))
+        return (deepest, *(up.cross(level) for up, level in zip(ups[1:], levels[1:], strict=True)))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
-        x = features[-1]
-        skips = reversed(features[:-1])
-        for block, drop, skip in zip(self.decoder, self.dropout, skips, strict=True):
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = drop(block(torch.cat([x, skip], dim=1)))
-        logits = F.interpolate(self.head(x), scale_factor=2, mode="bilinear", align_corners=False)
-        return logits[..., : size[0], : size[1]]
+        x = self.dropout[0](features[0])
+        ups, drops = list(self.decoder)[1:], list(self.dropout)[1:]
+        for up, drop, crossed in zip(ups, drops, features[1:], strict=True):
+            x = drop(up(x, crossed))
+        return enlarged(self.head(x), 2, size)
+
+    def embed(self, features: Features) -> Tensor:
+        """Return the deepest decoder block's output (N, 96, h, w)."""
+        return features[0]
+
+    @staticmethod
+    def upgraded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights of an older checkpoint under the names that they have now."""
+        if "decoder.0.0.weight" not in weights:
+            return dict(weights)
+        new = {_renamed(key): value for key, value in weights.items()}
+        for level, (deep, _) in enumerate(pairwise(reversed(_WIDTHS))):
+            whole = new.pop(f"decoder.{level}.0.weight")
+            new[f"decoder.{level}.below"] = whole[:, :deep].contiguous()
+            new[f"decoder.{level}.across"] = whole[:, deep:].contiguous()
+        return new
+
+
+def _renamed(key: str) -> str:
+    """Return today's name of a parameter: layers of a block were counted through once."""
+    match = re.fullmatch(r"(stem|encoder\.\d|decoder\.\d)\.(\d)\.(\w+)", key)
+    if match is None:
+        return key
+    block, layer, name = match[1], int(match[2]), match[3]
+    part = "norm." if layer % 3 == 1 else ""
+    if not block.startswith("decoder"):
+        return f"{block}.{layer // 3}.{part}{name}"
+    if layer == 0:
+        return key  # in two parts now
+    return f"{block}.{'' if layer < 3 else 'last.'}{part}{name}"
+
+
+class _UpBlock(nn.Module):
+    """Twice as large, joined with what comes across, and convolved twice."""
+
+    def __init__(self, deep: int, across: int) -> None:
+        super().__init__()
+        whole = nn.Conv2d(deep + across, across, 3, bias=False).weight.detach()
+        self.below = nn.Parameter(whole[:, :deep].clone())
+        self.across = nn.Parameter(whole[:, deep:].clone())
+        self.norm = nn.BatchNorm2d(across)
+        self.last = NormedConv(across, across)
+
+    def cross(self, level: Tensor) -> Tensor:
+        """Return the part of the first convolution that ``level`` gives."""
+        if self.norm.training:
+            return F.conv2d(level, self.across, padding=1)
+        slope, offset = folded_norm(self.norm)
+        return F.conv2d(level, self.across * slope.view(-1, 1, 1, 1), offset, padding=1)
+
+    def forward(self, x: Tensor, crossed: Tensor) -> Tensor:
+        if self.norm.training:
+            joined = self.norm(_doubled_convolved(x, self.below) + crossed)
+        else:
+            slope, _ = folded_norm(self.norm)
+            joined = _doubled_convolved(x, self.below * slope.view(-1, 1, 1, 1)).add_(crossed)
+        whole: Tensor = self.last(joined.relu_())
+        return whole
+
+
+def _doubled_convolved(x: Tensor, weight: Tensor) -> Tensor:
+    """Return the 3 x 3 convolution of ``x`` with every pixel doubled along both axes.
+
+    The doubled planes never exist: doubling and convolving is one transposed convolution of
+    stride 2 whose 4 x 4 kernel adds up neighbouring weights. Half the time.
+    """
+    zero = torch.zeros_like(weight[..., :1])
+    rows = torch.cat([weight, zero], -1) + torch.cat([zero, weight], -1)
+    zero = torch.zeros_like(rows[..., :1, :])
+    kernel = torch.cat([rows, zero], -2) + torch.cat([zero, rows], -2)
+    return F.conv_transpose2d(x, kernel.transpose(0, 1).flip(-2, -1), stride=2, padding=1)
 
 
 def _block(before: int, after: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for a, b in ((before, after), (after, after)):
-        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-    return nn.Sequential(*layers)
+    return nn.Sequential(NormedConv(before, after), NormedConv(after, after))

@@ -15,6 +15,7 @@ from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.regions import Region
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.uncertainty import Prediction
 
@@ -40,8 +41,7 @@ class EvaluateRequest:
     load_segmenter: Callable[[], Segmenter]
     model_id: str
     classes: tuple[str, ...]
-    samples: int
-    seed: int
+    plan: SamplingPlan
 
 
 def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report) -> EvalReport:
@@ -62,12 +62,7 @@ def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report)
             _log.warning("left out of the measurement: %s", error)
             problems.append(error)
             continue
-        outputs = segmenter.predict(
-            pixels,
-            samples=request.samples,
-            seed=request.seed,
-            check_cancelled=token.check,
-        )
+        outputs = segmenter.predict(pixels, plan=request.plan, check_cancelled=token.check)
         region = Region.whole(labelled.id, source.shape)
         evaluated = evaluated.add(
             Prediction(region, outputs.moments, request.model_id), labelled.target()

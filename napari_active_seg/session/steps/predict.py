@@ -10,6 +10,7 @@ from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.uncertainty import Prediction
 
@@ -20,14 +21,13 @@ OpenSource = Callable[[str], ImageSource]
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """Which images, by which model, with how many passes."""
+    """Which images, by which model, asked how."""
 
     image_ids: tuple[str, ...]
     open_source: OpenSource
     load_segmenter: Callable[[], Segmenter]
     model_id: str
-    samples: int
-    seed: int
+    plan: SamplingPlan
     keep: Callable[[Prediction], None]
 
 
@@ -69,9 +69,7 @@ def iter_predictions(
         except ImageError as error:
             yield image_id, error
             continue
-        outputs = segmenter.predict(
-            image, samples=request.samples, seed=request.seed, check_cancelled=token.check
-        )
+        outputs = segmenter.predict(image, plan=request.plan, check_cancelled=token.check)
         region = Region.whole(image_id, source.shape)
         yield image_id, Prediction(region, outputs.moments, request.model_id)
     report(total, total, "")

@@ -29,6 +29,7 @@ from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
+from napari_active_seg.session.prediction_key import model_of
 from napari_active_seg.session.steps.predict import PredictRequest, predict_images
 from napari_active_seg.uncertainty import Prediction, measure_named
 
@@ -63,7 +64,7 @@ class ProposeRequest:
             "strategy": asdict(self.strategy),
             "cost": asdict(self.cost),
             "count": self.count,
-            "samples": self.predict.samples if self.predict else 0,
+            "sampling": asdict(self.predict.plan) if self.predict else None,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -101,7 +102,7 @@ def propose_regions(request: ProposeRequest, token: CancelToken, report: Report)
         strategy=request.strategy.name,
         budget=request.count,
         seed=request.seed,
-        model_id=request.predict.model_id.partition("@")[0] if request.predict else None,
+        model_id=model_of(request.predict.model_id) if request.predict else None,
         config_hash=request.config_hash,
     )
 

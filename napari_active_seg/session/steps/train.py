@@ -17,8 +17,10 @@ from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import UNLABELLED, RegionLabel
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainExample, TrainStep
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = ["TrainRequest", "TrainResponse", "train_model", "training_example"]
 
@@ -38,9 +40,9 @@ class TrainRequest:
     preset: str
     classes: tuple[str, ...]
     class_uids: tuple[int, ...]
-    epochs: int | None
-    samples: int
-    seed: int
+    plan: TrainingPlan
+    weights: str
+    sampling: SamplingPlan
     round: int
     model_id: str
     path: Path
@@ -72,7 +74,7 @@ class TrainResponse:
             id=request.model_id,
             created_at=created_at,
             preset=request.preset,
-            seed=request.seed,
+            seed=request.plan.seed,
             round=request.round,
             classes=request.classes,
             data_hash=request.data_hash,
@@ -90,22 +92,25 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
     examples = _examples(request)
-    segmenter = request.factory.build(request.preset, classes=request.classes, seed=request.seed)
+    segmenter = request.factory.build(
+        request.preset, classes=request.classes, seed=request.plan.seed, weights=request.weights
+    )
+    report(0, 1, f"starting from {segmenter.origin}")
+    _log.info("%s starts from %s", request.preset, segmenter.origin)
 
     def tell(step: TrainStep) -> None:
         report(step.step, step.n_steps, f"loss {step.loss:.3f}")
 
     outcome = segmenter.train(
         examples,
-        seed=request.seed,
-        epochs=request.epochs,
+        plan=request.plan,
         on_step=tell,
         check_cancelled=token.check,
     )
     evaluated = _validate(request, segmenter, token, report)
     facts = {
         "model_id": request.model_id,
-        "seed": str(request.seed),
+        "seed": str(request.plan.seed),
         "round": str(request.round),
         "data_hash": request.data_hash,
     }
@@ -150,8 +155,7 @@ def _validate(
         load_segmenter=lambda: segmenter,
         model_id=request.model_id,
         classes=request.classes,
-        samples=request.samples,
-        seed=request.seed,
+        plan=request.sampling,
     )
     try:
         return evaluate_model(asked, token, report)

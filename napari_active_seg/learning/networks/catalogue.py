@@ -1,0 +1,202 @@
+"""Networks by name: ``NAME`` or ``NAME:VARIANT``.
+
+- ``fast``, or ``fast:ENCODER`` on frozen features of a timm encoder
+- ``unet``
+- ``dcan``, ``dcan:101``, ``dcan:152``, each also as ``dcan:50/code`` with the code's dropout
+- ``deeplabv3plus``, ``deeplabv3plus:resnet101``, ``deeplabv3plus:wideresnet38``
+- ``deeplabv2``, ``deeplabv2:resnet50``
+- ``smp:DECODER/ENCODER``, any pair of segmentation-models-pytorch
+- whatever was registered (``registered.py``)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torchvision.models import ResNet50_Weights, ResNet101_Weights
+
+from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
+from napari_active_seg.learning.networks.assembled import AssembledNetwork
+from napari_active_seg.learning.networks.base import Network
+from napari_active_seg.learning.networks.dcan import DCAN
+from napari_active_seg.learning.networks.deeplab import DeepLabV2, DeepLabV3Plus
+from napari_active_seg.learning.networks.encoders.resnet_v2 import PLACEMENTS
+from napari_active_seg.learning.networks.fast import FilterBankMLP
+from napari_active_seg.learning.networks.foreign import ForeignNetwork
+from napari_active_seg.learning.networks.frozen import FrozenFeaturesMLP
+from napari_active_seg.learning.networks.unet import SmallUNet
+from napari_active_seg.learning.weights import (
+    KnownWeights,
+    fill_encoder,
+    local_file,
+    refuse_unless_reachable,
+    starting_weights,
+)
+from napari_active_seg.registered_networks import registered_builder, registered_names
+
+__all__ = ["BuiltNetwork", "build_network", "network_family"]
+
+_HUB = "https://huggingface.co"
+_TORCHVISION = {
+    "resnet50": ResNet50_Weights.IMAGENET1K_V2.url,
+    "resnet101": ResNet101_Weights.IMAGENET1K_V2.url,
+}
+_TIMM_V2 = {50: "resnetv2_50.a1h_in1k", 101: "resnetv2_101.a1h_in1k"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltNetwork:
+    """A network, and the weights that it starts from in words."""
+
+    network: Network
+    origin: str
+
+
+def network_family(name: str) -> str:
+    """Return what stands before the colon; ConfigError if no network is called so."""
+    family = name.partition(":")[0]
+    known = (*_BUILDERS, *registered_names())
+    if family not in known:
+        raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")
+    return family
+
+
+def build_network(name: str, n_classes: int, *, weights: str = "random") -> BuiltNetwork:
+    """Return the network called ``name``.
+
+    ``weights`` is "random", "pretrained" or the path of a file for the encoder. Networks without
+    an encoder that was trained elsewhere take "pretrained" as nothing to load.
+    """
+    family, _, variant = name.partition(":")
+    network_family(name)
+    if family in _BUILDERS:
+        return _BUILDERS[family](variant, n_classes, weights)
+    module = registered_builder(family)(n_classes)
+    return BuiltNetwork(ForeignNetwork(module), "its own weights")
+
+
+def _fast(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
+    if not variant:
+        return BuiltNetwork(FilterBankMLP(n_classes), "random weights")
+    timm = _imported("timm")
+    if not timm.is_model(variant):
+        raise ConfigError(f"timm knows no encoder {variant!r}; see timm.list_models()")
+    options, origin = _timm_options(variant, weights)
+    try:
+        network = FrozenFeaturesMLP.of_timm(variant, n_classes, **options)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ModelError(f"{variant} could not be made with {origin}: {error}") from error
+    return BuiltNetwork(network, origin)
+
+
+def _timm_options(encoder: str, weights: str) -> tuple[dict[str, Any], str]:
+    """Return what timm's create_model needs to load ``weights``, and their name."""
+    if weights == "random":
+        return {"pretrained": False}, "random weights"
+    path = starting_weights(weights, None, encoder).path if weights != "pretrained" else None
+    path = path or local_file(encoder)
+    if path is None:
+        url = f"{_HUB}/timm/{encoder}/resolve/main/model.safetensors"
+        refuse_unless_reachable(
+            url, file=f"model.safetensors as {encoder}.safetensors", network=encoder
+        )
+        return {"pretrained": True}, encoder
+    return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}, path.name
+
+
+def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
+    if variant:
+        raise ConfigError(f"unet has no variants, got unet:{variant}")
+    return BuiltNetwork(SmallUNet(n_classes), "random weights")
+
+
+def _dcan(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
+    depth, _, placement = (variant or "50").partition("/")
+    if not depth.isdecimal() or (placement and placement not in PLACEMENTS):
+        raise ConfigError(f"dcan:{variant} is no variant; say dcan:50, dcan:101 or dcan:152/code")
+    network = DCAN(n_classes, depth=int(depth), placement=placement or "paper")
+    known = None
+    if int(depth) in _TIMM_V2:
+        name = _TIMM_V2[int(depth)]
+        known = KnownWeights(
+            f"{name}.safetensors", f"{_HUB}/timm/{name}/resolve/main/model.safetensors"
+        )
+    return _filled(network, weights, known, f"ResNet-{depth} v2")
+
+
+def _deeplab_v3plus(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
+    encoder = variant or "resnet50"
+    network = DeepLabV3Plus(n_classes, encoder=encoder)
+    return _filled(network, weights, _torchvision_file(encoder), encoder)
+
+
+def _deeplab_v2(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
+    encoder = variant or "resnet101"
+    network = DeepLabV2(n_classes, encoder=encoder)
+    return _filled(network, weights, _torchvision_file(encoder), encoder)
+
+
+def _torchvision_file(encoder: str) -> KnownWeights | None:
+    url = _TORCHVISION.get(encoder)
+    return None if url is None else KnownWeights(url.rpartition("/")[2], url)
+
+
+def _filled(
+    network: DCAN | DeepLabV2 | DeepLabV3Plus,
+    weights: str,
+    known: KnownWeights | None,
+    encoder: str,
+) -> BuiltNetwork:
+    start = starting_weights(weights, known, encoder)
+    if start.path is not None:
+        fill_encoder(network.encoder, start.path)
+    return BuiltNetwork(network, start.origin)
+
+
+def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
+    smp = _imported("segmentation_models_pytorch")
+    decoder, _, encoder = variant.partition("/")
+    if not decoder or not encoder:
+        raise ConfigError(f"smp:{variant} names no pair; say for example smp:FPN/resnet34")
+    path = None
+    if weights not in ("random", "pretrained"):
+        path = starting_weights(weights, None, encoder).path
+    elif weights == "pretrained":
+        path = local_file(encoder)
+        if path is None:
+            url = f"{_HUB}/smp-hub/{encoder}.imagenet/resolve/main/model.safetensors"
+            refuse_unless_reachable(
+                url, file=f"model.safetensors as {encoder}.safetensors", network=encoder
+            )
+    fetched = "imagenet" if weights == "pretrained" and path is None else None
+    try:
+        whole = smp.create_model(decoder, encoder, encoder_weights=fetched, classes=n_classes)
+    except (KeyError, ValueError, RuntimeError, OSError, NotImplementedError) as error:
+        raise ConfigError(f"smp:{variant} cannot be made: {error}") from error
+    if path is not None:
+        fill_encoder(whole.encoder, path)
+    origin = path.name if path else fetched or "random weights"
+    return BuiltNetwork(AssembledNetwork(whole), origin)
+
+
+def _imported(module: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{module} is not installed; pip install 'napari-active-seg[encoders]'"
+        ) from error
+
+
+_BUILDERS: dict[str, Callable[[str, int, str], BuiltNetwork]] = {
+    "fast": _fast,
+    "unet": _unet,
+    "dcan": _dcan,
+    "deeplabv3plus": _deeplab_v3plus,
+    "deeplabv2": _deeplab_v2,
+    "smp": _smp,
+}

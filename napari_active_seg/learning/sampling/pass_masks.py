@@ -1,0 +1,135 @@
+"""Dropout masks that belong to a pass, not to a call.
+
+Each pass has one mask a layer, drawn from the seed, the number of the pass and the place of the
+layer. How passes are batched, or an image is tiled, changes nothing: every tile of a pass meets the
+same mask, and where masks differ from pixel to pixel they hang on the place in the image.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from napari_active_seg.learning.networks import Network
+
+__all__ = ["PassMasks"]
+
+#: Masks of single pixels are drawn in squares of this many feature pixels a side.
+_BLOCK = 32
+
+
+class PassMasks:
+    """While entered, the dropout layers of ``network`` draw by pass; see the module.
+
+    ``Dropout`` and ``Dropout1d`` to ``3d`` take part. Other kinds draw as torch does.
+    """
+
+    def __init__(self, network: Network, seed: int) -> None:
+        known = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+        self._layers = [
+            layer for layer in network.sampled_dropout() if isinstance(layer, known) and layer.p > 0
+        ]
+        self._seed = seed
+        self._first, self._count = 0, 1
+        self._origin: tuple[int, int] | None = None
+        self._size = (1, 1)
+        self._calls: Counter[int] = Counter()
+
+    def __enter__(self) -> Self:
+        for number, layer in enumerate(self._layers):
+            layer.__dict__["forward"] = partial(self._drop, number, layer)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for layer in self._layers:
+            del layer.__dict__["forward"]
+
+    def at(
+        self,
+        first: int,
+        count: int,
+        *,
+        size: tuple[int, int],
+        origin: tuple[int, int] | None = None,
+    ) -> None:
+        """Say which passes the next call makes, of what size, and where its tile lies.
+
+        ``origin`` None is a whole image.
+        """
+        self._first, self._count = first, count
+        self._size, self._origin = size, origin
+        self._calls.clear()
+
+    def _drop(self, number: int, layer: _DropoutNd, x: Tensor) -> Tensor:
+        if not layer.training:
+            return x
+        call = self._calls[number]
+        self._calls[number] += 1
+        if x.shape[0] != self._count:
+            return torch.nn.functional.dropout(x, layer.p, training=True)
+        shape = x.shape[1:]
+        if not isinstance(layer, nn.Dropout):
+            shape = torch.Size([shape[0], *(1 for _ in shape[1:])])
+        kept = torch.stack(
+            [
+                self._kept((self._seed, self._first + b, number, call), shape, layer.p, x.device)
+                for b in range(self._count)
+            ]
+        )
+        return (x * kept).mul_(1 / (1 - layer.p) if layer.p < 1 else 0.0)
+
+    def _kept(
+        self, key: tuple[int, int, int, int], shape: torch.Size, p: float, device: torch.device
+    ) -> Tensor:
+        """Return which elements of ``shape`` one pass keeps, as booleans."""
+        in_tile = self._origin is not None and len(shape) == 3 and shape[1] * shape[2] > 1
+        if in_tile:
+            return torch.from_numpy(self._in_blocks(key, shape, p)).to(device)
+        if device.type == "cpu" or shape.numel() < 1 << 16:
+            return torch.from_numpy(_drawn(key, tuple(shape), p)).to(device)
+        generator = torch.Generator(device).manual_seed(hash(key) & 0x7FFF_FFFF_FFFF_FFFF)
+        return torch.rand(shape, device=device, generator=generator) >= p
+
+    def _in_blocks(
+        self, key: tuple[int, int, int, int], shape: torch.Size, p: float
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Return the mask of a tile, cut out of blocks that tile the whole image's features."""
+        channels, height, width = shape
+        origin = self._origin or (0, 0)
+        top = round(origin[0] * height / self._size[0])
+        left = round(origin[1] * width / self._size[1])
+        rows = range(top // _BLOCK, (top + height - 1) // _BLOCK + 1)
+        columns = range(left // _BLOCK, (left + width - 1) // _BLOCK + 1)
+        whole = np.concatenate(
+            [
+                np.concatenate(
+                    [_drawn((*key, r, c), (channels, _BLOCK, _BLOCK), p) for c in columns], axis=2
+                )
+                for r in rows
+            ],
+            axis=1,
+        )
+        y, x = top - rows.start * _BLOCK, left - columns.start * _BLOCK
+        return np.ascontiguousarray(whole[:, y : y + height, x : x + width])
+
+
+def _drawn(
+    key: tuple[int, ...], shape: tuple[int, ...], p: float
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Return True with probability 1 - p, to 1 in 65,536; a fifth of the time of floats."""
+    random = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
+    count = int(np.prod(shape))
+    raw = np.frombuffer(random.bytes(2 * count), np.uint16)
+    return (raw >= round(p * 65536)).reshape(shape)

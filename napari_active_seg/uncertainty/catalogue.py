@@ -1,0 +1,157 @@
+"""Every measure by name: what it computes, its unit, its bound and where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.uncertainty import measures as m
+from napari_active_seg.uncertainty.moments import Moments
+
+__all__ = ["MEASURES", "Measure", "measure_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure by name, with what its numbers mean.
+
+    ``needs`` names the extra that it takes besides the moments (``uncertainty.EXTRAS``).
+    """
+
+    name: str
+    title: str
+    compute: Callable[[Moments], NDArray[np.float32]]
+    unit: str
+    source: str
+    _bound: Callable[[int], float]
+    needs: str | None = None
+
+    def upper_bound(self, n_classes: int) -> float:
+        """Return the highest value with ``n_classes`` classes; infinite where there is none."""
+        return self._bound(n_classes)
+
+    def normalised(self, moments: Moments) -> NDArray[np.float32]:
+        """Return the map scaled so that 1 is the least certain.
+
+        The divisor is the upper bound, or the map's own maximum where there is no bound.
+        """
+        values, bound = self.compute(moments), self.upper_bound(moments.n_classes)
+        if math.isinf(bound):
+            bound = max(float(values.max()), 1e-12)
+        return values / np.float32(bound)
+
+    def can_be_computed(self, moments: Moments) -> bool:
+        """Return whether ``moments`` hold all that the measure needs."""
+        return self.needs is None or self.needs in moments.extras
+
+
+def _one(_: int) -> float:
+    return 1.0
+
+
+def _no_winner(c: int) -> float:
+    return 1.0 - 1.0 / c
+
+
+def _two_entropies(c: int) -> float:
+    return 2 * math.log(c)
+
+
+#: Every measure by the name that the command line, the desktop and stored strategies use.
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("entropy", "Predictive entropy", m.predictive_entropy, "nats", "Shannon", math.log),
+        Measure("bald", "BALD", m.bald, "nats", "Houlsby et al. 2011, Gal et al. 2017", math.log),
+        Measure(
+            "expected-entropy",
+            "Mean entropy of the passes",
+            m.expected_entropy,
+            "nats",
+            "Beluch et al. 2018",
+            math.log,
+        ),
+        Measure(
+            "variation-ratio",
+            "Variation ratio (mean probability)",
+            m.variation_ratio,
+            "probability",
+            "Gal et al. 2017",
+            _no_winner,
+        ),
+        Measure(
+            "vote-variation-ratio",
+            "Variation ratio (votes)",
+            m.vote_variation_ratio,
+            "share of passes",
+            "Freeman 1965, Beluch et al. 2018",
+            _no_winner,
+        ),
+        Measure(
+            "mean-std",
+            "Mean standard deviation",
+            m.mean_standard_deviation,
+            "probability",
+            "Kampffmeyer et al. 2016",
+            lambda c: math.sqrt(c - 1) / c,
+        ),
+        Measure("margin", "Margin", m.margin, "probability", "Scheffer et al. 2001", _one),
+        Measure(
+            "least-confidence",
+            "Least confidence",
+            m.least_confidence,
+            "0 to 1",
+            "Lewis and Gale 1994",
+            _one,
+        ),
+        Measure(
+            "equal-al",
+            "EqualAL (entropy of both twins)",
+            m.equal_al,
+            "nats",
+            "Golestaneh and Kitani 2020",
+            _two_entropies,
+            needs="mirrored",
+        ),
+        Measure(
+            "flip-disagreement",
+            "Disagreement with the mirrored twin",
+            m.flip_disagreement,
+            "nats",
+            "Lin 1991, as a consistency",
+            lambda _: math.log(2),
+            needs="mirrored",
+        ),
+        Measure(
+            "learned-loss",
+            "Learned loss",
+            m.learned_loss,
+            "nats",
+            "Yoo and Kweon 2019",
+            lambda _: math.inf,
+            needs="learned-loss",
+        ),
+        Measure(
+            "discriminator",
+            "Discriminator's doubt",
+            m.discriminator_doubt,
+            "0 to 1",
+            "Mittal et al. 2019",
+            _one,
+            needs="discriminator",
+        ),
+        Measure("random", "Random", m.random_draw, "0 to 1", "", _one, needs="random"),
+    )
+}
+
+
+def measure_named(name: str) -> Measure:
+    """Return the measure called ``name``, or raise ConfigError with the known names."""
+    if name not in MEASURES:
+        raise ConfigError(f"no uncertainty measure {name!r}: {did_you_mean(name, MEASURES)}")
+    return MEASURES[name]
