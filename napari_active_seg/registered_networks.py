@@ -18,7 +18,7 @@ from napari_active_seg.errors import ConfigError, ModelError
 __all__ = ["registered_builder", "registered_names"]
 
 _GROUP = "napari_active_seg.networks"
-#: name=path/to/file.py:function, several separated as in PATH.
+#: name=path/to/file.py:function, several separated by semicolons.
 _VARIABLE = "NAPARI_ACTIVE_SEG_NETWORKS"
 
 
@@ -54,7 +54,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 def _paths() -> dict[str, tuple[Path, str]]:
     """Return file and function of each name in the environment."""
     found: dict[str, tuple[Path, str]] = {}
-    for item in os.environ.get(_VARIABLE, "").split(os.pathsep):
+    for item in os.environ.get(_VARIABLE, "").split(";"):
         if not item.strip():
             continue
         name, _, place = item.strip().partition("=")

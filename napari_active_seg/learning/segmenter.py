@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ModelError, NothingToDoError
-from napari_active_seg.learning.batches import Batches, CropBatches, PixelBatches
+from napari_active_seg.learning.batches import Batches, PixelBatches
 from napari_active_seg.learning.checkpoints import save_checkpoint
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.companions import Companions, LossPredictor
@@ -117,6 +117,8 @@ class TorchSegmenter:
         p = self._preset
         if self._network.pixelwise:
             return PixelBatches(self._network, examples, batch=p.batch, device=self._device)
+        from napari_active_seg.learning.crops import CropBatches  # loads torchvision
+
         return CropBatches(self._network, examples, batch=p.batch, crop=p.crop, device=self._device)
 
 

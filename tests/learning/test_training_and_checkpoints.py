@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 import torch
 from tiny_data import disk_picture
+from tiny_networks import moments_of, sampler_of
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError, StoppedError
 from napari_active_seg.learning import PRESETS, TorchSegmenterFactory, preset_named
-from napari_active_seg.learning.batches import CropBatches, PixelBatches
+from napari_active_seg.learning.batches import PixelBatches
+from napari_active_seg.learning.crops import CropBatches
 from napari_active_seg.learning.devices import device_facts, resolve_device
-from napari_active_seg.learning.networks import FilterBankMLP, SmallUNet
-from napari_active_seg.learning.sampling import sample_moments
+from napari_active_seg.learning.modes import seeded
+from napari_active_seg.learning.networks import DCAN, FilterBankMLP, SmallUNet
 from napari_active_seg.learning.trainer import fit
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.preset_names import PRESET_NAMES
-from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.regions import UNLABELLED, contour_target
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import TrainExample
+from napari_active_seg.training_plan import TrainingPlan
 
 CPU = torch.device("cpu")
 CLASSES = ("background", "disk")
@@ -41,15 +45,27 @@ def ignore(step):
 def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: None):
     segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=seed)
     outcome = segmenter.train(
-        examples(), seed=seed, epochs=epochs, on_step=on_step, check_cancelled=check
+        examples(), plan=TrainingPlan(seed, epochs), on_step=on_step, check_cancelled=check
     )
     return segmenter, outcome
 
 
+def fit_for(network, batches, n_steps, learning_rate=2e-3):
+    return fit(
+        network,
+        batches,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        seed=0,
+        device=CPU,
+        on_step=ignore,
+        check_cancelled=lambda: None,
+    )
+
+
 def predicted(segmenter, image, samples=4):
-    return segmenter.predict(
-        image, samples=samples, seed=0, check_cancelled=lambda: None
-    ).moments.mean_p
+    plan = SamplingPlan(passes=samples)
+    return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments.mean_p
 
 
 def dice_on_a_new_picture(classes_of):
@@ -67,19 +83,61 @@ def test_fast_preset_learns_from_partial_labels():
 def test_unet_learns_from_partial_labels():
     network = TorchSegmenterFactory("cpu").build("unet", classes=CLASSES, seed=0)._network
     batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU)
-    outcome = fit(
-        network,
-        batches,
-        n_steps=120,
-        learning_rate=2e-3,
-        seed=0,
-        device=CPU,
-        on_step=ignore,
-        check_cancelled=lambda: None,
-    )
+    outcome = fit_for(network, batches, n_steps=120)
     assert outcome.losses[-1] < outcome.losses[0] / 2
-    settings = {"samples": 4, "seed": 0, "device": CPU, "check_cancelled": lambda: None}
-    assert dice_on_a_new_picture(lambda x: sample_moments(network, x, **settings).mean_p) > 0.9
+    assert dice_on_a_new_picture(lambda x: moments_of(network, x, passes=4).mean_p) > 0.9
+
+
+def test_dcan_learns_objects_and_their_outlines():
+    with seeded(0, CPU):
+        network = DCAN(2, width=1 / 8)
+    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU)
+    outcome = fit_for(network, batches, n_steps=60, learning_rate=4e-3)
+    assert np.mean(outcome.losses[-10:]) < 0.6 * np.mean(outcome.losses[:10])
+    image, mask = disk_picture(99)
+    plan = SamplingPlan(passes=8, extras=("contour",))
+    moments = sampler_of(network).outputs(image, plan, lambda: None).moments
+    assert (
+        ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask).dice[1] > 0.75
+    )
+    outlines = contour_target(mask)
+    contour = moments.extras["contour"]
+    assert contour[outlines == 1].mean() > 2 * contour[outlines == 0].mean()
+
+
+def test_learned_loss_ranks_hard_places_above_easy_ones():
+    segmenter = TorchSegmenterFactory("cpu").build("fast", classes=CLASSES, seed=0)
+    rng = np.random.default_rng(0)
+    made = examples()
+    for example in made:  # labels are right on the left and a coin's toss on the right
+        right = example.target[:, 50:]
+        tossed = rng.integers(0, 2, right.shape).astype(np.uint8)
+        example.target[:, 50:] = np.where(right == UNLABELLED, UNLABELLED, tossed)
+        example.image[:, 50:] = 255 - example.image[:, 50:]
+    plan = TrainingPlan(0, 150, learned_loss=True)
+    segmenter.train(made, plan=plan, on_step=ignore, check_cancelled=lambda: None)
+    asked = SamplingPlan("single", extras=("learned-loss",))
+    outputs = segmenter.predict(made[0].image, plan=asked, check_cancelled=lambda: None)
+    expected = outputs.moments.extras["learned-loss"]
+    assert expected[25:55, 55:65].mean() > 1.5 * expected[25:55, 32:45].mean()
+
+
+def test_learned_loss_travels_with_its_checkpoint(tmp_path):
+    segmenter = TorchSegmenterFactory("cpu").build("fast", classes=CLASSES, seed=0)
+    plan = TrainingPlan(0, 2, learned_loss=True)
+    segmenter.train(examples(), plan=plan, on_step=ignore, check_cancelled=lambda: None)
+    segmenter.save(tmp_path / "m.safetensors", facts={})
+    asked, image = SamplingPlan("single", extras=("learned-loss",)), disk_picture(3)[0]
+    found = [
+        s.predict(image, plan=asked, check_cancelled=lambda: None).moments.extras["learned-loss"]
+        for s in (
+            segmenter,
+            TorchSegmenterFactory("cpu").load(
+                tmp_path / "m.safetensors", classes=("object", "rest"), outputs=(1, 0)
+            ),
+        )
+    ]
+    assert (found[0] == found[1]).all()
 
 
 def test_same_seed_trains_the_same_model():
@@ -98,8 +156,8 @@ def test_pixels_outside_the_labels_teach_nothing():
         PixelBatches(network, e, batch=256, device=CPU).draw(np.random.default_rng(0))
         for e in (plain, spoilt)
     ]
-    assert torch.equal(drawn[0][1], drawn[1][1])
-    assert (drawn[0][1] != UNLABELLED).all()
+    assert torch.equal(drawn[0].target, drawn[1].target)
+    assert (drawn[0].target != UNLABELLED).all()
 
 
 def test_every_crop_holds_a_label_and_keeps_255_through_augmentation():
@@ -107,29 +165,34 @@ def test_every_crop_holds_a_label_and_keeps_255_through_augmentation():
     batches = CropBatches(network, examples(side=6), batch=8, crop=32, device=CPU)
     rng = np.random.default_rng(0)
     for _ in range(10):
-        features, target, size = batches.draw(rng)
-        assert size == (32, 32)
+        batch = batches.draw(rng)
+        target = batch.target
+        assert batch.size == (32, 32)
         assert target.shape == (8, 32, 32)
         assert (target != UNLABELLED).flatten(1).any(dim=1).all()
         assert set(target.unique().tolist()) <= {0, 1, UNLABELLED}
-        assert features[0].shape[0] == 8
+        assert batch.features[0].shape[0] == 8
+        assert batch.contour is None
 
 
 def test_example_smaller_than_a_crop_is_padded_with_not_labelled():
     image, mask = disk_picture(0, (24, 60))
     batches = CropBatches(SmallUNet(2), [TrainExample(image, mask)], batch=4, crop=64, device=CPU)
-    _, target, _ = batches.draw(np.random.default_rng(0))
+    target = batches.draw(np.random.default_rng(0)).target
     assert (target != UNLABELLED).flatten(1).sum(dim=1).tolist() == [24 * 60] * 4
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_nothing_labelled_is_refused_before_training(preset):
-    segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=0)
+    factory = TorchSegmenterFactory("cpu")
+    segmenter = factory.build(preset, classes=CLASSES, seed=0, weights="random")
     image, mask = disk_picture(0)
     blank = TrainExample(image, np.full_like(mask, UNLABELLED))
     for nothing in ([], [blank]):
         with pytest.raises(NothingToDoError, match="nothing is labelled"):
-            segmenter.train(nothing, seed=0, epochs=1, on_step=print, check_cancelled=lambda: None)
+            segmenter.train(
+                nothing, plan=TrainingPlan(0, 1), on_step=print, check_cancelled=lambda: None
+            )
 
 
 def test_cancel_stops_within_one_step():
@@ -144,7 +207,7 @@ def test_cancel_stops_within_one_step():
     assert [s.step for s in steps] == [1, 2]
 
 
-@pytest.mark.parametrize("preset", PRESET_NAMES)
+@pytest.mark.parametrize("preset", ["fast", "unet"])
 def test_checkpoint_brings_the_same_model_back(tmp_path, preset):
     segmenter, _ = trained(preset, epochs=1)
     path = tmp_path / "models" / "m001.safetensors"
@@ -187,6 +250,8 @@ def test_foreign_damaged_and_malicious_checkpoints_are_refused(tmp_path):
 
 def test_presets_and_devices_are_known_by_name():
     assert tuple(PRESETS) == PRESET_NAMES
+    assert preset_named("dcan:101").n_steps == PRESETS["dcan"].n_steps
+    assert preset_named("dcan:101").name == "dcan:101"
     with pytest.raises(ConfigError, match="did you mean 'unet'"):
         preset_named("u-net")
     with pytest.raises(ConfigError, match="auto, cpu or cuda"):
@@ -216,7 +281,8 @@ def test_model_answers_in_classes_that_changed_since(tmp_path):
 
     def moments(**more):
         loaded = factory.load(path, **more)
-        return loaded.predict(image, samples=6, seed=1, check_cancelled=lambda: None).moments
+        plan = SamplingPlan(passes=6, seed=1)
+        return loaded.predict(image, plan=plan, check_cancelled=lambda: None).moments
 
     plain = moments(classes=("a", "b", "c"))
     turned = moments(classes=("c", "new", "a", "b"), outputs=(2, 3, 0))

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torchvision.models import ResNet50_Weights, ResNet101_Weights
-
 from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from napari_active_seg.learning.networks.assembled import AssembledNetwork
 from napari_active_seg.learning.networks.base import Network
@@ -39,10 +37,6 @@ from napari_active_seg.registered_networks import registered_builder, registered
 __all__ = ["BuiltNetwork", "build_network", "network_family"]
 
 _HUB = "https://huggingface.co"
-_TORCHVISION = {
-    "resnet50": ResNet50_Weights.IMAGENET1K_V2.url,
-    "resnet101": ResNet101_Weights.IMAGENET1K_V2.url,
-}
 _TIMM_V2 = {50: "resnetv2_50.a1h_in1k", 101: "resnetv2_101.a1h_in1k"}
 
 
@@ -139,8 +133,12 @@ def _deeplab_v2(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
 
 
 def _torchvision_file(encoder: str) -> KnownWeights | None:
-    url = _TORCHVISION.get(encoder)
-    return None if url is None else KnownWeights(url.rpartition("/")[2], url)
+    if encoder not in ("resnet50", "resnet101"):
+        return None
+    from torchvision.models import get_model_weights
+
+    url = get_model_weights(encoder).IMAGENET1K_V2.url
+    return KnownWeights(url.rpartition("/")[2], url)
 
 
 def _filled(

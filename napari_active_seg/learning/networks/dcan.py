@@ -44,8 +44,8 @@ class DCAN(Network):
         super().__init__()
         rate = _RATES.get(placement, 0.0) if dropout is None else dropout
         self.encoder = ResNetV2(depth, placement=placement, dropout=rate, width=width)
-        self.objects = _Branch(self.encoder.channels, self.encoder.strides, n_classes)
-        self.contours = _Branch(self.encoder.channels, self.encoder.strides, 2)
+        self.objects = _Branch(self.encoder, n_classes, width)
+        self.contours = _Branch(self.encoder, 2, width)
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's features before its first dropout."""
@@ -73,20 +73,21 @@ class DCAN(Network):
 class _Branch(nn.Module):
     """The decoder and head of one task."""
 
-    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], n_outputs: int) -> None:
+    def __init__(self, encoder: ResNetV2, n_outputs: int, width: float) -> None:
         super().__init__()
+        squeezed, raised = (max(4, int(planes * width)) for planes in (_SQUEEZED, _RAISED))
         self.levels = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(before, _SQUEEZED, 1, bias=False),
-                nn.BatchNorm2d(_SQUEEZED),
+                nn.Conv2d(before, squeezed, 1, bias=False),
+                nn.BatchNorm2d(squeezed),
                 nn.ReLU(inplace=True),
                 nn.ConvTranspose2d(
-                    _SQUEEZED, _RAISED, 3 * stride // 2, stride=stride, padding=stride // 4
+                    squeezed, raised, 3 * stride // 2, stride=stride, padding=stride // 4
                 ),
                 nn.ReLU(inplace=True),
-                nn.Conv2d(_RAISED, n_outputs, 1),
+                nn.Conv2d(raised, n_outputs, 1),
             )
-            for before, stride in zip(channels, strides, strict=True)
+            for before, stride in zip(encoder.channels, encoder.strides, strict=True)
         )
 
     def forward(self, levels: tuple[Tensor, ...], size: tuple[int, int]) -> tuple[Tensor, ...]:

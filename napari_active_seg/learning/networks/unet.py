@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.convolution import NormedConv, folded_norm
 from napari_active_seg.learning.networks.pixels import enlarged, padded_to
+from napari_active_seg.learning.networks.pointwise import Pointwise
 
 __all__ = ["SmallUNet"]
 
@@ -39,8 +40,8 @@ class SmallUNet(Network):
         self.encoder = nn.ModuleList(_block(a, b) for a, b in pairwise(_WIDTHS))
         upwards = list(pairwise(reversed(_WIDTHS)))
         self.decoder = nn.ModuleList(_UpBlock(a, b) for a, b in upwards)
-        self.dropout = nn.ModuleList(nn.Dropout2d(dropout) for _ in upwards)
-        self.head = nn.Conv2d(_WIDTHS[0], n_classes, 1)
+        self.dropout = nn.ModuleList(nn.Dropout(dropout) for _ in upwards)
+        self.head = Pointwise(_WIDTHS[0], n_classes)
 
     def prefix(self, images: Tensor) -> Features:
         """Return the deepest decoder block's output, and what comes across to the others."""
@@ -52,16 +53,17 @@ class SmallUNet(Network):
             maps.append(x)
         ups = [up for up in self.decoder if isinstance(up, _UpBlock)]
         levels = maps[-2::-1]
-        deepest = ups[0](x, ups[0].cross(levels[0]))
+        everything = x.new_ones(x.shape[:2])
+        deepest = ups[0](x, ups[0].cross(levels[0]), everything)
         return (deepest, *(up.cross(level) for up, level in zip(ups[1:], levels[1:], strict=True)))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
-        x = self.dropout[0](features[0])
-        ups, drops = list(self.decoder)[1:], list(self.dropout)[1:]
-        for up, drop, crossed in zip(ups, drops, features[1:], strict=True):
-            x = drop(up(x, crossed))
-        return enlarged(self.head(x), 2, size)
+        x, count = features[0], features[0].shape[0]
+        for up, drop, crossed in zip(self.decoder[1:], self.dropout, features[1:], strict=False):
+            x = up(x, crossed, drop(x.new_ones(count, x.shape[1])))
+        gain = self.dropout[-1](x.new_ones(count, x.shape[1]))
+        return enlarged(self.head(x, gain), 2, size)
 
     def embed(self, features: Features) -> Tensor:
         """Return the deepest decoder block's output (N, 96, h, w)."""
@@ -77,6 +79,7 @@ class SmallUNet(Network):
             whole = new.pop(f"decoder.{level}.0.weight")
             new[f"decoder.{level}.below"] = whole[:, :deep].contiguous()
             new[f"decoder.{level}.across"] = whole[:, deep:].contiguous()
+        new["head.weight"] = new["head.weight"].flatten(1)
         return new
 
 
@@ -112,12 +115,21 @@ class _UpBlock(nn.Module):
         slope, offset = folded_norm(self.norm)
         return F.conv2d(level, self.across * slope.view(-1, 1, 1, 1), offset, padding=1)
 
-    def forward(self, x: Tensor, crossed: Tensor) -> Tensor:
+    def forward(self, x: Tensor, crossed: Tensor, gain: Tensor) -> Tensor:
+        """Return (N, across, 2H, 2W) of ``x`` (N, deep, H, W), its channels scaled by ``gain``.
+
+        With one pass the gain goes into the weights, with several onto the planes.
+        """
+        weight: Tensor = self.below
+        if len(gain) == 1:
+            weight = weight * gain.view(1, -1, 1, 1)
+        else:
+            x = x * gain[:, :, None, None]
         if self.norm.training:
-            joined = self.norm(_doubled_convolved(x, self.below) + crossed)
+            joined = self.norm(_doubled_convolved(x, weight) + crossed)
         else:
             slope, _ = folded_norm(self.norm)
-            joined = _doubled_convolved(x, self.below * slope.view(-1, 1, 1, 1)).add_(crossed)
+            joined = _doubled_convolved(x, weight * slope.view(-1, 1, 1, 1)).add_(crossed)
         whole: Tensor = self.last(joined.relu_())
         return whole
 

@@ -16,9 +16,9 @@ __all__ = ["memory_budget", "out_of_memory", "peak_bytes"]
 
 #: Of a GPU's free memory, what a batch of passes may fill.
 _SHARE_OF_GPU = 0.8
-#: On a processor batches help small pictures alone (``benchmarks/sampling.py --batches``): what
-#: fits its caches a few times over is as fast as anything.
-_PROCESSOR_BYTES = 64 << 20
+#: On a processor batches help small pictures alone (``benchmarks/sampling.py --batches``): where
+#: one pass fills its caches, several are no faster and take more memory.
+_PROCESSOR_BYTES = 16 << 20
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:

@@ -88,7 +88,10 @@ class PassMasks:
                 for b in range(self._count)
             ]
         )
-        return (x * kept).mul_(1 / (1 - layer.p) if layer.p < 1 else 0.0)
+        scale = 1 / (1 - layer.p) if layer.p < 1 else 0.0
+        if kept[0].numel() == shape[0]:  # by channel: the scale goes into the small mask
+            return x * (kept * scale).to(x.dtype)
+        return (x * kept).mul_(scale)
 
     def _kept(
         self, key: tuple[int, int, int, int], shape: torch.Size, p: float, device: torch.device

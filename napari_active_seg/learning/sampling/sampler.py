@@ -127,10 +127,10 @@ class Sampler:
         stream, joint = TorchMomentStream(), list[NDArray[np.float32]]()
 
         def take(logits: Tensor) -> None:
-            scaled = logits.float() / plan.temperature
+            scaled = logits if plan.temperature == 1 else logits.float() / plan.temperature
             stream.add(scaled)
             if plan.joint_stride:
-                joint.append(_coarse(scaled.softmax(dim=1), plan.joint_stride))
+                joint.append(_coarse(scaled.float().softmax(dim=1), plan.joint_stride))
 
         for member in self._members:
             member.passes.run(images, plan, take, check_cancelled, origin=origin)

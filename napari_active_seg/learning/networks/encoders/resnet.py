@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torchvision import models
 
 from napari_active_seg.errors import ConfigError
 
 __all__ = ["ResNet"]
 
-_MAKERS = {"resnet50": models.resnet50, "resnet101": models.resnet101}
+_NAMES = ("resnet50", "resnet101")
 _DILATED = {8: (False, True, True), 16: (False, False, True)}
 
 
@@ -21,9 +20,11 @@ class ResNet(nn.Module):
 
     def __init__(self, name: str, *, output_stride: int) -> None:
         super().__init__()
-        if name not in _MAKERS:
-            raise ConfigError(f"no ResNet {name!r}: choose {' or '.join(_MAKERS)}")
-        whole = _MAKERS[name](
+        if name not in _NAMES:
+            raise ConfigError(f"no ResNet {name!r}: choose {' or '.join(_NAMES)}")
+        from torchvision import models  # slow to load, and only this encoder wants it
+
+        whole = getattr(models, name)(
             weights=None, replace_stride_with_dilation=list(_DILATED[output_stride])
         )
         self.conv1, self.bn1, self.relu, self.maxpool = (
