@@ -86,6 +86,10 @@ class Segmenter(Protocol):
     def origin(self) -> str:
         """The weights that it started from, in words."""
 
+    @property
+    def draws_outlines(self) -> bool:
+        """Whether ``contour`` can be asked for, so that objects can be told apart."""
+
     def predict(
         self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
     ) -> ImageOutputs:

@@ -19,6 +19,7 @@ class FakeSegmenter:
         self.seen = []
 
     origin = "a rule"
+    draws_outlines = False
 
     def predict(self, image, *, plan, check_cancelled):
         rng = np.random.default_rng(plan.seed)

@@ -16,6 +16,7 @@ from napari_active_seg.annotations.masks import (
     MaskReading,
     detect_convention,
     find_masks,
+    read_mask_ids,
     read_mask_target,
 )
 from napari_active_seg.errors import ImageError
@@ -93,3 +94,11 @@ class MaskFolder:
     def reveal(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
         return self.whole(region.image_id)[region.slices]
+
+    def objects(self, region: Region) -> NDArray[np.int32] | None:
+        """Return the ids of the objects in ``region``, where the masks hold such."""
+        if self.reading.convention is not MaskConvention.INSTANCES:
+            return None
+        path = self._masks[region.image_id]
+        ids = read_mask_ids(path, shape=self._shapes[region.image_id])
+        return ids[region.slices]

@@ -15,7 +15,14 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import PICTURE_SUFFIXES, read_array
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["MaskConvention", "MaskReading", "detect_convention", "find_masks", "read_mask_target"]
+__all__ = [
+    "MaskConvention",
+    "MaskReading",
+    "detect_convention",
+    "find_masks",
+    "read_mask_ids",
+    "read_mask_target",
+]
 
 _SUFFIXES_OF_MASKS = ("", "_mask", "_segmentation", "_anno", "_label", "_labels", "_gt")
 
@@ -98,12 +105,7 @@ def read_mask_target(
     path: Path, *, shape: tuple[int, int], reading: MaskReading
 ) -> NDArray[np.uint8]:
     """Return the target (H, W) of a mask file; ImageError unless it is as large as its image."""
-    pixels = _read_pixels(path)
-    if pixels.shape[:2] != shape:
-        raise ImageError(
-            f"mask {path.name} is {pixels.shape[0]} x {pixels.shape[1]} but its image is "
-            f"{shape[0]} x {shape[1]}; export it again at the image's size"
-        )
+    pixels = _read_fitting(path, shape)
     if reading.convention is MaskConvention.COLOURS:
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[..., None], 3, axis=2)
@@ -117,6 +119,24 @@ def read_mask_target(
     if ignored is not None:
         target[ignored] = UNLABELLED
     return target
+
+
+def read_mask_ids(path: Path, *, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Return the object ids (H, W) of a mask file, as they stand there."""
+    pixels = _read_fitting(path, shape)
+    if pixels.ndim == 3:
+        raise ImageError(f"mask {path.name} is a colour picture; want one number per pixel")
+    return pixels.astype(np.int32)
+
+
+def _read_fitting(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
+    pixels = _read_pixels(path)
+    if pixels.shape[:2] != shape:
+        raise ImageError(
+            f"mask {path.name} is {pixels.shape[0]} x {pixels.shape[1]} but its image is "
+            f"{shape[0]} x {shape[1]}; export it again at the image's size"
+        )
+    return pixels
 
 
 def _target_of(values: NDArray[np.integer], convention: MaskConvention) -> NDArray[np.uint8]:

@@ -57,6 +57,16 @@ class OutlinedImages:
             shape.fill(target, region)
         return target
 
+    def objects(self, region: Region) -> NDArray[np.int32]:
+        """Return the number of the outline that each pixel of ``region`` lies in, 0 for none."""
+        ids = np.zeros(region.shape, np.int32)
+        covered = np.empty(region.shape, np.uint8)
+        for number, shape in enumerate(self._shapes[region.image_id], start=1):
+            covered[:] = UNLABELLED
+            shape.fill(covered, region)
+            ids[covered != UNLABELLED] = number
+        return ids
+
 
 def _pieces(drawn: Shape, shape: tuple[int, int]) -> set[tuple[int, int]]:
     top, left, bottom, right = drawn.bounds

@@ -35,4 +35,11 @@ class RenamedImages:
 
     def reveal(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
-        return self._source.reveal(replace(region, image_id=self._own_names[region.image_id]))
+        return self._source.reveal(self._theirs(region))
+
+    def objects(self, region: Region) -> NDArray[np.int32] | None:
+        """Return the ids of the objects in ``region``, where they are told apart."""
+        return self._source.objects(self._theirs(region))
+
+    def _theirs(self, region: Region) -> Region:
+        return replace(region, image_id=self._own_names[region.image_id])

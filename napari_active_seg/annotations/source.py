@@ -25,3 +25,9 @@ class AnnotationSource(Protocol):
 
     def reveal(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
+
+    def objects(self, region: Region) -> NDArray[np.int32] | None:
+        """Return the ids (H, W) of the objects in ``region``, 0 for none.
+
+        None where the labels do not tell objects apart.
+        """

@@ -3,7 +3,7 @@
 from napari_active_seg.export.base import Exporter, ExportImage, ExportSet, RegionRow
 from napari_active_seg.export.formats import EXPORTERS, exporter_named
 from napari_active_seg.export.masks import IndexMasks
-from napari_active_seg.export.predictions import write_prediction
+from napari_active_seg.export.predictions import write_objects, write_prediction
 
 __all__ = [
     "EXPORTERS",
@@ -13,5 +13,6 @@ __all__ = [
     "IndexMasks",
     "RegionRow",
     "exporter_named",
+    "write_objects",
     "write_prediction",
 ]

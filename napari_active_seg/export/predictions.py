@@ -13,7 +13,7 @@ from napari_active_seg.export.masks import palette_of
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["write_prediction"]
+__all__ = ["write_objects", "write_prediction"]
 
 
 def write_prediction(
@@ -30,3 +30,11 @@ def write_prediction(
     picture.save(mask)
     tifffile.imwrite(heat, uncertainty, compression="zlib")
     return mask, heat
+
+
+def write_objects(objects: NDArray[np.int32], image_id: str, out: Path) -> Path:
+    """Write the ids of objects (H, W) to ``out``/objects/NAME.tif and return it."""
+    path = out / "objects" / PurePosixPath(image_id).with_suffix(".tif")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, objects, compression="zlib")
+    return path

@@ -61,6 +61,11 @@ class TorchSegmenter:
         """The weights that it started from, in words."""
         return self._origin
 
+    @property
+    def draws_outlines(self) -> bool:
+        """Whether the network gives outlines."""
+        return self._network.has_contour
+
     def predict(
         self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
     ) -> ImageOutputs:
@@ -131,6 +136,7 @@ class TorchEnsemble:
         self._first = members[0]
         if any(member.classes != self._first.classes for member in members):
             raise ModelError("the models of an ensemble answer in different classes")
+        self._all_draw = all(member.draws_outlines for member in members)
         self._sampler = Sampler([member.member for member in members], device)
 
     @property
@@ -147,6 +153,11 @@ class TorchEnsemble:
     def origin(self) -> str:
         """The weights that the first member started from."""
         return self._first.origin
+
+    @property
+    def draws_outlines(self) -> bool:
+        """Whether all members give outlines."""
+        return self._all_draw
 
     def predict(
         self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]

@@ -1,6 +1,7 @@
 """Scores of predicted classes against labels."""
 
 from napari_active_seg.metrics.evaluation import EvalReport
+from napari_active_seg.metrics.objects import ObjectCounts, count_objects
 from napari_active_seg.metrics.pixels import ConfusionMatrix
 
-__all__ = ["ConfusionMatrix", "EvalReport"]
+__all__ = ["ConfusionMatrix", "EvalReport", "ObjectCounts", "count_objects"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
+from napari_active_seg.metrics.objects import ObjectCounts
 from napari_active_seg.metrics.pixels import ConfusionMatrix
 from napari_active_seg.uncertainty import Prediction
 
@@ -25,6 +26,7 @@ class EvalReport:
     bins: ReliabilityBins = field(default_factory=ReliabilityBins.empty)
     image_ids: tuple[str, ...] = ()
     image_dice: tuple[float, ...] = ()  #: mean over classes, of each image
+    objects: ObjectCounts | None = None  #: where objects were told apart
 
     @staticmethod
     def empty(classes: tuple[str, ...]) -> EvalReport:
@@ -34,14 +36,18 @@ class EvalReport:
     def add(self, prediction: Prediction, target: NDArray[np.uint8]) -> EvalReport:
         """Return the report with one image added; ``target`` (H, W), 255 for not labelled."""
         one = ConfusionMatrix.empty(len(self.classes)).add(prediction.classes, target)
-        return EvalReport(
-            self.classes,
-            self.confusion + one,
-            self.scores.add(prediction.mean_probs, target),
-            self.bins.add(prediction.mean_probs, target),
-            (*self.image_ids, prediction.region.image_id),
-            (*self.image_dice, one.mean_dice),
+        return replace(
+            self,
+            confusion=self.confusion + one,
+            scores=self.scores.add(prediction.mean_probs, target),
+            bins=self.bins.add(prediction.mean_probs, target),
+            image_ids=(*self.image_ids, prediction.region.image_id),
+            image_dice=(*self.image_dice, one.mean_dice),
         )
+
+    def with_objects(self, counts: ObjectCounts) -> EvalReport:
+        """Return the report with the objects that were found, made up and missed."""
+        return replace(self, objects=counts)
 
     def figures(self) -> dict[str, float]:
         """Return the scores by name; those that cannot be told are left out.
@@ -57,6 +63,7 @@ class EvalReport:
             "nll": self.scores.nll,
             "brier": self.scores.brier,
             "ece": self.bins.expected_calibration_error,
+            "object_f1": math.nan if self.objects is None else self.objects.f1,
         }
         for name, dice, jaccard in zip(
             self.classes, self.confusion.dice, self.confusion.jaccard, strict=True

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError, NothingToDoError
-from napari_active_seg.project.blobs import target_from_blob, target_to_blob
+from napari_active_seg.project.blobs import (
+    objects_from_blob,
+    objects_to_blob,
+    target_from_blob,
+    target_to_blob,
+)
 from napari_active_seg.project.classes_table import ClassesTable
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import SavedLabel
@@ -31,13 +36,14 @@ def insert_label(
     state: RegionState | None,
     note: str = "",
     uid: str | None = None,
+    objects: bytes | None = None,
 ) -> str:
     """Add a save inside a transaction and return its uid."""
     uid = uid or uuid.uuid4().hex
     connection.execute(
         "INSERT INTO labels (region_id, saved_at, annotator, target, active_s, idle_s, strokes, "
-        "clicks, undos, changed_px, uid, state, note) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "clicks, undos, changed_px, uid, state, note, objects) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             region_id,
             at,
@@ -52,6 +58,7 @@ def insert_label(
             uid,
             state,
             note,
+            objects,
         ),
     )
     return uid
@@ -81,13 +88,15 @@ class LabelsTable:
         annotator: str,
         effort: Effort,
         note: str = "",
+        objects: NDArray[np.int32] | None = None,
     ) -> str:
         """Append a version of a region's label; when this returns it is on the disk.
 
-        ``effort`` is what has been spent since the version before. The uid of the save comes back.
+        ``effort`` is what has been spent since the version before. ``objects`` numbers the objects
+        where they are told apart. The uid of the save comes back.
         """
         region = self._regions.get(region_id).region
-        if target.shape != region.shape:
+        if target.shape != region.shape or (objects is not None and objects.shape != target.shape):
             raise BadInputError(
                 f"the label of region {region_id} must be {region.shape}, got {target.shape}"
             )
@@ -99,6 +108,7 @@ class LabelsTable:
             uid = insert_label(
                 connection, region_id, blob, at=at, annotator=annotator, effort=effort,
                 state=state, note=note,
+                objects=None if objects is None else objects_to_blob(objects),
             )  # fmt: skip
             write_state(connection, region_id, state, at=at, annotator=annotator)
         return uid
@@ -110,8 +120,15 @@ class LabelsTable:
             return None
         queued = self._regions.get(region_id)
         spent = sum((saved.effort for saved in history), Effort())
-        target = self.target_of(history[-1].uid)
-        return RegionLabel(queued.region, target, queued.state, history[-1].annotator, spent)
+        newest = history[-1]
+        return RegionLabel(
+            queued.region,
+            self.target_of(newest.uid),
+            queued.state,
+            newest.annotator,
+            spent,
+            self._objects_of(newest.uid),
+        )
 
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
         """Return every save of a region, the oldest first."""
@@ -136,7 +153,7 @@ class LabelsTable:
             raise BadInputError(f"region {region_id} has no save {uid!r}; see its history")
         if next(reversed(saved)) == uid:
             raise NothingToDoError("this save is the latest already")
-        rows = self._database.rows("SELECT target FROM labels WHERE uid = ?", (uid,))
+        rows = self._database.rows("SELECT target, objects FROM labels WHERE uid = ?", (uid,))
         target_from_blob(rows[0]["target"])  # a damaged save is not worth going back to
         at = self._clock()
         state = saved[uid].state or RegionState.IN_PROGRESS
@@ -144,6 +161,7 @@ class LabelsTable:
             insert_label(
                 connection, region_id, rows[0]["target"], at=at, annotator=annotator,
                 effort=Effort(), state=state, note=f"taken back to {uid}",
+                objects=rows[0]["objects"],
             )  # fmt: skip
             write_state(connection, region_id, state, at=at, annotator=annotator)
 
@@ -161,6 +179,11 @@ class LabelsTable:
         """Return the names of all who saved a label."""
         rows = self._database.rows("SELECT DISTINCT annotator FROM labels ORDER BY annotator")
         return tuple(row["annotator"] for row in rows)
+
+    def _objects_of(self, uid: str) -> NDArray[np.int32] | None:
+        rows = self._database.rows("SELECT objects FROM labels WHERE uid = ?", (uid,))
+        blob = rows[0]["objects"]
+        return None if blob is None else objects_from_blob(blob)
 
     def _stored(self, region_id: str) -> NDArray[np.uint8] | None:
         rows = self._database.rows(

@@ -324,6 +324,7 @@ class _Merge:
                 effort=Effort(),
                 state=RegionState(ours["state"]) if ours["state"] else None,
                 note="kept by a merge",
+                objects=ours["objects"],
             )
         else:
             self._take_later_state(connection, region, forced=True)

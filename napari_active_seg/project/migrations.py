@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["MIGRATIONS", "SCHEMA", "SCHEMA_VERSION", "migrate"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE schemas (
     number INTEGER PRIMARY KEY AUTOINCREMENT, made_at REAL NOT NULL, annotator TEXT NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE labels (
     saved_at REAL NOT NULL, annotator TEXT NOT NULL, target BLOB NOT NULL, active_s REAL NOT NULL,
     idle_s REAL NOT NULL, strokes INTEGER NOT NULL, clicks INTEGER NOT NULL,
     undos INTEGER NOT NULL, changed_px INTEGER NOT NULL, uid TEXT, state TEXT,
-    note TEXT NOT NULL DEFAULT ''
+    note TEXT NOT NULL DEFAULT '', objects BLOB
 );
 CREATE INDEX labels_by_region ON labels (region_id, number);
 CREATE UNIQUE INDEX labels_by_uid ON labels (uid);
@@ -117,6 +117,11 @@ def _from_1_to_2(connection: sqlite3.Connection) -> None:
     _give_uids(connection)
 
 
+def _from_2_to_3(connection: sqlite3.Connection) -> None:
+    """Bring the ids of objects, where a label tells them apart."""
+    connection.execute("ALTER TABLE labels ADD COLUMN objects BLOB")
+
+
 def _give_uids(connection: sqlite3.Connection) -> None:
     """Name old rows by their content, so that two copies of a project name them alike."""
     labels = connection.execute(
@@ -137,4 +142,7 @@ def _statements_for(*names: str) -> list[str]:
     return [by_name[name] for name in names]
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1_to_2}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _from_1_to_2,
+    2: _from_2_to_3,
+}

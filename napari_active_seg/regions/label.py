@@ -49,13 +49,17 @@ class Effort:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionLabel:
-    """The target (H, W) uint8 that an annotator left in ``region``."""
+    """The target (H, W) uint8 that an annotator left in ``region``.
+
+    ``objects`` (H, W) numbers the objects where they are told apart, 0 being none.
+    """
 
     region: Region
     target: NDArray[np.uint8]
     state: RegionState
     annotator: str
     effort: Effort = field(default_factory=Effort)
+    objects: NDArray[np.int32] | None = None
 
     @property
     def labelled_pixels(self) -> int:

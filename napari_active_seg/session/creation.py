@@ -210,7 +210,8 @@ def _label_set_aside(project: Project, oracle: MaskFolder, names: Mapping[str, s
         split = project.images.split_of(ref.id)
         if split is Split.POOL:
             continue
-        region_id = project.regions.add_whole_image(Region.whole(ref.id, ref.shape))
+        own = Region.whole(own_name, ref.shape)
+        region_id = project.regions.add_whole_image(replace(own, image_id=ref.id))
         project.labels.save(
             region_id,
             oracle.whole(own_name),
@@ -218,6 +219,7 @@ def _label_set_aside(project: Project, oracle: MaskFolder, names: Mapping[str, s
             annotator="masks",
             effort=Effort(),
             note="came with its mask",
+            objects=oracle.objects(own),
         )
         count += split is Split.VALIDATION
     return count

@@ -63,8 +63,8 @@ def import_request(
 
 def _keeper(
     project: Project, annotator: str, note: str
-) -> Callable[[str, NDArray[np.uint8]], None]:
-    def keep(region_id: str, target: NDArray[np.uint8]) -> None:
+) -> Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None], None]:
+    def keep(region_id: str, target: NDArray[np.uint8], objects: NDArray[np.int32] | None) -> None:
         check_target(target, n_classes=len(project.schema), where=f"region {region_id}")
         project.labels.save(
             region_id,
@@ -73,6 +73,7 @@ def _keeper(
             annotator=annotator,
             effort=Effort(),
             note=note,
+            objects=objects,
         )
 
     return keep

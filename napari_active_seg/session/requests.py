@@ -17,14 +17,15 @@ from napari_active_seg.acquisition import (
     strategy_named,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.export import write_prediction
+from napari_active_seg.export import write_objects, write_prediction
 from napari_active_seg.images import ImageSource, open_image, scan_folder
+from napari_active_seg.metrics.instances import InstanceRules, instances_of
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.prediction_key import prediction_key
-from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage
+from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import ProposeRequest
@@ -96,11 +97,14 @@ def predict_folder_request(
     samples: int | None,
 ) -> PredictRequest:
     """Return the request to predict a folder of pictures into files below ``out``."""
-    named = measure_named(measure)
+    named, rules = measure_named(measure), InstanceRules.from_figures(model.metrics)
     found = {image.id: image for image in scan_folder(images_dir).images}
 
     def keep(prediction: Prediction) -> None:
         write_prediction(prediction, named.compute(prediction.moments), out, project.schema)
+        if rules is not None:
+            objects = instances_of(object_maps(prediction.moments), rules)
+            write_objects(objects, prediction.region.image_id, out)
 
     request = predict_request(
         project, model, load_segmenter, image_ids=list(found), samples=samples, measure=measure
@@ -109,7 +113,8 @@ def predict_folder_request(
     def open_source(image_id: str) -> ImageSource:
         return open_image(found[image_id].path, white=found[image_id].white)
 
-    return replace(request, open_source=open_source, keep=keep)
+    plan = _with_outlines(request.plan, rules)
+    return replace(request, open_source=open_source, keep=keep, plan=plan)
 
 
 def chosen_strategy(
@@ -199,13 +204,20 @@ def evaluate_request(
             "no validation image is labelled; give --images and --masks, "
             "or make the project with --masks"
         )
+    rules = InstanceRules.from_figures(model.metrics)
     return EvaluateRequest(
         images=chosen,
         load_segmenter=load_segmenter,
         model_id=model.id,
         classes=project.schema.names,
-        plan=sampling_plan(project),
+        plan=_with_outlines(sampling_plan(project), rules),
+        rules=rules,
     )
+
+
+def _with_outlines(plan: SamplingPlan, rules: InstanceRules | None) -> SamplingPlan:
+    """Return the plan with outlines asked for, where there are rules to make objects of them."""
+    return plan if rules is None else replace(plan, extras=(*plan.extras, "contour"))
 
 
 def validation_images(project: Project) -> tuple[LabelledImage, ...]:
@@ -213,7 +225,10 @@ def validation_images(project: Project) -> tuple[LabelledImage, ...]:
     done = {q.region.image_id for q in project.regions.queue() if q.state is RegionState.DONE}
     return tuple(
         LabelledImage(
-            ref.id, partial(project.images.source, ref.id), partial(labels_so_far, project, ref.id)
+            ref.id,
+            partial(project.images.source, ref.id),
+            partial(labels_so_far, project, ref.id),
+            partial(objects_so_far, project, ref.id),
         )
         for ref in project.images.all(Split.VALIDATION)
         if ref.id in done
@@ -224,6 +239,18 @@ def labels_so_far(project: Project, image_id: str, *, step: int = 1) -> NDArray[
     """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
     shape = project.images.ref(image_id).shape
     return composed_target(shape, project.labels.done([image_id]), step=step)
+
+
+def objects_so_far(project: Project, image_id: str) -> NDArray[np.int32] | None:
+    """Return the ids of the objects of an image; None where some of its labels tell none apart."""
+    labels = project.labels.done([image_id])
+    whole = np.zeros(project.images.ref(image_id).shape, np.int32)
+    for label in labels:
+        if label.objects is None:
+            return None
+        own = np.where(label.objects > 0, label.objects + whole.max(), 0)
+        whole[label.region.slices] = own
+    return whole if labels else None
 
 
 def coarse_step(shape: tuple[int, int]) -> int:

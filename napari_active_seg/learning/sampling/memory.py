@@ -9,8 +9,7 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
 __all__ = ["memory_budget", "out_of_memory", "peak_bytes"]
 
@@ -54,16 +53,20 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-class _LiveBytes(TorchDispatchMode):
-    """Counts the storages that operations make, and forgets them when they are freed."""
+class _LiveBytes(TorchFunctionMode):
+    """Counts the storages that operations make, and forgets them when they are freed.
+
+    Looks at calls of torch's functions, not at what they dispatch to: watching that would load
+    torch's compiler, which takes more memory than it finds.
+    """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.peak = 0
         self._alive: dict[int, int] = {}
         self._total = 0
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self,
         func: Any,
         types: Any,
@@ -71,8 +74,9 @@ class _LiveBytes(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        given = {_key(t) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
-        for tensor in tree_leaves(out):
+        made = out if isinstance(out, tuple | list) else (out,)
+        given = {_key(t) for t in (*args, *(kwargs or {}).values()) if isinstance(t, Tensor)}
+        for tensor in made:
             if isinstance(tensor, Tensor) and _key(tensor) not in given:
                 self._watch(tensor)
         return out

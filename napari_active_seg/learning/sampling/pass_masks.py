@@ -7,6 +7,7 @@ same mask, and where masks differ from pixel to pixel they hang on the place in 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import partial
 from types import TracebackType
@@ -132,7 +133,7 @@ def _drawn(
     key: tuple[int, ...], shape: tuple[int, ...], p: float
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Return True with probability 1 - p, to 1 in 65,536; a fifth of the time of floats."""
+    count = math.prod(shape)
     random = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
-    count = int(np.prod(shape))
     raw = np.frombuffer(random.bytes(2 * count), np.uint16)
     return (raw >= round(p * 65536)).reshape(shape)

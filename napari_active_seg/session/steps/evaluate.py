@@ -8,29 +8,35 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import EvalReport
-from napari_active_seg.regions import Region
+from napari_active_seg.metrics import EvalReport, ObjectCounts, count_objects
+from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
+from napari_active_seg.regions import UNLABELLED, Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.uncertainty import Moments, Prediction
 
-__all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model"]
+__all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model", "object_maps"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """An image with ways to its pixels and to its target (H, W), 255 for not labelled."""
+    """An image with ways to its pixels and to its target (H, W), 255 for not labelled.
+
+    ``objects`` gives their ids (H, W) where they are told apart.
+    """
 
     id: str
     source: Callable[[], ImageSource]
     target: Callable[[], NDArray[np.uint8]]
+    objects: Callable[[], NDArray[np.int32] | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,22 @@ class EvaluateRequest:
     model_id: str
     classes: tuple[str, ...]
     plan: SamplingPlan
+    rules: InstanceRules | None = None  # how objects are told apart, where the model draws outlines
 
 
-def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report) -> EvalReport:
+def evaluate_model(
+    request: EvaluateRequest,
+    token: CancelToken,
+    report: Report,
+    *,
+    on_maps: Callable[[ObjectMaps], None] | None = None,
+) -> EvalReport:
     """Predict each image with the averaged passes and compare it with its target.
 
-    Images that cannot be read are logged and left out; ImageError if none can.
+    Images that cannot be read are logged and left out; ImageError if none can. ``on_maps`` gets
+    what is known of the objects of each image, where the plan asks for outlines.
     """
+    counts = ObjectCounts()
     segmenter = request.load_segmenter()
     evaluated = EvalReport.empty(request.classes)
     problems: list[ImageError] = []
@@ -64,9 +79,33 @@ def evaluate_model(request: EvaluateRequest, token: CancelToken, report: Report)
             continue
         outputs = segmenter.predict(pixels, plan=request.plan, check_cancelled=token.check)
         region = Region.whole(labelled.id, source.shape)
-        evaluated = evaluated.add(
-            Prediction(region, outputs.moments, request.model_id), labelled.target()
-        )
+        target = labelled.target()
+        evaluated = evaluated.add(Prediction(region, outputs.moments, request.model_id), target)
+        if "contour" in outputs.moments.extras:
+            maps = object_maps(outputs.moments, _true_objects(labelled, target))
+            if on_maps is not None:
+                on_maps(maps)
+            if request.rules is not None and maps.truth is not None:
+                counts += count_objects(instances_of(maps, request.rules), maps.truth)
     if problems and len(problems) == len(request.images):
         raise problems[0]
-    return evaluated
+    return evaluated if request.rules is None else evaluated.with_objects(counts)
+
+
+def object_maps(moments: Moments, truth: NDArray[np.int32] | None = None) -> ObjectMaps:
+    """Return the maps that objects are made of; the first class is what lies between them."""
+    return ObjectMaps(1 - moments.mean_p[0], moments.extras["contour"], truth)
+
+
+def _true_objects(labelled: LabelledImage, target: NDArray[np.uint8]) -> NDArray[np.int32] | None:
+    """Return the ids of the true objects, by connected areas where nobody numbered them.
+
+    None where a part of the image is not labelled: an object that was found there is not wrong.
+    """
+    if (target == UNLABELLED).any():
+        return None
+    known = labelled.objects()
+    if known is not None:
+        return known
+    ids, _ = ndimage.label(target > 0)
+    return np.asarray(ids, np.int32)

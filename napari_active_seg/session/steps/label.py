@@ -30,7 +30,7 @@ class LabelRequest:
     regions: tuple[QueuedRegion, ...]
     images: tuple[ImageRef, ...]
     open_source: Callable[[], AbstractContextManager[AnnotationSource]]
-    keep: Callable[[str, NDArray[np.uint8]], None]
+    keep: Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None], None]
     place: Callable[[Region], str]
 
 
@@ -65,14 +65,15 @@ def _label(
         )
     for number, queued in enumerate(regions):
         token.check()
-        request.keep(queued.id, source.reveal(queued.region))
+        target, objects = source.reveal(queued.region), source.objects(queued.region)
+        request.keep(queued.id, target, objects)
         report(number + 1, total, queued.region.image_id)
     taken = 0
     for number, part in enumerate(parts, len(regions)):
         token.check()
         target = source.reveal(part)
         if (target != UNLABELLED).any():
-            request.keep(request.place(part), target)
+            request.keep(request.place(part), target, source.objects(part))
             taken += 1
         report(number + 1, total, part.image_id)
     asked = [queued.region.image_id for queued in request.regions]

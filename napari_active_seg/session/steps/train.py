@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
+from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import UNLABELLED, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
@@ -66,6 +67,7 @@ class TrainResponse:
     losses: tuple[float, ...]
     seconds: float
     report: EvalReport | None
+    rules: InstanceRules | None = None
 
     def record(self, created_at: float) -> ModelRecord:
         """Return what the project is to remember of the model, which is in use from now on."""
@@ -78,7 +80,10 @@ class TrainResponse:
             round=request.round,
             classes=request.classes,
             data_hash=request.data_hash,
-            metrics={} if self.report is None else self.report.figures(),
+            metrics={
+                **({} if self.report is None else self.report.figures()),
+                **({} if self.rules is None else self.rules.as_figures()),
+            },
             in_use=True,
             class_uids=request.class_uids,
         )
@@ -107,7 +112,7 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
         on_step=tell,
         check_cancelled=token.check,
     )
-    evaluated = _validate(request, segmenter, token, report)
+    evaluated, rules = _validate(request, segmenter, token, report)
     facts = {
         "model_id": request.model_id,
         "seed": str(request.plan.seed),
@@ -115,7 +120,7 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
         "data_hash": request.data_hash,
     }
     segmenter.save(request.path, facts=facts)
-    return TrainResponse(request, segmenter, outcome.losses, outcome.seconds, evaluated)
+    return TrainResponse(request, segmenter, outcome.losses, outcome.seconds, evaluated, rules)
 
 
 def _examples(request: TrainRequest) -> tuple[TrainExample, ...]:
@@ -139,26 +144,42 @@ def training_example(label: RegionLabel, open_source: Callable[[str], ImageSourc
     around = label.region.grown(_SURROUNDINGS, source.shape)
     target = np.full(around.shape, UNLABELLED, np.uint8)
     y, x = label.region.y - around.y, label.region.x - around.x
-    target[y : y + label.region.height, x : x + label.region.width] = label.target
+    inside = (slice(y, y + label.region.height), slice(x, x + label.region.width))
+    target[inside] = label.target
+    objects = None
+    if label.objects is not None:
+        objects = np.zeros(around.shape, np.int32)
+        objects[inside] = label.objects
     image = source.read(0, around.y, around.x, around.height, around.width)
-    return TrainExample(image, target)
+    return TrainExample(image, target, objects)
 
 
 def _validate(
     request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: Report
-) -> EvalReport | None:
-    """Return how the model does on the fixed validation; None where none of it can be read."""
+) -> tuple[EvalReport | None, InstanceRules | None]:
+    """Return how the model does on the fixed validation; None where none of it can be read.
+
+    Where it draws outlines, the rules that make objects of them are fixed on the way.
+    """
     if not request.validation:
-        return None
+        return None, None
+    plan = request.sampling
+    if segmenter.draws_outlines:
+        plan = replace(plan, extras=(*plan.extras, "contour"))
     asked = EvaluateRequest(
         images=request.validation,
         load_segmenter=lambda: segmenter,
         model_id=request.model_id,
         classes=request.classes,
-        plan=request.sampling,
+        plan=plan,
     )
+    maps: list[ObjectMaps] = []
     try:
-        return evaluate_model(asked, token, report)
+        evaluated = evaluate_model(asked, token, report, on_maps=maps.append)
     except ImageError as error:
         _log.warning("the model was not measured: %s", error)
-        return None
+        return None, None
+    if all(known.truth is None for known in maps):
+        return evaluated, None
+    rules, counts = fitted_rules(maps)
+    return evaluated.with_objects(counts), rules
