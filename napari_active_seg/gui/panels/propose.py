@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QListWidgetItem, QPushButton
 from napari_active_seg.acquisition import STRATEGIES, RegionKind
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, SessionState, ViewState
 from napari_active_seg.session.state import OPEN_STATES
 from napari_active_seg.uncertainty import MEASURES
@@ -30,9 +31,13 @@ class ProposePanel(Panel):
         self.measure = ComboBox(
             label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
         )
+        self.sampling = ComboBox(
+            label="opinions", choices=[(said, name) for name, said in METHODS.items()]
+        )
         self.count = SpinBox(label="regions", min=1, max=500, value=8)
         self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
-        self.form = form(self.strategy, self.measure, self.count, self.size)
+        self.form = form(self.strategy, self.measure, self.sampling, self.count, self.size)
+        self.sampling.changed.connect(self._sampling)
         self.measure.changed.connect(self._measure)
         self.strategy.changed.connect(self._strategy)
         self.go = button("Propose regions", self._propose)
@@ -72,6 +77,9 @@ class ProposePanel(Panel):
         self.predict.setEnabled(view.can_predict)
         with self.measure.changed.blocked():
             self.measure.value = state.measure
+        with self.sampling.changed.blocked():
+            self.sampling.value = session.project.config.sampling
+        self.sampling.enabled = not state.read_only and state.job is None
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(
@@ -115,6 +123,11 @@ class ProposePanel(Panel):
         session = self.desk.session
         if session is not None:
             self.desk.run(lambda: session.set_measure(name))
+
+    def _sampling(self, name: str) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.upkeep.configure(sampling=name))
 
     def _propose(self) -> None:
         session = self.desk.session

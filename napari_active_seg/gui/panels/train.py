@@ -12,6 +12,9 @@ from napari_active_seg.session import Session, ViewState
 __all__ = ["TrainPanel"]
 
 
+_WEIGHTS = ("pretrained", "random")
+
+
 class TrainPanel(Panel):
     """The fourth tab."""
 
@@ -20,7 +23,11 @@ class TrainPanel(Panel):
     def build(self) -> None:
         """Lay out the button, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.form = form(self.preset)
+        self.weights = ComboBox(
+            label="starts from", choices=[(f"{name} weights", name) for name in _WEIGHTS]
+        )
+        self.form = form(self.preset, self.weights)
+        self.preset.changed.connect(self._preset)
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
         self.loss = Picture()
@@ -42,11 +49,13 @@ class TrainPanel(Panel):
         state = session.state
         self.go.setEnabled(view.can_train)
         done = len(state.done_in_pool)
-        self.hint.setText(
-            f"{done} finished regions to learn from"
-            if done
-            else "Nothing to train on yet: finish a region first"
-        )
+        hint = f"{done} finished regions to learn from"
+        if not done:
+            hint = "Nothing to train on yet: finish a region first"
+        elif session.last_training is not None:
+            hint += f"; the last model started from {session.last_training.segmenter.origin}"
+        self.hint.setText(hint)
+        self._preset(self.preset.value)
         self.models.setRowCount(len(state.models))
         for row, record in enumerate(state.models):
             cells = (
@@ -66,7 +75,12 @@ class TrainPanel(Panel):
     def _train(self) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(lambda: session.train(preset=self.preset.value))
+            preset, weights = self.preset.value, self.weights.value
+            self.desk.run(lambda: session.train(preset=preset, weights=weights))
+
+    def _preset(self, name: str) -> None:
+        """Ask for weights only where the network has an encoder that was trained elsewhere."""
+        self.weights.enabled = name not in ("fast", "unet")
 
     def _use(self) -> None:
         session, row = self.desk.session, self.models.currentRow()
