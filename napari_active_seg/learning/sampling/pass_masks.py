@@ -41,6 +41,7 @@ class PassMasks:
         self._first, self._count = 0, 1
         self._origin: tuple[int, int] | None = None
         self._size = (1, 1)
+        self._streams: list[np.random.Generator] = []
         self._calls: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
@@ -72,6 +73,7 @@ class PassMasks:
         self._first, self._count = first, count
         self._size, self._origin = size, origin
         self._calls.clear()
+        self._streams = [_stream((self._seed, first + b)) for b in range(count)]
 
     def _drop(self, number: int, layer: _DropoutNd, x: Tensor) -> Tensor:
         if not layer.training:
@@ -85,7 +87,7 @@ class PassMasks:
             shape = torch.Size([shape[0], *(1 for _ in shape[1:])])
         kept = torch.stack(
             [
-                self._kept((self._seed, self._first + b, number, call), shape, layer.p, x.device)
+                self._kept(b, (self._seed, self._first + b, number, call), shape, layer.p, x.device)
                 for b in range(self._count)
             ]
         )
@@ -95,14 +97,22 @@ class PassMasks:
         return (x * kept).mul_(scale)
 
     def _kept(
-        self, key: tuple[int, int, int, int], shape: torch.Size, p: float, device: torch.device
+        self,
+        b: int,
+        key: tuple[int, int, int, int],
+        shape: torch.Size,
+        p: float,
+        device: torch.device,
     ) -> Tensor:
-        """Return which elements of ``shape`` one pass keeps, as booleans."""
+        """Return which elements of ``shape`` the b-th pass keeps, as booleans.
+
+        What has no place in the image comes from the pass's own stream, in the order of layers.
+        """
         in_tile = self._origin is not None and len(shape) == 3 and shape[1] * shape[2] > 1
         if in_tile:
             return torch.from_numpy(self._in_blocks(key, shape, p)).to(device)
         if device.type == "cpu" or shape.numel() < 1 << 16:
-            return torch.from_numpy(_drawn(key, tuple(shape), p)).to(device)
+            return torch.from_numpy(_drawn(self._streams[b], tuple(shape), p)).to(device)
         generator = torch.Generator(device).manual_seed(hash(key) & 0x7FFF_FFFF_FFFF_FFFF)
         return torch.rand(shape, device=device, generator=generator) >= p
 
@@ -119,7 +129,8 @@ class PassMasks:
         whole = np.concatenate(
             [
                 np.concatenate(
-                    [_drawn((*key, r, c), (channels, _BLOCK, _BLOCK), p) for c in columns], axis=2
+                    [_drawn(_stream((*key, r, c)), (channels, _BLOCK, _BLOCK), p) for c in columns],
+                    axis=2,
                 )
                 for r in rows
             ],
@@ -129,11 +140,14 @@ class PassMasks:
         return np.ascontiguousarray(whole[:, y : y + height, x : x + width])
 
 
+def _stream(key: tuple[int, ...]) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
+
+
 def _drawn(
-    key: tuple[int, ...], shape: tuple[int, ...], p: float
+    random: np.random.Generator, shape: tuple[int, ...], p: float
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Return True with probability 1 - p, to 1 in 65,536; a fifth of the time of floats."""
     count = math.prod(shape)
-    random = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
     raw = np.frombuffer(random.bytes(2 * count), np.uint16)
     return (raw >= round(p * 65536)).reshape(shape)

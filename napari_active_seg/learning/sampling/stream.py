@@ -17,6 +17,7 @@ class TorchMomentStream:
     def __init__(self) -> None:
         self._n = self._n_classes = 0
         self._mean = self._squares = self._plogp = self._votes = torch.empty(0)
+        self._odds = self._p = self._before = self._mean
 
     def add(self, logits: Tensor) -> None:
         """Take the logits (B, C, H, W) of B passes."""
@@ -25,7 +26,7 @@ class TorchMomentStream:
                 self._begin(one)
             self._n += 1
             if len(one) == 2:
-                self._add_two(one[1] - one[0])
+                self._add_two(one)
             else:
                 self._add_many(one)
 
@@ -59,28 +60,31 @@ class TorchMomentStream:
         self._squares = torch.zeros(shape, device=device)
         self._plogp = torch.zeros(shape[1:], device=device)
         self._votes = torch.zeros(shape, dtype=torch.int16, device=device)
+        # Written over at each pass: fresh memory costs more than the arithmetic.
+        self._odds, self._p, self._before = (torch.empty_like(self._mean) for _ in range(3))
 
-    def _add_two(self, odds: Tensor) -> None:
-        """Add a pass over two classes by its log odds (H, W): a third of the work."""
-        p = torch.sigmoid(odds)
-        self._votes[0] += odds > 0
-        self._step(self._mean[0], self._squares[0], p)
+    def _add_two(self, logits: Tensor) -> None:
+        """Add a pass over two classes by its log odds: a quarter of the work."""
+        odds = torch.sub(logits[1:], logits[:1], out=self._odds)
+        p = torch.sigmoid(odds, out=self._p)
+        self._votes.add_(odds > 0)
+        self._step(p)
         # p log p + q log q = p d - log(1 + exp d)
         plogp = p.mul_(odds).sub_(torch.nn.functional.softplus(odds))
-        self._plogp.lerp_(plogp, 1 / self._n)
+        self._plogp.lerp_(plogp[0], 1 / self._n)
 
     def _add_many(self, logits: Tensor) -> None:
         log_p = torch.log_softmax(logits, dim=0)
-        p = log_p.exp()
-        self._step(self._mean, self._squares, p)
-        self._plogp.lerp_(log_p.mul_(p).sum(dim=0), 1 / self._n)
+        p = torch.exp(log_p, out=self._p)
         self._add_votes(p, self._votes)
+        self._step(p)
+        self._plogp.lerp_(log_p.mul_(p).sum(dim=0), 1 / self._n)
 
-    def _step(self, mean: Tensor, squares: Tensor, p: Tensor) -> None:
-        """Welford's recurrence."""
-        before = p - mean
-        mean.add_(before, alpha=1 / self._n)
-        squares.addcmul_(before, p - mean)
+    def _step(self, p: Tensor) -> None:
+        """Welford's recurrence; p - new mean is (1 - 1 / n) (p - old mean)."""
+        before = torch.sub(p, self._mean, out=self._before)
+        self._mean.add_(before, alpha=1 / self._n)
+        self._squares.addcmul_(before, before, value=1 - 1 / self._n)
 
     def _add_votes(self, p: Tensor, votes: Tensor) -> None:
         """Count the winner of each pixel, the first where several tie.
