@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from napari_active_seg.images.samples import draw_histology
 from napari_active_seg.plugin import LazySegmenters
 from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import TrainExample
+from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import MEASURES
 
 
@@ -35,18 +37,19 @@ def main(out: Path) -> None:
     segmenter = LazySegmenters().build("fast", classes=("background", "gland"), seed=0)
     segmenter.train(
         [labelled_squares(seed) for seed in (0, 3)],
-        seed=0,
-        epochs=None,
+        plan=TrainingPlan(learned_loss=True),
         on_step=lambda _: None,
         check_cancelled=lambda: None,
     )
     image = draw_histology(5).image
-    moments = segmenter.predict(image, samples=20, seed=0, check_cancelled=lambda: None).moments
-    figure = Figure(figsize=(13, 5), layout="constrained")
-    axes = figure.subplots(2, 4).ravel()
+    plan = SamplingPlan(passes=20, extras=("mirrored", "learned-loss", "random"))
+    moments = segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
+    shown_measures = [m for m in MEASURES.values() if m.can_be_computed(moments)]
+    figure = Figure(figsize=(16, 7), layout="constrained")
+    axes = figure.subplots(3, 5).ravel()
     axes[0].imshow(image)
     axes[0].set_title("picture")
-    for axis, measure in zip(axes[1:], MEASURES.values(), strict=True):
+    for axis, measure in zip(axes[1:], shown_measures, strict=False):
         shown = axis.imshow(measure.compute(moments), cmap="magma")
         axis.set_title(measure.title, fontsize="small")
         figure.colorbar(shown, ax=axis, label=measure.unit)

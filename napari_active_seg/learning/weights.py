@@ -68,7 +68,7 @@ def starting_weights(choice: str, known: KnownWeights | None, network: str) -> S
     if known is None:
         raise ModelError(
             f"no weights are published for {network}; give a file with --weights FILE, "
-            "or train from random weights with --weights random"
+            "or train from random weights ('starts from' in the window, --weights random)"
         )
     path = weights_folder() / known.file
     if not path.is_file():
@@ -137,8 +137,8 @@ def refuse_unless_reachable(url: str, *, file: str, network: str) -> None:
         return
     raise ModelError(
         f"the weights of {network} are not here and cannot be fetched ({reason}). Get {file} "
-        f"from {url} and put it into {weights_folder()}, give its path with --weights FILE, or "
-        "train from random weights with --weights random"
+        f"from {url} and put it into {weights_folder()}, or train from random weights "
+        "('starts from' in the window, --weights random on the command line)"
     )
 
 

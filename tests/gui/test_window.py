@@ -331,3 +331,40 @@ def test_closing_the_dock_puts_the_project_away_and_it_opens_again(proposed, qtb
     assert dock.desk.session.state.region_id == region_id
     assert (np.asarray(dock.painter.layer.data) == painted).all()
     dock.release()
+
+
+def test_refused_weights_are_a_message_and_the_window_goes_on(
+    window, project_folder, pool, monkeypatch, tmp_path
+):
+    def refused(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+    monkeypatch.setenv("NAPARI_ACTIVE_SEG_WEIGHTS", str(tmp_path))
+    window.open(project_folder)
+    window.session.propose(count=2, size=32)
+    window.settle()
+    finish_all(window, pool)
+    panel, told = window.panel("Train"), []
+    window.dock.desk.failed.connect(told.append)
+    assert not panel.weights.enabled  # the first network has no encoder to start
+    panel.preset.value = "deeplabv3plus"
+    assert panel.weights.enabled
+    window.click(panel.go)
+    window.settle()
+    assert "resnet50-11ad3fa6.pth" in str(told[0])
+    assert "train from random weights" in str(told[0])
+    assert window.session.state.job is None
+    panel.preset.value = "fast"
+    window.click(panel.go)
+    window.settle()
+    assert window.session.state.model.id == "m001"
+    assert "started from random weights" in panel.hint.text()
+
+
+def test_opinions_are_chosen_in_the_window(window, project_folder):
+    window.open(project_folder)
+    panel = window.panel("Propose")
+    assert panel.sampling.value == "dropout"
+    panel.sampling.value = "views"
+    assert window.session.project.config.sampling == "views"

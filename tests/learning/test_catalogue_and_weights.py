@@ -1,3 +1,4 @@
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -57,6 +58,8 @@ def no_network(monkeypatch):
         ("smp:FPN/resnet18", AssembledNetwork),
         ("fast:convnext_atto", FrozenFeaturesMLP),
         ("fast:vit_tiny_patch16_224", FrozenFeaturesMLP),
+        ("fast:vit_small_patch14_dinov2", FrozenFeaturesMLP),
+        ("fast:vit_small_patch16_dinov3", FrozenFeaturesMLP),
     ],
 )
 def test_network_comes_by_name(name, kind):
@@ -80,6 +83,7 @@ def test_network_comes_by_name(name, kind):
         ("smp:FPN", "names no pair"),
         ("smp:FPN/resnet0", "cannot be made"),
         ("fast:dinosaur", "timm knows no encoder"),
+        ("fast:swin_tiny_patch4_window7_224", "does not take images of any size"),
     ],
 )
 def test_unknown_names_are_refused_with_words(name, words):
@@ -197,11 +201,20 @@ def test_refused_download_names_file_and_folder_at_once(name, file, no_network):
 
 
 def test_network_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: time.sleep(30))
+    done = threading.Event()
+
+    def silent(*_, **__):
+        done.wait(30)
+        raise OSError("closed")
+
+    monkeypatch.setattr(urllib.request, "urlopen", silent)
     began = time.monotonic()
-    with pytest.raises(ModelError, match="no answer"):
-        starting_weights("pretrained", KnownWeights("w.pth", "https://example.org/w.pth"), "x")
-    assert time.monotonic() - began < 2.5
+    try:
+        with pytest.raises(ModelError, match="no answer"):
+            starting_weights("pretrained", KnownWeights("w.pth", "https://example.org/w.pth"), "x")
+        assert time.monotonic() - began < 2.5
+    finally:
+        done.set()
 
 
 def test_offline_setting_is_obeyed_without_asking(monkeypatch, no_network):

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from napari_active_seg.learning.networks.assembled import AssembledNetwork
 from napari_active_seg.learning.networks.base import Network
@@ -82,7 +84,20 @@ def _fast(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
         network = FrozenFeaturesMLP.of_timm(variant, n_classes, **options)
     except (RuntimeError, OSError, ValueError) as error:
         raise ModelError(f"{variant} could not be made with {origin}: {error}") from error
+    _refuse_fixed_size(network, f"fast:{variant}")
     return BuiltNetwork(network, origin)
+
+
+def _refuse_fixed_size(network: Network, name: str) -> None:
+    """Raise ConfigError where a stranger's encoder takes images of one size alone."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, 70, 90))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise ConfigError(f"{name} does not take images of any size: {error}") from error
+    network.train(was_training)
 
 
 def _timm_options(encoder: str, weights: str) -> tuple[dict[str, Any], str]:
@@ -175,8 +190,9 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
         raise ConfigError(f"smp:{variant} cannot be made: {error}") from error
     if path is not None:
         fill_encoder(whole.encoder, path)
-    origin = path.name if path else fetched or "random weights"
-    return BuiltNetwork(AssembledNetwork(whole), origin)
+    network = AssembledNetwork(whole)
+    _refuse_fixed_size(network, f"smp:{variant}")
+    return BuiltNetwork(network, path.name if path else fetched or "random weights")
 
 
 def _imported(module: str) -> Any:
