@@ -131,7 +131,7 @@ MEASURES: dict[str, Measure] = {
             "learned-loss",
             "Learned loss",
             m.learned_loss,
-            "nats",
+            "any scale",
             "Yoo and Kweon 2019",
             lambda _: math.inf,
             needs="learned-loss",

@@ -100,7 +100,10 @@ def flip_disagreement(moments: Moments) -> Map:
 
 
 def learned_loss(moments: Moments) -> Map:
-    """Return the loss in nats that the network's own module expects at each pixel."""
+    """Return the loss that the network's own module expects at each pixel, on a scale of its own.
+
+    The module learns to rank losses, not to tell them.
+    """
     return _clean(_extra(moments, "learned-loss").astype(np.float64))
 
 

@@ -27,7 +27,7 @@ __all__ = ["EXTRAS", "MomentStream", "Moments", "Prediction"]
 EXTRAS: Mapping[str, str] = {
     "contour": "probability (H, W) that the pixel lies on the outline of an object",
     "discriminator": "how real the prediction looks (H, W), 0 to 1",
-    "learned-loss": "the loss (H, W) that the network expects of itself, in nats",
+    "learned-loss": "the loss (H, W) that the network expects of itself, on any scale",
     "mirrored": "class probabilities (C, H, W) of the mirrored image, mirrored back",
     "random": "a seeded draw (H, W), 0 to 1",
 }
