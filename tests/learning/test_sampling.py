@@ -454,8 +454,8 @@ def test_image_too_large_for_memory_goes_through_in_ever_smaller_tiles(monkeypat
 
     monkeypatch.setattr(network, "prefix", tight)
     found = moments_of(network, image, passes=2)
-    assert sides[:2] == [600, 600]
-    assert max(sides[2:]) == 512
+    assert sides[0] == 600
+    assert max(sides[1:]) == 512
     np.testing.assert_allclose(found.mean_p, expected.mean_p, atol=0.05)
     monkeypatch.setattr(network, "prefix", lambda images: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # another error is not taken for a lack of memory

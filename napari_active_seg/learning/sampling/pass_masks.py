@@ -81,7 +81,8 @@ class PassMasks:
         call = self._calls[number]
         self._calls[number] += 1
         if x.shape[0] != self._count:
-            return torch.nn.functional.dropout(x, layer.p, training=True)
+            drawn: Tensor = type(layer).forward(layer, x)  # passes are not its first axis
+            return drawn
         shape = x.shape[1:]
         if not isinstance(layer, nn.Dropout):
             shape = torch.Size([shape[0], *(1 for _ in shape[1:])])

@@ -54,9 +54,8 @@ class Sampler:
     def outputs(self, image: Picture, plan: SamplingPlan, check_cancelled: Check) -> ImageOutputs:
         """Return what the members say of ``image`` (H, W, 3)."""
         self._refuse_missing(plan)
-        whole = image.shape[0] * image.shape[1] <= _LARGEST_WHOLE
-        sides = [0, *_TILES] if whole else list(_TILES)
-        for side in sides:
+        smaller = [side for side in _TILES if side < max(_shape(image))]
+        for side in [0, *smaller] if _goes_whole(image) else smaller:
             try:
                 if side == 0:
                     return self._part(image, plan, check_cancelled, None)
@@ -77,7 +76,8 @@ class Sampler:
     ) -> NDArray[np.float32]:
         """Return the first member's coarse map (D, h, w) of what is seen where."""
         passes = self._members[0].passes
-        tiles = self._tiles(image, _TILES[0], 1)
+        whole = (Tile(0, 0, image.shape[0], image.shape[1]),)
+        tiles = whole if _goes_whole(image) else self._tiles(image, _TILES[0], 1)
         maps = []
         for tile in tiles:
             check_cancelled()
@@ -108,8 +108,6 @@ class Sampler:
         return ImageOutputs(blended_moments(blender, n), samples)
 
     def _tiles(self, image: Picture, side: int, align: int) -> tuple[Tile, ...]:
-        if image.shape[0] * image.shape[1] <= _LARGEST_WHOLE and side == _TILES[0]:
-            return (Tile(0, 0, image.shape[0], image.shape[1]),)
         steps = math.lcm(align, *(member.passes.network.stride for member in self._members))
         side = max(steps, side // steps * steps)
         overlap = min(_OVERLAP, max(0, side - steps))
@@ -228,6 +226,10 @@ def _cut(image: Picture, tile: Tile) -> Picture:
         if not below and not beside
         else np.pad(part, ((0, below), (0, beside), (0, 0)), "edge")
     )
+
+
+def _goes_whole(image: Picture) -> bool:
+    return image.shape[0] * image.shape[1] <= _LARGEST_WHOLE
 
 
 def _shape(image: Picture) -> tuple[int, int]:
