@@ -4,6 +4,7 @@
     python benchmarks/sampling.py --batches        how passes share a batch
     python benchmarks/sampling.py --growth         memory over the number of passes
     python benchmarks/sampling.py --precisions     float32 beside bfloat16 and torch.compile
+    python benchmarks/sampling.py --parts          single steps beside how torch does them
 
 The same weights and picture (528 x 784, two classes, 20 passes), the same threads and precision.
 Each measurement is a process of its own, so that peaks of memory are its own too; rounds are
@@ -32,12 +33,21 @@ import numpy as np
 import psutil
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded
-from napari_active_seg.learning.networks import Network
+from napari_active_seg.learning.networks import Features, Network, unet
 from napari_active_seg.learning.networks.catalogue import build_network
 from napari_active_seg.learning.networks.companions import Companions
-from napari_active_seg.learning.sampling import Member, NetworkPasses, Sampler, image_to_tensor
+from napari_active_seg.learning.networks.pixels import enlarged
+from napari_active_seg.learning.sampling import (
+    Member,
+    NetworkPasses,
+    Sampler,
+    TorchMomentStream,
+    image_to_tensor,
+)
+from napari_active_seg.learning.sampling.pass_masks import PassMasks
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.uncertainty import measure_named
 
@@ -183,7 +193,6 @@ def batches(device: torch.device) -> None:
     for name in ("fast", "unet"):
         net = network(name, device)
         for size in ((128, 128), (256, 256), SIZE):
-            features = None
             row = []
             with torch.inference_mode(), sampling_dropout(net):
                 features = net.middle(net.prefix(image_to_tensor(picture(size), device)))
@@ -236,6 +245,79 @@ def precisions(names: list[str], device: torch.device) -> None:
                 print(f"{name:14} {key:16} {statistics.median(found):.3f} s for 5 passes")
 
 
+def parts() -> None:
+    """Print milliseconds of single steps, ours and torch's, rounds interleaved, on a processor."""
+    probe = [
+        sys.executable,
+        "-c",
+        "import psutil, torch; print(psutil.Process().memory_info().rss)",
+    ]
+    rss = int(subprocess.run(probe, check=True, capture_output=True, text=True).stdout)
+    print(f"a process that imported torch alone: {rss / 2**20:.0f} MB")
+    stream, logits = TorchMomentStream(), torch.randn(1, 2, *SIZE)
+    stream.add(logits)
+    moments, bald = stream.moments(), measure_named("bald")
+    dropout = torch.nn.Dropout(0.1)
+    planes = torch.rand(1, 256, 132, 196).to(memory_format=torch.channels_last)
+    net, at_once = network("unet", torch.device("cpu")), unet._doubled_convolved
+    with torch.inference_mode():
+        features = net.prefix(image_to_tensor(picture(), torch.device("cpu")))
+    two = torch.rand(1, 2, 264, 392).to(memory_format=torch.channels_last)
+    masks = PassMasks(_OneLayer(dropout), 0)
+
+    def ours_dropped() -> None:
+        with masks:
+            masks.at(0, 1, size=SIZE)
+            dropout(planes)
+
+    def one_after_the_other(x: Tensor, weight: Tensor) -> Tensor:
+        doubled = functional.interpolate(x, scale_factor=2, mode="nearest")
+        return functional.conv2d(doubled, weight, padding=1)
+
+    def decoded(doubling: Callable[[Tensor, Tensor], Tensor]) -> None:
+        unet._doubled_convolved = doubling
+        net.suffix(features, SIZE)
+
+    ways: dict[str, Callable[[], object]] = {
+        "moments of a pass, 2 classes": lambda: stream.add(logits),
+        "BALD of the moments": lambda: bald.compute(moments),
+        "masks of single pixels, ours": ours_dropped,
+        "masks of single pixels, torch's": lambda: functional.dropout(planes, 0.1, training=True),
+        "a pass of unet, doubling in the convolution": lambda: decoded(at_once),
+        "a pass of unet, doubling before": lambda: decoded(one_after_the_other),
+        "two planes enlarged, one after the other": lambda: enlarged(two, 2, SIZE),
+        "two planes enlarged, interleaved": lambda: functional.interpolate(
+            two, scale_factor=2, mode="bilinear"
+        ),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    with torch.inference_mode():
+        for _ in range(25):
+            for name, work in ways.items():
+                began = time.perf_counter()
+                work()
+                times[name].append(1000 * (time.perf_counter() - began))
+    for name, found in times.items():
+        low, middle, high = statistics.quantiles(found[2:], n=4)
+        print(f"{name:44} {middle:7.2f} ms ({low:.2f} to {high:.2f})")
+
+
+class _OneLayer(Network):
+    """A network of one dropout layer."""
+
+    def __init__(self, layer: torch.nn.Dropout) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def prefix(self, images: Tensor) -> Features:
+        return (images,)
+
+    def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
+        del size
+        dropped: Tensor = self.layer(features[0])
+        return dropped
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", nargs="+", default=["unet", "deeplabv3plus", "dcan"])
@@ -243,7 +325,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=PASSES)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--child", choices=WAYS)
-    for flag in ("--batches", "--growth", "--precisions"):
+    for flag in ("--batches", "--growth", "--precisions", "--parts"):
         parser.add_argument(flag, action="store_true")
     given = parser.parse_args()
     device = torch.device(given.device)
@@ -253,6 +335,8 @@ def main() -> None:
         batches(device)
     elif given.growth:
         growth(given.networks, given.device)
+    elif given.parts:
+        parts()
     elif given.precisions:
         precisions(given.networks, device)
     else:

@@ -24,7 +24,56 @@ from napari_active_seg.training_plan import TrainingPlan
 __all__ = ["TorchEnsemble", "TorchSegmenter"]
 
 
-class TorchSegmenter:
+class _TorchModel:
+    """What single models and ensembles have in common: facts about them, and what they say."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        device: torch.device,
+        *,
+        preset: str,
+        classes: tuple[str, ...],
+        origin: str,
+    ) -> None:
+        self._sampler = Sampler(members, device)
+        self._draws_outlines = all(member.passes.network.has_contour for member in members)
+        self._preset_name, self._classes, self._origin = preset, classes, origin
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset, of an ensemble that of its first member."""
+        return self._preset_name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the outputs."""
+        return self._classes
+
+    @property
+    def origin(self) -> str:
+        """The weights that it, or its first member, started from, in words."""
+        return self._origin
+
+    @property
+    def draws_outlines(self) -> bool:
+        """Whether the network, or each member, gives outlines."""
+        return self._draws_outlines
+
+    def predict(
+        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
+    ) -> ImageOutputs:
+        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+        return self._sampler.outputs(image, plan, check_cancelled)
+
+    def embed(
+        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+        return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
+
+
+class TorchSegmenter(_TorchModel):
     """A network with its preset and classes, numpy in and out."""
 
     def __init__(
@@ -40,43 +89,9 @@ class TorchSegmenter:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._companions = (companions or Companions()).to(device)
         self._preset = preset
-        self._classes = classes
         self._device = device
-        self._origin = origin
         self.member = Member(NetworkPasses(self._network, device), self._companions)
-        self._sampler = Sampler([self.member], device)
-
-    @property
-    def preset(self) -> str:
-        """Name of the preset."""
-        return self._preset.name
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the outputs."""
-        return self._classes
-
-    @property
-    def origin(self) -> str:
-        """The weights that it started from, in words."""
-        return self._origin
-
-    @property
-    def draws_outlines(self) -> bool:
-        """Whether the network gives outlines."""
-        return self._network.has_contour
-
-    def predict(
-        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
-    ) -> ImageOutputs:
-        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
-        return self._sampler.outputs(image, plan, check_cancelled)
-
-    def embed(
-        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
-    ) -> NDArray[np.float32]:
-        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
-        return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
+        super().__init__([self.member], device, preset=preset.name, classes=classes, origin=origin)
 
     def train(
         self,
@@ -127,49 +142,22 @@ class TorchSegmenter:
         return CropBatches(self._network, examples, batch=p.batch, crop=p.crop, device=self._device)
 
 
-class TorchEnsemble:
+class TorchEnsemble(_TorchModel):
     """Several segmenters that speak as one; what it says of a pixel is all their passes."""
 
     def __init__(self, members: Sequence[TorchSegmenter], device: torch.device) -> None:
         if not members:
             raise ModelError("an ensemble needs at least one model")
-        self._first = members[0]
-        if any(member.classes != self._first.classes for member in members):
+        first = members[0]
+        if any(member.classes != first.classes for member in members):
             raise ModelError("the models of an ensemble answer in different classes")
-        self._all_draw = all(member.draws_outlines for member in members)
-        self._sampler = Sampler([member.member for member in members], device)
-
-    @property
-    def preset(self) -> str:
-        """Name of the first member's preset."""
-        return self._first.preset
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the outputs."""
-        return self._first.classes
-
-    @property
-    def origin(self) -> str:
-        """The weights that the first member started from."""
-        return self._first.origin
-
-    @property
-    def draws_outlines(self) -> bool:
-        """Whether all members give outlines."""
-        return self._all_draw
-
-    def predict(
-        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
-    ) -> ImageOutputs:
-        """Return what the passes of all members over ``image`` (H, W, 3) say."""
-        return self._sampler.outputs(image, plan, check_cancelled)
-
-    def embed(
-        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
-    ) -> NDArray[np.float32]:
-        """Return the first member's map."""
-        return self._first.embed(image, check_cancelled=check_cancelled)
+        super().__init__(
+            [member.member for member in members],
+            device,
+            preset=first.preset,
+            classes=first.classes,
+            origin=first.origin,
+        )
 
     def train(
         self,

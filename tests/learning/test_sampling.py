@@ -36,17 +36,22 @@ def assert_alike(found, expected, atol=2e-5):
     assert (found.votes != expected.votes).mean() < 0.01  # ties within float32 rounding
 
 
+def looped(network, image, passes, seed=0, temperature=1.0):
+    """Moments of whole forwards, one after the other, with the masks of their passes."""
+    reference, x = MomentStream(), image_to_tensor(image, CPU)
+    size = tuple(length + -length % network.stride for length in image.shape[:2])
+    with torch.inference_mode(), sampling_dropout(network), PassMasks(network, seed) as masks:
+        for number in range(passes):
+            masks.at(number, 1, size=size)
+            reference.add((network(x) / temperature).softmax(dim=1)[0].numpy())
+    return reference.moments()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_streamed_moments_equal_a_plain_loop_over_whole_forwards(kind):
     network, image = built(kind), picture()
     found = moments_of(network, image, passes=5, seed=3)
-    reference, x = MomentStream(), image_to_tensor(image, CPU)
-    size = tuple(length + -length % network.stride for length in image.shape[:2])
-    with torch.inference_mode(), sampling_dropout(network), PassMasks(network, 3) as masks:
-        for number in range(5):
-            masks.at(number, 1, size=size)
-            reference.add(network(x).softmax(dim=1)[0].numpy())
-    assert_alike(found, reference.moments())
+    assert_alike(found, looped(network, image, 5, seed=3))
 
 
 @pytest.mark.parametrize("c", [2, 4])
@@ -282,13 +287,7 @@ def test_ensemble_streams_the_members_into_one_set_of_moments():
 def test_temperature_divides_the_logits_of_each_pass():
     network, image = built("dcan"), picture()
     found = moments_of(network, image, passes=3, temperature=2.5)
-    reference, x = MomentStream(), image_to_tensor(image, CPU)
-    size = tuple(length + -length % network.stride for length in image.shape[:2])
-    with torch.inference_mode(), sampling_dropout(network), PassMasks(network, 0) as masks:
-        for number in range(3):
-            masks.at(number, 1, size=size)
-            reference.add((network(x) / 2.5).softmax(dim=1)[0].numpy())
-    assert_alike(found, reference.moments())
+    assert_alike(found, looped(network, image, 3, temperature=2.5))
 
 
 def test_low_precision_stays_near_and_moments_stay_float32():

@@ -6,13 +6,14 @@
 - ``deeplabv3plus``, ``deeplabv3plus:resnet101``, ``deeplabv3plus:wideresnet38``
 - ``deeplabv2``, ``deeplabv2:resnet50``
 - ``smp:DECODER/ENCODER``, any pair of segmentation-models-pytorch
-- whatever was registered (``registered.py``)
+- whatever was registered (``registered_networks.py``)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,7 +39,6 @@ from napari_active_seg.registered_networks import registered_builder, registered
 
 __all__ = ["BuiltNetwork", "build_network", "network_family"]
 
-_HUB = "https://huggingface.co"
 _TIMM_V2 = {50: "resnetv2_50.a1h_in1k", 101: "resnetv2_101.a1h_in1k"}
 
 
@@ -104,15 +104,28 @@ def _timm_options(encoder: str, weights: str) -> tuple[dict[str, Any], str]:
     """Return what timm's create_model needs to load ``weights``, and their name."""
     if weights == "random":
         return {"pretrained": False}, "random weights"
-    path = starting_weights(weights, None, encoder).path if weights != "pretrained" else None
-    path = path or local_file(encoder)
+    path = _file_unless_fetched(encoder, weights, repository=f"timm/{encoder}")
     if path is None:
-        url = f"{_HUB}/timm/{encoder}/resolve/main/model.safetensors"
-        refuse_unless_reachable(
-            url, file=f"model.safetensors as {encoder}.safetensors", network=encoder
-        )
         return {"pretrained": True}, encoder
     return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}, path.name
+
+
+def _file_unless_fetched(encoder: str, weights: str, *, repository: str) -> Path | None:
+    """Return the file to start ``encoder`` from; None if its own package is to fetch one.
+
+    ModelError where a package would have to fetch it and the hub cannot be reached.
+    """
+    path = local_file(encoder)
+    if weights != "pretrained":
+        path = starting_weights(weights, None, encoder).path
+    if path is None:
+        file = f"model.safetensors as {encoder}.safetensors"
+        refuse_unless_reachable(_on_hub(repository), file=file, network=encoder)
+    return path
+
+
+def _on_hub(repository: str) -> str:
+    return f"https://huggingface.co/{repository}/resolve/main/model.safetensors"
 
 
 def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
@@ -129,9 +142,7 @@ def _dcan(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
     known = None
     if int(depth) in _TIMM_V2:
         name = _TIMM_V2[int(depth)]
-        known = KnownWeights(
-            f"{name}.safetensors", f"{_HUB}/timm/{name}/resolve/main/model.safetensors"
-        )
+        known = KnownWeights(f"{name}.safetensors", _on_hub(f"timm/{name}"))
     return _filled(network, weights, known, f"ResNet-{depth} v2")
 
 
@@ -173,21 +184,16 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
     decoder, _, encoder = variant.partition("/")
     if not decoder or not encoder:
         raise ConfigError(f"smp:{variant} names no pair; say for example smp:FPN/resnet34")
-    path = None
-    if weights not in ("random", "pretrained"):
-        path = starting_weights(weights, None, encoder).path
-    elif weights == "pretrained":
-        path = local_file(encoder)
-        if path is None:
-            url = f"{_HUB}/smp-hub/{encoder}.imagenet/resolve/main/model.safetensors"
-            refuse_unless_reachable(
-                url, file=f"model.safetensors as {encoder}.safetensors", network=encoder
-            )
-    fetched = "imagenet" if weights == "pretrained" and path is None else None
+    path, fetched = None, None
+    if weights != "random":
+        path = _file_unless_fetched(encoder, weights, repository=f"smp-hub/{encoder}.imagenet")
+        fetched = "imagenet" if path is None else None
     try:
         whole = smp.create_model(decoder, encoder, encoder_weights=fetched, classes=n_classes)
-    except (KeyError, ValueError, RuntimeError, OSError, NotImplementedError) as error:
+    except (KeyError, ValueError, NotImplementedError) as error:
         raise ConfigError(f"smp:{variant} cannot be made: {error}") from error
+    except (RuntimeError, OSError) as error:
+        raise ModelError(f"smp:{variant} cannot be made: {error}") from error
     if path is not None:
         fill_encoder(whole.encoder, path)
     network = AssembledNetwork(whole)

@@ -26,7 +26,7 @@ def padded_to(images: Tensor, multiple: int) -> Tensor:
 
 def enlarged(logits: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
     """Return ``logits`` (N, C, h, w) ``factor`` times as large, cut to ``size``."""
-    if factor != 1:  # few planes: four times as fast one after the other as interleaved
+    if factor != 1:  # few planes are faster one after the other than interleaved
         logits = logits.contiguous()
         logits = F.interpolate(logits, scale_factor=factor, mode="bilinear", align_corners=False)
     return logits[..., : size[0], : size[1]]

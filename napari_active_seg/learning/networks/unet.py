@@ -138,7 +138,7 @@ def _doubled_convolved(x: Tensor, weight: Tensor) -> Tensor:
     """Return the 3 x 3 convolution of ``x`` with every pixel doubled along both axes.
 
     The doubled planes never exist: doubling and convolving is one transposed convolution of
-    stride 2 whose 4 x 4 kernel adds up neighbouring weights. Half the time.
+    stride 2 whose 4 x 4 kernel adds up neighbouring weights.
     """
     zero = torch.zeros_like(weight[..., :1])
     rows = torch.cat([weight, zero], -1) + torch.cat([zero, weight], -1)

@@ -49,9 +49,11 @@ class NetworkPasses:
 
         ``origin`` is the place (y, x) of a tile in its image, None for a whole image.
         """
-        run = self._views if plan.method == "views" else self._passes
         with self._ready(plan):
-            run(images, plan, take, check_cancelled, origin)
+            if plan.method == "views":
+                self._views(images, plan, take, check_cancelled)
+            else:
+                self._passes(images, plan, take, check_cancelled, origin)
 
     @contextlib.contextmanager
     def plain(self, images: Tensor, plan: SamplingPlan) -> Iterator[Features]:
@@ -68,7 +70,6 @@ class NetworkPasses:
         plan: SamplingPlan,
         take: Callable[[Tensor], None],
         check_cancelled: Callable[[], None],
-        origin: Size | None,
     ) -> None:
         with evaluating(self.network):
             for view in VIEWS[: plan.n_passes]:

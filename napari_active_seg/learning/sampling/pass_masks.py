@@ -148,7 +148,7 @@ def _stream(key: tuple[int, ...]) -> np.random.Generator:
 def _drawn(
     random: np.random.Generator, shape: tuple[int, ...], p: float
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Return True with probability 1 - p, to 1 in 65,536; a fifth of the time of floats."""
+    """Return True with probability 1 - p, to 1 in 65,536."""
     count = math.prod(shape)
     raw = np.frombuffer(random.bytes(2 * count), np.uint16)
     return (raw >= round(p * 65536)).reshape(shape)

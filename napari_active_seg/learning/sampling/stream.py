@@ -64,7 +64,7 @@ class TorchMomentStream:
         self._odds, self._p, self._before = (torch.empty_like(self._mean) for _ in range(3))
 
     def _add_two(self, logits: Tensor) -> None:
-        """Add a pass over two classes by its log odds: a quarter of the work."""
+        """Add a pass over two classes by its log odds: one plane instead of two."""
         odds = torch.sub(logits[1:], logits[:1], out=self._odds)
         p = torch.sigmoid(odds, out=self._p)
         self._votes.add_(odds > 0)
