@@ -17,7 +17,7 @@ from napari_active_seg.images.samples import draw_histology
 from napari_active_seg.plugin import LazySegmenters
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import TrainExample
+from napari_active_seg.segmenter import TrainExample, TrainingData
 from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import MEASURES
 
@@ -36,7 +36,7 @@ def main(out: Path) -> None:
     """Train, predict and draw."""
     segmenter = LazySegmenters().build("fast", classes=("background", "gland"), seed=0)
     segmenter.train(
-        [labelled_squares(seed) for seed in (0, 3)],
+        TrainingData([labelled_squares(seed) for seed in (0, 3)]),
         plan=TrainingPlan(learned_loss=True),
         on_step=lambda _: None,
         check_cancelled=lambda: None,

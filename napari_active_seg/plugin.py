@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
-from napari_active_seg.jobs import InlineRunner, ThreadRunner
+from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.plugin_keys import PROJECT_KEY
-from napari_active_seg.preset_names import preset_names
+from napari_active_seg.preset_names import AUTO, preset_names
 from napari_active_seg.project import Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session import Session
@@ -57,14 +57,17 @@ def open_session(
     One session at a time may write: ProjectHeldError says who does. ``read_only`` opens it
     nevertheless; ``take_over`` is for a holder that is gone for certain.
 
-    ``in_background`` runs jobs in a thread, as the desktop does; otherwise each verb has
-    ended when it returns, and ``wait`` raises its error.
+    ``in_background`` runs jobs in a thread, as the desktop does, or in a process of their own where
+    the project says so, and predicts the image on screen by itself; otherwise each verb has ended
+    when it returns, and ``wait`` raises its error.
     """
     project = Project.open(Path(folder), read_only=read_only, take_over=take_over)
-    runner = ThreadRunner() if in_background else InlineRunner()
+    runner: Runner = InlineRunner()
+    if in_background:
+        runner = ProcessRunner() if project.config.worker == "process" else ThreadRunner()
     segmenters = LazySegmenters(device, beside_a_window=in_background)
     try:
-        return Session(project, segmenters, runner)
+        return Session(project, segmenters, runner, follows_screen=in_background)
     except BaseException:
         runner.close()
         project.close()
@@ -78,6 +81,10 @@ class LazySegmenters:
         self._device = device
         self._beside_a_window = beside_a_window
 
+    def __reduce__(self) -> tuple[Callable[..., LazySegmenters], tuple[str, bool]]:
+        """Cross to another process without what was loaded."""
+        return _segmenters, (self._device, self._beside_a_window)
+
     @cached_property
     def _factory(self) -> SegmenterFactory:
         from napari_active_seg.learning import TorchSegmenterFactory
@@ -90,6 +97,10 @@ class LazySegmenters:
         """Return an untrained segmenter."""
         return self._factory.build(preset, classes=classes, seed=seed, weights=weights)
 
+    def candidates(self) -> tuple[str, ...]:
+        """Return presets that suit the device, the best first."""
+        return self._factory.candidates()
+
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
     ) -> Segmenter:
@@ -99,6 +110,10 @@ class LazySegmenters:
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members."""
         return self._factory.ensemble(members)
+
+
+def _segmenters(device: str, beside_a_window: bool) -> LazySegmenters:
+    return LazySegmenters(device, beside_a_window=beside_a_window)
 
 
 def write_sample_project(
@@ -139,7 +154,7 @@ class DesktopTools:
     @property
     def preset_names(self) -> tuple[str, ...]:
         """Names of the networks that can be trained."""
-        return preset_names()
+        return (AUTO, *preset_names())
 
 
 class DockWidget:

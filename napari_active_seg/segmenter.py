@@ -7,7 +7,7 @@ needs to know which.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,11 +20,14 @@ from napari_active_seg.uncertainty import Moments
 
 __all__ = [
     "ImageOutputs",
+    "Kept",
     "Segmenter",
     "SegmenterFactory",
     "TrainExample",
     "TrainOutcome",
     "TrainStep",
+    "TrainingData",
+    "in_words",
 ]
 
 
@@ -34,29 +37,93 @@ class TrainExample:
 
     The piece may be larger than what was labelled, so that a network sees the
     surroundings; there the target is 255. ``instances`` (H, W) numbers the objects where they are
-    told apart, 0 being none, so that outlines part those that touch.
+    told apart, 0 being none, so that outlines part those that touch. ``spare`` examples may be held
+    out where there is no validation.
     """
 
     image: NDArray[np.uint8]
     target: NDArray[np.uint8]
     instances: NDArray[np.int32] | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrainStep:
-    """One optimiser step, as told to whoever watches."""
+    """One optimiser step, as told to whoever watches.
+
+    ``parts`` are what is made smaller beside the loss on labelled pixels; ``held_out`` is the
+    latest loss on labels that are not learned from.
+    """
 
     step: int
     n_steps: int
     loss: float
+    epoch: int = 1
+    n_epochs: int = 1
+    seconds_left: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    held_out: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Where the training is, in a line."""
+        text = f"epoch {self.epoch} of {self.n_epochs}, loss {self.loss:.3f}"
+        text += "".join(f", {name} {value:.3f}" for name, value in self.parts.items())
+        if self.held_out is not None:
+            text += f", held out {self.held_out:.3f}"
+        if self.seconds_left is not None:
+            text += f", about {in_words(self.seconds_left)} left"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
-    """What a training ended with: the loss at every step, and the seconds it took."""
+    """What a training ended with: the loss at every step, and the seconds it took.
+
+    ``resumed_at`` is the step that an earlier try had come to, 0 where there was none; ``held_out``
+    are steps with the loss on labels that were not learned from. ``notes`` say what went otherwise
+    than asked.
+    """
 
     losses: tuple[float, ...]
     seconds: float
+    resumed_at: int = 0
+    held_out: tuple[tuple[int, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best_held_out(self) -> float | None:
+        """The lowest loss on held-out labels; None where there were none."""
+        return min((loss for _, loss in self.held_out), default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """All that a training may look at.
+
+    It learns from ``examples``; ``held_out`` are only looked at, to keep the best state and to stop
+    in time. ``draw_window`` returns a square (side, side, 3) of a random image of the pool, for
+    what needs no labels.
+    """
+
+    examples: Sequence[TrainExample]
+    held_out: Sequence[TrainExample] = ()
+    draw_window: Callable[[np.random.Generator, int], NDArray[np.uint8]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a training is written down as it goes, and a name of all that decides its course."""
+
+    path: Path
+    signature: str
+
+
+def in_words(seconds: float) -> str:
+    """Return a time that a person can do something with."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,13 +169,23 @@ class Segmenter(Protocol):
 
     def train(
         self,
-        examples: Sequence[TrainExample],
+        data: TrainingData,
         *,
         plan: TrainingPlan,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
+        kept: Kept | None = None,
     ) -> TrainOutcome:
-        """Learn from the labelled pixels of ``examples`` alone."""
+        """Learn from the labelled pixels of ``data.examples``.
+
+        With ``kept`` the training is written down as it goes, and one that was killed goes on.
+        """
+
+    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+        """Return how long training would take, from a few steps; the network is spoilt by it."""
+
+    def free_memory(self) -> None:
+        """Leave the GPU until asked again."""
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
@@ -124,6 +201,9 @@ class SegmenterFactory(Protocol):
 
         ``weights`` is "pretrained", "random" or the path of a file for its encoder.
         """
+
+    def candidates(self) -> tuple[str, ...]:
+        """Return presets that suit the device, the best first."""
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None

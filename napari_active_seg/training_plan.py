@@ -2,25 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from napari_active_seg.errors import ConfigError
+from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["TrainingPlan"]
+__all__ = [
+    "AUGMENTATIONS",
+    "BALANCES",
+    "LOSS_NAMES",
+    "NORMS",
+    "OPTIMISERS",
+    "PRECISIONS",
+    "SCHEDULES",
+    "STARTS",
+    "UNLABELLED_USES",
+    "TrainingPlan",
+]
+
+#: What the labelled pixels are scored by.
+LOSS_NAMES = ("cross-entropy", "dice", "focal", "cross-entropy+dice")
+#: What is done about rare classes: nothing, heavier pixels, or more of them in a batch.
+BALANCES = ("none", "weights", "sampling")
+#: How pictures are changed while a network learns from them.
+AUGMENTATIONS = ("none", "flips", "general", "histology", "dermoscopy")
+#: What steps along the gradient.
+OPTIMISERS = ("adamw", "adam", "sgd")
+#: How the learning rate runs over the training.
+SCHEDULES = ("one-cycle", "cosine", "poly", "constant")
+#: What is made of images without labels.
+UNLABELLED_USES = ("off", "consistency", "s4gan")
+#: Whether batch norm learns, or keeps what it knows.
+NORMS = ("batch", "frozen")
+#: What a training begins with: the model in use, or weights from before the project.
+STARTS = ("warm", "fresh")
+#: Digits of the arithmetic; auto is half precision on a GPU, full on a processor.
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """What a Segmenter is told before it learns.
+    """What a Segmenter is told before it learns; None stands for the network's own.
 
-    ``epochs`` None stands for the network's own number of steps. ``learned_loss`` trains a module
-    beside the network that foretells its loss.
+    ``epochs`` decides the number of steps in passes over the labels. ``patience`` is how many
+    looks at the held-out labels in a row may bring nothing before training stops; 0 never stops
+    early, and ``holds_out`` keeps labels aside even then. ``average`` is the decay of the weights'
+    running mean that is kept in the end; 0 keeps the last weights. ``shorter`` divides the number
+    of steps: a model that goes on from another one needs fewer. ``learned_loss`` trains a module
+    beside the network that foretells its loss. ``confidence`` is how sure a network must be before
+    it learns from itself.
     """
 
     seed: int = 0
     epochs: int | None = None
     learned_loss: bool = False
+    loss: str = "cross-entropy"
+    balance: str = "none"
+    augmentation: str = "general"
+    optimiser: str | None = None
+    schedule: str | None = None
+    learning_rate: float | None = None
+    average: float | None = None
+    patience: int | None = None
+    holds_out: bool = False
+    unlabelled: str = "off"
+    confidence: float = 0.9
+    norms: str = "batch"
+    precision: str = "auto"
+    shorter: int = 1
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
             raise ConfigError(f"epochs must be 1 or more, got {self.epochs}")
+        for what, value, known in (
+            ("loss", self.loss, LOSS_NAMES),
+            ("balance", self.balance, BALANCES),
+            ("augmentation", self.augmentation, AUGMENTATIONS),
+            ("optimiser", self.optimiser, OPTIMISERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("use of unlabelled images", self.unlabelled, UNLABELLED_USES),
+            ("norms", self.norms, NORMS),
+            ("precision", self.precision, PRECISIONS),
+        ):
+            if value is not None:
+                _refuse_unknown(what, value, known)
+        if self.average is not None and not 0 <= self.average < 1:
+            raise ConfigError(f"average must be 0 or more and below 1, got {self.average}")
+        if self.patience is not None and self.patience < 0:
+            raise ConfigError(f"patience must be 0 or more, got {self.patience}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ConfigError(f"the learning rate must be above 0, got {self.learning_rate}")
+        if not 0 < self.confidence < 1:
+            raise ConfigError(f"confidence must lie between 0 and 1, got {self.confidence}")
+        if self.shorter < 1:
+            raise ConfigError(f"shorter must be 1 or more, got {self.shorter}")
+
+
+def _refuse_unknown(what: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"no {what} {value!r}: {did_you_mean(value, known)}")

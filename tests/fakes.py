@@ -16,7 +16,7 @@ class FakeSegmenter:
     def __init__(self, preset, classes, threshold=0.5, outputs=None):
         self.preset, self.classes, self.threshold = preset, classes, threshold
         self.outputs = outputs or tuple(range(2))
-        self.seen = []
+        self.seen, self.trained = [], []
 
     origin = "a rule"
     draws_outlines = False
@@ -41,10 +41,12 @@ class FakeSegmenter:
     def _extras(self, dark, rng, plan):
         return {name: rng.random(dark.shape, np.float32) for name in plan.extras}
 
-    def train(self, examples, *, plan, on_step, check_cancelled):
-        self.seen = list(examples)
+    def train(self, data, *, plan, on_step, check_cancelled, kept=None):
+        self.seen = list(data.examples)
+        self.trained.append(self)
+        self.data, self.plan, self.kept = data, plan, kept
         values = {0: [], 1: []}
-        for example in examples:
+        for example in data.examples:
             dark = 1.0 - example.image.mean(axis=2) / 255.0
             for k, found in values.items():
                 found.extend(dark[example.target == k])
@@ -56,6 +58,12 @@ class FakeSegmenter:
             self.threshold = (np.mean(values[0]) + np.mean(values[1])) / 2
         return TrainOutcome(tuple(1.0 / s for s in range(1, steps + 1)), 0.0)
 
+    def seconds_to_train(self, data, *, plan):
+        return {"slow": 1000.0}.get(self.preset, 1.0)
+
+    def free_memory(self):
+        self.freed = getattr(self, "freed", 0) + 1
+
     def save(self, path, *, facts):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"threshold": self.threshold, "preset": self.preset, "facts": dict(facts)}
@@ -66,17 +74,23 @@ class FakeSegmenters:
     """A SegmenterFactory of fakes."""
 
     def __init__(self):
-        self.built = []
+        self.trained = []
 
     def build(self, preset, *, classes, seed, weights="pretrained"):
-        self.built.append(FakeSegmenter(preset, classes))
-        return self.built[-1]
+        built = FakeSegmenter(preset, classes)
+        built.trained = self.trained
+        return built
+
+    def candidates(self):
+        return ("slow", "fast")
 
     def load(self, path, *, classes, outputs=None):
         stored = json.loads(path.read_text())
         if outputs is None and tuple(stored["classes"]) != tuple(classes):
             raise ModelError("other classes")
-        return FakeSegmenter(stored["preset"], classes, stored["threshold"], outputs)
+        loaded = FakeSegmenter(stored["preset"], classes, stored["threshold"], outputs)
+        loaded.trained = self.trained
+        return loaded
 
     def ensemble(self, members):
         return members[0]

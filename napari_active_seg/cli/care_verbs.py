@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.annotations import AnnotationOptions
-from napari_active_seg.cli.common import JsonOption, ProjectArgument, class_names, opened, run_verb
+from napari_active_seg.cli.common import (
+    JsonOption,
+    ProjectArgument,
+    class_names,
+    opened,
+    pair,
+    run_verb,
+)
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.project import EDITABLE, Project, Relinked, merge_projects
@@ -74,7 +81,7 @@ def import_(
         ignore=tuple(ignore or ()),
         colours=colours,
         rest=rest,
-        renamed=dict(_pair(text, "--map") for text in rename or ()),
+        renamed=dict(pair(text, "--map") for text in rename or ()),
     )
     facts: dict[str, Any] = {}
     with opened(project) as session:
@@ -254,7 +261,7 @@ def config(
     """
     if changes:
         with opened(project) as session:
-            session.upkeep.configure(**dict(_pair(text, "--set") for text in changes))
+            session.upkeep.configure(**dict(pair(text, "--set") for text in changes))
             facts = session.project.config.model_dump()
     else:
         with Project.open(project, read_only=True) as seen:
@@ -281,13 +288,6 @@ def unlock(
     print_result({"taken_over_from": holder.in_words}, as_json=as_json, text=text)
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise ConfigError(f"{option} wants NAME=VALUE, got {text!r}")
-    return key.strip(), value.strip()
-
-
 def _change_classes(
     session: Session,
     add: str | None,
@@ -304,13 +304,13 @@ def _change_classes(
     elif add is not None:
         upkeep.add_class(add)
     elif rename is not None:
-        upkeep.rename_class(*_pair(rename, "--rename"))
+        upkeep.rename_class(*pair(rename, "--rename"))
     elif recolour is not None:
-        upkeep.recolour_class(*_pair(recolour, "--recolour"))
+        upkeep.recolour_class(*pair(recolour, "--recolour"))
     elif reorder is not None:
         upkeep.reorder_classes(class_names(reorder))
     elif merge is not None:
-        upkeep.merge_classes(*_pair(merge, "--merge"))
+        upkeep.merge_classes(*pair(merge, "--merge"))
 
 
 def _print_classes(project: Project, *, as_json: bool) -> None:

@@ -10,10 +10,19 @@ from typing import Annotated
 import typer
 
 from napari_active_seg.cli.output import showing_progress
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session
 
-__all__ = ["DeviceOption", "JsonOption", "ProjectArgument", "class_names", "opened", "run_verb"]
+__all__ = [
+    "DeviceOption",
+    "JsonOption",
+    "ProjectArgument",
+    "class_names",
+    "opened",
+    "pair",
+    "run_verb",
+]
 
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
 JsonOption = Annotated[
@@ -55,3 +64,11 @@ def run_verb(session: Session, title: str, verb: Callable[[], None]) -> None:
 def class_names(text: str) -> tuple[str, ...]:
     """Return the names of a list such as ``background,gland``."""
     return tuple(name.strip() for name in text.split(","))
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """Return the two sides of NAME=VALUE; ConfigError names the ``option`` that wants them."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise ConfigError(f"{option} wants NAME=VALUE, got {text!r}")
+    return key.strip(), value.strip()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_active_seg.acquisition import STRATEGIES
-from napari_active_seg.cli.common import DeviceOption, JsonOption, ProjectArgument, opened, run_verb
+from napari_active_seg.cli.common import (
+    DeviceOption,
+    JsonOption,
+    ProjectArgument,
+    opened,
+    pair,
+    run_verb,
+)
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.preset_names import PRESET_HELP
+from napari_active_seg.project import TRAINING_KEYS
 from napari_active_seg.sampling_plan import METHODS
+from napari_active_seg.session import TrainResponse
+from napari_active_seg.training_plan import UNLABELLED_USES
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
@@ -146,39 +157,91 @@ def train(
         str | None,
         typer.Option(help="Where the encoder starts: pretrained, random, or a file of weights."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="warm goes on from the model in use, fresh begins with --weights."),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(help=f"What images without labels are for: {', '.join(UNLABELLED_USES)}."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help=f"For this training alone, as loss=focal. {', '.join(TRAINING_KEYS)}."
+        ),
+    ] = None,
+    accept_worse: Annotated[
+        bool, typer.Option(help="Put the model in use even if it is worse on the validation.")
+    ] = False,
+    from_start: Annotated[
+        bool, typer.Option(help="Forget a training that was killed or stopped; do not go on.")
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Train on all finished regions and put the model in use.
+    """Train on all finished regions and put the model in use, unless it is worse.
+
+    Under torchrun all processes share each batch, as one process would see it.
 
     Example: napari-active-seg train my-project --preset fast
     """
-    with opened(project, device=device) as session:
+    chosen = dict(pair(text, "--set") for text in settings or ())
+    chosen |= {k: v for k, v in (("start", start), ("unlabelled", unlabelled)) if v is not None}
+    helping = int(os.environ.get("RANK", "0")) > 0
+    with opened(project, device=device, read_only=helping) as session:
         run_verb(
             session,
             "Training",
-            lambda: session.train(preset=preset, epochs=epochs, weights=weights),
+            lambda: session.train(
+                preset=preset,
+                epochs=epochs,
+                weights=weights,
+                accept_worse=accept_worse,
+                go_on=not from_start,
+                helps=helping,
+                **chosen,
+            ),
         )
-        model, training = session.state.model, session.last_training
-    if model is None or training is None:
+        training = session.last_training
+    if helping:
+        return
+    if training is None:
         raise ConfigError("the training ended without a model")
-    facts = {
+    print_result(_training_facts(training), as_json=as_json, text=_training_words(training))
+
+
+def _training_facts(training: TrainResponse) -> dict[str, object]:
+    model, outcome = training.model, training.outcome
+    return {
         "model": model.id,
+        "in_use": model.in_use,
         "preset": model.preset,
-        "starts_from": training.segmenter.origin,
-        "regions": len(training.request.labels),
+        "starts_from": training.origin,
+        "regions": training.n_regions,
         "seconds": training.seconds,
+        "steps": len(training.losses),
+        "resumed_at": outcome.resumed_at,
         "final_loss": training.losses[-1],
+        "losses": list(training.losses),
+        "held_out": [list(looked) for looked in outcome.held_out],
         "validation": dict(model.metrics),
+        "verdict": training.verdict,
+        "notes": list(training.notes),
     }
+
+
+def _training_words(training: TrainResponse) -> str:
+    model = training.model
     dice = model.metrics.get("mean_dice")
     score = "no labelled validation image" if dice is None else f"mean Dice {dice:.3f}"
-    print_result(
-        facts,
-        as_json=as_json,
-        text=f"{model.id} ({model.preset}) trained on {facts['regions']} regions in "
-        f"{training.seconds:.1f} s from {training.segmenter.origin}: {score}",
-    )
+    lines = [
+        f"{model.id} ({model.preset}) trained on {training.n_regions} regions in "
+        f"{training.seconds:.1f} s from {training.origin}: {score}"
+    ]
+    if training.outcome.resumed_at:
+        lines.append(f"went on from step {training.outcome.resumed_at} of an earlier try")
+    return "\n".join([*lines, *training.notes, *filter(None, [training.verdict])])
 
 
 def evaluate(

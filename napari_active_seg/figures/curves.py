@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 __all__ = ["draw_losses", "draw_model_history"]
 
 
-def draw_losses(losses: Sequence[float]) -> Figure:
-    """Return a figure of the loss at every step with its running mean."""
+def draw_losses(losses: Sequence[float], held_out: Sequence[tuple[int, float]] = ()) -> Figure:
+    """Return a figure of the loss at every step with its running mean.
+
+    ``held_out`` are steps with the loss on labels that were not learned from.
+    """
     figure = Figure(figsize=(4.2, 2.4), layout="constrained")
     axes = figure.subplots()
     steps = np.arange(1, len(losses) + 1)
@@ -20,6 +23,9 @@ def draw_losses(losses: Sequence[float]) -> Figure:
     if len(losses) >= 2 * window:
         smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
         axes.plot(steps[window - 1 :], smooth, color="#0072b2")
+    if held_out:
+        axes.plot(*zip(*held_out, strict=True), "o-", color="#d55e00", ms=3, label="held out")
+        axes.legend(fontsize="small", frameon=False)
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     return figure
 

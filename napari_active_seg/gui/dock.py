@@ -29,7 +29,7 @@ from napari_active_seg.gui.keys import bind_keys, unbind_keys
 from napari_active_seg.gui.layers import LayerBinder
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel
-from napari_active_seg.gui.questions import ask_close_unsaved
+from napari_active_seg.gui.questions import ask_close_training, ask_close_unsaved
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
 from napari_active_seg.session import Session, SessionState, ViewState, resolve_view
@@ -201,6 +201,8 @@ class Dock(QWidget):  # type: ignore[misc]
         session, painter = self.desk.session, self._painter
         if session is None or painter is None:
             return True
+        if "training" in session.state.jobs and not ask_close_training(self):
+            return False
         painter.offer()
         try:
             session.labels.flush()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox,
 
 __all__ = [
     "Held",
+    "ask_close_training",
     "ask_close_unsaved",
     "ask_colour",
     "ask_file",
@@ -48,6 +49,23 @@ def ask_held(parent: QWidget | None, holder: str) -> Held:
     if clicked is read:
         return Held.READ_ONLY
     return Held.TAKE_OVER if clicked is take else Held.CANCEL
+
+
+def ask_close_training(parent: QWidget | None) -> bool:
+    """Return whether to close although a network is being trained."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Training is under way")
+    box.setText("A network is being trained.")
+    box.setInformativeText(
+        "Closing stops it; the model in use stays. When you open the project again and train on "
+        "the same labels, it goes on from its last epoch."
+    )
+    stay = box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
+    leave = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(stay)
+    box.exec_()
+    return box.clickedButton() is leave
 
 
 def ask_close_unsaved(parent: QWidget | None, why: str) -> bool:

@@ -51,8 +51,10 @@ class Job:
 
     ``work`` takes a cancel token and a function that reports (done, total, text). It gets
     frozen inputs through its closure and returns a frozen result; it touches no session.
+    ``may_leave`` says that work and result can go to another process and back.
     """
 
     name: str
     generation: int
     work: Callable[[CancelToken, Report], object]
+    may_leave: bool = False

@@ -17,7 +17,7 @@ from psygnal import Signal, SignalInstance, emit_queued
 
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
-__all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner"]
+__all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner", "run_here"]
 
 _log = logging.getLogger(__name__)
 #: A bar that moves ten times a second is fluent; more would only keep the window busy.
@@ -69,7 +69,7 @@ class InlineRunner:
     def submit(self, job: Job) -> None:
         """Run the job now."""
         self._token = CancelToken()
-        self.finished.emit(_run(job, self._token, self.progressed))
+        self.finished.emit(run_here(job, self._token, self.progressed))
 
     def cancel(self) -> None:
         """Stop the job that runs (called from within it or from a signal handler)."""
@@ -134,7 +134,7 @@ class ThreadRunner:
     def _loop(self) -> None:
         while (item := self._queue.get()) is not None:
             job, token = item
-            finished = _run(job, token, self.progressed)
+            finished = self._run(job, token)
             with self._lock:
                 self._tokens.remove(token)
             self.finished.emit(finished)
@@ -142,8 +142,12 @@ class ThreadRunner:
                 self._open_jobs -= 1
                 self._idle.notify_all()
 
+    def _run(self, job: Job, token: CancelToken) -> Finished:
+        return run_here(job, token, self.progressed)
 
-def _run(job: Job, token: CancelToken, progressed: SignalInstance) -> Finished:
+
+def run_here(job: Job, token: CancelToken, progressed: SignalInstance) -> Finished:
+    """Run a job in this thread and return how it ended; its progress is thinned."""
     last = 0.0
 
     def report(done: int, total: int, text: str = "") -> None:

@@ -19,6 +19,8 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError("no CUDA device is there for torch; use --device cpu, or see 'doctor'")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:  # under torchrun each process has its own
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return torch.device(name)
 
 

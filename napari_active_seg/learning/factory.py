@@ -20,8 +20,9 @@ from napari_active_seg.learning.networks.companions import (
     LossPredictor,
 )
 from napari_active_seg.learning.networks.regrouped import Regrouped
-from napari_active_seg.learning.presets import preset_named
+from napari_active_seg.learning.presets import CANDIDATES, preset_named
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
+from napari_active_seg.learning.training.ranks import join_ranks
 from napari_active_seg.segmenter import Segmenter
 
 __all__ = ["TorchSegmenterFactory"]
@@ -32,6 +33,7 @@ class TorchSegmenterFactory:
 
     def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
         self._device = resolve_device(device)
+        join_ranks(self._device)
         if beside_a_window:
             leave_a_core()
 
@@ -43,6 +45,10 @@ class TorchSegmenterFactory:
         with seeded(seed, self._device):
             built = build_network(preset, len(classes), weights=weights)
         return TorchSegmenter(built.network, chosen, classes, self._device, origin=built.origin)
+
+    def candidates(self) -> tuple[str, ...]:
+        """Return presets that suit the device, the best first."""
+        return CANDIDATES[self._device.type]
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["evaluating", "sampling_dropout", "seeded", "training"]
+__all__ = ["batch_norms", "evaluating", "repeatable", "sampling_dropout", "seeded", "training"]
 
 
 @contextmanager
@@ -39,6 +39,12 @@ def training(network: nn.Module) -> Iterator[None]:
         yield
 
 
+def batch_norms(network: nn.Module) -> list[nn.Module]:
+    """Return the layers that learn statistics of a batch."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return [layer for layer in network.modules() if isinstance(layer, kinds)]
+
+
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Draw torch's random numbers from ``seed`` for a while, and go on as before after."""
@@ -46,6 +52,20 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Choose algorithms that give the same result every time, where the device has them."""
+    if device.type != "cuda":
+        yield
+        return
+    kept = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = kept
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_active_seg.learning.networks.catalogue import network_family
+from napari_active_seg.learning.training.recipe import Recipe
+from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["PRESETS", "Preset", "preset_named"]
+__all__ = ["CANDIDATES", "PRESETS", "Preset", "preset_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +24,86 @@ class Preset:
     batch: int
     crop: int
     learning_rate: float
+    optimiser: str = "adamw"
+    schedule: str = "one-cycle"
+    weight_decay: float = 1e-4
+    average: float = 0.0
+    patience: int = 0
+
+    def recipe(self, plan: TrainingPlan, *, per_epoch: int, on_gpu: bool, half: str) -> Recipe:
+        """Return the steps that ``plan`` asks for; what it leaves open is the preset's own.
+
+        ``half`` is the precision that ``auto`` stands for on a GPU.
+        """
+        n_steps = max(1, self.n_steps // plan.shorter)
+        if plan.epochs is not None:
+            n_steps = plan.epochs * per_epoch
+        precision = plan.precision
+        if precision == "auto":
+            precision = half if on_gpu else "float32"
+        return Recipe(
+            n_steps=n_steps,
+            learning_rate=plan.learning_rate or self.learning_rate,
+            optimiser=plan.optimiser or self.optimiser,
+            schedule=plan.schedule or self.schedule,
+            weight_decay=self.weight_decay,
+            average=self.average if plan.average is None else plan.average,
+            patience=self.patience if plan.patience is None else plan.patience,
+            precision=precision,
+        )
+
+    def smaller(self) -> Preset | None:
+        """Return the preset with half the batch, then half the crop; None where it is smallest."""
+        if self.batch > (256 if self.crop == 0 else 2):
+            return replace(self, batch=self.batch // 2)
+        if self.crop >= 64:
+            return replace(self, crop=self.crop // 2)
+        return None
 
 
 PRESETS: dict[str, Preset] = {
     p.name: p
     for p in (
         Preset("fast", "Filter bank: seconds on a laptop", 150, 4096, 0, 1e-2),
-        Preset("unet", "Small U-Net: a minute or more on a CPU", 300, 8, 192, 2e-3),
-        Preset("dcan", "DCAN: parts touching objects, for a GPU", 3000, 5, 480, 1e-3),
-        Preset("deeplabv3plus", "DeepLab v3+: for a GPU", 3000, 8, 320, 5e-4),
-        Preset("deeplabv2", "DeepLab v2: for a GPU", 3000, 8, 320, 2.5e-4),
+        Preset("unet", "Small U-Net: a minute on a CPU", 300, 8, 128, 2e-3),
+        Preset(
+            "dcan",
+            "DCAN: parts touching objects, for a GPU",
+            3000,
+            5,
+            480,
+            1e-3,
+            optimiser="adam",
+            schedule="constant",
+            average=0.999,
+            patience=10,
+        ),
+        Preset(
+            "deeplabv3plus",
+            "DeepLab v3+: for a GPU",
+            3000,
+            8,
+            320,
+            5e-4,
+            schedule="cosine",
+            patience=10,
+        ),
+        Preset(
+            "deeplabv2",
+            "DeepLab v2: for a GPU",
+            3000,
+            8,
+            320,
+            2.5e-4,
+            schedule="cosine",
+            patience=10,
+        ),
     )
 }
+#: What ``auto`` chooses from, the best first: the first that fits into the time is taken.
+CANDIDATES = {"cuda": ("deeplabv3plus", "unet", "fast"), "cpu": ("unet", "fast")}
 #: Networks that are not ours, and pairs by name.
-_OTHER = Preset("", "Another network", 1000, 8, 256, 1e-3)
+_OTHER = Preset("", "Another network", 1000, 8, 256, 1e-3, schedule="cosine", patience=10)
 
 
 def preset_named(name: str) -> Preset:

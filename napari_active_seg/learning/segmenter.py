@@ -9,16 +9,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import ModelError, NothingToDoError
-from napari_active_seg.learning.batches import Batches, PixelBatches
+from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import save_checkpoint
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.companions import Companions, LossPredictor
+from napari_active_seg.learning.networks.companions import Companions
 from napari_active_seg.learning.presets import Preset
 from napari_active_seg.learning.sampling import Member, NetworkPasses, Sampler
-from napari_active_seg.learning.trainer import fit
+from napari_active_seg.learning.training.assembling import (
+    TrainingParts,
+    seconds_of_training,
+    train_network,
+)
+from napari_active_seg.learning.training.ranks import n_ranks
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import ImageOutputs, TrainExample, TrainOutcome, TrainStep
+from napari_active_seg.segmenter import (
+    ImageOutputs,
+    Kept,
+    TrainingData,
+    TrainOutcome,
+    TrainStep,
+)
 from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = ["TorchEnsemble", "TorchSegmenter"]
@@ -37,6 +47,7 @@ class _TorchModel:
         origin: str,
     ) -> None:
         self._sampler = Sampler(members, device)
+        self._members, self._on = tuple(members), device
         self._draws_outlines = all(member.passes.network.has_contour for member in members)
         self._preset_name, self._classes, self._origin = preset, classes, origin
 
@@ -64,13 +75,26 @@ class _TorchModel:
         self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+        self._move_to(self._on)
         return self._sampler.outputs(image, plan, check_cancelled)
 
     def embed(
         self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+        self._move_to(self._on)
         return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
+
+    def free_memory(self) -> None:
+        """Leave the GPU until asked again."""
+        if self._on.type == "cuda":
+            self._move_to(torch.device("cpu"))
+            torch.cuda.empty_cache()
+
+    def _move_to(self, device: torch.device) -> None:
+        for member in self._members:
+            member.passes.network.to(device)
+            member.companions.to(device)
 
 
 class TorchSegmenter(_TorchModel):
@@ -95,32 +119,23 @@ class TorchSegmenter(_TorchModel):
 
     def train(
         self,
-        examples: Sequence[TrainExample],
+        data: TrainingData,
         *,
         plan: TrainingPlan,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
+        kept: Kept | None = None,
     ) -> TrainOutcome:
-        """Learn from the labelled pixels of ``examples`` alone."""
-        if not examples:
-            raise NothingToDoError("nothing is labelled yet; finish a region first")
-        batches = self._batches(examples)
-        n_steps = self._preset.n_steps
-        if plan.epochs is not None:
-            n_steps = plan.epochs * batches.per_epoch
-        predictor = LossPredictor.for_network(self._network) if plan.learned_loss else None
-        self._companions.loss_predictor = predictor
-        return fit(
-            self._network,
-            batches,
-            n_steps=n_steps,
-            learning_rate=self._preset.learning_rate,
-            seed=plan.seed,
-            device=self._device,
-            on_step=on_step,
-            check_cancelled=check_cancelled,
-            loss_predictor=predictor,
+        """Learn from the labelled pixels of ``data.examples`` alone."""
+        return train_network(
+            self._parts(data, plan), on_step=on_step, check_cancelled=check_cancelled, kept=kept
         )
+
+    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+        """Return how long training would take, from a few steps; the network is spoilt by it."""
+        if n_ranks() > 1:
+            raise ConfigError("'auto' measures one process; name a preset under torchrun")
+        return seconds_of_training(self._parts(data, plan))
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` in its header."""
@@ -133,13 +148,19 @@ class TorchSegmenter(_TorchModel):
             facts={**facts, "origin": self._origin},
         )
 
-    def _batches(self, examples: Sequence[TrainExample]) -> Batches:
-        p = self._preset
-        if self._network.pixelwise:
-            return PixelBatches(self._network, examples, batch=p.batch, device=self._device)
-        from napari_active_seg.learning.crops import CropBatches  # loads torchvision
-
-        return CropBatches(self._network, examples, batch=p.batch, crop=p.crop, device=self._device)
+    def _parts(self, data: TrainingData, plan: TrainingPlan) -> TrainingParts:
+        if not data.examples:
+            raise NothingToDoError("nothing is labelled yet; finish a region first")
+        self._move_to(self._device)
+        return TrainingParts(
+            self._network,
+            self._companions,
+            self._preset,
+            len(self._classes),
+            self._device,
+            data,
+            plan,
+        )
 
 
 class TorchEnsemble(_TorchModel):
@@ -161,12 +182,17 @@ class TorchEnsemble(_TorchModel):
 
     def train(
         self,
-        examples: Sequence[TrainExample],
+        data: TrainingData,
         *,
         plan: TrainingPlan,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
+        kept: Kept | None = None,
     ) -> TrainOutcome:
+        """Refuse: members are trained one by one."""
+        raise ModelError("an ensemble does not learn; train its members one by one")
+
+    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
         """Refuse: members are trained one by one."""
         raise ModelError("an ensemble does not learn; train its members one by one")
 

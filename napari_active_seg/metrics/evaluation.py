@@ -49,6 +49,12 @@ class EvalReport:
         """Return the report with the objects that were found, made up and missed."""
         return replace(self, objects=counts)
 
+    @property
+    def scores_by_image(self) -> dict[str, float]:
+        """The mean Dice over classes of each image; those that cannot be told are left out."""
+        pairs = zip(self.image_ids, self.image_dice, strict=True)
+        return {image_id: dice for image_id, dice in pairs if not math.isnan(dice)}
+
     def figures(self) -> dict[str, float]:
         """Return the scores by name; those that cannot be told are left out.
 

@@ -9,32 +9,70 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.sampling_plan import METHODS
+from napari_active_seg.training_plan import STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["EDITABLE", "FORMAT_VERSION", "ProjectConfig"]
+__all__ = ["EDITABLE", "FORMAT_VERSION", "TRAINING_KEYS", "ProjectConfig"]
 
 FORMAT_VERSION = 2
 #: What a person may set; the rest is decided when the project is made.
 EDITABLE = (
     "annotator",
+    "augmentation",
+    "average",
+    "balance",
+    "confidence",
     "key_file",
+    "learning_rate",
+    "loss",
     "measure",
     "members",
     "name",
+    "norms",
+    "optimiser",
+    "patience",
     "precision",
     "preset",
     "region_size",
     "regions_per_round",
+    "restarts",
     "samples",
     "sampling",
+    "schedule",
+    "start",
     "strategy",
     "temperature",
+    "training_precision",
+    "training_seconds",
+    "unlabelled",
     "weights",
+    "worker",
+)
+#: What of it decides how a network is trained, and is handed on as it is.
+TRAINING_KEYS = (
+    "augmentation",
+    "average",
+    "balance",
+    "confidence",
+    "learning_rate",
+    "loss",
+    "norms",
+    "optimiser",
+    "patience",
+    "schedule",
+    "unlabelled",
 )
 
 
@@ -64,6 +102,48 @@ class ProjectConfig(BaseModel):
     weights: str = "pretrained"
     region_size: int = Field(default=128, ge=8)
     regions_per_round: int = Field(default=8, ge=1)
+    start: str = "warm"
+    restarts: int = Field(default=1, ge=1, le=50)
+    loss: str = "cross-entropy"
+    balance: str = "none"
+    augmentation: str = "general"
+    optimiser: str | None = None
+    schedule: str | None = None
+    learning_rate: float | None = None
+    average: float | None = None
+    patience: int | None = None
+    unlabelled: str = "off"
+    confidence: float = 0.9
+    norms: str = "batch"
+    training_precision: str = "auto"
+    training_seconds: float = Field(default=60, gt=0)
+    worker: Literal["thread", "process"] = "thread"
+
+    @property
+    def training_plan(self) -> TrainingPlan:
+        """How networks are trained, as far as the project says."""
+        chosen = {key: getattr(self, key) for key in TRAINING_KEYS}
+        return TrainingPlan(seed=self.seed, precision=self.training_precision, **chosen)
+
+    @field_validator("optimiser", "schedule", "learning_rate", "average", "patience", mode="before")
+    @classmethod
+    def _left_to_the_preset(cls, value: object) -> object:
+        return None if value == "preset" else value
+
+    @field_validator("start")
+    @classmethod
+    def _known_start(cls, name: str) -> str:
+        if name not in STARTS:
+            raise ValueError(f"no start {name!r}: {did_you_mean(name, STARTS)}")
+        return name
+
+    @model_validator(mode="after")
+    def _training_can_be_planned(self) -> ProjectConfig:
+        try:
+            _ = self.training_plan
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @field_validator("measure")
     @classmethod
@@ -150,6 +230,8 @@ class ProjectConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
+            if not key:  # settings that do not go together
+                raise ConfigError(_words(first)) from error
             raise ConfigError(f"setting {key}: {_words(first)}, got {first['input']!r}") from error
 
 

@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ class Database:
             raise ProjectError(_cannot_open(path, error, read_only=read_only)) from error
         except sqlite3.DatabaseError as error:
             raise ProjectError(_damaged(path, str(error))) from error
+
+    def __reduce__(self) -> tuple[Callable[[Path], Database], tuple[Path]]:
+        """Cross to another process as a read-only view of the same file."""
+        return _to_read, (self.path,)
 
     @property
     def read_only(self) -> bool:
@@ -142,6 +146,10 @@ class Database:
                 f"{self.path.parent} was taken over by {who}; this window may no longer write. "
                 "Close it and open the project again"
             )
+
+
+def _to_read(path: Path) -> Database:
+    return Database.open(path, read_only=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -61,6 +61,10 @@ class Project:
         self.events = EventsTable(database, clock)
         self.predictions = PredictionCache(folder / _CACHE / "predictions")
 
+    def __reduce__(self) -> tuple[Callable[[Path], Project], tuple[Path]]:
+        """Cross to another process as a read-only view of the same folder."""
+        return _to_read, (self.folder,)
+
     @staticmethod
     def create(
         folder: Path,
@@ -169,6 +173,11 @@ class Project:
             )
 
     @property
+    def unfinished(self) -> Path:
+        """Where trainings are written down while they run; may be deleted."""
+        return self.folder / _CACHE / "training"
+
+    @property
     def holder(self) -> Holder | None:
         """Who writes to this project now."""
         return current_holder(self.database, self.folder)
@@ -199,6 +208,10 @@ class Project:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _to_read(folder: Path) -> Project:
+    return Project.open(folder, read_only=True)
 
 
 def refuse_taken_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["MIGRATIONS", "SCHEMA", "SCHEMA_VERSION", "migrate"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE schemas (
     number INTEGER PRIMARY KEY AUTOINCREMENT, made_at REAL NOT NULL, annotator TEXT NOT NULL,
@@ -33,7 +33,8 @@ CREATE TABLE tissue (
 CREATE TABLE models (
     id TEXT PRIMARY KEY, created_at REAL NOT NULL, preset TEXT NOT NULL, seed INTEGER NOT NULL,
     round INTEGER NOT NULL, classes TEXT NOT NULL, data_hash TEXT NOT NULL, metrics TEXT NOT NULL,
-    in_use INTEGER NOT NULL, class_uids TEXT NOT NULL DEFAULT '[]'
+    in_use INTEGER NOT NULL, class_uids TEXT NOT NULL DEFAULT '[]',
+    image_scores TEXT NOT NULL DEFAULT '{}', validation_hash TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY, created_at REAL NOT NULL, round INTEGER NOT NULL,
@@ -122,6 +123,12 @@ def _from_2_to_3(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE labels ADD COLUMN objects BLOB")
 
 
+def _from_3_to_4(connection: sqlite3.Connection) -> None:
+    """Bring the scores of single validation images, so that models can be compared."""
+    connection.execute("ALTER TABLE models ADD COLUMN image_scores TEXT NOT NULL DEFAULT '{}'")
+    connection.execute("ALTER TABLE models ADD COLUMN validation_hash TEXT NOT NULL DEFAULT ''")
+
+
 def _give_uids(connection: sqlite3.Connection) -> None:
     """Name old rows by their content, so that two copies of a project name them alike."""
     labels = connection.execute(
@@ -145,4 +152,5 @@ def _statements_for(*names: str) -> list[str]:
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _from_1_to_2,
     2: _from_2_to_3,
+    3: _from_3_to_4,
 }

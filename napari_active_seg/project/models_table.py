@@ -36,7 +36,7 @@ class ModelsTable:
             if record.in_use:
                 connection.execute("UPDATE models SET in_use = 0")
             connection.execute(
-                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.created_at,
@@ -48,6 +48,8 @@ class ModelsTable:
                     json.dumps(dict(record.metrics)),
                     int(record.in_use),
                     json.dumps(record.class_uids),
+                    json.dumps(dict(record.image_scores)),
+                    record.validation_hash,
                 ),
             )
 
@@ -80,4 +82,6 @@ def _record(row: sqlite3.Row) -> ModelRecord:
         metrics=json.loads(row["metrics"]),
         in_use=bool(row["in_use"]),
         class_uids=tuple(json.loads(row["class_uids"])),
+        image_scores=json.loads(row["image_scores"]),
+        validation_hash=row["validation_hash"],
     )

@@ -30,6 +30,15 @@ class PredictionCache:
         self._recent: OrderedDict[tuple[str, str], Prediction] = OrderedDict()
         self._turn = threading.Lock()
 
+    def __reduce__(self) -> tuple[type[PredictionCache], tuple[Path]]:
+        """Cross to another process as the same folder."""
+        return PredictionCache, (self._folder,)
+
+    def forget(self) -> None:
+        """Read everything from the disk again: another process may have written."""
+        with self._turn:
+            self._recent.clear()
+
     def save(self, prediction: Prediction) -> None:
         """Write a prediction of a whole image, what goes beyond its moments in files beside it."""
         path = self._path(prediction.model_id, prediction.region.image_id)

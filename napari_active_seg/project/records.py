@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_active_seg.acquisition import RegionKind
@@ -58,7 +58,11 @@ class SavedLabel:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A trained model, with what it was trained on and how it did."""
+    """A trained model, with what it was trained on and how it did.
+
+    ``image_scores`` are the mean Dice of each validation image, so that models can be compared
+    image by image; ``validation_hash`` names the labels that they were measured on.
+    """
 
     id: str
     created_at: float
@@ -70,6 +74,8 @@ class ModelRecord:
     metrics: Mapping[str, float]
     in_use: bool
     class_uids: tuple[int, ...] = ()
+    image_scores: Mapping[str, float] = field(default_factory=dict)
+    validation_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,14 @@ class ModelShelf:
         self._factory = factory
         self._loaded: tuple[str, Segmenter] | None = None
 
-    def put(self, model: ModelRecord, segmenter: Segmenter) -> None:
-        """Keep a segmenter that was just trained."""
-        if self._project.config.sampling != "ensemble":
-            self._loaded = (prediction_key(self._project, model), segmenter)
+    def __reduce__(self) -> tuple[type[ModelShelf], tuple[Project, SegmenterFactory]]:
+        """Cross to another process as an empty shelf of the same project."""
+        return ModelShelf, (self._project, self._factory)
+
+    def free_memory(self) -> None:
+        """Let what is kept leave the GPU until it is asked again."""
+        if self._loaded is not None:
+            self._loaded[1].free_memory()
 
     def segmenter(self, model: ModelRecord) -> Segmenter:
         """Return what answers where a model is in use: it, or an ensemble that it belongs to.
@@ -31,12 +35,16 @@ class ModelShelf:
         key = prediction_key(self._project, model)
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
-        members = [self._load(member) for member in members_of(self._project, model)]
+        members = [self.fresh(member) for member in members_of(self._project, model)]
         loaded = members[0] if len(members) == 1 else self._factory.ensemble(members)
         self._loaded = (key, loaded)
         return loaded
 
-    def _load(self, model: ModelRecord) -> Segmenter:
+    def fresh(self, model: ModelRecord) -> Segmenter:
+        """Return one model as it was saved, for nobody else's use: it may be trained on.
+
+        ModelError if a class of it is gone.
+        """
         places = class_places(self._project, model)
         if places is None:
             raise ModelError(

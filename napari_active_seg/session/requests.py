@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,20 +18,18 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.export import write_objects, write_prediction
-from napari_active_seg.images import ImageSource, open_image, scan_folder
+from napari_active_seg.images import FoundImage, ImageSource, open_image, scan_folder
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.regions import RegionState
+from napari_active_seg.regions import LabelSchema, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import ProposeRequest
-from napari_active_seg.session.steps.train import TrainRequest
-from napari_active_seg.training_plan import TrainingPlan
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Measure, Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
@@ -45,7 +43,6 @@ __all__ = [
     "predict_request",
     "propose_request",
     "sampling_plan",
-    "train_request",
     "validation_images",
 ]
 
@@ -100,21 +97,32 @@ def predict_folder_request(
     named, rules = measure_named(measure), InstanceRules.from_figures(model.metrics)
     found = {image.id: image for image in scan_folder(images_dir).images}
 
-    def keep(prediction: Prediction) -> None:
-        write_prediction(prediction, named.compute(prediction.moments), out, project.schema)
-        if rules is not None:
-            objects = instances_of(object_maps(prediction.moments), rules)
-            write_objects(objects, prediction.region.image_id, out)
-
     request = predict_request(
         project, model, load_segmenter, image_ids=list(found), samples=samples, measure=measure
     )
+    return replace(
+        request,
+        open_source=partial(_open_found, found),
+        keep=partial(_write_to, out, named, rules, project.schema),
+        plan=_with_outlines(request.plan, rules),
+    )
 
-    def open_source(image_id: str) -> ImageSource:
-        return open_image(found[image_id].path, white=found[image_id].white)
 
-    plan = _with_outlines(request.plan, rules)
-    return replace(request, open_source=open_source, keep=keep, plan=plan)
+def _open_found(found: Mapping[str, FoundImage], image_id: str) -> ImageSource:
+    return open_image(found[image_id].path, white=found[image_id].white)
+
+
+def _write_to(
+    out: Path,
+    measure: Measure,
+    rules: InstanceRules | None,
+    schema: LabelSchema,
+    prediction: Prediction,
+) -> None:
+    write_prediction(prediction, measure.compute(prediction.moments), out, schema)
+    if rules is not None:
+        objects = instances_of(object_maps(prediction.moments), rules)
+        write_objects(objects, prediction.region.image_id, out)
 
 
 def chosen_strategy(
@@ -140,14 +148,12 @@ def propose_request(
     if count is not None and count < 1:
         raise ConfigError(f"count must be 1 or more, got {count}")
 
-    def load(image_id: str) -> Prediction | None:
-        return None if predict is None else project.predictions.load(predict.model_id, image_id)
-
+    key = None if predict is None else predict.model_id
     return ProposeRequest(
         pool=project.images.all(Split.POOL),
         taken=tuple(queued.region for queued in project.regions.queue()),
         load_tissue=project.images.tissue,
-        load_prediction=load,
+        load_prediction=partial(_load_prediction, project, key),
         predict=predict,
         strategy=strategy,
         classes=project.schema.names,
@@ -158,36 +164,8 @@ def propose_request(
     )
 
 
-def train_request(
-    project: Project,
-    factory: SegmenterFactory,
-    *,
-    preset: str | None,
-    epochs: int | None,
-    weights: str | None,
-    measure: str,
-) -> TrainRequest:
-    """Return the request to train on everything that is done in the pool.
-
-    ``measure`` learned-loss asks for a network that foretells its loss.
-    """
-    config, model_id = project.config, project.models.next_id()
-    pool = [ref.id for ref in project.images.all(Split.POOL)]
-    return TrainRequest(
-        labels=project.labels.done(pool),
-        validation=validation_images(project),
-        open_source=project.images.source,
-        factory=factory,
-        preset=preset or config.preset,
-        classes=project.schema.names,
-        class_uids=project.classes.current.uids,
-        plan=TrainingPlan(config.seed, epochs, learned_loss=measure == "learned-loss"),
-        weights=weights or config.weights,
-        sampling=sampling_plan(project),
-        round=project.regions.last_round(),
-        model_id=model_id,
-        path=project.models.path(model_id),
-    )
+def _load_prediction(project: Project, key: str | None, image_id: str) -> Prediction | None:
+    return None if key is None else project.predictions.load(key, image_id)
 
 
 def evaluate_request(
@@ -222,16 +200,20 @@ def _with_outlines(plan: SamplingPlan, rules: InstanceRules | None) -> SamplingP
 
 def validation_images(project: Project) -> tuple[LabelledImage, ...]:
     """Return the images set aside for validation that carry labels."""
-    done = {q.region.image_id for q in project.regions.queue() if q.state is RegionState.DONE}
+    validation = project.images.all(Split.VALIDATION)
+    by_image: dict[str, list[RegionLabel]] = {}
+    for label in project.labels.done([ref.id for ref in validation]):
+        by_image.setdefault(label.region.image_id, []).append(label)
     return tuple(
         LabelledImage(
             ref.id,
             partial(project.images.source, ref.id),
             partial(labels_so_far, project, ref.id),
             partial(objects_so_far, project, ref.id),
+            tuple(by_image[ref.id]),
         )
-        for ref in project.images.all(Split.VALIDATION)
-        if ref.id in done
+        for ref in validation
+        if ref.id in by_image
     )
 
 

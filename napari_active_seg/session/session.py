@@ -12,32 +12,36 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
-from napari_active_seg.errors import ActiveSegError, BusyError, NothingToDoError
 from napari_active_seg.export import exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, read_whole
-from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
+from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
-from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.project import Project, Split
 from napari_active_seg.segmenter import SegmenterFactory
+from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.model_shelf import ModelShelf
-from napari_active_seg.session.prediction_key import predicted_images, prediction_key
+from napari_active_seg.session.prediction_desk import PredictionDesk
+from napari_active_seg.session.prediction_key import predicted_images
 from napari_active_seg.session.requests import (
     chosen_strategy,
     evaluate_request,
-    predict_folder_request,
     predict_request,
     propose_request,
-    train_request,
 )
 from napari_active_seg.session.state import SessionState, initial_state
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
-from napari_active_seg.session.steps.predict import PredictResponse, predict_images
 from napari_active_seg.session.steps.propose import propose_regions
 from napari_active_seg.session.steps.train import TrainResponse, train_model
+from napari_active_seg.session.train_requests import (
+    TrainingChoices,
+    train_request,
+    unlabelled_advice,
+)
 from napari_active_seg.session.upkeep import Upkeep
+from napari_active_seg.training_advice import UnlabelledAdvice
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["Session"]
@@ -47,7 +51,10 @@ class Session:
     """One open project and the verbs of the loop.
 
     Verbs that compute return at once; their result arrives with ``state_changed``, or
-    ``failed`` carries the error. ``wait`` blocks until then and raises it.
+    ``failed`` carries the error. ``wait`` blocks until then and raises it. One computes at a time;
+    others wait, and what they need is frozen when their turn comes.
+
+    With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
@@ -61,17 +68,26 @@ class Session:
         runner: Runner,
         *,
         cost: CostModel | None = None,
+        follows_screen: bool = False,
     ) -> None:
         self.project = project
         self.last_training: TrainResponse | None = None
         self._segmenters = segmenters
         self._shelf = ModelShelf(project, segmenters)
-        self._runner = runner
         self._cost = cost or CostModel()
-        self._generation = 0
-        self._on_result: Callable[[object], None] | None = None
-        self._error: BaseException | None = None
         self._state = initial_state(project)
+        self._jobs = JobDesk(
+            runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
+        )
+        self._predictions = PredictionDesk(
+            project,
+            self._shelf,
+            self._jobs,
+            lambda: self._state,
+            self._set,
+            order=self._order,
+            follows_screen=follows_screen,
+        )
         self.labels = LabelDesk(project, lambda: self._state, self._set, start=self._start)
         self.upkeep = Upkeep(
             project,
@@ -79,10 +95,10 @@ class Session:
             self._set,
             start=self._start,
             flush=self.labels.flush,
-            predicted=self._predicted_now,
+            predicted=self._predictions.known,
         )
-        runner.finished.connect(self._deliver, thread="main")
-        runner.progressed.connect(self.progressed.emit, thread="main")
+        self._jobs.progressed.connect(self.progressed.emit)
+        self._jobs.failed.connect(self.failed.emit)
         self.labels.saver.failed.connect(self.failed.emit, thread="main")
 
     # --- what is ---------------------------------------------------------------------------------
@@ -102,10 +118,7 @@ class Session:
 
     def prediction(self, image_id: str) -> Prediction | None:
         """Return what the model in use said of an image; None if it was not asked yet."""
-        model = self._state.model
-        if model is None:
-            return None
-        return self.project.predictions.load(prediction_key(self.project, model), image_id)
+        return self._predictions.of(image_id)
 
     def uncertainty(self, image_id: str) -> NDArray[np.float32] | None:
         """Return the current measure's map (H, W) of an image; None without a prediction."""
@@ -122,11 +135,13 @@ class Session:
         region = self._state.region
         keep = region is not None and region.region.image_id == image_id
         self._set(image_id=image_id, region_id=self._state.region_id if keep else None)
+        self._predictions.look_at_screen()
 
     def select_region(self, region_id: str) -> None:
         """Take a region in hand and go to its image."""
         queued = self.project.regions.get(region_id)
         self._set(region_id=region_id, image_id=queued.region.image_id)
+        self._predictions.look_at_screen()
 
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
@@ -142,40 +157,26 @@ class Session:
         name = measure_named(measure).name
         known = predicted_images(self.project, self._state.image_ids, name)
         self._set(measure=name, predicted=known)
+        self._predictions.look_at_screen()
 
     # --- the loop --------------------------------------------------------------------------------
 
     def predict(
         self, *, samples: int | None = None, image_ids: Sequence[str] | None = None
     ) -> None:
-        """Predict images (all, unless told which) with the model in use."""
+        """Predict images (all, unless told which) with the model in use, the one on screen first.
+
+        In a window each image is a job of its own, so that another one that comes on screen need
+        not wait for all.
+        """
         wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
-        model = self._model()
-        request = predict_request(
-            self.project,
-            model,
-            partial(self._shelf.segmenter, model),
-            image_ids=wanted,
-            samples=samples,
-            measure=self._state.measure,
-        )
-        self._start("predicting", partial(predict_images, request), self._predicted)
+        self._predictions.predict(wanted, samples=samples)
 
     def predict_folder(
         self, images_dir: Path, out: Path, *, measure: str | None = None, samples: int | None = None
     ) -> None:
         """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
-        model = self._model()
-        request = predict_folder_request(
-            self.project,
-            model,
-            partial(self._shelf.segmenter, model),
-            images_dir=images_dir,
-            out=out,
-            measure=measure or self._state.measure,
-            samples=samples,
-        )
-        self._start("predicting", partial(predict_images, request), self._predicted, writes=False)
+        self._predictions.predict_folder(images_dir, out, measure=measure, samples=samples)
 
     def propose(
         self,
@@ -191,51 +192,79 @@ class Session:
 
         Without a model they are drawn at random over tissue.
         """
-        model = self._state.model
         chosen = chosen_strategy(
             self.project, strategy, measure=measure or self._state.measure, size=size, stride=stride
         )
-        predict = None
-        if model is not None:
-            pool = [ref.id for ref in self.project.images.all(Split.POOL)]
-            known = predicted_images(self.project, pool, chosen.measure)
-            predict = predict_request(
+
+        def freeze() -> Work:
+            model, predict = self._state.model, None
+            if model is not None:
+                pool = [ref.id for ref in self.project.images.all(Split.POOL)]
+                known = predicted_images(self.project, pool, chosen.measure)
+                predict = predict_request(
+                    self.project,
+                    model,
+                    partial(self._shelf.segmenter, model),
+                    image_ids=[i for i in pool if i not in known],
+                    samples=None,
+                    measure=chosen.measure,
+                )
+            request = propose_request(
                 self.project,
-                model,
-                partial(self._shelf.segmenter, model),
-                image_ids=[i for i in pool if i not in known],
-                samples=None,
-                measure=chosen.measure,
+                predict=predict,
+                strategy=chosen,
+                cost=self._cost,
+                count=count,
+                seed=seed,
             )
-        request = propose_request(
-            self.project,
-            predict=predict,
-            strategy=chosen,
-            cost=self._cost,
-            count=count,
-            seed=seed,
-        )
-        self._start("proposing", partial(propose_regions, request), self._proposed)
+            return partial(propose_regions, request)
+
+        self._order(Order("proposing", freeze, self._proposed, may_wait=True, may_leave=True))
 
     def train(
-        self, *, preset: str | None = None, epochs: int | None = None, weights: str | None = None
+        self,
+        *,
+        preset: str | None = None,
+        epochs: int | None = None,
+        weights: str | None = None,
+        accept_worse: bool = False,
+        go_on: bool = True,
+        helps: bool = False,
+        **settings: object,
     ) -> None:
-        """Train a model from scratch on all finished pool regions, and put it in use."""
-        self.labels.flush()  # what was painted a moment ago counts
-        request = train_request(
-            self.project,
-            self._segmenters,
-            preset=preset,
-            epochs=epochs,
-            weights=weights,
-            measure=self._state.measure,
-        )
-        self._start("training", partial(train_model, request), self._trained)
+        """Train on all finished pool regions, and put the model in use unless it is worse.
+
+        Worse means: on the fixed validation, beyond the noise; ``accept_worse`` takes it all the
+        same. A training that was killed or stopped goes on where nothing has changed since, unless
+        ``go_on`` is False. ``helps`` is for the further processes of a shared training, which
+        write nothing. ``settings`` are settings of the project for this training alone.
+        """
+        choices = TrainingChoices(preset, epochs, weights, accept_worse, go_on, helps, settings)
+        self.project.config.with_changes(settings)  # refuses at once what cannot be
+
+        def freeze() -> Work:
+            request = train_request(
+                self.project,
+                self._segmenters,
+                choices,
+                load=self._shelf.fresh,
+                measure=self._state.measure,
+            )
+            return partial(train_model, request)
+
+        order = Order("training", freeze, self._trained, may_wait=True, may_leave=True)
+        self._order(order, writes=not helps)
+
+    def advice_on_unlabelled(self) -> UnlabelledAdvice:
+        """Return whether there are labels enough to learn from unlabelled images too."""
+        pool = [ref.id for ref in self.project.images.all(Split.POOL)]
+        return unlabelled_advice(self.project, self.project.labels.done(pool))
 
     def use_model(self, model_id: str) -> None:
         """Put an earlier model in use again."""
         self.project.models.use(model_id)
-        self._set(models=self.project.models.all(), predicted=self._predicted_now())
+        self._set(models=self.project.models.all(), predicted=self._predictions.known())
+        self._predictions.look_at_screen()
 
     def evaluate(
         self,
@@ -244,16 +273,21 @@ class Session:
         on_report: Callable[[EvalReport], None],
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
-        model = self._model()
-        self.labels.flush()
-        load = partial(self._shelf.segmenter, model)
-        request = evaluate_request(self.project, model, load, images=images)
+        self._predictions.model()
+
+        def freeze() -> Work:
+            model = self._predictions.model()
+            load = partial(self._shelf.segmenter, model)
+            return partial(
+                evaluate_model, evaluate_request(self.project, model, load, images=images)
+            )
 
         def deliver(result: object) -> None:
             if isinstance(result, EvalReport):
                 on_report(result)
 
-        self._start("measuring", partial(evaluate_model, request), deliver, writes=False)
+        order = Order("measuring", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order, writes=False)
 
     def export(
         self, format_name: str, out: Path, *, on_done: Callable[[ExportResponse], None]
@@ -270,23 +304,22 @@ class Session:
     # --- jobs ------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Stop the job that runs, within one batch."""
-        self._runner.cancel()
+        """Stop the job that runs, within one batch, and forget those that wait."""
+        self._jobs.cancel()
 
     def wait(self) -> None:
-        """Return when no job runs; raise the error that the last one ended with."""
-        self._runner.wait()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        """Return when no job runs or waits; raise the first error that one ended with."""
+        self._jobs.wait()
+
+    def free_memory(self) -> None:
+        """Let the model in use leave the GPU until it is asked again."""
+        self._shelf.free_memory()
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""
-        self._on_result = None
-        self._generation += 1
-        self._runner.close()
-        self._runner.finished.disconnect(self._deliver)
-        self._runner.progressed.disconnect(self.progressed.emit)
+        self._jobs.close()
+        self._jobs.progressed.disconnect(self.progressed.emit)
+        self._jobs.failed.disconnect(self.failed.emit)
         try:
             self.labels.close()
         finally:
@@ -301,69 +334,39 @@ class Session:
         *,
         writes: bool = True,
     ) -> None:
+        """Run work that was frozen already; BusyError while anything else runs."""
+        self._order(Order(name, lambda: work, on_result), writes=writes)
+
+    def _order(self, order: Order, *, writes: bool = True, reads_labels: bool = True) -> None:
         if writes:
             self.project.refuse_if_read_only()
-        if self._state.job is not None:
-            raise BusyError(f"{self._state.job} is under way; wait for it, or stop it first")
-        self.labels.flush()
-        self._generation += 1
-        self._on_result = on_result
-        self._error = None
-        self._set(job=name)
-        self._runner.submit(Job(name, self._generation, work))
+        if reads_labels:
+            self.labels.flush()  # what was painted a moment ago counts
+        self._jobs.submit(order)
 
-    def _deliver(self, finished: Finished) -> None:
-        if finished.job.generation != self._generation or self._on_result is None:
-            return  # the answer to a question that nobody asks any more
-        on_result, self._on_result = self._on_result, None
-        error = finished.error
-        if error is None:
-            try:
-                on_result(finished.result)
-            except ActiveSegError as not_kept:  # the disk is full, or the project was taken over
-                error = not_kept
-        self._error = error
-        self._set(job=None)
-        if error is not None:
-            self.failed.emit(error)
+    def _on_jobs(self, names: tuple[str, ...]) -> None:
+        self._set(jobs=names)
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _predicted(self, result: object) -> None:
-        if isinstance(result, PredictResponse):
-            self._set(predicted=self._predicted_now())
-
     def _proposed(self, result: object) -> None:
         if isinstance(result, Proposal):
+            self.project.predictions.forget()
             queued = self.project.regions.add_proposal(result)
             self._set(
                 queue=self.project.regions.queue(),
-                predicted=self._predicted_now(),
+                predicted=self._predictions.known(),
                 region_id=queued[0].id,
                 image_id=queued[0].region.image_id,
             )
 
     def _trained(self, result: object) -> None:
         if isinstance(result, TrainResponse):
-            record = result.record(self.project.clock())
+            record = replace(result.model, created_at=self.project.clock())
             self.project.models.add(record)
-            self._shelf.put(record, result.segmenter)
-            self.last_training = result
-            self._set(models=self.project.models.all(), predicted=self._predicted_now())
-
-    # --- the model in use ------------------------------------------------------------------------
-
-    def _model(self) -> ModelRecord:
-        model = self._state.model
-        if model is None:
-            raise NothingToDoError(
-                "there is no model yet; label a few proposed regions and train first"
-            )
-        return model
-
-    def _predicted_now(self) -> frozenset[str]:
-        """Return the images of which the model in use has said what the measure needs."""
-        return predicted_images(self.project, self._state.image_ids, self._state.measure)
+            self.last_training = replace(result, model=record)
+            self._set(models=self.project.models.all(), predicted=self._predictions.known())
+            self._predictions.look_at_screen()
 
     def _set(self, **changes: object) -> None:
         old = self._state

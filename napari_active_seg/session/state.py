@@ -29,7 +29,7 @@ class SessionState:
     predicted: frozenset[str] = frozenset()
     image_id: str | None = None
     region_id: str | None = None
-    job: str | None = None
+    jobs: tuple[str, ...] = ()  #: the one that runs, then those that wait
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     read_only: bool = False
@@ -38,6 +38,11 @@ class SessionState:
     def model(self) -> ModelRecord | None:
         """The model in use."""
         return next((record for record in self.models if record.in_use), None)
+
+    @property
+    def job(self) -> str | None:
+        """The job that runs."""
+        return self.jobs[0] if self.jobs else None
 
     @property
     def region(self) -> QueuedRegion | None:

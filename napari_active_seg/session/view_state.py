@@ -27,12 +27,12 @@ class ViewState:
 
 def resolve_view(state: SessionState) -> ViewState:
     """Return the view of ``state``."""
-    idle = state.job is None and not state.read_only
+    writable, jobs = not state.read_only, state.jobs
     done = len(state.done_in_pool)
     return ViewState(
-        can_propose=idle,
-        can_predict=idle and state.model is not None,
-        can_train=idle and done > 0,
+        can_propose=writable and "proposing" not in jobs,
+        can_predict=writable and "predicting" not in jobs and state.model is not None,
+        can_train=writable and "training" not in jobs and done > 0,
         can_paint=state.region is not None and not state.read_only,
         can_reopen=state.region is not None
         and not state.read_only
@@ -48,7 +48,8 @@ def _status(state: SessionState, done: int) -> str:
     if state.read_only:
         return "Read-only: somebody else writes to this project, or it may not be written to"
     if state.job is not None:
-        return f"Working: {state.job}"
+        then = f"; then {', '.join(state.jobs[1:])}" if len(state.jobs) > 1 else ""
+        return f"Working: {state.job}{then}"
     waiting = len(state.open_regions)
     if waiting:
         return f"{waiting} {_regions(waiting)} to label, {done} done"

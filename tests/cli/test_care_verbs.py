@@ -211,7 +211,10 @@ RENAME_IMAGE = (
     "UPDATE images SET id = '{0}' WHERE id = 'img0.png'",
     "UPDATE regions SET image_id = '{0}' WHERE image_id = 'img0.png'",
 )
-ADD_MODEL = ("INSERT INTO models VALUES ('{0}', 1, 'fast', 0, 1, '[]', 'h', '{{}}', 1, '[0, 1]')",)
+ADD_MODEL = (
+    "INSERT INTO models VALUES "
+    "('{0}', 1, 'fast', 0, 1, '[]', 'h', '{{}}', 1, '[0, 1]', '{{}}', '')",
+)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_active_seg.errors import BadInputError, ConfigError
-from napari_active_seg.learning.losses import (
+from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded, training
+from napari_active_seg.learning.networks import Heads
+from napari_active_seg.learning.training.losses import (
     LOSSES,
     heads_loss,
     loss_named,
     masked_cross_entropy,
     ranking_loss,
 )
-from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded, training
-from napari_active_seg.learning.networks import Heads
 from napari_active_seg.regions import UNLABELLED
 
 

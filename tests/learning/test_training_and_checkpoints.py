@@ -10,20 +10,24 @@ from tiny_networks import moments_of, sampler_of
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError, StoppedError
 from napari_active_seg.learning import PRESETS, TorchSegmenterFactory, preset_named
-from napari_active_seg.learning.batches import PixelBatches
-from napari_active_seg.learning.crops import CropBatches
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.modes import seeded
 from napari_active_seg.learning.networks import DCAN, FilterBankMLP, SmallUNet
-from napari_active_seg.learning.trainer import fit
+from napari_active_seg.learning.training.augmentation import augmentation_named
+from napari_active_seg.learning.training.batches import PixelBatches
+from napari_active_seg.learning.training.crops import CropBatches
+from napari_active_seg.learning.training.objectives import Supervised
+from napari_active_seg.learning.training.recipe import Recipe
+from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.preset_names import PRESET_NAMES
 from napari_active_seg.regions import UNLABELLED, contour_target
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import TrainExample
+from napari_active_seg.segmenter import TrainExample, TrainingData
 from napari_active_seg.training_plan import TrainingPlan
 
 CPU = torch.device("cpu")
+GENERAL, FLIPS = augmentation_named("general"), augmentation_named("flips")
 CLASSES = ("background", "disk")
 
 
@@ -45,7 +49,10 @@ def ignore(step):
 def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: None):
     segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=seed)
     outcome = segmenter.train(
-        examples(), plan=TrainingPlan(seed, epochs), on_step=on_step, check_cancelled=check
+        TrainingData(examples()),
+        plan=TrainingPlan(seed, epochs),
+        on_step=on_step,
+        check_cancelled=check,
     )
     return segmenter, outcome
 
@@ -53,9 +60,9 @@ def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: No
 def fit_for(network, batches, n_steps, learning_rate=2e-3):
     return fit(
         network,
-        batches,
-        n_steps=n_steps,
-        learning_rate=learning_rate,
+        [Supervised(network, batches)],
+        Recipe(n_steps, learning_rate),
+        per_epoch=batches.per_epoch,
         seed=0,
         device=CPU,
         on_step=ignore,
@@ -82,7 +89,7 @@ def test_fast_preset_learns_from_partial_labels():
 
 def test_unet_learns_from_partial_labels():
     network = TorchSegmenterFactory("cpu").build("unet", classes=CLASSES, seed=0)._network
-    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU)
+    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU, augmentation=GENERAL)
     outcome = fit_for(network, batches, n_steps=120)
     assert outcome.losses[-1] < outcome.losses[0] / 2
     assert dice_on_a_new_picture(lambda x: moments_of(network, x, passes=4).mean_p) > 0.9
@@ -91,8 +98,8 @@ def test_unet_learns_from_partial_labels():
 def test_dcan_learns_objects_and_their_outlines():
     with seeded(0, CPU):
         network = DCAN(2, width=1 / 8)
-    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU)
-    outcome = fit_for(network, batches, n_steps=60, learning_rate=4e-3)
+    batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU, augmentation=FLIPS)
+    outcome = fit_for(network, batches, n_steps=80, learning_rate=4e-3)
     assert np.mean(outcome.losses[-10:]) < 0.6 * np.mean(outcome.losses[:10])
     image, mask = disk_picture(99)
     plan = SamplingPlan(passes=8, extras=("contour",))
@@ -115,7 +122,7 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
         example.target[:, 50:] = np.where(right == UNLABELLED, UNLABELLED, tossed)
         example.image[:, 50:] = 255 - example.image[:, 50:]
     plan = TrainingPlan(0, 150, learned_loss=True)
-    segmenter.train(made, plan=plan, on_step=ignore, check_cancelled=lambda: None)
+    segmenter.train(TrainingData(made), plan=plan, on_step=ignore, check_cancelled=lambda: None)
     asked = SamplingPlan("single", extras=("learned-loss",))
     outputs = segmenter.predict(made[0].image, plan=asked, check_cancelled=lambda: None)
     expected = outputs.moments.extras["learned-loss"]
@@ -125,7 +132,9 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
 def test_learned_loss_travels_with_its_checkpoint(tmp_path):
     segmenter = TorchSegmenterFactory("cpu").build("fast", classes=CLASSES, seed=0)
     plan = TrainingPlan(0, 2, learned_loss=True)
-    segmenter.train(examples(), plan=plan, on_step=ignore, check_cancelled=lambda: None)
+    segmenter.train(
+        TrainingData(examples()), plan=plan, on_step=ignore, check_cancelled=lambda: None
+    )
     segmenter.save(tmp_path / "m.safetensors", facts={})
     asked, image = SamplingPlan("single", extras=("learned-loss",)), disk_picture(3)[0]
     found = [
@@ -162,7 +171,9 @@ def test_pixels_outside_the_labels_teach_nothing():
 
 def test_every_crop_holds_a_label_and_keeps_255_through_augmentation():
     network = SmallUNet(2)
-    batches = CropBatches(network, examples(side=6), batch=8, crop=32, device=CPU)
+    batches = CropBatches(
+        network, examples(side=6), batch=8, crop=32, device=CPU, augmentation=GENERAL
+    )
     rng = np.random.default_rng(0)
     for _ in range(10):
         batch = batches.draw(rng)
@@ -177,7 +188,14 @@ def test_every_crop_holds_a_label_and_keeps_255_through_augmentation():
 
 def test_example_smaller_than_a_crop_is_padded_with_not_labelled():
     image, mask = disk_picture(0, (24, 60))
-    batches = CropBatches(SmallUNet(2), [TrainExample(image, mask)], batch=4, crop=64, device=CPU)
+    batches = CropBatches(
+        SmallUNet(2),
+        [TrainExample(image, mask)],
+        batch=4,
+        crop=64,
+        device=CPU,
+        augmentation=augmentation_named("flips"),
+    )
     target = batches.draw(np.random.default_rng(0)).target
     assert (target != UNLABELLED).flatten(1).sum(dim=1).tolist() == [24 * 60] * 4
 
@@ -191,7 +209,10 @@ def test_nothing_labelled_is_refused_before_training(preset):
     for nothing in ([], [blank]):
         with pytest.raises(NothingToDoError, match="nothing is labelled"):
             segmenter.train(
-                nothing, plan=TrainingPlan(0, 1), on_step=print, check_cancelled=lambda: None
+                TrainingData(nothing),
+                plan=TrainingPlan(0, 1),
+                on_step=print,
+                check_cancelled=lambda: None,
             )
 
 

@@ -100,7 +100,7 @@ def test_jobs_see_every_stroke_that_was_painted_before_they_started(session, poo
     session.labels.offer(region, stripes, Effort())
     session.train()
     session.wait()
-    seen = [e.target[e.target != 255] for e in session._segmenters.built[-1].seen]
+    seen = [e.target[e.target != 255] for e in session._segmenters.trained[-1].seen]
     assert sum(np.array_equal(target, stripes.ravel()) for target in seen) == 1
 
 
@@ -157,10 +157,10 @@ def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
 
 
 def test_classes_do_not_change_under_a_job(session, pool):
-    session._set(job="training")
+    session._set(jobs=("training",))
     with pytest.raises(BusyError, match="training is under way"):
         session.upkeep.add_class("lumen")
-    session._set(job=None)
+    session._set(jobs=())
 
 
 # --- read-only, import, images, settings --------------------------------------------------------
@@ -344,7 +344,7 @@ def test_training_and_measuring_go_on_without_images_that_are_gone(session, pool
     session.train()
     session.wait()
     left = [q for q in session.state.done_in_pool if q.region.image_id != trained_on]
-    assert len(session._segmenters.built[-1].seen) == len(left)
+    assert len(session._segmenters.trained[-1].seen) == len(left)
     (pool / "images" / validation).unlink()
     session.train()
     session.wait()  # nothing is left to measure it on: a model without figures

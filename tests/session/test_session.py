@@ -63,14 +63,14 @@ def test_validation_labels_never_train(session, pool):
     one_lap(session, pool)
     (validation,) = session.project.images.all(Split.VALIDATION)
     whole = session.read_image(validation.id)
-    for example in session._segmenters.built[-1].seen:
+    for example in session._segmenters.trained[-1].seen:
         assert example.image.shape != whole.shape or not (example.image == whole).all()
-    assert len(session._segmenters.built[-1].seen) == 4
+    assert len(session._segmenters.trained[-1].seen) == 4
 
 
 def test_training_examples_are_unlabelled_outside_their_region(session, pool):
     one_lap(session, pool)
-    for example in session._segmenters.built[-1].seen:
+    for example in session._segmenters.trained[-1].seen:
         labelled = example.target != UNLABELLED
         assert labelled.sum() == 24 * 24
         assert example.target.size > 24 * 24
@@ -211,7 +211,7 @@ def background(project_folder):
     return Session(Project.open(project_folder), FakeSegmenters(), ThreadRunner())
 
 
-def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folder, pool):
+def test_the_same_job_is_refused_while_it_runs_others_wait_and_labels_go_on(project_folder, pool):
     session = background(project_folder)
     propose(session)
     queued = session.state.region
@@ -224,6 +224,12 @@ def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folde
     session.train(epochs=10**7)
     assert session.state.job == "training"
     with pytest.raises(BusyError, match="training is under way"):
+        session.train()
+    with pytest.raises(BusyError, match="training is under way"):
+        session.labels.answer_from_masks(pool / "masks")
+    session.propose()
+    assert session.state.jobs == ("training", "proposing")
+    with pytest.raises(BusyError, match="proposing is under way"):
         session.propose()
     queued = session.state.region
     session.labels.save(queued.id, np.zeros(queued.region.shape, np.uint8))
@@ -240,9 +246,10 @@ def test_a_second_job_is_refused_while_one_runs_and_labels_are_not(project_folde
 def test_stale_answer_is_dropped(session, pool):
     one_lap(session, pool)
     before = session.state
-    stale = Job("predicting", session._generation - 1, lambda token, report: None)
-    session._deliver(Finished(stale, result="of yesterday"))
-    session._deliver(Finished(stale, error=ValueError("of yesterday")))
+    jobs = session._jobs
+    stale = Job("predicting", jobs._generation - 1, lambda token, report: None)
+    jobs._deliver(Finished(stale, result="of yesterday"))
+    jobs._deliver(Finished(stale, error=ValueError("of yesterday")))
     assert session.state == before
     session.wait()
 
@@ -324,9 +331,10 @@ def test_view_follows_the_state(session, pool):
     assert "m001" in view.status
     import dataclasses
 
-    busy = resolve_view(dataclasses.replace(session.state, job="training"))
-    assert busy.can_cancel
-    assert not (busy.can_propose or busy.can_train or busy.can_predict)
+    busy = resolve_view(dataclasses.replace(session.state, jobs=("training", "predicting")))
+    assert busy.can_cancel and busy.can_propose
+    assert not (busy.can_train or busy.can_predict)
+    assert busy.status == "Working: training; then predicting"
 
 
 def test_state_holds_no_arrays_and_compares_by_value(session, pool):

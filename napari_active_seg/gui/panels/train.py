@@ -1,4 +1,4 @@
-"""Train: one button, the loss, and the models so far."""
+"""Train: one button, how to learn, the loss, and the models so far."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_losses, figure_png
 from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
-from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session import Session, TrainResponse, ViewState
+from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
 
 __all__ = ["TrainPanel"]
 
 
-_WEIGHTS = ("pretrained", "random")
+_STARTS = [("from the model in use", "warm"), ("from before the project", "fresh")]
+_WEIGHTS = [("pretrained weights", "pretrained"), ("random weights", "random")]
+_PICTURES = dict(zip(AUGMENTATIONS, ("unchanged", "only flipped"), strict=False))
+_UNLABELLED = {"off": "not used", "consistency": "consistency", "s4gan": "adversarial (s4GAN)"}
 
 
 class TrainPanel(Panel):
@@ -21,15 +25,27 @@ class TrainPanel(Panel):
     title = "Train"
 
     def build(self) -> None:
-        """Lay out the button, the loss curve and the history."""
+        """Lay out the button, how to learn, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.weights = ComboBox(
-            label="starts from", choices=[(f"{name} weights", name) for name in _WEIGHTS]
+        self.preset.value = "fast"
+        self.start = ComboBox(label="goes on", choices=_STARTS)
+        self.weights = ComboBox(label="starts from", choices=_WEIGHTS)
+        self.augmentation = ComboBox(
+            label="pictures", choices=[(_PICTURES.get(n, n), n) for n in AUGMENTATIONS]
         )
-        self.form = form(self.preset, self.weights)
+        self.unlabelled = ComboBox(
+            label="unlabelled", choices=[(_UNLABELLED[n], n) for n in UNLABELLED_USES]
+        )
+        self.augmentation.tooltip = "How pictures are changed while the network learns"
+        self.unlabelled.tooltip = "Whether the network also learns from images without labels"
+        self.form = form(self.preset, self.start, self.weights, self.augmentation, self.unlabelled)
         self.preset.changed.connect(self._preset)
+        self._kept = ("start", "augmentation", "unlabelled")
+        for name in self._kept:
+            getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
+        self.advice = words()
         self.loss = Picture()
         self.models = QTableWidget(0, 4)
         self.models.setHorizontalHeaderLabels(["model", "round", "mean Dice", "ECE"])
@@ -38,26 +54,47 @@ class TrainPanel(Panel):
         self.models.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
+        self.verdict = words()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        self.body.addWidget(group("Train", self.form, self.go, self.hint, self.loss))
-        self.body.addWidget(group("Models", self.models, self.use))
+        self.body.addWidget(group("Train", self.form, self.advice, self.go, self.hint, self.loss))
+        self.body.addWidget(group("Models", self.verdict, self.models, self.use))
         self._drawn: object = None
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what there is to train on, and how the models did."""
         super().render_state(session, view)
-        state = session.state
+        state, config = session.state, session.project.config
         self.go.setEnabled(view.can_train)
-        done = len(state.done_in_pool)
+        for name in self._kept:
+            widget = getattr(self, name)
+            with widget.changed.blocked():
+                widget.value = getattr(config, name)
+            widget.enabled = not state.read_only
+        self.start.enabled = not state.read_only and state.model is not None
+        self.advice.setVisible(config.unlabelled != "off")
+        if config.unlabelled != "off":
+            self.advice.setText(session.advice_on_unlabelled().words.capitalize())
+        done, training = len(state.done_in_pool), session.last_training
         hint = f"{done} finished regions to learn from"
         if not done:
             hint = "Nothing to train on yet: finish a region first"
-        elif session.last_training is not None:
-            hint += f"; the last model started from {session.last_training.segmenter.origin}"
+        elif training is not None:
+            hint += _about(training)
         self.hint.setText(hint)
+        self.verdict.setVisible(training is not None and bool(training.verdict))
+        self.verdict.setText("" if training is None else training.verdict)
         self._preset(self.preset.value)
-        self.models.setRowCount(len(state.models))
-        for row, record in enumerate(state.models):
+        self._show_models(session)
+        self.use.setEnabled(bool(state.models) and not state.read_only)
+        if training is not None and training is not self._drawn:
+            self._drawn = training
+            drawn = draw_losses(training.losses, training.outcome.held_out)
+            self.loss.show_png(figure_png(drawn, dpi=100))
+
+    def _show_models(self, session: Session) -> None:
+        models = session.state.models
+        self.models.setRowCount(len(models))
+        for row, record in enumerate(models):
             cells = (
                 record.id + (" *" if record.in_use else ""),
                 str(record.round),
@@ -66,17 +103,19 @@ class TrainPanel(Panel):
             )
             for column, text in enumerate(cells):
                 self.models.setItem(row, column, QTableWidgetItem(text))
-        self.use.setEnabled(bool(state.models) and not view.can_cancel)
-        training = session.last_training
-        if training is not None and training is not self._drawn:
-            self._drawn = training
-            self.loss.show_png(figure_png(draw_losses(training.losses), dpi=100))
 
     def _train(self) -> None:
         session = self.desk.session
         if session is not None:
             preset, weights = self.preset.value, self.weights.value
             self.desk.run(lambda: session.train(preset=preset, weights=weights))
+
+    def _keep(self, key: str, value: str) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.upkeep.configure(**{key: value}))
+            self.advice.setVisible(session.project.config.unlabelled != "off")
+            self.advice.setText(session.advice_on_unlabelled().words.capitalize())
 
     def _preset(self, name: str) -> None:
         """Ask for weights only where the network has an encoder that was trained elsewhere."""
@@ -87,6 +126,14 @@ class TrainPanel(Panel):
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
             self.desk.run(lambda: session.use_model(model_id))
+
+
+def _about(training: TrainResponse) -> str:
+    """Return what to know of the last training, after what there is to learn from."""
+    text = f"; the last model started from {training.origin}"
+    if training.outcome.resumed_at:
+        text += f" and went on from step {training.outcome.resumed_at} of an earlier try"
+    return text + "".join(f". {note.capitalize()}" for note in training.notes)
 
 
 def _digits(value: float | None) -> str:

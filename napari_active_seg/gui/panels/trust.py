@@ -65,9 +65,7 @@ class TrustPanel(Panel):
 
     def _draw(self, session: Session) -> None:
         training, model = session.last_training, session.state.model
-        fits = (
-            training is not None and model is not None and (training.request.model_id == model.id)
-        )
+        fits = training is not None and model is not None and training.model.id == model.id
         report = training.report if training is not None and fits else None
         self.no_diagram.setVisible(report is None)
         if report is not self._drawn:

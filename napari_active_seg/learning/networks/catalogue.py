@@ -1,7 +1,7 @@
 """Networks by name: ``NAME`` or ``NAME:VARIANT``.
 
 - ``fast``, or ``fast:ENCODER`` on frozen features of a timm encoder
-- ``unet``
+- ``unet``, or ``unet:group`` with group norm, which several processes can train together
 - ``dcan``, ``dcan:101``, ``dcan:152``, each also as ``dcan:50/code`` with the code's dropout
 - ``deeplabv3plus``, ``deeplabv3plus:resnet101``, ``deeplabv3plus:wideresnet38``
 - ``deeplabv2``, ``deeplabv2:resnet50``
@@ -129,9 +129,9 @@ def _on_hub(repository: str) -> str:
 
 
 def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
-    if variant:
-        raise ConfigError(f"unet has no variants, got unet:{variant}")
-    return BuiltNetwork(SmallUNet(n_classes), "random weights")
+    if variant not in ("", "group"):
+        raise ConfigError(f"unet has one variant, unet:group, got unet:{variant}")
+    return BuiltNetwork(SmallUNet(n_classes, norm=variant or "batch"), "random weights")
 
 
 def _dcan(variant: str, n_classes: int, weights: str) -> BuiltNetwork:

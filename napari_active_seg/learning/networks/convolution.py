@@ -1,29 +1,43 @@
-"""A 3 x 3 convolution with its batch norm, which goes into the weights in evaluation."""
+"""A 3 x 3 convolution with its norm; batch norm goes into the weights in evaluation."""
 
 from __future__ import annotations
+
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["NormedConv", "folded_norm"]
+__all__ = ["NormedConv", "folded_norm", "is_folded", "norm_named"]
 
 
 class NormedConv(nn.Module):
-    """Convolution, batch norm, ReLU."""
+    """Convolution, norm, ReLU."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, *, norm: str = "batch") -> None:
         super().__init__()
         self.weight = nn.Conv2d(before, after, 3, bias=False).weight
-        self.norm = nn.BatchNorm2d(after)
+        self.norm = norm_named(norm, after)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, after, H, W) of ``x`` (N, before, H, W)."""
-        if self.norm.training:
+        if not is_folded(self.norm):
             normed: Tensor = self.norm(F.conv2d(x, self.weight, padding=1))
             return normed.relu_()
         slope, offset = folded_norm(self.norm)
         return F.conv2d(x, self.weight * slope.view(-1, 1, 1, 1), offset, padding=1).relu_()
+
+
+def norm_named(name: str, channels: int) -> nn.BatchNorm2d | nn.GroupNorm:
+    """Return ``batch`` norm, or ``group`` norm over eight channels each, which knows no batch."""
+    if name == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(channels // 8, channels)
+
+
+def is_folded(norm: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Return whether a norm is a fixed slope and offset now, and goes into the weights."""
+    return isinstance(norm, nn.BatchNorm2d) and not norm.training
 
 
 def folded_norm(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_active_seg.learning.networks.base import Features, Network
-from napari_active_seg.learning.networks.convolution import NormedConv, folded_norm
+from napari_active_seg.learning.networks.convolution import (
+    NormedConv,
+    folded_norm,
+    is_folded,
+    norm_named,
+)
 from napari_active_seg.learning.networks.pixels import enlarged, padded_to
 from napari_active_seg.learning.networks.pointwise import Pointwise
 
@@ -34,12 +39,12 @@ class SmallUNet(Network):
 
     stride = 2 ** len(_WIDTHS)
 
-    def __init__(self, n_classes: int, *, dropout: float = 0.2) -> None:
+    def __init__(self, n_classes: int, *, dropout: float = 0.2, norm: str = "batch") -> None:
         super().__init__()
-        self.stem = _block(3, _WIDTHS[0])
-        self.encoder = nn.ModuleList(_block(a, b) for a, b in pairwise(_WIDTHS))
+        self.stem = _block(3, _WIDTHS[0], norm)
+        self.encoder = nn.ModuleList(_block(a, b, norm) for a, b in pairwise(_WIDTHS))
         upwards = list(pairwise(reversed(_WIDTHS)))
-        self.decoder = nn.ModuleList(_UpBlock(a, b) for a, b in upwards)
+        self.decoder = nn.ModuleList(_UpBlock(a, b, norm) for a, b in upwards)
         self.dropout = nn.ModuleList(nn.Dropout(dropout) for _ in upwards)
         self.head = Pointwise(_WIDTHS[0], n_classes)
 
@@ -100,17 +105,17 @@ def _renamed(key: str) -> str:
 class _UpBlock(nn.Module):
     """Twice as large, joined with what comes across, and convolved twice."""
 
-    def __init__(self, deep: int, across: int) -> None:
+    def __init__(self, deep: int, across: int, norm: str) -> None:
         super().__init__()
         whole = nn.Conv2d(deep + across, across, 3, bias=False).weight.detach()
         self.below = nn.Parameter(whole[:, :deep].clone())
         self.across = nn.Parameter(whole[:, deep:].clone())
-        self.norm = nn.BatchNorm2d(across)
-        self.last = NormedConv(across, across)
+        self.norm = norm_named(norm, across)
+        self.last = NormedConv(across, across, norm=norm)
 
     def cross(self, level: Tensor) -> Tensor:
         """Return the part of the first convolution that ``level`` gives."""
-        if self.norm.training:
+        if not is_folded(self.norm):
             return F.conv2d(level, self.across, padding=1)
         slope, offset = folded_norm(self.norm)
         return F.conv2d(level, self.across * slope.view(-1, 1, 1, 1), offset, padding=1)
@@ -125,7 +130,7 @@ class _UpBlock(nn.Module):
             weight = weight * gain.view(1, -1, 1, 1)
         else:
             x = x * gain[:, :, None, None]
-        if self.norm.training:
+        if not is_folded(self.norm):
             joined = self.norm(_doubled_convolved(x, weight) + crossed)
         else:
             slope, _ = folded_norm(self.norm)
@@ -147,5 +152,5 @@ def _doubled_convolved(x: Tensor, weight: Tensor) -> Tensor:
     return F.conv_transpose2d(x, kernel.transpose(0, 1).flip(-2, -1), stride=2, padding=1)
 
 
-def _block(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(NormedConv(before, after), NormedConv(after, after))
+def _block(before: int, after: int, norm: str) -> nn.Sequential:
+    return nn.Sequential(NormedConv(before, after, norm=norm), NormedConv(after, after, norm=norm))

@@ -16,7 +16,7 @@ from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, ObjectCounts, count_objects
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
-from napari_active_seg.regions import UNLABELLED, Region
+from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.uncertainty import Moments, Prediction
@@ -26,17 +26,23 @@ __all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model", "object_maps"]
 _log = logging.getLogger(__name__)
 
 
+def _no_objects() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
     """An image with ways to its pixels and to its target (H, W), 255 for not labelled.
 
-    ``objects`` gives their ids (H, W) where they are told apart.
+    ``objects`` gives their ids (H, W) where they are told apart. ``labels`` are the regions that
+    the target is made of, where it comes from a project.
     """
 
     id: str
     source: Callable[[], ImageSource]
     target: Callable[[], NDArray[np.uint8]]
-    objects: Callable[[], NDArray[np.int32] | None] = lambda: None
+    objects: Callable[[], NDArray[np.int32] | None] = _no_objects
+    labels: tuple[RegionLabel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

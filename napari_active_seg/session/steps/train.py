@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +16,82 @@ from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import EvalReport
+from napari_active_seg.metrics import Comparison, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
+from napari_active_seg.preset_names import AUTO
 from napari_active_seg.project import ModelRecord
-from napari_active_seg.regions import UNLABELLED, RegionLabel
+from napari_active_seg.regions import Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainExample, TrainStep
+from napari_active_seg.segmenter import (
+    Kept,
+    Segmenter,
+    SegmenterFactory,
+    TrainExample,
+    TrainingData,
+    TrainOutcome,
+    TrainStep,
+    in_words,
+)
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+from napari_active_seg.session.steps.training_data import readable_examples, window_drawer
 from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["TrainRequest", "TrainResponse", "train_model", "training_example"]
+__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse", "train_model"]
 
 _log = logging.getLogger(__name__)
-#: Pixels around a region that a network sees without learning from them.
-_SURROUNDINGS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a training begins with: a model of this project, or weights from before it."""
+
+    weights: str
+    model_id: str | None = None
+    preset: str | None = None
+    load: Callable[[], Segmenter] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The model in use, that a new one has to keep up with."""
+
+    model_id: str
+    image_scores: Mapping[str, float]
+    validation_hash: str
+    load: Callable[[], Segmenter]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
-    """What to learn from, how, and where the checkpoint belongs."""
+    """What to learn from, how, and where the checkpoint belongs.
+
+    ``spare`` are ids of regions that may be held out. ``kept_in`` is where an unfinished training
+    is written down; None keeps nothing. One that ``helps`` is a further process of
+    a training that another one saves.
+    """
 
     labels: tuple[RegionLabel, ...]
+    spare: frozenset[Region]
     validation: tuple[LabelledImage, ...]
+    unlabelled: tuple[str, ...]
     open_source: Callable[[str], ImageSource]
     factory: SegmenterFactory
     preset: str
     classes: tuple[str, ...]
     class_uids: tuple[int, ...]
     plan: TrainingPlan
-    weights: str
+    start: Start
     sampling: SamplingPlan
     round: int
     model_id: str
     path: Path
+    restarts: int = 1
+    seconds: float = 60.0
+    standing: Standing | None = None
+    accept_worse: bool = False
+    kept_in: Path | None = None
+    notes: tuple[str, ...] = ()
+    helps: bool = False
 
     @property
     def data_hash(self) -> str:
@@ -62,96 +107,221 @@ class TrainRequest:
 class TrainResponse:
     """The trained model, on the disk already, and how it did."""
 
-    request: TrainRequest
-    segmenter: Segmenter
-    losses: tuple[float, ...]
-    seconds: float
+    model: ModelRecord
+    origin: str
+    n_regions: int
+    outcome: TrainOutcome
     report: EvalReport | None
-    rules: InstanceRules | None = None
+    comparison: Comparison | None = None
+    compared_with: str | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
 
-    def record(self, created_at: float) -> ModelRecord:
-        """Return what the project is to remember of the model, which is in use from now on."""
-        request = self.request
-        return ModelRecord(
-            id=request.model_id,
-            created_at=created_at,
-            preset=request.preset,
-            seed=request.plan.seed,
-            round=request.round,
-            classes=request.classes,
-            data_hash=request.data_hash,
-            metrics={
-                **({} if self.report is None else self.report.figures()),
-                **({} if self.rules is None else self.rules.as_figures()),
-            },
-            in_use=True,
-            class_uids=request.class_uids,
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """The loss at every step."""
+        return self.outcome.losses
+
+    @property
+    def seconds(self) -> float:
+        """How long the network learned."""
+        return self.outcome.seconds
+
+    @property
+    def verdict(self) -> str:
+        """Whether the model is in use now, and how it compares, in a sentence or none."""
+        if self.comparison is None:
+            return ""
+        text = f"{self.model.id} against {self.compared_with}: {self.comparison.words}"
+        if not self.model.in_use:
+            text += f"; {self.compared_with} stays in use, {self.model.id} is kept"
+        return text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """One of several trainings of the same model."""
+
+    segmenter: Segmenter
+    outcome: TrainOutcome
+    report: EvalReport | None
+    rules: InstanceRules | None
+    seed: int
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """What decides between restarts, the higher the better."""
+        held_out = self.outcome.best_held_out
+        return (
+            -1.0 if self.report is None else self.report.figures().get("mean_image_dice", -1.0),
+            -np.inf if held_out is None else -held_out,
+            -self.outcome.losses[-1] if self.outcome.losses else -np.inf,
         )
 
 
-def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse:
-    """Train, save and measure; a stop or an error leaves no checkpoint behind."""
+def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse | None:
+    """Train, save, measure and compare; a stop or an error leaves no checkpoint behind.
+
+    Several restarts differ in their seed; the best on the validation is kept. None comes back where
+    another process saves and measures.
+    """
     if not request.labels:
         raise NothingToDoError(
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
-    examples = _examples(request)
-    segmenter = request.factory.build(
-        request.preset, classes=request.classes, seed=request.plan.seed, weights=request.weights
+    data = TrainingData(
+        readable_examples(request.labels, request.open_source, spare=request.spare),
+        held_out=_held_out(request),
+        draw_window=window_drawer(request.unlabelled, request.open_source),
     )
-    report(0, 1, f"starting from {segmenter.origin}")
-    _log.info("%s starts from %s", request.preset, segmenter.origin)
+    chosen, words = _chosen_preset(request, data, report)
+    request = replace(request, preset=chosen, notes=(*request.notes, *words))
+    best: _Trained | None = None
+    for number in range(request.restarts):
+        trained = _trained(request, data, number, token, report)
+        if best is None or trained.rank > best.rank:
+            best = trained
+    if best is None or request.helps:
+        return None
+    comparison = _compared(request, best.report, token, report)
+    _save(request, best)
+    _forget_unfinished(request)
+    return _response(request, best, comparison)
+
+
+def _chosen_preset(
+    request: TrainRequest, data: TrainingData, report: Report
+) -> tuple[str, tuple[str, ...]]:
+    """Return the preset, for ``auto`` the best whose training fits into the time, and words."""
+    if request.preset != AUTO:
+        return request.preset, ()
+    candidates = request.factory.candidates()
+    words = ""
+    for name in candidates:
+        report(0, 1, f"how long would {name} take?")
+        segmenter = request.factory.build(
+            name, classes=request.classes, seed=request.plan.seed, weights=request.start.weights
+        )
+        took = segmenter.seconds_to_train(data, plan=_plan_for(request, name))
+        words = f"auto chose {name}: about {in_words(took)} to train"
+        if took <= request.seconds or name == candidates[-1]:
+            report(0, 1, words)
+            _log.info("%s", words)
+            return name, (words,)
+    return candidates[-1], (words,)
+
+
+def _plan_for(request: TrainRequest, preset: str) -> TrainingPlan:
+    """Return the plan, shorter where the training goes on from a model of the same network."""
+    warm = request.start.load is not None and request.start.preset == preset
+    return replace(request.plan, shorter=2) if warm else request.plan
+
+
+def _trained(
+    request: TrainRequest, data: TrainingData, number: int, token: CancelToken, report: Report
+) -> _Trained:
+    plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
+    segmenter, origin = _starting(request, plan.seed)
+    which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
+    report(0, 1, f"{which}starting from {origin}")
+    _log.info("%s starts from %s", request.preset, origin)
 
     def tell(step: TrainStep) -> None:
-        report(step.step, step.n_steps, f"loss {step.loss:.3f}")
+        report(step.step, step.n_steps, which + step.words)
 
-    outcome = segmenter.train(
-        examples,
-        plan=request.plan,
-        on_step=tell,
-        check_cancelled=token.check,
-    )
+    kept = None
+    if request.kept_in is not None:
+        path = request.kept_in / f"{request.model_id}-{number}.safetensors"
+        facts = (request.data_hash, asdict(plan), request.preset, request.classes, origin)
+        kept = Kept(path, hashlib.sha256(repr(facts).encode()).hexdigest())
+    outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
+    if request.helps:
+        return _Trained(segmenter, outcome, None, None, plan.seed)
     evaluated, rules = _validate(request, segmenter, token, report)
+    return _Trained(segmenter, outcome, evaluated, rules, plan.seed)
+
+
+def _starting(request: TrainRequest, seed: int) -> tuple[Segmenter, str]:
+    """Return the segmenter that is to learn, and what it starts from in words."""
+    start = request.start
+    if start.load is not None and start.preset == request.preset:
+        return start.load(), f"model {start.model_id}"
+    built = request.factory.build(
+        request.preset, classes=request.classes, seed=seed, weights=start.weights
+    )
+    return built, built.origin
+
+
+def _response(
+    request: TrainRequest, best: _Trained, comparison: Comparison | None
+) -> TrainResponse:
+    keeps_up = comparison is None or not comparison.is_worse or request.accept_worse
+    record = ModelRecord(
+        id=request.model_id,
+        created_at=0.0,  # the session knows the time
+        preset=request.preset,
+        seed=best.seed,
+        round=request.round,
+        classes=request.classes,
+        data_hash=request.data_hash,
+        metrics={
+            **({} if best.report is None else best.report.figures()),
+            **({} if best.rules is None else best.rules.as_figures()),
+        },
+        in_use=keeps_up,
+        class_uids=request.class_uids,
+        image_scores={} if best.report is None else best.report.scores_by_image,
+        validation_hash=_validation_hash(request.validation),
+    )
+    return TrainResponse(
+        record,
+        _origin(request, best.segmenter),
+        len(request.labels),
+        best.outcome,
+        best.report,
+        comparison,
+        None if request.standing is None else request.standing.model_id,
+        (*request.notes, *best.outcome.notes),
+    )
+
+
+def _origin(request: TrainRequest, segmenter: Segmenter) -> str:
+    start = request.start
+    warm = start.load is not None and start.preset == request.preset
+    return f"model {start.model_id}" if warm else segmenter.origin
+
+
+def _save(request: TrainRequest, best: _Trained) -> None:
     facts = {
         "model_id": request.model_id,
-        "seed": str(request.plan.seed),
+        "seed": str(best.seed),
         "round": str(request.round),
         "data_hash": request.data_hash,
+        "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
+        "started_from": _origin(request, best.segmenter),
     }
-    segmenter.save(request.path, facts=facts)
-    return TrainResponse(request, segmenter, outcome.losses, outcome.seconds, evaluated, rules)
+    best.segmenter.save(request.path, facts=facts)
 
 
-def _examples(request: TrainRequest) -> tuple[TrainExample, ...]:
-    """Return what can be learned from; labels of images that cannot be read are logged."""
-    examples: list[TrainExample] = []
-    problems: list[ImageError] = []
-    for label in request.labels:
-        try:
-            examples.append(training_example(label, request.open_source))
-        except ImageError as error:
-            _log.warning("left out of the training: %s", error)
-            problems.append(error)
-    if problems and not examples:
-        raise problems[0]
-    return tuple(examples)
+def _forget_unfinished(request: TrainRequest) -> None:
+    """Take away what was written to go on from: the model is there."""
+    if request.kept_in is not None:
+        for path in request.kept_in.glob(f"{request.model_id}-*.safetensors"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
-def training_example(label: RegionLabel, open_source: Callable[[str], ImageSource]) -> TrainExample:
-    """Return the region's crop with its surroundings, where nothing is labelled."""
-    source = open_source(label.region.image_id)
-    around = label.region.grown(_SURROUNDINGS, source.shape)
-    target = np.full(around.shape, UNLABELLED, np.uint8)
-    y, x = label.region.y - around.y, label.region.x - around.x
-    inside = (slice(y, y + label.region.height), slice(x, x + label.region.width))
-    target[inside] = label.target
-    objects = None
-    if label.objects is not None:
-        objects = np.zeros(around.shape, np.int32)
-        objects[inside] = label.objects
-    image = source.read(0, around.y, around.x, around.height, around.width)
-    return TrainExample(image, target, objects)
+def _held_out(request: TrainRequest) -> tuple[TrainExample, ...]:
+    """Return the fixed validation, to stop in time and keep the best state; nothing is learned."""
+    labels = [label for image in request.validation for label in image.labels]
+    try:
+        return readable_examples(labels, request.open_source)
+    except ImageError as error:
+        _log.warning("nothing is held out: %s", error)
+        return ()
+
+
+# --- how it did ----------------------------------------------------------------------------------
 
 
 def _validate(
@@ -166,6 +336,23 @@ def _validate(
     plan = request.sampling
     if segmenter.draws_outlines:
         plan = replace(plan, extras=(*plan.extras, "contour"))
+    maps: list[ObjectMaps] = []
+    evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
+    if evaluated is None or all(known.truth is None for known in maps):
+        return evaluated, None
+    rules, counts = fitted_rules(maps)
+    return evaluated.with_objects(counts), rules
+
+
+def _measured(
+    request: TrainRequest,
+    segmenter: Segmenter,
+    plan: SamplingPlan,
+    token: CancelToken,
+    report: Report,
+    *,
+    on_maps: Callable[[ObjectMaps], None] | None = None,
+) -> EvalReport | None:
     asked = EvaluateRequest(
         images=request.validation,
         load_segmenter=lambda: segmenter,
@@ -173,13 +360,35 @@ def _validate(
         classes=request.classes,
         plan=plan,
     )
-    maps: list[ObjectMaps] = []
     try:
-        evaluated = evaluate_model(asked, token, report, on_maps=maps.append)
+        return evaluate_model(asked, token, report, on_maps=on_maps)
     except ImageError as error:
         _log.warning("the model was not measured: %s", error)
-        return None, None
-    if all(known.truth is None for known in maps):
-        return evaluated, None
-    rules, counts = fitted_rules(maps)
-    return evaluated.with_objects(counts), rules
+        return None
+
+
+def _compared(
+    request: TrainRequest, evaluated: EvalReport | None, token: CancelToken, report: Report
+) -> Comparison | None:
+    """Return how the new model does beside the one in use, on the same labels.
+
+    Where the validation was labelled further since, the one in use is measured again.
+    """
+    standing = request.standing
+    if standing is None or evaluated is None:
+        return None
+    scores = standing.image_scores
+    if standing.validation_hash != _validation_hash(request.validation) or not scores:
+        report(0, 1, f"measuring {standing.model_id} again: the validation has changed")
+        again = _measured(request, standing.load(), request.sampling, token, report)
+        scores = {} if again is None else again.scores_by_image
+    return compared(evaluated.scores_by_image, scores)
+
+
+def _validation_hash(images: tuple[LabelledImage, ...]) -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        for label in image.labels:
+            digest.update(repr(label.region).encode())
+            digest.update(label.target.tobytes())
+    return digest.hexdigest()[:16] if images else ""

@@ -1,7 +1,8 @@
 """Losses on labelled pixels alone.
 
 An unlabelled pixel (255) adds nothing to any value, gradient or divisor. A batch without any
-label is refused: its mean would be NaN, and silently 0 would hide a fault.
+label is refused: its mean would be NaN, and silently 0 would hide a fault. Where several processes
+train together, sums run over all of them (``ranks.py``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from torch.nn import functional as F
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 from napari_active_seg.learning.networks import Heads
+from napari_active_seg.learning.training.ranks import n_ranks, summed, with_sums_of_all
 from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.training_plan import LOSS_NAMES
 
 __all__ = [
     "LOSSES",
+    "balancing_weights",
+    "confident_cross_entropy",
     "heads_loss",
     "loss_named",
     "masked_cross_entropy",
@@ -25,6 +30,7 @@ __all__ = [
     "masked_focal",
     "pixel_losses",
     "ranking_loss",
+    "sharpened_divergence",
 ]
 
 _FOCUS = 2.0
@@ -47,7 +53,7 @@ def masked_cross_entropy(
         ignore_index=UNLABELLED,
         reduction="sum",
     )
-    return total / _weight_of_labels(target, class_weights)
+    return with_sums_of_all(total / _weight_of_labels(target, class_weights))
 
 
 def masked_focal(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -61,7 +67,7 @@ def masked_focal(logits: Tensor, target: Tensor, class_weights: Tensor | None = 
     if class_weights is not None:
         losses = losses * class_weights[label]
     total = torch.where(labelled, losses, 0.0).sum()
-    return total / _weight_of_labels(target, class_weights)
+    return with_sums_of_all(total / _weight_of_labels(target, class_weights))
 
 
 def masked_dice(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -77,9 +83,10 @@ def masked_dice(logits: Tensor, target: Tensor, class_weights: Tensor | None = N
     truth = F.one_hot(label, logits.shape[1]).movedim(-1, 1) * labelled[:, None]
     p = torch.where(labelled[:, None], p, 0.0)
     axes = (0, 2, 3)
-    overlap, total = (p * truth).sum(axes), p.sum(axes) + truth.sum(axes)
+    overlap = with_sums_of_all((p * truth).sum(axes))
+    total = with_sums_of_all(p.sum(axes) + truth.sum(axes))
     dice = (2 * overlap + _SMOOTH) / (total + _SMOOTH)
-    weights = (truth.sum(axes) > 0).float()
+    weights = (summed(truth.sum(axes)) > 0).float()
     if class_weights is not None:
         weights = weights * class_weights
     return ((1 - dice) * weights).sum() / weights.sum()
@@ -93,12 +100,9 @@ def _both(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -
 
 LossFunction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-LOSSES: dict[str, LossFunction] = {
-    "cross-entropy": masked_cross_entropy,
-    "dice": masked_dice,
-    "focal": masked_focal,
-    "cross-entropy+dice": _both,
-}
+LOSSES: dict[str, LossFunction] = dict(
+    zip(LOSS_NAMES, (masked_cross_entropy, masked_dice, masked_focal, _both), strict=True)
+)
 
 
 def loss_named(name: str) -> LossFunction:
@@ -126,12 +130,59 @@ def heads_loss(
     total = loss(heads.logits, target, class_weights)
     for level in heads.auxiliary:
         total = total + auxiliary_weight * loss(level, target, class_weights)
-    if heads.contour is None or contour is None or not bool((contour != UNLABELLED).any()):
+    if heads.contour is None or contour is None:
+        return total
+    if int(summed((contour != UNLABELLED).sum())) == 0:
         return total
     total = total + masked_cross_entropy(heads.contour, contour)
     for level in heads.contour_auxiliary:
         total = total + auxiliary_weight * masked_cross_entropy(level, contour)
     return total
+
+
+def confident_cross_entropy(
+    logits: Tensor, probs: Tensor, *, threshold: float, valid: Tensor | None = None
+) -> Tensor:
+    """Return the cross-entropy of ``logits`` against the classes that ``probs`` is sure of.
+
+    ``logits`` and ``probs`` (N, C, ...); places whose highest probability is below ``threshold``
+    add nothing, yet count in the divisor, so that a network that is sure of little is taught
+    little. ``valid`` (N, ...) tells which places there are at all. ``probs`` gives no gradient.
+    """
+    sure, label = probs.detach().max(dim=1)
+    there = torch.ones_like(sure, dtype=torch.bool) if valid is None else valid
+    losses = F.cross_entropy(logits.float(), label, reduction="none")
+    total = torch.where(there & (sure >= threshold), losses, 0.0).sum()
+    return with_sums_of_all(total / summed(there.sum()).clamp_min(1))
+
+
+def sharpened_divergence(
+    logits: Tensor, plain: Tensor, *, temperature: float = 0.5, threshold: float = 0.6
+) -> Tensor:
+    """Return the loss of unsupervised data augmentation (Xie et al. 2020) over rows (N, C).
+
+    KL between what the network says of the ``plain`` picture, sharpened by ``temperature``, and
+    what it says of the augmented one (``logits``), over rows whose highest plain probability is at
+    least ``threshold``; the others add nothing, yet count. ``plain`` gives no gradient.
+    """
+    plain = plain.detach().float()
+    aim = torch.softmax(plain / temperature, dim=1)
+    sure = torch.softmax(plain, dim=1).max(dim=1).values >= threshold
+    log_q = torch.log_softmax(logits.float(), dim=1)
+    divergence = -(torch.special.entr(aim) + aim * log_q).sum(dim=1)
+    return with_sums_of_all(torch.where(sure, divergence, 0.0).mean() / n_ranks())
+
+
+def balancing_weights(counts: Tensor) -> Tensor:
+    """Return a weight for each class (C,), the median count over its own, 0.1 to 10.
+
+    Classes without a label weigh 1.
+    """
+    counts = counts.double()
+    seen = counts > 0
+    weights = torch.ones_like(counts)
+    weights[seen] = (counts[seen].median() / counts[seen]).clamp(0.1, 10)
+    return weights.float()
 
 
 def pixel_losses(logits: Tensor, target: Tensor) -> Tensor:
@@ -151,11 +202,11 @@ def ranking_loss(expected: Tensor, actual: Tensor, *, margin: float = 1.0) -> Te
         raise BadInputError(f"pairs need an even number, got {len(expected)} and {len(actual)}")
     half = len(expected) // 2
     e, a = expected - expected.flip(0), (actual - actual.flip(0)).detach()
-    return F.relu(margin - torch.sign(a[:half]) * e[:half]).mean()
+    return with_sums_of_all(F.relu(margin - torch.sign(a[:half]) * e[:half]).mean() / n_ranks())
 
 
 def _refuse_without_labels(target: Tensor) -> None:
-    if not bool((target != UNLABELLED).any()):
+    if int(summed((target != UNLABELLED).sum())) == 0:
         raise BadInputError("the batch holds no labelled pixel; draw crops where labels are")
 
 
@@ -163,6 +214,5 @@ def _weight_of_labels(target: Tensor, class_weights: Tensor | None) -> Tensor:
     """Return the number of labelled pixels, or the sum of their weights."""
     labelled = target != UNLABELLED
     if class_weights is None:
-        return labelled.sum()
-    total: Tensor = class_weights[target[labelled].to(torch.long)].sum()
-    return total
+        return summed(labelled.sum())
+    return summed(class_weights[target[labelled].to(torch.long)].sum())

@@ -14,10 +14,11 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.modes import evaluating
 from napari_active_seg.learning.networks import Features, Network
 from napari_active_seg.learning.sampling import image_to_tensor
+from napari_active_seg.learning.training.ranks import own_rows
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.segmenter import TrainExample
 
-__all__ = ["Batch", "Batches", "PixelBatches"]
+__all__ = ["Batch", "Batches", "PixelBatches", "labelled_features"]
 
 #: Labelled pixels go through a pixelwise network in squares of this many pixels a side.
 _SIDE = 16
@@ -57,22 +58,16 @@ class PixelBatches:
         *,
         batch: int,
         device: torch.device,
+        even_classes: bool = False,
     ) -> None:
-        stride = network.feature_stride
-        features, targets = [], []
-        with torch.inference_mode(), evaluating(network):
-            for example in examples:
-                target = torch.from_numpy(example.target[::stride, ::stride].copy()).to(device)
-                labelled = target != UNLABELLED
-                planes = network.prefix(image_to_tensor(example.image, device))[0][0]
-                features.append(planes[:, labelled].T)
-                targets.append(target[labelled])
-        # Inference tensors cannot take part in training; a clone outside can.
-        self._features = torch.cat(features).clone()
-        self._targets = torch.cat(targets).clone()
+        self._features, self._targets = labelled_features(network, examples, device)
         self._batch = batch
         if len(self._targets) == 0:
             raise NothingToDoError("nothing is labelled yet; finish a region first")
+        self._of_class: list[Tensor] = []
+        if even_classes:
+            labels = self._targets.unique()
+            self._of_class = [torch.nonzero(self._targets == k)[:, 0] for k in labels]
 
     @property
     def per_epoch(self) -> int:
@@ -84,8 +79,39 @@ class PixelBatches:
 
         Each of the N squares draws a dropout mask of its own.
         """
-        shape = (self._batch // _SIDE**2, _SIDE, _SIDE)
-        chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
-        chosen = chosen.to(self._targets.device)
+        shape = (max(1, self._batch // _SIDE**2), _SIDE, _SIDE)
+        if self._of_class:
+            chosen = self._evenly_chosen(shape, rng)
+        else:
+            chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
+        chosen = chosen.to(self._targets.device)[own_rows(shape[0])]
         features = self._features[chosen].permute(0, 3, 1, 2)
         return Batch((features,), self._targets[chosen], (_SIDE, _SIDE))
+
+    def _evenly_chosen(self, shape: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
+        """Return places of pixels (N, side, side): a class is drawn, then one of its pixels."""
+        classes = rng.integers(len(self._of_class), size=shape)
+        shares = rng.random(shape)
+        chosen = torch.zeros(shape, dtype=torch.long)
+        for number, places in enumerate(self._of_class):
+            of_class = torch.from_numpy(classes == number)
+            drawn = torch.from_numpy((shares * len(places)).astype(np.int64))[of_class]
+            chosen[of_class] = places.cpu()[drawn]
+        return chosen
+
+
+def labelled_features(
+    network: Network, examples: Sequence[TrainExample], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the features (P, F) and labels (P,) of all labelled pixels of a pixelwise network."""
+    stride = network.feature_stride
+    features, targets = [], []
+    with torch.inference_mode(), evaluating(network):
+        for example in examples:
+            target = torch.from_numpy(example.target[::stride, ::stride].copy()).to(device)
+            labelled = target != UNLABELLED
+            planes = network.prefix(image_to_tensor(example.image, device))[0][0]
+            features.append(planes[:, labelled].T)
+            targets.append(target[labelled])
+    # Inference tensors cannot take part in training; a clone outside can.
+    return torch.cat(features).clone(), torch.cat(targets).clone()

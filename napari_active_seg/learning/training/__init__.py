@@ -1,0 +1,1 @@
+"""Training on labelled pixels: what is drawn, what it costs, and the loop over it."""

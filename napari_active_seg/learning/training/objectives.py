@@ -1,0 +1,132 @@
+"""What a step of training tries to make small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_active_seg.learning.networks import Features, Network
+from napari_active_seg.learning.networks.companions import LossPredictor
+from napari_active_seg.learning.training.batches import Batch, Batches
+from napari_active_seg.learning.training.losses import (
+    LossFunction,
+    heads_loss,
+    masked_cross_entropy,
+    pixel_losses,
+    ranking_loss,
+)
+from napari_active_seg.learning.training.recipe import Moment
+from napari_active_seg.regions import UNLABELLED
+
+__all__ = ["Objective", "Supervised", "Terms"]
+
+#: Share of the training after which foretelling the loss no longer moves the network itself.
+_LOSS_LEARNS_ALONE_AFTER = 0.6
+#: Single levels of a decoder count ever less: their weight falls to a tenth over so many epochs.
+_AUXILIARY_EPOCHS = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What one step is scored by; ``total`` is made smaller, ``parts`` are told by name."""
+
+    total: Tensor
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """A part of what is made smaller; the parts of a training are added up."""
+
+    @property
+    def modules(self) -> Sequence[nn.Module]:
+        """What learns beside the network, to be kept with it."""
+
+    @property
+    def optimisers(self) -> Sequence[torch.optim.Optimizer]:
+        """Optimisers of its own, which it steps itself."""
+
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """Return what the trainer's optimiser is to move, beyond the network."""
+
+    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+        """Return the terms of the next step."""
+
+    def after_step(self) -> None:
+        """Do what comes after the network has moved."""
+
+
+class Supervised:
+    """The masked loss on labelled pixels, and a module that learns to foretell it."""
+
+    optimisers = ()
+
+    def __init__(
+        self,
+        network: Network,
+        batches: Batches,
+        *,
+        loss: LossFunction = masked_cross_entropy,
+        class_weights: Tensor | None = None,
+        loss_predictor: LossPredictor | None = None,
+    ) -> None:
+        self._network, self._batches = network, batches
+        self._loss, self._class_weights = loss, class_weights
+        self._predictor = loss_predictor
+
+    @property
+    def modules(self) -> Sequence[nn.Module]:
+        """The module that foretells the loss, where there is one."""
+        return () if self._predictor is None else (self._predictor,)
+
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """Return those of the module that foretells the loss."""
+        return [] if self._predictor is None else list(self._predictor.parameters())
+
+    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+        """Return the loss of the next batch."""
+        network, batch = self._network, self._batches.draw(rng)
+        features = network.middle(batch.features)
+        heads = network.heads(features, batch.size)
+        loss = heads_loss(
+            heads,
+            batch.target,
+            batch.contour,
+            auxiliary_weight=0.1 ** (moment.step / moment.per_epoch / _AUXILIARY_EPOCHS),
+            loss=self._loss,
+            class_weights=self._class_weights,
+        )
+        parts = {"loss": float(loss.detach())}
+        if self._predictor is None:
+            return Terms(loss, parts)
+        stages = network.stages(features)
+        if moment.share > _LOSS_LEARNS_ALONE_AFTER:
+            stages = tuple(stage.detach() for stage in stages)
+        foretelling = _foretelling(self._predictor, stages, heads.logits, batch, network)
+        return Terms(loss + foretelling, parts)
+
+    def after_step(self) -> None:
+        """Do nothing."""
+
+
+def _foretelling(
+    predictor: LossPredictor, stages: Features, logits: Tensor, batch: Batch, network: Network
+) -> Tensor:
+    """Return how badly the expected losses rank the actual ones.
+
+    What is ranked are crops, by the mean over their labelled pixels; or single pixels, where a
+    batch is made of pixels that do not lie together.
+    """
+    expected = predictor(stages, batch.size)
+    actual = pixel_losses(logits, batch.target)
+    if network.pixelwise:
+        return ranking_loss(expected.flatten(), actual.flatten())
+    labelled = (batch.target != UNLABELLED).float()
+    counts = labelled.sum(dim=(1, 2)).clamp_min(1)
+    expected, actual = ((v * labelled).sum(dim=(1, 2)) / counts for v in (expected, actual))
+    even = len(counts) // 2 * 2
+    return ranking_loss(expected[:even], actual[:even])

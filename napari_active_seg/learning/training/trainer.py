@@ -1,0 +1,225 @@
+"""The training loop: steps along the gradient, stopped at a word, written down epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_active_seg.errors import ModelError
+from napari_active_seg.learning.modes import batch_norms, repeatable, seeded, training
+from napari_active_seg.learning.networks import Network
+from napari_active_seg.learning.training.held_out import Best, HeldOut
+from napari_active_seg.learning.training.keeping import Keeper, TrainingState, Unfinished
+from napari_active_seg.learning.training.objectives import Objective
+from napari_active_seg.learning.training.ranks import (
+    OwnRowsOfDropout,
+    n_ranks,
+    rank,
+    refuse_batch_norm,
+    sum_gradients,
+    value_of_first,
+)
+from napari_active_seg.learning.training.recipe import (
+    Averaged,
+    Moment,
+    Recipe,
+    build_optimiser,
+    rate_factor,
+)
+from napari_active_seg.segmenter import TrainOutcome, TrainStep
+
+__all__ = ["Training", "fit"]
+
+#: How often held-out labels are looked at, at most.
+_LOOKS = 20
+#: The time of a step is told from so many of the last ones.
+_TIMED = 20
+
+
+def fit(
+    network: Network,
+    objectives: Sequence[Objective],
+    recipe: Recipe,
+    *,
+    per_epoch: int,
+    seed: int,
+    device: torch.device,
+    on_step: Callable[[TrainStep], None],
+    check_cancelled: Callable[[], None],
+    averaged: Averaged | None = None,
+    held_out: HeldOut | None = None,
+    keeper: Keeper | None = None,
+    frozen_norms: bool = False,
+) -> TrainOutcome:
+    """Train ``network`` in place and return its losses; ``check_cancelled`` may raise to stop.
+
+    The first objective's loss is what is told. With ``held_out`` labels the state of their lowest
+    loss is kept in the end.
+    """
+    run = Training(network, objectives, recipe, per_epoch=per_epoch, seed=seed, device=device)
+    run.averaged, run.held_out = averaged, held_out
+    run.keeper = keeper or Keeper(None, "")
+    run.frozen_norms = frozen_norms
+    return run.steps(on_step, check_cancelled)
+
+
+class Training:
+    """One training: its parts, and the loop over them."""
+
+    def __init__(
+        self,
+        network: Network,
+        objectives: Sequence[Objective],
+        recipe: Recipe,
+        *,
+        per_epoch: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._network, self._objectives, self._recipe = network, objectives, recipe
+        self._per_epoch, self._seed, self._device = per_epoch, seed, device
+        self._learning: list[nn.Parameter] = [p for p in network.parameters() if p.requires_grad]
+        for objective in objectives:
+            self._learning += objective.parameters()
+        self._optimiser = build_optimiser(self._learning, recipe)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+        self._best = Best(recipe.patience)
+        self._losses: list[float] = []
+        self._looked: list[tuple[int, float]] = []
+        self.averaged: Averaged | None = None
+        self.held_out: HeldOut | None = None
+        self.keeper = Keeper(None, "")
+        self.frozen_norms = False
+
+    def steps(
+        self, on_step: Callable[[TrainStep], None], check_cancelled: Callable[[], None]
+    ) -> TrainOutcome:
+        """Run to the end, or until held-out labels have had nothing better for long."""
+        rng = np.random.default_rng(self._seed)
+        state = self._state(rng)
+        began, times = time.perf_counter(), [0.0]
+        with seeded(self._seed, self._device), self._in_training(), repeatable(self._device):
+            refuse_batch_norm(self._network)
+            resumed = self._go_on(state)
+            for step in range(resumed + 1, self._recipe.n_steps + 1):
+                if self._best.is_over:
+                    break
+                check_cancelled()
+                started = time.perf_counter()
+                moment = Moment(step, self._recipe.n_steps, self._per_epoch)
+                parts = self._step(rng, moment)
+                self._look(moment)
+                if moment.ends_epoch and rank() == 0:
+                    self.keeper.keep(state, self._facts(), self._best.state)
+                times = [*times[-_TIMED:], time.perf_counter() - started]
+                on_step(self._told(moment, parts, float(np.median(times[1:]))))
+        self._put_back_the_best()
+        seconds = time.perf_counter() - began
+        return TrainOutcome(tuple(self._losses), seconds, resumed, tuple(self._looked))
+
+    def _step(self, rng: np.random.Generator, moment: Moment) -> dict[str, float]:
+        """Move the weights once and return what the parts of the objective were."""
+        factor = rate_factor(self._recipe.schedule, (moment.step - 1) / self._recipe.n_steps)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._recipe.learning_rate * factor
+        total: Tensor | None = None
+        parts: dict[str, float] = {}
+        with self._autocast(), OwnRowsOfDropout() if n_ranks() > 1 else nullcontext():
+            for objective in self._objectives:
+                terms = objective.terms(rng, moment)
+                total = terms.total if total is None else total + terms.total
+                parts |= terms.parts
+        if total is None:
+            raise ModelError("a training needs something to make smaller")
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(self._scaler.scale(total))
+        sum_gradients(self._learning)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        for objective in self._objectives:
+            objective.after_step()
+        if self.averaged is not None:
+            self.averaged.follow(self._network, moment.step)
+        self._losses.append(parts["loss"])
+        if not np.isfinite(parts["loss"]):
+            raise ModelError(
+                f"the loss became {parts['loss']} at step {moment.step}; the model in use stays. "
+                "Train with a lower learning rate, or in float32"
+            )
+        return parts
+
+    def _look(self, moment: Moment) -> None:
+        """Score the held-out labels now and then, always after the last step."""
+        n_steps = self._recipe.n_steps
+        every = max(1, -(-n_steps // _LOOKS)) if self._recipe.patience else n_steps
+        if self.held_out is None or (moment.step % every and moment.step != n_steps):
+            return
+        judged = self._network if self.averaged is None else self.averaged.network
+        loss = value_of_first(self.held_out.loss(judged))
+        self._looked.append((moment.step, loss))
+        self._best.look(loss, judged)
+
+    def _put_back_the_best(self) -> None:
+        if self._best.state:
+            self._network.load_state_dict(self._best.state)
+        elif self.averaged is not None:
+            self._network.load_state_dict(self.averaged.network.state_dict())
+
+    def _told(self, moment: Moment, parts: dict[str, float], each_s: float) -> TrainStep:
+        return TrainStep(
+            moment.step,
+            moment.n_steps,
+            parts["loss"],
+            epoch=moment.epoch,
+            n_epochs=moment.n_epochs,
+            seconds_left=each_s * (moment.n_steps - moment.step),
+            parts={name: value for name, value in parts.items() if name != "loss"},
+            held_out=self._looked[-1][1] if self._looked else None,
+        )
+
+    # --- going on ----------------------------------------------------------------------------
+
+    def _state(self, rng: np.random.Generator) -> TrainingState:
+        modules: dict[str, nn.Module] = {"network": self._network}
+        if self.averaged is not None:
+            modules["averaged"] = self.averaged.network
+        optimisers = [self._optimiser]
+        for number, objective in enumerate(self._objectives):
+            modules |= {f"beside {number}.{i}": m for i, m in enumerate(objective.modules)}
+            optimisers += objective.optimisers
+        return TrainingState(modules, optimisers, rng, self._device)
+
+    def _go_on(self, state: TrainingState) -> int:
+        """Take up what an earlier try has left and return how many steps that were."""
+        found = self.keeper.find(state)
+        if found is None:
+            return 0
+        facts, best = found
+        self._losses, self._looked = list(facts.losses), list(facts.held_out)
+        self._best.loss, self._best.looks_since = facts.best_loss, facts.looks_since
+        self._best.state = {name: value.to(self._device) for name, value in best.items()}
+        return len(self._losses)
+
+    def _facts(self) -> Unfinished:
+        best = self._best
+        return Unfinished(tuple(self._losses), tuple(self._looked), best.loss, best.looks_since)
+
+    # --- modes -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _in_training(self) -> Iterator[None]:
+        with training(self._network):
+            if self.frozen_norms:
+                for layer in batch_norms(self._network):
+                    layer.eval()
+            yield
+
+    def _autocast(self) -> torch.autocast | nullcontext[None]:
+        if self._recipe.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, getattr(torch, self._recipe.precision))

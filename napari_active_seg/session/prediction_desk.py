@@ -1,0 +1,155 @@
+"""What the model in use says of images: asked for in the order in which a person looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.session.job_desk import JobDesk, Order, Work
+from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.prediction_key import (
+    class_places,
+    predicted_images,
+    prediction_key,
+)
+from napari_active_seg.session.requests import predict_folder_request, predict_request
+from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.predict import (
+    PredictRequest,
+    PredictResponse,
+    predict_images,
+)
+from napari_active_seg.uncertainty import Prediction
+
+__all__ = ["PredictionDesk"]
+
+#: The job that predicts the image on screen.
+_LOOKING = "looking at this image"
+
+
+class PredictionDesk:
+    """Orders predictions and knows which there are.
+
+    With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        shelf: ModelShelf,
+        jobs: JobDesk,
+        state: Callable[[], SessionState],
+        apply: Callable[..., None],
+        *,
+        order: Callable[..., None],
+        follows_screen: bool,
+    ) -> None:
+        self._project, self._shelf, self._jobs = project, shelf, jobs
+        self._state, self._apply, self._order = state, apply, order
+        self._follows_screen = follows_screen
+        self._tried: set[tuple[str, str, str]] = set()
+
+    def model(self) -> ModelRecord:
+        """Return the model in use; NothingToDoError if there is none yet."""
+        model = self._state().model
+        if model is None:
+            raise NothingToDoError(
+                "there is no model yet; label a few proposed regions and train first"
+            )
+        return model
+
+    def of(self, image_id: str) -> Prediction | None:
+        """Return what the model in use said of an image; None if it was not asked yet."""
+        model = self._state().model
+        if model is None:
+            return None
+        return self._project.predictions.load(prediction_key(self._project, model), image_id)
+
+    def known(self) -> frozenset[str]:
+        """Return the images of which the model in use has said what the measure needs."""
+        state = self._state()
+        return predicted_images(self._project, state.image_ids, state.measure)
+
+    def request(self, image_ids: Sequence[str], *, samples: int | None = None) -> PredictRequest:
+        """Return the request to predict images with the model in use."""
+        model = self.model()
+        return predict_request(
+            self._project,
+            model,
+            partial(self._shelf.segmenter, model),
+            image_ids=image_ids,
+            samples=samples,
+            measure=self._state().measure,
+        )
+
+    def predict(self, wanted: tuple[str, ...], *, samples: int | None) -> None:
+        """Order predictions of images, the one on screen first."""
+        self.model()  # refuses at once where there is none
+        on_screen = tuple(i for i in wanted if i == self._state().image_id)
+        self._predict(on_screen + tuple(i for i in wanted if i not in on_screen), samples)
+
+    def predict_folder(
+        self, images_dir: Path, out: Path, *, measure: str | None, samples: int | None
+    ) -> None:
+        """Order a prediction of every picture below ``images_dir`` into files below ``out``."""
+        model = self.model()
+        request = predict_folder_request(
+            self._project,
+            model,
+            partial(self._shelf.segmenter, model),
+            images_dir=images_dir,
+            out=out,
+            measure=measure or self._state().measure,
+            samples=samples,
+        )
+        order = Order("predicting", lambda: partial(predict_images, request), self._take)
+        self._order(order, writes=False, reads_labels=False)
+
+    def look_at_screen(self) -> None:
+        """Let the image on screen be predicted next, where that is wanted and not done."""
+        state = self._state()
+        if not self._follows_screen or state.read_only or state.model is None:
+            return
+        self._jobs.drop(_LOOKING)  # another image was on screen when that was ordered
+        image_id = state.image_id
+        if image_id is None or image_id in state.predicted | state.missing:
+            return
+        gone = class_places(self._project, state.model) is None
+        if gone or _LOOKING in self._jobs.names:  # that looks here once it has ended
+            return
+        asked = (prediction_key(self._project, state.model), image_id, state.measure)
+        if asked in self._tried:  # it failed or was stopped: the person may ask, we do not
+            return
+        self._tried.add(asked)
+
+        def freeze() -> Work:
+            return partial(predict_images, self.request([image_id]))
+
+        def deliver(result: object) -> None:
+            self._take(result)
+            self.look_at_screen()
+
+        order = Order(_LOOKING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
+        self._order(order, reads_labels=False)
+
+    def _predict(self, wanted: tuple[str, ...], samples: int | None) -> None:
+        now, later = (wanted[:1], wanted[1:]) if self._follows_screen else (wanted, ())
+
+        def freeze() -> Work:
+            return partial(predict_images, self.request(now, samples=samples))
+
+        def deliver(result: object) -> None:
+            self._take(result)
+            if later:
+                self._predict(later, samples)
+
+        order = Order("predicting", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order, reads_labels=False)
+
+    def _take(self, result: object) -> None:
+        if isinstance(result, PredictResponse):
+            self._project.predictions.forget()  # another process may have written them
+            self._apply(predicted=self.known())

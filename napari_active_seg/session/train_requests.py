@@ -1,0 +1,152 @@
+"""The request to train, frozen out of a project and what a person asks of one training."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.session.requests import sampling_plan, validation_images
+from napari_active_seg.session.steps.train import Standing, Start, TrainRequest
+from napari_active_seg.training_advice import UnlabelledAdvice, advice_on_unlabelled
+from napari_active_seg.training_plan import TrainingPlan
+
+__all__ = ["TrainingChoices", "held_out_share", "train_request", "unlabelled_advice"]
+
+#: Share of the finished regions that is held out where there is no validation.
+_SPARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingChoices:
+    """What a person asks of one training; None stands for the project's settings.
+
+    ``settings`` are settings of the project that hold for this training alone.
+    """
+
+    preset: str | None = None
+    epochs: int | None = None
+    weights: str | None = None
+    accept_worse: bool = False
+    go_on: bool = True
+    helps: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def train_request(
+    project: Project,
+    factory: SegmenterFactory,
+    choices: TrainingChoices,
+    *,
+    load: Callable[[ModelRecord], Segmenter],
+    measure: str,
+) -> TrainRequest:
+    """Return the request to train on everything that is done in the pool.
+
+    ``measure`` learned-loss asks for a network that foretells its loss, and d-score for one that
+    was trained beside a discriminator.
+    """
+    config, model_id = project.config.with_changes(choices.settings), project.models.next_id()
+    pool = [ref.id for ref in project.images.all(Split.POOL)]
+    labels = project.labels.done(pool)
+    in_use = project.models.in_use()
+    plan = replace(
+        config.training_plan,
+        epochs=choices.epochs,
+        learned_loss=measure == "learned-loss",
+        holds_out=config.restarts > 1,
+    )
+    plan, notes = _with_unlabelled(project, plan, labels)
+    return TrainRequest(
+        labels=labels,
+        spare=_spare_regions(project, labels),
+        validation=validation_images(project),
+        unlabelled=tuple(pool),
+        open_source=project.images.source,
+        factory=factory,
+        preset=choices.preset or config.preset,
+        classes=project.schema.names,
+        class_uids=project.classes.current.uids,
+        plan=plan,
+        start=_start(project, in_use, load, config.start, choices.weights or config.weights),
+        sampling=sampling_plan(project),
+        round=project.regions.last_round(),
+        model_id=model_id,
+        path=project.models.path(model_id),
+        restarts=config.restarts,
+        seconds=config.training_seconds,
+        standing=_standing(project, in_use, load),
+        accept_worse=choices.accept_worse,
+        kept_in=project.unfinished if choices.go_on else None,
+        notes=notes,
+        helps=choices.helps,
+    )
+
+
+def _start(
+    project: Project,
+    in_use: ModelRecord | None,
+    load: Callable[[ModelRecord], Segmenter],
+    start: str,
+    weights: str,
+) -> Start:
+    """Return what to begin with; a model answers in the classes in force, or it does not serve."""
+    if start != "warm" or in_use is None or in_use.class_uids != project.classes.current.uids:
+        return Start(weights)
+    return Start(weights, in_use.id, in_use.preset, partial(load, in_use))
+
+
+def _standing(
+    project: Project, in_use: ModelRecord | None, load: Callable[[ModelRecord], Segmenter]
+) -> Standing | None:
+    if in_use is None or in_use.class_uids != project.classes.current.uids:
+        return None
+    return Standing(in_use.id, in_use.image_scores, in_use.validation_hash, partial(load, in_use))
+
+
+def _spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
+    """Return the regions that are held out where there is no validation.
+
+    Each is drawn once, by the project and its own place: it stays held out, or learned from, in
+    every round.
+    """
+    uid = project.config.project_uid
+    return frozenset(label.region for label in labels if held_out_share(uid, label.region) < _SPARE)
+
+
+def held_out_share(uid: str, region: Region) -> float:
+    """Return a number in 0..1 that belongs to a region of a project for good."""
+    digest = hashlib.sha256(f"{uid} {region!r}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _with_unlabelled(
+    project: Project, plan: TrainingPlan, labels: Sequence[RegionLabel]
+) -> tuple[TrainingPlan, tuple[str, ...]]:
+    """Return the plan without unlabelled images where there are too few labels, and why."""
+    if plan.unlabelled == "off":
+        return plan, ()
+    advice = unlabelled_advice(project, labels)
+    if advice.may_be_used:
+        return plan, (advice.words,)
+    return replace(plan, unlabelled="off"), (f"{advice.words}; trained on labels alone",)
+
+
+def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> UnlabelledAdvice:
+    """Return what is to be said of learning from the images that nobody has labelled."""
+    pool = project.images.all(Split.POOL)
+    seen = {int(k) for label in labels for k in np.unique(label.target) if k != UNLABELLED}
+    labelled = sum(label.labelled_pixels for label in labels)
+    pixels = sum(ref.shape[0] * ref.shape[1] for ref in pool)
+    return advice_on_unlabelled(
+        n_regions=len(labels),
+        n_classes=len(seen),
+        labelled_share=labelled / max(pixels, 1),
+        n_images=len(pool) if labelled < pixels else 0,
+    )
