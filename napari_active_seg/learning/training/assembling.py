@@ -199,7 +199,7 @@ def _batches(parts: TrainingParts, examples: Sequence[TrainExample]) -> Batches:
     )
 
 
-def _held_out(parts: TrainingParts, examples: Sequence[TrainExample]) -> HeldOut | None:
+def _held_out(parts: TrainingParts, examples: Sequence[TrainExample]) -> HeldOut[Network] | None:
     if not examples:
         return None
     if parts.network.pixelwise:
@@ -208,7 +208,7 @@ def _held_out(parts: TrainingParts, examples: Sequence[TrainExample]) -> HeldOut
 
 
 def _objectives(
-    parts: TrainingParts, batches: Batches, averaged: Averaged | None
+    parts: TrainingParts, batches: Batches, averaged: Averaged[Network] | None
 ) -> Sequence[Objective]:
     plan, companions = parts.plan, parts.companions
     companions.loss_predictor = (
@@ -234,7 +234,7 @@ def _objectives(
     return (supervised, _from_unlabelled(parts, averaged))
 
 
-def _from_unlabelled(parts: TrainingParts, averaged: Averaged | None) -> Objective:
+def _from_unlabelled(parts: TrainingParts, averaged: Averaged[Network] | None) -> Objective:
     from napari_active_seg.learning.training.augmentation import augmentation_named
     from napari_active_seg.learning.training.unlabelled import (
         Adversarial,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,10 +25,13 @@ _MOST_CROPS, _LARGEST_CROP = 16, 384
 _MOST_PIXELS = 100_000
 
 
-class HeldOut(Protocol):
+N_contra = TypeVar("N_contra", bound=nn.Module, contravariant=True)
+
+
+class HeldOut(Protocol[N_contra]):
     """Scores a network by labels that it does not learn from."""
 
-    def loss(self, network: Network) -> float:
+    def loss(self, network: N_contra) -> float:
         """Return the mean of -log p over these labels, without dropout."""
 
 

@@ -6,14 +6,17 @@ import copy
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.learning.networks import Network
 
 __all__ = ["Averaged", "Moment", "Recipe", "build_optimiser", "rate_factor"]
+
+
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +98,19 @@ def build_optimiser(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch
     raise ConfigError(f"no optimiser {recipe.optimiser!r}")
 
 
-class Averaged:
+class Averaged(Generic[N]):
     """A running mean of a network's weights, in a network of its own.
 
     The decay grows to ``decay`` over the first steps, so that a short training is not held back by
     the weights that it began with.
     """
 
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network: Network = copy.deepcopy(network).eval().requires_grad_(False)
+    def __init__(self, network: N, decay: float) -> None:
+        self.network: N = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def follow(self, network: Network, step: int) -> None:
+    def follow(self, network: N, step: int) -> None:
         """Move a little towards ``network``."""
         decay = min(self._decay, (1 + step) / (10 + step))
         own = self.network.state_dict()

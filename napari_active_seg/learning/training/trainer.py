@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 
 from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.modes import batch_norms, repeatable, seeded, training
-from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.training.held_out import Best, HeldOut
 from napari_active_seg.learning.training.keeping import Keeper, TrainingState, Unfinished
 from napari_active_seg.learning.training.objectives import Objective
@@ -35,6 +35,8 @@ from napari_active_seg.segmenter import TrainOutcome, TrainStep
 
 __all__ = ["Training", "fit"]
 
+N = TypeVar("N", bound=nn.Module)
+
 #: How often held-out labels are looked at, at most.
 _LOOKS = 20
 #: The time of a step is told from so many of the last ones.
@@ -42,7 +44,7 @@ _TIMED = 20
 
 
 def fit(
-    network: Network,
+    network: N,
     objectives: Sequence[Objective],
     recipe: Recipe,
     *,
@@ -51,8 +53,8 @@ def fit(
     device: torch.device,
     on_step: Callable[[TrainStep], None],
     check_cancelled: Callable[[], None],
-    averaged: Averaged | None = None,
-    held_out: HeldOut | None = None,
+    averaged: Averaged[N] | None = None,
+    held_out: HeldOut[N] | None = None,
     keeper: Keeper | None = None,
     frozen_norms: bool = False,
 ) -> TrainOutcome:
@@ -68,12 +70,12 @@ def fit(
     return run.steps(on_step, check_cancelled)
 
 
-class Training:
+class Training(Generic[N]):
     """One training: its parts, and the loop over them."""
 
     def __init__(
         self,
-        network: Network,
+        network: N,
         objectives: Sequence[Objective],
         recipe: Recipe,
         *,
@@ -91,8 +93,8 @@ class Training:
         self._best = Best(recipe.patience)
         self._losses: list[float] = []
         self._looked: list[tuple[int, float]] = []
-        self.averaged: Averaged | None = None
-        self.held_out: HeldOut | None = None
+        self.averaged: Averaged[N] | None = None
+        self.held_out: HeldOut[N] | None = None
         self.keeper = Keeper(None, "")
         self.frozen_norms = False
 
