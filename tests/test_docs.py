@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from napari_active_seg.preset_names import PRESET_NAMES
+from napari_active_seg import training_plan
+from napari_active_seg.preset_names import AUTO, PRESET_NAMES
+from napari_active_seg.project import TRAINING_KEYS, ProjectConfig
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.uncertainty import MEASURES
 
-TEXT = (Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = (DOCS / "networks.md").read_text(encoding="utf-8")
 
 
 def test_every_network_way_of_sampling_and_measure_is_described():
@@ -18,6 +21,30 @@ def test_every_network_way_of_sampling_and_measure_is_described():
     rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([\w ]+) \|[^|]*\|$", TEXT, re.MULTILINE))
     for measure in MEASURES.values():
         assert rows[measure.name] == measure.unit
+
+
+def test_every_setting_of_a_training_is_described_with_its_values():
+    text = (DOCS / "training.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE))
+    named = {
+        "loss": training_plan.LOSS_NAMES,
+        "balance": training_plan.BALANCES,
+        "augmentation": training_plan.AUGMENTATIONS,
+        "optimiser": training_plan.OPTIMISERS,
+        "schedule": training_plan.SCHEDULES,
+        "unlabelled": training_plan.UNLABELLED_USES,
+        "norms": training_plan.NORMS,
+        "start": training_plan.STARTS,
+        "training_precision": training_plan.PRECISIONS,
+    }
+    assert set(TRAINING_KEYS) <= set(rows)
+    defaults = ProjectConfig(name="n", created_at="t")
+    for key, values in named.items():
+        assert re.findall(r"[\w+-]+", rows[key].replace("**", "")) == list(values)
+        default = getattr(defaults, key)
+        assert default is None or f"**{default}**" in rows[key]
+    for name in (*PRESET_NAMES, AUTO):
+        assert f"`{name}`" in text
 
 
 def test_network_of_ones_own_is_as_short_as_promised_and_works(tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ def _one_round(
     session.wait()
     session.labels.answer_from_masks(settings.masks)
     session.wait()
-    session.train(preset=settings.preset, epochs=settings.epochs)
+    session.train(preset=settings.preset, epochs=settings.epochs, start="fresh")
     session.wait()
     reports: list[EvalReport] = []
     session.evaluate(images=test, on_report=reports.append)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from napari_active_seg._version import __version__
@@ -18,6 +18,8 @@ from napari_active_seg.errors import ModelError
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 _FORMAT = "napari-active-seg checkpoint 1"
+#: What decides the numbers beside our own code.
+_LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 
 
 def save_checkpoint(
@@ -36,7 +38,7 @@ def save_checkpoint(
         "preset": preset,
         "classes": json.dumps(classes),
         "version": __version__,
-        "torch": torch.__version__,
+        "libraries": json.dumps({name: version(name) for name in _LIBRARIES}),
     }
     state = {
         **network.state_dict(),

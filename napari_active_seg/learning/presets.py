@@ -65,7 +65,7 @@ PRESETS: dict[str, Preset] = {
     p.name: p
     for p in (
         Preset("fast", "Filter bank: seconds on a laptop", 150, 4096, 0, 1e-2),
-        Preset("unet", "Small U-Net: a minute on a CPU", 300, 8, 128, 2e-3),
+        Preset("unet", "Small U-Net: a minute on a CPU", 260, 8, 128, 2e-3),
         Preset(
             "dcan",
             "DCAN: parts touching objects, for a GPU",

@@ -53,6 +53,11 @@ class Window:
         self.qtbot.waitUntil(lambda: self.session.state.job is None, timeout=timeout)
         self.qtbot.wait(20)
 
+    def finish_all(self, pool):
+        """Let masks answer all that waits."""
+        self.session.labels.answer_from_masks(pool / "masks")
+        self.settle()
+
     def panel(self, title):
         tabs = self.dock.tabs
         for index in range(tabs.count()):

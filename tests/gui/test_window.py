@@ -12,11 +12,6 @@ def roles(viewer):
     return [layer.metadata.get(ROLE_KEY) for layer in viewer.layers]
 
 
-def finish_all(window, pool):
-    window.session.labels.answer_from_masks(pool / "masks")
-    window.settle()
-
-
 def test_dock_opens_without_a_project_and_offers_to_open_one(window):
     assert window.dock.tabs.count() == 6
     assert "Open a project" in window.dock.status.text()
@@ -165,7 +160,7 @@ def test_class_buttons_choose_and_fill(proposed):
 
 def test_training_in_the_background_shows_prediction_and_uncertainty(proposed, pool):
     window = proposed
-    finish_all(window, pool)
+    window.finish_all(pool)
     window.click(window.panel("Train").go)
     assert window.session.state.job == "training"
     assert window.dock.stop.isEnabled()
@@ -188,7 +183,7 @@ def test_training_in_the_background_shows_prediction_and_uncertainty(proposed, p
 
 def test_draft_fills_what_is_empty_and_keeps_what_is_painted(proposed, pool):
     window = proposed
-    finish_all(window, pool)
+    window.finish_all(pool)
     window.session.train(epochs=20)
     window.settle()
     window.session.propose(count=2, size=32)
@@ -206,7 +201,7 @@ def test_draft_fills_what_is_empty_and_keeps_what_is_painted(proposed, pool):
 
 def test_stop_button_stops_training_and_leaves_no_model(proposed, pool):
     window = proposed
-    finish_all(window, pool)
+    window.finish_all(pool)
     window.session.train(preset="unet", epochs=10_000)
     window.qtbot.wait(300)
     assert window.session.state.job == "training"
@@ -218,7 +213,7 @@ def test_stop_button_stops_training_and_leaves_no_model(proposed, pool):
 def test_layers_of_the_person_are_left_alone_and_ours_come_back(proposed, pool):
     window = proposed
     own = window.viewer.add_points(np.array([[5, 5]]), name="mine")
-    finish_all(window, pool)
+    window.finish_all(pool)
     others = [i for i in window.session.state.image_ids if i != window.session.state.image_id]
     window.session.select_image(others[0])
     assert own in window.viewer.layers
@@ -234,7 +229,7 @@ def test_a_lap_leaks_no_layers(proposed, pool):
     window = proposed
     counts = []
     for _ in range(3):
-        finish_all(window, pool)
+        window.finish_all(pool)
         window.session.propose(count=3, size=16)
         window.settle()
         counts.append(len(window.viewer.layers))
@@ -280,7 +275,7 @@ def test_queue_click_goes_to_the_region(proposed):
 
 def test_export_from_the_tab(proposed, pool, tmp_path):
     window = proposed
-    finish_all(window, pool)
+    window.finish_all(pool)
     panel = window.panel("Export")
     panel.folder.line_edit.value = str(tmp_path / "out")
     window.click(panel.go)
@@ -344,7 +339,7 @@ def test_refused_weights_are_a_message_and_the_window_goes_on(
     window.open(project_folder)
     window.session.propose(count=2, size=32)
     window.settle()
-    finish_all(window, pool)
+    window.finish_all(pool)
     panel, told = window.panel("Train"), []
     window.dock.desk.failed.connect(told.append)
     assert not panel.weights.enabled  # the first network has no encoder to start

@@ -123,7 +123,7 @@ class Augmentation:
             picture = F.adjust_contrast(picture, _near_one(self.brightness, rng))
         if self.saturation:
             picture = F.adjust_saturation(picture, _near_one(self.saturation, rng))
-        if self.hue:
+        if self.hue and rng.random() < 0.5:  # slow, and a little goes a long way
             picture = F.adjust_hue(picture, float(rng.uniform(-self.hue, self.hue)))
         if self.stain:
             picture = stained_anew(picture, rng, strength=self.stain)

@@ -1,0 +1,167 @@
+"""Gaps of a real window's event loop while a person paints: idle, and with a training beside it.
+
+    xvfb-run -a python benchmarks/window.py            # in a thread
+    xvfb-run -a python benchmarks/window.py --process  # in a process of its own
+
+A timer fires every 5 ms; what it is late by is what a person feels. In every round the same script
+paints for 10 s, once beside nothing and once beside `unet` in training, in one window. The bar: the
+99th percentile with a training is at most 2 times that without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import QEvent, QEventLoop, QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_active_seg.plugin import open_session, write_sample_project
+
+PAINTED_S = 10.0
+EVERY_MS = 5
+
+
+class Gaps:
+    """Collects the time between ticks of a timer."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+        self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start(EVERY_MS)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.found.append((now - self._last) * 1000)
+        self._last = now
+
+    def stop(self) -> np.ndarray:
+        """Return the gaps in milliseconds."""
+        self._timer.stop()
+        return np.array(self.found[5:])
+
+
+def wait(milliseconds: int) -> None:
+    """Let the event loop run."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def until(done, timeout_s: float = 120) -> None:
+    """Let the event loop run until ``done()``."""
+    end = time.perf_counter() + timeout_s
+    while not done():
+        if time.perf_counter() > end:
+            raise TimeoutError("the window did not get there in time")
+        wait(20)
+
+
+def mouse(widget, kind, at: QPoint, buttons) -> None:
+    """Send what a mouse sends."""
+    place = QPointF(at)
+    button = buttons if kind is not QEvent.Type.MouseMove else Qt.MouseButton.NoButton
+    QApplication.sendEvent(
+        widget,
+        QMouseEvent(
+            kind,
+            place,
+            QPointF(widget.mapToGlobal(at)),
+            button,
+            buttons,
+            Qt.KeyboardModifier.NoModifier,
+        ),
+    )
+
+
+def paint(canvas, seconds: float) -> np.ndarray:
+    """Paint strokes over the middle of the canvas; return the gaps meanwhile."""
+    native, (height, width) = canvas.native, canvas.size
+    gaps, end, number = Gaps(), time.perf_counter() + seconds, 0
+    left = Qt.MouseButton.LeftButton
+    while time.perf_counter() < end:
+        y = height // 2 + (number * 17) % 80 - 40
+        start = QPoint(width // 2 - 60, y)
+        mouse(native, QEvent.Type.MouseButtonPress, start, left)
+        for step in range(30):
+            mouse(native, QEvent.Type.MouseMove, QPoint(width // 2 - 60 + 4 * step, y), left)
+            wait(8)
+        mouse(native, QEvent.Type.MouseButtonRelease, start, left)
+        wait(60)
+        number += 1
+    return gaps.stop()
+
+
+def main() -> None:
+    """Open a window, and paint beside nothing and beside a training in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--process", action="store_true")
+    asked = parser.parse_args()
+    import napari
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_sample_project("histology", Path(name))
+        with contextlib.closing(open_session(folder)) as session:
+            session.propose(count=6)
+            session.labels.answer_from_masks(Path(name) / "masks")
+            session.propose(count=2)
+            session.upkeep.configure(worker="process" if asked.process else "thread")
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(1280, 720)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
+        dock.desk.open(folder)
+        session = dock.desk.session
+        until(lambda: session.state.job is None)
+        wait(1000)
+        canvas = viewer.window._qt_viewer.canvas
+        QTest.mouseMove(canvas.native, QPoint(20, 20))
+        rounds = [measured(dock, canvas) for _ in range(asked.rounds)]
+        dock.release()
+        viewer.close()
+    report(rounds, "process" if asked.process else "thread")
+
+
+def measured(dock, canvas) -> tuple[float, float]:
+    """Return the 99th percentile of the gaps, idle and beside a training."""
+    session = dock.desk.session
+    idle = paint(canvas, PAINTED_S)
+    session.train(preset="unet", epochs=10_000, go_on=False)
+    heard: list[int] = []
+    session.progressed.connect(lambda p: heard.append(p.done))
+    until(lambda: len(heard) > 3)  # torch is loaded, steps go on
+    busy = paint(canvas, PAINTED_S)
+    if session.state.job != "training":
+        raise RuntimeError("the training ended before the painting did")
+    session.cancel()
+    until(lambda: session.state.job is None)
+    wait(500)
+    if not np.asarray(dock.painter.layer.data).any():
+        raise RuntimeError("nothing was painted")
+    return float(np.percentile(idle, 99)), float(np.percentile(busy, 99))
+
+
+def report(rounds: list[tuple[float, float]], worker: str) -> None:
+    """Print medians, ranges and the ratio."""
+    for number, name in enumerate(("idle", f"training in a {worker}")):
+        values = [found[number] for found in rounds]
+        print(
+            f"{name:24} p99 of gaps {statistics.median(values):5.1f} ms "
+            f"({min(values):.1f} to {max(values):.1f})"
+        )
+    ratios = [busy / idle for idle, busy in rounds]
+    print(f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); bar 2")
+
+
+if __name__ == "__main__":
+    main()

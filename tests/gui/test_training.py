@@ -1,0 +1,109 @@
+"""Training in a real window: what is asked, what is told, what goes on beside it."""
+
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_active_seg.project import Project
+
+
+def test_image_on_screen_is_predicted_by_itself_after_training(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    window.click(window.panel("Train").go)
+    window.settle()
+    session = window.session
+    assert session.state.predicted == {session.state.image_id}
+    other = next(i for i in session.state.image_ids if i != session.state.image_id)
+    session.select_image(other)
+    window.settle()
+    assert other in session.state.predicted
+
+
+def test_settings_of_training_are_kept_with_the_project(proposed):
+    window = proposed
+    panel = window.panel("Train")
+    assert not panel.start.enabled  # there is no model to go on from
+    assert not panel.advice.isVisible()
+    panel.augmentation.value = "histology"
+    panel.unlabelled.value = "consistency"
+    window.qtbot.wait(20)
+    assert panel.advice.isVisible()
+    assert "of 8 regions done" in panel.advice.text()
+    with Project.open(window.session.project.folder, read_only=True) as project:
+        assert project.config.augmentation == "histology"
+        assert project.config.unlabelled == "consistency"
+
+
+def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    panel = window.panel("Train")
+    window.session.train(epochs=150)
+    window.settle()
+    assert panel.start.enabled
+    first = panel.models.item(0, 0).text()
+    assert first == "m001 *"
+    window.session.train(epochs=1, start="fresh", learning_rate=1e-9)
+    window.settle()
+    assert [panel.models.item(row, 0).text() for row in range(2)] == ["m001 *", "m002"]
+    assert panel.verdict.isVisible()
+    assert "worse" in panel.verdict.text() and "m001 stays in use" in panel.verdict.text()
+    panel.models.setCurrentCell(1, 0)
+    window.click(panel.use)
+    window.settle()
+    assert panel.models.item(1, 0).text() == "m002 *"
+
+
+def answer(text, asked):
+    """Press a button of the question that is about to come."""
+
+    def press():
+        box = QApplication.activeModalWidget()
+        if not isinstance(box, QMessageBox):
+            QTimer.singleShot(50, press)
+            return
+        asked.append(box.text())
+        next(b for b in box.buttons() if b.text() == text).click()
+
+    QTimer.singleShot(50, press)
+
+
+def test_closing_while_a_network_is_trained_asks_and_both_answers_hold(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    window.session.train(preset="unet", epochs=10_000)
+    window.qtbot.wait(300)
+    asked = []
+    answer("Keep training", asked)
+    assert not window.dock._may_close()
+    assert window.session.state.job == "training"
+    answer("Stop and close", asked)
+    assert window.dock._may_close()
+    assert asked == ["A network is being trained."] * 2
+    window.dock.stop.click()
+    window.settle(30_000)
+    assert window.dock._may_close()  # nothing runs, nothing is asked
+    assert len(asked) == 2
+
+
+def test_painting_and_other_verbs_go_on_beside_a_training(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    window.session.propose(count=2, size=32)
+    window.settle()
+    window.session.train(preset="unet", epochs=10_000)
+    window.qtbot.wait(200)
+    region = window.session.state.region.region
+    window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))
+    assert np.asarray(window.paint.data).any()
+    window.dock.painter.save()
+    assert not window.session.state.unsaved
+    assert window.panel("Propose").go.isEnabled()
+    assert not window.panel("Train").go.isEnabled()
+    window.click(window.panel("Propose").go)
+    assert window.session.state.jobs == ("training", "proposing")
+    assert window.dock.status.text() == "Working: training; then proposing"
+    window.click(window.dock.stop)
+    window.settle(30_000)
+    assert window.session.state.model is None
