@@ -136,7 +136,7 @@ def instance_ids(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-def unlabelled(folder: Path, rounds: int) -> None:
+def unlabelled(folder: Path, rounds: int, uses: Sequence[str]) -> None:
     """Print Dice with and without unlabelled images, over seeds, on GlaS."""
     names = sorted(p.name for p in (folder / "images").iterdir())
     train = glas(folder, [n for n in names if n.startswith("train")][:40])
@@ -158,7 +158,7 @@ def unlabelled(folder: Path, rounds: int) -> None:
             return image[y : y + side, x : x + side]
 
         data = TrainingData(made, draw_window=window)
-        for use in ("off", "consistency", "s4gan"):
+        for use in ("off", *uses):
             plan = TrainingPlan(seed=seed, unlabelled=use, augmentation="histology")
             segmenter, _, seconds = trained("unet", data, plan)
             counts = ConfusionMatrix.empty(2)
@@ -184,9 +184,10 @@ def main() -> None:
     parser.add_argument("--foretell", action="store_true")
     parser.add_argument("--flat", action="store_true")
     parser.add_argument("--unlabelled", type=Path)
+    parser.add_argument("--uses", nargs="+", default=["consistency", "s4gan"])
     asked = parser.parse_args()
     if asked.unlabelled is not None:
-        unlabelled(asked.unlabelled, asked.rounds)
+        unlabelled(asked.unlabelled, asked.rounds, asked.uses)
     elif asked.foretell:
         foretold(asked.rounds)
     elif asked.flat:

@@ -84,6 +84,9 @@ class Dock(QWidget):  # type: ignore[misc]
         self.status.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
+        self.doing = QLabel()
+        self.doing.setWordWrap(True)
+        self.doing.hide()
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.desk.with_session(Session.cancel))
         busy = QHBoxLayout()
@@ -93,6 +96,7 @@ class Dock(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.status)
         layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.doing)
         layout.addLayout(busy)
         self.setMinimumWidth(360)
 
@@ -144,6 +148,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self.bar.setRange(0, 1)
             self.bar.setValue(0)
             self.bar.setFormat("")
+            self.doing.hide()
         for panel in self._panels:
             panel.render_state(session, view)
 
@@ -157,7 +162,9 @@ class Dock(QWidget):  # type: ignore[misc]
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))
         self.bar.setValue(progress.done)
-        self.bar.setFormat(f"{progress.job} %p %  {progress.text}")
+        self.bar.setFormat(f"{progress.job} %p %")
+        self.doing.setText(progress.text)
+        self.doing.setVisible(bool(progress.text) and self.stop.isEnabled())
 
     def _render_without_session(self) -> None:
         self.status.setText("Open a project, or make one from a folder of images")

@@ -6,6 +6,7 @@ from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_losses, figure_png
+from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
@@ -56,9 +57,11 @@ class TrainPanel(Panel):
         self.models.setMinimumHeight(130)
         self.verdict = words()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        self.body.addWidget(group("Train", self.form, self.advice, self.go, self.hint, self.loss))
-        self.body.addWidget(group("Models", self.verdict, self.models, self.use))
+        parts = (self.form, self.advice, self.go, self.verdict, self.hint, self.loss)
+        self.body.addWidget(group("Train", *parts))
+        self.body.addWidget(group("Models", self.models, self.use))
         self._drawn: object = None
+        self._advised: object = None
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what there is to train on, and how the models did."""
@@ -71,15 +74,13 @@ class TrainPanel(Panel):
                 widget.value = getattr(config, name)
             widget.enabled = not state.read_only
         self.start.enabled = not state.read_only and state.model is not None
-        self.advice.setVisible(config.unlabelled != "off")
-        if config.unlabelled != "off":
-            self.advice.setText(session.advice_on_unlabelled().words.capitalize())
+        self._advise(session)
         done, training = len(state.done_in_pool), session.last_training
         hint = f"{done} finished regions to learn from"
         if not done:
             hint = "Nothing to train on yet: finish a region first"
         elif training is not None:
-            hint += _about(training)
+            hint += _about(training, advice=self.advice.text())
         self.hint.setText(hint)
         self.verdict.setVisible(training is not None and bool(training.verdict))
         self.verdict.setText("" if training is None else training.verdict)
@@ -90,6 +91,18 @@ class TrainPanel(Panel):
             self._drawn = training
             drawn = draw_losses(training.losses, training.outcome.held_out)
             self.loss.show_png(figure_png(drawn, dpi=100))
+            if not training.model.in_use:
+                tell_info(training.verdict)
+
+    def _advise(self, session: Session) -> None:
+        """Say whether unlabelled images may help now, where they are asked for."""
+        wanted = session.project.config.unlabelled != "off"
+        self.advice.setVisible(wanted)
+        done = session.state.done_in_pool
+        if wanted and done != self._advised:  # reads every label: only when there are more
+            self._advised = done
+            words = session.advice_on_unlabelled().words
+            self.advice.setText(words[:1].upper() + words[1:])
 
     def _show_models(self, session: Session) -> None:
         models = session.state.models
@@ -114,8 +127,7 @@ class TrainPanel(Panel):
         session = self.desk.session
         if session is not None:
             self.desk.run(lambda: session.upkeep.configure(**{key: value}))
-            self.advice.setVisible(session.project.config.unlabelled != "off")
-            self.advice.setText(session.advice_on_unlabelled().words.capitalize())
+            self._advise(session)
 
     def _preset(self, name: str) -> None:
         """Ask for weights only where the network has an encoder that was trained elsewhere."""
@@ -128,12 +140,13 @@ class TrainPanel(Panel):
             self.desk.run(lambda: session.use_model(model_id))
 
 
-def _about(training: TrainResponse) -> str:
-    """Return what to know of the last training, after what there is to learn from."""
+def _about(training: TrainResponse, *, advice: str) -> str:
+    """Return what to know of the last training that the ``advice`` does not say already."""
     text = f"; the last model started from {training.origin}"
     if training.outcome.resumed_at:
         text += f" and went on from step {training.outcome.resumed_at} of an earlier try"
-    return text + "".join(f". {note.capitalize()}" for note in training.notes)
+    new = [note for note in training.notes if note.lower() != advice.lower()]
+    return text + "".join(f". {note[:1].upper()}{note[1:]}" for note in new)
 
 
 def _digits(value: float | None) -> str:
