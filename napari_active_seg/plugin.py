@@ -107,6 +107,11 @@ class LazySegmenters:
         """Return the segmenter of a checkpoint."""
         return self._factory.load(path, classes=classes, outputs=outputs)
 
+    def free_memory(self) -> None:
+        """Give back what the device keeps for the next time."""
+        if "_factory" in self.__dict__:
+            self._factory.free_memory()
+
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members."""
         return self._factory.ensemble(members)

@@ -214,5 +214,8 @@ class SegmenterFactory(Protocol):
         are the classes that it was trained for. Outputs of one class are added up.
         """
 
+    def free_memory(self) -> None:
+        """Give back what the device keeps for the next time."""
+
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members; it does not learn."""

@@ -81,6 +81,9 @@ class FakeSegmenters:
         built.trained = self.trained
         return built
 
+    def free_memory(self):
+        pass
+
     def candidates(self):
         return ("slow", "fast")
 

@@ -45,6 +45,12 @@ class ProcessRunner(ThreadRunner):
         """Number of the other process; None while there is none."""
         return None if self._worker is None else self._worker.process.pid
 
+    def free_memory(self) -> None:
+        """End the other process where nothing runs; the next job gets a new one."""
+        with self._idle:
+            if self._open_jobs == 0:
+                self._let_go()
+
     def close(self) -> None:
         """Cancel everything, and return when thread and process have ended."""
         super().close()

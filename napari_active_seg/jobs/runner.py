@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +54,9 @@ class Runner(Protocol):
     def wait(self) -> None:
         """Return when nothing runs or waits and all results were delivered."""
 
+    def free_memory(self) -> None:
+        """Let go of what is kept between jobs, where nothing runs."""
+
     def close(self) -> None:
         """Cancel everything and let go of threads."""
 
@@ -77,6 +81,9 @@ class InlineRunner:
 
     def wait(self) -> None:
         """Return at once: nothing ever waits."""
+
+    def free_memory(self) -> None:
+        """Do nothing: nothing is kept."""
 
     def close(self) -> None:
         """Do nothing: there are no threads."""
@@ -125,6 +132,9 @@ class ThreadRunner:
             if ended and self._open_jobs == 0:
                 return
 
+    def free_memory(self) -> None:
+        """Do nothing: a thread keeps nothing."""
+
     def close(self) -> None:
         """Cancel everything, and return when the thread has ended."""
         self.cancel()
@@ -161,5 +171,6 @@ def run_here(job: Job, token: CancelToken, progressed: SignalInstance) -> Finish
         token.check()
         return Finished(job, result=job.work(token, report))
     except Exception as error:  # noqa: BLE001 - the one place that carries errors across threads
+        traceback.clear_frames(error.__traceback__)  # what the job held goes, its lines stay
         _log.debug("job %s ended with an error", job.name, exc_info=error)
         return Finished(job, error=error)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from napari_active_seg.errors import ModelError
@@ -88,6 +89,11 @@ class TorchSegmenterFactory:
             origin=header.get("origin", "random weights"),
             companions=companions,
         )
+
+    def free_memory(self) -> None:
+        """Give back what the GPU keeps for the next time."""
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def ensemble(self, members: Sequence[Segmenter]) -> TorchEnsemble:
         """Return a segmenter whose passes are those of all members."""

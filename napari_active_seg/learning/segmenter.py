@@ -89,7 +89,6 @@ class _TorchModel:
         """Leave the GPU until asked again."""
         if self._on.type == "cuda":
             self._move_to(torch.device("cpu"))
-            torch.cuda.empty_cache()
 
     def _move_to(self, device: torch.device) -> None:
         for member in self._members:

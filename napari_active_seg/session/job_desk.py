@@ -97,6 +97,12 @@ class JobDesk:
         self._on_change(self.names)
         self._runner.cancel()
 
+    def free_memory(self) -> None:
+        """Let the runner let go of what it keeps between jobs; BusyError while one runs."""
+        if self._running is not None:
+            raise BusyError(f"{self._running.name} is under way; wait for it, or stop it first")
+        self._runner.free_memory()
+
     def wait(self) -> None:
         """Return when nothing runs or waits; raise the first error since it was last so."""
         self._runner.wait()

@@ -26,6 +26,12 @@ class ModelShelf:
         """Let what is kept leave the GPU until it is asked again."""
         if self._loaded is not None:
             self._loaded[1].free_memory()
+        self._factory.free_memory()
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._loaded = None
+        self._factory.free_memory()
 
     def segmenter(self, model: ModelRecord) -> Segmenter:
         """Return what answers where a model is in use: it, or an ensemble that it belongs to.

@@ -312,8 +312,13 @@ class Session:
         self._jobs.wait()
 
     def free_memory(self) -> None:
-        """Let the model in use leave the GPU until it is asked again."""
-        self._shelf.free_memory()
+        """Let go of the model in use, of what was predicted, and of a process of our own.
+
+        All of it comes back when it is asked for; BusyError while a job runs.
+        """
+        self._jobs.free_memory()
+        self._shelf.clear()
+        self.project.predictions.forget()
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""

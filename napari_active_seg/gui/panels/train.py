@@ -59,7 +59,9 @@ class TrainPanel(Panel):
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
         parts = (self.form, self.advice, self.go, self.verdict, self.hint, self.loss)
         self.body.addWidget(group("Train", *parts))
-        self.body.addWidget(group("Models", self.models, self.use))
+        self.free = button("Free memory", self.desk.with_session(Session.free_memory))
+        self.free.setToolTip("Let go of the model and its maps; they come back when needed")
+        self.body.addWidget(group("Models", self.models, self.use, self.free))
         self._drawn: object = None
         self._advised: object = None
 
@@ -86,6 +88,7 @@ class TrainPanel(Panel):
         self.verdict.setText("" if training is None else training.verdict)
         self._preset(self.preset.value)
         self._show_models(session)
+        self.free.setEnabled(not state.jobs)
         self.use.setEnabled(bool(state.models) and not state.read_only)
         if training is not None and training is not self._drawn:
             self._drawn = training
