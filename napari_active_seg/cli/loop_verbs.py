@@ -190,10 +190,9 @@ def train(
     chosen |= {k: v for k, v in (("start", start), ("unlabelled", unlabelled)) if v is not None}
     helping = int(os.environ.get("RANK", "0")) > 0
     with opened(project, device=device, read_only=helping) as session:
-        run_verb(
-            session,
-            "Training",
-            lambda: session.train(
+
+        def verb() -> None:
+            session.train(
                 preset=preset,
                 epochs=epochs,
                 weights=weights,
@@ -201,11 +200,14 @@ def train(
                 go_on=not from_start,
                 helps=helping,
                 **chosen,
-            ),
-        )
+            )
+
+        if helping:  # the first process tells
+            verb()
+            session.wait()
+            return
+        run_verb(session, "Training", verb)
         training = session.last_training
-    if helping:
-        return
     if training is None:
         raise ConfigError("the training ended without a model")
     print_result(_training_facts(training), as_json=as_json, text=_training_words(training))

@@ -1,0 +1,56 @@
+"""Training by script: what is asked, what is said, and several processes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def labelled(run, made, pool):
+    assert run("propose", made, "--count", 6, "--size", 32)[0] == 0
+    assert run("label", made, "--from-masks", pool / "masks", "--only", "proposed")[0] == 0
+    return made
+
+
+def test_worse_model_is_said_and_may_be_taken_all_the_same(run, labelled):
+    train = ("train", labelled, "--preset", "fast")
+    assert run(*train, "--epochs", 60)[0] == 0
+    spoilt = ("--start", "fresh", "--set", "learning_rate=1e-9", "--epochs", 1)
+    code, out, _ = run(*train, *spoilt, "--json")
+    facts = json.loads(out)
+    assert code == 0 and not facts["in_use"]
+    assert "m001 stays in use" in facts["verdict"]
+    code, out, _ = run(*train, *spoilt)
+    assert "m003 (fast) trained on 6 regions" in out and "m001 stays in use" in out
+    code, out, _ = run(*train, *spoilt, "--accept-worse", "--json")
+    assert json.loads(out)["in_use"]
+    code, out, _ = run(*train, "--epochs", 5, "--json")
+    assert json.loads(out)["starts_from"] == "model m004"
+
+
+def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):
+    code, _, err = run("train", labelled, "--set", "loss=focl")
+    assert code == 2 and "did you mean 'focal'" in err
+    code, _, err = run("train", labelled, "--unlabelled", "gan")
+    assert code == 2 and "known: consistency, off, s4gan" in err
+    code, out, _ = run("train", labelled, "--epochs", 2, "--unlabelled", "consistency")
+    assert code == 0 and "too few labels to learn from unlabelled images: 6 of 8" in out
+    code, out, _ = run("config", labelled, "--json")
+    assert json.loads(out)["unlabelled"] == "off"
+
+
+@pytest.mark.slow
+def test_torchrun_trains_one_model_and_saves_it_once(run, labelled):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", "2", "-m", "napari_active_seg", "train"]
+    command += [str(labelled), "--preset", "unet:group", "--epochs", "3", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    (line,) = [text for text in done.stdout.splitlines() if text.startswith("{")]
+    shared = json.loads(line)
+    assert shared["model"] == "m001" and shared["steps"] == 3
+    again = ("--preset", "unet:group", "--epochs", 3, "--start", "fresh", "--json")
+    alone = json.loads(run("train", labelled, *again)[1])
+    assert alone["losses"] == pytest.approx(shared["losses"], rel=2e-4)
+    assert len(list((labelled / "models").iterdir())) == 2
