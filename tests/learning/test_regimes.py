@@ -325,6 +325,15 @@ def test_too_little_memory_for_anything_is_a_clear_word():
         )
 
 
+def test_network_without_memory_would_take_for_ever(monkeypatch):
+    network = Hungry(2)
+    network.most = 0
+    assert assembling.seconds_of_training(parts_of(network, preset_named("unet"))) == np.inf
+    monkeypatch.setattr(network, "prefix", lambda images: images.no_such_thing)
+    with pytest.raises(AttributeError):
+        assembling.seconds_of_training(parts_of(network, preset_named("unet")))
+
+
 def test_other_errors_are_not_taken_for_memory():
     network = SmallUNet(2)
     network.prefix = lambda images: (_ for _ in ()).throw(RuntimeError("size mismatch"))

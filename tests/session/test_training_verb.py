@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fakes import FakeSegmenter, FakeSegmenters
 
-from napari_active_seg.errors import ActiveSegError, ConfigError, NothingToDoError
+from napari_active_seg.errors import ActiveSegError, ConfigError, ModelError, NothingToDoError
 from napari_active_seg.jobs import InlineRunner, ThreadRunner
 from napari_active_seg.metrics import compared
 from napari_active_seg.plugin import open_session
@@ -114,6 +114,19 @@ def test_auto_takes_the_best_that_fits_and_says_how_long(session, pool):
     assert "how long would slow take?" in told
     assert told.index("auto chose fast: about 1 s to train") < told.index("starting from a rule")
     assert train(session, preset="auto", training_seconds=2000).model.preset == "slow"
+
+
+def test_auto_leaves_out_what_cannot_be_built(session, pool, monkeypatch):
+    lap(session, pool)
+    plain = FakeSegmenters.build
+
+    def refusing(self, preset, **options):
+        if preset == "slow":
+            raise ModelError("its weights are not here")
+        return plain(self, preset, **options)
+
+    monkeypatch.setattr(FakeSegmenters, "build", refusing)
+    assert train(session, preset="auto", training_seconds=2000).model.preset == "fast"
 
 
 def test_restarts_keep_the_best_by_validation(session, pool, monkeypatch):

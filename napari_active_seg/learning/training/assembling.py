@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -85,15 +86,25 @@ def train_network(
 
 
 def _of(preset: Preset) -> str:
-    return (
-        f"{preset.batch} pixels"
-        if preset.crop == 0
-        else (f"{preset.batch} crops of {preset.crop} x {preset.crop}")
-    )
+    if preset.crop == 0:
+        return f"{preset.batch} pixels"
+    return f"{preset.batch} crops of {preset.crop} x {preset.crop}"
 
 
 def seconds_of_training(parts: TrainingParts) -> float:
-    """Return how long a training would take, by running a few steps of it."""
+    """Return how long a training would take, by running a few steps of it.
+
+    Infinity where its memory does not suffice.
+    """
+    try:
+        return _probed_seconds(parts)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        return math.inf
+
+
+def _probed_seconds(parts: TrainingParts) -> float:
     began = time.perf_counter()
     ends: list[float] = []
     learned_from, _ = _split(parts.data, hold_out=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg.errors import ImageError, NothingToDoError
+from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
@@ -199,9 +199,13 @@ def _chosen_preset(
     words = ""
     for name in candidates:
         report(0, 1, f"how long would {name} take?")
-        segmenter = request.factory.build(
-            name, classes=request.classes, seed=request.plan.seed, weights=request.start.weights
-        )
+        try:
+            segmenter = request.factory.build(
+                name, classes=request.classes, seed=request.plan.seed, weights=request.start.weights
+            )
+        except ModelError as error:  # its weights are not here, and others need none
+            _log.warning("auto leaves %s out: %s", name, error)
+            continue
         took = segmenter.seconds_to_train(data, plan=_plan_for(request, name))
         words = f"auto chose {name}: about {in_words(took)} to train"
         if took <= request.seconds or name == candidates[-1]:
