@@ -130,7 +130,7 @@ def _on_hub(repository: str) -> str:
 
 def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
     if variant not in ("", "group"):
-        raise ConfigError(f"unet has one variant, unet:group, got unet:{variant}")
+        raise ConfigError(f"unet has no variants but unet:group, got unet:{variant}")
     return BuiltNetwork(SmallUNet(n_classes, norm=variant or "batch"), "random weights")
 
 
