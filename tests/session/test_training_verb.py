@@ -164,6 +164,15 @@ def test_restarts_without_validation_are_told_apart_by_held_out_labels(tmp_path,
     session.close()
 
 
+def test_validation_pixels_are_read_only_when_somebody_looks(session, pool):
+    lap(session, pool)
+    train(session)
+    held_out = session._segmenters.trained[-1].data.held_out
+    assert "_examples" not in vars(held_out)
+    assert len(held_out) == 1 and held_out[0].target.shape == (96, 128)
+    assert "_examples" in vars(held_out)
+
+
 def test_regions_are_spare_once_and_for_all():
     regions = [Region("img", y, 0, 8, 8) for y in range(2000)]
     first = [held_out_share("uid", region) for region in regions]

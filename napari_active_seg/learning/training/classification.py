@@ -6,7 +6,7 @@ is what it should say of a changed one, where it is sure enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.training.losses import sharpened_divergence
-from napari_active_seg.learning.training.objectives import Terms
+from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
 from napari_active_seg.learning.training.recipe import Moment
 
 __all__ = ["LabelledImages", "UnlabelledImages"]
@@ -24,11 +24,8 @@ __all__ = ["LabelledImages", "UnlabelledImages"]
 Change = Callable[[Tensor, np.random.Generator], Tensor]
 
 
-class LabelledImages:
+class LabelledImages(NetworkAlone):
     """Cross-entropy over random batches of labelled images."""
-
-    modules: Sequence[nn.Module] = ()
-    optimisers: Sequence[torch.optim.Optimizer] = ()
 
     def __init__(
         self,
@@ -49,10 +46,6 @@ class LabelledImages:
         """Number of batches in an epoch."""
         return -(-len(self._labels) // self._batch)
 
-    def parameters(self) -> Sequence[nn.Parameter]:
-        """Return nothing beyond the network."""
-        return []
-
     def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
         """Return the cross-entropy of the next batch."""
         del moment
@@ -63,15 +56,9 @@ class LabelledImages:
         loss = F.cross_entropy(self._network(images).float(), self._labels[chosen])
         return Terms(loss, {"loss": float(loss.detach())})
 
-    def after_step(self) -> None:
-        """Do nothing."""
 
-
-class UnlabelledImages:
+class UnlabelledImages(NetworkAlone):
     """Unsupervised data augmentation over random batches of images without labels."""
-
-    modules: Sequence[nn.Module] = ()
-    optimisers: Sequence[torch.optim.Optimizer] = ()
 
     def __init__(
         self,
@@ -90,10 +77,6 @@ class UnlabelledImages:
         self._batch, self._weight = batch, weight
         self._temperature, self._threshold = temperature, threshold
 
-    def parameters(self) -> Sequence[nn.Parameter]:
-        """Return nothing beyond the network."""
-        return []
-
     def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
         """Return the divergence between plain and changed images of the next batch."""
         del moment
@@ -106,6 +89,3 @@ class UnlabelledImages:
             changed, aim, temperature=self._temperature, threshold=self._threshold
         )
         return Terms(self._weight * loss, {"augmented": float(loss.detach())})
-
-    def after_step(self) -> None:
-        """Do nothing."""

@@ -23,7 +23,7 @@ from napari_active_seg.learning.training.losses import (
 from napari_active_seg.learning.training.recipe import Moment
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["Objective", "Supervised", "Terms"]
+__all__ = ["NetworkAlone", "Objective", "Supervised", "Terms"]
 
 #: Share of the training after which foretelling the loss no longer moves the network itself.
 _LOSS_LEARNS_ALONE_AFTER = 0.6
@@ -58,6 +58,20 @@ class Objective(Protocol):
 
     def after_step(self) -> None:
         """Do what comes after the network has moved."""
+
+
+class NetworkAlone:
+    """What terms have in common that bring nothing beside the network."""
+
+    modules: Sequence[nn.Module] = ()
+    optimisers: Sequence[torch.optim.Optimizer] = ()
+
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """Return nothing: the network alone learns."""
+        return []
+
+    def after_step(self) -> None:
+        """Do nothing."""
 
 
 class Supervised:

@@ -27,7 +27,7 @@ from napari_active_seg.learning.networks.companions import Discriminator
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.losses import confident_cross_entropy
 from napari_active_seg.learning.training.mixing import boxes_to_mix, mixed
-from napari_active_seg.learning.training.objectives import Terms
+from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
 from napari_active_seg.learning.training.recipe import Moment
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.segmenter import TrainExample
@@ -65,11 +65,8 @@ class UnlabelledCrops:
         return drawn
 
 
-class Consistency:
+class Consistency(NetworkAlone):
     """What a network is sure of in a plain view, it should say of a spoilt one."""
-
-    modules: Sequence[nn.Module] = ()
-    optimisers: Sequence[torch.optim.Optimizer] = ()
 
     def __init__(
         self,
@@ -83,10 +80,6 @@ class Consistency:
         self._network, self._teacher, self._crops = network, teacher, crops
         self._threshold, self._device = threshold, device
         self._strong = crops.augmentation.strong()
-
-    def parameters(self) -> Sequence[nn.Parameter]:
-        """Return nothing: the network alone learns."""
-        return []
 
     def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
         """Return the cross-entropy of the spoilt views against what the plain ones are sure of."""
@@ -104,9 +97,6 @@ class Consistency:
         loss = confident_cross_entropy(logits, probs, threshold=self._threshold)
         sure = float((probs.amax(dim=1) >= self._threshold).float().mean())
         return Terms(loss, {"consistency": float(loss.detach()), "sure": sure})
-
-    def after_step(self) -> None:
-        """Do nothing."""
 
 
 class PaintedCrops:

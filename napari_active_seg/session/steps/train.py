@@ -26,14 +26,17 @@ from napari_active_seg.segmenter import (
     Kept,
     Segmenter,
     SegmenterFactory,
-    TrainExample,
     TrainingData,
     TrainOutcome,
     TrainStep,
     in_words,
 )
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
-from napari_active_seg.session.steps.training_data import readable_examples, window_drawer
+from napari_active_seg.session.steps.training_data import (
+    LazyExamples,
+    readable_examples,
+    window_drawer,
+)
 from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = ["Standing", "Start", "TrainRequest", "TrainResponse", "train_model"]
@@ -49,6 +52,10 @@ class Start:
     model_id: str | None = None
     preset: str | None = None
     load: Callable[[], Segmenter] | None = None
+
+    def model_for(self, preset: str) -> Callable[[], Segmenter] | None:
+        """Return what loads the model to go on from, where it is of the same network."""
+        return self.load if self.preset == preset else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,7 @@ class _Trained:
     """One of several trainings of the same model."""
 
     segmenter: Segmenter
+    origin: str
     outcome: TrainOutcome
     report: EvalReport | None
     rules: InstanceRules | None
@@ -169,9 +177,10 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
+    validation_labels = [label for image in request.validation for label in image.labels]
     data = TrainingData(
         readable_examples(request.labels, request.open_source, spare=request.spare),
-        held_out=_held_out(request),
+        held_out=LazyExamples(validation_labels, request.open_source),
         draw_window=window_drawer(request.unlabelled, request.open_source),
     )
     chosen, words = _chosen_preset(request, data, report)
@@ -217,7 +226,7 @@ def _chosen_preset(
 
 def _plan_for(request: TrainRequest, preset: str) -> TrainingPlan:
     """Return the plan, shorter where the training goes on from a model of the same network."""
-    warm = request.start.load is not None and request.start.preset == preset
+    warm = request.start.model_for(preset) is not None
     return replace(request.plan, shorter=2) if warm else request.plan
 
 
@@ -240,16 +249,17 @@ def _trained(
         kept = Kept(path, hashlib.sha256(repr(facts).encode()).hexdigest())
     outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
     if request.helps:
-        return _Trained(segmenter, outcome, None, None, plan.seed)
+        return _Trained(segmenter, origin, outcome, None, None, plan.seed)
     evaluated, rules = _validate(request, segmenter, token, report)
-    return _Trained(segmenter, outcome, evaluated, rules, plan.seed)
+    return _Trained(segmenter, origin, outcome, evaluated, rules, plan.seed)
 
 
 def _starting(request: TrainRequest, seed: int) -> tuple[Segmenter, str]:
     """Return the segmenter that is to learn, and what it starts from in words."""
     start = request.start
-    if start.load is not None and start.preset == request.preset:
-        return start.load(), f"model {start.model_id}"
+    load = start.model_for(request.preset)
+    if load is not None:
+        return load(), f"model {start.model_id}"
     built = request.factory.build(
         request.preset, classes=request.classes, seed=seed, weights=start.weights
     )
@@ -279,7 +289,7 @@ def _response(
     )
     return TrainResponse(
         record,
-        _origin(request, best.segmenter),
+        best.origin,
         len(request.labels),
         best.outcome,
         best.report,
@@ -289,12 +299,6 @@ def _response(
     )
 
 
-def _origin(request: TrainRequest, segmenter: Segmenter) -> str:
-    start = request.start
-    warm = start.load is not None and start.preset == request.preset
-    return f"model {start.model_id}" if warm else segmenter.origin
-
-
 def _save(request: TrainRequest, best: _Trained) -> None:
     facts = {
         "model_id": request.model_id,
@@ -302,7 +306,7 @@ def _save(request: TrainRequest, best: _Trained) -> None:
         "round": str(request.round),
         "data_hash": request.data_hash,
         "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
-        "started_from": _origin(request, best.segmenter),
+        "started_from": best.origin,
     }
     best.segmenter.save(request.path, facts=facts)
 
@@ -313,16 +317,6 @@ def _forget_unfinished(request: TrainRequest) -> None:
         for path in request.kept_in.glob(f"{request.model_id}-*.safetensors"):
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _held_out(request: TrainRequest) -> tuple[TrainExample, ...]:
-    """Return the fixed validation, to stop in time and keep the best state; nothing is learned."""
-    labels = [label for image in request.validation for label in image.labels]
-    try:
-        return readable_examples(labels, request.open_source)
-    except ImageError as error:
-        _log.warning("nothing is held out: %s", error)
-        return ()
 
 
 # --- how it did ----------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,40 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
 from napari_active_seg.segmenter import TrainExample
 
-__all__ = ["readable_examples", "training_example", "window_drawer"]
+__all__ = ["LazyExamples", "readable_examples", "training_example", "window_drawer"]
 
 _log = logging.getLogger(__name__)
 OpenSource = Callable[[str], ImageSource]
 #: Pixels around a region that a network sees without learning from them.
 _SURROUNDINGS = 64
+
+
+class LazyExamples(Sequence[TrainExample]):
+    """Examples of labels that are read when they are first looked at: most trainings never do.
+
+    There are none where no image can be read.
+    """
+
+    def __init__(self, labels: Sequence[RegionLabel], open_source: OpenSource) -> None:
+        self._labels, self._open_source = labels, open_source
+
+    @cached_property
+    def _examples(self) -> tuple[TrainExample, ...]:
+        try:
+            return readable_examples(self._labels, self._open_source)
+        except ImageError as error:
+            _log.warning("nothing is held out: %s", error)
+            return ()
+
+    @overload
+    def __getitem__(self, place: int) -> TrainExample: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[TrainExample]: ...
+    def __getitem__(self, place: int | slice) -> TrainExample | Sequence[TrainExample]:
+        return self._examples[place]
+
+    def __len__(self) -> int:
+        return len(self._examples)
 
 
 def readable_examples(
