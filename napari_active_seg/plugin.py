@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.plugin_keys import PROJECT_KEY
@@ -111,6 +112,16 @@ class LazySegmenters:
         """Give back what the device keeps for the next time."""
         if "_factory" in self.__dict__:
             self._factory.free_memory()
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""
+        return self._factory.fit_cost(examples, seed=seed, check_cancelled=check_cancelled)
 
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members."""

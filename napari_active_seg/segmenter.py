@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Moments
@@ -216,6 +217,15 @@ class SegmenterFactory(Protocol):
 
     def free_memory(self) -> None:
         """Give back what the device keeps for the next time."""
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""
 
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members; it does not learn."""

@@ -95,5 +95,17 @@ class FakeSegmenters:
         loaded.trained = self.trained
         return loaded
 
+    def fit_cost(self, examples, *, seed, check_cancelled):
+        mean = np.mean([example.spent for example in examples])
+        return _Told(mean), np.full(len(examples), mean)
+
     def ensemble(self, members):
         return members[0]
+
+
+class _Told:
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __call__(self, views):
+        return np.full(len(views), self.seconds)

@@ -1,33 +1,124 @@
-"""Where to look next: regions by information per cost, and why each was chosen."""
+"""Where to look next: places by information per cost, and why each was chosen.
 
-from napari_active_seg.acquisition.cost import CostModel, value_per_cost
-from napari_active_seg.acquisition.embedding import region_embedding
-from napari_active_seg.acquisition.proposal import Proposal, RegionKind, ScoredRegion
-from napari_active_seg.acquisition.reason import reason_for_drawn, reason_for_uncertain
-from napari_active_seg.acquisition.strategy import STRATEGIES, Strategy, strategy_named
-from napari_active_seg.acquisition.windows import (
-    PoolImage,
-    WindowPick,
-    draw_windows,
-    most_valuable_windows,
-    window_starts,
+A ``Strategy`` composes measure x unit x cost x diversity x random shares. ``gather`` finds the
+candidates of a pool, an ``Order`` takes them one by one, a ``Ledger`` says what may still be
+taken, and reasons are told in words.
+"""
+
+from napari_active_seg.acquisition.aggregation import AGGREGATES, Aggregate, pool_quantile
+from napari_active_seg.acquisition.budget import BUDGET_UNITS, Budget, Ledger, Spend
+from napari_active_seg.acquisition.checks import (
+    DrawnPlan,
+    Tally,
+    control_due,
+    needed_for,
+    validation_due,
 )
+from napari_active_seg.acquisition.cost import (
+    COSTS,
+    LEARNED,
+    ClassMaps,
+    CostModel,
+    cost_named,
+    value_per_cost,
+)
+from napari_active_seg.acquisition.draws import draw_windows, draw_windows_on_foreground
+from napari_active_seg.acquisition.embedding import region_embedding
+from napari_active_seg.acquisition.gathering import Search, gather
+from napari_active_seg.acquisition.guide import Advice, advise, redundancy_of
+from napari_active_seg.acquisition.k_centre import k_centre_greedy
+from napari_active_seg.acquisition.learned_cost import (
+    FROM_NETWORK,
+    FROM_REGRESSION,
+    CostExample,
+    CostView,
+    FitCost,
+    FittedCost,
+    LearnedCost,
+    cost_features,
+    learned_cost,
+)
+from napari_active_seg.acquisition.orders import Order
+from napari_active_seg.acquisition.outlines import simplified_outlines
+from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
+from napari_active_seg.acquisition.proposal import (
+    RANDOM_SHARES,
+    Proposal,
+    RegionKind,
+    ScoredRegion,
+)
+from napari_active_seg.acquisition.reason import (
+    reason_for_cost,
+    reason_for_drawn,
+    reason_for_likeness,
+    reason_for_uncertain,
+)
+from napari_active_seg.acquisition.strategy import (
+    CHANGEABLE,
+    DIVERSITIES,
+    DRAWS,
+    STRATEGIES,
+    UNITS,
+    Strategy,
+    strategy_named,
+)
+from napari_active_seg.acquisition.window_sums import window_starts
 
 __all__ = [
+    "AGGREGATES",
+    "BUDGET_UNITS",
+    "CHANGEABLE",
+    "COSTS",
+    "DIVERSITIES",
+    "DRAWS",
+    "FROM_NETWORK",
+    "FROM_REGRESSION",
+    "LEARNED",
+    "RANDOM_SHARES",
     "STRATEGIES",
+    "UNITS",
+    "Advice",
+    "Aggregate",
+    "Budget",
+    "Candidate",
+    "ClassMaps",
+    "CostExample",
     "CostModel",
+    "CostView",
+    "DrawnPlan",
+    "FitCost",
+    "FittedCost",
+    "LearnedCost",
+    "Ledger",
+    "Order",
     "PoolImage",
     "Proposal",
     "RegionKind",
     "ScoredRegion",
+    "Search",
+    "Spend",
     "Strategy",
-    "WindowPick",
+    "Tally",
+    "advise",
+    "control_due",
+    "cost_features",
+    "cost_named",
     "draw_windows",
-    "most_valuable_windows",
+    "draw_windows_on_foreground",
+    "gather",
+    "k_centre_greedy",
+    "learned_cost",
+    "needed_for",
+    "pool_quantile",
+    "reason_for_cost",
     "reason_for_drawn",
+    "reason_for_likeness",
     "reason_for_uncertain",
+    "redundancy_of",
     "region_embedding",
+    "simplified_outlines",
     "strategy_named",
+    "validation_due",
     "value_per_cost",
     "window_starts",
 ]

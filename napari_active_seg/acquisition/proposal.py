@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from napari_active_seg.regions import Region
+from napari_active_seg.regions import Place, Region, RegionShape
 
-__all__ = ["Proposal", "RegionKind", "ScoredRegion"]
+__all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "ScoredRegion"]
 
 
 class RegionKind(StrEnum):
@@ -15,6 +15,9 @@ class RegionKind(StrEnum):
 
     CHOSEN = "chosen"  #: by the strategy
     DRAWN = "drawn"  #: uniformly at random over tissue
+    CONTROL = "control"  #: at random over the pool; the model is measured before it learns it
+    VALIDATION = "validation"  #: at random on images set aside for validation
+    AUDIT = "audit"  #: at random on images set aside for the last word
     START = "start"  #: at random, since there was no model to ask
     WHOLE = "whole"  #: a whole image that came with its labels
 
@@ -34,11 +37,24 @@ class ScoredRegion:
     kind: RegionKind = RegionKind.CHOSEN
     draw_probability: float | None = None
     drawn_from: int = 0
+    shape: RegionShape | None = None
+
+    @property
+    def place(self) -> Place:
+        """What may be painted of the region."""
+        return Place(self.region, self.shape)
+
+
+#: Kinds that a draw put there, for estimates that hold for all images.
+RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind.AUDIT})
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The regions of one round, and all that is needed to propose them again."""
+    """The regions of one round, and all that is needed to propose them again.
+
+    ``notes`` say what is to be spent, what was found on the way, and what is still needed.
+    """
 
     round: int
     regions: tuple[ScoredRegion, ...]
@@ -47,3 +63,4 @@ class Proposal:
     seed: int
     model_id: str | None
     config_hash: str
+    notes: tuple[str, ...] = ()

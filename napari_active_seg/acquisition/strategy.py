@@ -1,75 +1,247 @@
-"""Strategies by name: how windows are chosen, whatever measure feeds them."""
+"""Strategies by name: measure x unit x cost x diversity x random shares."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+from napari_active_seg.acquisition.aggregation import AGGREGATES
+from napari_active_seg.acquisition.cost import COSTS, LEARNED
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["STRATEGIES", "Strategy", "strategy_named"]
+__all__ = [
+    "CHANGEABLE",
+    "DIVERSITIES",
+    "DRAWS",
+    "STRATEGIES",
+    "UNITS",
+    "Strategy",
+    "strategy_named",
+]
+
+UNITS = {
+    "squares": "square windows, at a stride",
+    "images": "whole images",
+    "polygons": "areas of high uncertainty, outlined with few vertices",
+    "superpixels": "areas of like colour (SLIC), about as large as a square",
+    "crops": "each image cut into equal parts of about the size",
+}
+DIVERSITIES = {
+    "none": "the best by value",
+    "core-set": "each the furthest from all that is labelled or chosen (k-centre greedy)",
+    "power": "value to the power of coldness, times chance (PowerBALD)",
+    "softmax": "e to the value times coldness, times chance",
+    "stratified": "two thirds by class, the class's share of the value, with noise (ClaSP PE)",
+    "class-balanced": "by predicted class in turn, the best of each",
+    "batch-bald": "what all of a small batch tell together (BatchBALD)",
+}
+DRAWS = {
+    "none": "by value",
+    "uniform": "at random over tissue",
+    "foreground": "at random, two of three on predicted foreground",
+    "even": "images at even steps through the pool, the best of each",
+    "image": "an image at random, the best of it",
+    "image-and-place": "an image at random, any of its places",
+}
+#: Sizes below this hold too little to see.
+_LEAST_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """measure x window x cost: everything that decides which regions come back.
+    """Everything that decides which regions come back.
 
-    ``size`` 0 stands for the project's region size, ``stride`` 0 for a quarter of it. ``overlap``
-    is faithful to the paper, whose regions of one round may overlap. ``random`` draws uniformly
-    and asks no model.
+    An empty ``measure`` stands for the one that the project shows, ``size`` 0 for the project's
+    region size, ``stride`` 0 for a quarter of it. ``overlap``
+    is faithful to the paper, whose regions of one round may overlap. ``threshold`` is a share of
+    the measure's highest value, ``top`` a share of the pool's pixels, ``tolerance`` pixels from a
+    polygon to its outline. ``share`` is what diversity is offered of all candidates, the best of
+    them. ``control`` and ``validation`` are shares of all regions. ``per_image`` and
+    ``per_patient`` 0 stand for any number. ``auto`` lets the guide choose.
     """
 
     name: str
-    measure: str = "bald"
+    measure: str = ""
+    unit: str = "squares"
     size: int = 0
     stride: int = 0
     overlap: bool = False
+    aggregate: str = "mean"
+    threshold: float = 0.6
+    top: float = 0.1
+    tolerance: float = 10.0
+    draws: str = "none"
+    cost: str = "area"
     alpha: float = 1.0
     beta: float = 0.0
-    random: bool = False
+    diversity: str = "none"
+    share: float = 0.25
+    coldness: float = 1.0
+    control: float = 0.1
+    validation: float = 0.1
+    per_image: int = 0
+    per_patient: int = 0
+    auto: bool = False
 
     def __post_init__(self) -> None:
-        measure_named(self.measure)
-        if self.size != 0 and self.size < 8:
-            raise ConfigError(f"size must be 8 pixels or more, got {self.size}")
+        self._check_names()
+        self._check_numbers()
+
+    def _check_names(self) -> None:
+        if self.measure:
+            measure_named(self.measure)
+        for what, name, known in (
+            ("unit", self.unit, UNITS),
+            ("aggregate", self.aggregate, AGGREGATES),
+            ("way of drawing", self.draws, DRAWS),
+            ("cost", self.cost, {**COSTS, **LEARNED}),
+            ("diversity", self.diversity, DIVERSITIES),
+        ):
+            if name not in known:
+                raise ConfigError(f"no {what} {name!r}: {did_you_mean(name, known)}")
+
+    def _check_numbers(self) -> None:
+        if self.size != 0 and self.size < _LEAST_SIZE:
+            raise ConfigError(f"size must be {_LEAST_SIZE} pixels or more, got {self.size}")
         if self.stride < 0:
-            raise ConfigError(f"stride must be 0 (a quarter of size) or more, got {self.stride}")
-        if self.alpha < 0 or self.beta < 0:
-            raise ConfigError(f"alpha and beta must be 0 or more, got {self.alpha} and {self.beta}")
+            raise ConfigError(f"stride must be 1 pixel or more, got {self.stride}")
+        for name in ("alpha", "beta", "tolerance", "coldness", "per_image", "per_patient"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("threshold", "top", "share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"{name} must be above 0 and at most 1, got {getattr(self, name)}"
+                )
+        for name in ("control", "validation"):
+            if not 0 <= getattr(self, name) <= 0.5:
+                raise ConfigError(f"{name} must be 0 to 0.5, got {getattr(self, name)}")
 
     @property
     def step(self) -> int:
         """Pixels from one window to the next."""
         return self.stride or max(1, self.size // 4)
 
+    @property
+    def asks_model(self) -> bool:
+        """Whether predictions decide."""
+        return self.draws != "uniform" or self.unit == "polygons"
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether candidates of the whole pool are wanted, rather than only the best."""
+        return self.diversity != "none" or self.draws != "none" or self.cost in LEARNED
+
+    @property
+    def embeds(self) -> bool:
+        """Whether places are compared by what is seen there."""
+        return self.diversity == "core-set"
+
     def with_changes(
-        self,
-        *,
-        measure: str | None = None,
-        size: int | None = None,
-        stride: int | None = None,
-        default_size: int = 128,
+        self, default_size: int = 128, default_measure: str = "bald", **changes: Any
     ) -> Strategy:
-        """Return the strategy with what is not None replaced, and a size where it has none."""
-        if size == 0:
-            raise ConfigError("size must be 8 pixels or more, got 0")
-        return replace(
-            self,
-            measure=self.measure if measure is None else measure,
-            size=(self.size or default_size) if size is None else size,
-            stride=self.stride if stride is None else stride,
+        """Return the strategy with what is not None replaced, size and measure where it has none.
+
+        ConfigError if a part is unknown or does not fit.
+        """
+        wanted = {key: value for key, value in changes.items() if value is not None}
+        for key in wanted:
+            if key not in CHANGEABLE:
+                raise ConfigError(f"no part {key!r} of a strategy: {did_you_mean(key, CHANGEABLE)}")
+        if wanted.get("size") == 0:
+            raise ConfigError(f"size must be {_LEAST_SIZE} pixels or more, got 0")
+        if wanted.get("stride") == 0:
+            raise ConfigError("stride must be 1 pixel or more, got 0")
+        chosen = {"size": self.size or default_size, "measure": self.measure or default_measure}
+        return replace(self, **{**chosen, **wanted})
+
+    def with_words(self, changes: Mapping[str, str]) -> Strategy:
+        """Return the strategy with parts changed by words, such as ``{"unit": "crops"}``."""
+        return self.with_changes(
+            self.size or 128,
+            self.measure or "bald",
+            **{key: _value(key, word) for key, word in changes.items()},
         )
 
+
+#: What may be changed of a strategy, by name.
+CHANGEABLE = tuple(f.name for f in fields(Strategy) if f.name not in ("name", "auto"))
+
+
+def _value(key: str, word: str) -> Any:
+    """Return what a word means for a part of a strategy."""
+    kinds = {f.name: str(f.type) for f in fields(Strategy)}
+    kind = kinds.get(key, "str")
+    try:
+        if kind == "bool":
+            return {"true": True, "yes": True, "false": False, "no": False}[word.lower()]
+        return {"int": int, "float": float}.get(kind, str)(word)
+    except (KeyError, ValueError) as error:
+        wanted = {"bool": "yes or no", "int": "a whole number", "float": "a number"}[kind]
+        raise ConfigError(f"{key} is {wanted}, got {word!r}") from error
+
+
+_FAITHFUL: dict[str, Any] = {
+    "size": 150,
+    "stride": 30,
+    "overlap": True,
+    "control": 0.0,
+    "validation": 0.0,
+}
+_IMAGES: dict[str, Any] = {"unit": "images", "control": 0.0, "validation": 0.0}
+_POLYGONS: dict[str, Any] = {
+    "unit": "polygons",
+    "measure": "entropy",
+    "aggregate": "count",
+    "control": 0.0,
+    "validation": 0.0,
+}
 
 #: Strategies by the name that the command line, the desktop and stored proposals use.
 STRATEGIES: dict[str, Strategy] = {
     s.name: s
     for s in (
         Strategy("uncertain-regions"),
-        Strategy("faithful-regions", size=150, stride=30, overlap=True),
-        Strategy("random-regions", random=True),
+        Strategy("auto", auto=True),
+        Strategy("regions-per-minute", cost="learned", beta=1.0),
+        Strategy("diverse-regions", diversity="core-set"),
+        Strategy("core-set-regions", diversity="core-set", share=1.0),
+        Strategy("power-regions", diversity="power", share=1.0),
+        Strategy("softmax-regions", diversity="softmax", share=1.0),
+        Strategy("clasp-regions", measure="entropy", diversity="stratified", share=1.0),
+        Strategy("balanced-regions", diversity="class-balanced", share=1.0),
+        Strategy("batch-bald-regions", diversity="batch-bald"),
+        Strategy("random-regions", draws="uniform"),
+        Strategy("foreground-regions", draws="foreground"),
+        Strategy("superpixels", unit="superpixels"),
+        Strategy("crops", unit="crops"),
+        Strategy("crops-per-cost", unit="crops", cost="boundary", beta=0.5),
+        # the calibration paper: Algorithm 2 and Algorithm 1
+        Strategy("faithful-regions", **_FAITHFUL),
+        Strategy("whole-images", aggregate="sum", **_IMAGES),
+        # "parting with illusions about deep active learning": images and polygons
+        Strategy("entropy-images", measure="entropy", aggregate="count", **_IMAGES),
+        Strategy("ensemble-entropy-images", measure="expected-entropy", aggregate="count",
+                 threshold=0.6, **_IMAGES),
+        Strategy("learned-loss-images", measure="learned-loss", **_IMAGES),
+        Strategy("discriminator-images", measure="discriminator", **_IMAGES),
+        Strategy("random-images", draws="uniform", **_IMAGES),
+        Strategy("entropy-polygons", **_POLYGONS),
+        Strategy("random-image-entropy-polygon", draws="image", **_POLYGONS),
+        Strategy("random-image-random-polygon", draws="image-and-place", **_POLYGONS),
+        # "deep Bayesian active learning with image data": measures over images
+        Strategy("bald-images", measure="bald", **_IMAGES),
+        Strategy("variation-ratio-images", measure="variation-ratio", **_IMAGES),
+        Strategy("max-entropy-images", measure="entropy", **_IMAGES),
+        Strategy("mean-std-images", measure="mean-std", **_IMAGES),
+        # "realistic evaluation of deep active learning"
+        Strategy("equal-al-images", measure="equal-al", **_IMAGES),
+        Strategy("core-set-images", diversity="core-set", share=1.0, **_IMAGES),
+        Strategy("even-images", draws="even", **_IMAGES),
     )
-}
+}  # fmt: skip
 
 
 def strategy_named(name: str) -> Strategy:

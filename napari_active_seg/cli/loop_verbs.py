@@ -1,4 +1,4 @@
-"""Verbs of the loop: predict, propose, train, evaluate."""
+"""Verbs of the loop: predict, train, evaluate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from napari_active_seg.acquisition import STRATEGIES
 from napari_active_seg.cli.common import (
     DeviceOption,
     JsonOption,
@@ -34,7 +33,7 @@ _MEASURES = ", ".join(MEASURES)
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
-    for verb in (predict, propose, train, evaluate):
+    for verb in (predict, train, evaluate):
         app.command()(verb)
 
 
@@ -84,67 +83,6 @@ def predict(
     model = state.model.id if state.model else None
     facts2 = {"model": model, "images": count}
     print_result(facts2, as_json=as_json, text=f"{count} images predicted by {model}")
-
-
-def propose(
-    project: ProjectArgument,
-    count: Annotated[int | None, typer.Option(help="How many regions.")] = None,
-    size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
-    measure: Annotated[str | None, typer.Option(help=f"Uncertainty: {_MEASURES}.")] = None,
-    strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = None,
-    stride: Annotated[
-        int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of draws and ties.")] = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Choose the regions to label next; without a model they are drawn over tissue.
-
-    Example: napari-active-seg propose my-project --count 8 --size 128 --measure bald --json
-    """
-    with opened(project, device=device) as session:
-        run_verb(
-            session,
-            "Proposing",
-            lambda: session.propose(
-                count=count,
-                size=size,
-                measure=measure,
-                strategy=strategy,
-                stride=stride,
-                seed=seed,
-            ),
-        )
-        state = session.state
-    latest = [queued for queued in state.queue if queued.round == state.round]
-    facts = {
-        "round": state.round,
-        "strategy": strategy or session.project.config.strategy,
-        "measure": measure or state.measure,
-        "model": state.model.id if state.model else None,
-        "regions": [
-            {
-                "id": q.id,
-                "image": q.region.image_id,
-                "y": q.region.y,
-                "x": q.region.x,
-                "height": q.region.height,
-                "width": q.region.width,
-                "kind": q.kind,
-                "information": q.information,
-                "cost_s": q.cost,
-                "reason": q.reason,
-            }
-            for q in latest
-        ],
-    }
-    lines = [
-        f"{q.region.image_id}  y {q.region.y}, x {q.region.x}, {q.region.height} x "
-        f"{q.region.width}  score {q.information:.4f}  {q.reason}"
-        for q in latest
-    ]
-    print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
 def train(

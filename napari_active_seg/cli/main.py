@@ -18,6 +18,7 @@ from napari_active_seg.cli import (
     care_verbs,
     loop_verbs,
     project_verbs,
+    propose_verbs,
     show_verbs,
     study_verbs,
 )
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (show_verbs, project_verbs, loop_verbs, care_verbs, study_verbs):
+for verbs in (show_verbs, project_verbs, propose_verbs, loop_verbs, care_verbs, study_verbs):
     verbs.register(app)
 
 

@@ -33,7 +33,12 @@ def simulate(
     strategy: Annotated[
         str, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")
     ] = "uncertain-regions",
-    measure: Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")] = "bald",
+    beside: Annotated[
+        str, typer.Option(help="The baseline that is run beside it; none leaves it out.")
+    ] = "foreground-regions",
+    measure: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(MEASURES)}; default the strategy's.")
+    ] = None,
     classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
     size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
     start: Annotated[int, typer.Option(help="Regions of the random start.")] = 8,
@@ -60,6 +65,7 @@ def simulate(
         out=out,
         classes=class_names(classes),
         strategy=strategy,
+        beside=None if beside == "none" else beside,
         measure=measure,
         size=size,
         start=start,
@@ -79,8 +85,9 @@ def simulate(
     print_result(facts, as_json=as_json, text="\n".join(_line(point) for point in points))
 
 
-def _facts(point: CurvePoint) -> dict[str, float]:
+def _facts(point: CurvePoint) -> dict[str, object]:
     return {
+        "strategy": point.strategy,
         "round": point.round,
         "regions": point.regions,
         "labelled_share": point.labelled_share,
@@ -91,6 +98,6 @@ def _facts(point: CurvePoint) -> dict[str, float]:
 def _line(point: CurvePoint) -> str:
     dice, ece = (point.scores.get(name, float("nan")) for name in ("mean_dice", "ece"))
     return (
-        f"round {point.round}: {point.regions} regions, {point.labelled_share:.2%} of pixels, "
-        f"mean Dice {dice:.3f}, ECE {ece:.3f}"
+        f"{point.strategy} round {point.round}: {point.regions} regions, "
+        f"{point.labelled_share:.2%} of pixels, mean Dice {dice:.3f}, ECE {ece:.3f}"
     )

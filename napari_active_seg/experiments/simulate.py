@@ -24,7 +24,7 @@ __all__ = ["CurvePoint", "SimulationSettings", "folder_of_labelled_images", "sim
 
 @dataclass(frozen=True, slots=True)
 class SimulationSettings:
-    """One arm of a study: where the data are, and how regions are chosen."""
+    """A study: where the data are, how regions are chosen, and which baseline is run ``beside``."""
 
     images: Path
     masks: Path
@@ -33,7 +33,7 @@ class SimulationSettings:
     out: Path
     classes: tuple[str, ...] = ("background", "object")
     strategy: str = "uncertain-regions"
-    measure: str = "bald"
+    measure: str | None = None
     size: int = 128
     start: int = 8
     count: int = 8
@@ -41,9 +41,12 @@ class SimulationSettings:
     preset: str = "fast"
     epochs: int | None = None
     seed: int = 0
+    beside: str | None = None
 
     def __post_init__(self) -> None:
         strategy_named(self.strategy)
+        if self.beside is not None:
+            strategy_named(self.beside)
         if self.rounds < 0 or self.start < 1 or self.count < 1:
             raise ConfigError(
                 "rounds must be 0 or more, start and count 1 or more, got "
@@ -71,29 +74,35 @@ def simulate(
     *,
     on_round: Callable[[int, int, str], None],
 ) -> tuple[CurvePoint, ...]:
-    """Return the curve of one arm, and write it to ``curves.csv`` and ``results.json``.
+    """Return the curve of the strategy, and that of the one beside it.
 
-    The project that it labels stays in ``out``/project and can be opened in the desktop.
+    They are written to ``curves.csv`` and ``results.json``. The projects that were labelled stay in
+    ``out`` and can be opened in the desktop. Both arms have the same start and the same seed.
     """
     if settings.out.exists() and any(settings.out.iterdir()):
         raise BadInputError(f"{settings.out} exists and is not empty; choose another --out")
     test = folder_of_labelled_images(
         settings.test_images, settings.test_masks, n_classes=len(settings.classes)
     )
-    created = create_project(
-        settings.out / "project",
-        images_dir=settings.images,
-        classes=settings.classes,
-        settings=ImageSettings(val_fraction=0.0, seed=settings.seed),
-    )
-    session = open_session(created.folder)
-    try:
-        points = []
-        for number in range(settings.rounds + 1):
-            on_round(number, settings.rounds + 1, f"round {number}: {settings.strategy}")
-            points.append(_one_round(session, settings, test, number))
-    finally:
-        session.close()
+    arms = [("project", settings.strategy)]
+    if settings.beside is not None and settings.beside != settings.strategy:
+        arms.append((f"project-{settings.beside}", settings.beside))
+    points: list[CurvePoint] = []
+    total = len(arms) * (settings.rounds + 1)
+    for folder, strategy in arms:
+        created = create_project(
+            settings.out / folder,
+            images_dir=settings.images,
+            classes=settings.classes,
+            settings=ImageSettings(val_fraction=0.0, seed=settings.seed),
+        )
+        session = open_session(created.folder)
+        try:
+            for number in range(settings.rounds + 1):
+                on_round(len(points), total, f"round {number}: {strategy}")
+                points.append(_one_round(session, settings, strategy, test, number))
+        finally:
+            session.close()
     _write_curves(settings, points)
     return tuple(points)
 
@@ -118,13 +127,23 @@ def folder_of_labelled_images(
 
 
 def _one_round(
-    session: Session, settings: SimulationSettings, test: tuple[LabelledImage, ...], number: int
+    session: Session,
+    settings: SimulationSettings,
+    strategy: str,
+    test: tuple[LabelledImage, ...],
+    number: int,
 ) -> CurvePoint:
+    chosen = strategy_named(strategy)
+    measure = settings.measure or chosen.measure or session.state.measure
+    unit = strategy_named(settings.strategy).unit  # a baseline is asked for places of the same kind
     session.propose(
         count=settings.count if number else settings.start,
         size=settings.size,
-        measure=settings.measure,
-        strategy=settings.strategy,
+        measure=measure,
+        strategy=strategy,
+        unit=unit,
+        control=0.0,
+        validation=0.0,
     )
     session.wait()
     session.labels.answer_from_masks(settings.masks)
@@ -138,8 +157,8 @@ def _one_round(
     labels = session.project.labels.done([ref.id for ref in images])
     pixels = sum(label.labelled_pixels for label in labels)
     return CurvePoint(
-        settings.strategy,
-        settings.measure,
+        strategy,
+        measure,
         settings.seed,
         number,
         len(labels),

@@ -16,7 +16,7 @@ from napari.layers import Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.acquisition import RegionKind, simplified_outlines
 from napari_active_seg.errors import ImageError
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.project import QueuedRegion
@@ -196,14 +196,18 @@ class LayerBinder:
         layer.editable = True
         layer.selected_data = set(range(layer.nshapes))
         layer.remove_selected()
-        if boxes:
-            width = [3.0 if q.id == in_hand else 2.0 for q in boxes]
-            layer.add_rectangles(
-                [_frame(q, w) for q, w in zip(boxes, width, strict=True)],
-                edge_width=width,
-                edge_color=[_STATE_COLOURS[q.state] for q in boxes],
-                face_color="transparent",
-            )
+        for add, frame, shaped in (
+            (layer.add_rectangles, _frame, [q for q in boxes if q.shape is None]),
+            (layer.add_polygons, _outline, [q for q in boxes if q.shape is not None]),
+        ):
+            if shaped:
+                width = [3.0 if q.id == in_hand else 2.0 for q in shaped]
+                add(
+                    [frame(q, w) for q, w in zip(shaped, width, strict=True)],
+                    edge_width=width,
+                    edge_color=[_STATE_COLOURS[q.state] for q in shaped],
+                    face_color="transparent",
+                )
         layer.selected_data = set()
         layer.editable = False
 
@@ -266,6 +270,14 @@ def _frame(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
     return np.array(
         [[region.y - out, region.x - out], [region.bottom - 1 + out, region.right - 1 + out]]
     )
+
+
+def _outline(queued: QueuedRegion, _width: float) -> NDArray[np.float64]:
+    """Return the corners (y, x) of the longest outline of what may be painted of a region."""
+    region = queued.region
+    rings = simplified_outlines(queued.place.mask, 0.7)
+    ring = max(rings, key=len) if rings else np.array([[0, 0], [0, 1], [1, 1]], float)
+    return ring + np.array([region.y, region.x], float)
 
 
 def _prediction_key(state: SessionState | None) -> object:

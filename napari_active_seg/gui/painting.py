@@ -21,6 +21,7 @@ from napari_active_seg.regions import (
     UNLABELLED,
     LabelSchema,
     RegionState,
+    inside_shape,
     paint_to_target,
     target_to_paint,
 )
@@ -139,7 +140,7 @@ class RegionPainter:
         if self.layer is None or self._queued is None:
             return
         paint = target_to_paint(target)
-        where = paint > 0
+        where = (paint > 0) & self._queued.place.mask
         if only_empty:
             where &= np.asarray(self.layer.data) == 0
         indices = np.nonzero(where)
@@ -163,6 +164,7 @@ class RegionPainter:
         if layer is None or queued is None or schema is None:
             return
         target = paint_to_target(np.asarray(layer.data), n_classes=len(schema))
+        target = inside_shape(target, queued.shape)
         changed = int(np.count_nonzero(target != self._offered))
         if changed == 0:
             return
@@ -181,6 +183,18 @@ class RegionPainter:
         self.offer()
         self._run(self._session.labels.flush)
 
+    def _keep_inside(self) -> None:
+        """Take back what was painted outside the shape of a region that is no rectangle."""
+        layer, queued = self.layer, self._queued
+        if layer is None or queued is None or queued.shape is None:
+            return
+        paint = np.asarray(layer.data)
+        outside = (paint > 0) & ~queued.shape.mask
+        if outside.any():
+            with layer.events.set_data.blocker(self._on_change):
+                layer.data[outside] = 0
+                layer.refresh()
+
     def _on_press(self, _layer: Labels, _event: Any) -> Iterator[None]:
         self._meter.clicked()
         self._mouse_is_down = True
@@ -189,6 +203,7 @@ class RegionPainter:
             self._meter.touched()
             yield
         self._mouse_is_down = False
+        self._keep_inside()
 
     def _on_move(self, _layer: Labels, _event: Any) -> None:
         self._meter.touched()
@@ -201,6 +216,8 @@ class RegionPainter:
 
     def _on_change(self, _event: Any = None) -> None:
         """Look again soon; what changed without a brush or a fill was an undo or a redo."""
+        if not self._mouse_is_down:
+            self._keep_inside()
         if self.layer is not None and not self._mouse_is_down and not self._filling:
             paint = np.asarray(self.layer.data)
             if not np.array_equal(paint, self._seen):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.checkpoints import load_checkpoint
+from napari_active_seg.learning.cost_network import fit_cost_network
 from napari_active_seg.learning.devices import leave_a_core, resolve_device
 from napari_active_seg.learning.modes import seeded
 from napari_active_seg.learning.networks import Network, SmallUNet
@@ -50,6 +52,16 @@ class TorchSegmenterFactory:
     def candidates(self) -> tuple[str, ...]:
         """Return presets that suit the device, the best first."""
         return CANDIDATES[self._device.type]
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""
+        return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None

@@ -1,6 +1,11 @@
 """The project folder: everything that must survive, in files that can be copied."""
 
-from napari_active_seg.project.config import EDITABLE, TRAINING_KEYS, ProjectConfig
+from napari_active_seg.project.config import (
+    EDITABLE,
+    STRATEGY_KEYS,
+    TRAINING_KEYS,
+    ProjectConfig,
+)
 from napari_active_seg.project.folder import Project, refuse_taken_folder
 from napari_active_seg.project.key_file import pseudonyms_for
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
@@ -17,6 +22,7 @@ from napari_active_seg.project.split import assign_splits, groups_in_several_spl
 
 __all__ = [
     "EDITABLE",
+    "STRATEGY_KEYS",
     "TRAINING_KEYS",
     "Event",
     "MergeConflict",

@@ -1,4 +1,4 @@
-"""Targets and object ids as compressed bytes that know their shape and notice damage."""
+"""Targets, object ids and shapes as compressed bytes that know their shape and notice damage."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ProjectError
+from napari_active_seg.regions import RegionShape
 
-__all__ = ["objects_from_blob", "objects_to_blob", "target_from_blob", "target_to_blob"]
+__all__ = [
+    "objects_from_blob",
+    "objects_to_blob",
+    "shape_from_blob",
+    "shape_to_blob",
+    "target_from_blob",
+    "target_to_blob",
+]
 
 _HEADER = struct.Struct("<4sIII")
-_TARGET, _OBJECTS = b"TGT1", b"OBJ1"
+_TARGET, _OBJECTS, _SHAPE = b"TGT1", b"OBJ1", b"SHP1"
 
 
 def target_to_blob(target: NDArray[np.uint8]) -> bytes:
@@ -37,6 +45,16 @@ def objects_from_blob(blob: bytes) -> NDArray[np.int32]:
     """Return the ids (H, W) of a blob; ProjectError if a single bit of it was lost."""
     found: NDArray[np.int32] = _from_blob(blob, _OBJECTS, np.dtype("<i4")).astype(np.int32)
     return found
+
+
+def shape_to_blob(shape: RegionShape) -> bytes:
+    """Return which pixels of a rectangle belong to a shape as bytes, in the same way."""
+    return _to_blob(shape.mask.astype(np.uint8), _SHAPE)
+
+
+def shape_from_blob(blob: bytes) -> RegionShape:
+    """Return the shape of a blob; ProjectError if a single bit of it was lost."""
+    return RegionShape.of(_from_blob(blob, _SHAPE, np.dtype(np.uint8)).astype(bool))
 
 
 def _to_blob(pixels: NDArray[Any], magic: bytes) -> bytes:

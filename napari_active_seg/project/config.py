@@ -24,16 +24,21 @@ from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["EDITABLE", "FORMAT_VERSION", "TRAINING_KEYS", "ProjectConfig"]
+__all__ = ["EDITABLE", "FORMAT_VERSION", "STRATEGY_KEYS", "TRAINING_KEYS", "ProjectConfig"]
 
 FORMAT_VERSION = 2
 #: What a person may set; the rest is decided when the project is made.
 EDITABLE = (
+    "alpha",
     "annotator",
     "augmentation",
     "average",
     "balance",
+    "beta",
     "confidence",
+    "control",
+    "cost",
+    "diversity",
     "key_file",
     "learning_rate",
     "loss",
@@ -43,6 +48,8 @@ EDITABLE = (
     "norms",
     "optimiser",
     "patience",
+    "per_image",
+    "per_patient",
     "precision",
     "preset",
     "region_size",
@@ -57,6 +64,7 @@ EDITABLE = (
     "training_precision",
     "training_seconds",
     "unlabelled",
+    "validation",
     "weights",
     "worker",
 )
@@ -73,6 +81,17 @@ TRAINING_KEYS = (
     "patience",
     "schedule",
     "unlabelled",
+)
+#: What of it is to hold for any strategy, in place of what the strategy says.
+STRATEGY_KEYS = (
+    "alpha",
+    "beta",
+    "control",
+    "cost",
+    "diversity",
+    "per_image",
+    "per_patient",
+    "validation",
 )
 
 
@@ -115,6 +134,14 @@ class ProjectConfig(BaseModel):
     unlabelled: str = "off"
     confidence: float = 0.9
     norms: str = "batch"
+    cost: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    diversity: str | None = None
+    control: float | None = None
+    validation: float | None = None
+    per_image: int | None = None
+    per_patient: int | None = None
     training_precision: str = "auto"
     training_seconds: float = Field(default=60, gt=0)
     worker: Literal["thread", "process"] = "thread"
@@ -130,6 +157,11 @@ class ProjectConfig(BaseModel):
     def _left_to_the_preset(cls, value: object) -> object:
         return None if value == "preset" else value
 
+    @field_validator(*STRATEGY_KEYS, mode="before")
+    @classmethod
+    def _left_to_the_strategy(cls, value: object) -> object:
+        return None if value == "strategy" else value
+
     @field_validator("start")
     @classmethod
     def _known_start(cls, name: str) -> str:
@@ -138,9 +170,11 @@ class ProjectConfig(BaseModel):
         return name
 
     @model_validator(mode="after")
-    def _training_can_be_planned(self) -> ProjectConfig:
+    def _all_goes_together(self) -> ProjectConfig:
         try:
             _ = self.training_plan
+            chosen = {key: getattr(self, key) for key in STRATEGY_KEYS}
+            strategy_named(self.strategy).with_changes(**chosen)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self

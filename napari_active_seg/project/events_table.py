@@ -70,6 +70,10 @@ class EventsTable:
         """Return what happened to a region, an image or a model, the oldest first."""
         return self._read("WHERE subject = ?", (subject,))
 
+    def named(self, what: str) -> tuple[Event, ...]:
+        """Return everything of one kind that happened, the oldest first."""
+        return self._read("WHERE what = ?", (what,))
+
     def all(self) -> tuple[Event, ...]:
         """Return everything that happened, the oldest first."""
         return self._read("", ())

@@ -20,7 +20,7 @@ from napari_active_seg.project.classes_table import ClassesTable
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import SavedLabel
 from napari_active_seg.project.regions_table import RegionsTable, write_state
-from napari_active_seg.regions import Effort, RegionLabel, RegionState
+from napari_active_seg.regions import Effort, RegionLabel, RegionState, inside_shape
 
 __all__ = ["LabelsTable", "insert_label"]
 
@@ -93,13 +93,18 @@ class LabelsTable:
         """Append a version of a region's label; when this returns it is on the disk.
 
         ``effort`` is what has been spent since the version before. ``objects`` numbers the objects
-        where they are told apart. The uid of the save comes back.
+        where they are told apart. What lies outside the region's shape is not kept. The uid of the
+        save comes back.
         """
-        region = self._regions.get(region_id).region
+        queued = self._regions.get(region_id)
+        region = queued.region
         if target.shape != region.shape or (objects is not None and objects.shape != target.shape):
             raise BadInputError(
                 f"the label of region {region_id} must be {region.shape}, got {target.shape}"
             )
+        target = inside_shape(target, queued.shape)
+        if objects is not None and queued.shape is not None:
+            objects = np.where(queued.shape.mask, objects, np.int32(0))
         book = self._classes.current
         before = self._stored(region_id) if book.merged else None
         blob = target_to_blob(book.to_stored(target, before))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["MIGRATIONS", "SCHEMA", "SCHEMA_VERSION", "migrate"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 CREATE TABLE schemas (
     number INTEGER PRIMARY KEY AUTOINCREMENT, made_at REAL NOT NULL, annotator TEXT NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE models (
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY, created_at REAL NOT NULL, round INTEGER NOT NULL,
     strategy TEXT NOT NULL, budget INTEGER NOT NULL, seed INTEGER NOT NULL,
-    model_id TEXT, config_hash TEXT NOT NULL, uid TEXT
+    model_id TEXT, config_hash TEXT NOT NULL, uid TEXT, notes TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE regions (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
@@ -47,7 +47,7 @@ CREATE TABLE regions (
     y INTEGER NOT NULL, x INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
     kind TEXT NOT NULL, state TEXT NOT NULL, round INTEGER NOT NULL, information REAL NOT NULL,
     cost REAL NOT NULL, reason TEXT NOT NULL, draw_probability REAL, drawn_from INTEGER NOT NULL,
-    state_at REAL NOT NULL DEFAULT 0
+    state_at REAL NOT NULL DEFAULT 0, shape BLOB
 );
 CREATE TABLE labels (
     number INTEGER PRIMARY KEY AUTOINCREMENT, region_id TEXT NOT NULL REFERENCES regions (id),
@@ -129,6 +129,12 @@ def _from_3_to_4(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE models ADD COLUMN validation_hash TEXT NOT NULL DEFAULT ''")
 
 
+def _from_4_to_5(connection: sqlite3.Connection) -> None:
+    """Bring shapes of regions that are no rectangles, and what was said of a proposal."""
+    connection.execute("ALTER TABLE regions ADD COLUMN shape BLOB")
+    connection.execute("ALTER TABLE proposals ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'")
+
+
 def _give_uids(connection: sqlite3.Connection) -> None:
     """Name old rows by their content, so that two copies of a project name them alike."""
     labels = connection.execute(
@@ -153,4 +159,5 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _from_1_to_2,
     2: _from_2_to_3,
     3: _from_3_to_4,
+    4: _from_4_to_5,
 }

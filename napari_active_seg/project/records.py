@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.regions import Effort, Region, RegionState
+from napari_active_seg.regions import Effort, Place, Region, RegionShape, RegionState
 
 __all__ = ["Event", "ModelRecord", "Placement", "QueuedRegion", "SavedLabel", "Split"]
 
@@ -41,6 +41,12 @@ class QueuedRegion:
     information: float
     cost: float
     reason: str
+    shape: RegionShape | None = None  #: what may be painted of it, where that is not all
+
+    @property
+    def place(self) -> Place:
+        """What may be painted of the region."""
+        return Place(self.region, self.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Callable
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError
+from napari_active_seg.project.blobs import shape_from_blob, shape_to_blob
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.records import QueuedRegion
@@ -28,7 +30,7 @@ class RegionsTable:
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO proposals (uid, created_at, round, strategy, budget, seed, model_id, "
-                "config_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "config_hash, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     uuid.uuid4().hex,
                     self._clock(),
@@ -38,6 +40,7 @@ class RegionsTable:
                     proposal.seed,
                     proposal.model_id,
                     proposal.config_hash,
+                    json.dumps(proposal.notes),
                 ),
             )
             ids = [
@@ -75,6 +78,11 @@ class RegionsTable:
         if not rows:
             raise BadInputError(f"no region {region_id!r} in this project")
         return _queued(rows[0])
+
+    def last_notes(self) -> tuple[str, ...]:
+        """Return what was said of the latest proposal."""
+        rows = self._database.rows("SELECT notes FROM proposals ORDER BY id DESC LIMIT 1")
+        return tuple(json.loads(rows[0]["notes"])) if rows else ()
 
     def last_round(self) -> int:
         """Return the number of the latest round, 0 before the first."""
@@ -119,8 +127,8 @@ def _insert(
     region = scored.region
     connection.execute(
         "INSERT INTO regions (id, proposal_id, image_id, y, x, height, width, kind, state, round, "
-        "information, cost, reason, draw_probability, drawn_from) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "information, cost, reason, draw_probability, drawn_from, shape) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             region_id,
             proposal_id,
@@ -137,6 +145,7 @@ def _insert(
             scored.reason,
             scored.draw_probability,
             scored.drawn_from,
+            None if scored.shape is None else shape_to_blob(scored.shape),
         ),
     )
     return region_id
@@ -152,4 +161,5 @@ def _queued(row: sqlite3.Row) -> QueuedRegion:
         information=row["information"],
         cost=row["cost"],
         reason=row["reason"],
+        shape=None if row["shape"] is None else shape_from_blob(row["shape"]),
     )

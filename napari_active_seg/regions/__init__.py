@@ -3,6 +3,7 @@
 from napari_active_seg.regions.class_book import ClassBook
 from napari_active_seg.regions.contours import contour_target
 from napari_active_seg.regions.label import Effort, RegionLabel, RegionState
+from napari_active_seg.regions.place import Place, RegionShape, inside_shape, mask_of_places
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
 from napari_active_seg.regions.targets import (
@@ -18,13 +19,17 @@ __all__ = [
     "ClassBook",
     "Effort",
     "LabelSchema",
+    "Place",
     "Region",
     "RegionLabel",
+    "RegionShape",
     "RegionState",
     "Tile",
     "blend_window",
     "check_target",
     "contour_target",
+    "inside_shape",
+    "mask_of_places",
     "paint_to_target",
     "target_to_paint",
     "tile_grid",

@@ -11,12 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import (
-    CostModel,
-    Strategy,
-    strategy_named,
-)
-from napari_active_seg.errors import ConfigError, NothingToDoError
+from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.export import write_objects, write_prediction
 from napari_active_seg.images import FoundImage, ImageSource, open_image, scan_folder
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
@@ -28,20 +23,18 @@ from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
-from napari_active_seg.session.steps.propose import ProposeRequest
 from napari_active_seg.uncertainty import Measure, Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
 
 __all__ = [
-    "chosen_strategy",
     "coarse_step",
     "evaluate_request",
     "labels_so_far",
+    "load_prediction",
     "predict_folder_request",
     "predict_request",
-    "propose_request",
     "sampling_plan",
     "validation_images",
 ]
@@ -125,46 +118,8 @@ def _write_to(
         write_objects(objects, prediction.region.image_id, out)
 
 
-def chosen_strategy(
-    project: Project, name: str | None, *, measure: str, size: int | None, stride: int | None
-) -> Strategy:
-    """Return the strategy called ``name``, or the project's, with what was asked for changed."""
-    return strategy_named(name or project.config.strategy).with_changes(
-        measure=measure, size=size, stride=stride, default_size=project.config.region_size
-    )
-
-
-def propose_request(
-    project: Project,
-    *,
-    predict: PredictRequest | None,
-    strategy: Strategy,
-    cost: CostModel,
-    count: int | None,
-    seed: int | None,
-) -> ProposeRequest:
-    """Return the request for a proposal of the next round over the pool."""
-    config = project.config
-    if count is not None and count < 1:
-        raise ConfigError(f"count must be 1 or more, got {count}")
-
-    key = None if predict is None else predict.model_id
-    return ProposeRequest(
-        pool=project.images.all(Split.POOL),
-        taken=tuple(queued.region for queued in project.regions.queue()),
-        load_tissue=project.images.tissue,
-        load_prediction=partial(_load_prediction, project, key),
-        predict=predict,
-        strategy=strategy,
-        classes=project.schema.names,
-        cost=cost,
-        count=count or config.regions_per_round,
-        round=project.regions.last_round() + 1,
-        seed=config.seed if seed is None else seed,
-    )
-
-
-def _load_prediction(project: Project, key: str | None, image_id: str) -> Prediction | None:
+def load_prediction(project: Project, key: str | None, image_id: str) -> Prediction | None:
+    """Return what is kept under a key of an image; None without a key, or where nothing is."""
     return None if key is None else project.predictions.load(key, image_id)
 
 

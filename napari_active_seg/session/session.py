@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +25,16 @@ from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import predicted_images
+from napari_active_seg.session.proposal_desk import ProposalDesk
 from napari_active_seg.session.requests import (
-    chosen_strategy,
     evaluate_request,
-    predict_request,
-    propose_request,
 )
 from napari_active_seg.session.state import SessionState, initial_state
+from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
-from napari_active_seg.session.steps.propose import propose_regions
-from napari_active_seg.session.steps.train import TrainResponse, train_model
+from napari_active_seg.session.steps.train import train_model
+from napari_active_seg.session.steps.train_values import TrainResponse
 from napari_active_seg.session.train_requests import (
     TrainingChoices,
     train_request,
@@ -73,8 +73,8 @@ class Session:
         self.project = project
         self.last_training: TrainResponse | None = None
         self._segmenters = segmenters
+        self._follows_screen = follows_screen
         self._shelf = ModelShelf(project, segmenters)
-        self._cost = cost or CostModel()
         self._state = initial_state(project)
         self._jobs = JobDesk(
             runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
@@ -89,6 +89,16 @@ class Session:
             follows_screen=follows_screen,
         )
         self.labels = LabelDesk(project, lambda: self._state, self._set, start=self._start)
+        self.proposals = ProposalDesk(
+            project,
+            self._shelf,
+            segmenters,
+            lambda: self._state,
+            order=self._order,
+            on_proposal=self._proposed,
+            on_pace=lambda pace: self._set(pace=pace),
+            cost=cost,
+        )
         self.upkeep = Upkeep(
             project,
             lambda: self._state,
@@ -178,48 +188,12 @@ class Session:
         """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
         self._predictions.predict_folder(images_dir, out, measure=measure, samples=samples)
 
-    def propose(
-        self,
-        *,
-        count: int | None = None,
-        size: int | None = None,
-        measure: str | None = None,
-        strategy: str | None = None,
-        stride: int | None = None,
-        seed: int | None = None,
-    ) -> None:
-        """Choose regions of pool images and put them into the queue.
+    def propose(self, **asked: Any) -> None:
+        """Choose regions of pool images and put them into the queue: see ``ProposalDesk.propose``.
 
         Without a model they are drawn at random over tissue.
         """
-        chosen = chosen_strategy(
-            self.project, strategy, measure=measure or self._state.measure, size=size, stride=stride
-        )
-
-        def freeze() -> Work:
-            model, predict = self._state.model, None
-            if model is not None:
-                pool = [ref.id for ref in self.project.images.all(Split.POOL)]
-                known = predicted_images(self.project, pool, chosen.measure)
-                predict = predict_request(
-                    self.project,
-                    model,
-                    partial(self._shelf.segmenter, model),
-                    image_ids=[i for i in pool if i not in known],
-                    samples=None,
-                    measure=chosen.measure,
-                )
-            request = propose_request(
-                self.project,
-                predict=predict,
-                strategy=chosen,
-                cost=self._cost,
-                count=count,
-                seed=seed,
-            )
-            return partial(propose_regions, request)
-
-        self._order(Order("proposing", freeze, self._proposed, may_wait=True, may_leave=True))
+        self.proposals.propose(**asked)
 
     def train(
         self,
@@ -354,20 +328,23 @@ class Session:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _proposed(self, result: object) -> None:
-        if isinstance(result, Proposal):
-            self.project.predictions.forget()
-            queued = self.project.regions.add_proposal(result)
-            self._set(
-                queue=self.project.regions.queue(),
-                predicted=self._predictions.known(),
-                region_id=queued[0].id,
-                image_id=queued[0].region.image_id,
-            )
+    def _proposed(self, proposal: Proposal) -> None:
+        self.project.predictions.forget()
+        queued = self.project.regions.add_proposal(proposal)
+        self._set(
+            queue=self.project.regions.queue(),
+            predicted=self._predictions.known(),
+            region_id=queued[0].id,
+            image_id=queued[0].region.image_id,
+        )
 
     def _trained(self, result: object) -> None:
         if isinstance(result, TrainResponse):
             record = replace(result.model, created_at=self.project.clock())
+            for score in result.controls:
+                self.project.events.add(
+                    CONTROL_EVENT, score.region_id, facts={"model": score.model_id, **score.facts}
+                )
             self.project.models.add(record)
             self.last_training = replace(result, model=record)
             self._set(models=self.project.models.all(), predicted=self._predictions.known())
@@ -379,3 +356,5 @@ class Session:
         if new != old:
             self._state = new
             self.state_changed.emit(new, old)
+            if self._follows_screen and new.done_in_pool != old.done_in_pool:
+                self.proposals.look_at_pace()

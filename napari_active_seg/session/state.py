@@ -33,6 +33,7 @@ class SessionState:
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     read_only: bool = False
+    pace: str = ""  #: what is known of this person's own seconds, in words
 
     @property
     def model(self) -> ModelRecord | None:

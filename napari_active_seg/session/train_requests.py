@@ -9,11 +9,13 @@ from functools import partial
 
 import numpy as np
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
+from napari_active_seg.regions import UNLABELLED, Region, RegionLabel, RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.requests import sampling_plan, validation_images
-from napari_active_seg.session.steps.train import Standing, Start, TrainRequest
+from napari_active_seg.session.steps.control import CONTROL_EVENT, ControlSquare
+from napari_active_seg.session.steps.train_values import Standing, Start, TrainRequest
 from napari_active_seg.training_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.training_plan import TrainingPlan
 
@@ -86,7 +88,22 @@ def train_request(
         kept_in=project.unfinished if choices.go_on else None,
         notes=notes,
         helps=choices.helps,
+        controls=_controls(project),
     )
+
+
+def _controls(project: Project) -> tuple[ControlSquare, ...]:
+    """Return the finished control squares on which no model was measured, and none was trained."""
+    known = {event.subject for event in project.events.named(CONTROL_EVENT)}
+    waiting = [
+        queued
+        for queued in project.regions.queue()
+        if queued.kind is RegionKind.CONTROL
+        and queued.state is RegionState.DONE
+        and queued.id not in known
+    ]
+    labels = ((queued.id, project.labels.latest(queued.id)) for queued in waiting)
+    return tuple(ControlSquare(i, label) for i, label in labels if label is not None)
 
 
 def _start(

@@ -72,6 +72,18 @@ class Moments:
         """``(height, width)``."""
         return (int(self.mean_p.shape[1]), int(self.mean_p.shape[2]))
 
+    def cropped(self, y: int, x: int, height: int, width: int) -> Moments:
+        """Return the statistics of a window of the pixels."""
+        rows, columns = slice(y, y + height), slice(x, x + width)
+        return Moments(
+            self.n,
+            self.mean_p[:, rows, columns],
+            self.mean_plogp[rows, columns],
+            self.var_p[:, rows, columns],
+            self.votes[:, rows, columns],
+            {name: values[..., rows, columns] for name, values in self.extras.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:

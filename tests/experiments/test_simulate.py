@@ -51,6 +51,23 @@ def test_curve_counts_labels_and_measures_every_round(settings):
     assert results["settings"]["strategy"] == "uncertain-regions"
 
 
+def test_a_baseline_is_run_beside_from_the_same_start(settings):
+    arm = settings(beside="foreground-regions", rounds=1)
+    points = simulate(arm, open_fake, on_round=lambda *a: None)
+    assert [(p.strategy, p.round) for p in points] == [
+        ("uncertain-regions", 0),
+        ("uncertain-regions", 1),
+        ("foreground-regions", 0),
+        ("foreground-regions", 1),
+    ]
+    assert points[0].scores == points[2].scores and points[1].scores != points[3].scores
+    whole = settings(
+        "whole", strategy="whole-images", beside="foreground-regions", count=1, start=1
+    )
+    curve = simulate(whole, open_fake, on_round=lambda *a: None)
+    assert [p.labelled_pixels // (96 * 128) for p in curve] == [1, 2, 3, 1, 2, 3]
+
+
 def test_same_seed_gives_the_same_curve_and_another_seed_another(settings):
     runs = [
         simulate(settings(str(i), seed=seed), open_fake, on_round=lambda *a: None)

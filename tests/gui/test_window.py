@@ -46,7 +46,7 @@ def test_wrong_form_is_a_message_and_nothing_is_made(window, pool, tmp_path):
 def test_regions_are_proposed_by_the_button_and_framed(window, project_folder):
     window.open(project_folder)
     panel = window.panel("Propose")
-    panel.count.value, panel.size.value = 3, 32
+    panel.amount.value, panel.size.value = 3, 32
     window.click(panel.go)
     window.settle()
     assert len(window.session.state.open_regions) == 3

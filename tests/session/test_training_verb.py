@@ -225,9 +225,14 @@ def test_models_are_compared_on_the_same_labels(session, pool, monkeypatch):
 
 
 def test_without_validation_nothing_is_held_against_a_model(tmp_path, pool):
-    from napari_active_seg.session.creation import create_project
+    from napari_active_seg.session.creation import ImageSettings, create_project
 
-    folder = create_project(tmp_path / "p", images_dir=pool / "images", classes=("a", "b")).folder
+    folder = create_project(
+        tmp_path / "p",
+        images_dir=pool / "images",
+        classes=("a", "b"),
+        settings=ImageSettings(val_fraction=0.0),
+    ).folder
     session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
     lap(session, pool)
     train(session)

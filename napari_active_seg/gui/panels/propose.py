@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, SpinBox
+from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox, SpinBox
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QListWidgetItem, QPushButton
 
-from napari_active_seg.acquisition import STRATEGIES, RegionKind
+from napari_active_seg.acquisition import (
+    BUDGET_UNITS,
+    COSTS,
+    LEARNED,
+    RANDOM_SHARES,
+    STRATEGIES,
+    Advice,
+    Budget,
+    RegionKind,
+)
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.listing import Listing, Row
 from napari_active_seg.sampling_plan import METHODS
@@ -27,6 +36,7 @@ class ProposePanel(Panel):
     def build(self) -> None:
         """Lay out the form and the queue."""
         self._session: Session | None = None
+        self._planned: object = None
         self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
         self.measure = ComboBox(
             label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
@@ -34,13 +44,23 @@ class ProposePanel(Panel):
         self.sampling = ComboBox(
             label="opinions", choices=[(said, name) for name, said in METHODS.items()]
         )
-        self.count = SpinBox(label="regions", min=1, max=500, value=8)
+        self.amount = SpinBox(label="budget", min=1, max=10_000_000, value=8)
+        self.unit = ComboBox(label="counted in", choices=list(BUDGET_UNITS))
         self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
-        self.form = form(self.strategy, self.measure, self.sampling, self.count, self.size)
+        self.form = form(
+            self.strategy, self.measure, self.sampling, self.amount, self.unit, self.size
+        )
+        self._build_weights()
         self.sampling.changed.connect(self._sampling)
         self.measure.changed.connect(self._measure)
         self.strategy.changed.connect(self._strategy)
         self.go = button("Propose regions", self._propose)
+        self.which = button(
+            "Which strategy suits?",
+            self._guide,
+            "Measure how alike the pool is, and say what suits it and the labels so far",
+        )
+        self.said = words()
         self.predict = button(
             "Predict all images",
             self.desk.with_session(lambda session: session.predict()),
@@ -52,7 +72,13 @@ class ProposePanel(Panel):
         self.queue.itemActivated.connect(self._take)
         self.queue.itemClicked.connect(self._take)
         self.hint = words()
-        self.body.addWidget(group("Where to look next", self.form, self.go, self.predict))
+        self.body.addWidget(
+            group(
+                "Where to look next",
+                *(self.form, self.go, self.predict, self.which, self.said),
+            )
+        )
+        self.body.addWidget(group("A person's time", self.weights, self.pace, self.plan))
         self.shown = QComboBox()
         self.shown.addItems(list(_SHOWN))
         self.shown.currentTextChanged.connect(lambda _text: self._render_again())
@@ -63,6 +89,37 @@ class ProposePanel(Panel):
         self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
         self.body.addWidget(group("Queue", self.hint, self.shown, self.queue))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
+
+    def _build_weights(self) -> None:
+        """Lay out what weighs information against a person's time, and the drawn share."""
+        self.cost = ComboBox(label="cost by", choices=[*COSTS, *LEARNED])
+        self.cost.tooltip = "\n".join(f"{name}: {said}" for name, said in LEARNED.items())
+        self.alpha = FloatSlider(label="information", min=0, max=3, step=0.05, value=1)
+        self.beta = FloatSlider(label="cost", min=0, max=3, step=0.05, value=0)
+        self.alpha.tooltip = "Exponent of the information in I^alpha / C^beta"
+        self.beta.tooltip = "Exponent of the cost in I^alpha / C^beta; 0 leaves it out"
+        self.control = FloatSpinBox(label="control share", min=0, max=0.5, step=0.05, value=0.1)
+        self.control.tooltip = (
+            "Squares drawn at random, on which each model is measured before it learns them"
+        )
+        self.weights = form(self.cost, self.alpha, self.beta, self.control)
+        self.pace, self.plan = words(), words()
+        self._kept = ("cost", "alpha", "beta", "control")
+        for name in self._kept:
+            getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
+
+    def _show_weights(self, session: Session) -> None:
+        """Show what the project says, or else the strategy."""
+        config, named = session.project.config, STRATEGIES[self.strategy.value]
+        for name in self._kept:
+            widget, says = getattr(self, name), getattr(config, name)
+            with widget.changed.blocked():
+                widget.value = getattr(named, name) if says is None else says
+            widget.enabled = not session.state.read_only
+        pace, plan = session.state.pace, session.proposals.plan().words
+        self.pace.setText(pace[:1].upper() + pace[1:])
+        self.pace.setVisible(bool(pace))
+        self.plan.setText(plan[:1].upper() + plan[1:])
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the queue and what can be asked."""
@@ -75,6 +132,11 @@ class ProposePanel(Panel):
             self.tissue.setChecked(self.in_hand.edits_tissue)
         self.go.setEnabled(view.can_propose)
         self.predict.setEnabled(view.can_predict)
+        self.which.setEnabled(view.can_predict)
+        if state.queue != self._planned:  # reads the diary: only when something changed
+            self._planned = state.queue
+            self._show_weights(session)
+            self._said(session)
         with self.measure.changed.blocked():
             self.measure.value = state.measure
         with self.sampling.changed.blocked():
@@ -83,7 +145,7 @@ class ProposePanel(Panel):
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(
-            f"{len(waiting)} waiting, about {max(1, round(seconds / 60))} min by a first guess"
+            f"{len(waiting)} waiting, about {max(1, round(seconds / 60))} min in all"
             if waiting
             else "Nothing waits. Propose regions; click one to go there"
         )
@@ -107,7 +169,7 @@ class ProposePanel(Panel):
             Row(
                 queued.id,
                 f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
-                f"  {queued.state.replace('_', ' ')}\n{queued.reason}",
+                f"  {_kind(queued.kind)}{queued.state.replace('_', ' ')}\n{queued.reason}",
                 tip=f"score {queued.information:.4f}, about {queued.cost:.0f} s",
             )
             for queued in listed
@@ -115,9 +177,37 @@ class ProposePanel(Panel):
         self.queue.show_rows(rows, current=state.region_id)
 
     def _strategy(self, name: str) -> None:
-        """Show the size that a strategy brings along."""
-        if STRATEGIES[name].size:
-            self.size.value = STRATEGIES[name].size
+        """Show the size and the measure that a strategy brings along."""
+        named = STRATEGIES[name]
+        if named.size:
+            self.size.value = named.size
+        if named.measure:
+            self.measure.value = named.measure
+        if self._session is not None:
+            self._show_weights(self._session)
+
+    def _keep(self, key: str, value: object) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.upkeep.configure(**{key: value}))
+
+    def _guide(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(lambda: session.proposals.guide(on_advice=self._advise))
+
+    def _advise(self, advice: Advice) -> None:
+        """Say what the guide found, and choose it; the person may choose otherwise."""
+        self.said.setText(advice.words)
+        self.said.setVisible(True)
+        self.strategy.value = advice.strategy
+
+    def _said(self, session: Session) -> None:
+        """Show what the latest proposal expects to be spent."""
+        notes = [note for note in session.proposals.notes if note != self.plan.text()]
+        text = ". ".join(note[:1].upper() + note[1:].rstrip(".") for note in notes[:-1])
+        self.said.setText(text)
+        self.said.setVisible(bool(text))
 
     def _measure(self, name: str) -> None:
         session = self.desk.session
@@ -134,7 +224,7 @@ class ProposePanel(Panel):
         if session is not None:
             self.desk.run(
                 lambda: session.propose(
-                    count=self.count.value,
+                    budget=Budget(self.amount.value, self.unit.value),
                     size=self.size.value,
                     strategy=self.strategy.value,
                     measure=self.measure.value,
@@ -146,3 +236,8 @@ class ProposePanel(Panel):
         if session is not None:
             region_id = Listing.key_of(item)
             self.desk.run(lambda: session.select_region(region_id))
+
+
+def _kind(kind: RegionKind) -> str:
+    """Return what a row says of a region that was drawn for a fair sample."""
+    return f"{kind}, " if kind in RANDOM_SHARES else ""

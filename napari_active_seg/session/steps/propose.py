@@ -5,55 +5,100 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
+    LEARNED,
+    Budget,
+    Candidate,
     CostModel,
+    DrawnPlan,
+    LearnedCost,
+    Ledger,
     PoolImage,
     Proposal,
     RegionKind,
     ScoredRegion,
     Strategy,
-    WindowPick,
+    control_due,
     draw_windows,
-    most_valuable_windows,
+    reason_for_cost,
     reason_for_drawn,
+    reason_for_likeness,
     reason_for_uncertain,
+    validation_due,
 )
-from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageRef
+from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError
+from napari_active_seg.images import ImageRef, ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.regions import Region
+from napari_active_seg.regions import Place
 from napari_active_seg.session.prediction_key import model_of
+from napari_active_seg.session.steps.choice import Choice, choose, costed
+from napari_active_seg.session.steps.guide import GuideRequest, advise_on_pool
+from napari_active_seg.session.steps.learn_cost import LearnCostRequest, learn_cost
+from napari_active_seg.session.steps.looking import Looker
+from napari_active_seg.session.steps.pool import PoolReader
 from napari_active_seg.session.steps.predict import PredictRequest, predict_images
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["ProposeRequest", "propose_regions"]
+__all__ = ["Earlier", "ProposeRequest", "propose_regions"]
 
 _log = logging.getLogger(__name__)
+#: Labelled places that a proposal is compared with for its reason, the latest.
+_COMPARED = 60
+_WHY = {
+    RegionKind.START: "there is no model to ask yet",
+    RegionKind.DRAWN: "the strategy asks chance",
+    RegionKind.CONTROL: "a control, on which the model is measured before it learns from it",
+    RegionKind.VALIDATION: "validation, never trained on, so that models can be compared",
+    RegionKind.AUDIT: "audit, never trained on or chosen by, for the last word",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was proposed before: how many regions at all, how many with a model, controls of them.
+
+    ``labelled`` are finished places of the pool, the latest last; ``covered_pixels`` they cover.
+    """
+
+    proposed: int = 0
+    with_model: int = 0
+    controls: int = 0
+    labelled: tuple[Place, ...] = ()
+    covered_pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
     """The pool, what is taken of it, and how to choose from the rest.
 
-    ``predict`` is None while there is no model; the regions are then drawn at random.
+    ``validation`` and ``audit`` are images that are never trained on. ``predict`` is None while
+    there is no model; the regions are then drawn at random. ``own_pace`` is what a person's own
+    regions took, learned or to be learned from.
     """
 
     pool: tuple[ImageRef, ...]
-    taken: tuple[Region, ...]
+    validation: tuple[ImageRef, ...]
+    audit: tuple[ImageRef, ...]
+    groups: Mapping[str, str | None]
+    taken: tuple[Place, ...]
+    earlier: Earlier
+    drawn_plan: DrawnPlan
+    open_source: Callable[[str], ImageSource]
     load_tissue: Callable[[str], NDArray[np.bool_]]
     load_prediction: Callable[[str], Prediction | None]
     predict: PredictRequest | None
     strategy: Strategy
     classes: tuple[str, ...]
     cost: CostModel
-    count: int
+    own_pace: LearnedCost | LearnCostRequest | None
+    budget: Budget
     round: int
     seed: int
 
@@ -63,7 +108,7 @@ class ProposeRequest:
         facts = {
             "strategy": asdict(self.strategy),
             "cost": asdict(self.cost),
-            "count": self.count,
+            "budget": asdict(self.budget),
             "sampling": asdict(self.predict.plan) if self.predict else None,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -71,100 +116,284 @@ class ProposeRequest:
 
 def propose_regions(request: ProposeRequest, token: CancelToken, report: Report) -> Proposal:
     """Return the proposal; images without a prediction are predicted first."""
-    rng = np.random.default_rng((request.seed, request.round))
-    at_random = request.predict is None or request.strategy.random
-    if request.predict is not None and request.predict.image_ids and not at_random:
-        predict_images(request.predict, token, report)
-    pool = _pool_images(request, token, report, with_maps=not at_random)
-    if at_random:
-        picks = draw_windows(pool, count=request.count, size=request.strategy.size, rng=rng)
-        scored = tuple(_drawn(request, pick) for pick in picks)
-    else:
-        picks = most_valuable_windows(
-            pool,
-            count=request.count,
-            size=request.strategy.size,
-            stride=request.strategy.step,
-            rng=rng,
-            overlap=request.strategy.overlap,
-            alpha=request.strategy.alpha,
-            beta=request.strategy.beta,
-        )
-        scored = tuple(_chosen(request, pick) for pick in picks)
-    if not scored:
-        raise NothingToDoError(
-            "no free place is left for a region: everything is labelled or queued. "
-            "Use a smaller --size, or add images"
-        )
-    return Proposal(
-        round=request.round,
-        regions=scored,
-        strategy=request.strategy.name,
-        budget=request.count,
-        seed=request.seed,
-        model_id=model_of(request.predict.model_id) if request.predict else None,
-        config_hash=request.config_hash,
-    )
+    return _Proposing(request, token, report).proposal()
 
 
-def _pool_images(
-    request: ProposeRequest, token: CancelToken, report: Report, *, with_maps: bool
-) -> list[PoolImage]:
-    """Return the images that can be read; those that cannot are logged and left out."""
-    pool: list[PoolImage] = []
-    problems: list[ImageError] = []
-    for number, ref in enumerate(request.pool):
-        token.check()
-        report(number, len(request.pool), f"scoring {ref.id}")
+class _Proposing:
+    """One proposal on its way."""
+
+    def __init__(self, request: ProposeRequest, token: CancelToken, report: Report) -> None:
+        self._request, self._token, self._report = request, token, report
+        self._rng = np.random.default_rng((request.seed, request.round))
+        self._notes: list[str] = []
+        predict = request.predict
+        self._looker = Looker(
+            request.open_source,
+            request.load_prediction,
+            token.check,
+            None if predict is None else predict.load_segmenter,
+        )
+        self._strategy = self._refused_or(request.strategy)
+        self._reader = PoolReader(
+            measure=request.strategy.measure,
+            groups=request.groups,
+            open_source=request.open_source,
+            load_tissue=request.load_tissue,
+            load_prediction=request.load_prediction,
+            token=token,
+            report=report,
+        )
+
+    def proposal(self) -> Proposal:
+        request = self._request
+        if not request.pool:
+            raise NothingToDoError("no image is in the pool; add images that are not set aside")
+        self._predict()
+        self._strategy = self._guided(self._strategy)
+        learned = self._own_pace()
+        drawn = self._drawn_shares()
+        choice = Choice(
+            self._strategy_at_start(),
+            self._pool_beside([candidate.place for candidate, _ in drawn]),
+            self._looker,
+            request.cost,
+            request.earlier.labelled,
+            None if request.predict is None else request.predict.plan,
+            request.round,
+            learned,
+        )
+        counts_clicks = request.budget.unit == "clicks"
+        priced = costed(choice, [candidate for candidate, _ in drawn], clicks=counts_clicks)
+        ledger = self._ledger(priced)
+        chosen = choose(choice, ledger, self._rng)
+        self._refuse_unreadable()
+        if not chosen:
+            raise NothingToDoError(
+                "no free place is left for a region: everything is labelled or queued. "
+                "Use a smaller --size, or add images"
+            )
+        kinds = [self._kind_of(candidate) for candidate in chosen]
+        everything = [*chosen, *priced]
+        kinds += [kind for _, kind in drawn]
+        self._say_what_it_takes(ledger, learned, len(chosen) + len(priced))
+        guess = learned is None or learned.how == "guess"
+        likeness = self._likeness([c.place for c, k in zip(everything, kinds, strict=True)
+                                   if k is RegionKind.CHOSEN])  # fmt: skip
+        scored = [
+            self._scored(candidate, kind, likeness.get(candidate.place, ""), guess=guess)
+            for candidate, kind in zip(everything, kinds, strict=True)
+        ]
+        return self._as_proposal(scored)
+
+    # --- before the choice -----------------------------------------------------------------------
+
+    def _refused_or(self, strategy: Strategy) -> Strategy:
+        """Return the strategy; ConfigError if its windows are larger than every image."""
+        shapes = [ref.shape for ref in self._request.pool]
+        if strategy.unit == "squares" and shapes:
+            height, width = (max(lengths) for lengths in zip(*shapes, strict=True))
+            if strategy.size > height and strategy.size > width:
+                raise ConfigError(
+                    f"a size of {strategy.size} is larger than every image of the pool, of at most "
+                    f"{height} x {width}; use --size {max(height, width)} or less, or whole images"
+                )
+        return strategy
+
+    def _predict(self) -> None:
+        """Predict what the strategy asks about and nobody predicted yet."""
+        predict, strategy = self._request.predict, self._strategy
+        looks = self._request.cost.looks_at_prediction or strategy.cost in LEARNED
+        looks = looks or self._request.budget.unit == "clicks" or strategy.auto
+        if predict is not None and predict.image_ids and (strategy.asks_model or looks):
+            predict_images(predict, self._token, self._report)
+
+    def _own_pace(self) -> LearnedCost | None:
+        pace = self._request.own_pace
+        if isinstance(pace, LearnCostRequest):
+            return learn_cost(pace, self._token, self._report)
+        return pace
+
+    def _guided(self, strategy: Strategy) -> Strategy:
+        """Return the strategy that the guide recommends, where it is asked."""
+        request = self._request
+        if not strategy.auto or request.predict is None:
+            return strategy
+        asked = GuideRequest(
+            pool=tuple(self._reader.images(request.pool, request.taken, maps=False)),
+            looker=self._looker,
+            size=strategy.size,
+            covered_pixels=request.earlier.covered_pixels,
+            round_pixels=self._regions_wanted() * strategy.size**2,
+            seed=request.seed,
+        )
+        advice = advise_on_pool(asked, self._token, self._report)
+        self._notes.append(advice.words)
+        draws, diversity = _OF_GUIDE[advice.strategy]
+        return replace(strategy, auto=False, draws=draws, diversity=diversity)
+
+    def _strategy_at_start(self) -> Strategy:
+        """Return the strategy, or without a model one that asks chance in the same unit."""
+        strategy = self._strategy
+        if self._request.predict is not None:
+            return strategy
+        unit = "images" if strategy.unit == "polygons" else strategy.unit
+        return replace(
+            strategy, unit=unit, draws="uniform", diversity="none", beta=0.0, aggregate="mean"
+        )
+
+    def _regions_wanted(self) -> int:
+        """Return about how many regions the budget buys."""
+        budget, size = self._request.budget, self._strategy.size
+        if budget.unit == "clicks":
+            return max(1, int(budget.amount // 10))
+        most = budget.most_regions(
+            least_pixels=size**2, least_seconds=self._request.cost.least(size**2)
+        )
+        return max(1, most or 1)
+
+    def _pool_beside(self, drawn: Sequence[Place]) -> Callable[..., Iterator[PoolImage]]:
+        taken = (*self._request.taken, *drawn)
+
+        def pool(*, maps: bool) -> Iterator[PoolImage]:
+            with_maps = maps and self._request.predict is not None
+            return self._reader.images(self._request.pool, taken, maps=with_maps)
+
+        return pool
+
+    def _refuse_unreadable(self) -> None:
+        """Raise the first problem where no image could be read at all."""
+        problems = self._reader.problems
+        if problems and len(problems) == len(self._request.pool):
+            raise next(iter(problems.values()))
+
+    # --- drawn shares ----------------------------------------------------------------------------
+
+    def _drawn_shares(self) -> list[tuple[Candidate, RegionKind]]:
+        """Return the squares for validation, audit and control of this round."""
+        request, strategy = self._request, self._strategy
+        wanted = self._regions_wanted()
+        plan, earlier = request.drawn_plan, request.earlier
+        found: list[tuple[Candidate, RegionKind]] = []
+        for kind, tally, refs in (
+            (RegionKind.VALIDATION, plan.validation, request.validation),
+            (RegionKind.AUDIT, plan.audit, request.audit),
+        ):
+            due = validation_due(
+                strategy.validation, earlier.proposed, tally, count=wanted - len(found)
+            )
+            if due and refs:
+                images = list(self._reader.images(refs, request.taken, maps=False))
+                found += [(one, kind) for one in self._draw(images, due)]
+        if request.predict is not None:
+            due = control_due(
+                strategy.control,
+                earlier.with_model,
+                earlier.controls,
+                count=wanted - len(found),
+            )
+            if due:
+                images = list(self._reader.images(request.pool, request.taken, maps=False))
+                found += [(one, RegionKind.CONTROL) for one in self._draw(images, due)]
+        return found
+
+    def _draw(self, images: Sequence[PoolImage], count: int) -> tuple[Candidate, ...]:
+        return draw_windows(images, count=count, size=self._strategy.size, rng=self._rng)
+
+    def _ledger(self, drawn: Sequence[Candidate]) -> Ledger:
+        """Return the budget with what was drawn paid, as long as it leaves something to choose."""
+        strategy, budget = self._strategy, self._request.budget
+        paid = Ledger(budget)
+        for candidate in drawn:
+            paid.take(candidate)
+        return Ledger(
+            budget,
+            spent=paid.spent,
+            per_image=strategy.per_image,
+            per_patient=strategy.per_patient,
+            overlap=strategy.overlap,
+        )
+
+    # --- after the choice ------------------------------------------------------------------------
+
+    def _kind_of(self, candidate: Candidate) -> RegionKind:
+        if self._request.predict is None:
+            return RegionKind.START
+        return RegionKind.DRAWN if candidate.drawn_from else RegionKind.CHOSEN
+
+    def _scored(
+        self, candidate: Candidate, kind: RegionKind, likeness: str, *, guess: bool
+    ) -> ScoredRegion:
+        parts = []
+        if kind is RegionKind.CHOSEN:
+            prediction = self._request.load_prediction(candidate.region.image_id)
+            if prediction is not None:
+                classes = self._request.classes
+                parts.append(reason_for_uncertain(prediction.moments, candidate.place, classes))
+            parts.append(likeness)
+        elif candidate.drawn_from:
+            parts.append(reason_for_drawn(candidate.drawn_from, why=_WHY[kind]))
+        else:
+            parts.append(f"drawn at random: {_WHY[kind]}")
+        parts.append(reason_for_cost(candidate.seconds, guess=guess))
+        return ScoredRegion(
+            candidate.region,
+            information=candidate.information,
+            cost=candidate.seconds,
+            reason="; ".join(part for part in parts if part),
+            kind=kind,
+            draw_probability=candidate.chance,
+            drawn_from=candidate.drawn_from,
+            shape=candidate.place.shape,
+        )
+
+    def _likeness(self, places: Sequence[Place]) -> dict[Place, str]:
+        """Return how unlike anything labelled each place is, in words."""
+        labelled = self._request.earlier.labelled[-_COMPARED:]
+        if self._request.predict is None or len(labelled) < 3 or not places:
+            return {}
+        self._report(0, 1, "comparing with what is labelled")
         try:
-            pool.append(_pool_image(request, ref, with_map=with_maps))
+            seen = self._looker.embeddings([*places, *labelled])
         except ImageError as error:
-            _log.warning("left out of the proposal: %s", error)
-            problems.append(error)
-    if problems and not pool:
-        raise problems[0]
-    return pool
+            _log.warning("not compared with what is labelled: %s", error)
+            return {}
+        known = seen[len(places) :]
+        return {
+            place: reason_for_likeness(row, known) for place, row in zip(places, seen, strict=False)
+        }
+
+    def _say_what_it_takes(self, ledger: Ledger, learned: LearnedCost | None, found: int) -> None:
+        budget = self._request.budget
+        self._notes.append(f"to label: {ledger.spent.words}")
+        if learned is not None:
+            self._notes.append(learned.words)
+        if budget.unit == "regions" and found < budget.amount:
+            self._notes.append(f"{found} of {budget.amount:g} regions found room")
+        elif budget.unit != "regions":
+            self._notes.append(f"of a budget of {budget}")
+        if self._reader.problems:
+            self._notes.append(f"{len(self._reader.problems)} images could not be read")
+        self._notes.append(self._request.drawn_plan.words)
+
+    def _as_proposal(self, scored: Sequence[ScoredRegion]) -> Proposal:
+        request = self._request
+        name = request.strategy.name
+        unit = request.budget.unit
+        return Proposal(
+            round=request.round,
+            regions=tuple(scored),
+            strategy=name,
+            budget=int(request.budget.amount) if unit == "regions" else len(scored),
+            seed=request.seed,
+            model_id=model_of(request.predict.model_id) if request.predict else None,
+            config_hash=request.config_hash,
+            notes=tuple(note for note in self._notes if note),
+        )
 
 
-def _pool_image(request: ProposeRequest, ref: ImageRef, *, with_map: bool) -> PoolImage:
-    taken = tuple(region for region in request.taken if region.image_id == ref.id)
-    uncertainty = None
-    if with_map:
-        prediction = request.load_prediction(ref.id)
-        if prediction is None:
-            raise ImageError(f"image {ref.id} could not be predicted")
-        uncertainty = measure_named(request.strategy.measure).compute(prediction.moments)
-    height, width = (min(request.strategy.size, length) for length in ref.shape)
-    return PoolImage(
-        image_id=ref.id,
-        shape=ref.shape,
-        taken=taken,
-        uncertainty=uncertainty,
-        tissue=request.load_tissue(ref.id),
-        cost_of_window=request.cost.of(Region(ref.id, 0, 0, height, width)),
-    )
-
-
-def _drawn(request: ProposeRequest, pick: WindowPick) -> ScoredRegion:
-    start = request.predict is None
-    return ScoredRegion(
-        pick.region,
-        information=0.0,
-        cost=request.cost.of(pick.region),
-        reason=reason_for_drawn(pick.drawn_from, start=start),
-        kind=RegionKind.START if start else RegionKind.DRAWN,
-        draw_probability=1.0 / pick.drawn_from,
-        drawn_from=pick.drawn_from,
-    )
-
-
-def _chosen(request: ProposeRequest, pick: WindowPick) -> ScoredRegion:
-    prediction = request.load_prediction(pick.region.image_id)
-    reason = (
-        ""
-        if prediction is None
-        else reason_for_uncertain(prediction.moments, pick.region, request.classes)
-    )
-    return ScoredRegion(
-        pick.region, pick.information, request.cost.of(pick.region), reason, RegionKind.CHOSEN
-    )
+#: How the strategies that the guide knows draw and spread.
+_OF_GUIDE = {
+    "random-regions": ("uniform", "none"),
+    "uncertain-regions": ("none", "none"),
+    "diverse-regions": ("none", "core-set"),
+}

@@ -6,32 +6,33 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
-from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import Comparison, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.preset_names import AUTO
 from napari_active_seg.project import ModelRecord
-from napari_active_seg.regions import Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import (
     Kept,
     Segmenter,
-    SegmenterFactory,
     TrainingData,
     TrainOutcome,
     TrainStep,
     in_words,
 )
+from napari_active_seg.session.steps.control import (
+    ControlScore,
+    measure_controls,
+)
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+from napari_active_seg.session.steps.train_values import TrainRequest, TrainResponse
 from napari_active_seg.session.steps.training_data import (
     LazyExamples,
     readable_examples,
@@ -39,109 +40,9 @@ from napari_active_seg.session.steps.training_data import (
 )
 from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse", "train_model"]
+__all__ = ["train_model"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a training begins with: a model of this project, or weights from before it."""
-
-    weights: str
-    model_id: str | None = None
-    preset: str | None = None
-    load: Callable[[], Segmenter] | None = None
-
-    def model_for(self, preset: str) -> Callable[[], Segmenter] | None:
-        """Return what loads the model to go on from, where it is of the same network."""
-        return self.load if self.preset == preset else None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The model in use, that a new one has to keep up with."""
-
-    model_id: str
-    image_scores: Mapping[str, float]
-    validation_hash: str
-    load: Callable[[], Segmenter]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """What to learn from, how, and where the checkpoint belongs.
-
-    ``spare`` are ids of regions that may be held out. ``kept_in`` is where an unfinished training
-    is written down; None keeps nothing. One that ``helps`` is a further process of
-    a training that another one saves.
-    """
-
-    labels: tuple[RegionLabel, ...]
-    spare: frozenset[Region]
-    validation: tuple[LabelledImage, ...]
-    unlabelled: tuple[str, ...]
-    open_source: Callable[[str], ImageSource]
-    factory: SegmenterFactory
-    preset: str
-    classes: tuple[str, ...]
-    class_uids: tuple[int, ...]
-    plan: TrainingPlan
-    start: Start
-    sampling: SamplingPlan
-    round: int
-    model_id: str
-    path: Path
-    restarts: int = 1
-    seconds: float = 60.0
-    standing: Standing | None = None
-    accept_worse: bool = False
-    kept_in: Path | None = None
-    notes: tuple[str, ...] = ()
-    helps: bool = False
-
-    @property
-    def data_hash(self) -> str:
-        """A hash of every labelled pixel and its place."""
-        digest = hashlib.sha256()
-        for label in self.labels:
-            digest.update(repr(label.region).encode())
-            digest.update(label.target.tobytes())
-        return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainResponse:
-    """The trained model, on the disk already, and how it did."""
-
-    model: ModelRecord
-    origin: str
-    n_regions: int
-    outcome: TrainOutcome
-    report: EvalReport | None
-    comparison: Comparison | None = None
-    compared_with: str | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        """The loss at every step."""
-        return self.outcome.losses
-
-    @property
-    def seconds(self) -> float:
-        """How long the network learned."""
-        return self.outcome.seconds
-
-    @property
-    def verdict(self) -> str:
-        """Whether the model is in use now, and how it compares, in a sentence or none."""
-        if self.comparison is None:
-            return ""
-        text = f"{self.model.id} against {self.compared_with}: {self.comparison.words}"
-        if not self.model.in_use:
-            text += f"; {self.compared_with} stays in use, {self.model.id} is kept"
-        return text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +78,7 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
+    controls = _measured_controls(request, token, report)
     validation_labels = [label for image in request.validation for label in image.labels]
     data = TrainingData(
         readable_examples(request.labels, request.open_source, spare=request.spare),
@@ -195,7 +97,24 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
     comparison = _compared(request, best.report, token, report)
     _save(request, best)
     _forget_unfinished(request)
-    return _response(request, best, comparison)
+    return replace(_response(request, best, comparison), controls=controls)
+
+
+def _measured_controls(
+    request: TrainRequest, token: CancelToken, report: Report
+) -> tuple[ControlScore, ...]:
+    """Return how the model in use does on control squares that are about to be learned from."""
+    standing = request.standing
+    return measure_controls(
+        () if request.helps else request.controls,
+        model_id=None if standing is None else standing.model_id,
+        load=None if standing is None else standing.load,
+        open_source=request.open_source,
+        plan=request.sampling,
+        classes=request.classes,
+        token=token,
+        report=report,
+    )
 
 
 def _chosen_preset(

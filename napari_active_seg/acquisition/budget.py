@@ -1,0 +1,160 @@
+"""How much a person is to spend on a round, and what of it is spent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition.pool_image import Candidate
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.regions import Place, mask_of_places
+
+__all__ = ["BUDGET_UNITS", "Budget", "Ledger", "Spend"]
+
+#: What a budget may be counted in.
+BUDGET_UNITS = ("regions", "pixels", "clicks", "minutes")
+_SHORT = {"": "regions", "px": "pixels", "min": "minutes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What some regions take: how many they are, pixels, clicks and seconds."""
+
+    regions: int = 0
+    pixels: int = 0
+    clicks: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            self.regions + other.regions,
+            self.pixels + other.pixels,
+            self.clicks + other.clicks,
+            self.seconds + other.seconds,
+        )
+
+    def in_unit(self, unit: str) -> float:
+        """Return the amount in the unit of a budget."""
+        if unit == "minutes":
+            return self.seconds / 60
+        return float(getattr(self, unit))
+
+    @property
+    def words(self) -> str:
+        """What is expected to be spent, in words."""
+        text = f"{self.regions} region{'' if self.regions == 1 else 's'}, {self.pixels:,} pixels"
+        if self.clicks:
+            text += f", {self.clicks:.0f} clicks"
+        minutes = self.seconds / 60
+        return (
+            f"{text}, about {self.seconds:.0f} s" if minutes < 2 else f"{text}, {minutes:.0f} min"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An amount of regions, pixels, clicks or minutes."""
+
+    amount: float
+    unit: str = "regions"
+
+    def __post_init__(self) -> None:
+        if self.unit not in BUDGET_UNITS:
+            raise ConfigError(f"a budget is in {', '.join(BUDGET_UNITS)}, not {self.unit!r}")
+        if not (0 < self.amount < float("inf")):
+            raise ConfigError(f"a budget must be above 0, got {self.amount:g} {self.unit}")
+        if self.unit == "regions" and self.amount != int(self.amount):
+            raise ConfigError(f"a budget in regions is a whole number, got {self.amount:g}")
+
+    @staticmethod
+    def parse(text: str) -> Budget:
+        """Return what ``8``, ``10min``, ``50000px`` or ``300 clicks`` stand for."""
+        found = re.fullmatch(r"\s*([0-9.,]+)\s*([a-z]*)\s*", text.lower())
+        unit = "" if found is None else _SHORT.get(found[2], found[2])
+        try:
+            amount = float(found[1].replace(",", "")) if found else float("nan")
+        except ValueError:
+            amount = float("nan")
+        if not amount > 0 or unit not in BUDGET_UNITS:
+            raise ConfigError(f"a budget is like 8, 10min, 50000px or 300clicks, got {text!r}")
+        return Budget(amount, unit)
+
+    def less(self, spend: Spend) -> float:
+        """Return what is left of the amount after ``spend``."""
+        return self.amount - spend.in_unit(self.unit)
+
+    def most_regions(self, *, least_pixels: int, least_seconds: float) -> int | None:
+        """Return how many regions it can buy at most; None where nobody can tell."""
+        if self.unit == "regions":
+            return int(self.amount)
+        if self.unit == "pixels":
+            return int(self.amount // max(least_pixels, 1))
+        if self.unit == "minutes":
+            return int(self.amount * 60 // least_seconds) if least_seconds > 0 else None
+        return None
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"
+
+
+class Ledger:
+    """What is spent of a budget, and how many places of each image and patient were taken."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        spent: Spend | None = None,
+        per_image: int = 0,
+        per_patient: int = 0,
+        overlap: bool = False,
+    ) -> None:
+        self.budget, self.spent = budget, spent or Spend()
+        self._per_image, self._per_patient, self._overlap = per_image, per_patient, overlap
+        self._images: dict[str, int] = {}
+        self._patients: dict[str, int] = {}
+        self._places: dict[str, list[Place]] = {}
+
+    def allowed(
+        self, candidates: Sequence[Candidate], left: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which of the candidates that are ``left`` may be taken and paid."""
+        found = left.copy()
+        for index in np.flatnonzero(left):
+            found[index] = self._allows(candidates[int(index)])
+        return found
+
+    def take(self, candidate: Candidate) -> None:
+        """Spend what a candidate takes; pixels that were taken before are not paid again."""
+        self.spent += self._spend(candidate)
+        image_id = candidate.region.image_id
+        self._images[image_id] = self._images.get(image_id, 0) + 1
+        self._patients[candidate.patient] = self._patients.get(candidate.patient, 0) + 1
+        self._places.setdefault(image_id, []).append(candidate.place)
+
+    def _allows(self, candidate: Candidate) -> bool:
+        if 0 < self._per_image <= self._images.get(candidate.region.image_id, 0):
+            return False
+        if 0 < self._per_patient <= self._patients.get(candidate.patient, 0):
+            return False
+        spend = self._spend(candidate).in_unit(self.budget.unit)
+        return spend <= self.budget.less(self.spent) + 1e-9
+
+    def _spend(self, candidate: Candidate) -> Spend:
+        pixels = candidate.place.pixels
+        if self._overlap:
+            before = self._places.get(candidate.region.image_id, [])
+            near = [place for place in before if place.overlaps(candidate.place)]
+            if near:
+                region = candidate.region
+                shape = (
+                    max(region.bottom, *(p.region.bottom for p in near)),
+                    max(region.right, *(p.region.right for p in near)),
+                )
+                covered = mask_of_places(shape, near)[region.slices][candidate.place.mask]
+                pixels -= int(covered.sum())
+        return Spend(1, pixels, candidate.clicks, candidate.seconds)

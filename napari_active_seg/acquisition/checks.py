@@ -1,0 +1,93 @@
+"""Regions that are drawn rather than chosen: how many are due, and how many are still needed.
+
+*Control* squares lie on pool images; the model in use is measured on each before its label enters
+training. *Validation* and *audit* squares lie on images that are never trained on. All are drawn
+uniformly over tissue, so that what they say holds for the pool and not for what a model chose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["DrawnPlan", "Tally", "control_due", "needed_for", "validation_due"]
+
+#: A mean score is to be known to so much either way, in 95 of 100 cases.
+HALF_WIDTH = 0.1
+#: The spread of a score between squares while too few are known to tell.
+_GUESSED_SPREAD, _FEW = 0.25, 5
+#: Fewer than this say nothing, however alike they are.
+_LEAST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many there are and are needed in all; ``possible`` is False where there is no room."""
+
+    have: int
+    needed: int
+    possible: bool = True
+
+    @property
+    def missing(self) -> int:
+        """How many are still needed."""
+        return max(0, self.needed - self.have) if self.possible else 0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPlan:
+    """What of each kind there is, and is still needed."""
+
+    control: Tally
+    validation: Tally
+    audit: Tally
+
+    @property
+    def words(self) -> str:
+        """What is still needed, in a sentence."""
+        parts = []
+        for name, tally in (
+            ("control", self.control),
+            ("validation", self.validation),
+            ("audit", self.audit),
+        ):
+            if not tally.possible:
+                continue
+            missing = f"{tally.missing} more needed" if tally.missing else "enough"
+            parts.append(f"{name} squares: {tally.have} done, {missing}")
+        if not self.validation.possible and self.validation.have == 0:
+            parts.append("no image is set aside for validation, so models cannot be compared")
+        return "; ".join(parts)
+
+
+def needed_for(scores: Sequence[float]) -> int:
+    """Return how many scores it takes to know their mean to ``HALF_WIDTH`` either way.
+
+    (1.96 s / h)^2 after the spread s of those that are known; a guess of it while few are.
+    """
+    spread = float(np.std(scores, ddof=1)) if len(scores) >= _FEW else _GUESSED_SPREAD
+    return max(_LEAST, math.ceil((1.96 * spread / HALF_WIDTH) ** 2))
+
+
+def control_due(share: float, chosen: int, drawn: int, *, count: int) -> int:
+    """Return how many of the next ``count`` regions are to be control squares.
+
+    ``chosen`` and ``drawn`` count all regions of earlier rounds with a model, and the control
+    squares among them. What small rounds owe adds up, and one region at least is chosen.
+    """
+    owed = math.floor(share * (chosen + count) + 1e-9) - drawn
+    return min(max(owed, 0), max(count - 1, 0)) if share > 0 else 0
+
+
+def validation_due(share: float, proposed: int, tally: Tally, *, count: int) -> int:
+    """Return how many of the next ``count`` regions are to be squares for validation or audit.
+
+    One a round at least while any is needed: without them nothing can be compared.
+    """
+    if share == 0 or tally.missing == 0:
+        return 0
+    owed = math.floor(share * (proposed + count) + 1e-9) - tally.have
+    return min(max(owed, 1), tally.missing, max(count - 1, 0))

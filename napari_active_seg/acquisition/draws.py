@@ -1,0 +1,171 @@
+"""Windows drawn at random over tissue: for a start, for a fair sample, and for baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
+from napari_active_seg.acquisition.windows import WindowGrid, free_windows
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.regions import Place, Region
+
+__all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground"]
+
+#: A draw considers so many places of one image at most: on a slide not every pixel begins one.
+_PLACES_TO_DRAW_FROM = 1_000_000
+#: Two of three windows lie on predicted foreground, as in the study that calls it hard to beat.
+FOREGROUND_SHARE = 2 / 3
+
+
+def draw_windows(
+    pool: Sequence[PoolImage], *, count: int, size: int, rng: np.random.Generator
+) -> tuple[Candidate, ...]:
+    """Return ``count`` windows drawn uniformly over all free places of all images.
+
+    ``drawn_from`` is the number of places that each had the same chance at its draw. All images
+    share one stride, 1 unless one is as large as a slide, so that area alone gives the chances.
+    """
+    _check_count(count)
+    draw = _Draw(pool, size)
+    found = []
+    for _ in range(count):
+        candidate = draw.anywhere(rng)
+        if candidate is None:
+            break
+        found.append(candidate)
+    return tuple(found)
+
+
+def draw_windows_on_foreground(
+    pool: Sequence[PoolImage],
+    *,
+    count: int,
+    size: int,
+    rng: np.random.Generator,
+    classes_of: Callable[[str], NDArray[np.uint8]],
+    share: float = FOREGROUND_SHARE,
+) -> tuple[Candidate, ...]:
+    """Return windows of which ``share`` have a pixel of predicted foreground at their middle.
+
+    Foreground is every class but the first. The pixel is drawn uniformly over the foreground of
+    all images, and the window moved into its image; one that is not free is drawn again. Where no
+    window on foreground is left, and for the rest, draws are uniform over all free places.
+    ``classes_of`` returns what is predicted in an image; it is asked again where one is drawn.
+    """
+    _check_count(count)
+    draw = _Draw(pool, size)
+    foreground = _Foreground([image.image_id for image in pool], classes_of)
+    found: list[Candidate] = []
+    for number in range(count):
+        wanted = int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
+        candidate = draw.at_foreground(foreground, rng) if wanted else None
+        candidate = candidate or draw.anywhere(rng)
+        if candidate is None:
+            break
+        found.append(candidate)
+    return tuple(found)
+
+
+def _check_count(count: int) -> None:
+    if count < 1:
+        raise ConfigError(f"count must be 1 or more, got {count}")
+
+
+def _stride(shape: tuple[int, int], size: int) -> int:
+    places = max(1, shape[0] - size + 1) * max(1, shape[1] - size + 1)
+    return int(np.ceil(np.sqrt(places / _PLACES_TO_DRAW_FROM)))
+
+
+class _Draw:
+    """Free places of all images; only grids of images that were drawn are kept."""
+
+    _TRIES = 200
+
+    def __init__(self, pool: Sequence[PoolImage], size: int) -> None:
+        self._pool, self._size = pool, size
+        self._stride = max((_stride(image.shape, size) for image in pool), default=1)
+        self._grids: dict[int, WindowGrid] = {}
+        self._free = np.array([_n_free(self._made(i)) for i in range(len(pool))], np.int64)
+
+    def anywhere(self, rng: np.random.Generator) -> Candidate | None:
+        """Return a window drawn over all free places; None where there is none."""
+        total = int(self._free.sum())
+        if total == 0:
+            return None
+        draw = int(rng.integers(total))
+        index = int(np.searchsorted(np.cumsum(self._free), draw, side="right"))
+        grid = self._grid(index)
+        places = np.flatnonzero(grid.value != -np.inf)
+        place = int(places[draw - int(self._free[:index].sum())])
+        row, column = divmod(place, grid.value.shape[1])
+        return self._take(index, grid.region(row, column), drawn_from=total, chance=1 / total)
+
+    def at_foreground(self, foreground: _Foreground, rng: np.random.Generator) -> Candidate | None:
+        """Return a window about a pixel drawn over all foreground; None where none was free."""
+        total = foreground.total
+        if total == 0:
+            return None
+        for _ in range(self._TRIES):
+            index, pixel = foreground.pixel(int(rng.integers(total)))
+            grid, shape = self._grid(index), self._pool[index].shape
+            y, x = divmod(pixel, shape[1])
+            row = _nearest(grid.rows, y - grid.height // 2)
+            column = _nearest(grid.columns, x - grid.width // 2)
+            if grid.value[row, column] != -np.inf:
+                return self._take(index, grid.region(row, column), drawn_from=total, chance=None)
+        return None
+
+    def _take(
+        self, index: int, region: Region, *, drawn_from: int, chance: float | None
+    ) -> Candidate:
+        grid, image = self._grid(index), self._pool[index]
+        grid.strike_out(region)
+        self._free[index] = _n_free(grid)
+        return Candidate(
+            Place(region), 0.0, 0.0, patient=image.patient, drawn_from=drawn_from, chance=chance
+        )
+
+    def _grid(self, index: int) -> WindowGrid:
+        if index not in self._grids:
+            self._grids[index] = self._made(index)
+        return self._grids[index]
+
+    def _made(self, index: int) -> WindowGrid:
+        return free_windows(self._pool[index], self._size, self._stride)
+
+
+class _Foreground:
+    """Predicted foreground of all images, of which only the last one is kept."""
+
+    def __init__(
+        self, image_ids: Sequence[str], classes_of: Callable[[str], NDArray[np.uint8]]
+    ) -> None:
+        self._image_ids, self._classes_of = image_ids, classes_of
+        counts = [int(np.count_nonzero(classes_of(image_id))) for image_id in image_ids]
+        self._ends = np.cumsum(np.array(counts, np.int64))
+        self._last: tuple[int, NDArray[np.intp]] = (-1, np.empty(0, np.intp))
+
+    @property
+    def total(self) -> int:
+        """How many pixels of foreground there are."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def pixel(self, number: int) -> tuple[int, int]:
+        """Return the image and the flat index in it of the pixel of a number."""
+        index = int(np.searchsorted(self._ends, number, side="right"))
+        if self._last[0] != index:
+            self._last = (index, np.flatnonzero(self._classes_of(self._image_ids[index])))
+        pixels = self._last[1]
+        return index, int(pixels[number - int(self._ends[index]) + len(pixels)])
+
+
+def _n_free(grid: WindowGrid) -> int:
+    return int(np.count_nonzero(grid.value != -np.inf))
+
+
+def _nearest(starts: NDArray[np.intp], wanted: int) -> int:
+    """Return the place of the start that lies nearest to ``wanted``."""
+    return int(np.abs(starts - wanted).argmin())

@@ -1,0 +1,228 @@
+"""In which order candidates are taken: by value, by chance, by class, or far from each other.
+
+Each order is asked for one candidate at a time among those that still may be taken, so that
+budgets and limits for images and patients go with every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition.batch_bald import BatchBald
+from napari_active_seg.acquisition.k_centre import KCentre
+from napari_active_seg.acquisition.pool_image import Candidate
+
+__all__ = [
+    "AnyPlaceOfImages",
+    "BatchBaldOrder",
+    "ByClass",
+    "ByKey",
+    "ByValue",
+    "CoreSet",
+    "EvenImages",
+    "ForegroundFirst",
+    "Order",
+    "Stratified",
+    "annealed_coldness",
+    "power_keys",
+    "softmax_keys",
+]
+
+#: Two thirds of a batch of ClaSP PE go by class.
+STRATIFIED_SHARE = 2 / 3
+#: Its coldness grows from 1 to 100 over so many rounds.
+_ROUNDS, _COLDEST = 10, 100.0
+
+
+class Order(Protocol):
+    """Takes candidates one by one."""
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the index of the next among the ``allowed``; it is taken then."""
+
+
+class ByValue:
+    """The first that is allowed: candidates come by value, ties drawn."""
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the best that is allowed."""
+        return int(np.argmax(allowed))
+
+
+class ByKey:
+    """The highest key."""
+
+    def __init__(self, keys: NDArray[np.float64]) -> None:
+        self._keys = keys
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the allowed one of the highest key; the first of those that have none at all."""
+        keys = np.where(allowed, self._keys, -np.inf)
+        best = int(np.argmax(keys))
+        return best if allowed[best] else int(np.argmax(allowed))
+
+
+def power_keys(
+    values: NDArray[np.float64], coldness: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return ``coldness * log v + Gumbel`` noise: the top k are drawn in proportion to v^coldness.
+
+    PowerBALD (Kirsch et al. 2023), with the noise on the score of a place, not on its pixels. A
+    coldness of 0 draws uniformly; of values of 0 only where nothing else is left.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.log(values)
+    noise = rng.gumbel(size=len(values))
+    return noise if coldness == 0 else coldness * logs + noise
+
+
+def softmax_keys(
+    values: NDArray[np.float64], coldness: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return ``coldness * v + Gumbel`` noise, v being divided by the highest value."""
+    highest = float(values.max(initial=0.0)) or 1.0
+    return coldness * values / highest + rng.gumbel(size=len(values))
+
+
+def annealed_coldness(round_number: int) -> float:
+    """Return the coldness of ClaSP PE in a round: 1 in the first, 100 from the tenth on."""
+    progress = min(max(round_number - 1, 0), _ROUNDS - 1) / (_ROUNDS - 1)
+    return float(_COLDEST**progress)
+
+
+class Stratified:
+    """ClaSP PE: two of three for a class in turn, by the class's share of the value, and noise.
+
+    The value of class c is the aggregate of u(x) p_c(x) over the place. Every third one goes by
+    the value alone, with the same noise.
+    """
+
+    def __init__(
+        self, candidates: Sequence[Candidate], coldness: float, rng: np.random.Generator
+    ) -> None:
+        by_class = np.array([candidate.class_values for candidate in candidates])
+        values = np.array([candidate.value for candidate in candidates])
+        self._keys = [power_keys(column, coldness, rng) for column in by_class.T]
+        self._plain = ByKey(power_keys(values, coldness, rng))
+        self._turn = rng.permutation(by_class.shape[1])
+        self._taken = self._by_class = 0
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the next: for a class in turn, or by the value."""
+        due = int((self._taken + 1) * STRATIFIED_SHARE + 1e-9) > self._by_class
+        self._taken += 1
+        if not due:
+            return self._plain.pick(allowed)
+        which = int(self._turn[self._by_class % len(self._turn)])
+        self._by_class += 1
+        return ByKey(self._keys[which]).pick(allowed)
+
+
+class ByClass:
+    """Predicted classes in turn, the rarest first, the best of each."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._classes = np.array([int(np.argmax(c.probs)) for c in candidates])
+        there, counts = np.unique(self._classes, return_counts=True)
+        self._turn = [int(k) for k in there[np.argsort(counts, kind="stable")]]
+        self._next = 0
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the best of the class whose turn it is; of the next where none is left."""
+        for _ in self._turn:
+            which = self._turn[self._next % len(self._turn)]
+            self._next += 1
+            of_class = allowed & (self._classes == which)
+            if of_class.any():
+                return int(np.argmax(of_class))
+        return int(np.argmax(allowed))
+
+
+class CoreSet:
+    """Each the furthest from all that is labelled or taken before."""
+
+    def __init__(
+        self,
+        points: NDArray[np.floating],
+        labelled: NDArray[np.floating],
+        rng: np.random.Generator,
+    ) -> None:
+        self._centres, self._rng = KCentre(points, labelled), rng
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the furthest that is allowed."""
+        index = self._centres.furthest(allowed, self._rng)
+        self._centres.add(index)
+        return index
+
+
+class BatchBaldOrder:
+    """Each what tells most together with those taken before."""
+
+    def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
+        self._batch = BatchBald(samples, rng)
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the allowed one that adds most."""
+        index = int(np.argmax(np.where(allowed, self._batch.gains(), -np.inf)))
+        self._batch.add(index)
+        return index
+
+
+class EvenImages:
+    """Images at even steps through the pool in the order of their names, the best of each."""
+
+    def __init__(self, candidates: Sequence[Candidate], steps: int) -> None:
+        self._of = np.array([c.region.image_id for c in candidates])
+        names = sorted(set(self._of.tolist()))
+        places = np.linspace(0, len(names), max(steps, 1), endpoint=False).astype(int)
+        at_steps = [names[place] for place in dict.fromkeys(places.tolist())]
+        self._turn = [*at_steps, *(name for name in names if name not in set(at_steps))]
+        self._next = 0
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the best of the next image."""
+        for _ in self._turn:
+            name = self._turn[self._next % len(self._turn)]
+            self._next += 1
+            there = allowed & (self._of == name)
+            if there.any():
+                return int(np.argmax(there))
+        return int(np.argmax(allowed))
+
+
+class AnyPlaceOfImages:
+    """An image at random, and of it the best place, or any."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], rng: np.random.Generator, *, best: bool
+    ) -> None:
+        self._of = np.array([c.region.image_id for c in candidates])
+        self._rng, self._best = rng, best
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return a place of an image that was drawn among those with places left."""
+        name = self._rng.choice(np.unique(self._of[allowed]))
+        there = np.flatnonzero(allowed & (self._of == name))
+        return int(there[0] if self._best else self._rng.choice(there))
+
+
+class ForegroundFirst:
+    """At random, two of three among the places that are foreground on the whole."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], rng: np.random.Generator, share: float = 2 / 3
+    ) -> None:
+        self._foreground = np.array([int(np.argmax(c.probs)) > 0 for c in candidates])
+        self._rng, self._share, self._taken = rng, share, 0
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return a place drawn on foreground, or anywhere."""
+        before, self._taken = self._taken, self._taken + 1
+        due = int(self._taken * self._share + 1e-9) > int(before * self._share + 1e-9)
+        there = np.flatnonzero(allowed & self._foreground) if due else np.empty(0, np.intp)
+        return int(self._rng.choice(there if len(there) else np.flatnonzero(allowed)))

@@ -1,0 +1,136 @@
+"""An image that regions may be taken from, and a place in it that could be one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition.window_sums import window_sums
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.regions import Place, Region, mask_of_places
+
+__all__ = ["Candidate", "PoolImage", "coarse_span"]
+
+#: A place needs this share of tissue to be worth a look.
+LEAST_TISSUE = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolImage:
+    """An image that regions may be taken from.
+
+    ``taken`` are places that are labelled or queued. ``tissue`` (h, w) covers the whole image at
+    any resolution: slides have a coarse one. ``bound`` is the highest that ``uncertainty`` can be,
+    and ``group`` the patient or slide. ``read`` returns the pixels, for units that need them.
+    """
+
+    image_id: str
+    shape: tuple[int, int]
+    taken: tuple[Place, ...] = ()
+    uncertainty: NDArray[np.float32] | None = None
+    tissue: NDArray[np.bool_] | None = None
+    mean_probs: NDArray[np.float32] | None = None  # (C, H, W)
+    bound: float = 1.0
+    group: str | None = None
+    read: Callable[[], NDArray[np.uint8]] | None = None
+
+    @property
+    def patient(self) -> str:
+        """The patient or slide, the image itself where none is known."""
+        return self.group or self.image_id
+
+    @property
+    def classes(self) -> NDArray[np.uint8]:
+        """The most probable class (H, W) of each pixel; 0 where nothing was predicted."""
+        if self.mean_probs is None:
+            return np.zeros(self.shape, np.uint8)
+        return self.mean_probs.argmax(axis=0).astype(np.uint8)
+
+    @property
+    def taken_mask(self) -> NDArray[np.bool_]:
+        """The pixels (H, W) that are labelled or queued."""
+        return mask_of_places(self.shape, self.taken)
+
+    def unlabelled_uncertainty(self) -> NDArray[np.float32]:
+        """Return the map with what is taken set to 0.
+
+        BadInputError if there is none, or one of another shape.
+        """
+        if self.uncertainty is None:
+            raise BadInputError(f"image {self.image_id!r} has no uncertainty map; predict first")
+        if self.uncertainty.shape != self.shape:
+            raise BadInputError(f"image {self.image_id!r}: map and image differ in shape")
+        if not self.taken:
+            return self.uncertainty
+        values = self.uncertainty.copy()
+        for place in self.taken:
+            values[place.region.slices][place.mask] = 0.0
+        return values
+
+    def tissue_share(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], height: int, width: int
+    ) -> NDArray[np.float64]:
+        """Return which share of each window is tissue, at the resolution of the tissue mask."""
+        if self.tissue is None:
+            return np.ones((len(rows), len(columns)))
+        coarse = self.tissue.shape
+        if coarse == self.shape:
+            return window_sums(self.tissue, rows, columns, height, width) / (height * width)
+        table = np.zeros((coarse[0] + 1, coarse[1] + 1))
+        np.cumsum(np.cumsum(self.tissue, axis=0), axis=1, out=table[1:, 1:])
+        tops, bottoms = coarse_span(rows, height, self.shape[0], coarse[0])
+        lefts, rights = coarse_span(columns, width, self.shape[1], coarse[1])
+        strips = table[bottoms] - table[tops]
+        areas = (bottoms - tops)[:, None] * (rights - lefts)[None, :]
+        shares: NDArray[np.float64] = (strips[:, rights] - strips[:, lefts]) / areas
+        return shares
+
+    def share_of_tissue(self, place: Place) -> float:
+        """Return which share of a place is tissue."""
+        if self.tissue is None:
+            return 1.0
+        region, (height, width) = place.region, self.tissue.shape
+        rows = (np.arange(region.y, region.bottom) * height) // self.shape[0]
+        columns = (np.arange(region.x, region.right) * width) // self.shape[1]
+        return float(self.tissue[np.ix_(rows, columns)][place.mask].mean())
+
+
+def coarse_span(
+    starts: NDArray[np.intp], extent: int, full: int, coarse: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return first and end pixels, in a mask of ``coarse`` pixels, of windows among ``full``."""
+    first = starts * coarse // full
+    end = -(-(starts + extent) * coarse // full)
+    return first, np.maximum(end, first + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A place that could be asked for, with all that decides whether it is.
+
+    ``value`` orders candidates: I^alpha / C^beta. ``tied`` is how many places of its image had the
+    same value when it was taken. ``probs`` (C,) are mean probabilities over the place, and
+    ``class_values`` (C,) the information that falls to each class by its probability.
+    ``drawn_from`` counts the places that a draw took it from, with ``chance`` for each.
+    """
+
+    place: Place
+    information: float
+    value: float
+    seconds: float = 0.0
+    clicks: float = 0.0
+    patient: str = ""
+    tied: int = 1
+    probs: Sequence[float] = ()
+    class_values: Sequence[float] = ()
+    drawn_from: int = 0
+    chance: float | None = None
+    extra: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def region(self) -> Region:
+        """The rectangle around it."""
+        return self.place.region

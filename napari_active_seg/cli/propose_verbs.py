@@ -1,0 +1,158 @@
+"""Verbs that say where to look next: propose, guide."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_active_seg.acquisition import (
+    CHANGEABLE,
+    COSTS,
+    LEARNED,
+    STRATEGIES,
+    Advice,
+)
+from napari_active_seg.cli.common import (
+    DeviceOption,
+    JsonOption,
+    ProjectArgument,
+    opened,
+    pair,
+    run_verb,
+)
+from napari_active_seg.cli.output import print_result
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.project import QueuedRegion
+from napari_active_seg.uncertainty import MEASURES
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``app``."""
+    for verb in (propose, guide):
+        app.command()(verb)
+
+
+def propose(
+    project: ProjectArgument,
+    count: Annotated[int | None, typer.Option(help="How many regions.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Instead of --count: 8, 50000px, 300clicks or 10min."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
+    measure: Annotated[
+        str | None, typer.Option(help=f"Uncertainty: {', '.join(MEASURES)}.")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option(help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Exponent of the information.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Exponent of the cost; 0 leaves it out of the choice.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help=f"Another part of the strategy, as unit=crops. {', '.join(CHANGEABLE)}."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of draws and ties.")] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the regions to label next; without a model they are drawn over tissue.
+
+    Example: napari-active-seg propose my-project --budget 10min --cost learned --beta 1 --json
+    """
+    if count is not None and budget is not None:
+        raise ConfigError("--count and --budget say the same; give one of them")
+    with opened(project, device=device) as session:
+        run_verb(
+            session,
+            "Proposing",
+            lambda: session.propose(
+                count=count,
+                budget=budget,
+                size=size,
+                measure=measure,
+                strategy=strategy,
+                stride=stride,
+                cost=cost,
+                alpha=alpha,
+                beta=beta,
+                changes=dict(pair(text, "--set") for text in changes or ()),
+                seed=seed,
+            ),
+        )
+        state, notes = session.state, session.proposals.notes
+    latest = [queued for queued in state.queue if queued.round == state.round]
+    facts = {
+        "round": state.round,
+        "strategy": strategy or session.project.config.strategy,
+        "measure": measure or state.measure,
+        "model": state.model.id if state.model else None,
+        "regions": [_facts(queued) for queued in latest],
+        "notes": list(notes),
+    }
+    lines = [
+        f"{q.region.image_id}  y {q.region.y}, x {q.region.x}, {q.region.height} x "
+        f"{q.region.width}  {q.kind}  score {q.information:.4f}  {q.reason}"
+        for q in latest
+    ]
+    print_result(facts, as_json=as_json, text="\n".join([*lines, *notes]))
+
+
+def _facts(queued: QueuedRegion) -> dict[str, object]:
+    return {
+        "id": queued.id,
+        "image": queued.region.image_id,
+        "y": queued.region.y,
+        "x": queued.region.x,
+        "height": queued.region.height,
+        "width": queued.region.width,
+        "pixels": queued.place.pixels,
+        "kind": queued.kind,
+        "information": queued.information,
+        "cost_s": queued.cost,
+        "reason": queued.reason,
+    }
+
+
+def guide(
+    project: ProjectArgument,
+    size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how alike the pool is and how much is labelled, and recommend a strategy.
+
+    Example: napari-active-seg guide my-project
+    """
+    found: list[Advice] = []
+    with opened(project, device=device, read_only=True) as session:
+        run_verb(
+            session,
+            "Looking",
+            lambda: session.proposals.guide(on_advice=found.append, size=size),
+        )
+        plan = session.proposals.plan()
+    advice = found[0]
+    facts = {
+        "strategy": advice.strategy,
+        "unlabelled": advice.unlabelled,
+        "redundancy": advice.redundancy,
+        "places": advice.n_places,
+        "covered": advice.covered,
+        "words": advice.words,
+        "control_needed": plan.control.missing,
+        "validation_needed": plan.validation.missing,
+        "audit_needed": plan.audit.missing,
+    }
+    print_result(facts, as_json=as_json, text=f"{advice.words}\n{plan.words}")

@@ -1,0 +1,105 @@
+"""Where a person is asked to paint: a rectangle, or the part of it that a shape leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.regions.region import Region
+from napari_active_seg.regions.targets import UNLABELLED
+
+__all__ = ["Place", "RegionShape", "inside_shape", "mask_of_places"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionShape:
+    """Which pixels of a rectangle belong to a polygon or superpixel, as packed bits."""
+
+    height: int
+    width: int
+    bits: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.bits) != (self.height * self.width + 7) // 8:
+            raise BadInputError(f"a shape of {self.height} x {self.width} has other bits")
+
+    @staticmethod
+    def of(mask: NDArray[np.bool_]) -> RegionShape:
+        """Return the shape of a mask (h, w) that holds a pixel at least."""
+        if not mask.any():
+            raise BadInputError("a shape needs a pixel at least")
+        return RegionShape(mask.shape[0], mask.shape[1], np.packbits(mask).tobytes())
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The pixels (h, w) that belong to it."""
+        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.height * self.width)
+        return bits.reshape(self.height, self.width).astype(bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A region, all of it or what ``shape`` leaves of it."""
+
+    region: Region
+    shape: RegionShape | None = None
+
+    def __post_init__(self) -> None:
+        if self.shape is not None and (self.shape.height, self.shape.width) != self.region.shape:
+            raise BadInputError(f"a shape does not fit {self.region}")
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The pixels (h, w) of the region that may be painted."""
+        return np.ones(self.region.shape, bool) if self.shape is None else self.shape.mask
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels may be painted."""
+        return self.region.area if self.shape is None else int(self.shape.mask.sum())
+
+    def overlaps(self, other: Place) -> bool:
+        """Return whether the two share at least one pixel."""
+        if not self.region.overlaps(other.region):
+            return False
+        if self.shape is None and other.shape is None:
+            return True
+        one, two = self.region, other.region
+        top, bottom = max(one.y, two.y), min(one.bottom, two.bottom)
+        left, right = max(one.x, two.x), min(one.right, two.right)
+        first, second = (
+            place.mask[
+                top - place.region.y : bottom - place.region.y,
+                left - place.region.x : right - place.region.x,
+            ]
+            for place in (self, other)
+        )
+        return bool((first & second).any())
+
+    @staticmethod
+    def of_mask(image_id: str, mask: NDArray[np.bool_], y: int = 0, x: int = 0) -> Place:
+        """Return the place of the True pixels of ``mask``, whose first pixel lies at (y, x)."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            raise BadInputError("a place needs a pixel at least")
+        top, left = int(rows[0]), int(columns[0])
+        part = mask[top : rows[-1] + 1, left : columns[-1] + 1]
+        region = Region(image_id, y + top, x + left, *part.shape)
+        return Place(region, None if part.all() else RegionShape.of(part))
+
+
+def mask_of_places(shape: tuple[int, int], places: Iterable[Place]) -> NDArray[np.bool_]:
+    """Return which pixels of an image of ``shape`` lie in one of ``places``."""
+    mask = np.zeros(shape, bool)
+    for place in places:
+        mask[place.region.slices] |= place.mask
+    return mask
+
+
+def inside_shape(target: NDArray[np.uint8], shape: RegionShape | None) -> NDArray[np.uint8]:
+    """Return a target (h, w) with nothing labelled outside ``shape``."""
+    return target if shape is None else np.where(shape.mask, target, np.uint8(UNLABELLED))

@@ -1,0 +1,181 @@
+"""What to label next: proposals, the guide, and what a person's own seconds tell of cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from napari_active_seg.acquisition import (
+    LEARNED,
+    Advice,
+    Budget,
+    CostModel,
+    DrawnPlan,
+    LearnedCost,
+    Proposal,
+    Strategy,
+)
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.project import Project, Split
+from napari_active_seg.segmenter import SegmenterFactory
+from napari_active_seg.session.cost_shelf import CostShelf
+from napari_active_seg.session.job_desk import Order, Work
+from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.prediction_key import predicted_images
+from napari_active_seg.session.propose_requests import (
+    chosen_strategy,
+    drawn_plan,
+    guide_request,
+    propose_request,
+)
+from napari_active_seg.session.requests import predict_request
+from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.guide import advise_on_pool
+from napari_active_seg.session.steps.learn_cost import learn_cost
+from napari_active_seg.session.steps.predict import PredictRequest
+from napari_active_seg.session.steps.propose import propose_regions
+
+__all__ = ["ProposalDesk"]
+
+#: Own seconds are learned from again after so many more regions.
+_AGAIN_AFTER = 5
+_LEARNING = "learning your pace"
+
+
+class ProposalDesk:
+    """Orders proposals and keeps what a person's seconds tell; ``apply`` takes a proposal in."""
+
+    def __init__(
+        self,
+        project: Project,
+        shelf: ModelShelf,
+        segmenters: SegmenterFactory,
+        state: Callable[[], SessionState],
+        *,
+        order: Callable[..., None],
+        on_proposal: Callable[[Proposal], None],
+        on_pace: Callable[[str], None],
+        cost: CostModel | None = None,
+    ) -> None:
+        self._project, self._shelf = project, shelf
+        self._state, self._order = state, order
+        self._on_proposal, self._on_pace = on_proposal, on_pace
+        self._cost = cost
+        self._costs = CostShelf(project, segmenters)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was said of the latest proposal."""
+        return self._project.regions.last_notes()
+
+    @property
+    def learned_cost(self) -> LearnedCost | None:
+        """What is known of this person's seconds; None until it was asked for."""
+        return self._costs.latest
+
+    def plan(self) -> DrawnPlan:
+        """Return how many squares for control, validation and audit there are and are needed."""
+        return drawn_plan(self._project)
+
+    def propose(
+        self,
+        *,
+        count: int | None = None,
+        budget: Budget | str | None = None,
+        strategy: str | None = None,
+        seed: int | None = None,
+        changes: Mapping[str, str] | None = None,
+        **parts: object,
+    ) -> None:
+        """Choose places of pool images and put them into the queue.
+
+        ``budget`` is a number of regions, pixels, clicks or minutes, such as ``"10min"``; ``count``
+        one of regions. ``parts`` are parts of the strategy that are to be other than it says, by
+        name; ``changes`` are the same in words. Without a model places are drawn at random.
+        """
+        chosen = chosen_strategy(
+            self._project, strategy, shown=self._state().measure, changes=changes, **parts
+        )
+        asked = Budget.parse(budget) if isinstance(budget, str) else budget
+        if asked is None:
+            asked = Budget(self._project.config.regions_per_round if count is None else count)
+
+        def freeze() -> Work:
+            request = propose_request(
+                self._project,
+                predict=self._predict(chosen),
+                strategy=chosen,
+                cost=self._cost,
+                budget=asked,
+                seed=seed,
+                costs=self._costs,
+            )
+            return partial(propose_regions, request)
+
+        self._order(Order("proposing", freeze, self._proposed, may_wait=True, may_leave=True))
+
+    def guide(self, *, on_advice: Callable[[Advice], None], size: int | None = None) -> None:
+        """Measure the pool and recommend a strategy; NothingToDoError without a model."""
+        if self._state().model is None:
+            raise NothingToDoError(
+                "the guide compares what a model sees, and there is none yet; label a few "
+                "regions that were drawn at random and train first"
+            )
+
+        def freeze() -> Work:
+            predict = self._predict(chosen_strategy(self._project, None, size=size))
+            if predict is None:
+                raise NothingToDoError("there is no model yet")
+            return partial(advise_on_pool, guide_request(self._project, predict, size=size))
+
+        def deliver(result: object) -> None:
+            if isinstance(result, Advice):
+                on_advice(result)
+
+        order = Order("looking at the pool", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order, writes=False)
+
+    def learn_cost(self) -> None:
+        """Learn from what this person's regions took, for proposals and to be shown."""
+
+        def freeze() -> Work:
+            return partial(learn_cost, self._costs.request(how=self._how() or "learned"))
+
+        def deliver(result: object) -> None:
+            if isinstance(result, LearnedCost):
+                self._costs.take(result)
+                self._on_pace(result.words)
+
+        self._order(Order(_LEARNING, freeze, deliver, may_wait=True), writes=False)
+
+    def look_at_pace(self) -> None:
+        """Learn anew where the project weighs own seconds and there are enough more of them."""
+        state = self._state()
+        if state.read_only or self._how() is None or _LEARNING in state.jobs:
+            return
+        if self._costs.n_examples() >= self._costs.n_learned + _AGAIN_AFTER:
+            self.learn_cost()
+
+    def _how(self) -> str | None:
+        """Return how the project's strategy learns costs; None where it does not."""
+        cost = chosen_strategy(self._project, None).cost
+        return cost if cost in LEARNED else None
+
+    def _predict(self, strategy: Strategy) -> PredictRequest | None:
+        model = self._state().model
+        if model is None:
+            return None
+        pool = [ref.id for ref in self._project.images.all(Split.POOL)]
+        known = predicted_images(self._project, pool, strategy.measure)
+        return predict_request(
+            self._project,
+            model,
+            partial(self._shelf.segmenter, model),
+            image_ids=[image_id for image_id in pool if image_id not in known],
+            samples=None,
+            measure=strategy.measure,
+        )
+
+    def _proposed(self, result: object) -> None:
+        if isinstance(result, Proposal):
+            self._on_proposal(result)

@@ -1,0 +1,118 @@
+"""What is seen at places of images: crops, embeddings, joint samples."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import CostView, region_embedding
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.regions import Place, Region
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.uncertainty import Prediction
+
+__all__ = ["Looker", "grouped_by_image"]
+
+_log = logging.getLogger(__name__)
+#: Pixels around a place that an encoder sees without their being counted.
+_SURROUNDINGS = 32
+#: A cell of joint samples is a square of so many pixels.
+_JOINT_STRIDE = 8
+
+
+def grouped_by_image(places: Sequence[Place]) -> Iterator[tuple[str, list[int]]]:
+    """Yield each image with the indices of its places, so that it is opened once."""
+    by_image: dict[str, list[int]] = {}
+    for index, place in enumerate(places):
+        by_image.setdefault(place.region.image_id, []).append(index)
+    yield from by_image.items()
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Opens images and asks the model in use about places in them."""
+
+    open_source: Callable[[str], ImageSource]
+    load_prediction: Callable[[str], Prediction | None]
+    check: Callable[[], None]
+    load_segmenter: Callable[[], Segmenter] | None = None
+
+    def views(self, places: Sequence[Place]) -> list[CostView]:
+        """Return pixels and predicted classes of each place; black where one cannot be read."""
+        found: dict[int, CostView] = {}
+        for image_id, indices in grouped_by_image(places):
+            self.check()
+            prediction = self.load_prediction(image_id)
+            classes = None if prediction is None else prediction.classes
+            for index in indices:
+                place = places[index]
+                region = place.region
+                seen = np.zeros(region.shape, np.uint8)
+                if classes is not None:
+                    seen = classes[region.slices]
+                found[index] = CostView(self._pixels(region), seen, place.mask)
+        return [found[index] for index in range(len(places))]
+
+    def embeddings(self, places: Sequence[Place]) -> NDArray[np.float32]:
+        """Return what is seen at each place (N, D), each from a crop about it.
+
+        ImageError if an image cannot be read; without places (0, 0).
+        """
+        if self.load_segmenter is None or not places:
+            return np.empty((0, 0), np.float32)
+        segmenter = self.load_segmenter()
+        found: list[NDArray[np.float64] | None] = [None] * len(places)
+        for image_id, indices in grouped_by_image(places):
+            source = self.open_source(image_id)
+            for index in indices:
+                self.check()
+                region = places[index].region
+                around = region.grown(_SURROUNDINGS, source.shape)
+                crop = source.read(0, around.y, around.x, around.height, around.width)
+                coarse = segmenter.embed(crop, check_cancelled=self.check)
+                inside = Region(image_id, region.y - around.y, region.x - around.x, *region.shape)
+                found[index] = region_embedding(coarse, around.shape, inside)
+        return np.stack([row for row in found if row is not None]).astype(np.float32)
+
+    def joint_samples(self, places: Sequence[Place], plan: SamplingPlan) -> NDArray[np.float32]:
+        """Return class probabilities (N, T, C) of each place in every pass.
+
+        A place is stood for by its cell of 8 x 8 pixels on which the passes disagree most.
+        """
+        if self.load_segmenter is None or not places:
+            return np.empty((0, 0, 0), np.float32)
+        segmenter = self.load_segmenter()
+        joint = replace(plan, joint_stride=_JOINT_STRIDE, extras=())
+        found: list[NDArray[np.float32] | None] = [None] * len(places)
+        for image_id, indices in grouped_by_image(places):
+            image = read_whole(self.open_source(image_id), image_id)
+            samples = segmenter.predict(image, plan=joint, check_cancelled=self.check).samples
+            if samples is None:
+                raise ImageError(f"image {image_id}: the model told no samples")
+            mean = samples.mean(axis=0)
+            told = -(mean * np.log(mean + 1e-12)).sum(axis=0)
+            told += (samples * np.log(samples + 1e-12)).sum(axis=1).mean(axis=0)
+            for index in indices:
+                region = places[index].region
+                rows, columns = (
+                    slice(start // _JOINT_STRIDE, -(-end // _JOINT_STRIDE))
+                    for start, end in ((region.y, region.bottom), (region.x, region.right))
+                )
+                part = told[rows, columns]
+                y, x = np.unravel_index(int(part.argmax()), part.shape)
+                found[index] = samples[:, :, rows.start + int(y), columns.start + int(x)]
+        return np.stack([row for row in found if row is not None])
+
+    def _pixels(self, region: Region) -> NDArray[np.uint8]:
+        try:
+            source = self.open_source(region.image_id)
+            return source.read(0, region.y, region.x, region.height, region.width)
+        except ImageError as error:
+            _log.warning("not seen: %s", error)
+            return np.zeros((*region.shape, 3), np.uint8)

@@ -1,0 +1,86 @@
+"""The images of a pool as a choice looks at them: one by one, with what is predicted there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import PoolImage
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import ImageRef, ImageSource, read_whole
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.regions import Place
+from napari_active_seg.uncertainty import Prediction, measure_named
+
+__all__ = ["PoolReader"]
+
+_log = logging.getLogger(__name__)
+
+
+class PoolReader:
+    """Reads images; those that cannot be read are logged, left out and remembered."""
+
+    def __init__(
+        self,
+        *,
+        measure: str,
+        groups: Mapping[str, str | None],
+        open_source: Callable[[str], ImageSource],
+        load_tissue: Callable[[str], NDArray[np.bool_]],
+        load_prediction: Callable[[str], Prediction | None],
+        token: CancelToken,
+        report: Report,
+    ) -> None:
+        self._measure, self._groups = measure_named(measure), groups
+        self._open_source = open_source
+        self._load_tissue, self._load_prediction = load_tissue, load_prediction
+        self._token, self._report = token, report
+        self._tissue: dict[str, NDArray[np.bool_]] = {}
+        self.problems: dict[str, ImageError] = {}
+
+    def images(
+        self, refs: Sequence[ImageRef], taken: Sequence[Place], *, maps: bool
+    ) -> Iterator[PoolImage]:
+        """Yield the images that can be read, with what the model says of them where asked."""
+        for number, ref in enumerate(refs):
+            self._token.check()
+            self._report(number, len(refs), f"scoring {ref.id}")
+            try:
+                yield self._image(ref, taken, maps=maps)
+            except ImageError as error:
+                if ref.id not in self.problems:
+                    _log.warning("left out of the proposal: %s", error)
+                self.problems[ref.id] = error
+
+    def _image(self, ref: ImageRef, taken: Sequence[Place], *, maps: bool) -> PoolImage:
+        uncertainty = mean_probs = None
+        bound = 1.0
+        if maps:
+            prediction = self._load_prediction(ref.id)
+            if prediction is None:
+                raise ImageError(f"image {ref.id} could not be predicted")
+            mean_probs = prediction.mean_probs
+            uncertainty = self._measure.compute(prediction.moments)
+            bound = self._measure.upper_bound(prediction.moments.n_classes)
+            bound = float(uncertainty.max()) if np.isinf(bound) else bound
+        return PoolImage(
+            image_id=ref.id,
+            shape=ref.shape,
+            taken=tuple(place for place in taken if place.region.image_id == ref.id),
+            uncertainty=uncertainty,
+            tissue=self._tissue_of(ref.id),
+            mean_probs=mean_probs,
+            bound=bound,
+            group=self._groups.get(ref.id),
+            read=lambda: read_whole(self._open_source(ref.id), ref.id),
+        )
+
+    def _tissue_of(self, image_id: str) -> NDArray[np.bool_]:
+        """Return the tissue of an image, looked for once."""
+        if image_id not in self._tissue:
+            self._tissue[image_id] = self._load_tissue(image_id)
+        return self._tissue[image_id]

@@ -1,0 +1,122 @@
+"""What a training is asked, and what it answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_active_seg.images import ImageSource
+from napari_active_seg.metrics import Comparison, EvalReport
+from napari_active_seg.project import ModelRecord
+from napari_active_seg.regions import Region, RegionLabel
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainOutcome
+from napari_active_seg.session.steps.control import ControlScore, ControlSquare
+from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.training_plan import TrainingPlan
+
+__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a training begins with: a model of this project, or weights from before it."""
+
+    weights: str
+    model_id: str | None = None
+    preset: str | None = None
+    load: Callable[[], Segmenter] | None = None
+
+    def model_for(self, preset: str) -> Callable[[], Segmenter] | None:
+        """Return what loads the model to go on from, where it is of the same network."""
+        return self.load if self.preset == preset else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The model in use, that a new one has to keep up with."""
+
+    model_id: str
+    image_scores: Mapping[str, float]
+    validation_hash: str
+    load: Callable[[], Segmenter]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to learn from, how, and where the checkpoint belongs.
+
+    ``spare`` are ids of regions that may be held out. ``kept_in`` is where an unfinished training
+    is written down; None keeps nothing. One that ``helps`` is a further process of
+    a training that another one saves.
+    """
+
+    labels: tuple[RegionLabel, ...]
+    spare: frozenset[Region]
+    validation: tuple[LabelledImage, ...]
+    unlabelled: tuple[str, ...]
+    open_source: Callable[[str], ImageSource]
+    factory: SegmenterFactory
+    preset: str
+    classes: tuple[str, ...]
+    class_uids: tuple[int, ...]
+    plan: TrainingPlan
+    start: Start
+    sampling: SamplingPlan
+    round: int
+    model_id: str
+    path: Path
+    restarts: int = 1
+    seconds: float = 60.0
+    standing: Standing | None = None
+    accept_worse: bool = False
+    kept_in: Path | None = None
+    notes: tuple[str, ...] = ()
+    helps: bool = False
+    controls: tuple[ControlSquare, ...] = ()
+
+    @property
+    def data_hash(self) -> str:
+        """A hash of every labelled pixel and its place."""
+        digest = hashlib.sha256()
+        for label in self.labels:
+            digest.update(repr(label.region).encode())
+            digest.update(label.target.tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResponse:
+    """The trained model, on the disk already, and how it did."""
+
+    model: ModelRecord
+    origin: str
+    n_regions: int
+    outcome: TrainOutcome
+    report: EvalReport | None
+    comparison: Comparison | None = None
+    compared_with: str | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+    controls: tuple[ControlScore, ...] = ()
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """The loss at every step."""
+        return self.outcome.losses
+
+    @property
+    def seconds(self) -> float:
+        """How long the network learned."""
+        return self.outcome.seconds
+
+    @property
+    def verdict(self) -> str:
+        """Whether the model is in use now, and how it compares, in a sentence or none."""
+        if self.comparison is None:
+            return ""
+        text = f"{self.model.id} against {self.compared_with}: {self.comparison.words}"
+        if not self.model.in_use:
+            text += f"; {self.compared_with} stays in use, {self.model.id} is kept"
+        return text
