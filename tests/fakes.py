@@ -24,7 +24,7 @@ class FakeSegmenter:
     def predict(self, image, *, plan, check_cancelled):
         rng = np.random.default_rng(plan.seed)
         dark = 1.0 - image.mean(axis=2) / 255.0
-        stream = MomentStream()
+        stream, joint, step = MomentStream(), [], plan.joint_stride
         for _ in range(plan.n_passes):
             check_cancelled()
             noise = rng.normal(0, 0.05, dark.shape)
@@ -33,7 +33,10 @@ class FakeSegmenter:
             probs[self.outputs[0]] += 1.0 - p
             probs[self.outputs[1]] += p
             stream.add(probs)
-        return ImageOutputs(replace(stream.moments(), extras=self._extras(dark, rng, plan)))
+            if step:
+                joint.append(probs[:, step // 2 :: step, step // 2 :: step])
+        moments = replace(stream.moments(), extras=self._extras(dark, rng, plan))
+        return ImageOutputs(moments, np.stack(joint).astype(np.float32) if joint else None)
 
     def embed(self, image, *, check_cancelled):
         return image[::8, ::8].transpose(2, 0, 1).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,8 @@ class Candidate:
     ``value`` orders candidates: I^alpha / C^beta. ``tied`` is how many places of its image had the
     same value when it was taken. ``probs`` (C,) are mean probabilities over the place, and
     ``class_values`` (C,) the information that falls to each class by its probability.
-    ``drawn_from`` counts the places that a draw took it from, with ``chance`` for each.
+    ``drawn_from`` counts the places that a draw took it from, with ``chance`` for each; ``among``
+    counts the candidates that it was taken from.
     """
 
     place: Place
@@ -128,7 +129,7 @@ class Candidate:
     class_values: Sequence[float] = ()
     drawn_from: int = 0
     chance: float | None = None
-    extra: dict[str, float] = field(default_factory=dict)
+    among: int = 0
 
     @property
     def region(self) -> Region:

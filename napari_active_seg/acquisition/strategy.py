@@ -130,6 +130,11 @@ class Strategy:
         return self.draws != "uniform" or self.unit == "polygons"
 
     @property
+    def is_chance(self) -> bool:
+        """Whether places are drawn, whatever the model says of each."""
+        return self.draws in ("uniform", "foreground", "image-and-place")
+
+    @property
     def asks_all(self) -> bool:
         """Whether candidates of the whole pool are wanted, rather than only the best."""
         return self.diversity != "none" or self.draws != "none" or self.cost in LEARNED

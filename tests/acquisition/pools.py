@@ -41,6 +41,8 @@ def search(strategy=None, *, most=None, cost=FLAT, aggregate=None, **parts):
         for name in ("prunes", "counts_clicks", "tells_classes")
         if name in parts
     }
+    if isinstance(aggregate, str):
+        aggregate = Aggregate(aggregate)
     strategy = strategy or Strategy("s", measure="entropy", size=16, stride=4)
     strategy = strategy.with_changes(**parts)
     return Search(strategy, aggregate or Aggregate(strategy.aggregate), cost, most, **told)

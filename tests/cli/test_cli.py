@@ -146,7 +146,7 @@ def test_bad_input_ends_with_one_line_and_its_code(run, pool, tmp_path, argument
     ("arguments", "words"),
     [
         (["propose", "--measure", "bold"], "did you mean 'bald'"),
-        (["propose", "--strategy", "random"], "did you mean 'random-regions'"),
+        (["propose", "--strategy", "random-region"], "did you mean 'random-regions'"),
         (["propose", "--count", "0"], "count must be 1 or more"),
         (["train", "--preset", "fastt"], "did you mean 'fast'"),
         (["predict", "--images", "x"], "--images and --out go together"),

@@ -95,7 +95,7 @@ def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tup
         index = order.pick(allowed)
         left[index] = False
         ledger.take(candidates[index])
-        chosen.append(candidates[index])
+        chosen.append(replace(candidates[index], among=int(allowed.sum())))
     if candidates and not chosen and ledger.spent.regions == 0:
         _refuse_small_budget(candidates, ledger)
     return tuple(chosen)

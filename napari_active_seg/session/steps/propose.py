@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -26,13 +25,9 @@ from napari_active_seg.acquisition import (
     Strategy,
     control_due,
     draw_windows,
-    reason_for_cost,
-    reason_for_drawn,
-    reason_for_likeness,
-    reason_for_uncertain,
     validation_due,
 )
-from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError
+from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.images import ImageRef, ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
@@ -44,20 +39,10 @@ from napari_active_seg.session.steps.learn_cost import LearnCostRequest, learn_c
 from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.session.steps.pool import PoolReader
 from napari_active_seg.session.steps.predict import PredictRequest, predict_images
+from napari_active_seg.session.steps.reasons import Reasons
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["Earlier", "ProposeRequest", "propose_regions"]
-
-_log = logging.getLogger(__name__)
-#: Labelled places that a proposal is compared with for its reason, the latest.
-_COMPARED = 60
-_WHY = {
-    RegionKind.START: "there is no model to ask yet",
-    RegionKind.DRAWN: "the strategy asks chance",
-    RegionKind.CONTROL: "a control, on which the model is measured before it learns from it",
-    RegionKind.VALIDATION: "validation, never trained on, so that models can be compared",
-    RegionKind.AUDIT: "audit, never trained on or chosen by, for the last word",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,21 +153,20 @@ class _Proposing:
         chosen = choose(choice, ledger, self._rng)
         self._refuse_unreadable()
         if not chosen:
-            raise NothingToDoError(
-                "no free place is left for a region: everything is labelled or queued. "
-                "Use a smaller --size, or add images"
-            )
-        kinds = [self._kind_of(candidate) for candidate in chosen]
+            raise NothingToDoError(self._why_nothing())
+        chosen = tuple(self._as_drawn(candidate) for candidate in chosen)
+        kinds = [self._kind_of()] * len(chosen)
         everything = [*chosen, *priced]
         kinds += [kind for _, kind in drawn]
         self._say_what_it_takes(ledger, learned, len(chosen) + len(priced))
-        guess = learned is None or learned.how == "guess"
-        likeness = self._likeness([c.place for c, k in zip(everything, kinds, strict=True)
-                                   if k is RegionKind.CHOSEN])  # fmt: skip
-        scored = [
-            self._scored(candidate, kind, likeness.get(candidate.place, ""), guess=guess)
-            for candidate, kind in zip(everything, kinds, strict=True)
-        ]
+        reasons = Reasons(
+            self._looker,
+            request.classes,
+            () if request.predict is None else request.earlier.labelled,
+            guess=learned is None or learned.how == "guess",
+        )
+        self._report(0, 1, "comparing with what is labelled")
+        scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
         return self._as_proposal(scored)
 
     # --- before the choice -----------------------------------------------------------------------
@@ -239,6 +223,19 @@ class _Proposing:
         unit = "images" if strategy.unit == "polygons" else strategy.unit
         return replace(
             strategy, unit=unit, draws="uniform", diversity="none", beta=0.0, aggregate="mean"
+        )
+
+    def _why_nothing(self) -> str:
+        """Return why no place was found, and what to do."""
+        strategy = self._strategy
+        if strategy.unit == "polygons" and self._request.predict is not None:
+            return (
+                f"no area of any size lies above a threshold of {strategy.threshold:g} of the "
+                "highest uncertainty; give a lower one with --set threshold=0.3, or label squares"
+            )
+        return (
+            "no free place is left for a region: everything is labelled or queued. "
+            "Use a smaller --size, or add images"
         )
 
     def _regions_wanted(self) -> int:
@@ -315,52 +312,17 @@ class _Proposing:
 
     # --- after the choice ------------------------------------------------------------------------
 
-    def _kind_of(self, candidate: Candidate) -> RegionKind:
+    def _as_drawn(self, candidate: Candidate) -> Candidate:
+        """Return a candidate with its chance, where one of several was drawn uniformly."""
+        uniform = self._request.predict is None or self._strategy.draws == "uniform"
+        if candidate.drawn_from or not uniform:
+            return candidate
+        return replace(candidate, drawn_from=candidate.among, chance=1 / candidate.among)
+
+    def _kind_of(self) -> RegionKind:
         if self._request.predict is None:
             return RegionKind.START
-        return RegionKind.DRAWN if candidate.drawn_from else RegionKind.CHOSEN
-
-    def _scored(
-        self, candidate: Candidate, kind: RegionKind, likeness: str, *, guess: bool
-    ) -> ScoredRegion:
-        parts = []
-        if kind is RegionKind.CHOSEN:
-            prediction = self._request.load_prediction(candidate.region.image_id)
-            if prediction is not None:
-                classes = self._request.classes
-                parts.append(reason_for_uncertain(prediction.moments, candidate.place, classes))
-            parts.append(likeness)
-        elif candidate.drawn_from:
-            parts.append(reason_for_drawn(candidate.drawn_from, why=_WHY[kind]))
-        else:
-            parts.append(f"drawn at random: {_WHY[kind]}")
-        parts.append(reason_for_cost(candidate.seconds, guess=guess))
-        return ScoredRegion(
-            candidate.region,
-            information=candidate.information,
-            cost=candidate.seconds,
-            reason="; ".join(part for part in parts if part),
-            kind=kind,
-            draw_probability=candidate.chance,
-            drawn_from=candidate.drawn_from,
-            shape=candidate.place.shape,
-        )
-
-    def _likeness(self, places: Sequence[Place]) -> dict[Place, str]:
-        """Return how unlike anything labelled each place is, in words."""
-        labelled = self._request.earlier.labelled[-_COMPARED:]
-        if self._request.predict is None or len(labelled) < 3 or not places:
-            return {}
-        self._report(0, 1, "comparing with what is labelled")
-        try:
-            seen = self._looker.embeddings([*places, *labelled])
-        except ImageError as error:
-            _log.warning("not compared with what is labelled: %s", error)
-            return {}
-        known = seen[len(places) :]
-        return {
-            place: reason_for_likeness(row, known) for place, row in zip(places, seen, strict=False)
-        }
+        return RegionKind.DRAWN if self._strategy.is_chance else RegionKind.CHOSEN
 
     def _say_what_it_takes(self, ledger: Ledger, learned: LearnedCost | None, found: int) -> None:
         budget = self._request.budget
