@@ -62,7 +62,6 @@ from napari_active_seg.acquisition.strategy import (
     Strategy,
     strategy_named,
 )
-from napari_active_seg.acquisition.window_sums import window_starts
 
 __all__ = [
     "AGGREGATES",
@@ -120,5 +119,4 @@ __all__ = [
     "strategy_named",
     "validation_due",
     "value_per_cost",
-    "window_starts",
 ]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition.window_sums import window_maxima, window_sums
+from napari_active_seg.acquisition.window_sums import WindowAxis, window_maxima, window_sums
 from napari_active_seg.errors import ConfigError, did_you_mean
 
 __all__ = ["AGGREGATES", "Aggregate", "pool_quantile"]
@@ -53,21 +53,15 @@ class Aggregate:
         return values
 
     def of_windows(
-        self,
-        values: NDArray[np.float32],
-        rows: NDArray[np.intp],
-        columns: NDArray[np.intp],
-        size: tuple[int, int],
+        self, values: NDArray[np.float32], rows: WindowAxis, columns: WindowAxis
     ) -> NDArray[np.float64]:
-        """Return the number of each window."""
+        """Return the number of each window; sums of nothing may be off 0 by rounding."""
         weighed = self.weighed(values)
         if self.name == "max":
-            return window_maxima(weighed, rows, columns, *size)
-        sums = window_sums(weighed, rows, columns, *size)
-        np.maximum(sums, 0.0, out=sums)
-        if self.name in ("mean", "top"):
-            sums /= size[0] * size[1]
-        return sums
+            return window_maxima(weighed, rows, columns)
+        is_mean = self.name in ("mean", "top")
+        scale = 1 / (rows.extent * columns.extent) if is_mean else 1.0
+        return window_sums(weighed, rows, columns, scale=scale)
 
     def of_pixels(self, values: NDArray[np.float32]) -> float:
         """Return the number of the pixels of one place, in any order."""

@@ -33,8 +33,13 @@ WindowSum = Callable[[NDArray[np.generic]], NDArray[np.float64]]
 class ClassMaps:
     """What the classes (H, W) predicted in an image mean for its cost, worked out when needed."""
 
-    def __init__(self, classes: NDArray[np.uint8]) -> None:
-        self.classes = classes
+    def __init__(self, classes: Callable[[], NDArray[np.uint8]]) -> None:
+        self._classes = classes
+
+    @cached_property
+    def classes(self) -> NDArray[np.uint8]:
+        """The most probable class (H, W) of each pixel."""
+        return self._classes()
 
     @cached_property
     def boundary(self) -> NDArray[np.uint8]:
@@ -156,5 +161,5 @@ def value_per_cost(
     """
     if np.min(cost, initial=np.inf) <= 0:
         raise ConfigError(f"a cost must be > 0, got {np.min(cost)!r}")
-    powered = information if alpha == 1.0 else information**alpha
+    powered = information if alpha == 1.0 else np.maximum(information, 0.0) ** alpha
     return powered if beta == 0.0 else powered / np.asarray(cost, np.float64) ** beta

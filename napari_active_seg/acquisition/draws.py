@@ -112,8 +112,8 @@ class _Draw:
             index, pixel = foreground.pixel(int(rng.integers(total)))
             grid, shape = self._grid(index), self._pool[index].shape
             y, x = divmod(pixel, shape[1])
-            row = _nearest(grid.rows, y - grid.height // 2)
-            column = _nearest(grid.columns, x - grid.width // 2)
+            row = _nearest(grid.rows.starts, y - grid.rows.extent // 2)
+            column = _nearest(grid.columns.starts, x - grid.columns.extent // 2)
             if grid.value[row, column] != -np.inf:
                 return self._take(index, grid.region(row, column), drawn_from=total, chance=None)
         return None

@@ -8,7 +8,7 @@ no further than what could still be among the best of all.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,13 +52,15 @@ def gather(
     most = min(search.most or MOST_CANDIDATES, MOST_CANDIDATES)
     sequences: list[Sequence[Candidate]] = []
     best: list[float] = []  # a heap of the highest values so far
+
+    def least_value() -> float:
+        enough = search.prunes and len(best) == most
+        return best[0] - TIE * abs(best[0]) if enough else -np.inf
+
     for image in pool:
         found: list[Candidate] = []
-        for candidate in _of_image(image, search, rng):
-            if len(found) == most:
-                break
-            enough = search.prunes and len(best) == most
-            if enough and candidate.value < best[0] - TIE * abs(best[0]):
+        for candidate in _of_image(image, search, rng, least_value):
+            if len(found) == most or candidate.value < least_value():
                 break
             found.append(candidate)
             if search.prunes:
@@ -69,10 +71,15 @@ def gather(
     return tuple(_merged(sequences, most, rng))
 
 
-def _of_image(image: PoolImage, search: Search, rng: np.random.Generator) -> Iterator[Candidate]:
+def _of_image(
+    image: PoolImage,
+    search: Search,
+    rng: np.random.Generator,
+    least_value: Callable[[], float],
+) -> Iterator[Candidate]:
     """Yield the candidates of one image, the best first."""
     strategy = search.strategy
-    seen = ClassMaps(image.classes)
+    seen = ClassMaps(lambda: image.classes)
     if strategy.unit == "squares":
         grid = valued_windows(
             image,
@@ -85,7 +92,7 @@ def _of_image(image: PoolImage, search: Search, rng: np.random.Generator) -> Ite
             beta=strategy.beta,
             overlap=strategy.overlap,
         )
-        for pick in best_windows(grid, rng, overlap=strategy.overlap):
+        for pick in best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
             place = Place(pick.region)
             yield _candidate(image, place, pick.information, pick.value, seen, search, pick.tied)
         return

@@ -22,7 +22,7 @@ from napari_active_seg.errors import BadInputError
 __all__ = ["Advice", "advise", "redundancy_of"]
 
 #: From here on a pool counts as redundant.
-REDUNDANT = 0.3
+REDUNDANT = 0.5
 #: From here on labels cover enough of the pool to count as a high budget.
 HIGH_BUDGET = 0.05
 #: Places that are needed to say anything of a pool.

@@ -114,7 +114,7 @@ class LearnedCost:
 
 def cost_features(view: CostView) -> NDArray[np.float64]:
     """Return what is counted in a region, in the order of ``FEATURES``."""
-    maps = ClassMaps(np.where(view.inside, view.classes, 0))
+    maps = ClassMaps(lambda: np.where(view.inside, view.classes, np.uint8(0)))
     whole = Place(Region.whole("", view.classes.shape))
     seen = view.classes[view.inside]
     areas = sum(

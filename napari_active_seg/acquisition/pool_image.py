@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition.window_sums import window_sums
+from napari_active_seg.acquisition.window_sums import WindowAxis, window_sums
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Place, Region, mask_of_places
 
-__all__ = ["Candidate", "PoolImage", "coarse_span"]
+__all__ = ["Candidate", "PoolImage"]
 
 #: A place needs this share of tissue to be worth a look.
 LEAST_TISSUE = 0.25
@@ -70,19 +70,17 @@ class PoolImage:
             values[place.region.slices][place.mask] = 0.0
         return values
 
-    def tissue_share(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], height: int, width: int
-    ) -> NDArray[np.float64]:
+    def tissue_share(self, rows: WindowAxis, columns: WindowAxis) -> NDArray[np.float64]:
         """Return which share of each window is tissue, at the resolution of the tissue mask."""
         if self.tissue is None:
-            return np.ones((len(rows), len(columns)))
+            return np.ones((len(rows.starts), len(columns.starts)))
         coarse = self.tissue.shape
         if coarse == self.shape:
-            return window_sums(self.tissue, rows, columns, height, width) / (height * width)
+            return window_sums(self.tissue, rows, columns) / (rows.extent * columns.extent)
         table = np.zeros((coarse[0] + 1, coarse[1] + 1))
         np.cumsum(np.cumsum(self.tissue, axis=0), axis=1, out=table[1:, 1:])
-        tops, bottoms = coarse_span(rows, height, self.shape[0], coarse[0])
-        lefts, rights = coarse_span(columns, width, self.shape[1], coarse[1])
+        tops, bottoms = _coarse_span(rows, self.shape[0], coarse[0])
+        lefts, rights = _coarse_span(columns, self.shape[1], coarse[1])
         strips = table[bottoms] - table[tops]
         areas = (bottoms - tops)[:, None] * (rights - lefts)[None, :]
         shares: NDArray[np.float64] = (strips[:, rights] - strips[:, lefts]) / areas
@@ -98,12 +96,12 @@ class PoolImage:
         return float(self.tissue[np.ix_(rows, columns)][place.mask].mean())
 
 
-def coarse_span(
-    starts: NDArray[np.intp], extent: int, full: int, coarse: int
+def _coarse_span(
+    windows: WindowAxis, full: int, coarse: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return first and end pixels, in a mask of ``coarse`` pixels, of windows among ``full``."""
-    first = starts * coarse // full
-    end = -(-(starts + extent) * coarse // full)
+    first = windows.starts * coarse // full
+    end = -(-(windows.starts + windows.extent) * coarse // full)
     return first, np.maximum(end, first + 1)
 
 

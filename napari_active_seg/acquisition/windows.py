@@ -13,7 +13,7 @@ Ties are broken by a seeded draw, so that a flat map does not favour the upper l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition.aggregation import Aggregate
 from napari_active_seg.acquisition.cost import ClassMaps, CostModel, value_per_cost
 from napari_active_seg.acquisition.pool_image import LEAST_TISSUE, PoolImage
-from napari_active_seg.acquisition.window_sums import window_starts, window_sums
+from napari_active_seg.acquisition.window_sums import WindowAxis, window_axis, window_sums
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
@@ -35,29 +35,35 @@ TIE = 1e-10
 
 @dataclass(slots=True, eq=False)
 class WindowGrid:
-    """The windows of one image, with their values; -inf where one may not be taken."""
+    """The windows of one image, with their values; -inf where one may not be taken.
+
+    Where value and information are the same they are one array: information is read of a window
+    that may be taken, and before it is struck out.
+    """
 
     image_id: str
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    height: int
-    width: int
+    rows: WindowAxis
+    columns: WindowAxis
     information: NDArray[np.float64]
     value: NDArray[np.float64]
 
     def region(self, row: int, column: int) -> Region:
         """Return the window at a place of the grid."""
-        y, x = int(self.rows[row]), int(self.columns[column])
-        return Region(self.image_id, y, x, self.height, self.width)
+        y, x = int(self.rows.starts[row]), int(self.columns.starts[column])
+        return Region(self.image_id, y, x, self.rows.extent, self.columns.extent)
 
     def strike_out(self, region: Region) -> tuple[int, int]:
         """Forbid every window that overlaps ``region``; return the rows of the grid it touched."""
-        top = int(np.searchsorted(self.rows, region.y - self.height, side="right"))
-        bottom = int(np.searchsorted(self.rows, region.bottom, side="left"))
-        left = np.searchsorted(self.columns, region.x - self.width, side="right")
-        right = np.searchsorted(self.columns, region.right, side="left")
+        top, bottom = _touching(self.rows, region.y, region.bottom)
+        left, right = _touching(self.columns, region.x, region.right)
         self.value[top:bottom, left:right] = -np.inf
         return top, bottom
+
+
+def _touching(windows: WindowAxis, start: int, end: int) -> tuple[int, int]:
+    """Return the range of windows that share a pixel with ``start`` to ``end``."""
+    first = np.searchsorted(windows.starts, start - windows.extent, side="right")
+    return int(first), int(np.searchsorted(windows.starts, end, side="left"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +76,30 @@ class WindowPick:
     tied: int
 
 
-def free_windows(
-    image: PoolImage, size: int, stride: int, *, keep_taken: bool = False
-) -> WindowGrid:
-    """Return the windows of an image that may be taken, of value 0.
+def free_windows(image: PoolImage, size: int, stride: int) -> WindowGrid:
+    """Return the windows of an image that may be taken, of value 0."""
+    rows, columns = (window_axis(length, size, stride) for length in image.shape)
+    value = np.zeros((len(rows.starts), len(columns.starts)))
+    grid = WindowGrid(image.image_id, rows, columns, value, value)
+    _forbid(grid, image, overlap=False)
+    return grid
 
-    With ``keep_taken`` those that lie in what is taken entirely are forbidden, and no others.
+
+def _forbid(grid: WindowGrid, image: PoolImage, *, overlap: bool) -> None:
+    """Forbid windows without tissue, and those on what is taken.
+
+    Where windows may ``overlap`` what is taken, only those that lie in it entirely.
     """
-    height, width = min(size, image.shape[0]), min(size, image.shape[1])
-    rows = window_starts(image.shape[0], size, stride)
-    columns = window_starts(image.shape[1], size, stride)
-    value = np.zeros((len(rows), len(columns)))
-    grid = WindowGrid(image.image_id, rows, columns, height, width, value, value)
     if image.tissue is not None:
-        value[image.tissue_share(rows, columns, height, width) < LEAST_TISSUE] = -np.inf
+        grid.value[image.tissue_share(grid.rows, grid.columns) < LEAST_TISSUE] = -np.inf
     shaped = any(place.shape is not None for place in image.taken)
-    if image.taken and (keep_taken or shaped):
-        covered = window_sums(image.taken_mask, rows, columns, height, width)
-        value[covered >= (height * width if keep_taken else 1)] = -np.inf
+    if image.taken and (overlap or shaped):
+        covered = window_sums(image.taken_mask, grid.rows, grid.columns)
+        least = grid.rows.extent * grid.columns.extent if overlap else 1
+        grid.value[covered >= least] = -np.inf
     elif image.taken:
         for place in image.taken:
             grid.strike_out(place.region)
-    return grid
 
 
 def valued_windows(
@@ -107,34 +115,43 @@ def valued_windows(
     overlap: bool = False,
 ) -> WindowGrid:
     """Return the windows of an image with I^alpha / C^beta; C is 1 without a cost."""
-    grid = free_windows(image, size, stride, keep_taken=overlap)
-    extent = (grid.height, grid.width)
-    values = image.unlabelled_uncertainty()
+    rows, columns = (window_axis(length, size, stride) for length in image.shape)
     try:
-        grid.information = aggregate.of_windows(values, grid.rows, grid.columns, extent)
+        information = aggregate.of_windows(image.unlabelled_uncertainty(), rows, columns)
     except BadInputError as error:
+        if "NaN" not in str(error):
+            raise
         raise BadInputError(
             f"image {image.image_id!r}: the uncertainty map holds NaN or infinity; predict again"
         ) from error
     seconds: float | NDArray[np.float64] = 1.0
     if cost is not None and beta > 0:
         seconds = cost.of_windows(
-            seen or ClassMaps(image.classes),
-            grid.height * grid.width,
-            lambda values: window_sums(values, grid.rows, grid.columns, *extent),
+            seen or ClassMaps(lambda: image.classes),
+            rows.extent * columns.extent,
+            lambda values: window_sums(values, rows, columns),
         )
-    grid.value += value_per_cost(grid.information, seconds, alpha=alpha, beta=beta)
+    value = value_per_cost(information, seconds, alpha=alpha, beta=beta)
+    grid = WindowGrid(image.image_id, rows, columns, information, value)
+    _forbid(grid, image, overlap=overlap)
     return grid
 
 
 def best_windows(
-    grid: WindowGrid, rng: np.random.Generator, *, overlap: bool = False
+    grid: WindowGrid,
+    rng: np.random.Generator,
+    *,
+    overlap: bool = False,
+    least_value: Callable[[], float] = lambda: -np.inf,
 ) -> Iterator[WindowPick]:
-    """Yield the best window, the best of those that it leaves, and so on."""
+    """Yield the best window, the best of those that it leaves, and so on.
+
+    It ends where the next is worth less than ``least_value`` returns then.
+    """
     best = grid.value.max(axis=1, initial=-np.inf)
     while True:
         highest = float(best.max(initial=-np.inf))
-        if highest == -np.inf:
+        if highest == -np.inf or highest < least_value():
             return
         least = highest - TIE * abs(highest)
         rows = np.flatnonzero(best >= least)
@@ -142,7 +159,8 @@ def best_windows(
         draw = int(rng.integers(len(tied_rows))) if len(tied_rows) > 1 else 0
         row, column = int(rows[tied_rows[draw]]), int(tied_columns[draw])
         region = grid.region(row, column)
-        yield WindowPick(region, float(grid.information[row, column]), highest, len(tied_rows))
+        information = max(float(grid.information[row, column]), 0.0)
+        yield WindowPick(region, information, max(highest, 0.0), len(tied_rows))
         top, bottom = row, row + 1
         if overlap:
             grid.value[row, column] = -np.inf

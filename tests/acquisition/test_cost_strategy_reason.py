@@ -54,7 +54,7 @@ def test_value_is_information_to_alpha_over_cost_to_beta():
 
 
 def test_cost_grows_with_area_and_free_work_is_refused():
-    nothing = ClassMaps(np.zeros((128, 128), np.uint8))
+    nothing = ClassMaps(lambda: np.zeros((128, 128), np.uint8))
     small, large = Place(Region("a", 0, 0, 64, 64)), Place(Region("a", 0, 0, 128, 128))
     cost = CostModel()
     assert 3 < cost.of(small, nothing) < cost.of(large, nothing) == pytest.approx(12)
@@ -77,13 +77,17 @@ def view(n_disks, seed=0, side=64):
     return CostView(image.astype(np.uint8), classes, np.ones((side, side), bool))
 
 
+def boundary(classes):
+    return ClassMaps(lambda: classes).boundary.sum()
+
+
 def examples(n, noise=0.1):
     """Regions that take longer the more there is in them, and a little by chance."""
     draws = rng(7)
     found = []
     for k in range(n):
         seen = view(k % 8, seed=k)
-        seconds = 4 + 0.1 * ClassMaps(seen.classes).boundary.sum()
+        seconds = 4 + 0.1 * boundary(seen.classes)
         found.append(CostExample(seen, float(seconds * np.exp(draws.normal(0, noise)))))
     return found
 

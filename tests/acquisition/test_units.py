@@ -14,7 +14,7 @@ from napari_active_seg.acquisition import (
     simplified_outlines,
 )
 from napari_active_seg.acquisition.units import polygons
-from napari_active_seg.acquisition.window_sums import window_starts, window_sums
+from napari_active_seg.acquisition.window_sums import window_axis, window_sums
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Place, Region, RegionShape, inside_shape, mask_of_places
 
@@ -126,7 +126,7 @@ def test_units_obey_the_tissue():
 def test_a_known_cost_counts_pixels_boundary_clicks_and_classes():
     classes = np.zeros((60, 60), np.uint8)
     classes[20:40, 20:40] = 1
-    maps, whole = ClassMaps(classes), Place(Region("a", 0, 0, 60, 60))
+    maps, whole = ClassMaps(lambda: classes), Place(Region("a", 0, 0, 60, 60))
     assert CostModel("area", 2.0, 0.5).of(whole, maps) == 2 + 0.5 * 3600
     boundary = CostModel("boundary", 1.0, 0.0, per_boundary=1.0)
     assert boundary.of(whole, maps) == 1 + 4 * 20
@@ -143,11 +143,11 @@ def test_a_known_cost_counts_pixels_boundary_clicks_and_classes():
 @pytest.mark.parametrize("name", ["boundary", "clicks", "classes"])
 def test_the_cost_of_all_windows_is_that_of_each(name):
     classes = (np.random.default_rng(4).random((40, 50)) > 0.7).astype(np.uint8)
-    maps, cost = ClassMaps(classes), cost_named(name)
-    rows, columns = window_starts(40, 12, 3), window_starts(50, 12, 3)
-    together = cost.of_windows(maps, 144, lambda m: window_sums(m, rows, columns, 12, 12))
-    for i, y in enumerate(rows):
-        for j, x in enumerate(columns):
+    maps, cost = ClassMaps(lambda: classes), cost_named(name)
+    rows, columns = window_axis(40, 12, 3), window_axis(50, 12, 3)
+    together = cost.of_windows(maps, 144, lambda m: window_sums(m, rows, columns))
+    for i, y in enumerate(rows.starts):
+        for j, x in enumerate(columns.starts):
             one = cost.of(Place(Region("a", int(y), int(x), 12, 12)), maps)
             assert together[i, j] == pytest.approx(one)
 
@@ -188,4 +188,4 @@ def test_a_shape_is_a_part_of_its_rectangle_and_outlives_the_disk():
     assert (kept[mask] == 0).all() and (kept[~mask] == 255).all()
     upper = Place.of_mask("a", ~np.tri(9, 11, 0, dtype=bool), 3, 4)
     assert upper.region.overlaps(place.region) and not upper.overlaps(place)
-    assert FLAT.of(place, ClassMaps(np.zeros((20, 20), np.uint8))) == 1.0
+    assert FLAT.of(place, ClassMaps(lambda: np.zeros((20, 20), np.uint8))) == 1.0

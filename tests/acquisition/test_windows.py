@@ -14,9 +14,8 @@ from napari_active_seg.acquisition import (
     draw_windows_on_foreground,
     gather,
     pool_quantile,
-    window_starts,
 )
-from napari_active_seg.acquisition.window_sums import window_maxima, window_sums
+from napari_active_seg.acquisition.window_sums import window_axis, window_maxima, window_sums
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.regions import Place, Region
 
@@ -27,8 +26,8 @@ def windows_of(img, size, stride):
     values = img.uncertainty.astype(float).copy()
     for place in img.taken:
         values[place.region.slices] = 0
-    for y in window_starts(img.shape[0], size, stride):
-        for x in window_starts(img.shape[1], size, stride):
+    for y in window_axis(img.shape[0], size, stride).starts:
+        for x in window_axis(img.shape[1], size, stride).starts:
             region = Region(img.image_id, int(y), int(x), h, w)
             if not any(region.overlaps(t.region) for t in img.taken):
                 yield region, values[region.slices]
@@ -78,19 +77,20 @@ def test_choice_equals_brute_force_greedy(height, width, size, stride, count, se
 def test_sums_and_maxima_of_windows_are_those_of_their_pixels(height, width, size, stride, seed):
     values = np.random.default_rng(seed).random((height, width)).astype(np.float32)
     h, w = min(size, height), min(size, width)
-    rows, columns = window_starts(height, size, stride), window_starts(width, size, stride)
-    assert rows[-1] + h == height and columns[-1] + w == width  # the borders are reached
-    cut = [[values[y : y + h, x : x + w].astype(float) for x in columns] for y in rows]
-    sums = window_sums(values, rows, columns, h, w)
+    rows, columns = window_axis(height, size, stride), window_axis(width, size, stride)
+    ys, xs = rows.starts, columns.starts
+    assert ys[-1] + h == height and xs[-1] + w == width  # the borders are reached
+    cut = [[values[y : y + h, x : x + w].astype(float) for x in xs] for y in ys]
+    sums = window_sums(values, rows, columns)
     np.testing.assert_allclose(sums, [[part.sum() for part in row] for row in cut])
-    highest = window_maxima(values, rows, columns, h, w)
+    highest = window_maxima(values, rows, columns)
     assert (highest == [[part.max() for part in row] for row in cut]).all()
 
 
 def test_sums_of_a_large_flat_map_do_not_drift():
     values = np.full((3000, 3000), 0.1, np.float32)
-    rows = window_starts(3000, 50, 1)
-    sums = window_sums(values, rows, rows, 50, 50)
+    axis = window_axis(3000, 50, 1)
+    sums = window_sums(values, axis, axis)
     assert np.ptp(sums) < 1e-6
     assert sums[-1, -1] == pytest.approx(2500 * float(np.float32(0.1)), rel=1e-12)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.regions import Place
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.session.steps.looking import Looker, grouped_by_image
+from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["Choice", "choose", "costed"]
 
@@ -96,7 +98,7 @@ def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tup
         left[index] = False
         ledger.take(candidates[index])
         chosen.append(replace(candidates[index], among=int(allowed.sum())))
-    if candidates and not chosen and ledger.spent.regions == 0:
+    if candidates and not chosen:
         _refuse_small_budget(candidates, ledger)
     return tuple(chosen)
 
@@ -198,7 +200,7 @@ def costed(
             max(places[index].region.bottom for index in indices),
             max(places[index].region.right for index in indices),
         )
-        seen = ClassMaps(np.zeros(shape, np.uint8) if prediction is None else prediction.classes)
+        seen = ClassMaps(partial(_classes, prediction, shape))
         for index in indices:
             place = places[index]
             found[index] = replace(
@@ -211,6 +213,10 @@ def costed(
     spent = choice.learned.of(choice.looker.views(places))
     pairs = zip(found, spent, strict=True)
     return tuple(_at(candidate, float(cost), choice.learned) for candidate, cost in pairs)
+
+
+def _classes(prediction: Prediction | None, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.zeros(shape, np.uint8) if prediction is None else prediction.classes
 
 
 def _aggregate(choice: Choice) -> Aggregate:
