@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 
 from napari_active_seg import training_plan
+from napari_active_seg.acquisition import (
+    AGGREGATES,
+    CHANGEABLE,
+    COSTS,
+    DIVERSITIES,
+    DRAWS,
+    LEARNED,
+    STRATEGIES,
+    UNITS,
+)
 from napari_active_seg.preset_names import AUTO, PRESET_NAMES
-from napari_active_seg.project import TRAINING_KEYS, ProjectConfig
+from napari_active_seg.project import STRATEGY_KEYS, TRAINING_KEYS, ProjectConfig
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.uncertainty import MEASURES
 
@@ -60,3 +70,22 @@ def test_network_of_ones_own_is_as_short_as_promised_and_works(tmp_path, monkeyp
     assert network.is_cut
     with torch.inference_mode():
         assert network(torch.rand(1, 3, 45, 50)).shape == (1, 3, 45, 50)
+
+
+def test_every_part_of_a_strategy_is_described():
+    text = (DOCS / "acquisition.md").read_text(encoding="utf-8")
+    parts = (*STRATEGIES, *UNITS, *AGGREGATES, *COSTS, *LEARNED, *DIVERSITIES, *DRAWS, *CHANGEABLE)
+    missing = [name for name in parts if f"`{name}`" not in text and f"`{name}=" not in text]
+    assert missing in ([], ["measure"]) and "--measure" in text
+    assert all(f"{key}" in text for key in STRATEGY_KEYS)
+
+
+def test_costs_are_described_at_the_rates_that_they_have():
+    text = (DOCS / "acquisition.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (3 \+ .*?) \|$", text, re.MULTILINE))
+    for name, model in COSTS.items():
+        said = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", rows[name])]
+        assert said[0] == model.base_s
+        rates = (model.per_boundary, model.per_click, *model.per_class[:2])
+        assert {rate for rate in rates if rate} <= set(said)
+        assert model.per_pixel in said or (9 in said and model.per_pixel == 9 / 128**2)

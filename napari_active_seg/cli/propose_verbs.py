@@ -12,6 +12,7 @@ from napari_active_seg.acquisition import (
     LEARNED,
     STRATEGIES,
     Advice,
+    strategy_named,
 )
 from napari_active_seg.cli.common import (
     DeviceOption,
@@ -24,6 +25,7 @@ from napari_active_seg.cli.common import (
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import QueuedRegion
+from napari_active_seg.session import Session
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
@@ -91,12 +93,18 @@ def propose(
                 seed=seed,
             ),
         )
-        state, notes = session.state, session.proposals.notes
+        _tell(session, strategy, measure, as_json=as_json)
+
+
+def _tell(session: Session, strategy: str | None, measure: str | None, *, as_json: bool) -> None:
+    """Print the regions of the latest round, and what was said of them."""
+    state, notes = session.state, session.proposals.notes
+    name = strategy or session.project.config.strategy
     latest = [queued for queued in state.queue if queued.round == state.round]
     facts = {
         "round": state.round,
-        "strategy": strategy or session.project.config.strategy,
-        "measure": measure or state.measure,
+        "strategy": name,
+        "measure": measure or strategy_named(name).measure or state.measure,
         "model": state.model.id if state.model else None,
         "regions": [_facts(queued) for queued in latest],
         "notes": list(notes),

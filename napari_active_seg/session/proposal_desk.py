@@ -15,7 +15,7 @@ from napari_active_seg.acquisition import (
     Proposal,
     Strategy,
 )
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.cost_shelf import CostShelf
@@ -96,6 +96,8 @@ class ProposalDesk:
         chosen = chosen_strategy(
             self._project, strategy, shown=self._state().measure, changes=changes, **parts
         )
+        if count is not None and count < 1:
+            raise ConfigError(f"count must be 1 or more, got {count}")
         asked = Budget.parse(budget) if isinstance(budget, str) else budget
         if asked is None:
             asked = Budget(self._project.config.regions_per_round if count is None else count)

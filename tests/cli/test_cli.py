@@ -82,7 +82,10 @@ def test_simulate_writes_its_curve(run, pool, tmp_path):
         "--json",
     )
     assert code == 0
-    assert [p["round"] for p in json.loads(out)["rounds"]] == [0, 1]
+    rounds = [(p["strategy"], p["round"]) for p in json.loads(out)["rounds"]]
+    assert rounds == [
+        (name, r) for name in ("random-regions", "foreground-regions") for r in (0, 1)
+    ]
     assert (tmp_path / "study" / "curves.csv").is_file()
 
 
@@ -148,6 +151,12 @@ def test_bad_input_ends_with_one_line_and_its_code(run, pool, tmp_path, argument
         (["propose", "--measure", "bold"], "did you mean 'bald'"),
         (["propose", "--strategy", "random-region"], "did you mean 'random-regions'"),
         (["propose", "--count", "0"], "count must be 1 or more"),
+        (["propose", "--count", "2", "--budget", "2"], "say the same"),
+        (["propose", "--budget", "5 hours"], "a budget is like 8, 10min"),
+        (["propose", "--stride", "0"], "stride must be 1 pixel or more, got 0"),
+        (["propose", "--size", "900"], "larger than every image of the pool"),
+        (["propose", "--set", "unit=hexagons"], "no unit 'hexagons'"),
+        (["propose", "--cost", "gold"], "no cost 'gold'"),
         (["train", "--preset", "fastt"], "did you mean 'fast'"),
         (["predict", "--images", "x"], "--images and --out go together"),
         (["export", "--out", "x", "--format", "masq"], "did you mean 'masks'"),

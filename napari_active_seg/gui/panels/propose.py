@@ -78,7 +78,6 @@ class ProposePanel(Panel):
                 *(self.form, self.go, self.predict, self.which, self.said),
             )
         )
-        self.body.addWidget(group("A person's time", self.weights, self.pace, self.plan))
         self.shown = QComboBox()
         self.shown.addItems(list(_SHOWN))
         self.shown.currentTextChanged.connect(lambda _text: self._render_again())
@@ -88,6 +87,7 @@ class ProposePanel(Panel):
         self.tissue.toggled.connect(self.in_hand.edit_tissue)
         self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
         self.body.addWidget(group("Queue", self.hint, self.shown, self.queue))
+        self.body.addWidget(group("A person's time", self.weights, self.pace, self.plan))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
 
     def _build_weights(self) -> None:

@@ -326,13 +326,12 @@ class _Proposing:
 
     def _say_what_it_takes(self, ledger: Ledger, learned: LearnedCost | None, found: int) -> None:
         budget = self._request.budget
-        self._notes.append(f"to label: {ledger.spent.words}")
+        of_budget = "" if budget.unit == "regions" else f" of a budget of {budget}"
+        self._notes.append(f"to label: {ledger.spent.words}{of_budget}")
         if learned is not None:
             self._notes.append(learned.words)
         if budget.unit == "regions" and found < budget.amount:
             self._notes.append(f"{found} of {budget.amount:g} regions found room")
-        elif budget.unit != "regions":
-            self._notes.append(f"of a budget of {budget}")
         if self._reader.problems:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
         self._notes.append(self._request.drawn_plan.words)
