@@ -6,8 +6,8 @@ budgets and limits for images and patients go with every one of them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from napari_active_seg.acquisition.pool_image import Candidate
 __all__ = [
     "AnyPlaceOfImages",
     "BatchBaldOrder",
+    "ByChance",
     "ByClass",
-    "ByKey",
     "ByValue",
     "CoreSet",
     "EvenImages",
@@ -28,8 +28,8 @@ __all__ = [
     "Order",
     "Stratified",
     "annealed_coldness",
-    "power_keys",
-    "softmax_keys",
+    "power_logits",
+    "softmax_logits",
 ]
 
 #: Two thirds of a batch of ClaSP PE go by class.
@@ -38,14 +38,22 @@ STRATIFIED_SHARE = 2 / 3
 _ROUNDS, _COLDEST = 10, 100.0
 
 
-class Order(Protocol):
+class Order(ABC):
     """Takes candidates one by one."""
 
+    @abstractmethod
     def pick(self, allowed: NDArray[np.bool_]) -> int:
         """Return the index of the next among the ``allowed``; it is taken then."""
 
+    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+        """Return with which probability it was that one; None where nothing was drawn.
 
-class ByValue:
+        To be asked after it was picked from the same ``allowed``.
+        """
+        return None
+
+
+class ByValue(Order):
     """The first that is allowed: candidates come by value, ties drawn."""
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:
@@ -53,39 +61,49 @@ class ByValue:
         return int(np.argmax(allowed))
 
 
-class ByKey:
-    """The highest key."""
+class ByChance(Order):
+    """Draws in proportion to e^logit, without putting back.
 
-    def __init__(self, keys: NDArray[np.float64]) -> None:
-        self._keys = keys
+    The highest of logits plus Gumbel noise is such a draw, and the next highest one of the rest.
+    """
+
+    def __init__(self, logits: NDArray[np.float64], rng: np.random.Generator) -> None:
+        self._logits = logits
+        self._keys = logits + rng.gumbel(size=len(logits))
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:
-        """Return the allowed one of the highest key; the first of those that have none at all."""
+        """Return the next; the first of those that have no chance, where only such are left."""
         keys = np.where(allowed, self._keys, -np.inf)
         best = int(np.argmax(keys))
         return best if allowed[best] else int(np.argmax(allowed))
 
+    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+        """Return e^logit over the sum of those that were allowed."""
+        logits = self._logits[allowed]
+        highest = logits.max()
+        if not np.isfinite(highest):
+            return None
+        return float(np.exp(self._logits[index] - highest) / np.exp(logits - highest).sum())
 
-def power_keys(
-    values: NDArray[np.float64], coldness: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return ``coldness * log v + Gumbel`` noise: the top k are drawn in proportion to v^coldness.
+
+def power_logits(values: NDArray[np.float64], coldness: float) -> NDArray[np.float64]:
+    """Return ``coldness * log v``, for draws in proportion to v^coldness.
 
     PowerBALD (Kirsch et al. 2023), with the noise on the score of a place, not on its pixels. A
     coldness of 0 draws uniformly; of values of 0 only where nothing else is left.
     """
+    if coldness == 0:
+        return np.zeros(len(values))
     with np.errstate(divide="ignore"):
-        logs = np.log(values)
-    noise = rng.gumbel(size=len(values))
-    return noise if coldness == 0 else coldness * logs + noise
+        logits: NDArray[np.float64] = coldness * np.log(values)
+    return logits
 
 
-def softmax_keys(
-    values: NDArray[np.float64], coldness: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return ``coldness * v + Gumbel`` noise, v being divided by the highest value."""
+def softmax_logits(values: NDArray[np.float64], coldness: float) -> NDArray[np.float64]:
+    """Return ``coldness * v``, v being divided by the highest value."""
     highest = float(values.max(initial=0.0)) or 1.0
-    return coldness * values / highest + rng.gumbel(size=len(values))
+    logits: NDArray[np.float64] = coldness * values / highest
+    return logits
 
 
 def annealed_coldness(round_number: int) -> float:
@@ -94,7 +112,7 @@ def annealed_coldness(round_number: int) -> float:
     return float(_COLDEST**progress)
 
 
-class Stratified:
+class Stratified(Order):
     """ClaSP PE: two of three for a class in turn, by the class's share of the value, and noise.
 
     The value of class c is the aggregate of u(x) p_c(x) over the place. Every third one goes by
@@ -106,8 +124,9 @@ class Stratified:
     ) -> None:
         by_class = np.array([candidate.class_values for candidate in candidates])
         values = np.array([candidate.value for candidate in candidates])
-        self._keys = [power_keys(column, coldness, rng) for column in by_class.T]
-        self._plain = ByKey(power_keys(values, coldness, rng))
+        self._of_class = [ByChance(power_logits(column, coldness), rng) for column in by_class.T]
+        self._plain = ByChance(power_logits(values, coldness), rng)
+        self._last = self._plain
         self._turn = rng.permutation(by_class.shape[1])
         self._taken = self._by_class = 0
 
@@ -115,14 +134,18 @@ class Stratified:
         """Return the next: for a class in turn, or by the value."""
         due = int((self._taken + 1) * STRATIFIED_SHARE + 1e-9) > self._by_class
         self._taken += 1
-        if not due:
-            return self._plain.pick(allowed)
-        which = int(self._turn[self._by_class % len(self._turn)])
-        self._by_class += 1
-        return ByKey(self._keys[which]).pick(allowed)
+        self._last = self._plain
+        if due:
+            self._last = self._of_class[int(self._turn[self._by_class % len(self._turn)])]
+            self._by_class += 1
+        return self._last.pick(allowed)
+
+    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+        """Return the chance in the draw that it came from."""
+        return self._last.chance(index, allowed)
 
 
-class ByClass:
+class ByClass(Order):
     """Predicted classes in turn, the rarest first, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
@@ -142,7 +165,7 @@ class ByClass:
         return int(np.argmax(allowed))
 
 
-class CoreSet:
+class CoreSet(Order):
     """Each the furthest from all that is labelled or taken before."""
 
     def __init__(
@@ -160,7 +183,7 @@ class CoreSet:
         return index
 
 
-class BatchBaldOrder:
+class BatchBaldOrder(Order):
     """Each what tells most together with those taken before."""
 
     def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
@@ -173,7 +196,7 @@ class BatchBaldOrder:
         return index
 
 
-class EvenImages:
+class EvenImages(Order):
     """Images at even steps through the pool in the order of their names, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate], steps: int) -> None:
@@ -195,7 +218,7 @@ class EvenImages:
         return int(np.argmax(allowed))
 
 
-class AnyPlaceOfImages:
+class AnyPlaceOfImages(Order):
     """An image at random, and of it the best place, or any."""
 
     def __init__(
@@ -210,8 +233,14 @@ class AnyPlaceOfImages:
         there = np.flatnonzero(allowed & (self._of == name))
         return int(there[0] if self._best else self._rng.choice(there))
 
+    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+        """Return the chance of its image, times that of the place where any was taken."""
+        images = len(np.unique(self._of[allowed]))
+        places = 1 if self._best else int((allowed & (self._of == self._of[index])).sum())
+        return 1 / (images * places)
 
-class ForegroundFirst:
+
+class ForegroundFirst(Order):
     """At random, two of three among the places that are foreground on the whole."""
 
     def __init__(

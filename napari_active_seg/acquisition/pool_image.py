@@ -112,8 +112,7 @@ class Candidate:
     ``value`` orders candidates: I^alpha / C^beta. ``tied`` is how many places of its image had the
     same value when it was taken. ``probs`` (C,) are mean probabilities over the place, and
     ``class_values`` (C,) the information that falls to each class by its probability.
-    ``drawn_from`` counts the places that a draw took it from, with ``chance`` for each; ``among``
-    counts the candidates that it was taken from.
+    ``drawn_from`` counts the places that a draw took it from, with the ``chance`` that it had.
     """
 
     place: Place
@@ -127,7 +126,6 @@ class Candidate:
     class_values: Sequence[float] = ()
     drawn_from: int = 0
     chance: float | None = None
-    among: int = 0
 
     @property
     def region(self) -> Region:

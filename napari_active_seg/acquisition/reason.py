@@ -71,6 +71,7 @@ def reason_for_likeness(embedding: NDArray[np.floating], labelled: NDArray[np.fl
     return f"like what is labelled ({times:.1f} times as far as labelled ones lie apart)"
 
 
-def reason_for_cost(seconds: float, *, guess: bool) -> str:
-    """Return what a region should cost."""
-    return f"about {seconds:.0f} s{', a guess' if guess else ''}"
+def reason_for_cost(seconds: float, *, guess: bool, error: float | None = None) -> str:
+    """Return what a region should cost, and how far off that is on average."""
+    text = f"about {seconds:.0f} s{', a guess' if guess else ''}"
+    return text if error is None else f"{text}, give or take {error:.0f} s"

@@ -340,3 +340,4 @@ def test_reason_tells_how_unlike_anything_labelled_a_place_is():
 def test_reason_of_cost_says_whether_it_is_a_guess():
     assert reason_for_cost(12.4, guess=True) == "about 12 s, a guess"
     assert reason_for_cost(12.4, guess=False) == "about 12 s"
+    assert reason_for_cost(12.4, guess=False, error=3.1) == "about 12 s, give or take 3 s"

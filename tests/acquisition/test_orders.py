@@ -13,15 +13,15 @@ from napari_active_seg.acquisition.k_centre import KCentre
 from napari_active_seg.acquisition.orders import (
     AnyPlaceOfImages,
     BatchBaldOrder,
+    ByChance,
     ByClass,
-    ByKey,
     CoreSet,
     EvenImages,
     ForegroundFirst,
     Stratified,
     annealed_coldness,
-    power_keys,
-    softmax_keys,
+    power_logits,
+    softmax_logits,
 )
 from napari_active_seg.errors import BadInputError, ConfigError
 
@@ -157,27 +157,47 @@ def test_batch_bald_beyond_all_outcomes_is_an_estimate_of_the_same(monkeypatch):
 # --- chance --------------------------------------------------------------------------------------
 
 
-def test_power_draws_in_proportion_to_value_to_the_coldness():
+def firsts(logits, n):
+    everything = np.ones(len(logits), bool)
+    return [ByChance(logits, rng(seed)).pick(everything) for seed in range(n)]
+
+
+def test_power_draws_in_proportion_to_value_to_the_coldness_and_says_so():
     values = np.array([1.0, 2.0, 4.0, 0.0])
+    everything = np.ones(4, bool)
     for coldness in (1.0, 2.0):
-        first = [int(np.argmax(power_keys(values, coldness, rng(s)))) for s in range(4000)]
+        logits = power_logits(values, coldness)
         expected = values**coldness / (values**coldness).sum()
-        np.testing.assert_allclose(np.bincount(first, minlength=4) / 4000, expected, atol=0.03)
-    flat = [int(np.argmax(power_keys(values, 0.0, rng(s)))) for s in range(2000)]
-    assert np.bincount(flat).min() > 400
+        shares = np.bincount(firsts(logits, 4000), minlength=4) / 4000
+        np.testing.assert_allclose(shares, expected, atol=0.03)
+        order = ByChance(logits, rng())
+        told = [order.chance(index, everything) for index in range(4)]
+        np.testing.assert_allclose(told, expected)
+        rest = np.array([True, False, True, True])
+        assert order.chance(0, rest) == pytest.approx(1 / (1 + 4**coldness))
+    assert np.bincount(firsts(power_logits(values, 0.0), 2000)).min() > 400
 
 
 def test_softmax_draws_in_proportion_to_e_to_the_value():
     values = np.array([0.0, 1.0, 2.0])
-    first = [int(np.argmax(softmax_keys(values, 2.0, rng(s)))) for s in range(4000)]
-    expected = np.exp(values)
-    np.testing.assert_allclose(np.bincount(first) / 4000, expected / expected.sum(), atol=0.03)
-    assert softmax_keys(np.zeros(3), 1.0, rng()).shape == (3,)
+    shares = np.bincount(firsts(softmax_logits(values, 2.0), 4000)) / 4000
+    np.testing.assert_allclose(shares, np.exp(values) / np.exp(values).sum(), atol=0.03)
+    assert softmax_logits(np.zeros(3), 1.0).shape == (3,)
 
 
-def test_keys_without_a_value_come_last_and_are_still_taken():
-    order = ByKey(np.array([-np.inf, 3.0, -np.inf]))
+def test_what_has_no_chance_comes_last_and_is_still_taken():
+    order = ByChance(np.array([-np.inf, 3.0, -np.inf]), rng())
     assert picked(order, 3, 3)[0] == 1
+    assert order.chance(0, np.array([True, False, True])) is None
+
+
+def test_chances_of_an_image_and_its_place_are_multiplied():
+    places = [candidate("a", y=9 * j) for j in range(4)] + [candidate("b")]
+    everything = np.ones(5, bool)
+    any_place = AnyPlaceOfImages(places, rng(), best=False)
+    assert any_place.chance(0, everything) == 1 / 8 and any_place.chance(4, everything) == 1 / 2
+    assert AnyPlaceOfImages(places, rng(), best=True).chance(0, everything) == 1 / 2
+    assert EvenImages(places, 2).chance(0, everything) is None
 
 
 def test_noise_of_clasp_is_annealed_from_1_to_100():

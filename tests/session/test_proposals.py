@@ -108,6 +108,14 @@ def test_same_seed_proposes_the_same_again(tmp_path, name):
         assert found[0] != found[2]
 
 
+@pytest.mark.parametrize("name", ["power-regions", "clasp-regions", "random-image-entropy-polygon"])
+def test_chances_of_what_was_drawn_are_recorded(large, name):
+    lap(large, 8)
+    propose(large, 3, strategy=name, threshold=0.05, tolerance=2.0, control=0.0, validation=0.0)
+    rows = large.project.database.rows("SELECT * FROM regions WHERE round = 2")
+    assert all(0 < row["draw_probability"] <= 1 and row["drawn_from"] > 0 for row in rows)
+
+
 def test_what_the_project_says_of_shares_and_limits_holds_for_any_strategy(large):
     lap(large, 8)
     large.upkeep.configure(per_image=1, control=0.0, validation=0.0)
@@ -146,6 +154,17 @@ def test_a_budget_that_buys_nothing_says_what_the_cheapest_takes(large):
         large.wait()
 
 
+def test_an_empty_pool_says_so(tmp_path):
+    pool = write_pool(tmp_path / "data", 2)
+    table = tmp_path / "splits.csv"
+    table.write_text("image,split\nimg0.png,validation\nimg1.png,validation\n")
+    session = opened_project(tmp_path, pool, table=table)
+    session.propose(count=2, size=24)
+    with pytest.raises(NothingToDoError, match="no image is in the pool"):
+        session.wait()
+    session.close()
+
+
 @pytest.mark.parametrize("strategy", ["uncertain-regions", "random-regions"])
 def test_windows_larger_than_every_image_are_refused(large, strategy):
     large.propose(size=500, strategy=strategy)
@@ -173,6 +192,7 @@ def test_cost_is_a_guess_then_learned_from_this_persons_seconds(large):
     (told,) = (note for note in large.proposals.notes if "of your regions" in note)
     assert told.startswith("seconds learned from") and "by a regression, off by" in told
     chosen = [q for q in new if q.kind is RegionKind.CHOSEN]
+    assert all("give or take" in q.reason for q in chosen)
     assert all(q.cost == pytest.approx(40, rel=0.2) and "guess" not in q.reason for q in chosen)
     large.upkeep.configure(annotator="somebody else")
     propose(large, 3, strategy="regions-per-minute")

@@ -133,8 +133,9 @@ class ProposePanel(Panel):
         self.go.setEnabled(view.can_propose)
         self.predict.setEnabled(view.can_predict)
         self.which.setEnabled(view.can_predict)
-        if state.queue != self._planned:  # reads the diary: only when something changed
-            self._planned = state.queue
+        now = (state.queue, state.pace, session.project.config)
+        if now != self._planned:  # reads the diary: only when something changed
+            self._planned = now
             self._show_weights(session)
             self._said(session)
         with self.measure.changed.blocked():

@@ -30,16 +30,16 @@ from napari_active_seg.acquisition import (
 from napari_active_seg.acquisition.orders import (
     AnyPlaceOfImages,
     BatchBaldOrder,
+    ByChance,
     ByClass,
-    ByKey,
     ByValue,
     CoreSet,
     EvenImages,
     ForegroundFirst,
     Stratified,
     annealed_coldness,
-    power_keys,
-    softmax_keys,
+    power_logits,
+    softmax_logits,
 )
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.regions import Place
@@ -97,10 +97,19 @@ def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tup
         index = order.pick(allowed)
         left[index] = False
         ledger.take(candidates[index])
-        chosen.append(replace(candidates[index], among=int(allowed.sum())))
+        chosen.append(_with_chance(candidates[index], order.chance(index, allowed), allowed))
     if candidates and not chosen:
         _refuse_small_budget(candidates, ledger)
     return tuple(chosen)
+
+
+def _with_chance(
+    candidate: Candidate, chance: float | None, allowed: NDArray[np.bool_]
+) -> Candidate:
+    """Return a candidate that an order drew with how probable that was."""
+    if chance is None or candidate.drawn_from:
+        return candidate
+    return replace(candidate, drawn_from=int(allowed.sum()), chance=chance)
 
 
 def _refuse_small_budget(candidates: Sequence[Candidate], ledger: Ledger) -> None:
@@ -245,9 +254,9 @@ def _order(
         return _by_sight(choice, candidates, rng)
     values = np.array([candidate.value for candidate in candidates])
     if strategy.diversity == "power":
-        return ByKey(power_keys(values, strategy.coldness, rng))
+        return ByChance(power_logits(values, strategy.coldness), rng)
     if strategy.diversity == "softmax":
-        return ByKey(softmax_keys(values, strategy.coldness, rng))
+        return ByChance(softmax_logits(values, strategy.coldness), rng)
     if strategy.diversity == "stratified":
         coldness = strategy.coldness * annealed_coldness(choice.round)
         return Stratified(candidates, coldness, rng)
@@ -259,7 +268,7 @@ def _by_chance(
 ) -> Order:
     """Return the order of a way of drawing."""
     if draws == "uniform":
-        return ByKey(rng.random(len(candidates)))
+        return ByChance(np.zeros(len(candidates)), rng)
     if draws == "foreground":
         return ForegroundFirst(candidates, rng)
     if draws == "even":
@@ -279,7 +288,7 @@ def _by_sight(choice: Choice, candidates: Sequence[Candidate], rng: np.random.Ge
     return _OfFirst(BatchBaldOrder(choice.looker.joint_samples(few, choice.plan), rng), len(few))
 
 
-class _OfFirst:
+class _OfFirst(Order):
     """An order over the first candidates alone; by value once none of them may be taken."""
 
     def __init__(self, order: Order, n: int) -> None:

@@ -154,16 +154,17 @@ class _Proposing:
         self._refuse_unreadable()
         if not chosen:
             raise NothingToDoError(self._why_nothing())
-        chosen = tuple(self._as_drawn(candidate) for candidate in chosen)
         kinds = [self._kind_of()] * len(chosen)
         everything = [*chosen, *priced]
         kinds += [kind for _, kind in drawn]
         self._say_what_it_takes(ledger, learned, len(chosen) + len(priced))
+        in_clicks = learned is not None and learned.unit != "s"
         reasons = Reasons(
             self._looker,
             request.classes,
             () if request.predict is None else request.earlier.labelled,
-            guess=learned is None or learned.how == "guess",
+            guess=in_clicks or learned is None or learned.how == "guess",
+            error=None if in_clicks or learned is None else learned.error,
         )
         self._report(0, 1, "comparing with what is labelled")
         scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
@@ -311,13 +312,6 @@ class _Proposing:
         )
 
     # --- after the choice ------------------------------------------------------------------------
-
-    def _as_drawn(self, candidate: Candidate) -> Candidate:
-        """Return a candidate with its chance, where one of several was drawn uniformly."""
-        uniform = self._request.predict is None or self._strategy.draws == "uniform"
-        if candidate.drawn_from or not uniform:
-            return candidate
-        return replace(candidate, drawn_from=candidate.among, chance=1 / candidate.among)
 
     def _kind_of(self) -> RegionKind:
         if self._request.predict is None:

@@ -37,13 +37,14 @@ _WHY = {
 class Reasons:
     """Says why: ``labelled`` are finished places to compare with, none where there is no model.
 
-    Costs are told as a ``guess`` or as what they are.
+    Costs are told as a ``guess`` or as what they are, with the ``error`` that they had before.
     """
 
     looker: Looker
     classes: tuple[str, ...]
     labelled: tuple[Place, ...]
     guess: bool
+    error: float | None = None
 
     def scored(self, taken: Sequence[tuple[Candidate, RegionKind]]) -> tuple[ScoredRegion, ...]:
         """Return regions with their reasons."""
@@ -64,7 +65,7 @@ class Reasons:
         )
 
     def _reason(self, one: Candidate, kind: RegionKind, likeness: str) -> str:
-        parts = [reason_for_cost(one.seconds, guess=self.guess)]
+        parts = [reason_for_cost(one.seconds, guess=self.guess, error=self.error)]
         if kind is RegionKind.CHOSEN:
             parts.insert(0, likeness)
             prediction = self.looker.load_prediction(one.region.image_id)
