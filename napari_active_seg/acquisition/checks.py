@@ -25,11 +25,15 @@ _LEAST = 10
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many there are and are needed in all; ``possible`` is False where there is no room."""
+    """How many there are and are needed in all; ``possible`` is False where there is no room.
+
+    ``waiting`` are in the queue and not done yet.
+    """
 
     have: int
     needed: int
     possible: bool = True
+    waiting: int = 0
 
     @property
     def missing(self) -> int:
@@ -85,9 +89,10 @@ def control_due(share: float, chosen: int, drawn: int, *, count: int) -> int:
 def validation_due(share: float, proposed: int, tally: Tally, *, count: int) -> int:
     """Return how many of the next ``count`` regions are to be squares for validation or audit.
 
-    One a round at least while any is needed: without them nothing can be compared.
+    One at least while any is needed and none waits: without them nothing can be compared.
     """
-    if share == 0 or tally.missing == 0:
+    missing = tally.missing - tally.waiting
+    if share == 0 or missing <= 0:
         return 0
-    owed = math.floor(share * (proposed + count) + 1e-9) - tally.have
-    return min(max(owed, 1), tally.missing, max(count - 1, 0))
+    owed = math.floor(share * (proposed + count) + 1e-9) - tally.have - tally.waiting
+    return min(max(owed, 0 if tally.waiting else 1), missing, max(count - 1, 0))

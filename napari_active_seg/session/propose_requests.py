@@ -23,6 +23,7 @@ from napari_active_seg.project import STRATEGY_KEYS, Project, QueuedRegion, Spli
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.cost_shelf import CostShelf
 from napari_active_seg.session.requests import load_prediction
+from napari_active_seg.session.state import OPEN_STATES
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.guide import GuideRequest
 from napari_active_seg.session.steps.looking import Looker
@@ -164,8 +165,8 @@ def _tally_set_aside(
     there = [q for q in queue if q.region.image_id in ids]
     done = [q for q in there if q.state is RegionState.DONE]
     whole = {q.region.image_id for q in done if q.kind is RegionKind.WHOLE}
-    have = len(done)
-    return Tally(have, needed, possible=bool(ids - whole))
+    waiting = sum(q.state in OPEN_STATES for q in there)
+    return Tally(len(done), needed, possible=bool(ids - whole), waiting=waiting)
 
 
 def _earlier(queue: tuple[QueuedRegion, ...], pool: tuple[ImageRef, ...]) -> Earlier:

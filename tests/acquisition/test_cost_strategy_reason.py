@@ -245,6 +245,9 @@ def test_validation_gets_one_a_round_until_there_are_enough():
     assert validation_due(0.1, 400, Tally(10, 10), count=20) == 0
     assert validation_due(0.1, 0, Tally(0, 10, possible=False), count=20) == 0
     assert validation_due(0.0, 0, Tally(0, 10), count=20) == 0
+    assert validation_due(0.1, 4, Tally(0, 10, waiting=1), count=4) == 0
+    assert validation_due(0.1, 36, Tally(0, 10, waiting=1), count=4) == 3
+    assert validation_due(0.1, 400, Tally(5, 10, waiting=5), count=20) == 0
 
 
 def test_how_many_are_needed_follows_the_spread():
