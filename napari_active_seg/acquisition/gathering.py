@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.aggregation import Aggregate
 from napari_active_seg.acquisition.cost import ClassMaps, CostModel, value_per_cost
@@ -19,7 +20,6 @@ from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.strategy import Strategy
 from napari_active_seg.acquisition.units import places_of
 from napari_active_seg.acquisition.windows import TIE, best_windows, valued_windows
-from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Place
 
 __all__ = ["MOST_CANDIDATES", "Search", "gather"]
@@ -96,8 +96,10 @@ def _of_image(
             place = Place(pick.region)
             yield _candidate(image, place, pick.information, pick.value, seen, search, pick.tied)
         return
+    values = None if image.uncertainty is None else image.finite_uncertainty()
     found = [
-        _valued(image, place, clicks, seen, search) for place, clicks in places_of(image, strategy)
+        _valued(image, values, place, clicks, seen, search)
+        for place, clicks in places_of(image, strategy)
     ]
     chance = rng.permutation(len(found))
     for index in sorted(range(len(found)), key=lambda i: (-found[i].value, chance[i])):
@@ -106,19 +108,18 @@ def _of_image(
 
 
 def _valued(
-    image: PoolImage, place: Place, clicks: float | None, seen: ClassMaps, search: Search
+    image: PoolImage,
+    values: NDArray[np.float32] | None,
+    place: Place,
+    clicks: float | None,
+    seen: ClassMaps,
+    search: Search,
 ) -> Candidate:
     """Return a place of any shape with its information, cost and value."""
     strategy = search.strategy
     information = 0.0
-    if image.uncertainty is not None:
-        pixels = image.unlabelled_uncertainty()[place.region.slices][place.mask]
-        if not np.isfinite(pixels).all():
-            raise BadInputError(
-                f"image {image.image_id!r}: the uncertainty map holds NaN or infinity; "
-                "predict again"
-            )
-        information = search.aggregate.of_pixels(pixels)
+    if values is not None:
+        information = search.aggregate.of_pixels(values[place.region.slices][place.mask])
     made = _candidate(image, place, information, 0.0, seen, search, 1)
     if clicks is not None:
         made = replace(made, clicks=clicks)

@@ -70,6 +70,19 @@ class PoolImage:
             values[place.region.slices][place.mask] = 0.0
         return values
 
+    def finite_uncertainty(self) -> NDArray[np.float32]:
+        """Return the same; BadInputError if it holds NaN or infinity."""
+        values = self.unlabelled_uncertainty()
+        if not np.isfinite(values).all():
+            raise self.broken()
+        return values
+
+    def broken(self) -> BadInputError:
+        """Return the error that says what is wrong with a map that holds NaN or infinity."""
+        return BadInputError(
+            f"image {self.image_id!r}: the uncertainty map holds NaN or infinity; predict again"
+        )
+
     def tissue_share(self, rows: WindowAxis, columns: WindowAxis) -> NDArray[np.float64]:
         """Return which share of each window is tissue, at the resolution of the tissue mask."""
         if self.tissue is None:

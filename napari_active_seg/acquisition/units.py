@@ -70,11 +70,7 @@ def _whole(image: PoolImage, _strategy: Strategy) -> Iterator[Part]:
 
 def _polygons(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
     """Yield polygons around what is uncertain; what is taken or in a larger one is cut out."""
-    values = image.unlabelled_uncertainty()
-    if not np.isfinite(values).all():
-        raise BadInputError(
-            f"image {image.image_id!r}: the uncertainty map holds NaN or infinity; predict again"
-        )
+    values = image.finite_uncertainty()
     free = ~image.taken_mask
     for ring, mask in polygons(values, strategy.threshold * image.bound, strategy.tolerance):
         own = mask & free

@@ -121,9 +121,7 @@ def valued_windows(
     except BadInputError as error:
         if "NaN" not in str(error):
             raise
-        raise BadInputError(
-            f"image {image.image_id!r}: the uncertainty map holds NaN or infinity; predict again"
-        ) from error
+        raise image.broken() from error
     seconds: float | NDArray[np.float64] = 1.0
     if cost is not None and beta > 0:
         seconds = cost.of_windows(

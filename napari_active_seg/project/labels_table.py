@@ -144,6 +144,16 @@ class LabelsTable:
         )
         return tuple(_saved(row) for row in rows)
 
+    def efforts(self) -> tuple[SavedLabel, ...]:
+        """Return the latest save of each region with all effort that went into it, oldest first."""
+        rows = self._database.rows(
+            "SELECT max(number), uid, region_id, saved_at, annotator, state, note, "
+            "sum(active_s) AS active_s, sum(idle_s) AS idle_s, sum(strokes) AS strokes, "
+            "sum(clicks) AS clicks, sum(undos) AS undos, sum(changed_px) AS changed_px "
+            "FROM labels GROUP BY region_id ORDER BY saved_at, max(number)"
+        )
+        return tuple(_saved(row) for row in rows)
+
     def target_of(self, uid: str) -> NDArray[np.uint8]:
         """Return the target (H, W) of one save, in the classes that are in force."""
         rows = self._database.rows("SELECT target FROM labels WHERE uid = ?", (uid,))

@@ -23,10 +23,6 @@ class CostShelf:
         self._latest: tuple[object, LearnedCost] | None = None
         self._pending: object = None
 
-    def __reduce__(self) -> tuple[type[CostShelf], tuple[Project, SegmenterFactory]]:
-        """Cross to another process as an empty shelf of the same project."""
-        return CostShelf, (self._project, self._factory)
-
     @property
     def latest(self) -> LearnedCost | None:
         """What was learned last."""
@@ -70,17 +66,15 @@ class CostShelf:
 
     def _examples(self, unit: str) -> tuple[tuple[Place, float], ...]:
         """Return the places that this person finished by hand, the oldest first, and the effort."""
+        places = {
+            queued.id: queued.place
+            for queued in self._project.regions.queue()
+            if queued.state is RegionState.DONE and queued.kind is not RegionKind.WHOLE
+        }
         own = self._project.config.annotator
         found = []
-        for queued in self._project.regions.queue():
-            if queued.state is not RegionState.DONE or queued.kind is RegionKind.WHOLE:
-                continue
-            history = self._project.labels.history(queued.id)
-            if not history or history[-1].annotator != own:
-                continue
-            spent = sum(
-                (s.effort.active_s if unit == "s" else float(s.effort.clicks)) for s in history
-            )
-            if spent > 0:
-                found.append((history[-1].saved_at, queued.place, float(spent)))
-        return tuple((place, spent) for _, place, spent in sorted(found, key=lambda f: f[0]))
+        for saved in self._project.labels.efforts():
+            spent = saved.effort.active_s if unit == "s" else float(saved.effort.clicks)
+            if saved.annotator == own and saved.region_id in places and spent > 0:
+                found.append((places[saved.region_id], float(spent)))
+        return tuple(found)

@@ -10,7 +10,6 @@ from napari_active_seg.acquisition import (
     Budget,
     CostModel,
     DrawnPlan,
-    PoolImage,
     RegionKind,
     Strategy,
     Tally,
@@ -26,7 +25,6 @@ from napari_active_seg.session.requests import load_prediction
 from napari_active_seg.session.state import OPEN_STATES
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.guide import GuideRequest
-from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import Earlier, ProposeRequest
 
@@ -103,35 +101,18 @@ def propose_request(
 
 def guide_request(project: Project, predict: PredictRequest, *, size: int | None) -> GuideRequest:
     """Return the request to measure the pool."""
-    config, pool = project.config, project.images.all(Split.POOL)
+    config, pool, queue = project.config, project.images.all(Split.POOL), project.regions.queue()
     side = size or config.region_size
-    taken = tuple(queued.place for queued in project.regions.queue())
     return GuideRequest(
-        pool=tuple(
-            PoolImage(
-                ref.id,
-                ref.shape,
-                taken=tuple(place for place in taken if place.region.image_id == ref.id),
-                tissue=project.images.tissue(ref.id),
-            )
-            for ref in pool
-            if ref.id not in set(project.images.missing())
-        ),
-        looker=Looker(
-            project.images.source,
-            partial(load_prediction, project, predict.model_id),
-            _go_on,
-            predict.load_segmenter,
-        ),
+        pool=pool,
+        taken=tuple(queued.place for queued in queue),
+        open_source=project.images.source,
+        load_tissue=project.images.tissue,
+        load_segmenter=predict.load_segmenter,
         size=side,
-        covered_pixels=_earlier(project.regions.queue(), pool).covered_pixels,
-        round_pixels=config.regions_per_round * side**2,
+        covered_pixels=_earlier(queue, pool).covered_pixels + config.regions_per_round * side**2,
         seed=config.seed,
     )
-
-
-def _go_on() -> None:
-    """Never stop: the guide looks at its token between its parts."""
 
 
 def drawn_plan(project: Project) -> DrawnPlan:

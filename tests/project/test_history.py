@@ -228,3 +228,15 @@ def test_labels_of_a_region_that_came_twice_are_one_history(painted):
         first = project.regions.add_whole_image(region)
         assert project.regions.add_whole_image(region) == first
         assert len(add_regions(project, [("img0.png", 50, 50)], number=2)) == 1
+
+
+def test_efforts_are_summed_over_the_saves_of_each_region_with_the_latest_annotator(painted):
+    with Project.open(painted) as project:
+        first, second = [q.id for q in project.regions.queue() if q.region.height == 16]
+        paint(project, first, 0, annotator="Ben")
+        paint(project, second, 1, annotator="Ben")
+        paint(project, first, 1, annotator="Anna")
+        found = {saved.region_id: saved for saved in project.labels.efforts()}
+        assert (found[first].annotator, found[first].effort.active_s) == ("Anna", 4.0)
+        assert (found[second].annotator, found[second].effort.active_s) == ("Ben", 2.0)
+        assert found[first].uid == project.labels.history(first)[-1].uid

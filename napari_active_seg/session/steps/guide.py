@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import Advice, PoolImage, advise, draw_windows, redundancy_of
 from napari_active_seg.acquisition.guide import LEAST_PLACES
 from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.images import ImageRef, ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
+from napari_active_seg.regions import Place
+from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.steps.looking import Looker
+from napari_active_seg.session.steps.pool import PoolReader
 
-__all__ = ["GuideRequest", "advise_on_pool"]
+__all__ = ["GuideRequest", "advice_for", "advise_on_pool"]
 
 #: Places that are looked at.
 _PLACES = 150
@@ -21,28 +27,62 @@ _PLACES = 150
 
 @dataclass(frozen=True, slots=True)
 class GuideRequest:
-    """The pool, who looks at it, and what labels cover of it: now, and one round more."""
+    """The pool and what is taken of it, and how many pixels labels will cover a round later."""
 
-    pool: tuple[PoolImage, ...]
-    looker: Looker
+    pool: tuple[ImageRef, ...]
+    taken: tuple[Place, ...]
+    open_source: Callable[[str], ImageSource]
+    load_tissue: Callable[[str], NDArray[np.bool_]]
+    load_segmenter: Callable[[], Segmenter]
     size: int
     covered_pixels: int
-    round_pixels: int
     seed: int
 
 
+def _nothing(_image_id: str) -> None:
+    return None
+
+
 def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) -> Advice:
+    """Return the recommendation for all images that can be read."""
+    reader = PoolReader(
+        open_source=request.open_source,
+        load_tissue=request.load_tissue,
+        load_prediction=_nothing,
+        token=token,
+        report=report,
+    )
+    pool = tuple(reader.images(request.pool, request.taken, maps=False))
+    looker = Looker(request.open_source, _nothing, token.check, request.load_segmenter)
+    return advice_for(
+        pool,
+        looker,
+        size=request.size,
+        covered_pixels=request.covered_pixels,
+        seed=request.seed,
+        report=report,
+    )
+
+
+def advice_for(
+    pool: Sequence[PoolImage],
+    looker: Looker,
+    *,
+    size: int,
+    covered_pixels: int,
+    seed: int,
+    report: Report,
+) -> Advice:
     """Return the recommendation, from places drawn over the tissue of all images."""
-    rng = np.random.default_rng((request.seed, 1))
-    drawn = draw_windows(request.pool, count=_PLACES, size=request.size, rng=rng)
+    rng = np.random.default_rng((seed, 1))
+    drawn = draw_windows(pool, count=_PLACES, size=size, rng=rng)
     if len(drawn) < LEAST_PLACES:
         raise NothingToDoError(
-            f"the guide needs {LEAST_PLACES} free places of {request.size} pixels and found "
+            f"the guide needs {LEAST_PLACES} free places of {size} pixels and found "
             f"{len(drawn)}; name a strategy, or use a smaller --size"
         )
-    token.check()
     report(0, 1, f"comparing {len(drawn)} places of the pool")
-    seen = request.looker.embeddings([candidate.place for candidate in drawn])
-    pixels = sum(image.shape[0] * image.shape[1] for image in request.pool)
-    covered = (request.covered_pixels + request.round_pixels) / max(pixels, 1)
+    seen = looker.embeddings([candidate.place for candidate in drawn])
+    pixels = sum(image.shape[0] * image.shape[1] for image in pool)
+    covered = covered_pixels / max(pixels, 1)
     return advise(redundancy_of(seen, rng), min(covered, 1.0), n_places=len(drawn))

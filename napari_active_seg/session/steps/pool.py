@@ -27,15 +27,15 @@ class PoolReader:
     def __init__(
         self,
         *,
-        measure: str,
-        groups: Mapping[str, str | None],
         open_source: Callable[[str], ImageSource],
         load_tissue: Callable[[str], NDArray[np.bool_]],
         load_prediction: Callable[[str], Prediction | None],
         token: CancelToken,
         report: Report,
+        measure: str = "entropy",
+        groups: Mapping[str, str | None] | None = None,
     ) -> None:
-        self._measure, self._groups = measure_named(measure), groups
+        self._measure, self._groups = measure_named(measure), groups or {}
         self._open_source = open_source
         self._load_tissue, self._load_prediction = load_tissue, load_prediction
         self._token, self._report = token, report

@@ -34,7 +34,7 @@ from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Place
 from napari_active_seg.session.prediction_key import model_of
 from napari_active_seg.session.steps.choice import Choice, choose, costed
-from napari_active_seg.session.steps.guide import GuideRequest, advise_on_pool
+from napari_active_seg.session.steps.guide import advice_for
 from napari_active_seg.session.steps.learn_cost import LearnCostRequest, learn_cost
 from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.session.steps.pool import PoolReader
@@ -203,15 +203,15 @@ class _Proposing:
         request = self._request
         if not strategy.auto or request.predict is None:
             return strategy
-        asked = GuideRequest(
-            pool=tuple(self._reader.images(request.pool, request.taken, maps=False)),
-            looker=self._looker,
+        of_round = self._regions_wanted() * strategy.size**2
+        advice = advice_for(
+            tuple(self._reader.images(request.pool, request.taken, maps=False)),
+            self._looker,
             size=strategy.size,
-            covered_pixels=request.earlier.covered_pixels,
-            round_pixels=self._regions_wanted() * strategy.size**2,
+            covered_pixels=request.earlier.covered_pixels + of_round,
             seed=request.seed,
+            report=self._report,
         )
-        advice = advise_on_pool(asked, self._token, self._report)
         self._notes.append(advice.words)
         draws, diversity = _OF_GUIDE[advice.strategy]
         return replace(strategy, auto=False, draws=draws, diversity=diversity)
