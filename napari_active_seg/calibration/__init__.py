@@ -1,14 +1,54 @@
-"""Whether a probability means what it says: scores and diagrams, streamed over pixels."""
+"""Whether a probability means what it says, and what a few labels say of all; streamed."""
 
+from napari_active_seg.calibration.cross_fit import (
+    CalibrationTrial,
+    MethodTrial,
+    tried_calibrations,
+)
+from napari_active_seg.calibration.estimates import (
+    DrawnUnits,
+    effective_size,
+    lure_weights,
+    refusal,
+    weighted_mean,
+)
 from napari_active_seg.calibration.one_vs_rest import BrierParts, OneVsRestBins
-from napari_active_seg.calibration.reliability import ReliabilityBins
+from napari_active_seg.calibration.reliability import (
+    FINE_BINS,
+    ReliabilityBins,
+    equal_mass_bins,
+)
+from napari_active_seg.calibration.scaling import (
+    METHODS,
+    Calibration,
+    PassSample,
+    calibrated_log,
+    fitted,
+)
 from napari_active_seg.calibration.scores import ProbabilityScores
+from napari_active_seg.calibration.selected import SelectedAndRest
 from napari_active_seg.calibration.sparsification import ErrorsByUncertainty
 
 __all__ = [
+    "FINE_BINS",
+    "METHODS",
     "BrierParts",
+    "Calibration",
+    "CalibrationTrial",
+    "DrawnUnits",
     "ErrorsByUncertainty",
+    "MethodTrial",
     "OneVsRestBins",
+    "PassSample",
     "ProbabilityScores",
     "ReliabilityBins",
+    "SelectedAndRest",
+    "calibrated_log",
+    "effective_size",
+    "equal_mass_bins",
+    "fitted",
+    "lure_weights",
+    "refusal",
+    "tried_calibrations",
+    "weighted_mean",
 ]

@@ -40,6 +40,11 @@ class ProbabilityScores:
             self.brier_sum + float(brier.sum()),
         )
 
+    def __add__(self, other: ProbabilityScores) -> ProbabilityScores:
+        return ProbabilityScores(
+            self.n + other.n, self.nll_sum + other.nll_sum, self.brier_sum + other.brier_sum
+        )
+
     @property
     def nll(self) -> float:
         """Mean of -log p of the label, in nats; NaN without pixels."""

@@ -1,6 +1,12 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
 from napari_active_seg.images.lazy import LevelArray, lazy_levels
+from napari_active_seg.images.near_copies import (
+    NearCopy,
+    PerceptualHash,
+    near_copies,
+    perceptual_hash,
+)
 from napari_active_seg.images.opening import candidate_files, open_image
 from napari_active_seg.images.plain import PICTURE_SUFFIXES, PlainImage, read_array, read_rgb
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
@@ -22,6 +28,8 @@ __all__ = [
     "ImageRef",
     "ImageSource",
     "LevelArray",
+    "NearCopy",
+    "PerceptualHash",
     "PlainImage",
     "Problem",
     "ScanResult",
@@ -32,7 +40,9 @@ __all__ = [
     "fingerprint_of",
     "groups_by_pattern",
     "lazy_levels",
+    "near_copies",
     "open_image",
+    "perceptual_hash",
     "read_array",
     "read_image_table",
     "read_rgb",

@@ -1,15 +1,64 @@
-"""Scores of predicted classes against labels."""
+"""Scores of predicted classes against labels, and what they say of the labels to come."""
 
+from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
+from napari_active_seg.metrics.boundaries import BoundaryScores, boundary_scores
+from napari_active_seg.metrics.budget_curves import (
+    auc_at_budget,
+    auc_at_budget_doubled,
+    budget_to_reach,
+    score_at_budget,
+)
 from napari_active_seg.metrics.comparison import Comparison, compared
-from napari_active_seg.metrics.evaluation import EvalReport
+from napari_active_seg.metrics.contradictions import (
+    ClassConfidence,
+    Contradiction,
+    contradiction_in,
+)
+from napari_active_seg.metrics.evaluation import ERROR_MEASURES, EvalReport
+from napari_active_seg.metrics.evaluation_facts import report_from_facts, report_to_facts
+from napari_active_seg.metrics.glas import GlasSums, glas_sums
+from napari_active_seg.metrics.image_scores import ImageScores, scored_image
+from napari_active_seg.metrics.learning_curve import CurveFit, Forecast, fitted_curve
+from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.metrics.objects import ObjectCounts, count_objects
+from napari_active_seg.metrics.panoptic import PanopticSums, panoptic_sums
 from napari_active_seg.metrics.pixels import ConfusionMatrix
+from napari_active_seg.metrics.ranking import BinnedRoc, roc_auc
+from napari_active_seg.metrics.stopping import StopAdvice, advise_on_stopping
 
 __all__ = [
+    "ERROR_MEASURES",
+    "BinnedRoc",
+    "BoundaryScores",
+    "ClassConfidence",
     "Comparison",
     "ConfusionMatrix",
+    "Contradiction",
+    "CurveFit",
     "EvalReport",
+    "Forecast",
+    "GlasSums",
+    "ImageScores",
+    "Interval",
     "ObjectCounts",
+    "ObjectScores",
+    "PanopticSums",
+    "StopAdvice",
+    "advise_on_stopping",
+    "auc_at_budget",
+    "auc_at_budget_doubled",
+    "bootstrap_interval",
+    "boundary_scores",
+    "budget_to_reach",
     "compared",
+    "contradiction_in",
     "count_objects",
+    "fitted_curve",
+    "glas_sums",
+    "panoptic_sums",
+    "report_from_facts",
+    "report_to_facts",
+    "roc_auc",
+    "score_at_budget",
+    "scored_image",
 ]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import expand_labels
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import BadInputError, NothingToDoError
+from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.metrics.objects import ObjectCounts, count_objects
 
 __all__ = ["InstanceRules", "ObjectMaps", "fitted_rules", "instances_of"]
@@ -79,8 +80,8 @@ def instances_of(maps: ObjectMaps, rules: InstanceRules) -> NDArray[np.int32]:
     return np.asarray(ids, np.int32)
 
 
-def fitted_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectCounts]:
-    """Return the rules with the best object F1 over ``images``, and what they count.
+def fitted_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectScores]:
+    """Return the rules with the best object F1 over ``images``, and the scores of their objects.
 
     Threshold and outline are chosen together, then the sizes; the milder of equals is taken.
     """
@@ -96,7 +97,10 @@ def fitted_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectCou
         replace(best, smallest=small, largest_hole=hole) for small in _SMALLEST for hole in _HOLES
     ]
     best = _best([best, *second], known)
-    return best, _counted(best, known)
+    scores = ObjectScores()
+    for maps in known:
+        scores = scores.add(instances_of(maps, best), _truth_of(maps))
+    return best, scores
 
 
 def _best(candidates: Sequence[InstanceRules], images: Sequence[ObjectMaps]) -> InstanceRules:
@@ -106,9 +110,14 @@ def _best(candidates: Sequence[InstanceRules], images: Sequence[ObjectMaps]) -> 
 def _counted(rules: InstanceRules, images: Sequence[ObjectMaps]) -> ObjectCounts:
     total = ObjectCounts()
     for maps in images:
-        if maps.truth is not None:
-            total += count_objects(instances_of(maps, rules), maps.truth)
+        total += count_objects(instances_of(maps, rules), _truth_of(maps))
     return total
+
+
+def _truth_of(maps: ObjectMaps) -> NDArray[np.int32]:
+    if maps.truth is None:
+        raise BadInputError("nothing is known of the true objects of this image")
+    return maps.truth
 
 
 def _without_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:

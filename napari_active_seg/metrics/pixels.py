@@ -15,10 +15,11 @@ __all__ = ["ConfusionMatrix"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConfusionMatrix:
-    """Pixel counts (C, C): rows are labels, columns are predictions.
+    """Pixel counts (..., C, C): rows are labels, columns are predictions.
 
-    Scores are pooled over all pixels that were added; add one image to get its own scores.
-    A class that appears in neither label nor prediction scores NaN and is left out of means.
+    Scores are pooled over all pixels that were added; add one image to get its own scores. A class
+    that appears in neither label nor prediction scores NaN and is left out of means. Leading axes
+    stand for several matrices, of images or of resampled images, scored at once.
     """
 
     counts: NDArray[np.int64]
@@ -48,39 +49,83 @@ class ConfusionMatrix:
         return int(self.counts.sum())
 
     @property
-    def accuracy(self) -> float:
-        """Share of pixels with the right class."""
-        return float(np.trace(self.counts) / self.n_pixels) if self.n_pixels else float("nan")
+    def hits(self) -> NDArray[np.int64]:
+        """Pixels (..., C) with the right class."""
+        return np.diagonal(self.counts, axis1=-2, axis2=-1)
+
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """Pixels (..., C) that the labels give to each class."""
+        return np.asarray(self.counts.sum(axis=-1))
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Pixels (..., C) that the predictions give to each class."""
+        return np.asarray(self.counts.sum(axis=-2))
 
     @property
     def dice(self) -> NDArray[np.float64]:
-        """Dice, the same as the pixel F1, of each class (C,)."""
-        hits = np.diag(self.counts)
-        return _ratio(2 * hits, self.counts.sum(axis=0) + self.counts.sum(axis=1))
+        """Dice, the same as the pixel F1, of each class (..., C)."""
+        return _ratio(2 * self.hits, self.predicted + self.labelled)
 
     @property
     def jaccard(self) -> NDArray[np.float64]:
-        """Intersection over union of each class (C,)."""
-        hits = np.diag(self.counts)
-        return _ratio(hits, self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits)
+        """Intersection over union of each class (..., C)."""
+        return _ratio(self.hits, self.predicted + self.labelled - self.hits)
 
     @property
-    def mean_jaccard(self) -> float:
+    def sensitivity(self) -> NDArray[np.float64]:
+        """Share of each class's pixels (..., C) that were found (recall)."""
+        return _ratio(self.hits, self.labelled)
+
+    @property
+    def specificity(self) -> NDArray[np.float64]:
+        """Share of the other pixels (..., C) that were not taken for the class."""
+        others = self.labelled.sum(axis=-1, keepdims=True) - self.labelled
+        return _ratio(others - (self.predicted - self.hits), others)
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Share of what was taken for the class (..., C) that is of it."""
+        return _ratio(self.hits, self.predicted)
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """Share of pixels with the right class."""
+        return _ratio(self.hits.sum(axis=-1), self.labelled.sum(axis=-1))
+
+    @property
+    def balanced_accuracy(self) -> NDArray[np.float64]:
+        """Sensitivity averaged over the classes that are labelled."""
+        return _mean_of_present(self.sensitivity)
+
+    @property
+    def mean_jaccard(self) -> NDArray[np.float64]:
         """Jaccard averaged over the classes that appear (mIoU)."""
         return _mean_of_present(self.jaccard)
 
     @property
-    def mean_dice(self) -> float:
+    def mean_dice(self) -> NDArray[np.float64]:
         """Dice averaged over the classes that appear."""
         return _mean_of_present(self.dice)
 
+    @property
+    def kappa(self) -> NDArray[np.float64]:
+        """Cohen's kappa: agreement beyond what the shares of the classes give by chance.
 
-def _ratio(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
-    out = np.full(len(a), np.nan)
-    np.divide(a, b, out=out, where=b > 0)
+        NaN where chance agrees on everything, as where all is one class.
+        """
+        total = self.labelled.sum(axis=-1).astype(np.float64)
+        chance = (self.labelled.astype(np.float64) * self.predicted).sum(axis=-1)
+        return _ratio(self.hits.sum(axis=-1) * total - chance, total * total - chance)
+
+
+def _ratio(a: NDArray[np.number], b: NDArray[np.number]) -> NDArray[np.float64]:
+    out = np.full(np.shape(b), np.nan)
+    np.divide(a, b, out=out, where=np.asarray(b) > 0)
     return out
 
 
-def _mean_of_present(values: NDArray[np.float64]) -> float:
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if len(present) else float("nan")
+def _mean_of_present(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))

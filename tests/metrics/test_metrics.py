@@ -59,7 +59,7 @@ def test_report_pools_pixels_and_keeps_images_apart():
     assert report.image_ids == ("a", "b")
     assert figures["accuracy"] == pytest.approx(3 / 4)
     assert figures["dice/gland"] == pytest.approx(2 * 2 / (3 + 2))
-    assert figures["mean_image_dice"] == pytest.approx((1.0 + 0.0) / 2)
+    assert figures["image_mean_dice"] == pytest.approx((1.0 + 0.0) / 2)
     assert figures["ece"] == pytest.approx(abs(3 - 4 * 0.9) / 4, abs=1e-6)
     assert 0 < figures["brier"] < 2
 

@@ -14,7 +14,7 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import EvalReport, ObjectCounts, count_objects
+from napari_active_seg.metrics import EvalReport, ObjectScores
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
@@ -66,10 +66,11 @@ def evaluate_model(
 ) -> EvalReport:
     """Predict each image with the averaged passes and compare it with its target.
 
+    Objects are told apart by the rules of a model that draws outlines, else by connected areas.
     Images that cannot be read are logged and left out; ImageError if none can. ``on_maps`` gets
     what is known of the objects of each image, where the plan asks for outlines.
     """
-    counts = ObjectCounts()
+    objects = ObjectScores()
     segmenter = request.load_segmenter()
     evaluated = EvalReport.empty(request.classes)
     problems: list[ImageError] = []
@@ -92,10 +93,13 @@ def evaluate_model(
             if on_maps is not None:
                 on_maps(maps)
             if request.rules is not None and maps.truth is not None:
-                counts += count_objects(instances_of(maps, request.rules), maps.truth)
+                objects = objects.add(instances_of(maps, request.rules), maps.truth)
+        elif (known := labelled.objects()) is not None and (target != UNLABELLED).all():
+            found, _ = ndimage.label(outputs.moments.mean_p.argmax(axis=0) > 0)
+            objects = objects.add(found, known)
     if problems and len(problems) == len(request.images):
         raise problems[0]
-    return evaluated if request.rules is None else evaluated.with_objects(counts)
+    return evaluated.with_objects(objects) if objects.n_images else evaluated
 
 
 def object_maps(moments: Moments, truth: NDArray[np.int32] | None = None) -> ObjectMaps:

@@ -61,7 +61,7 @@ class _Trained:
         """What decides between restarts, the higher the better."""
         held_out = self.outcome.best_held_out
         return (
-            -1.0 if self.report is None else self.report.figures().get("mean_image_dice", -1.0),
+            -1.0 if self.report is None else self.report.figures().get("image_mean_dice", -1.0),
             -np.inf if held_out is None else -held_out,
             -self.outcome.losses[-1] if self.outcome.losses else -np.inf,
         )
@@ -257,8 +257,8 @@ def _validate(
     evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
     if evaluated is None or all(known.truth is None for known in maps):
         return evaluated, None
-    rules, counts = fitted_rules(maps)
-    return evaluated.with_objects(counts), rules
+    rules, objects = fitted_rules(maps)
+    return evaluated.with_objects(objects), rules
 
 
 def _measured(

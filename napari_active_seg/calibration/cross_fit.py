@@ -1,0 +1,101 @@
+"""What a calibration is worth on images that it was not fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_active_seg.calibration.reliability import ReliabilityBins
+from napari_active_seg.calibration.scaling import METHODS, Calibration, PassSample, fitted
+from napari_active_seg.calibration.scores import ProbabilityScores
+
+__all__ = ["CalibrationTrial", "MethodTrial", "tried_calibrations"]
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Scores and bins of the drawn pixels."""
+
+    scores: ProbabilityScores = field(default_factory=ProbabilityScores)
+    bins: ReliabilityBins = field(default_factory=ReliabilityBins.empty)
+
+    def add(self, sample: PassSample, calibration: Calibration | None) -> _Sums:
+        probs = sample.mean_probs(calibration)[:, None]
+        target = sample.labels[None].astype(np.uint8)
+        return _Sums(self.scores.add(probs, target), self.bins.add(probs, target))
+
+    def figures(self) -> dict[str, float]:
+        return {
+            "nll": self.scores.nll,
+            "brier": self.scores.brier,
+            "ece": float(self.bins.expected_calibration_error),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodTrial:
+    """A calibration fitted on all images, with what it does on images left out of its fitting."""
+
+    calibration: Calibration
+    figures: Mapping[str, float]
+    bins: ReliabilityBins
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationTrial:
+    """Every method beside what there is without one; figures of unseen images alone."""
+
+    n_images: int
+    n_pixels: int
+    plain: Mapping[str, float]
+    plain_bins: ReliabilityBins
+    methods: Mapping[str, MethodTrial]
+
+    @property
+    def best(self) -> str | None:
+        """The method with the lowest NLL on unseen images; None if none is below doing nothing."""
+        name = min(self.methods, key=lambda m: self.methods[m].figures["nll"])
+        return name if self.methods[name].figures["nll"] < self.plain["nll"] else None
+
+
+def tried_calibrations(
+    samples: Sequence[PassSample],
+    *,
+    groups: Mapping[str, str | None] | None = None,
+    methods: Sequence[str] = tuple(METHODS),
+    check_cancelled: Callable[[], None] = lambda: None,
+) -> CalibrationTrial | None:
+    """Return what each method does on images that it was not fitted on.
+
+    Images of one group (a patient, a slide) stay together. None with fewer than two groups: a
+    calibration would mark its own work.
+    """
+    kept = [sample for sample in samples if len(sample.labels)]
+    of = [(groups or {}).get(sample.image_id) or sample.image_id for sample in kept]
+    names = sorted(set(of))
+    if len(names) < 2:
+        return None
+    n_folds = min(_FOLDS, len(names))
+    fold_of = {name: number % n_folds for number, name in enumerate(names)}
+    folds = [fold_of[name] for name in of]
+    plain = _Sums()
+    for sample in kept:
+        plain = plain.add(sample, None)
+    tried = {}
+    for method in methods:
+        sums = _Sums()
+        for fold in range(n_folds):
+            check_cancelled()
+            seen = [s for s, k in zip(kept, folds, strict=True) if k != fold]
+            calibration = fitted(seen, method)
+            for sample, k in zip(kept, folds, strict=True):
+                if k == fold:
+                    sums = sums.add(sample, calibration)
+        check_cancelled()
+        tried[method] = MethodTrial(fitted(kept, method), sums.figures(), sums.bins)
+    n_pixels = sum(len(sample.labels) for sample in kept)
+    return CalibrationTrial(len(kept), n_pixels, plain.figures(), plain.bins, tried)

@@ -1,0 +1,78 @@
+"""How sure a figure is: intervals from images drawn anew, with putting back.
+
+Pixels of one image are alike, so that images are drawn and not pixels. What is summed over images
+is summed over the draws by one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import BadInputError
+
+__all__ = ["Interval", "bootstrap_interval", "resampled_sums"]
+
+#: Of fewer images their scatter says nothing.
+LEAST_IMAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure, and between what limits it lies at a level of confidence; NaN if not known."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    @property
+    def words(self) -> str:
+        """The figure with its limits, such as ``0.913 (0.880 to 0.941)``."""
+        if np.isnan(self.value):
+            return "not known"
+        if np.isnan(self.low):
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def resampled_sums(
+    of_images: NDArray[np.number], *, rng: np.random.Generator, draws: int = 1000
+) -> NDArray[np.float64]:
+    """Return sums (draws, ...) of (images, ...) over images drawn with putting back."""
+    if draws < 1:
+        raise BadInputError(f"draws must be 1 or more, got {draws}")
+    n = len(of_images)
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    flat = np.asarray(of_images, np.float64).reshape(n, -1)
+    return (weights @ flat).reshape(draws, *np.shape(of_images)[1:])
+
+
+def bootstrap_interval(
+    of_images: NDArray[np.number],
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    rng: np.random.Generator,
+    draws: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Return a score of sums over images with its percentile interval.
+
+    ``score`` takes sums (n, ...) and returns (n,). Of fewer than three images no limits are given.
+    """
+    if not 0 < level < 1:
+        raise BadInputError(f"level must lie between 0 and 1, got {level}")
+    if len(of_images) == 0:
+        return Interval(np.nan, np.nan, np.nan, level)
+    value = float(score(np.asarray(of_images, np.float64).sum(axis=0)[None])[0])
+    if len(of_images) < LEAST_IMAGES:
+        return Interval(value, np.nan, np.nan, level)
+    found = score(resampled_sums(of_images, rng=rng, draws=draws))
+    found = found[~np.isnan(found)]
+    if len(found) == 0:
+        return Interval(value, np.nan, np.nan, level)
+    low, high = np.quantile(found, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(value, float(low), float(high), level)

@@ -1,0 +1,120 @@
+"""How a score grows with labels, how far it is likely to go on, and whether that is worth it.
+
+A curve a - b x^-c is laid through the points. Many such curves are weighed by how well they fit,
+the noise of the points not being known (its likelihood is integrated out), and by what every
+score obeys: it ends at 1 at most and does not fall as labels are added. What they foretell of the
+next minutes is the forecast, and its spread the band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import BadInputError
+
+__all__ = ["LEAST_POINTS", "CurveFit", "Forecast", "fitted_curve"]
+
+#: Three numbers are fitted, and their fit has to be judged by something.
+LEAST_POINTS = 4
+#: Scores of one network trained twice differ by about this much.
+_LEAST_NOISE = 0.005
+_RATES = np.geomspace(0.1, 2.0, 24)
+_ENDS = np.linspace(0.0, 1.0, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """By how much a score is likely to grow: the median, and between what limits at ``level``."""
+
+    gain: float
+    low: float
+    high: float
+    level: float = 0.8
+
+    @property
+    def words(self) -> str:
+        """The forecast in points, such as ``about +0.6 points, 80 % between 0.1 and 1.3``."""
+        return (
+            f"about {100 * self.gain:+.1f} points, {self.level:.0%} between "
+            f"{100 * self.low:.1f} and {100 * self.high:.1f}".replace("%", " %")
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveFit:
+    """Curves a - b (x / scale)^-c with their weights, the sum being 1."""
+
+    ends: NDArray[np.float64]  # a
+    drops: NDArray[np.float64]  # b
+    rates: NDArray[np.float64]  # c
+    weights: NDArray[np.float64]
+    scale: float
+
+    def quantiles(
+        self, x: Sequence[float] | NDArray[np.float64], shares: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Return the score (shares, x) that so much of the weight lies below."""
+        values = self._at(np.asarray(x, np.float64))
+        return np.stack([_quantiles(column, self.weights, shares) for column in values.T], axis=1)
+
+    def forecast(self, now: float, later: float, *, level: float = 0.8) -> Forecast:
+        """Return by how much the score grows from ``now`` to ``later``, both of x."""
+        if not 0 < now <= later:
+            raise BadInputError(f"now must be above 0 and not after later, got {now} and {later}")
+        at = self._at(np.array([now, later]))
+        low, gain, high = _quantiles(
+            at[:, 1] - at[:, 0], self.weights, ((1 - level) / 2, 0.5, (1 + level) / 2)
+        )
+        return Forecast(float(gain), float(low), float(high), level)
+
+    def _at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        powers = (x[None] / self.scale) ** -self.rates[:, None]
+        return self.ends[:, None] - self.drops[:, None] * powers
+
+
+def fitted_curve(x: Sequence[float], scores: Sequence[float]) -> CurveFit:
+    """Return the curves through points at ``x`` above 0 with ``scores`` in 0..1.
+
+    BadInputError of fewer than four points: what comes next could not be told from noise.
+    """
+    at, y = np.asarray(x, np.float64), np.asarray(scores, np.float64)
+    if at.shape != y.shape or len(at) < LEAST_POINTS:
+        raise BadInputError(
+            f"a learning curve takes {LEAST_POINTS} points at least, got {len(at)}; "
+            "label and train on"
+        )
+    if not (at > 0).all() or not np.isfinite(y).all():
+        raise BadInputError("points of a learning curve lie above 0, with a score each")
+    scale = float(np.median(at))
+    kept = []
+    for rate in _RATES:
+        powers = (at / scale) ** -rate
+        slack = _ENDS[:, None] - y  # what the drop has to explain
+        best = (slack * powers).sum(axis=1) / (powers**2).sum()
+        # Drops around the best one: their likelihood is that of a line through the origin.
+        spread = np.linspace(-3, 3, 13)[None] * 0.02
+        drops = np.clip(best[:, None] + spread, 0.0, None)
+        residual = slack[:, None] - drops[..., None] * powers
+        errors = (residual**2).sum(axis=-1)
+        kept.append((np.broadcast_to(_ENDS[:, None], drops.shape), drops, rate, errors))
+    ends = np.concatenate([k[0].ravel() for k in kept])
+    drops = np.concatenate([k[1].ravel() for k in kept])
+    rates = np.concatenate([np.full(k[1].size, k[2]) for k in kept])
+    errors = np.concatenate([k[3].ravel() for k in kept])
+    log = -len(at) / 2 * np.log(errors + len(at) * _LEAST_NOISE**2)
+    weights = np.exp(log - log.max())
+    kept_ones = weights > 1e-6
+    weights = weights[kept_ones] / weights[kept_ones].sum()
+    return CurveFit(ends[kept_ones], drops[kept_ones], rates[kept_ones], weights, scale)
+
+
+def _quantiles(
+    values: NDArray[np.float64], weights: NDArray[np.float64], shares: Sequence[float]
+) -> NDArray[np.float64]:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) - 0.5 * weights[order]
+    return np.interp(np.asarray(shares), reached, values[order])
