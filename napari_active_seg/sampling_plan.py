@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_active_seg.calibration import Calibration
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.uncertainty import EXTRAS
 
@@ -24,9 +25,10 @@ _VIEWS = 8
 class SamplingPlan:
     """What a Segmenter is asked for.
 
-    ``temperature`` divides the logits of each pass before anything is made of them. ``extras``
-    names what is wanted besides the moments. ``joint_stride`` above 0 asks for the probabilities
-    of every pass, averaged over squares of so many pixels.
+    ``temperature`` divides the logits of each pass before anything is made of them, and
+    ``calibration`` is applied to each pass after that. ``extras`` names what is wanted besides the
+    moments. ``joint_stride`` above 0 asks for the probabilities of every pass, averaged over
+    squares of so many pixels, or with ``joint_picks`` of the first pixel of each square alone.
     """
 
     method: str = "dropout"
@@ -36,6 +38,8 @@ class SamplingPlan:
     precision: str = "float32"
     extras: tuple[str, ...] = ()
     joint_stride: int = 0
+    joint_picks: bool = False
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -43,6 +43,7 @@ from napari_active_seg.acquisition.outlines import simplified_outlines
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.proposal import (
     RANDOM_SHARES,
+    Offered,
     Proposal,
     RegionKind,
     ScoredRegion,
@@ -89,6 +90,7 @@ __all__ = [
     "FittedCost",
     "LearnedCost",
     "Ledger",
+    "Offered",
     "Order",
     "PoolImage",
     "Proposal",

@@ -52,6 +52,10 @@ class Order(ABC):
         """
         return None
 
+    def impossible(self) -> int:
+        """Return how many candidates no draw could take; 0 where nothing is drawn."""
+        return 0
+
 
 class ByValue(Order):
     """The first that is allowed: candidates come by value, ties drawn."""
@@ -84,6 +88,12 @@ class ByChance(Order):
         if not np.isfinite(highest):
             return None
         return float(np.exp(self._logits[index] - highest) / np.exp(logits - highest).sum())
+
+    def impossible(self) -> int:
+        """Return how many have a chance of 0, in the digits of a float."""
+        with np.errstate(invalid="ignore"):
+            chances = np.exp(self._logits - self._logits.max())
+        return int(np.count_nonzero(~(chances > 0)))
 
 
 def power_logits(values: NDArray[np.float64], coldness: float) -> NDArray[np.float64]:
@@ -143,6 +153,10 @@ class Stratified(Order):
     def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
         """Return the chance in the draw that it came from."""
         return self._last.chance(index, allowed)
+
+    def impossible(self) -> int:
+        """Return how many had no chance in the draw where most had none."""
+        return max(draw.impossible() for draw in (*self._of_class, self._plain))
 
 
 class ByClass(Order):
@@ -238,6 +252,10 @@ class AnyPlaceOfImages(Order):
         images = len(np.unique(self._of[allowed]))
         places = 1 if self._best else int((allowed & (self._of == self._of[index])).sum())
         return 1 / (images * places)
+
+    def impossible(self) -> int:
+        """Return how many were not the best of their image, where only that is taken."""
+        return len(self._of) - len(np.unique(self._of)) if self._best else 0
 
 
 class ForegroundFirst(Order):

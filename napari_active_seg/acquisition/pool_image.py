@@ -99,6 +99,13 @@ class PoolImage:
         shares: NDArray[np.float64] = (strips[:, rights] - strips[:, lefts]) / areas
         return shares
 
+    def tissue_pixels(self, places: Sequence[Place] | None = None) -> float:
+        """Return about how many pixels of places are tissue; of the free rest of it for None."""
+        if places is not None:
+            return sum(self.share_of_tissue(place) * place.pixels for place in places)
+        share = 1.0 if self.tissue is None else float(self.tissue.mean())
+        return share * self.shape[0] * self.shape[1] - self.tissue_pixels(self.taken)
+
     def share_of_tissue(self, place: Place) -> float:
         """Return which share of a place is tissue."""
         if self.tissue is None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from napari_active_seg.regions import Place, Region, RegionShape
 
-__all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "ScoredRegion"]
+__all__ = ["RANDOM_SHARES", "Offered", "Proposal", "RegionKind", "ScoredRegion"]
 
 
 class RegionKind(StrEnum):
@@ -50,6 +50,19 @@ RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """Out of what the regions of a round were drawn, for estimates that hold for the pool.
+
+    Of ``n_units`` places ``n_impossible`` had no chance. ``covered`` is the share of the pool's
+    free tissue that lies in one of them.
+    """
+
+    n_units: int
+    n_impossible: int
+    covered: float
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """The regions of one round, and all that is needed to propose them again.
 
@@ -64,3 +77,4 @@ class Proposal:
     model_id: str | None
     config_hash: str
     notes: tuple[str, ...] = ()
+    offered: Offered | None = None  #: None where nothing was drawn

@@ -116,7 +116,7 @@ class ErrorsByUncertainty:
     def area_of_oracle(self) -> float:
         """The same where errors are put aside first: e + (1 - e) log(1 - e)."""
         e = self.error_rate
-        return e + (1 - e) * float(np.log1p(-e)) if e < 1 else 1.0
+        return 1.0 if e == 1 else e + (1 - e) * float(np.log1p(-e))
 
     def _kept(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return shares of pixels kept, the surest first, and the wrong ones among them of all."""

@@ -1,5 +1,6 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
+from napari_active_seg.images.coarse import coarse_view
 from napari_active_seg.images.lazy import LevelArray, lazy_levels
 from napari_active_seg.images.near_copies import (
     NearCopy,
@@ -36,6 +37,7 @@ __all__ = [
     "SlideImage",
     "absolute_path",
     "candidate_files",
+    "coarse_view",
     "facts_for",
     "fingerprint_of",
     "groups_by_pattern",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import filters
 
+from napari_active_seg.images.coarse import coarse_view
 from napari_active_seg.images.source import ImageSource
 
 __all__ = ["tissue_at_low_level", "tissue_mask"]
@@ -42,21 +43,4 @@ def tissue_at_low_level(source: ImageSource) -> NDArray[np.bool_]:
 
     The mask (h, w) covers the whole image; a pixel of it stands for H / h by W / w pixels.
     """
-    shapes = source.level_shapes
-    fine = [k for k, shape in enumerate(shapes) if max(shape) >= _LONGEST] or [0]
-    level = fine[-1]
-    pixels = source.read(level, 0, 0, *shapes[level])
-    step = max(1, max(shapes[level]) // _LONGEST)
-    return tissue_mask(_shrunk(pixels, step))
-
-
-def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Return the means of ``step`` x ``step`` pixels; an incomplete last row counts as well."""
-    if step == 1:
-        return pixels
-    rows = np.arange(0, pixels.shape[0], step)
-    columns = np.arange(0, pixels.shape[1], step)
-    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.uint32), columns, axis=1)
-    high = np.diff(np.append(rows, pixels.shape[0]))
-    wide = np.diff(np.append(columns, pixels.shape[1]))
-    return (sums // (high[:, None] * wide[None, :])[..., None]).astype(np.uint8)
+    return tissue_mask(coarse_view(source, longest=_LONGEST))

@@ -30,6 +30,15 @@ class ImageScores:
     bins: ReliabilityBins
     borders: Mapping[int, BoundaryScores] = field(default_factory=dict)  # by class
 
+    def __add__(self, other: ImageScores) -> ImageScores:
+        """Return two parts of one image together; distances cannot be added and are left out."""
+        return ImageScores(
+            self.image_id,
+            self.confusion + other.confusion,
+            self.scores + other.scores,
+            self.bins + other.bins,
+        )
+
 
 def scored_image(
     prediction: Prediction, target: NDArray[np.uint8], *, tolerance: float = 2.0

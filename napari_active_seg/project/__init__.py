@@ -17,11 +17,13 @@ from napari_active_seg.project.records import (
     SavedLabel,
     Split,
 )
+from napari_active_seg.project.regions_table import OFFERED_EVENT
 from napari_active_seg.project.relink import Relinked, find_moved_images
 from napari_active_seg.project.split import assign_splits, groups_in_several_splits
 
 __all__ = [
     "EDITABLE",
+    "OFFERED_EVENT",
     "STRATEGY_KEYS",
     "TRAINING_KEYS",
     "Event",

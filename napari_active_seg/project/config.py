@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import STARTS, TrainingPlan
@@ -35,6 +36,7 @@ EDITABLE = (
     "average",
     "balance",
     "beta",
+    "calibration",
     "confidence",
     "control",
     "cost",
@@ -116,6 +118,7 @@ class ProjectConfig(BaseModel):
     samples: int = Field(default=20, ge=1, le=1000)
     sampling: str = "dropout"
     members: int = Field(default=3, ge=2, le=50)
+    calibration: str = "none"
     temperature: float = Field(default=1.0, ge=0.01, le=100)
     precision: Literal["float32", "bfloat16"] = "float32"
     weights: str = "pretrained"
@@ -193,6 +196,15 @@ class ProjectConfig(BaseModel):
         if path is not None and not path.lower().endswith(".csv"):
             raise ValueError(f"the key of pseudonyms is a .csv file, not {path!r}")
         return path
+
+    @field_validator("calibration")
+    @classmethod
+    def _known_calibration(cls, name: str) -> str:
+        if name not in ("none", *CALIBRATIONS):
+            raise ValueError(
+                f"no calibration {name!r}: {did_you_mean(name, ('none', *CALIBRATIONS))}"
+            )
+        return name
 
     @field_validator("sampling")
     @classmethod

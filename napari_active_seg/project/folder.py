@@ -178,6 +178,11 @@ class Project:
         return self.folder / _CACHE / "training"
 
     @property
+    def looks(self) -> Path:
+        """Where it is kept what images look like; may be deleted."""
+        return self.folder / _CACHE / "looks.json"
+
+    @property
     def holder(self) -> Holder | None:
         """Who writes to this project now."""
         return current_holder(self.database, self.folder)

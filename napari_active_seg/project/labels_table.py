@@ -144,6 +144,14 @@ class LabelsTable:
         )
         return tuple(_saved(row) for row in rows)
 
+    def saves(self) -> tuple[SavedLabel, ...]:
+        """Return every save of every region, the oldest first."""
+        rows = self._database.rows(
+            "SELECT uid, region_id, saved_at, annotator, state, note, active_s, idle_s, strokes, "
+            "clicks, undos, changed_px FROM labels ORDER BY saved_at, number"
+        )
+        return tuple(_saved(row) for row in rows)
+
     def efforts(self) -> tuple[SavedLabel, ...]:
         """Return the latest save of each region with all effort that went into it, oldest first."""
         rows = self._database.rows(

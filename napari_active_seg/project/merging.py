@@ -23,6 +23,7 @@ from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.folder import Project
 from napari_active_seg.project.images_table import relative_to
 from napari_active_seg.project.labels_table import insert_label
+from napari_active_seg.project.merged_rows import in_names_of, insert_row
 from napari_active_seg.regions import UNLABELLED, ClassBook, Effort, Region, RegionState
 
 __all__ = ["MergeConflict", "MergeReport", "merge_projects"]
@@ -201,7 +202,9 @@ class _Merge:
                     self._notes.append(f"image {row['id']} stays in {here[row['id']].split}")
                 continue
             path = self._theirs.folder / row["relative_path"]
-            _insert(connection, "images", row, relative_path=relative_to(self._ours.folder, path))
+            insert_row(
+                connection, "images", row, relative_path=relative_to(self._ours.folder, path)
+            )
             count += 1
         for row in self._theirs.database.rows("SELECT * FROM tissue"):
             ours = connection.execute(
@@ -209,7 +212,7 @@ class _Merge:
             ).fetchone()
             if ours is None or ours["edited_at"] < row["edited_at"]:
                 connection.execute("DELETE FROM tissue WHERE image_id = ?", (row["image_id"],))
-                _insert(connection, "tissue", row)
+                insert_row(connection, "tissue", row)
         return count
 
     def _merge_models(self, connection: sqlite3.Connection) -> int:
@@ -227,7 +230,7 @@ class _Merge:
             taken.add(name)
             self._model_ids[row["id"]] = name
             self._copy_model(row["id"], name)
-            _insert(connection, "models", row, id=name, in_use=0)
+            insert_row(connection, "models", row, id=name, in_use=0)
             count += 1
         return count
 
@@ -247,7 +250,9 @@ class _Merge:
         for row in self._theirs.database.rows("SELECT * FROM proposals ORDER BY id"):
             if row["uid"] not in known:
                 model = self._model_ids.get(row["model_id"], row["model_id"])
-                known[row["uid"]] = _insert(connection, "proposals", row, id=None, model_id=model)
+                known[row["uid"]] = insert_row(
+                    connection, "proposals", row, id=None, model_id=model
+                )
                 count += 1
             self._proposal_ids[row["id"]] = known[row["uid"]]
         return count
@@ -258,7 +263,7 @@ class _Merge:
         for row in self._theirs.database.rows("SELECT * FROM regions ORDER BY number"):
             if row["id"] not in known:
                 proposal = self._proposal_ids.get(row["proposal_id"])
-                _insert(connection, "regions", row, number=None, proposal_id=proposal)
+                insert_row(connection, "regions", row, number=None, proposal_id=proposal)
                 count += 1
         return count
 
@@ -275,7 +280,7 @@ class _Merge:
             theirs_alone = [row for uid, row in there.items() if uid not in here]
             ours_alone = [row for uid, row in here.items() if uid not in there]
             for row in theirs_alone:
-                _insert(connection, "labels", row, number=None, target=self._blob(row["target"]))
+                insert_row(connection, "labels", row, number=None, target=self._blob(row["target"]))
             count += len(theirs_alone)
             if ours_alone and theirs_alone:
                 conflicts += self._settle(connection, region, ours_alone[-1], theirs_alone[-1])
@@ -362,7 +367,8 @@ class _Merge:
         known = {row["uid"] for row in connection.execute("SELECT uid FROM events").fetchall()}
         for row in self._theirs.database.rows("SELECT * FROM events ORDER BY number"):
             if row["uid"] not in known:
-                _insert(connection, "events", row, number=None)
+                renamed = in_names_of(row, self._model_ids)
+                insert_row(connection, "events", row, number=None, **renamed)
 
 
 _ALL_SCHEMAS = "SELECT made_at, book FROM schemas ORDER BY number"
@@ -386,14 +392,3 @@ def _disagreement(
 
 def _labels_of(rows: list[sqlite3.Row]) -> dict[str, sqlite3.Row]:
     return {row["uid"]: row for row in rows}
-
-
-def _insert(connection: sqlite3.Connection, table: str, row: sqlite3.Row, **changed: object) -> int:
-    """Copy a row of theirs into our ``table`` with some values changed; its key comes back."""
-    values = {key: row[key] for key in row.keys()} | changed  # noqa: SIM118
-    columns, places = ", ".join(values), ", ".join("?" * len(values))
-    cursor = connection.execute(
-        f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608
-        tuple(values.values()),
-    )
-    return int(cursor.lastrowid or 0)

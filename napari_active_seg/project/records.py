@@ -42,6 +42,9 @@ class QueuedRegion:
     cost: float
     reason: str
     shape: RegionShape | None = None  #: what may be painted of it, where that is not all
+    draw_probability: float | None = None  #: None where it was chosen and not drawn
+    drawn_from: int = 0
+    proposal: str | None = None  #: uid of the proposal that it came with
 
     @property
     def place(self) -> Place:

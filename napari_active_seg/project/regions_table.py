@@ -6,6 +6,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError
@@ -15,7 +16,14 @@ from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.records import QueuedRegion
 from napari_active_seg.regions import Region, RegionState
 
-__all__ = ["RegionsTable", "write_state"]
+__all__ = ["OFFERED_EVENT", "RegionsTable", "write_state"]
+
+#: Under which name the diary keeps what the regions of a proposal were drawn from.
+OFFERED_EVENT = "offered"
+_SELECT = (
+    "SELECT regions.*, proposals.uid AS proposal_uid FROM regions "
+    "LEFT JOIN proposals ON proposals.id = regions.proposal_id"
+)
 
 
 class RegionsTable:
@@ -27,12 +35,13 @@ class RegionsTable:
 
     def add_proposal(self, proposal: Proposal) -> tuple[QueuedRegion, ...]:
         """Store a proposal and put its regions into the queue, all or none."""
+        uid = uuid.uuid4().hex
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO proposals (uid, created_at, round, strategy, budget, seed, model_id, "
                 "config_hash, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    uuid.uuid4().hex,
+                    uid,
                     self._clock(),
                     proposal.round,
                     proposal.strategy,
@@ -43,6 +52,15 @@ class RegionsTable:
                     json.dumps(proposal.notes),
                 ),
             )
+            if proposal.offered is not None:
+                insert_event(
+                    connection,
+                    at=self._clock(),
+                    annotator="",
+                    what=OFFERED_EVENT,
+                    subject=uid,
+                    facts=asdict(proposal.offered),
+                )
             ids = [
                 _insert(connection, cursor.lastrowid, scored, proposal.round)
                 for scored in proposal.regions
@@ -69,12 +87,12 @@ class RegionsTable:
     def queue(self) -> tuple[QueuedRegion, ...]:
         """Return every region, the oldest proposal first and its best region first."""
         return tuple(
-            _queued(row) for row in self._database.rows("SELECT * FROM regions ORDER BY number")
+            _queued(row) for row in self._database.rows(f"{_SELECT} ORDER BY regions.number")
         )
 
     def get(self, region_id: str) -> QueuedRegion:
         """Return one region."""
-        rows = self._database.rows("SELECT * FROM regions WHERE id = ?", (region_id,))
+        rows = self._database.rows(f"{_SELECT} WHERE regions.id = ?", (region_id,))
         if not rows:
             raise BadInputError(f"no region {region_id!r} in this project")
         return _queued(rows[0])
@@ -162,4 +180,7 @@ def _queued(row: sqlite3.Row) -> QueuedRegion:
         cost=row["cost"],
         reason=row["reason"],
         shape=None if row["shape"] is None else shape_from_blob(row["shape"]),
+        draw_probability=row["draw_probability"],
+        drawn_from=row["drawn_from"] or 0,
+        proposal=row["proposal_uid"],
     )

@@ -41,10 +41,14 @@ class ModelShelf:
         key = prediction_key(self._project, model)
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
-        members = [self.fresh(member) for member in members_of(self._project, model)]
-        loaded = members[0] if len(members) == 1 else self._factory.ensemble(members)
+        loaded = self.fresh_passes(model)
         self._loaded = (key, loaded)
         return loaded
+
+    def fresh_passes(self, model: ModelRecord) -> Segmenter:
+        """Return what answers where a model is in use, for nobody else's use."""
+        members = [self.fresh(member) for member in members_of(self._project, model)]
+        return members[0] if len(members) == 1 else self._factory.ensemble(members)
 
     def fresh(self, model: ModelRecord) -> Segmenter:
         """Return one model as it was saved, for nobody else's use: it may be trained on.

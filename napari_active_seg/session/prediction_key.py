@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.session.trust.records import calibration_in_force
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = ["class_places", "members_of", "model_of", "predicted_images", "prediction_key"]
@@ -41,8 +42,8 @@ def members_of(project: Project, model: ModelRecord) -> tuple[ModelRecord, ...]:
 def prediction_key(project: Project, model: ModelRecord) -> str:
     """Return the name under which predictions of ``model`` are kept.
 
-    It tells models, the classes in force, the way of sampling and the temperature; the number of
-    passes and their seed are not part of it.
+    It tells models, the classes in force, the way of sampling, temperature and calibration; the
+    number of passes and their seed are not part of it.
     """
     places, config = class_places(project, model), project.config
     key = model.id
@@ -56,6 +57,9 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
         key += f"@{config.sampling}"
     if config.temperature != 1:
         key += f"@t{config.temperature:g}"
+    calibration = calibration_in_force(project, model)
+    if calibration is not None:
+        key += f"@{calibration.tag}"
     return key
 
 

@@ -117,14 +117,15 @@ def guide_request(project: Project, predict: PredictRequest, *, size: int | None
 
 def drawn_plan(project: Project) -> DrawnPlan:
     """Return how many squares of each drawn kind there are, and how many are needed in all."""
+    queue = project.regions.queue()
+    squares = {queued.id for queued in queue if queued.kind is RegionKind.CONTROL}
     scores = [
         float(dice)
         for event in project.events.named(CONTROL_EVENT)
-        if isinstance(dice := event.facts.get("mean_dice"), float)
+        if event.subject in squares and isinstance(dice := event.facts.get("mean_dice"), float)
     ]
     in_use = project.models.in_use()
     of_images = [] if in_use is None else list(in_use.image_scores.values())
-    queue = project.regions.queue()
     plan = {
         split: _tally_set_aside(project, split, queue, needed_for(of_images))
         for split in (Split.VALIDATION, Split.AUDIT)

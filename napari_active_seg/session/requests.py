@@ -23,6 +23,7 @@ from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
+from napari_active_seg.session.trust.records import calibration_in_force
 from napari_active_seg.uncertainty import Measure, Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
@@ -31,19 +32,26 @@ _SHOWN_WHOLE = 16_000_000
 __all__ = [
     "coarse_step",
     "evaluate_request",
+    "labelled_images",
     "labels_so_far",
     "load_prediction",
     "predict_folder_request",
     "predict_request",
     "sampling_plan",
-    "validation_images",
 ]
 
 
 def sampling_plan(
-    project: Project, *, samples: int | None = None, measure: str | None = None
+    project: Project,
+    *,
+    samples: int | None = None,
+    measure: str | None = None,
+    model: ModelRecord | None = None,
 ) -> SamplingPlan:
-    """Return how the project asks its models, with the extra output that ``measure`` needs."""
+    """Return how the project asks its models, with the extra output that ``measure`` needs.
+
+    With ``model`` its calibration is applied, where one is in force.
+    """
     config = project.config
     needed = None if measure is None else measure_named(measure).needs
     return SamplingPlan(
@@ -53,6 +61,7 @@ def sampling_plan(
         temperature=config.temperature,
         precision=config.precision,
         extras=() if needed is None else (needed,),
+        calibration=calibration_in_force(project, model),
     )
 
 
@@ -71,7 +80,7 @@ def predict_request(
         open_source=project.images.source,
         load_segmenter=load_segmenter,
         model_id=prediction_key(project, model),
-        plan=sampling_plan(project, samples=samples, measure=measure),
+        plan=sampling_plan(project, samples=samples, measure=measure, model=model),
         keep=project.predictions.save,
     )
 
@@ -130,8 +139,11 @@ def evaluate_request(
     *,
     images: Sequence[LabelledImage] | None,
 ) -> EvaluateRequest:
-    """Return the request to measure ``model`` on ``images``, or on the labelled validation."""
-    chosen = validation_images(project) if images is None else tuple(images)
+    """Return the request to measure ``model`` on ``images``, or on the labelled validation.
+
+    There it is measured without a calibration, which was fitted on just these images.
+    """
+    chosen = labelled_images(project) if images is None else tuple(images)
     if not chosen:
         raise NothingToDoError(
             "no validation image is labelled; give --images and --masks, "
@@ -143,7 +155,7 @@ def evaluate_request(
         load_segmenter=load_segmenter,
         model_id=model.id,
         classes=project.schema.names,
-        plan=_with_outlines(sampling_plan(project), rules),
+        plan=_with_outlines(sampling_plan(project, model=None if images is None else model), rules),
         rules=rules,
     )
 
@@ -153,11 +165,11 @@ def _with_outlines(plan: SamplingPlan, rules: InstanceRules | None) -> SamplingP
     return plan if rules is None else replace(plan, extras=(*plan.extras, "contour"))
 
 
-def validation_images(project: Project) -> tuple[LabelledImage, ...]:
-    """Return the images set aside for validation that carry labels."""
-    validation = project.images.all(Split.VALIDATION)
+def labelled_images(project: Project, split: Split = Split.VALIDATION) -> tuple[LabelledImage, ...]:
+    """Return the images of a split that carry labels."""
+    refs = project.images.all(split)
     by_image: dict[str, list[RegionLabel]] = {}
-    for label in project.labels.done([ref.id for ref in validation]):
+    for label in project.labels.done([ref.id for ref in refs]):
         by_image.setdefault(label.region.image_id, []).append(label)
     return tuple(
         LabelledImage(
@@ -167,7 +179,7 @@ def validation_images(project: Project) -> tuple[LabelledImage, ...]:
             partial(objects_so_far, project, ref.id),
             tuple(by_image[ref.id]),
         )
-        for ref in validation
+        for ref in refs
         if ref.id in by_image
     )
 

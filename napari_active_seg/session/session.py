@@ -29,7 +29,7 @@ from napari_active_seg.session.proposal_desk import ProposalDesk
 from napari_active_seg.session.requests import (
     evaluate_request,
 )
-from napari_active_seg.session.state import SessionState, initial_state
+from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
@@ -40,6 +40,8 @@ from napari_active_seg.session.train_requests import (
     train_request,
     unlabelled_advice,
 )
+from napari_active_seg.session.trust.desk import TrustDesk
+from napari_active_seg.session.trust.records import keep_evaluation
 from napari_active_seg.session.upkeep import Upkeep
 from napari_active_seg.training_advice import UnlabelledAdvice
 from napari_active_seg.uncertainty import Prediction, measure_named
@@ -98,6 +100,16 @@ class Session:
             on_proposal=self._proposed,
             on_pace=lambda pace: self._set(pace=pace),
             cost=cost,
+        )
+        self.trust = TrustDesk(
+            project,
+            self._shelf,
+            segmenters,
+            lambda: self._state,
+            self._set,
+            order=self._order,
+            model=self._predictions.model,
+            predicted=self._predictions.known,
         )
         self.upkeep = Upkeep(
             project,
@@ -346,12 +358,17 @@ class Session:
                     CONTROL_EVENT, score.region_id, facts={"model": score.model_id, **score.facts}
                 )
             self.project.models.add(record)
+            if result.report is not None:
+                keep_evaluation(self.project, record.id, result.report, audit=False)
             self.last_training = replace(result, model=record)
             self._set(models=self.project.models.all(), predicted=self._predictions.known())
             self._predictions.look_at_screen()
+            self.trust.after_training()
 
     def _set(self, **changes: object) -> None:
         old = self._state
+        if changes.keys() & {"models", "predicted"}:
+            changes["calibrated"] = calibrated_words(self.project)
         new = replace(old, **changes)  # type: ignore[arg-type]
         if new != old:
             self._state = new

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.prediction_key import predicted_images
+from napari_active_seg.session.trust.records import calibration_in_force
 
-__all__ = ["OPEN_STATES", "SessionState", "initial_state"]
+__all__ = ["OPEN_STATES", "SessionState", "calibrated_words", "initial_state"]
 
 #: States in which a region still waits for a person.
 OPEN_STATES = frozenset({RegionState.PROPOSED, RegionState.IN_PROGRESS, RegionState.LATER})
@@ -34,6 +35,8 @@ class SessionState:
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     read_only: bool = False
     pace: str = ""  #: what is known of this person's own seconds, in words
+    calibrated: str = ""  #: the calibration that is in force, in words; empty without one
+    trust: int = 0  #: grows whenever something was found out about trust
 
     @property
     def model(self) -> ModelRecord | None:
@@ -76,6 +79,12 @@ class SessionState:
         return tuple(sorted(waiting, key=lambda queued: queued.state is RegionState.LATER))
 
 
+def calibrated_words(project: Project) -> str:
+    """Return the calibration that is in force, in words; empty without one."""
+    found = calibration_in_force(project, project.models.in_use())
+    return "" if found is None else found.words
+
+
 def initial_state(project: Project) -> SessionState:
     """Return the state of a project that was just opened: at the first waiting region."""
     ids = tuple(ref.id for ref in project.images.all())
@@ -93,6 +102,7 @@ def initial_state(project: Project) -> SessionState:
         predicted=predicted_images(project, ids, measure),
         missing=frozenset(project.images.missing()),
         read_only=project.read_only,
+        calibrated=calibrated_words(project),
     )
     waiting = [q for q in state.open_regions if q.region.image_id not in state.missing]
     if waiting:

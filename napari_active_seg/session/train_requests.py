@@ -10,10 +10,10 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, Split
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel, RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.session.requests import sampling_plan, validation_images
+from napari_active_seg.session.requests import labelled_images, sampling_plan
 from napari_active_seg.session.steps.control import CONTROL_EVENT, ControlSquare
 from napari_active_seg.session.steps.train_values import Standing, Start, TrainRequest
 from napari_active_seg.training_advice import UnlabelledAdvice, advice_on_unlabelled
@@ -68,7 +68,7 @@ def train_request(
     return TrainRequest(
         labels=labels,
         spare=_spare_regions(project, labels),
-        validation=validation_images(project),
+        validation=labelled_images(project),
         unlabelled=tuple(pool),
         open_source=project.images.source,
         factory=factory,
@@ -93,14 +93,23 @@ def train_request(
 
 
 def _controls(project: Project) -> tuple[ControlSquare, ...]:
-    """Return the finished control squares on which no model was measured, and none was trained."""
+    """Return finished regions that were drawn, and that no model was measured or trained on.
+
+    Control squares, and those of a proposal that says out of what it was drawn.
+    """
     known = {event.subject for event in project.events.named(CONTROL_EVENT)}
+    drawn = {event.subject for event in project.events.named(OFFERED_EVENT)}
+    pool = {ref.id for ref in project.images.all(Split.POOL)}
     waiting = [
         queued
         for queued in project.regions.queue()
-        if queued.kind is RegionKind.CONTROL
+        if (
+            queued.kind is RegionKind.CONTROL
+            or (queued.kind in (RegionKind.CHOSEN, RegionKind.DRAWN) and queued.proposal in drawn)
+        )
         and queued.state is RegionState.DONE
         and queued.id not in known
+        and queued.region.image_id in pool
     ]
     labels = ((queued.id, project.labels.latest(queued.id)) for queued in waiting)
     return tuple(ControlSquare(i, label) for i, label in labels if label is not None)
@@ -124,7 +133,13 @@ def _standing(
 ) -> Standing | None:
     if in_use is None or in_use.class_uids != project.classes.current.uids:
         return None
-    return Standing(in_use.id, in_use.image_scores, in_use.validation_hash, partial(load, in_use))
+    return Standing(
+        in_use.id,
+        in_use.image_scores,
+        in_use.validation_hash,
+        partial(load, in_use),
+        sampling_plan(project, model=in_use),
+    )
 
 
 def _spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:

@@ -104,7 +104,7 @@ def test_small_objects_and_small_holes_go_and_large_ones_stay():
 def test_rules_are_fixed_on_validation_and_travel_as_figures():
     said = touching()
     rules, counts = fitted_rules([said])
-    assert counts.f1 == 1
+    assert counts.glas.object_f1 == 1
     assert rules.contour_weight > 0
     assert count_objects(instances_of(said, rules), said.truth) == counts
     figures = {"mean_dice": 0.9, **rules.as_figures()}

@@ -301,7 +301,8 @@ def test_the_model_in_use_is_measured_on_a_control_before_it_is_learned_from_and
     assert {event.subject for event in scores} == controls
     assert {event.facts["model"] for event in scores} == {before.id}
     for event in scores:
-        assert np.sum(event.facts["confusion"]) == event.facts["pixels"] == 24 * 24
+        (image,) = event.facts["report"]["images"]
+        assert np.sum(image["confusion"]) == event.facts["pixels"] == 24 * 24
     trained_at = [name for name, _ in order].index("train")
     assert [name for name, _ in order[:trained_at]] == ["predict"] * 4
     train(large)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.networks.companions import Companions
 from napari_active_seg.learning.sampling.blending import MapBlender, add_moments, blended_moments
+from napari_active_seg.learning.sampling.calibrating import calibrated_logits
 from napari_active_seg.learning.sampling.memory import out_of_memory
 from napari_active_seg.learning.sampling.network_passes import NetworkPasses
 from napari_active_seg.learning.sampling.stream import TorchMomentStream
@@ -125,10 +126,10 @@ class Sampler:
         stream, joint = TorchMomentStream(), list[NDArray[np.float32]]()
 
         def take(logits: Tensor) -> None:
-            scaled = logits if plan.temperature == 1 else logits.float() / plan.temperature
+            scaled = calibrated_logits(logits, plan)
             stream.add(scaled)
             if plan.joint_stride:
-                joint.append(_coarse(scaled.float().softmax(dim=1), plan.joint_stride))
+                joint.append(_coarse(scaled.float().softmax(dim=1), plan))
 
         for member in self._members:
             member.passes.run(images, plan, take, check_cancelled, origin=origin)
@@ -193,8 +194,8 @@ def _extra(name: str, member: Member, images: Tensor, mean_p: Tensor, plan: Samp
     network = passes.network
     if name == "mirrored":
         with passes.plain(images.flip(-1).contiguous(), plan) as features:
-            logits = network.suffix(features, size).float() / plan.temperature
-            return logits.softmax(dim=1)[0].flip(-1)
+            logits = calibrated_logits(network.suffix(features, size), plan)
+            return logits.float().softmax(dim=1)[0].flip(-1)
     if name == "discriminator":
         discriminator = member.companions.discriminator
         with torch.inference_mode():
@@ -213,7 +214,10 @@ def image_to_tensor(image: Picture, device: torch.device) -> Tensor:
     return tensor.permute(2, 0, 1)[None].float().div_(255).contiguous()
 
 
-def _coarse(probs: Tensor, step: int) -> NDArray[np.float32]:
+def _coarse(probs: Tensor, plan: SamplingPlan) -> NDArray[np.float32]:
+    step = plan.joint_stride
+    if plan.joint_picks:
+        return probs[:, :, ::step, ::step].contiguous().cpu().numpy()
     return F.avg_pool2d(probs, step, ceil_mode=True).cpu().numpy()
 
 

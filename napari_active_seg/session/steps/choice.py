@@ -17,6 +17,7 @@ from napari_active_seg.acquisition import (
     CostModel,
     LearnedCost,
     Ledger,
+    Offered,
     Order,
     PoolImage,
     Search,
@@ -74,16 +75,38 @@ class Choice:
     learned: LearnedCost | None = None
 
 
-def choose(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
-    """Return the places in the order in which they were taken, as far as the budget goes."""
+def choose(
+    choice: Choice, ledger: Ledger, rng: np.random.Generator
+) -> tuple[tuple[Candidate, ...], Offered | None]:
+    """Return the places in the order in which they were taken, as far as the budget goes.
+
+    Beside them what they were drawn from, where they were.
+    """
     strategy = choice.strategy
     if strategy.unit == "squares" and strategy.draws in ("uniform", "foreground"):
         candidates = _drawn(choice, ledger, rng)
-        order: Order = ByValue()
-    else:
-        candidates = _offered(choice, ledger, rng)
-        order = _order(choice, candidates, ledger, rng)
-    return _taken(candidates, order, ledger)
+        taken = _taken(candidates, ByValue(), ledger)
+        evenly = bool(taken) and all(one.chance is not None for one in taken)
+        return taken, Offered(taken[0].drawn_from, 0, 1.0) if evenly else None
+    candidates = _offered(choice, ledger, rng)
+    order = _order(choice, candidates, ledger, rng)
+    n_units = int(ledger.allowed(candidates, np.ones(len(candidates), bool)).sum())
+    taken = _taken(candidates, order, ledger)
+    if not taken or any(one.chance is None for one in taken):
+        return taken, None
+    return taken, Offered(n_units, order.impossible(), _covered(choice, candidates))
+
+
+def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
+    """Return the share of the pool's free tissue that lies in a candidate."""
+    of_image: dict[str, list[Place]] = {}
+    for candidate in candidates:
+        of_image.setdefault(candidate.region.image_id, []).append(candidate.place)
+    inside = free = 0.0
+    for image in choice.pool(maps=False):
+        free += image.tissue_pixels()
+        inside += image.tissue_pixels(of_image.get(image.image_id, ()))
+    return min(inside / free, 1.0) if free > 0 else 1.0
 
 
 def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tuple[Candidate, ...]:

@@ -1,13 +1,14 @@
-"""Control squares: the model in use is measured on each before its label enters training.
+"""The model in use is measured on what was drawn, before its label enters training.
 
-Afterwards nothing that was trained here could say how good it is on them.
+Afterwards nothing that was trained here could say how good it is there. Control squares were drawn
+evenly; other regions with a probability that was written down.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +17,26 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import EvalReport
+from napari_active_seg.metrics import EvalReport, report_to_facts
 from napari_active_seg.regions import Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.uncertainty import Moments, Prediction
 
 __all__ = ["CONTROL_EVENT", "ControlScore", "ControlSquare", "measure_controls"]
 
 _log = logging.getLogger(__name__)
 #: Under which name the project's diary keeps a score.
 CONTROL_EVENT = "measured before training"
+#: Figures that are kept by name beside the sums that they come from.
+_KEPT = ("mean_dice", "accuracy", "nll", "brier", "ece")
 #: Pixels around a square of an image that is too large to be predicted as a whole.
 _SURROUNDINGS = 128
 
 
 @dataclass(frozen=True, slots=True)
 class ControlSquare:
-    """A finished control square on which no model has been measured yet."""
+    """A finished region that was drawn, and on which no model has been measured yet."""
 
     region_id: str
     label: RegionLabel
@@ -68,25 +71,59 @@ def measure_controls(
     if load is None or model_id is None:
         return tuple(ControlScore(square.region_id, None) for square in squares)
     segmenter = load()
-    found = []
-    for number, square in enumerate(squares):
+    found: list[ControlScore] = []
+    wholes = _Wholes(segmenter, open_source, plan, token)
+    for number, square in enumerate(sorted(squares, key=lambda s: s.label.region.image_id)):
         token.check()
-        report(number, len(squares), "measuring the model in use on control squares")
+        report(number, len(squares), "measuring the model in use on drawn regions")
         region = square.label.region
         try:
-            source = open_source(region.image_id)
-            around, pixels = _around(source, region)
+            inside = wholes.said_of(region)
         except ImageError as error:
-            _log.warning("a control square was not measured: %s", error)
+            _log.warning("a drawn region was not measured: %s", error)
             continue
-        moments = segmenter.predict(pixels, plan=plan, check_cancelled=token.check).moments
-        y, x = region.y - around.y, region.x - around.x
-        inside = moments.cropped(y, x, region.height, region.width)
         evaluated = EvalReport.empty(classes).add(
             Prediction(region, inside, model_id), square.label.target
         )
         found.append(ControlScore(square.region_id, model_id, _facts(evaluated)))
     return tuple(found)
+
+
+class _Wholes:
+    """What a model says of regions; an image is predicted once while its regions follow."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        open_source: Callable[[str], ImageSource],
+        plan: SamplingPlan,
+        token: CancelToken,
+    ) -> None:
+        self._segmenter, self._open_source = segmenter, open_source
+        self._plan, self._token = plan, token
+        self._last: tuple[Region, Moments] | None = None
+
+    def said_of(self, region: Region) -> Moments:
+        """Return the moments inside a region."""
+        if self._last is None or not _holds(self._last[0], region):
+            source = self._open_source(region.image_id)
+            around, pixels = _around(source, region)
+            said = self._segmenter.predict(
+                pixels, plan=self._plan, check_cancelled=self._token.check
+            )
+            self._last = (around, said.moments)
+        around, moments = self._last
+        return moments.cropped(region.y - around.y, region.x - around.x, *region.shape)
+
+
+def _holds(around: Region, region: Region) -> bool:
+    """Return whether a region lies in a larger one with its surroundings, or in a whole image."""
+    return (
+        around.image_id == region.image_id
+        and around.y == around.x == 0
+        and region.bottom <= around.bottom
+        and region.right <= around.right
+    )
 
 
 def _around(source: ImageSource, region: Region) -> tuple[Region, NDArray[np.uint8]]:
@@ -99,9 +136,10 @@ def _around(source: ImageSource, region: Region) -> tuple[Region, NDArray[np.uin
 
 
 def _facts(evaluated: EvalReport) -> dict[str, object]:
+    figures = evaluated.figures()
     return {
-        **evaluated.figures(),
+        **{name: figures[name] for name in _KEPT if name in figures},
         "pixels": int(evaluated.confusion.n_pixels),
-        "confusion": evaluated.confusion.counts.tolist(),
         "classes": list(evaluated.classes),
+        "report": report_to_facts(replace(evaluated, errors={})),
     }

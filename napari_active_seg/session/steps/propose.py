@@ -18,6 +18,7 @@ from napari_active_seg.acquisition import (
     DrawnPlan,
     LearnedCost,
     Ledger,
+    Offered,
     PoolImage,
     Proposal,
     RegionKind,
@@ -111,6 +112,7 @@ class _Proposing:
         self._request, self._token, self._report = request, token, report
         self._rng = np.random.default_rng((request.seed, request.round))
         self._notes: list[str] = []
+        self._offered: Offered | None = None
         predict = request.predict
         self._looker = Looker(
             request.open_source,
@@ -150,7 +152,7 @@ class _Proposing:
         counts_clicks = request.budget.unit == "clicks"
         priced = costed(choice, [candidate for candidate, _ in drawn], clicks=counts_clicks)
         ledger = self._ledger(priced)
-        chosen = choose(choice, ledger, self._rng)
+        chosen, self._offered = choose(choice, ledger, self._rng)
         self._refuse_unreadable()
         if not chosen:
             raise NothingToDoError(self._why_nothing())
@@ -343,6 +345,7 @@ class _Proposing:
             model_id=model_of(request.predict.model_id) if request.predict else None,
             config_hash=request.config_hash,
             notes=tuple(note for note in self._notes if note),
+            offered=self._offered,
         )
 
 

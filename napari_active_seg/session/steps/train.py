@@ -110,7 +110,7 @@ def _measured_controls(
         model_id=None if standing is None else standing.model_id,
         load=None if standing is None else standing.load,
         open_source=request.open_source,
-        plan=request.sampling,
+        plan=request.sampling if standing is None else standing.plan,
         classes=request.classes,
         token=token,
         report=report,

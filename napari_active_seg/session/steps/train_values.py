@@ -42,6 +42,7 @@ class Standing:
     image_scores: Mapping[str, float]
     validation_hash: str
     load: Callable[[], Segmenter]
+    plan: SamplingPlan  #: how it is asked where it is in use
 
 
 @dataclass(frozen=True, slots=True)

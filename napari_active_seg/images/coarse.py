@@ -1,0 +1,34 @@
+"""A picture or slide as a whole, at a resolution low enough to be quick."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.images.source import ImageSource
+
+__all__ = ["coarse_view"]
+
+
+def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
+    """Return the whole of it (h, w, 3), the longer side ``longest`` pixels to less than twice that.
+
+    The coarsest level that is fine enough is read, and its pixels are averaged by whole steps.
+    """
+    shapes = source.level_shapes
+    fine = [k for k, shape in enumerate(shapes) if max(shape) >= longest] or [0]
+    level = fine[-1]
+    pixels = source.read(level, 0, 0, *shapes[level])
+    return _shrunk(pixels, max(1, max(shapes[level]) // longest))
+
+
+def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Return the means of ``step`` x ``step`` pixels; an incomplete last row counts as well."""
+    if step == 1:
+        return pixels
+    rows = np.arange(0, pixels.shape[0], step)
+    columns = np.arange(0, pixels.shape[1], step)
+    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.uint32), columns, axis=1)
+    high = np.diff(np.append(rows, pixels.shape[0]))
+    wide = np.diff(np.append(columns, pixels.shape[1]))
+    return (sums // (high[:, None] * wide[None, :])[..., None]).astype(np.uint8)

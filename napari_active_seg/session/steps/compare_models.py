@@ -1,0 +1,81 @@
+"""How far successive models agree on images that nobody chose them by."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import ConfusionMatrix
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.segmenter import Segmenter
+
+__all__ = ["Agreement", "CompareRequest", "compare_models"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRequest:
+    """Models in the order of their training, each with what loads it, and pool images."""
+
+    models: tuple[tuple[str, Callable[[], Segmenter]], ...]
+    image_ids: tuple[str, ...]
+    open_source: Callable[[str], ImageSource]
+    n_classes: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two models agree: Cohen's kappa over all pixels, and the share that changed."""
+
+    model_id: str
+    earlier: str
+    kappa: float
+    changed: float
+
+
+def compare_models(
+    request: CompareRequest, token: CancelToken, report: Report
+) -> tuple[Agreement, ...]:
+    """Return the agreement of each model with the one before it; a plain pass of each is asked."""
+    plan = SamplingPlan("single", 1, request.seed)
+    before: dict[str, NDArray[np.uint8]] = {}
+    found, earlier = [], ""
+    for number, (model_id, load) in enumerate(request.models):
+        report(number, len(request.models), f"comparing {model_id} with the one before")
+        now = _predicted(request, load(), plan, token)
+        if earlier:
+            matrix = ConfusionMatrix.empty(request.n_classes)
+            for image_id in now.keys() & before.keys():
+                matrix = matrix.add(now[image_id], before[image_id])
+            kappa = 1.0 if matrix.accuracy == 1 else float(matrix.kappa)
+            found.append(Agreement(model_id, earlier, kappa, float(1 - matrix.accuracy)))
+        before, earlier = now, model_id
+    return tuple(found)
+
+
+def _predicted(
+    request: CompareRequest, segmenter: Segmenter, plan: SamplingPlan, token: CancelToken
+) -> dict[str, NDArray[np.uint8]]:
+    found = {}
+    for image_id in request.image_ids:
+        token.check()
+        try:
+            pixels = read_whole(request.open_source(image_id), image_id)
+        except ImageError as error:
+            _log.warning("left out of the comparison: %s", error)
+            continue
+        moments = segmenter.predict(pixels, plan=plan, check_cancelled=token.check).moments
+        found[image_id] = moments.mean_p.argmax(axis=0).astype(np.uint8)
+    if not found:
+        raise ImageError("none of the pool's images can be read")
+    return found

@@ -1,0 +1,97 @@
+"""Look for images that are on both sides: among what models learn from and what measures them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import (
+    ImageRef,
+    ImageSource,
+    NearCopy,
+    PerceptualHash,
+    coarse_view,
+    near_copies,
+    perceptual_hash,
+)
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+
+__all__ = ["LeakReport", "LeakRequest", "look_for_leaks"]
+
+_log = logging.getLogger(__name__)
+#: Images are compared at about this size.
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LeakRequest:
+    """The pool, and what is set aside; hashes are kept in ``kept_in`` by fingerprint."""
+
+    pool: tuple[ImageRef, ...]
+    aside: tuple[ImageRef, ...]
+    open_source: Callable[[str], ImageSource]
+    kept_in: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """Pairs of a pool image with one that was set aside, and how many images were looked at."""
+
+    pairs: tuple[NearCopy, ...]
+    n_images: int
+
+    @property
+    def words(self) -> str:
+        """What was found, in a sentence."""
+        if not self.pairs:
+            return f"no near copies between pool and set-aside images ({self.n_images} looked at)"
+        first = self.pairs[0]
+        more = f", and {len(self.pairs) - 1} more pairs" if len(self.pairs) > 1 else ""
+        return (
+            f"{first.first} and {first.second} look the same{more}: what is learned from one is "
+            "measured on the other, so that scores are too good"
+        )
+
+
+def look_for_leaks(request: LeakRequest, token: CancelToken, report: Report) -> LeakReport:
+    """Return near copies, flips and turns between the pool and the images set aside."""
+    known = _known(request.kept_in)
+    hashes: dict[str, PerceptualHash] = {}
+    refs = (*request.pool, *request.aside)
+    for number, ref in enumerate(refs):
+        token.check()
+        if ref.fingerprint in known:
+            hashes[ref.id] = known[ref.fingerprint]
+            continue
+        report(number, len(refs), f"looking at {ref.id}")
+        try:
+            hashes[ref.id] = perceptual_hash(
+                coarse_view(request.open_source(ref.id), longest=_LONGEST)
+            )
+        except ImageError as error:
+            _log.warning("not compared: %s", error)
+    _keep(request.kept_in, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})
+    pairs = near_copies(hashes, [r.id for r in request.pool], [r.id for r in request.aside])
+    return LeakReport(pairs, len(hashes))
+
+
+def _known(path: Path) -> dict[str, PerceptualHash]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {key: PerceptualHash(tuple(int(b) for b in bits)) for key, bits in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # a cache: it is made again
+
+
+def _keep(path: Path, hashes: Mapping[str, PerceptualHash]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({key: list(found.bits) for key, found in hashes.items()})
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _log.warning("what images look like was not kept: %s", error)

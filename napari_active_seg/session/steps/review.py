@@ -1,0 +1,180 @@
+"""Done regions whose label a model contradicts that has not seen it."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from napari_active_seg.errors import ImageError, NothingToDoError
+from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import ClassConfidence, Contradiction, contradiction_in
+from napari_active_seg.regions import RegionLabel
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
+from napari_active_seg.session.steps.training_data import LazyExamples, readable_examples
+from napari_active_seg.training_plan import TrainingPlan
+from napari_active_seg.uncertainty import Moments
+
+__all__ = ["Finding", "ReviewRequest", "review_labels"]
+
+_log = logging.getLogger(__name__)
+#: So many models are trained, each without one part of the images.
+_FOLDS = 3
+_SURROUNDINGS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """Finished regions by id, and how models are to be trained on parts of them.
+
+    ``groups`` are patients or slides, which stay in one part.
+    """
+
+    labels: Mapping[str, RegionLabel]
+    groups: Mapping[str, str | None]
+    open_source: Callable[[str], ImageSource]
+    factory: SegmenterFactory
+    preset: str
+    weights: str
+    classes: tuple[str, ...]
+    plan: TrainingPlan
+    sampling: SamplingPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A region with the place, in the image's pixels, where its label is doubted."""
+
+    region_id: str
+    image_id: str
+    place: Contradiction
+
+    def words(self, classes: tuple[str, ...]) -> str:
+        """Return what is doubted, in a line."""
+        p = self.place
+        return (
+            f"{p.pixels:,} pixels at ({p.y}, {p.x}) are labelled {classes[p.labelled]}; a model "
+            f"that has not seen them is sure of {classes[p.believed]} (by {p.confidence:.2f})"
+        )
+
+
+def review_labels(
+    request: ReviewRequest, token: CancelToken, report: Report
+) -> tuple[Finding, ...]:
+    """Return what is doubted, the heaviest first; NothingToDoError with fewer than two images."""
+    folds = _folds(request)
+    probs: dict[str, Moments] = {}
+    held = ClassConfidence.empty(len(request.classes))
+    for number, fold in enumerate(folds):
+        which = f"part {number + 1} of {len(folds)}: "
+        segmenter = _trained_without(request, fold, which, token, report)
+        for region_id, moments in _looked_at(request, segmenter, fold, token, report, which):
+            probs[region_id] = moments
+            held = held.add(moments.mean_p, request.labels[region_id].target)
+    found = []
+    for region_id, moments in probs.items():
+        region, target = request.labels[region_id].region, request.labels[region_id].target
+        place = contradiction_in(moments.mean_p, target, held.thresholds)
+        if place is not None:
+            at = replace(place, y=place.y + region.y, x=place.x + region.x)
+            found.append(Finding(region_id, region.image_id, at))
+    return tuple(sorted(found, key=lambda finding: -finding.place.weight))
+
+
+def _folds(request: ReviewRequest) -> tuple[tuple[str, ...], ...]:
+    """Return the regions of each part; images, and patients, are not torn apart."""
+    of: dict[str, list[str]] = defaultdict(list)
+    for region_id, label in request.labels.items():
+        image_id = label.region.image_id
+        of[request.groups.get(image_id) or image_id].append(region_id)
+    if len(of) < 2:
+        raise NothingToDoError(
+            "labels are reviewed by models that have not seen their image, or patient: finished "
+            "regions of two of them are needed at least"
+        )
+    n = min(_FOLDS, len(of))
+    parts: list[list[str]] = [[] for _ in range(n)]
+    for regions in sorted(of.values(), key=len, reverse=True):
+        min(parts, key=len).extend(regions)
+    return tuple(tuple(part) for part in parts)
+
+
+def _trained_without(
+    request: ReviewRequest,
+    fold: tuple[str, ...],
+    which: str,
+    token: CancelToken,
+    report: Report,
+) -> Segmenter:
+    others = [label for region_id, label in request.labels.items() if region_id not in set(fold)]
+    segmenter = request.factory.build(
+        request.preset, classes=request.classes, seed=request.plan.seed, weights=request.weights
+    )
+    data = TrainingData(
+        readable_examples(others, request.open_source), LazyExamples((), request.open_source)
+    )
+
+    def tell(step: TrainStep) -> None:
+        report(step.step, step.n_steps, which + step.words)
+
+    segmenter.train(data, plan=request.plan, on_step=tell, check_cancelled=token.check)
+    return segmenter
+
+
+def _looked_at(
+    request: ReviewRequest,
+    segmenter: Segmenter,
+    fold: tuple[str, ...],
+    token: CancelToken,
+    report: Report,
+    which: str,
+) -> list[tuple[str, Moments]]:
+    """Return what a model says of each region of a part; images are read once."""
+    of_image: dict[str, list[str]] = defaultdict(list)
+    for region_id in fold:
+        of_image[request.labels[region_id].region.image_id].append(region_id)
+    found = []
+    for number, (image_id, region_ids) in enumerate(of_image.items()):
+        token.check()
+        report(number, len(of_image), f"{which}looking at {image_id}")
+        try:
+            source = request.open_source(image_id)
+            found += _of_image(request, segmenter, source, image_id, region_ids, token)
+        except ImageError as error:
+            _log.warning("left out of the review: %s", error)
+    return found
+
+
+def _of_image(
+    request: ReviewRequest,
+    segmenter: Segmenter,
+    source: ImageSource,
+    image_id: str,
+    region_ids: list[str],
+    token: CancelToken,
+) -> list[tuple[str, Moments]]:
+    try:
+        whole = read_whole(source, image_id)
+    except ImageError:  # a slide: what lies about each region
+        whole = None
+    moments = None
+    if whole is not None:
+        moments = segmenter.predict(
+            whole, plan=request.sampling, check_cancelled=token.check
+        ).moments
+    found = []
+    for region_id in region_ids:
+        region = request.labels[region_id].region
+        if moments is not None:
+            found.append((region_id, moments.cropped(region.y, region.x, *region.shape)))
+            continue
+        around = region.grown(_SURROUNDINGS, source.shape)
+        pixels = source.read(0, around.y, around.x, around.height, around.width)
+        said = segmenter.predict(pixels, plan=request.sampling, check_cancelled=token.check)
+        y, x = region.y - around.y, region.x - around.x
+        found.append((region_id, said.moments.cropped(y, x, *region.shape)))
+    return found

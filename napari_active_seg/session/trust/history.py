@@ -1,0 +1,91 @@
+"""How a project's models grew with labels, and whether more of them are worth it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, fitted_curve
+from napari_active_seg.project import Project, Split
+from napari_active_seg.session.trust.records import AGREED
+
+__all__ = ["LearningCurve", "LearningPoint", "learning_curve"]
+
+_MORE_MINUTES = 10.0
+#: Where no time is known: so much more of what is labelled.
+_MORE_SHARE = 0.25
+#: A curve over time needs the time of most of what was labelled.
+_LEAST_TIMED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPoint:
+    """One model: what was labelled when it was trained, and how it does on the validation."""
+
+    model_id: str
+    pixels: int
+    minutes: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """The points, the curves through them where there are enough, and the advice.
+
+    ``unit`` is "minutes" where people's seconds are known, else "pixels". ``agreements`` are kappas
+    of each model with the one before.
+    """
+
+    points: tuple[LearningPoint, ...]
+    unit: str
+    fit: CurveFit | None
+    agreements: tuple[float, ...]
+    advice: StopAdvice
+    step: float = 0.0  #: how much more the forecast is for, in ``unit``
+
+    @property
+    def x(self) -> tuple[float, ...]:
+        """What was spent until each point, in ``unit``."""
+        return tuple(p.minutes if self.unit == "minutes" else float(p.pixels) for p in self.points)
+
+
+def learning_curve(project: Project) -> LearningCurve:
+    """Return the curve of a project's models on the fixed validation, and what it foretells."""
+    points, timed = _points(project)
+    unit = "minutes" if timed else "pixels"
+    agreements = tuple(float(str(e.facts["kappa"])) for e in project.events.named(AGREED))
+    curve = LearningCurve(points, unit, None, agreements, StopAdvice("cannot tell", ""))
+    x, scores = curve.x, [point.score for point in points]
+    now = x[-1] if x else 0.0
+    step = _MORE_MINUTES if timed else _MORE_SHARE * now
+    words = "ten more minutes" if timed else f"{_MORE_SHARE:.0%} more labels".replace("%", " %")
+    try:
+        fit = fitted_curve(x, scores)
+        advice = advise_on_stopping(fit.forecast(now, now + step), agreements, step=words)
+    except BadInputError as error:
+        advice = advise_on_stopping(None, agreements, step=words, missing=str(error))
+        return LearningCurve(points, unit, None, agreements, advice, step)
+    return LearningCurve(points, unit, fit, agreements, advice, step)
+
+
+def _points(project: Project) -> tuple[tuple[LearningPoint, ...], bool]:
+    """Return a point for each model with a score, and whether time is known for most labels."""
+    pool = {ref.id for ref in project.images.all(Split.POOL)}
+    regions = {q.id: q for q in project.regions.queue() if q.region.image_id in pool}
+    saves = [save for save in project.labels.saves() if save.region_id in regions]
+    pixels_of = {i: regions[i].place.pixels for i in {save.region_id for save in saves}}
+    timed = {save.region_id for save in saves if save.effort.active_s > 0}
+    points: list[LearningPoint] = []
+    for model in project.models.all():
+        score = model.metrics.get("mean_dice")
+        if score is None:
+            continue
+        before = [save for save in saves if save.saved_at <= model.created_at]
+        minutes = sum(save.effort.active_s for save in before) / 60
+        pixels = sum(pixels_of[i] for i in {save.region_id for save in before})
+        if pixels and (not points or pixels > points[-1].pixels):
+            points.append(LearningPoint(model.id, pixels, minutes, score))
+    enough = bool(pixels_of) and len(timed) >= _LEAST_TIMED * len(pixels_of)
+    grows = all(a.minutes < b.minutes for a, b in pairwise(points))
+    return tuple(points), enough and grows and bool(points) and points[0].minutes > 0

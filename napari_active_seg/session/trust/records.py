@@ -1,0 +1,169 @@
+"""What the diary keeps about trust: measurements, calibrations, agreement of models, reviews.
+
+Each is an event whose subject is the model that it is about, and which is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from napari_active_seg.calibration import Calibration, CalibrationTrial
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.metrics import EvalReport, report_from_facts, report_to_facts
+from napari_active_seg.project import Event, ModelRecord, Project
+
+__all__ = [
+    "AGREED",
+    "AUDITED",
+    "CALIBRATED",
+    "CalibrationRecord",
+    "calibration_in_force",
+    "calibration_of",
+    "calibration_words",
+    "keep_agreement",
+    "keep_evaluation",
+    "keep_trial",
+    "kept_evaluation",
+]
+
+VALIDATED = "validated"  #: measured on the fixed validation, after its training
+AUDITED = "audited"  #: measured on the images kept for the last word
+CALIBRATED = "calibrated"
+AGREED = "compared on the pool"
+
+
+# --- measurements --------------------------------------------------------------------------------
+
+
+def keep_evaluation(project: Project, model_id: str, report: EvalReport, *, audit: bool) -> None:
+    """Write down how a model did on the validation, or on the audit images."""
+    facts = {"model": model_id, "figures": report.figures(), "report": report_to_facts(report)}
+    project.events.add(AUDITED if audit else VALIDATED, model_id, facts=facts)
+
+
+def kept_evaluation(project: Project, model_id: str, *, audit: bool = False) -> EvalReport | None:
+    """Return the latest measurement of a model; None where none was kept."""
+    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    report = None if event is None else event.facts.get("report")
+    if not isinstance(report, Mapping):
+        return None
+    try:
+        return report_from_facts(report)
+    except BadInputError:
+        return None
+
+
+def keep_agreement(
+    project: Project, model_id: str, earlier: str, kappa: float, changed: float
+) -> None:
+    """Write down how far two successive models agree on the pool."""
+    facts = {"model": model_id, "with": earlier, "kappa": kappa, "changed": changed}
+    project.events.add(AGREED, model_id, facts=facts)
+
+
+# --- calibrations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """What calibrations were fitted for a model, and what each does on images left out.
+
+    ``figures`` are NLL, Brier and ECE by method, ``plain`` without any.
+    """
+
+    model_id: str
+    calibrations: Mapping[str, Calibration]
+    figures: Mapping[str, Mapping[str, float]]
+    plain: Mapping[str, float]
+    best: str | None
+    n_images: int
+
+    def change_words(self, method: str) -> str:
+        """Return what a method does to the figures, in a line."""
+        after = self.figures[method]
+        parts = (
+            f"{title} {self.plain[key]:.3f} to {after[key]:.3f}"
+            for key, title in (("ece", "ECE"), ("nll", "NLL"), ("brier", "Brier"))
+        )
+        return f"{self.calibrations[method].words}: {', '.join(parts)}"
+
+
+def keep_trial(project: Project, model: ModelRecord, trial: CalibrationTrial) -> None:
+    """Write down what was fitted for a model, with how it was asked then."""
+    project.events.add(
+        CALIBRATED,
+        model.id,
+        facts={
+            "model": model.id,
+            "asked": _how_asked(project),
+            "plain": dict(trial.plain),
+            "methods": {
+                name: {**tried.calibration.as_facts(), "figures": dict(tried.figures)}
+                for name, tried in trial.methods.items()
+            },
+            "best": trial.best,
+            "images": trial.n_images,
+            "pixels": trial.n_pixels,
+        },
+    )
+
+
+def calibration_of(project: Project, model: ModelRecord) -> CalibrationRecord | None:
+    """Return what was last fitted for a model; None where it was asked otherwise since."""
+    event = _latest(project, model.id, CALIBRATED)
+    if event is None or event.facts.get("asked") != _how_asked(project):
+        return None
+    facts = event.facts
+    methods, plain = facts.get("methods"), facts.get("plain")
+    if not isinstance(methods, Mapping) or not isinstance(plain, Mapping):
+        return None
+    try:
+        best = facts.get("best")
+        return CalibrationRecord(
+            model.id,
+            {name: Calibration.from_facts(one) for name, one in methods.items()},
+            {name: one["figures"] for name, one in methods.items()},
+            plain,
+            best if isinstance(best, str) else None,
+            int(str(facts.get("images", 0))),
+        )
+    except (BadInputError, KeyError, TypeError):
+        return None
+
+
+def calibration_in_force(project: Project, model: ModelRecord | None) -> Calibration | None:
+    """Return what changes a model's probabilities now; None where they are as the network says."""
+    wanted = project.config.calibration
+    if wanted == "none" or model is None:
+        return None
+    record = calibration_of(project, model)
+    return None if record is None else record.calibrations.get(wanted)
+
+
+def calibration_words(project: Project, model: ModelRecord | None) -> str:
+    """Return whether probabilities are calibrated now, in a line."""
+    wanted = project.config.calibration
+    if model is None:
+        return ""
+    found = calibration_in_force(project, model)
+    if found is not None:
+        return f"probabilities of {model.id} are calibrated: {found.words}"
+    if wanted != "none":
+        return f"{model.id} was not calibrated yet; {wanted} scaling waits for that"
+    return f"probabilities of {model.id} are as the network gives them"
+
+
+def _how_asked(project: Project) -> dict[str, object]:
+    """Return what a calibration was fitted for: the classes, and how passes are made."""
+    config = project.config
+    return {
+        "classes": list(project.classes.current.uids),
+        "sampling": config.sampling,
+        "members": config.members if config.sampling == "ensemble" else 0,
+        "temperature": config.temperature,
+    }
+
+
+def _latest(project: Project, subject: str, what: str) -> Event | None:
+    return next((e for e in reversed(project.events.of(subject)) if e.what == what), None)
