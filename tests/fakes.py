@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import softmax
 
+from napari_active_seg.calibration import calibrated_log
 from napari_active_seg.errors import ModelError
 from napari_active_seg.segmenter import ImageOutputs, TrainOutcome, TrainStep
 from napari_active_seg.uncertainty import MomentStream
@@ -32,9 +34,15 @@ class FakeSegmenter:
             probs = np.zeros((max(len(self.classes), 2), *p.shape))
             probs[self.outputs[0]] += 1.0 - p
             probs[self.outputs[1]] += p
+            if plan.calibration is not None:
+                log = calibrated_log(
+                    np.log(probs + 1e-30).reshape(len(probs), -1), plan.calibration
+                )
+                probs = softmax(log, axis=0).reshape(probs.shape)
             stream.add(probs)
             if step:
-                joint.append(probs[:, step // 2 :: step, step // 2 :: step])
+                start = 0 if plan.joint_picks else step // 2
+                joint.append(probs[:, start::step, start::step])
         moments = replace(stream.moments(), extras=self._extras(dark, rng, plan))
         return ImageOutputs(moments, np.stack(joint).astype(np.float32) if joint else None)
 

@@ -87,15 +87,15 @@ def tried_calibrations(
         plain = plain.add(sample, None)
     tried = {}
     for method in methods:
-        sums = _Sums()
+        check_cancelled()
+        of_all, sums = fitted(kept, method), _Sums()
         for fold in range(n_folds):
             check_cancelled()
             seen = [s for s, k in zip(kept, folds, strict=True) if k != fold]
-            calibration = fitted(seen, method)
+            calibration = fitted(seen, method, start=of_all)
             for sample, k in zip(kept, folds, strict=True):
                 if k == fold:
                     sums = sums.add(sample, calibration)
-        check_cancelled()
-        tried[method] = MethodTrial(fitted(kept, method), sums.figures(), sums.bins)
+        tried[method] = MethodTrial(of_all, sums.figures(), sums.bins)
     n_pixels = sum(len(sample.labels) for sample in kept)
     return CalibrationTrial(len(kept), n_pixels, plain.figures(), plain.bins, tried)

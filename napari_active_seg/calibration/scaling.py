@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit, log_softmax, logsumexp
+from scipy.special import expit, log_expit, logsumexp
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 
@@ -36,8 +36,10 @@ METHODS: Mapping[str, str] = {
 _SMALLEST_LOG = -87.0
 #: Nor nearer to 0 than this, where a logit would be infinite.
 _NEAREST_LOG = -1e-7
-_BOUNDS_OF_WEIGHTS = (0.01, 100.0)
+_BOUNDS_OF_WEIGHTS = (0.02, 50.0)
 _BOUNDS_OF_OFFSETS = (-20.0, 20.0)
+#: A label that no pass gives any chance counts as this likely.
+_LEAST_LIKELIHOOD = 1e-300
 #: Keeps what the labels say nothing about at what it was.
 _RIDGE = 1e-6
 
@@ -134,10 +136,13 @@ def calibrated_log(
     return np.asarray(log_expit(weights * _logit(log) + offsets))
 
 
-def fitted(samples: Sequence[PassSample], method: str) -> Calibration:
+def fitted(
+    samples: Sequence[PassSample], method: str, *, start: Calibration | None = None
+) -> Calibration:
     """Return the calibration under which the labels of ``samples`` are most likely.
 
-    Every image weighs as much as it has pixels. BadInputError without a pixel.
+    Every image weighs as much as it has pixels. ``start`` is where the search begins, to be quick
+    where most of the samples are the same. BadInputError without a pixel.
     """
     if method not in METHODS:
         raise ConfigError(f"no calibration {method!r}: {did_you_mean(method, METHODS)}")
@@ -164,10 +169,14 @@ def fitted(samples: Sequence[PassSample], method: str) -> Calibration:
         gradient = np.concatenate([by_weight, by_offset]) + 2 * _RIDGE * away
         return nll + _RIDGE * float((away**2).sum()), gradient
 
-    start = np.array([1.0]) if shared else np.repeat([1.0, 0.0], n_classes)
+    first = np.array([1.0]) if shared else np.repeat([1.0, 0.0], n_classes)
+    if start is not None:
+        first = np.array(start.weights[:1] if shared else (*start.weights, *start.offsets))
     bounds = [_BOUNDS_OF_WEIGHTS] * (1 if shared else n_classes)
     bounds += [] if shared else [_BOUNDS_OF_OFFSETS] * n_classes
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    best = minimize(
+        loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-8}
+    ).x
     weights, offsets = unpacked(best)
     return Calibration(method, tuple(float(w) for w in weights), tuple(float(b) for b in offsets))
 
@@ -185,22 +194,20 @@ def _nll(
     With q_t the calibrated probabilities of pass t, the slope by the logits of a pass is that of a
     single one, weighed by the pass's part r_t in the averaged probability of the label.
     """
-    scaled = weights[:, None] * inputs + offsets[:, None]
-    log = log_softmax(log_expit(scaled) if platt else scaled, axis=1)
-    n = labels.size
-    of_label = np.take_along_axis(log, labels[None, None], axis=1)[:, 0]  # (T, n)
-    likelihood = logsumexp(of_label, axis=0)
-    nll = -float(likelihood.mean()) + np.log(len(inputs))
-    parts = np.exp(of_label - likelihood)[:, None]  # r_t
-    slope = parts * np.exp(log)
-    np.put_along_axis(
-        slope,
-        np.broadcast_to(labels, (len(inputs), 1, n)),
-        np.take_along_axis(slope, labels[None, None], axis=1) - parts,
-        axis=1,
-    )
+    scaled = weights[:, None] * inputs + offsets[:, None]  # (T, C, n)
+    logits = log_expit(scaled) if platt else scaled
+    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probs /= probs.sum(axis=1, keepdims=True)
+    n_passes, n = len(inputs), labels.size
+    of_label = np.take_along_axis(probs, labels[None, None], axis=1)[:, 0]  # (T, n)
+    likelihood = np.maximum(of_label.mean(axis=0), _LEAST_LIKELIHOOD)
+    parts = (of_label / (n_passes * likelihood))[:, None]  # r_t
+    slope = parts * probs
+    for k in range(slope.shape[1]):
+        slope[:, k][:, labels == k] -= parts[:, 0][:, labels == k]
     if platt:
         slope *= expit(-scaled)
+    nll = -float(np.log(likelihood).mean())
     return nll, (slope * inputs).sum(axis=(0, 2)) / n, slope.sum(axis=(0, 2)) / n
 
 

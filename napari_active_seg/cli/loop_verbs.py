@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +21,7 @@ from napari_active_seg.cli.common import (
 )
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.metrics import EvalReport
+from napari_active_seg.metrics import EvalReport, Interval
 from napari_active_seg.preset_names import PRESET_HELP
 from napari_active_seg.project import TRAINING_KEYS
 from napari_active_seg.sampling_plan import METHODS
@@ -193,7 +196,9 @@ def evaluate(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the model in use: Dice, Jaccard, NLL, Brier, calibration error.
+    """Measure the model in use: pixels, borders, objects, probabilities, with their intervals.
+
+    On the project's validation a calibration is left out, since it was fitted there.
 
     Example: napari-active-seg evaluate my-project --images test/ --masks test-masks/ --json
     """
@@ -213,14 +218,19 @@ def evaluate(
         )
         model = session.state.model
     report = reports[0]
-    facts = {
+    facts: dict[str, object] = {
         "model": model.id if model else None,
         "images": len(report.image_ids),
         "pixels": report.confusion.n_pixels,
         **report.figures(),
     }
-    text = "\n".join(
-        f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}"
-        for name, value in facts.items()
-    )
+    intervals = report.intervals()
+    text = "\n".join(_figure_line(name, value, intervals) for name, value in facts.items())
+    facts["intervals"] = {name: asdict(found) for name, found in intervals.items()}
     print_result(facts, as_json=as_json, text=text)
+
+
+def _figure_line(name: str, value: object, intervals: Mapping[str, Interval]) -> str:
+    if name in intervals and not math.isnan(intervals[name].low):
+        return f"{name}: {intervals[name].words}, 95 % over images"
+    return f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}"

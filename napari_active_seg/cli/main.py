@@ -21,6 +21,7 @@ from napari_active_seg.cli import (
     propose_verbs,
     show_verbs,
     study_verbs,
+    trust_verbs,
 )
 from napari_active_seg.cli.output import say
 from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError
@@ -34,7 +35,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (show_verbs, project_verbs, propose_verbs, loop_verbs, care_verbs, study_verbs):
+for verbs in (
+    show_verbs,
+    project_verbs,
+    propose_verbs,
+    loop_verbs,
+    trust_verbs,
+    care_verbs,
+    study_verbs,
+):
     verbs.register(app)
 
 

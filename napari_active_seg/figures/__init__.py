@@ -1,15 +1,34 @@
 """What is drawn, the same in desktop, notebook and report."""
 
-from napari_active_seg.figures.curves import draw_losses, draw_model_history
+from napari_active_seg.figures.curves import (
+    Curve,
+    draw_curves,
+    draw_learning_curve,
+    draw_losses,
+    draw_model_history,
+    draw_panels,
+)
 from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb
 from napari_active_seg.figures.reliability import draw_reliability
 from napari_active_seg.figures.report import HtmlReport, figure_png, image_png
+from napari_active_seg.figures.uncertainty import (
+    draw_errors_by_uncertainty,
+    draw_selected_and_rest,
+    draw_sparsification,
+)
 
 __all__ = [
+    "Curve",
     "HtmlReport",
+    "draw_curves",
+    "draw_errors_by_uncertainty",
+    "draw_learning_curve",
     "draw_losses",
     "draw_model_history",
+    "draw_panels",
     "draw_reliability",
+    "draw_selected_and_rest",
+    "draw_sparsification",
     "figure_png",
     "heatmap_rgb",
     "image_png",

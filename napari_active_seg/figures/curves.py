@@ -1,13 +1,129 @@
-"""Curves of a training and of the models that followed one another."""
+"""Curves: of a training, of models that followed one another, of strategies over budgets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from numpy.typing import NDArray
 
-__all__ = ["draw_losses", "draw_model_history"]
+from napari_active_seg.figures.style import BLUE, ORANGE, RED, blank, series_styles
+from napari_active_seg.metrics import CurveFit
+
+__all__ = [
+    "Curve",
+    "draw_curves",
+    "draw_learning_curve",
+    "draw_losses",
+    "draw_model_history",
+    "draw_panels",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Points of one strategy or model: their means, and how far a band reaches either way.
+
+    ``low`` and ``high`` are the band's limits: a standard deviation over runs, or an interval over
+    images.
+    """
+
+    label: str
+    x: Sequence[float] | NDArray[np.float64]
+    y: Sequence[float] | NDArray[np.float64]
+    low: Sequence[float] | NDArray[np.float64] | None = None
+    high: Sequence[float] | NDArray[np.float64] | None = None
+
+    @staticmethod
+    def over_runs(label: str, runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Curve:
+        """Return the mean of several runs with the same points, a standard deviation either way."""
+        x = np.mean([run[0] for run in runs], axis=0)
+        y = np.array([run[1] for run in runs], np.float64)
+        mean = y.mean(axis=0)
+        if len(runs) < 2:
+            return Curve(label, x, mean)
+        spread = y.std(axis=0, ddof=1)
+        return Curve(label, x, mean, mean - spread, mean + spread)
+
+
+def draw_curves(
+    curves: Sequence[Curve],
+    *,
+    x_title: str,
+    y_title: str,
+    lines: Mapping[str, float] | None = None,
+    best_is_low: bool = False,
+) -> Figure:
+    """Return a figure of curves with their bands; ``lines`` are levels to compare with, by name."""
+    figure, axes = blank(4.6, 3.0)
+    for curve, style in zip(curves, series_styles(len(curves)), strict=True):
+        axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.4, **style)  # type: ignore[arg-type]
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(
+                np.asarray(curve.x),
+                np.asarray(curve.low),
+                np.asarray(curve.high),
+                color=str(style["color"]),
+                alpha=0.15,
+                linewidth=0,
+            )
+    for name, level in (lines or {}).items():
+        axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
+        axes.annotate(
+            name, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
+        )
+    axes.set(xlabel=x_title, ylabel=y_title)
+    if curves:
+        axes.legend(fontsize="small", frameon=False, loc="upper right" if best_is_low else "best")
+    return figure
+
+
+def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:
+    """Return small figures side by side, one for each score by its title."""
+    figure = Figure(figsize=(2.7 * len(panels), 2.6), layout="constrained")
+    rows = np.atleast_1d(figure.subplots(1, len(panels)))
+    for axes, (title, curves) in zip(rows, panels.items(), strict=True):
+        for curve, style in zip(curves, series_styles(len(curves)), strict=True):
+            axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.2, **style)
+            if curve.low is not None and curve.high is not None:
+                axes.fill_between(
+                    np.asarray(curve.x), np.asarray(curve.low), np.asarray(curve.high),
+                    color=str(style["color"]), alpha=0.15, linewidth=0,
+                )  # fmt: skip
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(title, fontsize="medium")
+        axes.set(xlabel=x_title, ylim=(0, None))
+    if any(len(curves) > 1 for curves in panels.values()):
+        rows[0].legend(fontsize="x-small", frameon=False)
+    return figure
+
+
+def draw_learning_curve(
+    x: Sequence[float],
+    scores: Sequence[float],
+    *,
+    unit: str,
+    fit: CurveFit | None = None,
+    step: float = 0.0,
+) -> Figure:
+    """Return the scores of models over what was spent, with what comes next and its 80 % band."""
+    figure, axes = blank()
+    axes.plot(x, scores, "o", color=BLUE, markersize=4, label="models")
+    if fit is not None and len(x):
+        ahead = np.linspace(x[0], x[-1] + step, 80)
+        low, middle, high = fit.quantiles(ahead, (0.1, 0.5, 0.9))
+        axes.plot(ahead, middle, color=RED, linewidth=1.2, label="fitted")
+        axes.fill_between(ahead, low, high, color=ORANGE, alpha=0.3, linewidth=0, label="80 %")
+        axes.axvline(x[-1], color="0.6", linewidth=0.8, linestyle=":")
+    if unit == "pixels":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set(xlabel=f"{unit} labelled" if unit == "pixels" else f"{unit} of labelling")
+    axes.set_ylabel("mean Dice")
+    axes.legend(fontsize="small", frameon=False, loc="lower right")
+    return figure
 
 
 def draw_losses(losses: Sequence[float], held_out: Sequence[tuple[int, float]] = ()) -> Figure:
@@ -15,16 +131,15 @@ def draw_losses(losses: Sequence[float], held_out: Sequence[tuple[int, float]] =
 
     ``held_out`` are steps with the loss on labels that were not learned from.
     """
-    figure = Figure(figsize=(4.2, 2.4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank(4.2, 2.4)
     steps = np.arange(1, len(losses) + 1)
     axes.plot(steps, losses, color="0.75", linewidth=0.8)
     window = max(1, len(losses) // 20)
     if len(losses) >= 2 * window:
         smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-        axes.plot(steps[window - 1 :], smooth, color="#0072b2")
+        axes.plot(steps[window - 1 :], smooth, color=BLUE)
     if held_out:
-        axes.plot(*zip(*held_out, strict=True), "o-", color="#d55e00", ms=3, label="held out")
+        axes.plot(*zip(*held_out, strict=True), "o-", color=RED, ms=3, label="held out")
         axes.legend(fontsize="small", frameon=False)
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     return figure
@@ -32,12 +147,11 @@ def draw_losses(losses: Sequence[float], held_out: Sequence[tuple[int, float]] =
 
 def draw_model_history(models: Sequence[tuple[str, Mapping[str, float]]]) -> Figure:
     """Return a figure of Dice and calibration error of each model on the fixed validation."""
-    figure = Figure(figsize=(4.2, 2.4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = blank(4.2, 2.4)
     names = [name for name, _ in models]
     for key, label, colour, marker in (
-        ("mean_dice", "mean Dice", "#0072b2", "o"),
-        ("ece", "ECE", "#d55e00", "s"),
+        ("mean_dice", "mean Dice", BLUE, "o"),
+        ("ece", "ECE", RED, "s"),
     ):
         values = [metrics.get(key, np.nan) for _, metrics in models]
         axes.plot(names, values, color=colour, marker=marker, label=label)

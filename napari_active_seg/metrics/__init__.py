@@ -1,6 +1,6 @@
 """Scores of predicted classes against labels, and what they say of the labels to come."""
 
-from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
+from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval, resampled_sums
 from napari_active_seg.metrics.boundaries import BoundaryScores, boundary_scores
 from napari_active_seg.metrics.budget_curves import (
     auc_at_budget,
@@ -58,6 +58,7 @@ __all__ = [
     "panoptic_sums",
     "report_from_facts",
     "report_to_facts",
+    "resampled_sums",
     "roc_auc",
     "score_at_budget",
     "scored_image",

@@ -10,7 +10,6 @@ from napari_active_seg.figures import (
     HtmlReport,
     draw_losses,
     draw_model_history,
-    draw_reliability,
     figure_png,
     heatmap_rgb,
     image_png,
@@ -19,11 +18,14 @@ from napari_active_seg.figures import (
 from napari_active_seg.project import Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.session import Session
+from napari_active_seg.session.trust.figures import project_figures
+from napari_active_seg.session.trust.records import calibration_words
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = ["project_report", "write_project_report"]
 
 _MOST_PICTURES = 4
+_MOST_FINDINGS = 20
 
 
 def write_project_report(session: Session, path: Path) -> None:
@@ -37,6 +39,7 @@ def project_report(session: Session) -> HtmlReport:
     report = HtmlReport(state.project, f"Project report, napari-active-seg {__version__}")
     _add_contents(report, session)
     _add_models(report, session)
+    _add_trust(report, session)
     _add_pictures(report, session)
     return report
 
@@ -86,11 +89,12 @@ def _add_models(report: HtmlReport, session: Session) -> None:
     if not models:
         return
     report.heading("Models, on the fixed validation")
-    keys = ("mean_dice", "mean_jaccard", "nll", "brier", "ece")
+    keys = ("mean_dice", "mean_jaccard", "balanced_accuracy", "object_f1", "nll", "brier", "ece")
+    shown = [key for key in keys if any(key in m.metrics for m in models)]
     report.table(
-        ("model", "network", "round", *keys),
+        ("model", "network", "round", *shown),
         [
-            (m.id, m.preset, m.round, *(m.metrics.get(key, "not known") for key in keys))
+            (m.id, m.preset, m.round, *(m.metrics.get(key, "not known") for key in shown))
             for m in models
         ],
     )
@@ -100,11 +104,59 @@ def _add_models(report: HtmlReport, session: Session) -> None:
     training = session.last_training
     if training is not None:
         report.picture(figure_png(draw_losses(training.losses)), "Loss of the last training")
-        if training.report is not None:
-            report.picture(
-                figure_png(draw_reliability(training.report.bins)),
-                "Reliability: a well calibrated model's bars end on the diagonal",
-            )
+
+
+def _add_trust(report: HtmlReport, session: Session) -> None:
+    """Add what can be trusted and how far, with the figures of paper 000."""
+    project = session.project
+    rows = session.trust.scoreboard()
+    if rows:
+        report.heading("What is known, and from which labels")
+        names = ("accuracy", "mean_dice", "nll", "ece")
+        report.table(
+            ("model", "labels", "images", "places", *names, "can it be trusted?"),
+            [
+                (
+                    row.model_id,
+                    row.source,
+                    row.n_images,
+                    row.n_places,
+                    *(row.intervals[n].words if n in row.intervals else "" for n in names),
+                    row.words,
+                )
+                for row in rows
+            ],
+        )
+        report.paragraph("Limits hold 95 % of what images drawn anew would show.")
+    words = [calibration_words(project, session.state.model), session.trust.leaks()]
+    record = session.trust.calibration()
+    if record is not None:
+        words += [f"On images left out: {record.change_words(m)}" for m in record.calibrations]
+    for text in filter(None, words):
+        report.paragraph(text)
+    figures = list(project_figures(project))
+    if figures:
+        report.heading("Figures")
+    for named in figures:
+        report.picture(figure_png(named.figure), named.caption, width=470)
+    _add_review(report, session)
+
+
+def _add_review(report: HtmlReport, session: Session) -> None:
+    findings, classes = session.trust.findings(), session.state.schema.names
+    if findings:
+        report.heading("Labels to look at again")
+        report.table(
+            ("region", "image", "what is doubted"),
+            [(f.region_id, f.image_id, f.words(classes)) for f in findings[:_MOST_FINDINGS]],
+        )
+    agreements = [a for a in session.trust.agreements() if a.region_id is None]
+    if agreements:
+        report.heading("Agreement of annotators")
+        report.table(
+            ("one", "other", "regions", "pixels", "Cohen's kappa", "mean Dice"),
+            [(a.one, a.other, a.n_regions, a.n_pixels, a.kappa, a.mean_dice) for a in agreements],
+        )
 
 
 def _add_pictures(report: HtmlReport, session: Session) -> None:

@@ -57,7 +57,8 @@ def _status(state: SessionState, done: int) -> str:
         return "Start with Propose: the first regions are drawn over the whole pool"
     if state.model is None:
         return f"{done} {_regions(done)} done: train a first model"
-    return f"{done} {_regions(done)} done, model {state.model.id} in use: train, or propose more"
+    model = state.model.id + (f" ({state.calibrated})" if state.calibrated else "")
+    return f"{done} {_regions(done)} done, model {model} in use: train, or propose more"
 
 
 def _regions(count: int) -> str:

@@ -23,7 +23,17 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.session import Session, ViewState
 
-__all__ = ["Panel", "Picture", "button", "folder_edit", "folder_of", "form", "group", "words"]
+__all__ = [
+    "Panel",
+    "Picture",
+    "button",
+    "folder_edit",
+    "folder_of",
+    "form",
+    "group",
+    "sentence",
+    "words",
+]
 
 
 class Panel(QWidget):  # type: ignore[misc]
@@ -70,6 +80,11 @@ def words(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def sentence(text: str) -> str:
+    """Return the text with a large first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def group(title: str, *widgets: QWidget) -> QGroupBox:

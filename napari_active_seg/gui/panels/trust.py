@@ -1,11 +1,16 @@
-"""Trust: how right the model is on the fixed validation, and whether it knows."""
+"""Trust: how right the model is, whether it knows, from which labels, and whether to go on."""
 
 from __future__ import annotations
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_reliability, figure_png
 from napari_active_seg.gui.panels.base import Panel, Picture, group, words
+from napari_active_seg.gui.panels.calibration import CalibrationBox
+from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
+from napari_active_seg.gui.panels.review import ReviewBox
+from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["TrustPanel"]
@@ -14,6 +19,9 @@ _TITLES = {
     "mean_dice": "mean Dice (F1)",
     "mean_jaccard": "mean Jaccard",
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "object_f1": "object F1",
+    "object_dice": "object Dice",
     "nll": "NLL (nats)",
     "brier": "Brier (0 to 2)",
     "ece": "ECE (0 to 1)",
@@ -21,28 +29,61 @@ _TITLES = {
 
 
 class TrustPanel(Panel):
-    """The fifth tab."""
+    """The fifth tab. What it shows is read from the diary when the tab is looked at."""
 
     title = "Trust"
 
     def build(self) -> None:
-        """Lay out the scores and the diagram."""
+        """Lay out the scores, the diagram and what can be asked."""
         self.about = words()
-        self.scores = QTableWidget(0, 2)
-        self.scores.horizontalHeader().hide()
+        self.scores = QTableWidget(0, 3)
+        self.scores.setHorizontalHeaderLabels(["", "score", "95 % of images"])
         self.scores.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.scores.verticalHeader().hide()
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
         self.diagram = Picture()
-        self.no_diagram = words("Drawn after a training in this session")
+        self.no_diagram = words("Drawn once a model was measured on labelled validation images")
+        self.calibration = CalibrationBox(self.desk)
+        self.evidence = EvidenceBox(self.desk)
+        self.stopping = StoppingBox(self.desk)
+        self.review = ReviewBox(self.desk)
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
         self.body.addWidget(group("Reliability", self.no_diagram, self.diagram))
-        self._drawn: object = None
+        for box in (self.calibration, self.evidence, self.stopping, self.review):
+            self.body.addWidget(box)
+        self._shown: object = None
+        self._session: Session | None = None
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the model in use."""
         super().render_state(session, view)
+        self._session = session
+        for box in (self.calibration, self.evidence, self.stopping, self.review):
+            box.render_state(session, view)
+        if self.isVisible():
+            self._refresh(session)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Read the diary now that somebody looks."""
+        super().showEvent(event)
+        if self._session is not None and self._session is self.desk.session:
+            self._refresh(self._session)
+
+    def _refresh(self, session: Session) -> None:
+        state = session.state
+        model = state.model
+        now = (id(session), model, state.calibrated, state.trust, len(state.done_in_pool))
+        if now == self._shown:
+            return
+        self._shown = now
+        report = None if model is None else session.trust.evaluation(model.id)
+        self._show_scores(session, report)
+        self._draw(session, report)
+        for box in (self.calibration, self.evidence, self.stopping, self.review):
+            box.show_known(session)
+
+    def _show_scores(self, session: Session, report: EvalReport | None) -> None:
         model = session.state.model
         metrics = {} if model is None else dict(model.metrics)
         if model is None:
@@ -53,22 +94,34 @@ class TrustPanel(Panel):
             )
         else:
             self.about.setText(f"Model {model.id}, pooled over the labelled validation pixels")
-        named = {title: metrics[key] for key, title in _TITLES.items() if key in metrics}
+        intervals = {} if report is None else report.intervals()
+        named = {
+            title: (metrics[key], intervals.get(key))
+            for key, title in _TITLES.items()
+            if key in metrics
+        }
         named |= {
-            f"Dice of {key[5:]}": value for key, value in metrics.items() if key[:5] == "dice/"
+            f"Dice of {key[5:]}": (value, None)
+            for key, value in metrics.items()
+            if key[:5] == "dice/"
         }
         self.scores.setRowCount(len(named))
-        for row, (title, value) in enumerate(named.items()):
-            self.scores.setItem(row, 0, QTableWidgetItem(title))
-            self.scores.setItem(row, 1, QTableWidgetItem(f"{value:.3f}"))
-        self._draw(session)
+        for row, (title, (value, interval)) in enumerate(named.items()):
+            limits = interval.words.partition(" ")[2].strip("()") if interval is not None else ""
+            for column, text in enumerate((title, f"{value:.3f}", limits)):
+                self.scores.setItem(row, column, QTableWidgetItem(text))
 
-    def _draw(self, session: Session) -> None:
-        training, model = session.last_training, session.state.model
-        fits = training is not None and model is not None and training.model.id == model.id
-        report = training.report if training is not None and fits else None
-        self.no_diagram.setVisible(report is None)
-        if report is not self._drawn:
-            self._drawn = report
-            png = b"" if report is None else figure_png(draw_reliability(report.bins), dpi=100)
-            self.diagram.show_png(png)
+    def _draw(self, session: Session, report: EvalReport | None) -> None:
+        there = report is not None and report.bins.counts.any()
+        self.no_diagram.setVisible(not there)
+        if report is None or not there:
+            self.diagram.show_png(b"")
+            return
+        record = session.trust.calibration()
+        method = None if record is None else record.shown(session.project.config.calibration)
+        drawn = draw_reliability(
+            report.bins,
+            by_image=report.bins_by_image,
+            calibrated=None if record is None or method is None else record.bins.get(method),
+        )
+        self.diagram.show_png(figure_png(drawn, dpi=100))

@@ -23,7 +23,7 @@ __all__ = ["CalibrateRequest", "calibrate_model"]
 
 _log = logging.getLogger(__name__)
 #: Pixels that are fitted on, over all images; a handful of numbers needs no more.
-_PIXELS = 30_000
+_PIXELS = 10_000
 #: Pixels of an image of which every pass is kept until some of them are drawn.
 _PIXELS_OF_IMAGE = 60_000
 

@@ -330,6 +330,10 @@ class _Proposing:
             self._notes.append(f"{found} of {budget.amount:g} regions found room")
         if self._reader.problems:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
+        predict = self._request.predict
+        if predict is not None and predict.plan.calibration is not None:
+            words = predict.plan.calibration.words
+            self._notes.append(f"asked with calibrated probabilities: {words}")
         self._notes.append(self._request.drawn_plan.words)
 
     def _as_proposal(self, scored: Sequence[ScoredRegion]) -> Proposal:

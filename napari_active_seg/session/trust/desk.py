@@ -25,6 +25,7 @@ from napari_active_seg.session.trust.history import LearningCurve, learning_curv
 from napari_active_seg.session.trust.records import (
     CalibrationRecord,
     calibration_of,
+    calibration_words,
     keep_agreement,
     keep_evaluation,
     keep_trial,
@@ -74,6 +75,10 @@ class TrustDesk:
         """Return what was fitted for the model in use; None before that was asked for."""
         model = self._state().model
         return None if model is None else calibration_of(self._project, model)
+
+    def calibration_words(self) -> str:
+        """Return whether probabilities are calibrated now, in a line."""
+        return calibration_words(self._project, self._state().model)
 
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""

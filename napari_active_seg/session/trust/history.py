@@ -10,7 +10,7 @@ from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, 
 from napari_active_seg.project import Project, Split
 from napari_active_seg.session.trust.records import AGREED
 
-__all__ = ["LearningCurve", "LearningPoint", "learning_curve"]
+__all__ = ["LearningCurve", "LearningPoint", "learning_curve", "spent_until"]
 
 _MORE_MINUTES = 10.0
 #: Where no time is known: so much more of what is labelled.
@@ -69,23 +69,30 @@ def learning_curve(project: Project) -> LearningCurve:
     return LearningCurve(points, unit, fit, agreements, advice, step)
 
 
+def spent_until(project: Project, at: float) -> tuple[int, float]:
+    """Return how many pixels of the pool had been labelled at a time, and in how many minutes."""
+    pool = {ref.id for ref in project.images.all(Split.POOL)}
+    regions = {q.id: q for q in project.regions.queue() if q.region.image_id in pool}
+    saves = [s for s in project.labels.saves() if s.region_id in regions and s.saved_at <= at]
+    pixels = sum(regions[i].place.pixels for i in {save.region_id for save in saves})
+    return pixels, sum(save.effort.active_s for save in saves) / 60
+
+
 def _points(project: Project) -> tuple[tuple[LearningPoint, ...], bool]:
     """Return a point for each model with a score, and whether time is known for most labels."""
     pool = {ref.id for ref in project.images.all(Split.POOL)}
     regions = {q.id: q for q in project.regions.queue() if q.region.image_id in pool}
     saves = [save for save in project.labels.saves() if save.region_id in regions]
-    pixels_of = {i: regions[i].place.pixels for i in {save.region_id for save in saves}}
+    labelled = {save.region_id for save in saves}
     timed = {save.region_id for save in saves if save.effort.active_s > 0}
     points: list[LearningPoint] = []
     for model in project.models.all():
         score = model.metrics.get("mean_dice")
         if score is None:
             continue
-        before = [save for save in saves if save.saved_at <= model.created_at]
-        minutes = sum(save.effort.active_s for save in before) / 60
-        pixels = sum(pixels_of[i] for i in {save.region_id for save in before})
+        pixels, minutes = spent_until(project, model.created_at)
         if pixels and (not points or pixels > points[-1].pixels):
             points.append(LearningPoint(model.id, pixels, minutes, score))
-    enough = bool(pixels_of) and len(timed) >= _LEAST_TIMED * len(pixels_of)
+    enough = bool(labelled) and len(timed) >= _LEAST_TIMED * len(labelled)
     grows = all(a.minutes < b.minutes for a, b in pairwise(points))
     return tuple(points), enough and grows and bool(points) and points[0].minutes > 0

@@ -5,10 +5,12 @@ Each is an event whose subject is the model that it is about, and which is never
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from napari_active_seg.calibration import Calibration, CalibrationTrial
+import numpy as np
+
+from napari_active_seg.calibration import Calibration, CalibrationTrial, ReliabilityBins
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import EvalReport, report_from_facts, report_to_facts
 from napari_active_seg.project import Event, ModelRecord, Project
@@ -25,6 +27,7 @@ __all__ = [
     "keep_evaluation",
     "keep_trial",
     "kept_evaluation",
+    "kept_figures",
 ]
 
 VALIDATED = "validated"  #: measured on the fixed validation, after its training
@@ -54,6 +57,15 @@ def kept_evaluation(project: Project, model_id: str, *, audit: bool = False) -> 
         return None
 
 
+def kept_figures(project: Project, model_id: str, *, audit: bool = False) -> dict[str, float]:
+    """Return the figures of the latest measurement of a model by name; none where none was kept."""
+    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    figures = None if event is None else event.facts.get("figures")
+    if not isinstance(figures, Mapping):
+        return {}
+    return {str(k): float(v) for k, v in figures.items() if isinstance(v, int | float)}
+
+
 def keep_agreement(
     project: Project, model_id: str, earlier: str, kappa: float, changed: float
 ) -> None:
@@ -78,6 +90,11 @@ class CalibrationRecord:
     plain: Mapping[str, float]
     best: str | None
     n_images: int
+    bins: Mapping[str, ReliabilityBins] = field(default_factory=dict)
+
+    def shown(self, wanted: str) -> str | None:
+        """Return the method to be shown: the one that is wanted, or the best."""
+        return wanted if wanted in self.calibrations else self.best
 
     def change_words(self, method: str) -> str:
         """Return what a method does to the figures, in a line."""
@@ -99,7 +116,15 @@ def keep_trial(project: Project, model: ModelRecord, trial: CalibrationTrial) ->
             "asked": _how_asked(project),
             "plain": dict(trial.plain),
             "methods": {
-                name: {**tried.calibration.as_facts(), "figures": dict(tried.figures)}
+                name: {
+                    **tried.calibration.as_facts(),
+                    "figures": dict(tried.figures),
+                    "bins": [
+                        tried.bins.counts.tolist(),
+                        tried.bins.confidence_sums.tolist(),
+                        tried.bins.hits.tolist(),
+                    ],
+                }
                 for name, tried in trial.methods.items()
             },
             "best": trial.best,
@@ -127,9 +152,17 @@ def calibration_of(project: Project, model: ModelRecord) -> CalibrationRecord | 
             plain,
             best if isinstance(best, str) else None,
             int(str(facts.get("images", 0))),
+            {name: _bins(one["bins"]) for name, one in methods.items()},
         )
-    except (BadInputError, KeyError, TypeError):
+    except (BadInputError, KeyError, TypeError, ValueError):
         return None
+
+
+def _bins(stored: Sequence[Sequence[float]]) -> ReliabilityBins:
+    counts, confidences, hits = stored
+    return ReliabilityBins(
+        np.array(counts, np.int64), np.array(confidences, np.float64), np.array(hits, np.int64)
+    )
 
 
 def calibration_in_force(project: Project, model: ModelRecord | None) -> Calibration | None:

@@ -27,6 +27,8 @@ __all__ = ["ScoreRow", "control_report", "scoreboard"]
 _LEAST_EFFECTIVE = 3.0
 #: Of fewer images no limits are given.
 _FEW_IMAGES = 3
+#: So many models before the latest two are shown with the regions that were drawn for them.
+_MOST_EARLIER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,15 @@ def scoreboard(
     queue = {queued.id: queued for queued in project.regions.queue()}
     fresh = _measured_before_training(project)
     rows: list[ScoreRow] = []
-    for model in _latest(project) if models is None else models:
+    latest = _latest(project) if models is None else tuple(models)
+    for model in latest:
         rows += _set_aside(project, model)
+    for model in _with_drawn(project, latest, fresh) if models is None else models:
         measured = fresh.get(model.id, {})
         rows += _of_controls(model, measured, queue)
         rows += _of_draws(project, model, measured, queue)
+    if models is None:
+        rows += _of_all_controls(fresh, queue)
     return tuple(rows)
 
 
@@ -73,6 +79,35 @@ def _latest(project: Project) -> tuple[ModelRecord, ...]:
     models = project.models.all()
     in_use = next((k for k, m in enumerate(models) if m.in_use), None)
     return () if in_use is None else models[max(0, in_use - 1) : in_use + 1][::-1]
+
+
+def _with_drawn(
+    project: Project,
+    latest: Sequence[ModelRecord],
+    fresh: Mapping[str, Mapping[str, EvalReport]],
+) -> list[ModelRecord]:
+    """Return the latest models, and before them those that were measured on drawn regions."""
+    others = [m for m in reversed(project.models.all()) if m.id in fresh and m not in latest]
+    return [*latest, *others[:_MOST_EARLIER]]
+
+
+def _of_all_controls(
+    fresh: Mapping[str, Mapping[str, EvalReport]], queue: Mapping[str, QueuedRegion]
+) -> list[ScoreRow]:
+    """Return all control squares together, where several models were measured on some."""
+    of = {
+        model_id: [r for i, r in measured.items() if _is_control(queue.get(i))]
+        for model_id, measured in fresh.items()
+    }
+    names = sorted(model_id for model_id, reports in of.items() if reports)
+    if len(names) < 2:
+        return []
+    reports = [report for name in names for report in of[name]]
+    words = "each square by the model that was in use before it was learned from"
+    together = _together(reports)
+    return [
+        _row(f"{names[0]} to {names[-1]}", "all control squares", together, len(reports), words)
+    ]
 
 
 def _set_aside(project: Project, model: ModelRecord) -> list[ScoreRow]:

@@ -1,0 +1,220 @@
+"""Verbs of trust: calibrate, trust, review, figures."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_active_seg.calibration import METHODS
+from napari_active_seg.cli.common import (
+    DeviceOption,
+    JsonOption,
+    ProjectArgument,
+    opened,
+    run_verb,
+)
+from napari_active_seg.cli.output import print_result
+from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError
+from napari_active_seg.session import Session
+from napari_active_seg.session.trust.scoreboard import ScoreRow
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``app``."""
+    for verb in (calibrate, trust, review, figures):
+        app.command()(verb)
+
+
+def calibrate(
+    project: ProjectArgument,
+    use: Annotated[
+        str | None,
+        typer.Option(help=f"Put one in use from now on: best, {', '.join(METHODS)}."),
+    ] = None,
+    back: Annotated[
+        bool, typer.Option("--back", help="Take the calibration back that is in use.")
+    ] = False,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Fit calibrations of the model in use on the fixed validation, and judge each honestly.
+
+    Figures are of images that were left out of the fitting. Maps and proposals use a calibration
+    once it is put in use, and it is fitted anew after each training.
+
+    Example: napari-active-seg calibrate my-project --use best
+    """
+    if use is not None and back:
+        raise ConfigError("--use and --back contradict each other; give one of them")
+    with opened(project, device=device) as session:
+        if back:
+            session.trust.take_calibration_back()
+            facts: dict[str, Any] = {"in_use": None}
+            text = "probabilities are used as the network gives them"
+            print_result(facts, as_json=as_json, text=text)
+            return
+        run_verb(session, "Calibrating", lambda: session.trust.calibrate(use=use))
+        record = session.trust.calibration()
+        in_use = session.state.calibrated
+    if record is None:
+        raise NothingToDoError("nothing was fitted")
+    lines = [f"{record.model_id}, on images left out of the fitting ({record.n_images} in all):"]
+    lines += [f"  {record.change_words(method)}" for method in record.calibrations]
+    lines.append(f"best: {record.best or 'none; doing nothing has the lowest NLL'}")
+    lines.append(f"in use: {in_use or 'none'}")
+    facts = {
+        "model": record.model_id,
+        "images": record.n_images,
+        "plain": dict(record.plain),
+        "methods": {
+            name: {**one.as_facts(), "figures": dict(record.figures[name])}
+            for name, one in record.calibrations.items()
+        },
+        "best": record.best,
+        "in_use": in_use or None,
+    }
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def trust(
+    project: ProjectArgument,
+    audit: Annotated[
+        bool, typer.Option(help="Measure the model in use on the audit images now.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option(help="Compare each model with the one before it on the pool now.")
+    ] = False,
+    leaks: Annotated[
+        bool, typer.Option(help="Look for near copies of pool images among those set aside.")
+    ] = False,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is known of the model in use, from which labels, and whether to label on.
+
+    Example: napari-active-seg trust my-project --audit --leaks
+    """
+    with opened(project, device=device, read_only=not (audit or compare or leaks)) as session:
+        if audit:
+            run_verb(session, "Measuring", session.trust.audit)
+        if compare:
+            run_verb(session, "Comparing", session.trust.compare_models)
+        if leaks:
+            run_verb(session, "Looking", session.trust.look_for_leaks)
+        facts, lines = _known(session)
+    print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def _known(session: Session) -> tuple[dict[str, object], list[str]]:
+    rows, curve = session.trust.scoreboard(), session.trust.learning_curve()
+    leaks, agreements = session.trust.leaks(), session.trust.agreements()
+    lines = [line for row in rows for line in _row_lines(row)]
+    if not rows:
+        lines.append("no model was measured yet; label validation images, and train")
+    lines.append(f"calibration in use: {session.state.calibrated or 'none'}")
+    lines.append(f"label on? {curve.advice.verdict}: {curve.advice.words}")
+    lines += [leaks] if leaks else []
+    lines += [
+        f"{a.one} and {a.other} agree on {a.n_regions} regions with kappa {a.kappa:.3f}, "
+        f"mean Dice {a.mean_dice:.3f}"
+        for a in agreements
+        if a.region_id is None
+    ]
+    facts: dict[str, object] = {
+        "scoreboard": [
+            {
+                "model": row.model_id,
+                "labels": row.source,
+                "images": row.n_images,
+                "places": row.n_places,
+                "words": row.words,
+                "figures": {name: asdict(found) for name, found in row.intervals.items()},
+            }
+            for row in rows
+        ],
+        "calibration": session.state.calibrated or None,
+        "label_on": {"verdict": curve.advice.verdict, "words": curve.advice.words},
+        "learning_curve": [asdict(point) for point in curve.points],
+        "leaks": leaks,
+        "annotators": [asdict(agreement) for agreement in agreements],
+    }
+    return facts, lines
+
+
+def _row_lines(row: ScoreRow) -> list[str]:
+    named = [
+        f"{name} {row.intervals[name].words}"
+        for name in ("accuracy", "mean_dice", "nll", "ece")
+        if name in row.intervals
+    ]
+    head = f"{row.model_id} on {row.source} ({row.n_places} on {row.n_images} images)"
+    return [f"{head}: {', '.join(named)}" if named else head, f"  {row.words}"]
+
+
+def review(
+    project: ProjectArgument,
+    most: Annotated[int, typer.Option(help="How many to show.")] = 20,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Rank finished regions by how surely a model contradicts them that has not seen them.
+
+    Three models are trained, each without a third of the images.
+
+    Example: napari-active-seg review my-project
+    """
+    with opened(project, device=device) as session:
+        run_verb(session, "Reviewing", session.trust.review)
+        findings = (session.trust.findings() or ())[:most]
+        classes = session.state.schema.names
+    lines = [f"{f.region_id} in {f.image_id}: {f.words(classes)}" for f in findings]
+    facts = {"findings": [{**asdict(f), "words": f.words(classes)} for f in findings]}
+    print_result(
+        facts, as_json=as_json, text="\n".join(lines) or "no label is contradicted with confidence"
+    )
+
+
+def figures(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Option(help="A new folder for pictures and tables.")],
+    dpi: Annotated[int, typer.Option(help="Dots per inch of the pictures.")] = 150,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Draw every figure of paper 000 from a project, with the numbers behind each as a table.
+
+    Example: napari-active-seg figures my-project --out figures/
+    """
+    from napari_active_seg.figures import figure_png
+    from napari_active_seg.session.trust.figures import images_for_figures, project_figures
+
+    if out.exists() and any(out.iterdir()):
+        raise BadInputError(f"{out} exists and is not empty; choose another --out")
+    with opened(project, device=device) as session:
+        if session.state.model is not None:
+            missing = [
+                i for i in images_for_figures(session.project) if i not in session.state.predicted
+            ]
+            if missing:
+                run_verb(session, "Predicting", lambda: session.predict(image_ids=missing))
+        drawn = list(project_figures(session.project))
+    if not drawn:
+        raise NothingToDoError(
+            "nothing was measured in this project yet: train a model, with labelled validation "
+            "images, or measure it on audit images (trust --audit)"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for named in drawn:
+        (out / f"{named.name}.png").write_bytes(figure_png(named.figure, dpi=dpi))
+        if named.rows:
+            with (out / f"{named.name}.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([named.head, *named.rows])
+    lines = [f"{named.name}: {named.caption}" for named in drawn]
+    facts = {"out": str(out), "figures": {named.name: named.caption for named in drawn}}
+    print_result(facts, as_json=as_json, text="\n".join([*lines, f"pictures are in {out}"]))

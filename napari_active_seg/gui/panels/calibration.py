@@ -1,0 +1,76 @@
+"""Calibration: what it would do, one click to use it and one to take it back."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox
+
+from napari_active_seg.calibration import METHODS
+from napari_active_seg.gui.panels.base import button, form, sentence, words
+from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["CalibrationBox"]
+
+
+class CalibrationBox(Box):
+    """Fits on the fixed validation; figures are of images left out."""
+
+    title_text = "Calibration"
+
+    def build(self) -> None:
+        """Lay out the methods and what they do."""
+        self.now = words()
+        self.tried = words()
+        self.method = ComboBox(label="method", choices=list(METHODS), value="temperature")
+        self.method.tooltip = "; ".join(f"{name}: {what}" for name, what in METHODS.items())
+        self.fit = button(
+            "Calibrate", self._fit, "Fit every method and judge it on images left out"
+        )
+        self.use = button("Use it", self._use, "Maps and proposals use it from now on")
+        self.back = button(
+            "Take back", self._take_back, "Use probabilities as the network gives them"
+        )
+        for widget in (self.now, form(self.method), row(self.fit, self.use, self.back), self.tried):
+            self.body.addWidget(widget)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Say what is in use."""
+        state = session.state
+        writable = not state.read_only and state.model is not None
+        self.fit.setEnabled(writable and "calibrating" not in state.jobs)
+        self.back.setEnabled(writable and session.project.config.calibration != "none")
+        self.now.setText(sentence(session.trust.calibration_words()))
+
+    def show_known(self, session: Session) -> None:
+        """Show what each method does on images left out."""
+        record = session.trust.calibration()
+        self.use.setEnabled(record is not None and not session.state.read_only)
+        if record is None:
+            self.tried.setText("Not fitted for this model yet")
+            return
+        lines = [f"On images left out of the fitting ({record.n_images}):"]
+        lines += [record.change_words(method) for method in record.calibrations]
+        if record.best is None:
+            lines.append("None of them lowers the NLL: leave it")
+        else:
+            lines.append(f"Lowest NLL: {record.best}")
+        self.tried.setText("\n".join(lines))
+        wanted = session.project.config.calibration
+        chosen = wanted if wanted in record.calibrations else record.best
+        if chosen is not None:
+            self.method.value = chosen
+
+    def _fit(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(session.trust.calibrate)
+
+    def _use(self) -> None:
+        session, method = self.desk.session, str(self.method.value)
+        if session is not None:
+            self.desk.run(lambda: session.trust.use_calibration(method))
+
+    def _take_back(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(session.trust.take_calibration_back)

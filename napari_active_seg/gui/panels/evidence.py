@@ -1,0 +1,97 @@
+"""From which labels scores are known, how far each can be trusted, and whether to go on."""
+
+from __future__ import annotations
+
+from napari_active_seg.figures import draw_learning_curve, figure_png
+from napari_active_seg.gui.panels.base import Picture, button, sentence, words
+from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["EvidenceBox", "StoppingBox"]
+
+_SHOWN = {"accuracy": "accuracy", "mean_dice": "Dice", "ece": "ECE"}
+
+
+class EvidenceBox(Box):
+    """The scoreboard: control squares, audit images, drawn regions, and plain words."""
+
+    title_text = "From which labels"
+
+    def build(self) -> None:
+        """Lay out the scoreboard and what can be asked."""
+        self.board = words()
+        self.leaks = words()
+        self.audit = button(
+            "Measure on audit images",
+            self._ask("audit"),
+            "The last word: nothing is chosen by them",
+        )
+        self.look = button(
+            "Look for near copies",
+            self._ask("look_for_leaks"),
+            "Images, flips and near copies that are learned from and measured on",
+        )
+        for widget in (self.board, self.leaks, row(self.audit, self.look)):
+            self.body.addWidget(widget)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Enable what can be asked."""
+        state = session.state
+        self.audit.setEnabled(not state.read_only and state.model is not None)
+        self.look.setEnabled(not state.read_only)
+
+    def show_known(self, session: Session) -> None:
+        """Show what is known, and what cannot be."""
+        rows = []
+        for known in session.trust.scoreboard():
+            figures = ", ".join(
+                f"{title} {known.intervals[name].words}"
+                for name, title in _SHOWN.items()
+                if name in known.intervals
+            )
+            head = f"<b>{known.model_id}, {known.source}</b>"
+            rows.append(
+                f"{head}: {figures}<br>{known.words}" if figures else f"{head}: {known.words}"
+            )
+        self.board.setText("<br><br>".join(rows) or "No model was measured yet")
+        self.leaks.setText(sentence(session.trust.leaks()))
+        self.leaks.setVisible(bool(self.leaks.text()))
+
+    def _ask(self, verb: str):  # type: ignore[no-untyped-def]
+        return self.desk.with_session(lambda session: getattr(session.trust, verb)())
+
+
+class StoppingBox(Box):
+    """Whether more labels are worth it."""
+
+    title_text = "Label on?"
+
+    def build(self) -> None:
+        """Lay out the advice and the curve."""
+        self.advice = words()
+        self.curve = Picture()
+        self.compare = button(
+            "Compare models on the pool",
+            self.desk.with_session(lambda session: session.trust.compare_models()),
+            "Models that have stopped to change need no more labels",
+        )
+        for widget in (self.advice, self.curve, self.compare):
+            self.body.addWidget(widget)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Enable the comparison where there are two models."""
+        self.compare.setEnabled(not session.state.read_only and len(session.state.models) > 1)
+
+    def show_known(self, session: Session) -> None:
+        """Show the advice."""
+        found = session.trust.learning_curve()
+        verdict = found.advice.verdict.capitalize()
+        self.advice.setText(f"<b>{verdict}</b>: {found.advice.words}")
+        png = b""
+        if len(found.points) > 1:
+            scores = [point.score for point in found.points]
+            drawn = draw_learning_curve(
+                found.x, scores, unit=found.unit, fit=found.fit, step=found.step
+            )
+            png = figure_png(drawn, dpi=100)
+        self.curve.show_png(png)

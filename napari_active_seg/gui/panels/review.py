@@ -1,0 +1,85 @@
+"""Labels to look at again, with the place, and how far people agree."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QListWidgetItem
+
+from napari_active_seg.gui.panels.base import button, words
+from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["ReviewBox"]
+
+_MOST = 50
+
+
+class ReviewBox(Box):
+    """Finished regions that a model contradicts which has not seen them; a click goes there."""
+
+    title_text = "Labels to look at again"
+
+    def build(self) -> None:
+        """Lay out the list."""
+        self.go = button(
+            "Review labels",
+            self.desk.with_session(lambda session: session.trust.review()),
+            "Train three models, each without a third of the images, and see what they contradict",
+        )
+        self.about = words()
+        self.found = Listing()
+        self.found.setMinimumHeight(110)
+        self.found.itemClicked.connect(self._go_there)
+        self.agreement = words()
+        for widget in (self.go, self.about, self.found, self.agreement):
+            self.body.addWidget(widget)
+        self._places: dict[str, tuple[float, float]] = {}
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Enable a review where there is something to review."""
+        state = session.state
+        self.go.setEnabled(
+            not state.read_only
+            and bool(state.done_in_pool)
+            and "reviewing labels" not in state.jobs
+        )
+
+    def show_known(self, session: Session) -> None:
+        """Show what the latest review doubts, and how far people agree."""
+        findings, classes = session.trust.findings(), session.state.schema.names
+        self.about.setText(
+            "Not reviewed yet"
+            if findings is None
+            else f"{len(findings)} in doubt; a click goes to the place"
+            if findings
+            else "No label is contradicted with confidence"
+        )
+        shown = (findings or ())[:_MOST]
+        self._places = {
+            f.region_id: (f.place.y + f.place.height / 2, f.place.x + f.place.width / 2)
+            for f in shown
+        }
+        self.found.show_rows(
+            [
+                Row(f.region_id, f"{f.image_id}: {f.words(classes)}", f.words(classes))
+                for f in shown
+            ],
+            current=None,
+        )
+        self.found.setVisible(bool(shown))
+        lines = [
+            f"{a.one} and {a.other} agree on {a.n_regions} regions: kappa {a.kappa:.2f}, "
+            f"Dice {a.mean_dice:.2f}"
+            for a in session.trust.agreements()
+            if a.region_id is None
+        ]
+        self.agreement.setText("\n".join(lines))
+        self.agreement.setVisible(bool(lines))
+
+    def _go_there(self, item: QListWidgetItem) -> None:
+        session, region_id = self.desk.session, Listing.key_of(item)
+        if session is None:
+            return
+        self.desk.run(lambda: session.select_region(region_id))
+        y, x = self._places[region_id]
+        self.desk.viewer.camera.center = (y, x)

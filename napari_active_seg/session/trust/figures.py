@@ -1,0 +1,322 @@
+"""The figures of paper 000, and what belongs beside them, of one project.
+
+Figures are drawn from what the diary keeps of the models' measurements: on the fixed validation, or
+on the audit images where there is no labelled validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from napari_active_seg.calibration import SelectedAndRest
+from napari_active_seg.figures import (
+    Curve,
+    draw_curves,
+    draw_errors_by_uncertainty,
+    draw_learning_curve,
+    draw_panels,
+    draw_reliability,
+    draw_selected_and_rest,
+    draw_sparsification,
+)
+from napari_active_seg.metrics import EvalReport, budget_to_reach
+from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
+from napari_active_seg.session.prediction_key import prediction_key
+from napari_active_seg.session.trust.history import LearningCurve, learning_curve, spent_until
+from napari_active_seg.session.trust.records import (
+    calibration_of,
+    kept_evaluation,
+    kept_figures,
+)
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = [
+    "MeasuredModel",
+    "NamedFigure",
+    "images_for_figures",
+    "measured_models",
+    "project_figures",
+    "selected_and_rest",
+]
+
+#: At most so many images are looked at for the distribution of uncertainty.
+_MOST_IMAGES = 24
+#: Levels of Dice of which it is told with how many pixels they were reached.
+_LEVELS = (0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
+_CALIBRATION = {
+    "nll": "NLL (nats)",
+    "ece": "ECE",
+    "brier": "Brier (0 to 2)",
+    "brier_reliability": "reliability of Brier",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedFigure:
+    """A figure with the name of its file, what it shows, and the numbers behind it."""
+
+    name: str
+    figure: Figure
+    caption: str
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[object, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredModel:
+    """A model with what was labelled for it, and how it did."""
+
+    record: ModelRecord
+    share: float  #: of the pool's pixels, in per cent
+    minutes: float
+    report: EvalReport
+    figures: Mapping[str, float]
+
+
+def measured_models(project: Project) -> tuple[MeasuredModel, ...]:
+    """Return every model that was measured, on the validation or else on the audit images."""
+    pool = sum(ref.shape[0] * ref.shape[1] for ref in project.images.all(Split.POOL))
+    found = []
+    for record in project.models.all():
+        for audit in (False, True):
+            report = kept_evaluation(project, record.id, audit=audit)
+            if report is not None:
+                pixels, minutes = spent_until(project, record.created_at)
+                figures = kept_figures(project, record.id, audit=audit)
+                share = 100 * pixels / max(pool, 1)
+                found.append(MeasuredModel(record, share, minutes, report, figures))
+                break
+    return tuple(found)
+
+
+def project_figures(project: Project) -> Iterator[NamedFigure]:
+    """Yield what can be drawn of a project, one figure after the other."""
+    models = measured_models(project)
+    if models:
+        yield _accuracy(models)
+        if models[-1].minutes > 0:
+            yield _cost(models)
+        yield _calibration(models)
+        yield from _reliability(project, models)
+        yield from _errors(models[-1], project.config.measure)
+    chosen = selected_and_rest(project)
+    if chosen is not None:
+        yield chosen
+    curve = learning_curve(project)
+    if curve.points:
+        yield _learning(curve)
+
+
+# --- figures 1, 3, 5 and E.2 ---------------------------------------------------------------------
+
+
+def _accuracy(models: Sequence[MeasuredModel]) -> NamedFigure:
+    keys = [k for k in ("mean_dice", "mean_jaccard", "object_f1") if k in models[-1].figures]
+    titles = {
+        "mean_dice": "pixel F1 (mean Dice)",
+        "mean_jaccard": "mean Jaccard",
+        "object_f1": "object F1",
+    }
+    curves = [_curve(models, key, titles[key]) for key in keys]
+    shares, scores = [m.share for m in models], [m.figures.get("mean_dice", 0.0) for m in models]
+    reached = _reached(shares, scores)
+    rows = [
+        (m.record.id, m.share, m.minutes, *(m.figures.get(k, float("nan")) for k in keys))
+        for m in models
+    ]
+    words = f". Pixels needed: {reached}" if reached else ""
+    return NamedFigure(
+        "figure-3-accuracy",
+        draw_curves(curves, x_title="% of the pool's pixels labelled", y_title="score"),
+        "Accuracy as more is labelled; bands are 95 % over images drawn anew "
+        f"(paper 000, figures 1 and 3, table 1){words}",
+        ("model", "labelled_percent", "minutes", *keys),
+        tuple(rows),
+    )
+
+
+def _reached(shares: Sequence[float], scores: Sequence[float]) -> str:
+    """Return with how many pixels each level of Dice was reached, in words."""
+    if any(later <= sooner for sooner, later in pairwise(shares)):
+        return ""
+    found = {level: budget_to_reach(shares, scores, level) for level in _LEVELS}
+    return ", ".join(
+        f"F1 {level:.0%} with {share:.2f} %".replace("%", " %", 1)
+        for level, share in found.items()
+        if share is not None
+    )
+
+
+def _cost(models: Sequence[MeasuredModel]) -> NamedFigure:
+    curve = _curve(models, "mean_dice", "mean Dice", over="minutes")
+    return NamedFigure(
+        "cost-against-accuracy",
+        draw_curves([curve], x_title="minutes of labelling, as measured", y_title="mean Dice"),
+        "What a person's time bought; the band is 95 % over images drawn anew",
+        ("model", "minutes", "mean_dice"),
+        tuple((m.record.id, m.minutes, m.figures.get("mean_dice", float("nan"))) for m in models),
+    )
+
+
+def _calibration(models: Sequence[MeasuredModel]) -> NamedFigure:
+    panels = {title: [_curve(models, key, "models")] for key, title in _CALIBRATION.items()}
+    rows = [
+        (m.record.id, m.share, *(m.figures.get(k, float("nan")) for k in _CALIBRATION))
+        for m in models
+    ]
+    return NamedFigure(
+        "figure-5-calibration",
+        draw_panels(panels, x_title="% labelled"),
+        "Calibration as more is labelled: lower is better (paper 000, figures 5 and E.2)",
+        ("model", "labelled_percent", *_CALIBRATION),
+        tuple(rows),
+    )
+
+
+def _curve(models: Sequence[MeasuredModel], key: str, label: str, *, over: str = "share") -> Curve:
+    """Return a figure of every model, with its interval over images where one is known."""
+    known = [m for m in models if key in m.figures]
+    intervals = [m.report.interval(key) for m in known]
+    low = high = None
+    if all(i is not None and not np.isnan(i.low) for i in intervals):
+        low = [i.low for i in intervals if i is not None]
+        high = [i.high for i in intervals if i is not None]
+    return Curve(
+        label, [getattr(m, over) for m in known], [m.figures[key] for m in known], low, high
+    )
+
+
+# --- figure E.1 and what uncertainty finds -------------------------------------------------------
+
+
+def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[NamedFigure]:
+    first, last = models[0], models[-1]
+    for number, (model, words) in enumerate(((first, "first"), (last, "latest"))):
+        if number and last is first:
+            return
+        record = calibration_of(project, model.record)
+        bins = model.report.bins
+        method = None if record is None else record.shown(project.config.calibration)
+        figure = draw_reliability(
+            bins,
+            by_image=model.report.bins_by_image,
+            calibrated=None if record is None or method is None else record.bins.get(method),
+            title=f"{model.record.id}: ECE {bins.expected_calibration_error:.3f}",
+        )
+        caption = f"Reliability of the {words} model (paper 000, figure E.1)"
+        if record is not None and method is not None:
+            caption += f"; on images left out, {record.change_words(method)}"
+        rows = zip(
+            bins.edges[:-1], bins.edges[1:], bins.counts, bins.mean_confidence, bins.accuracy,
+            strict=True,
+        )  # fmt: skip
+        yield NamedFigure(
+            f"figure-E1-reliability-{words}",
+            figure,
+            caption,
+            ("from", "to", "pixels", "confidence", "accuracy"),
+            tuple(tuple(float(v) for v in row) for row in rows),
+        )
+
+
+def _errors(model: MeasuredModel, measure: str) -> Iterator[NamedFigure]:
+    known = {k: e for k, e in model.report.errors.items() if e.n_pixels}
+    if not known:
+        return
+    yield NamedFigure(
+        "sparsification",
+        draw_sparsification(known),
+        "Does uncertainty find errors? What is wrong of the rest as the most uncertain pixels are "
+        "put aside; the lower the area, the better",
+        ("measure", "area", "area_of_oracle", "error_rate"),
+        tuple((k, e.area, e.area_of_oracle, e.error_rate) for k, e in known.items()),
+    )
+    name = measure if measure in known else next(iter(known))
+    errors = known[name]
+    yield NamedFigure(
+        "errors-by-uncertainty",
+        draw_errors_by_uncertainty(errors, measure=name),
+        "Share of wrong pixels in each tenth of the pixels, the surest first",
+        ("tenth", "share_wrong"),
+        tuple((k + 1, float(rate)) for k, rate in enumerate(errors.rates_by_share(10))),
+    )
+
+
+# --- figure 4 ------------------------------------------------------------------------------------
+
+
+def images_for_figures(project: Project) -> tuple[str, ...]:
+    """Return the pool images whose predictions figure 4 is drawn from: the latest round's first."""
+    with_regions = [queued.region.image_id for queued in _latest_round(project)]
+    pool = [ref.id for ref in project.images.all(Split.POOL)]
+    here = [i for i in dict.fromkeys(with_regions) if i in set(pool)]
+    drawn = np.random.default_rng(project.config.seed).permutation(pool).tolist()
+    return tuple(dict.fromkeys([*here, *drawn]))[:_MOST_IMAGES]
+
+
+def selected_and_rest(project: Project) -> NamedFigure | None:
+    """Return the uncertainty of the latest round's regions beside the rest; None unpredicted."""
+    model = project.models.in_use()
+    regions = _latest_round(project)
+    if model is None or not regions:
+        return None
+    measure = measure_named(project.config.measure)
+    key = prediction_key(project, model)
+    bins: SelectedAndRest | None = None
+    for image_id in images_for_figures(project):
+        prediction = project.predictions.load(key, image_id)
+        if prediction is None or not measure.can_be_computed(prediction.moments):
+            continue
+        values = measure.compute(prediction.moments)
+        mask = np.zeros(values.shape, bool)
+        for queued in regions:
+            if queued.region.image_id == image_id:
+                mask[queued.region.slices] |= queued.place.mask
+        if bins is None:
+            bound = measure.upper_bound(prediction.moments.n_classes)
+            bins = SelectedAndRest.empty(
+                bound if np.isfinite(bound) else float(values.max()) or 1.0
+            )
+        bins = bins.add(values, mask)
+    if bins is None or not bins.selected.any():
+        return None
+    chosen, rest = bins.means
+    number = regions[0].round
+    seen = "by this model" if number > model.round else "by the model before this one"
+    return NamedFigure(
+        "figure-4-uncertainty",
+        draw_selected_and_rest(bins, measure=f"{measure.title} ({measure.unit})"),
+        f"Uncertainty of what was selected in round {number} ({seen}), mean {chosen:.3f}, "
+        f"and of the rest, mean {rest:.3f} (paper 000, figure 4)",
+        ("from", "selected_pixels", "other_pixels"),
+        tuple(
+            (float(edge), int(one), int(other))
+            for edge, one, other in zip(bins.edges, bins.selected, bins.rest, strict=False)
+        ),
+    )
+
+
+def _latest_round(project: Project) -> list[QueuedRegion]:
+    queue = project.regions.queue()
+    latest = max((queued.round for queued in queue), default=0)
+    return [queued for queued in queue if queued.round == latest and latest > 0]
+
+
+# --- when to stop --------------------------------------------------------------------------------
+
+
+def _learning(curve: LearningCurve) -> NamedFigure:
+    scores = [point.score for point in curve.points]
+    figure = draw_learning_curve(curve.x, scores, unit=curve.unit, fit=curve.fit, step=curve.step)
+    return NamedFigure(
+        "learning-curve",
+        figure,
+        f"Learning curve on the fixed validation: {curve.advice.verdict}. {curve.advice.words}",
+        ("model", curve.unit, "mean_dice"),
+        tuple((p.model_id, x, p.score) for p, x in zip(curve.points, curve.x, strict=True)),
+    )
