@@ -64,8 +64,9 @@ def refusal(drawn: DrawnUnits) -> str | None:
         )
     if drawn.covered < LEAST_COVERED:
         return (
-            f"{1 - drawn.covered:.0%} of the pool had probability 0 of being drawn: the places "
-            "that were offered do not cover it (squares come nearest with a stride of their size)"
+            f"{100 * (1 - drawn.covered):.0f} % of the pool had probability 0 of being drawn: the "
+            "places that were offered do not cover it (squares come nearest with a stride of their "
+            "size)"
         )
     expected = tuple(drawn.n_units - m for m in range(len(drawn.drawn_from)))
     if drawn.drawn_from != expected:

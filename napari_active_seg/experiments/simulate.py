@@ -12,14 +12,17 @@ from pathlib import Path
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.annotations import MaskFolder
 from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.experiments.curve_point import CurvePoint
+from napari_active_seg.experiments.report import write_study_report
 from napari_active_seg.images import ImageRef, open_image, scan_folder
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split
 from napari_active_seg.session import Session
 from napari_active_seg.session.creation import ImageSettings, create_project
 from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.trust.records import keep_evaluation
 
-__all__ = ["CurvePoint", "SimulationSettings", "folder_of_labelled_images", "simulate"]
+__all__ = ["SimulationSettings", "folder_of_labelled_images", "simulate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,6 @@ class SimulationSettings:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One model of the study: what was labelled until then, and how it did on the test images."""
-
-    strategy: str
-    measure: str
-    seed: int
-    round: int
-    regions: int
-    labelled_pixels: int
-    labelled_share: float
-    scores: dict[str, float]
-
-
 def simulate(
     settings: SimulationSettings,
     open_session: Callable[[Path], Session],
@@ -76,8 +65,9 @@ def simulate(
 ) -> tuple[CurvePoint, ...]:
     """Return the curve of the strategy, and that of the one beside it.
 
-    They are written to ``curves.csv`` and ``results.json``. The projects that were labelled stay in
-    ``out`` and can be opened in the desktop. Both arms have the same start and the same seed.
+    They are written to ``curves.csv``, ``results.json`` and ``report.html``. The projects that were
+    labelled stay in ``out`` and can be opened in the desktop. Both arms have the same start and the
+    same seed.
     """
     if settings.out.exists() and any(settings.out.iterdir()):
         raise BadInputError(f"{settings.out} exists and is not empty; choose another --out")
@@ -104,6 +94,8 @@ def simulate(
         finally:
             session.close()
     _write_curves(settings, points)
+    title = " beside ".join(strategy for _, strategy in arms)
+    write_study_report(points, title, settings.out / "report.html")
     return tuple(points)
 
 
@@ -153,6 +145,9 @@ def _one_round(
     reports: list[EvalReport] = []
     session.evaluate(images=test, on_report=reports.append)
     session.wait()
+    model = session.state.model
+    if model is not None:  # so that the project's own figures show how it did
+        keep_evaluation(session.project, model.id, reports[0], audit=True)
     images = session.project.images.all(Split.POOL)
     labels = session.project.labels.done([ref.id for ref in images])
     pixels = sum(label.labelled_pixels for label in labels)

@@ -151,7 +151,8 @@ class LayerBinder:
             ),
             values,
         )
-        layer.name = f"{measure.title} [{measure.unit}]"
+        calibrated = ", calibrated" if state.calibrated else ""
+        layer.name = f"{measure.title} [{measure.unit}]{calibrated}"
         layer.contrast_limits = (0.0, max(float(np.quantile(values, 0.995)), 1e-3))
         layer.colorbar.visible = True
 
@@ -283,4 +284,5 @@ def _outline(queued: QueuedRegion, _width: float) -> NDArray[np.float64]:
 def _prediction_key(state: SessionState | None) -> object:
     if state is None or state.model is None:
         return None
-    return (state.model.id, state.measure, state.image_id in state.predicted, state.schema)
+    seen = state.image_id in state.predicted
+    return (state.model.id, state.measure, seen, state.schema, state.calibrated)

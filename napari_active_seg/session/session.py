@@ -110,6 +110,7 @@ class Session:
             order=self._order,
             model=self._predictions.model,
             predicted=self._predictions.known,
+            look=self._predictions.look_at_screen,
         )
         self.upkeep = Upkeep(
             project,

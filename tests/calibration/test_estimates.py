@@ -67,7 +67,7 @@ def test_estimates_from_chosen_units_are_right_on_average_and_plain_means_are_no
         (DrawnUnits((), ()), "nothing was drawn"),
         (DrawnUnits((0.5, None), (4, 3)), "chosen and not drawn"),
         (DrawnUnits((0.5, 0.5), (4, 3), n_impossible=1), "1 of 4 places had probability 0"),
-        (DrawnUnits((0.5, 0.5), (4, 3), covered=0.7), "30% of the pool had probability 0"),
+        (DrawnUnits((0.5, 0.5), (4, 3), covered=0.7), "30 % of the pool had probability 0"),
         (DrawnUnits((0.5, 0.5), (4, 2)), "by a limit or a budget"),
         (DrawnUnits((0.5, 0.5), (4, 3), n_unanswered=1), "1 of 2 drawn regions carry no label"),
     ],

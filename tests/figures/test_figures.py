@@ -1,17 +1,25 @@
 import numpy as np
 import pytest
 
-from napari_active_seg.calibration import ReliabilityBins
+from napari_active_seg.calibration import ErrorsByUncertainty, ReliabilityBins, SelectedAndRest
 from napari_active_seg.figures import (
+    Curve,
     HtmlReport,
+    draw_curves,
+    draw_errors_by_uncertainty,
+    draw_learning_curve,
     draw_losses,
     draw_model_history,
+    draw_panels,
     draw_reliability,
+    draw_selected_and_rest,
+    draw_sparsification,
     figure_png,
     heatmap_rgb,
     image_png,
     outline_rgb,
 )
+from napari_active_seg.metrics import fitted_curve
 from napari_active_seg.regions import Region
 
 PNG = b"\x89PNG\r\n"
@@ -72,3 +80,78 @@ def test_report_escapes_what_it_is_given(tmp_path):
     assert "0.123" in page
     assert "12,345" in page
     assert "&quot;quoted&quot;" in page
+
+
+def test_reliability_shows_counts_a_band_over_images_and_the_calibrated_line():
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(5):
+        p = rng.random((1, 400)).astype(np.float32)
+        truth = (rng.random((1, 400)) < 0.3 + 0.4 * p).astype(np.uint8)
+        images.append(ReliabilityBins.empty(10).add(np.stack([1 - p, p]), truth))
+    by_image = ReliabilityBins(
+        np.stack([b.counts for b in images]),
+        np.stack([b.confidence_sums for b in images]),
+        np.stack([b.hits for b in images]),
+    )
+    total = sum(images[1:], images[0])
+    figure = draw_reliability(total, by_image=by_image, calibrated=images[0])
+    upper, lower = figure.axes
+    labels = [text.get_text() for text in upper.get_legend().get_texts()]
+    assert "95 % over images" in labels
+    assert any(label.startswith("calibrated: ECE") for label in labels)
+    written = [text.get_text() for text in lower.texts]
+    assert written == [str(n) if n < 1000 else f"{n / 1000:.0f}k" for n in total.counts if n]
+
+
+def test_bands_of_curves_reach_as_far_as_they_say():
+    curve = Curve.over_runs("a", [([1, 2], [0.5, 0.6]), ([1, 2], [0.7, 0.8])])
+    assert curve.y == pytest.approx([0.6, 0.7])
+    assert curve.high - curve.y == pytest.approx([np.std([0.5, 0.7], ddof=1)] * 2)
+    figure = draw_curves([curve], x_title="x", y_title="y", lines={"all labels": 0.9})
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(min(curve.low))
+    assert band[:, 1].max() == pytest.approx(max(curve.high))
+    assert figure.axes[0].texts[0].get_text() == "all labels"
+
+
+def test_curves_stay_apart_without_colour():
+    curves = [Curve(str(k), [0, 1], [k, k]) for k in range(4)]
+    lines = draw_curves(curves, x_title="x", y_title="y").axes[0].lines
+    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == 4
+    assert len(draw_panels({"one": curves, "two": curves[:1]}, x_title="x").axes) == 2
+
+
+def test_selected_and_rest_are_shares_of_their_own():
+    values = np.linspace(0, 0.69, 100).reshape(10, 10)
+    mask = values > 0.5
+    bins = SelectedAndRest.empty(0.7, 7).add(values, mask)
+    axes = draw_selected_and_rest(bins, measure="BALD").axes[0]
+    rest, selected = ([bar.get_height() for bar in group] for group in axes.containers)
+    assert sum(rest) == pytest.approx(1) and sum(selected) == pytest.approx(1)
+    assert axes.get_yscale() == "log"
+
+
+def test_errors_by_tenth_and_the_oracle():
+    rng = np.random.default_rng(1)
+    values = rng.random((50, 50))
+    wrong = rng.random((50, 50)) < values
+    errors = ErrorsByUncertainty.empty(1.0).add(
+        values, wrong.astype(np.uint8), np.zeros((50, 50), np.uint8)
+    )
+    bars = draw_errors_by_uncertainty(errors, measure="entropy").axes[0].containers[0]
+    assert [bar.get_height() for bar in bars] == pytest.approx(errors.rates_by_share(10))
+    axes = draw_sparsification({"entropy": errors}).axes[0]
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(errors.error_rate)
+    oracle = axes.lines[1]
+    area = np.trapezoid(oracle.get_ydata(), oracle.get_xdata())
+    assert area == pytest.approx(errors.area_of_oracle, abs=0.01)
+
+
+def test_a_learning_curve_looks_ahead_with_a_band():
+    x, y = [5.0, 10.0, 20.0, 30.0], [0.6, 0.7, 0.77, 0.8]
+    figure = draw_learning_curve(x, y, unit="minutes", fit=fitted_curve(x, y), step=10.0)
+    fitted = figure.axes[0].lines[1]
+    assert fitted.get_xdata()[-1] == 40
+    assert fitted.get_ydata()[-1] >= fitted.get_ydata()[0]
+    assert figure_png(draw_learning_curve([], [], unit="pixels")).startswith(PNG)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from napari_active_seg.figures import draw_learning_curve, figure_png
 from napari_active_seg.gui.panels.base import Picture, button, sentence, words
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.trust.scoreboard import ScoreRow
 
 __all__ = ["EvidenceBox", "StoppingBox"]
 
@@ -31,7 +34,7 @@ class EvidenceBox(Box):
             self._ask("look_for_leaks"),
             "Images, flips and near copies that are learned from and measured on",
         )
-        for widget in (self.board, self.leaks, row(self.audit, self.look)):
+        for widget in (self.board, self.leaks, self.audit, self.look):
             self.body.addWidget(widget)
 
     def render_state(self, session: Session, view: ViewState) -> None:
@@ -42,23 +45,32 @@ class EvidenceBox(Box):
 
     def show_known(self, session: Session) -> None:
         """Show what is known, and what cannot be."""
-        rows = []
-        for known in session.trust.scoreboard():
+        self.board.setText(_in_words(session.trust.scoreboard()) or "No model was measured yet")
+        self.leaks.setText(sentence(session.trust.leaks()))
+        self.leaks.setVisible(bool(self.leaks.text()))
+
+    def _ask(self, verb: str) -> Callable[[], None]:
+        return self.desk.with_session(lambda session: getattr(session.trust, verb)())
+
+
+def _in_words(rows: Sequence[ScoreRow]) -> str:
+    """Return the scoreboard: what is true of several models is said once."""
+    kinds: dict[tuple[str, str], list[ScoreRow]] = {}
+    for known in rows:
+        kinds.setdefault((known.source, known.words), []).append(known)
+    parts = []
+    for (source, said), of_kind in kinds.items():
+        lines = [f"<b>{sentence(source)}</b>", f"<i>{sentence(said)}</i>"]
+        for known in of_kind:
             figures = ", ".join(
                 f"{title} {known.intervals[name].words}"
                 for name, title in _SHOWN.items()
                 if name in known.intervals
             )
-            head = f"<b>{known.model_id}, {known.source}</b>"
-            rows.append(
-                f"{head}: {figures}<br>{known.words}" if figures else f"{head}: {known.words}"
-            )
-        self.board.setText("<br><br>".join(rows) or "No model was measured yet")
-        self.leaks.setText(sentence(session.trust.leaks()))
-        self.leaks.setVisible(bool(self.leaks.text()))
-
-    def _ask(self, verb: str):  # type: ignore[no-untyped-def]
-        return self.desk.with_session(lambda session: getattr(session.trust, verb)())
+            if figures:
+                lines.append(f"{known.model_id}: {figures}")
+        parts.append("<br>".join(lines))
+    return "<br><br>".join(parts)
 
 
 class StoppingBox(Box):

@@ -82,4 +82,4 @@ class ReviewBox(Box):
             return
         self.desk.run(lambda: session.select_region(region_id))
         y, x = self._places[region_id]
-        self.desk.viewer.camera.center = (y, x)
+        self.desk.viewer.scene.camera.center = (y, x)

@@ -60,10 +60,11 @@ class TrustDesk:
         order: Callable[..., None],
         model: Callable[[], ModelRecord],
         predicted: Callable[[], frozenset[str]],
+        look: Callable[[], None],
     ) -> None:
         self._project, self._shelf, self._segmenters = project, shelf, segmenters
         self._state, self._apply, self._order = state, apply, order
-        self._model, self._predicted = model, predicted
+        self._model, self._predicted, self._look = model, predicted, look
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -240,6 +241,7 @@ class TrustDesk:
 
     def _tell(self) -> None:
         self._apply(trust=self._state().trust + 1, predicted=self._predicted())
+        self._look()
 
 
 def _finding(facts: object) -> Finding | None:

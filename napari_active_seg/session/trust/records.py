@@ -183,7 +183,7 @@ def calibration_words(project: Project, model: ModelRecord | None) -> str:
     if found is not None:
         return f"probabilities of {model.id} are calibrated: {found.words}"
     if wanted != "none":
-        return f"{model.id} was not calibrated yet; {wanted} scaling waits for that"
+        return f"probabilities of {model.id} are not calibrated yet: {wanted} scaling waits for it"
     return f"probabilities of {model.id} are as the network gives them"
 
 

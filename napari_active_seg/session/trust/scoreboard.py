@@ -28,7 +28,7 @@ _LEAST_EFFECTIVE = 3.0
 #: Of fewer images no limits are given.
 _FEW_IMAGES = 3
 #: So many models before the latest two are shown with the regions that were drawn for them.
-_MOST_EARLIER = 3
+_MOST_EARLIER = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""Verbs of trust on the command line, over a small network and a small pool."""
+
+import csv
+import json
+
+import pytest
+from tiny_data import write_pool
+
+
+@pytest.fixture
+def trained(run, tmp_path):
+    """A project with three labelled validation images, one for audit, and one model."""
+    pool = write_pool(tmp_path / "nine", 9)
+    folder = tmp_path / "p"
+    made = run(
+        "init", folder, "--images", pool / "images", "--classes", "background,disk",
+        "--masks", pool / "masks", "--val-fraction", "0.34", "--audit-fraction", "0.12",
+    )  # fmt: skip
+    assert made[0] == 0
+    assert run("config", folder, "--set", "samples=4")[0] == 0
+    assert run("propose", folder, "--count", 4, "--size", 32)[0] == 0
+    assert run("label", folder, "--from-masks", pool / "masks")[0] == 0
+    assert run("train", folder, "--epochs", 6)[0] == 0
+    return folder
+
+
+def test_calibration_is_judged_used_and_taken_back(run, trained):
+    code, out, _ = run("calibrate", trained, "--use", "temperature", "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["images"] == 3
+    assert set(facts["methods"]) == {"temperature", "vector", "platt"}
+    assert facts["in_use"].startswith("temperature")
+    assert {"nll", "brier", "ece"} == set(facts["plain"])
+    code, out, _ = run("propose", trained, "--count", 2, "--size", 24, "--json")
+    assert any("calibrated probabilities" in note for note in json.loads(out)["notes"])
+    assert json.loads(run("calibrate", trained, "--back", "--json")[1]) == {"in_use": None}
+    assert json.loads(run("trust", trained, "--json")[1])["calibration"] is None
+    code, _, err = run("calibrate", trained, "--use", "tempreture")
+    assert code == 2 and "temperature" in err
+    assert run("calibrate", trained, "--use", "best", "--back")[0] == 2
+
+
+def test_trust_says_what_is_known_and_from_which_labels(run, trained):
+    code, out, _ = run("trust", trained, "--audit", "--leaks", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    sources = {row["labels"]: row for row in facts["scoreboard"]}
+    assert {"validation", "audit"} <= set(sources)
+    known = sources["validation"]["figures"]["accuracy"]
+    assert known["low"] <= known["value"] <= known["high"]
+    assert facts["label_on"]["verdict"] == "cannot tell"
+    assert "near copies" in facts["leaks"] or "look the same" in facts["leaks"]
+    code, out, _ = run("trust", trained)
+    assert code == 0 and "m001 on validation (3 on 3 images): accuracy" in out
+    code, _, err = run("trust", trained, "--compare")
+    assert code == 1 and "two models" in " ".join(err.split())
+
+
+def test_review_names_places_in_words(run, trained):
+    code, out, _ = run("review", trained, "--json")
+    findings = json.loads(out)["findings"]
+    assert code == 0
+    assert all("labelled" in found["words"] for found in findings)
+    assert run("review", trained, "--most", 1)[0] == 0
+
+
+def test_figures_are_drawn_by_one_verb_with_their_tables(run, trained, tmp_path):
+    out_dir = tmp_path / "figures"
+    code, out, _ = run("figures", trained, "--out", out_dir, "--dpi", 60, "--json")
+    facts = json.loads(out)
+    assert code == 0
+    for name in (
+        "figure-3-accuracy",
+        "figure-4-uncertainty",
+        "figure-5-calibration",
+        "figure-E1-reliability-first",
+    ):
+        assert name in facts["figures"]
+        assert (out_dir / f"{name}.png").stat().st_size > 2000
+    with (out_dir / "figure-3-accuracy.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["model"] for row in rows] == ["m001"]
+    assert 0 < float(rows[0]["labelled_percent"]) < 100
+    code, _, err = run("figures", trained, "--out", out_dir)
+    assert code == 1 and "not empty" in err
+
+
+def test_figures_need_something_that_was_measured(run, made, tmp_path):
+    code, _, err = run("figures", made, "--out", tmp_path / "none")
+    assert code == 1 and "nothing was measured" in " ".join(err.split())
+    assert not (tmp_path / "none").exists()
+
+
+def test_evaluate_gives_intervals_over_images(run, trained):
+    facts = json.loads(run("evaluate", trained, "--json")[1])
+    assert facts["intervals"]["mean_dice"]["value"] == pytest.approx(facts["mean_dice"])
+    assert "95 % over images" in run("evaluate", trained)[1]
