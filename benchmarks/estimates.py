@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_active_seg.calibration import DrawnUnits, lure_weights, weighted_mean
+from napari_active_seg.calibration import DrawnUnits, is_balanced, lure_weights, weighted_mean
 from napari_active_seg.metrics import fitted_curve
 
 CASES = 2000
 UNITS = 200
 
 
-def weighted(count: int, sharpness: float) -> tuple[float, float, float, float]:
-    """Return the bias of the plain mean and of the weighted one, its spread, and its coverage."""
+def weighted(count: int, sharpness: float) -> tuple[float, ...]:
+    """Return the bias of the plain mean and of the weighted one, its spread, and its coverage.
+
+    Then in which share of cases limits are given at all, and how often they hold there.
+    """
     rng = np.random.default_rng(0)
-    plain, ours, held = [], [], 0
+    plain, ours, held, given = [], [], [], []
     for _ in range(CASES):
         loss = rng.beta(0.8, 4, UNITS)
         guess = np.clip(loss + rng.normal(0, 0.1, UNITS), 0.02, None) ** sharpness
@@ -32,11 +35,21 @@ def weighted(count: int, sharpness: float) -> tuple[float, float, float, float]:
             chances.append(float(weights[pick]))
             taken.append(left.pop(pick))
         units = DrawnUnits(tuple(chances), tuple(UNITS - m for m in range(count)))
-        mean, low, high = weighted_mean(loss[taken], lure_weights(units))
+        weights_of_all = lure_weights(units)
+        mean, low, high = weighted_mean(loss[taken], weights_of_all)
         plain.append(loss[taken].mean() - loss.mean())
         ours.append(mean - loss.mean())
-        held += bool(low <= loss.mean() <= high)
-    return float(np.mean(plain)), float(np.mean(ours)), float(np.std(ours)), held / CASES
+        held.append(low <= loss.mean() <= high)
+        given.append(is_balanced(weights_of_all))
+    kept = np.array(given)
+    return (
+        float(np.mean(plain)),
+        float(np.mean(ours)),
+        float(np.std(ours)),
+        float(np.mean(held)),
+        float(kept.mean()),
+        float(np.array(held)[kept].mean()),
+    )
 
 
 def forecast(points: int, noise: float) -> tuple[float, float]:
@@ -57,10 +70,11 @@ def main() -> None:
     print(f"{UNITS} units, mean loss 0.167, {CASES} cases")
     for sharpness in (0.5, 1.0, 2.0):
         for count in (10, 30):
-            plain, ours, spread, held = weighted(count, sharpness)
+            plain, ours, spread, held, share, held_there = weighted(count, sharpness)
             print(
                 f"  {count} drawn by guess^{sharpness}: plain off by {plain:+.3f}, weighted by "
-                f"{ours:+.4f} (spread {spread:.3f}); 95 % limits hold {held:.1%}"
+                f"{ours:+.4f} (spread {spread:.3f}); 95 % limits hold {held:.1%}; "
+                f"given in {share:.0%} of cases, where they hold {held_there:.1%}"
             )
     print("forecasts of ten more minutes, 300 drawn curves each")
     for noise in (0.003, 0.01, 0.02):

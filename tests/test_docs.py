@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_active_seg import training_plan
@@ -89,3 +90,24 @@ def test_costs_are_described_at_the_rates_that_they_have():
         rates = (model.per_boundary, model.per_click, *model.per_class[:2])
         assert {rate for rate in rates if rate} <= set(said)
         assert model.per_pixel in said or (9 in said and model.per_pixel == 9 / 128**2)
+
+
+def test_every_figure_and_calibration_is_described():
+    from napari_active_seg.calibration import METHODS as CALIBRATIONS
+    from napari_active_seg.metrics import EvalReport
+    from napari_active_seg.regions import Region
+    from napari_active_seg.uncertainty import MomentStream, Prediction
+
+    text = (DOCS / "trust.md").read_text(encoding="utf-8")
+    rng = np.random.default_rng(0)
+    p = rng.random((20, 20))
+    stream = MomentStream()
+    stream.add(np.stack([1 - p, p]))
+    said = Prediction(Region.whole("a", (20, 20)), stream.moments(), "m")
+    target = (rng.random((20, 20)) < p).astype(np.uint8)
+    report = EvalReport.empty(("background", "gland")).add(said, target)
+    for name in report.figures():
+        general = re.sub(r"/(background|gland)$", "/NAME", name)
+        general = re.sub(r"^(sparsification\w*)/.*", r"\1/MEASURE", general)
+        assert f"`{general}`" in text, general
+    assert all(f"`{name}`" in text for name in CALIBRATIONS)

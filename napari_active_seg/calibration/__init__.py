@@ -8,6 +8,7 @@ from napari_active_seg.calibration.cross_fit import (
 from napari_active_seg.calibration.estimates import (
     DrawnUnits,
     effective_size,
+    is_balanced,
     lure_weights,
     refusal,
     weighted_mean,
@@ -47,6 +48,7 @@ __all__ = [
     "effective_size",
     "equal_mass_bins",
     "fitted",
+    "is_balanced",
     "lure_weights",
     "refusal",
     "tried_calibrations",

@@ -21,12 +21,21 @@ from scipy import stats
 
 from napari_active_seg.errors import BadInputError, NothingToDoError
 
-__all__ = ["DrawnUnits", "effective_size", "lure_weights", "refusal", "weighted_mean"]
+__all__ = [
+    "DrawnUnits",
+    "effective_size",
+    "is_balanced",
+    "lure_weights",
+    "refusal",
+    "weighted_mean",
+]
 
 #: Of the pool's free pixels the units have to cover so much for an estimate to speak of the pool.
 LEAST_COVERED = 0.9
 #: Fewer draws, or weights that come to fewer, carry no interval.
 _LEAST_DRAWS = 3
+#: Weights whose mean is further from 1 do not stand for the pool (benchmarks/estimates.py).
+_MOST_OFF = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,15 @@ def effective_size(weights: NDArray[np.float64]) -> float:
     """Return how many equally weighed draws say as much: (sum v)^2 / sum v^2."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+def is_balanced(weights: NDArray[np.float64]) -> bool:
+    """Return whether the weights stand for the whole pool: their mean, 1 on average, is near it.
+
+    Where probabilities are very uneven, units of little chance are mostly missing, and limits from
+    those that were drawn are too narrow: their weights add up to less than the pool.
+    """
+    return abs(float(weights.mean()) - 1) <= _MOST_OFF
 
 
 def weighted_mean(

@@ -96,6 +96,16 @@ class ErrorsByUncertainty:
         at = np.interp(np.linspace(0, 1, n_shares + 1), kept, wrong)
         return np.diff(at) * n_shares
 
+    def found_in(self, share: float = 0.1) -> float:
+        """Return the share of all errors that lie in the least certain ``share`` of the pixels.
+
+        An uncertainty that knows nothing finds ``share`` of them; NaN where nothing is wrong.
+        """
+        if not self.errors.any():
+            return float("nan")
+        kept, wrong = self._kept()
+        return float(1 - np.interp(1 - share, kept, wrong) / wrong[-1])
+
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return shares put aside (from 0 up) and the error rate of what is left then."""
         if self.n_pixels == 0:

@@ -119,7 +119,7 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
         lines.append("no model was measured yet; label validation images, and train")
     lines.append(f"calibration in use: {session.state.calibrated or 'none'}")
     lines.append(f"label on? {curve.advice.verdict}: {curve.advice.words}")
-    lines += [leaks] if leaks else []
+    lines.append(leaks or "near copies between pool and set-aside images: not looked for (--leaks)")
     lines += [
         f"{a.one} and {a.other} agree on {a.n_regions} regions with kappa {a.kappa:.3f}, "
         f"mean Dice {a.mean_dice:.3f}"
@@ -171,13 +171,18 @@ def review(
     """
     with opened(project, device=device) as session:
         run_verb(session, "Reviewing", session.trust.review)
-        findings = (session.trust.findings() or ())[:most]
+        found = session.trust.latest_review()
         classes = session.state.schema.names
+    if found is None:
+        raise NothingToDoError("nothing was reviewed")
+    findings = found.findings[:most]
     lines = [f"{f.region_id} in {f.image_id}: {f.words(classes)}" for f in findings]
-    facts = {"findings": [{**asdict(f), "words": f.words(classes)} for f in findings]}
-    print_result(
-        facts, as_json=as_json, text="\n".join(lines) or "no label is contradicted with confidence"
-    )
+    facts = {
+        "agreement": found.agreement,
+        "words": found.words,
+        "findings": [{**asdict(f), "words": f.words(classes)} for f in findings],
+    }
+    print_result(facts, as_json=as_json, text="\n".join([*lines, found.words]))
 
 
 def figures(

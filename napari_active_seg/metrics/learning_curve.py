@@ -23,7 +23,9 @@ LEAST_POINTS = 4
 #: Scores of one network trained twice differ by about this much.
 _LEAST_NOISE = 0.005
 _RATES = np.geomspace(0.1, 2.0, 24)
-_ENDS = np.linspace(0.0, 1.0, 201)
+_ENDS = np.linspace(0.0, 1.0, 401)
+#: Curves of less weight, beside the likeliest, change nothing.
+_LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +92,34 @@ def fitted_curve(x: Sequence[float], scores: Sequence[float]) -> CurveFit:
     if not (at > 0).all() or not np.isfinite(y).all():
         raise BadInputError("points of a learning curve lie above 0, with a score each")
     scale = float(np.median(at))
-    kept = []
-    for rate in _RATES:
-        powers = (at / scale) ** -rate
-        slack = _ENDS[:, None] - y  # what the drop has to explain
-        best = (slack * powers).sum(axis=1) / (powers**2).sum()
-        # Drops around the best one: their likelihood is that of a line through the origin.
-        spread = np.linspace(-3, 3, 13)[None] * 0.02
-        drops = np.clip(best[:, None] + spread, 0.0, None)
-        residual = slack[:, None] - drops[..., None] * powers
-        errors = (residual**2).sum(axis=-1)
-        kept.append((np.broadcast_to(_ENDS[:, None], drops.shape), drops, rate, errors))
-    ends = np.concatenate([k[0].ravel() for k in kept])
-    drops = np.concatenate([k[1].ravel() for k in kept])
-    rates = np.concatenate([np.full(k[1].size, k[2]) for k in kept])
-    errors = np.concatenate([k[3].ravel() for k in kept])
-    log = -len(at) / 2 * np.log(errors + len(at) * _LEAST_NOISE**2)
+    parts = [_curves_of_rate(rate, at / scale, y) for rate in _RATES]
+    ends, drops, log = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    rates = np.repeat(_RATES, [len(part[0]) for part in parts])
     weights = np.exp(log - log.max())
-    kept_ones = weights > 1e-6
-    weights = weights[kept_ones] / weights[kept_ones].sum()
-    return CurveFit(ends[kept_ones], drops[kept_ones], rates[kept_ones], weights, scale)
+    likely = weights > _LEAST_WEIGHT
+    return CurveFit(
+        ends[likely], drops[likely], rates[likely], weights[likely] / weights[likely].sum(), scale
+    )
+
+
+def _curves_of_rate(
+    rate: float, at: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...]:
+    """Return ends, drops and log weights of curves with one rate.
+
+    Given end and rate a curve is a line through the origin; drops are taken as far around the best
+    one as the noise leaves open, each standing for its share of that width.
+    """
+    n, powers = len(y), at**-rate
+    slack = _ENDS[:, None] - y  # what the drop has to explain
+    best = (slack * powers).sum(axis=1) / (powers**2).sum()
+    left = ((slack - best[:, None] * powers) ** 2).sum(axis=1)
+    width = np.sqrt((left + n * _LEAST_NOISE**2) / n / (powers**2).sum())
+    drops = best[:, None] + width[:, None] * np.linspace(-3, 3, 15)
+    errors = ((slack[:, None] - drops[..., None] * powers) ** 2).sum(axis=-1)
+    log = -n / 2 * np.log(errors + n * _LEAST_NOISE**2) + np.log(width)[:, None]
+    log = np.where(drops >= 0, log, -np.inf)
+    return np.repeat(_ENDS, drops.shape[1]), drops.ravel(), log.ravel()
 
 
 def _quantiles(

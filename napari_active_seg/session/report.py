@@ -143,12 +143,14 @@ def _add_trust(report: HtmlReport, session: Session) -> None:
 
 
 def _add_review(report: HtmlReport, session: Session) -> None:
-    findings, classes = session.trust.findings(), session.state.schema.names
-    if findings:
+    found, classes = session.trust.latest_review(), session.state.schema.names
+    if found is not None:
         report.heading("Labels to look at again")
+        report.paragraph(found.words[:1].upper() + found.words[1:])
+    if found is not None and found.findings:
         report.table(
             ("region", "image", "what is doubted"),
-            [(f.region_id, f.image_id, f.words(classes)) for f in findings[:_MOST_FINDINGS]],
+            [(f.region_id, f.image_id, f.words(classes)) for f in found.findings[:_MOST_FINDINGS]],
         )
     agreements = [a for a in session.trust.agreements() if a.region_id is None]
     if agreements:

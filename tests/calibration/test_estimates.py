@@ -5,6 +5,7 @@ from napari_active_seg.calibration import (
     DrawnUnits,
     SelectedAndRest,
     effective_size,
+    is_balanced,
     lure_weights,
     refusal,
     weighted_mean,
@@ -76,6 +77,28 @@ def test_no_estimate_is_given_where_a_unit_had_no_chance(units, word):
     assert word in refusal(units)
     with pytest.raises(NothingToDoError, match="no unbiased estimate"):
         lure_weights(units)
+
+
+def test_weights_that_do_not_stand_for_the_pool_are_told_apart():
+    even = lure_weights(DrawnUnits((1 / 9, 1 / 8, 1 / 7), (9, 8, 7)))
+    assert is_balanced(even)
+    # 3 of 100 units that were all but certain to be drawn say next to nothing of the others
+    sharp = lure_weights(DrawnUnits((0.9, 0.9, 0.9), (100, 99, 98)))
+    assert not is_balanced(sharp)
+
+
+def test_limits_hold_where_they_are_given():
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(1500):
+        loss = rng.beta(0.8, 4, 100)
+        taken, units = drawn(np.clip(loss + rng.normal(0, 0.1, 100), 0.02, None) ** 2, 20, rng)
+        weights = lure_weights(units)
+        if is_balanced(weights):
+            _, low, high = weighted_mean(loss[taken], weights)
+            held.append(low <= loss.mean() <= high)
+    assert len(held) > 200
+    assert np.mean(held) > 0.85
 
 
 def test_two_draws_carry_no_limits():

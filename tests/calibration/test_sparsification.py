@@ -80,3 +80,18 @@ def test_bins_add_up_in_any_order_and_refuse_what_does_not_fit():
         ErrorsByUncertainty.empty(float("inf"))
     assert np.isnan([empty.area, empty.error_rate, *empty.rates_by_share()]).all()
     assert len(empty.curve()[0]) == 0
+
+
+def test_the_least_certain_tenth_holds_the_errors_that_uncertainty_finds():
+    rng = np.random.default_rng(5)
+    values = rng.permutation(10_000).reshape(100, 100) / 10_000
+    target = np.zeros((100, 100), np.uint8)
+    knowing = (values > 0.95).astype(np.uint8)  # wrong where least certain
+    found = ErrorsByUncertainty.empty(1.0, 10_000).add(values, knowing, target)
+    assert found.found_in(0.1) == pytest.approx(1)
+    assert found.found_in(0.025) == pytest.approx(0.5, abs=0.01)
+    blind = (rng.random((100, 100)) < 0.2).astype(np.uint8)
+    assert ErrorsByUncertainty.empty(1.0).add(values, blind, target).found_in() == pytest.approx(
+        0.1, abs=0.03
+    )
+    assert np.isnan(ErrorsByUncertainty.empty(1.0).add(values, target, target).found_in())

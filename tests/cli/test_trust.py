@@ -58,8 +58,10 @@ def test_trust_says_what_is_known_and_from_which_labels(run, trained):
 
 def test_review_names_places_in_words(run, trained):
     code, out, _ = run("review", trained, "--json")
-    findings = json.loads(out)["findings"]
-    assert code == 0
+    facts = json.loads(out)
+    findings = facts["findings"]
+    assert code == 0 and 0 < facts["agreement"] <= 1
+    assert "labels that they had not seen" in facts["words"]
     assert all("labelled" in found["words"] for found in findings)
     assert run("review", trained, "--most", 1)[0] == 0
 

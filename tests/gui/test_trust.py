@@ -35,6 +35,7 @@ def test_calibration_is_one_click_and_one_to_take_back(trained):
     window.qtbot.waitUntil(lambda: panel.scores.rowCount() > 6)
     assert "to" in panel.scores.item(0, 2).text()  # limits over images
     assert panel.diagram.height() > 100
+    assert "tenth of the pixels by BALD holds" in panel.finds.text()
     box = panel.calibration
     assert not box.use.isEnabled()
     window.click(box.fit)
@@ -88,7 +89,7 @@ def test_a_label_in_doubt_is_a_click_away(trained):
     item = listed.item(keys.index(wrong))
     listed.itemClicked.emit(item)
     assert session.state.region_id == wrong
-    place = next(f.place for f in session.trust.findings() if f.region_id == wrong)
+    place = next(f.place for f in session.trust.latest_review().findings if f.region_id == wrong)
     centre = np.array(window.viewer.scene.camera.center)[-2:]
     assert np.allclose(centre, (place.y + place.height / 2, place.x + place.width / 2), atol=1)
     assert "agree on 1 region" in panel.review.agreement.text()

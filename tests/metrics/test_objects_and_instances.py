@@ -106,7 +106,7 @@ def test_rules_are_fixed_on_validation_and_travel_as_figures():
     rules, counts = fitted_rules([said])
     assert counts.glas.object_f1 == 1
     assert rules.contour_weight > 0
-    assert count_objects(instances_of(said, rules), said.truth) == counts
+    assert count_objects(instances_of(said, rules), said.truth) == counts.glas.counts
     figures = {"mean_dice": 0.9, **rules.as_figures()}
     assert InstanceRules.from_figures(figures) == rules
     assert InstanceRules.from_figures({"mean_dice": 0.9}) is None

@@ -132,9 +132,17 @@ def test_models_of_both_copies_keep_their_weights_under_names_of_their_own(two_c
             path.write_text(f"weights {number}")
             facts = ("m001", 10.0 + number, "fast", 0, 1, ("a", "b"), f"h{number}", {}, True)
             project.models.add(ModelRecord(*facts, class_uids=(0, 1)))
+            measured = {"model": "m001", "number": number}
+            project.events.add("validated", "m001", facts=measured)
+            project.events.add("measured before training", "a region", facts=measured)
     ours, theirs = two_copies
     assert merged(ours, theirs).models == 1
     with Project.open(ours, read_only=True) as project:
+        for name, number in (("m001", 0), ("m002", 1)):  # what the diary says of each goes along
+            (event,) = project.events.of(name)
+            assert event.facts == {"model": name, "number": number}
+        squares = project.events.of("a region")
+        assert [event.facts["model"] for event in squares] == ["m001", "m002"]
         assert [m.id for m in project.models.all()] == ["m001", "m002"]
         assert project.models.in_use().id == "m001"
         assert project.models.path("m002").read_text() == "weights 1"

@@ -256,20 +256,27 @@ def test_advice_comes_from_the_curve_and_from_successive_models(trained):
         trained.trust.compare_models()
 
 
-def test_a_curve_over_minutes_where_time_was_measured(trained):
-    for _ in range(2):
-        for queued in propose(trained, 2):
-            shape = queued.region.shape
-            trained.select_region(queued.id)
-            trained.project.labels.save(
-                queued.id, np.zeros(shape, np.uint8), state=RegionState.DONE,
-                annotator="Anna", effort=Effort(active_s=60.0),
+def test_a_curve_over_minutes_where_time_was_measured(untrained):
+    for seconds in (60.0, 90.0, 60.0, 60.0):
+        for queued in propose(untrained, 2):
+            target = np.zeros(queued.region.shape, np.uint8)
+            target[:, ::2] = 1
+            untrained.project.labels.save(
+                queued.id, target, state=RegionState.DONE,
+                annotator="Anna", effort=Effort(active_s=seconds),
             )  # fmt: skip
-        trained.train()
-        trained.wait()
-    curve = trained.trust.learning_curve()
-    assert curve.unit == "pixels"  # the first four regions took no time that is known
-    assert curve.points[-1].minutes == pytest.approx(4)
+        untrained._set(queue=untrained.project.regions.queue())
+        untrained.train(accept_worse=True)
+        untrained.wait()
+    curve = untrained.trust.learning_curve()
+    assert curve.unit == "minutes"
+    assert curve.x == pytest.approx((2, 5, 7, 9))
+    assert curve.step == 10
+    assert "ten more minutes" in curve.advice.words
+    names = {named.name: named for named in project_figures(untrained.project)}
+    assert {"cost-against-accuracy", "learning-curve", "learning-curve-pixels"} <= set(names)
+    assert names["learning-curve"].head[1] == "minutes"
+    assert names["learning-curve-pixels"].head[1] == "pixels"
 
 
 # --- reviews, agreement, leaks -------------------------------------------------------------------
@@ -284,10 +291,12 @@ def test_a_planted_mistake_comes_first_and_goes_once_it_is_mended(trained):
     trained.project.labels.save(
         wrong, flipped, state=RegionState.DONE, annotator="Ben", effort=Effort()
     )
-    assert trained.trust.findings() is None
+    assert trained.trust.latest_review() is None
     trained.trust.review()
     trained.wait()
-    findings = trained.trust.findings()
+    found = trained.trust.latest_review()
+    findings = found.findings
+    assert 0.5 < found.agreement < 1
     assert findings[0].region_id == wrong
     place, region = findings[0].place, trained.project.regions.get(wrong).region
     assert region.y <= place.y and place.y + place.height <= region.bottom
@@ -295,7 +304,7 @@ def test_a_planted_mistake_comes_first_and_goes_once_it_is_mended(trained):
     trained.project.labels.save(
         wrong, labels[wrong].target, state=RegionState.DONE, annotator="Ben", effort=Effort()
     )
-    assert wrong not in {f.region_id for f in trained.trust.findings()}
+    assert wrong not in {f.region_id for f in trained.trust.latest_review().findings}
 
 
 def test_two_people_agree_by_kappa_and_dice(trained):

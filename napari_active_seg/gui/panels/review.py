@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QListWidgetItem
 
-from napari_active_seg.gui.panels.base import button, words
+from napari_active_seg.gui.panels.base import button, sentence, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.listing import Listing, Row
 from napari_active_seg.session import Session, ViewState
@@ -46,15 +46,10 @@ class ReviewBox(Box):
 
     def show_known(self, session: Session) -> None:
         """Show what the latest review doubts, and how far people agree."""
-        findings, classes = session.trust.findings(), session.state.schema.names
-        self.about.setText(
-            "Not reviewed yet"
-            if findings is None
-            else f"{len(findings)} in doubt; a click goes to the place"
-            if findings
-            else "No label is contradicted with confidence"
-        )
-        shown = (findings or ())[:_MOST]
+        found, classes = session.trust.latest_review(), session.state.schema.names
+        self.about.setText("Not reviewed yet" if found is None else sentence(found.words))
+        findings = () if found is None else found.findings
+        shown = findings[:_MOST]
         self._places = {
             f.region_id: (f.place.y + f.place.height / 2, f.place.x + f.place.width / 2)
             for f in shown

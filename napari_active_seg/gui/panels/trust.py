@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -12,6 +14,7 @@ from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.uncertainty import measure_named
 
 __all__ = ["TrustPanel"]
 
@@ -52,7 +55,10 @@ class TrustPanel(Panel):
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
-        self.body.addWidget(group("Reliability", self.no_diagram, self.diagram))
+        self.finds = words()
+        self.finds.setToolTip("The more, the better uncertainty finds what is wrong")
+        parts = (self.no_diagram, self.diagram, self.finds)
+        self.body.addWidget(group("Reliability", *parts))
         for box in (self.calibration, self.evidence, self.stopping, self.review):
             self.body.addWidget(box)
         self._shown: object = None
@@ -117,6 +123,8 @@ class TrustPanel(Panel):
     def _draw(self, session: Session, report: EvalReport | None) -> None:
         there = report is not None and report.bins.counts.any()
         self.no_diagram.setVisible(not there)
+        self.finds.setText("" if report is None else _found_errors(session, report))
+        self.finds.setVisible(bool(self.finds.text()))
         if report is None or not there:
             self.diagram.show_png(b"")
             return
@@ -128,3 +136,17 @@ class TrustPanel(Panel):
             calibrated=None if record is None or method is None else record.bins.get(method),
         )
         self.diagram.show_png(figure_png(drawn, dpi=100))
+
+
+def _found_errors(session: Session, report: EvalReport) -> str:
+    """Return whether uncertainty finds errors, in a sentence."""
+    measure = session.state.measure
+    name = measure if measure in report.errors else "entropy"
+    found = report.errors[name].found_in() if name in report.errors else float("nan")
+    if math.isnan(found):
+        return ""
+    title = measure_named(name).title
+    return (
+        f"Does uncertainty find errors? The least certain tenth of the pixels by {title} holds "
+        f"{100 * found:.0f} % of them (by chance 10 %)"
+    )

@@ -7,11 +7,18 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import ClassConfidence, Contradiction, contradiction_in
+from napari_active_seg.metrics import (
+    ClassConfidence,
+    ConfusionMatrix,
+    Contradiction,
+    contradiction_in,
+)
 from napari_active_seg.regions import RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
@@ -19,12 +26,14 @@ from napari_active_seg.session.steps.training_data import LazyExamples, readable
 from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Moments
 
-__all__ = ["Finding", "ReviewRequest", "review_labels"]
+__all__ = ["Finding", "Review", "ReviewRequest", "review_labels"]
 
 _log = logging.getLogger(__name__)
 #: So many models are trained, each without one part of the images.
 _FOLDS = 3
 _SURROUNDINGS = 128
+#: Models that agree with fewer of the labels know too little to doubt them.
+_KNOWS_ENOUGH = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +71,33 @@ class Finding:
         )
 
 
-def review_labels(
-    request: ReviewRequest, token: CancelToken, report: Report
-) -> tuple[Finding, ...]:
-    """Return what is doubted, the heaviest first; NothingToDoError with fewer than two images."""
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What is doubted, the heaviest first, and how much these doubts weigh.
+
+    ``agreement`` is the share of all labelled pixels with which the models agree that had not seen
+    them: the doubts of models that know little weigh little.
+    """
+
+    findings: tuple[Finding, ...]
+    agreement: float
+
+    @property
+    def words(self) -> str:
+        """How much the doubts weigh, in a sentence."""
+        n = len(self.findings)
+        doubted = "1 region is" if n == 1 else f"{n} regions are"
+        said = (
+            f"{doubted} in doubt, by models that agree with {100 * self.agreement:.0f} % of the "
+            "labels that they had not seen"
+        )
+        if self.agreement < _KNOWS_ENOUGH:
+            said += "; that is too little for their doubts to weigh: label more first"
+        return said
+
+
+def review_labels(request: ReviewRequest, token: CancelToken, report: Report) -> Review:
+    """Return what is doubted; NothingToDoError with fewer than two images."""
     folds = _folds(request)
     probs: dict[str, Moments] = {}
     held = ClassConfidence.empty(len(request.classes))
@@ -76,13 +108,16 @@ def review_labels(
             probs[region_id] = moments
             held = held.add(moments.mean_p, request.labels[region_id].target)
     found = []
+    matrix = ConfusionMatrix.empty(len(request.classes))
     for region_id, moments in probs.items():
         region, target = request.labels[region_id].region, request.labels[region_id].target
+        matrix = matrix.add(moments.mean_p.argmax(axis=0).astype(np.uint8), target)
         place = contradiction_in(moments.mean_p, target, held.thresholds)
         if place is not None:
             at = replace(place, y=place.y + region.y, x=place.x + region.x)
             found.append(Finding(region_id, region.image_id, at))
-    return tuple(sorted(found, key=lambda finding: -finding.place.weight))
+    found.sort(key=lambda finding: -finding.place.weight)
+    return Review(tuple(found), float(matrix.accuracy))
 
 
 def _folds(request: ReviewRequest) -> tuple[tuple[str, ...], ...]:

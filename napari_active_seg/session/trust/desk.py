@@ -19,7 +19,7 @@ from napari_active_seg.session.steps.calibrate import calibrate_model
 from napari_active_seg.session.steps.compare_models import compare_models
 from napari_active_seg.session.steps.evaluate import evaluate_model
 from napari_active_seg.session.steps.near_copies import LeakReport, look_for_leaks
-from napari_active_seg.session.steps.review import Finding, review_labels
+from napari_active_seg.session.steps.review import Finding, Review, review_labels
 from napari_active_seg.session.trust.agreement import AnnotatorAgreement, annotator_agreements
 from napari_active_seg.session.trust.history import LearningCurve, learning_curve
 from napari_active_seg.session.trust.records import (
@@ -97,7 +97,7 @@ class TrustDesk:
         """Return how far people agree who labelled the same regions."""
         return annotator_agreements(self._project)
 
-    def findings(self) -> tuple[Finding, ...] | None:
+    def latest_review(self) -> Review | None:
         """Return what the latest review doubts and nobody changed since; None before a review."""
         events = self._project.events.named(REVIEWED)
         if not events:
@@ -105,7 +105,8 @@ class TrustDesk:
         changed = {s.region_id for s in self._project.labels.saves() if s.saved_at > events[-1].at}
         found = events[-1].facts.get("findings")
         kept = [_finding(facts) for facts in found] if isinstance(found, list) else []
-        return tuple(f for f in kept if f is not None and f.region_id not in changed)
+        left = tuple(f for f in kept if f is not None and f.region_id not in changed)
+        return Review(left, float(str(events[-1].facts.get("agreement", "nan"))))
 
     def leaks(self) -> str:
         """Return what was last found of images on both sides, in words; empty before a look."""
@@ -205,19 +206,18 @@ class TrustDesk:
 
         self._order(Order("comparing models", freeze, deliver, may_wait=True, may_leave=True))
 
-    def review(self, *, on_findings: Callable[[tuple[Finding, ...]], None] | None = None) -> None:
+    def review(self, *, on_review: Callable[[Review], None] | None = None) -> None:
         """Look for labels that models contradict which have not seen them."""
 
         def freeze() -> Work:
             return partial(review_labels, review_request(self._project, self._segmenters))
 
         def deliver(result: object) -> None:
-            if isinstance(result, tuple):
-                facts = {"findings": [asdict(finding) for finding in result]}
-                self._project.events.add(REVIEWED, facts=facts)
+            if isinstance(result, Review):
+                self._project.events.add(REVIEWED, facts=asdict(result))
                 self._tell()
-                if on_findings is not None:
-                    on_findings(result)
+                if on_review is not None:
+                    on_review(result)
 
         self._order(Order("reviewing labels", freeze, deliver, may_wait=True, may_leave=True))
 

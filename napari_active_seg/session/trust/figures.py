@@ -109,7 +109,9 @@ def project_figures(project: Project) -> Iterator[NamedFigure]:
         yield chosen
     curve = learning_curve(project)
     if curve.points:
-        yield _learning(curve)
+        yield _learning(curve, "learning-curve")
+    if curve.points and curve.unit == "minutes":
+        yield _learning(learning_curve(project, unit="pixels"), "learning-curve-pixels")
 
 
 # --- figures 1, 3, 5 and E.2 ---------------------------------------------------------------------
@@ -310,11 +312,11 @@ def _latest_round(project: Project) -> list[QueuedRegion]:
 # --- when to stop --------------------------------------------------------------------------------
 
 
-def _learning(curve: LearningCurve) -> NamedFigure:
+def _learning(curve: LearningCurve, name: str) -> NamedFigure:
     scores = [point.score for point in curve.points]
     figure = draw_learning_curve(curve.x, scores, unit=curve.unit, fit=curve.fit, step=curve.step)
     return NamedFigure(
-        "learning-curve",
+        name,
         figure,
         f"Learning curve on the fixed validation: {curve.advice.verdict}. {curve.advice.words}",
         ("model", curve.unit, "mean_dice"),

@@ -50,9 +50,13 @@ class LearningCurve:
         return tuple(p.minutes if self.unit == "minutes" else float(p.pixels) for p in self.points)
 
 
-def learning_curve(project: Project) -> LearningCurve:
-    """Return the curve of a project's models on the fixed validation, and what it foretells."""
+def learning_curve(project: Project, *, unit: str | None = None) -> LearningCurve:
+    """Return the curve of a project's models on the fixed validation, and what it foretells.
+
+    Over minutes of labelling where most of them were measured, else over pixels, unless told.
+    """
     points, timed = _points(project)
+    timed = timed and unit != "pixels"
     unit = "minutes" if timed else "pixels"
     agreements = tuple(float(str(e.facts["kappa"])) for e in project.events.named(AGREED))
     curve = LearningCurve(points, unit, None, agreements, StopAdvice("cannot tell", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.calibration import (
     DrawnUnits,
     effective_size,
+    is_balanced,
     lure_weights,
     refusal,
     weighted_mean,
@@ -175,8 +177,10 @@ def _weighted(
     intervals = {}
     for name, of in _LOSSES.items():
         mean, low, high = weighted_mean([of(report) for report in there], weights)
+        if not is_balanced(weights):
+            low = high = math.nan
         if name == "accuracy":
-            mean, low, high = 1 - mean, max(1 - high, 0.0), min(1 - low, 1.0)
+            mean, low, high = 1 - mean, 1 - high, 1 - low
         intervals[name] = Interval(mean, low, high)
     words = (
         f"chosen, but drawn: weighed by the recorded probabilities (LURE), {len(there)} regions "
@@ -184,6 +188,11 @@ def _weighted(
     ).replace("%", " %")
     if effective < _LEAST_EFFECTIVE:
         words += "; too few to be trusted"
+    if not is_balanced(weights):
+        words += (
+            f"; no limits: the weights add up to {100 * weights.mean():.0f} % of the pool, so that "
+            "what had little chance is not told by these draws"
+        )
     return ScoreRow(model.id, source, images, len(there), words, intervals)
 
 
