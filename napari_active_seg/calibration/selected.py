@@ -1,4 +1,4 @@
-"""How uncertain what was selected is beside the rest of the pool (figure 4 of paper 000)."""
+"""How uncertain what was selected is beside the rest (figure 4 of the calibration paper)."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def figures(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Draw every figure of paper 000 from a project, with the numbers behind each as a table.
+    """Draw every figure of the calibration paper from a project, and write their numbers as tables.
 
     Example: napari-active-seg figures my-project --out figures/
     """

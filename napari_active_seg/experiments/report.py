@@ -69,9 +69,9 @@ def study_report(points: Sequence[CurvePoint], title: str) -> HtmlReport:
         [_row(points, strategy, seed) for strategy, seed in _runs(points)],
     )
     report.paragraph(
-        "AUC: equation 2 of paper 004, budgets as fractions and scores in per cent; its CIFAR and "
-        "A2D2-3K tables print twice that. The last columns are the per cent of pixels at which a "
-        "mean Dice was first reached."
+        "AUC: equation 2 of Mittal et al. 2025, budgets as fractions and scores in per cent; its "
+        "CIFAR and A2D2-3K tables print twice that. The last columns are the per cent of pixels at "
+        "which a mean Dice was first reached."
     )
     report.heading("Calibration as more is labelled")
     panels = {name: study_curves(points, key) for key, name in _CALIBRATION.items()}

@@ -101,7 +101,7 @@ def _draw_counts(
 def _band(by_image: ReliabilityBins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return between what accuracies each bin lies over images drawn anew; NaN where empty."""
     pairs = np.stack([by_image.hits, by_image.counts], axis=-1)
-    hits, counts = np.moveaxis(resampled_sums(pairs, rng=np.random.default_rng(0)), -1, 0)
+    hits, counts = np.moveaxis(resampled_sums(pairs), -1, 0)
     accuracy = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     seen = by_image.counts.sum(axis=0) > 0
     low, high = np.full(seen.shape, np.nan), np.full(seen.shape, np.nan)

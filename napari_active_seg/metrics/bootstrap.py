@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,22 +41,31 @@ class Interval:
 
 
 def resampled_sums(
-    of_images: NDArray[np.number], *, rng: np.random.Generator, draws: int = 1000
+    of_images: NDArray[np.number], *, seed: int = 0, draws: int = 1000
 ) -> NDArray[np.float64]:
-    """Return sums (draws, ...) of (images, ...) over images drawn with putting back."""
+    """Return sums (draws, ...) of (images, ...) over images drawn with putting back.
+
+    One seed draws the same images for every figure of as many images.
+    """
     if draws < 1:
         raise BadInputError(f"draws must be 1 or more, got {draws}")
     n = len(of_images)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
     flat = np.asarray(of_images, np.float64).reshape(n, -1)
-    return (weights @ flat).reshape(draws, *np.shape(of_images)[1:])
+    return (_times_drawn(n, draws, seed) @ flat).reshape(draws, *np.shape(of_images)[1:])
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(n: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each of n images is drawn (draws, n); drawing takes longer than sums."""
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    return drawn.astype(np.float64)
 
 
 def bootstrap_interval(
     of_images: NDArray[np.number],
     score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     *,
-    rng: np.random.Generator,
+    seed: int = 0,
     draws: int = 1000,
     level: float = 0.95,
 ) -> Interval:
@@ -70,7 +80,7 @@ def bootstrap_interval(
     value = float(score(np.asarray(of_images, np.float64).sum(axis=0)[None])[0])
     if len(of_images) < LEAST_IMAGES:
         return Interval(value, np.nan, np.nan, level)
-    found = score(resampled_sums(of_images, rng=rng, draws=draws))
+    found = score(resampled_sums(of_images, seed=seed, draws=draws))
     found = found[~np.isnan(found)]
     if len(found) == 0:
         return Interval(value, np.nan, np.nan, level)

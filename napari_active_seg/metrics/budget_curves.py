@@ -1,4 +1,4 @@
-"""What a curve over a growing budget comes to: AUC@B and score@B of paper 004.
+"""What a curve over a growing budget comes to: AUC@B and score@B of Mittal et al. 2025.
 
 Equation 2 sums (b_{i+1} - b_i) (p_i + p_{i+1}) / 2 with the budget b as a fraction of all images
 and the score p in per cent: its rows for 100 % of the labels show so. Its tables for CIFAR and

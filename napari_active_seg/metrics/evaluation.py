@@ -2,7 +2,8 @@
 
 Names of figures say how they are averaged. ``image_...`` is a mean over images, each being scored
 alone; everything else is pooled over all pixels, or all objects. ``.../NAME`` is of one class and
-``mean_...`` the mean over classes. ``dice`` is the pixel F1; ``object_f1`` is the one of paper 000.
+``mean_...`` the mean over classes. ``dice`` is the pixel F1; ``object_f1`` is the one of the
+calibration paper.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["ERROR_MEASURES", "EvalReport"]
 
-#: Measures of which it is told whether they find errors: those of paper 000.
+#: Measures of which it is told whether they find errors: those of the calibration paper.
 ERROR_MEASURES = ("entropy", "bald", "variation-ratio")
 
 
@@ -130,9 +131,7 @@ class EvalReport:
         if score is None:
             return None
         of_images, compute = score
-        return bootstrap_interval(
-            of_images(self), compute, rng=np.random.default_rng(0), level=level
-        )
+        return bootstrap_interval(of_images(self), compute, level=level)
 
     def intervals(self) -> dict[str, Interval]:
         """Return every pooled figure that is known, with its interval over images."""

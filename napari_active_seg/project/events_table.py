@@ -66,8 +66,10 @@ class EventsTable:
                 facts=facts,
             )
 
-    def of(self, subject: str) -> tuple[Event, ...]:
-        """Return what happened to a region, an image or a model, the oldest first."""
+    def of(self, subject: str, *, what: str | None = None) -> tuple[Event, ...]:
+        """Return what happened to a region, an image or a model (of one kind), oldest first."""
+        if what is not None:
+            return self._read("WHERE subject = ? AND what = ?", (subject, what))
         return self._read("WHERE subject = ?", (subject,))
 
     def named(self, what: str) -> tuple[Event, ...]:

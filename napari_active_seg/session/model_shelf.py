@@ -5,7 +5,8 @@ from __future__ import annotations
 from napari_active_seg.errors import ModelError
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.session.prediction_key import class_places, members_of, prediction_key
+from napari_active_seg.session.model_members import class_places, members_of
+from napari_active_seg.session.prediction_key import prediction_key
 
 __all__ = ["ModelShelf"]
 

@@ -9,12 +9,9 @@ from pathlib import Path
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
+from napari_active_seg.session.model_members import class_places
 from napari_active_seg.session.model_shelf import ModelShelf
-from napari_active_seg.session.prediction_key import (
-    class_places,
-    predicted_images,
-    prediction_key,
-)
+from napari_active_seg.session.prediction_key import predicted_images, prediction_key
 from napari_active_seg.session.requests import predict_folder_request, predict_request
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.predict import (

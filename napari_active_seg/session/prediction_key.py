@@ -4,39 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.session.model_members import class_places, other_members
 from napari_active_seg.session.trust.records import calibration_in_force
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["class_places", "members_of", "model_of", "predicted_images", "prediction_key"]
-
-
-def class_places(project: Project, model: ModelRecord) -> tuple[int, ...] | None:
-    """Return the place among the classes in force of each output of ``model``.
-
-    None if a class that it was trained for is gone.
-    """
-    uids = model.class_uids or tuple(range(len(model.classes)))
-    places = [project.classes.current.position_of(uid) for uid in uids]
-    return None if None in places else tuple(place for place in places if place is not None)
-
-
-def members_of(project: Project, model: ModelRecord) -> tuple[ModelRecord, ...]:
-    """Return the models that answer together where ``model`` is in use: it, and those before it.
-
-    It alone, unless the project samples by ensemble. NothingToDoError if an ensemble has no second
-    model.
-    """
-    if project.config.sampling != "ensemble":
-        return (model,)
-    others = _others(project, model)
-    if not others:
-        raise NothingToDoError(
-            "an ensemble needs two models at least, and there is one; train again after the next "
-            "round, or set sampling to dropout"
-        )
-    return (*others, model)
+__all__ = ["model_of", "predicted_images", "prediction_key"]
 
 
 def prediction_key(project: Project, model: ModelRecord) -> str:
@@ -51,8 +24,9 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
         key += "@gone"
     elif places != tuple(range(len(project.schema))):
         key += f"@{'.'.join(map(str, places))}of{len(project.schema)}"
+    others = other_members(project, model)
     if config.sampling == "ensemble":
-        key += f"@with-{'-'.join(member.id for member in _others(project, model))}"
+        key += f"@with-{'-'.join(member.id for member in others)}"
     elif config.sampling != "dropout":
         key += f"@{config.sampling}"
     if config.temperature != 1:
@@ -70,12 +44,6 @@ def predicted_images(project: Project, image_ids: Sequence[str], measure: str) -
         return frozenset()
     key, needs = prediction_key(project, model), measure_named(measure).needs
     return frozenset(i for i in image_ids if project.predictions.has(key, i, extra=needs))
-
-
-def _others(project: Project, model: ModelRecord) -> tuple[ModelRecord, ...]:
-    """Return the models that an ensemble around ``model`` adds, the newest last."""
-    fitting = [m for m in project.models.all() if m.id != model.id and class_places(project, m)]
-    return tuple(fitting[-(project.config.members - 1) :])
 
 
 def model_of(key: str) -> str:

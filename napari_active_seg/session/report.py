@@ -107,7 +107,7 @@ def _add_models(report: HtmlReport, session: Session) -> None:
 
 
 def _add_trust(report: HtmlReport, session: Session) -> None:
-    """Add what can be trusted and how far, with the figures of paper 000."""
+    """Add what can be trusted and how far, with the figures of the calibration paper."""
     project = session.project
     rows = session.trust.scoreboard()
     if rows:

@@ -1,4 +1,4 @@
-"""The figures of paper 000, and what belongs beside them, of one project.
+"""The figures of the calibration paper, and what belongs beside them, of one project.
 
 Figures are drawn from what the diary keeps of the models' measurements: on the fixed validation, or
 on the audit images where there is no labelled validation.
@@ -136,7 +136,7 @@ def _accuracy(models: Sequence[MeasuredModel]) -> NamedFigure:
         "figure-3-accuracy",
         draw_curves(curves, x_title="% of the pool's pixels labelled", y_title="score"),
         "Accuracy as more is labelled; bands are 95 % over images drawn anew "
-        f"(paper 000, figures 1 and 3, table 1){words}",
+        f"(the calibration paper, figures 1 and 3, table 1){words}",
         ("model", "labelled_percent", "minutes", *keys),
         tuple(rows),
     )
@@ -174,7 +174,7 @@ def _calibration(models: Sequence[MeasuredModel]) -> NamedFigure:
     return NamedFigure(
         "figure-5-calibration",
         draw_panels(panels, x_title="% labelled"),
-        "Calibration as more is labelled: lower is better (paper 000, figures 5 and E.2)",
+        "Calibration as more is labelled: low is good (the calibration paper, figures 5, E.2)",
         ("model", "labelled_percent", *_CALIBRATION),
         tuple(rows),
     )
@@ -210,7 +210,7 @@ def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[
             calibrated=None if record is None or method is None else record.bins.get(method),
             title=f"{model.record.id}: ECE {bins.expected_calibration_error:.3f}",
         )
-        caption = f"Reliability of the {words} model (paper 000, figure E.1)"
+        caption = f"Reliability of the {words} model (the calibration paper, figure E.1)"
         if record is not None and method is not None:
             caption += f"; on images left out, {record.change_words(method)}"
         rows = zip(
@@ -294,7 +294,7 @@ def selected_and_rest(project: Project) -> NamedFigure | None:
         "figure-4-uncertainty",
         draw_selected_and_rest(bins, measure=f"{measure.title} ({measure.unit})"),
         f"Uncertainty of what was selected in round {number} ({seen}), mean {chosen:.3f}, "
-        f"and of the rest, mean {rest:.3f} (paper 000, figure 4)",
+        f"and of the rest, mean {rest:.3f} (the calibration paper, figure 4)",
         ("from", "selected_pixels", "other_pixels"),
         tuple(
             (float(edge), int(one), int(other))

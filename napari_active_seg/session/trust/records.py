@@ -14,6 +14,7 @@ from napari_active_seg.calibration import Calibration, CalibrationTrial, Reliabi
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import EvalReport, report_from_facts, report_to_facts
 from napari_active_seg.project import Event, ModelRecord, Project
+from napari_active_seg.session.model_members import other_members
 
 __all__ = [
     "AGREED",
@@ -113,7 +114,7 @@ def keep_trial(project: Project, model: ModelRecord, trial: CalibrationTrial) ->
         model.id,
         facts={
             "model": model.id,
-            "asked": _how_asked(project),
+            "asked": _how_asked(project, model),
             "plain": dict(trial.plain),
             "methods": {
                 name: {
@@ -137,7 +138,7 @@ def keep_trial(project: Project, model: ModelRecord, trial: CalibrationTrial) ->
 def calibration_of(project: Project, model: ModelRecord) -> CalibrationRecord | None:
     """Return what was last fitted for a model; None where it was asked otherwise since."""
     event = _latest(project, model.id, CALIBRATED)
-    if event is None or event.facts.get("asked") != _how_asked(project):
+    if event is None or event.facts.get("asked") != _how_asked(project, model):
         return None
     facts = event.facts
     methods, plain = facts.get("methods"), facts.get("plain")
@@ -187,16 +188,17 @@ def calibration_words(project: Project, model: ModelRecord | None) -> str:
     return f"probabilities of {model.id} are as the network gives them"
 
 
-def _how_asked(project: Project) -> dict[str, object]:
+def _how_asked(project: Project, model: ModelRecord) -> dict[str, object]:
     """Return what a calibration was fitted for: the classes, and how passes are made."""
     config = project.config
     return {
         "classes": list(project.classes.current.uids),
         "sampling": config.sampling,
-        "members": config.members if config.sampling == "ensemble" else 0,
+        "members": [member.id for member in other_members(project, model)],
         "temperature": config.temperature,
     }
 
 
 def _latest(project: Project, subject: str, what: str) -> Event | None:
-    return next((e for e in reversed(project.events.of(subject)) if e.what == what), None)
+    events = project.events.of(subject, what=what)
+    return events[-1] if events else None

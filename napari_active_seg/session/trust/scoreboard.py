@@ -203,7 +203,7 @@ def _drawn_units(
     measured: Mapping[str, EvalReport],
 ) -> DrawnUnits:
     """Return how a round was drawn; evenly drawn windows are units that all weigh the same."""
-    offered = next((e.facts for e in project.events.of(uid) if e.what == OFFERED_EVENT), {})
+    offered = next((e.facts for e in project.events.of(uid, what=OFFERED_EVENT)), {})
     chances = tuple(region.draw_probability for region in regions)
     drawn_from = tuple(region.drawn_from for region in regions)
     evenly = all(
