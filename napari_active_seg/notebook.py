@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.figures import HtmlReport, heatmap_rgb, image_png, outline_rgb
+from napari_active_seg.figures import HtmlReport, figure_png, heatmap_rgb, image_png, outline_rgb
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report
+from napari_active_seg.session.trust.figures import project_figures
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["show_image", "show_project"]
+__all__ = ["show_figures", "show_image", "show_project"]
 
 
 def show_project(session: Session) -> HtmlReport:
     """Return the project's report; a notebook shows it when it is the cell's last value."""
     return project_report(session)
+
+
+def show_figures(session: Session) -> HtmlReport:
+    """Return every figure that can be drawn of the project; NothingToDoError without any."""
+    page = HtmlReport(session.state.project, "Figures")
+    found = list(project_figures(session.project))
+    if not found:
+        raise NothingToDoError("nothing was measured yet; train with labelled validation images")
+    for named in found:
+        page.picture(figure_png(named.figure), named.caption, width=470)
+    return page
 
 
 def show_image(session: Session, image_id: str, *, measure: str | None = None) -> HtmlReport:

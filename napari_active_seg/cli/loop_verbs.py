@@ -226,6 +226,7 @@ def evaluate(
     }
     intervals = report.intervals()
     text = "\n".join(_figure_line(name, value, intervals) for name, value in facts.items())
+    facts["by_image"] = report.figures_by_image()
     facts["intervals"] = {name: asdict(found) for name, found in intervals.items()}
     print_result(facts, as_json=as_json, text=text)
 

@@ -113,6 +113,28 @@ class EvalReport:
         dice = {image.image_id: float(image.confusion.mean_dice) for image in self.images}
         return {image_id: value for image_id, value in dice.items() if not math.isnan(value)}
 
+    def figures_by_image(self) -> dict[str, dict[str, float]]:
+        """Return the scores of each image by itself, by name; those not known are left out."""
+        found = {}
+        for image in self.images:
+            named = {
+                "mean_dice": float(image.confusion.mean_dice),
+                "mean_jaccard": float(image.confusion.mean_jaccard),
+                "accuracy": float(image.confusion.accuracy),
+                "balanced_accuracy": float(image.confusion.balanced_accuracy),
+                "nll": image.scores.nll,
+                "brier": image.scores.brier,
+                "ece": float(image.bins.expected_calibration_error),
+            }
+            for k, name in enumerate(self.classes):
+                named[f"dice/{name}"] = float(image.confusion.dice[k])
+                if k in image.borders:
+                    named[f"hausdorff/{name}"] = image.borders[k].hausdorff
+                    named[f"hausdorff_95/{name}"] = image.borders[k].hausdorff_95
+                    named[f"boundary_f1/{name}"] = image.borders[k].boundary_f1
+            found[image.image_id] = {k: v for k, v in named.items() if not math.isnan(v)}
+        return found
+
     # --- figures ---------------------------------------------------------------------------------
 
     def figures(self) -> dict[str, float]:

@@ -128,7 +128,8 @@ def _add_trust(report: HtmlReport, session: Session) -> None:
             ],
         )
         report.paragraph("Limits hold 95 % of what images drawn anew would show.")
-    words = [calibration_words(project, session.state.model), session.trust.leaks()]
+    leaks = session.trust.leaks() or "near copies between pool and set-aside images: not looked for"
+    words = [calibration_words(project, session.state.model), leaks]
     record = session.trust.calibration()
     if record is not None:
         words += [f"On images left out: {record.change_words(m)}" for m in record.calibrations]

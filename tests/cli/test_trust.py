@@ -96,4 +96,7 @@ def test_figures_need_something_that_was_measured(run, made, tmp_path):
 def test_evaluate_gives_intervals_over_images(run, trained):
     facts = json.loads(run("evaluate", trained, "--json")[1])
     assert facts["intervals"]["mean_dice"]["value"] == pytest.approx(facts["mean_dice"])
+    assert len(facts["by_image"]) == 3
+    for one in facts["by_image"].values():
+        assert {"mean_dice", "ece", "hausdorff_95/disk", "boundary_f1/disk"} <= set(one)
     assert "95 % over images" in run("evaluate", trained)[1]

@@ -58,6 +58,18 @@ def test_names_say_how_figures_are_averaged():
     assert figures["sparsification_oracle/bald"] < figures["sparsification/bald"]
 
 
+def test_each_image_has_scores_of_its_own():
+    report, targets = measured(2)
+    by_image = report.figures_by_image()
+    assert list(by_image) == ["i0", "i1"]
+    for said, target in targets:
+        alone = EvalReport.empty(("background", "gland")).add(said, target).figures()
+        own = by_image[said.region.image_id]
+        for name in ("mean_dice", "accuracy", "balanced_accuracy", "nll", "ece", "dice/gland"):
+            assert own[name] == pytest.approx(alone[name])
+        assert own["hausdorff/gland"] == pytest.approx(alone["image_hausdorff/gland"])
+
+
 def test_images_that_are_not_labelled_everywhere_have_no_border_scores():
     said = prediction("a", 0)
     target = said.classes.copy()
