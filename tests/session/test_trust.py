@@ -172,6 +172,11 @@ def test_control_squares_are_scored_by_the_model_before_and_pooled(trained):
     assert together.n_places == 4
     assert together.model_id == "m001 to m002"
     assert control_report(trained.project, "m003") is None
+    every = control_report(trained.project)
+    assert every.confusion.n_pixels == 4 * 24 * 24
+    drawn = {named.name: named for named in project_figures(trained.project)}
+    rows = drawn["reliability-control-squares"].rows
+    assert sum(row[2] for row in rows) == 4 * 24 * 24
 
 
 def test_chosen_regions_say_nothing_of_all_and_that_is_said(trained):

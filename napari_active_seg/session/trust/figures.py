@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_active_seg.calibration import SelectedAndRest
+from napari_active_seg.calibration import ReliabilityBins, SelectedAndRest
 from napari_active_seg.figures import (
     Curve,
     draw_curves,
@@ -27,12 +27,13 @@ from napari_active_seg.figures import (
 from napari_active_seg.metrics import EvalReport, budget_to_reach
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.session.prediction_key import prediction_key
-from napari_active_seg.session.trust.history import LearningCurve, learning_curve, spent_until
+from napari_active_seg.session.trust.history import LearningCurve, Spending, learning_curve
 from napari_active_seg.session.trust.records import (
     calibration_of,
     kept_evaluation,
     kept_figures,
 )
+from napari_active_seg.session.trust.scoreboard import control_report
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = [
@@ -81,12 +82,13 @@ class MeasuredModel:
 def measured_models(project: Project) -> tuple[MeasuredModel, ...]:
     """Return every model that was measured, on the validation or else on the audit images."""
     pool = sum(ref.shape[0] * ref.shape[1] for ref in project.images.all(Split.POOL))
+    spending = Spending(project)
     found = []
     for record in project.models.all():
         for audit in (False, True):
             report = kept_evaluation(project, record.id, audit=audit)
             if report is not None:
-                pixels, minutes = spent_until(project, record.created_at)
+                pixels, minutes = spending.until(record.created_at)
                 figures = kept_figures(project, record.id, audit=audit)
                 share = 100 * pixels / max(pool, 1)
                 found.append(MeasuredModel(record, share, minutes, report, figures))
@@ -104,6 +106,9 @@ def project_figures(project: Project) -> Iterator[NamedFigure]:
         yield _calibration(models)
         yield from _reliability(project, models)
         yield from _errors(models[-1], project.config.measure)
+    controls = control_report(project)
+    if controls is not None:
+        yield _on_controls(controls)
     chosen = selected_and_rest(project)
     if chosen is not None:
         yield chosen
@@ -213,17 +218,33 @@ def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[
         caption = f"Reliability of the {words} model (the calibration paper, figure E.1)"
         if record is not None and method is not None:
             caption += f"; on images left out, {record.change_words(method)}"
-        rows = zip(
-            bins.edges[:-1], bins.edges[1:], bins.counts, bins.mean_confidence, bins.accuracy,
-            strict=True,
-        )  # fmt: skip
         yield NamedFigure(
             f"figure-E1-reliability-{words}",
             figure,
             caption,
             ("from", "to", "pixels", "confidence", "accuracy"),
-            tuple(tuple(float(v) for v in row) for row in rows),
+            _reliability_rows(bins),
         )
+
+
+def _on_controls(report: EvalReport) -> NamedFigure:
+    bins = report.bins
+    return NamedFigure(
+        "reliability-control-squares",
+        draw_reliability(bins, by_image=report.bins_by_image),
+        "Reliability on control squares, which were drawn at random: each by the model that was in "
+        "use before it was learned from",
+        ("from", "to", "pixels", "confidence", "accuracy"),
+        _reliability_rows(bins),
+    )
+
+
+def _reliability_rows(bins: ReliabilityBins) -> tuple[tuple[object, ...], ...]:
+    rows = zip(
+        bins.edges[:-1], bins.edges[1:], bins.counts, bins.mean_confidence, bins.accuracy,
+        strict=True,
+    )  # fmt: skip
+    return tuple(tuple(float(v) for v in row) for row in rows)
 
 
 def _errors(model: MeasuredModel, measure: str) -> Iterator[NamedFigure]:

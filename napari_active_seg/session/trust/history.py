@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+
+import numpy as np
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, fitted_curve
 from napari_active_seg.project import Project, Split
 from napari_active_seg.session.trust.records import AGREED
 
-__all__ = ["LearningCurve", "LearningPoint", "learning_curve", "spent_until"]
+__all__ = ["LearningCurve", "LearningPoint", "Spending", "learning_curve"]
 
 _MORE_MINUTES = 10.0
 #: Where no time is known: so much more of what is labelled.
@@ -73,30 +76,44 @@ def learning_curve(project: Project, *, unit: str | None = None) -> LearningCurv
     return LearningCurve(points, unit, fit, agreements, advice, step)
 
 
-def spent_until(project: Project, at: float) -> tuple[int, float]:
-    """Return how many pixels of the pool had been labelled at a time, and in how many minutes."""
-    pool = {ref.id for ref in project.images.all(Split.POOL)}
-    regions = {q.id: q for q in project.regions.queue() if q.region.image_id in pool}
-    saves = [s for s in project.labels.saves() if s.region_id in regions and s.saved_at <= at]
-    pixels = sum(regions[i].place.pixels for i in {save.region_id for save in saves})
-    return pixels, sum(save.effort.active_s for save in saves) / 60
+class Spending:
+    """What had been labelled of the pool at any time, read once."""
+
+    def __init__(self, project: Project) -> None:
+        pool = {ref.id for ref in project.images.all(Split.POOL)}
+        pixels = {
+            queued.id: queued.place.pixels
+            for queued in project.regions.queue()
+            if queued.region.image_id in pool
+        }
+        saves = [save for save in project.labels.saves() if save.region_id in pixels]
+        first: set[str] = set()
+        new: list[int] = []
+        for save in saves:
+            new.append(0 if save.region_id in first else pixels[save.region_id])
+            first.add(save.region_id)
+        self._at = [save.saved_at for save in saves]
+        self._pixels = np.cumsum([0, *new])
+        self._seconds = np.cumsum([0.0, *(save.effort.active_s for save in saves)])
+        timed = {save.region_id for save in saves if save.effort.active_s > 0}
+        self.is_timed = bool(first) and len(timed) >= _LEAST_TIMED * len(first)
+
+    def until(self, at: float) -> tuple[int, float]:
+        """Return how many pixels had been labelled at a time, and in how many minutes."""
+        n = bisect_right(self._at, at)
+        return int(self._pixels[n]), float(self._seconds[n]) / 60
 
 
 def _points(project: Project) -> tuple[tuple[LearningPoint, ...], bool]:
     """Return a point for each model with a score, and whether time is known for most labels."""
-    pool = {ref.id for ref in project.images.all(Split.POOL)}
-    regions = {q.id: q for q in project.regions.queue() if q.region.image_id in pool}
-    saves = [save for save in project.labels.saves() if save.region_id in regions]
-    labelled = {save.region_id for save in saves}
-    timed = {save.region_id for save in saves if save.effort.active_s > 0}
+    spending = Spending(project)
     points: list[LearningPoint] = []
     for model in project.models.all():
         score = model.metrics.get("mean_dice")
         if score is None:
             continue
-        pixels, minutes = spent_until(project, model.created_at)
+        pixels, minutes = spending.until(model.created_at)
         if pixels and (not points or pixels > points[-1].pixels):
             points.append(LearningPoint(model.id, pixels, minutes, score))
-    enough = bool(labelled) and len(timed) >= _LEAST_TIMED * len(labelled)
     grows = all(a.minutes < b.minutes for a, b in pairwise(points))
-    return tuple(points), enough and grows and bool(points) and points[0].minutes > 0
+    return tuple(points), spending.is_timed and grows and bool(points) and points[0].minutes > 0

@@ -68,11 +68,15 @@ def scoreboard(
     return tuple(rows)
 
 
-def control_report(project: Project, model_id: str) -> EvalReport | None:
-    """Return how a model did on control squares, those of one image together; None without."""
+def control_report(project: Project, model_id: str | None = None) -> EvalReport | None:
+    """Return how a model did on control squares, those of one image together; None without.
+
+    Without ``model_id`` all of them, each by the model that was in use before it was learned from.
+    """
     queue = {queued.id: queued for queued in project.regions.queue()}
-    measured = _measured_before_training(project).get(model_id, {})
-    reports = [r for i, r in measured.items() if _is_control(queue.get(i))]
+    fresh = _measured_before_training(project)
+    of = fresh.values() if model_id is None else [fresh.get(model_id, {})]
+    reports = [r for measured in of for i, r in measured.items() if _is_control(queue.get(i))]
     return _together(reports) if reports else None
 
 
