@@ -11,6 +11,7 @@ from napari_active_seg.calibration.estimates import (
     is_balanced,
     lure_weights,
     refusal,
+    student_limits,
     weighted_mean,
 )
 from napari_active_seg.calibration.one_vs_rest import BrierParts, OneVsRestBins
@@ -51,6 +52,7 @@ __all__ = [
     "is_balanced",
     "lure_weights",
     "refusal",
+    "student_limits",
     "tried_calibrations",
     "weighted_mean",
 ]

@@ -52,7 +52,6 @@ class CalibrationTrial:
     n_images: int
     n_pixels: int
     plain: Mapping[str, float]
-    plain_bins: ReliabilityBins
     methods: Mapping[str, MethodTrial]
 
     @property
@@ -98,4 +97,4 @@ def tried_calibrations(
                     sums = sums.add(sample, calibration)
         tried[method] = MethodTrial(of_all, sums.figures(), sums.bins)
     n_pixels = sum(len(sample.labels) for sample in kept)
-    return CalibrationTrial(len(kept), n_pixels, plain.figures(), plain.bins, tried)
+    return CalibrationTrial(len(kept), n_pixels, plain.figures(), tried)

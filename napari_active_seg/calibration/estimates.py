@@ -27,6 +27,7 @@ __all__ = [
     "is_balanced",
     "lure_weights",
     "refusal",
+    "student_limits",
     "weighted_mean",
 ]
 
@@ -130,9 +131,13 @@ def weighted_mean(
     values = np.asarray(losses, np.float64) * weights
     if len(values) == 0:
         raise BadInputError("no loss to average")
-    mean = float(values.mean())
     if len(values) < _LEAST_DRAWS:
-        return mean, math.nan, math.nan
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        return float(values.mean()), math.nan, math.nan
+    return student_limits(values, level=level)
+
+
+def student_limits(values: NDArray[np.float64], *, level: float) -> tuple[float, float, float]:
+    """Return the mean of two values at least, and Student's limits of it."""
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
     reach = error * float(stats.t.ppf((1 + level) / 2, len(values) - 1))
     return mean, mean - reach, mean + reach

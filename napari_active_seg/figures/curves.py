@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
@@ -55,12 +56,38 @@ def draw_curves(
     x_title: str,
     y_title: str,
     lines: Mapping[str, float] | None = None,
-    best_is_low: bool = False,
 ) -> Figure:
     """Return a figure of curves with their bands; ``lines`` are levels to compare with, by name."""
     figure, axes = blank(4.6, 3.0)
+    _draw_with_bands(axes, curves)
+    for name, level in (lines or {}).items():
+        axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
+        axes.annotate(
+            name, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
+        )
+    axes.set(xlabel=x_title, ylabel=y_title)
+    if curves:
+        axes.legend(fontsize="small", frameon=False)
+    return figure
+
+
+def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:
+    """Return small figures side by side, one for each score by its title."""
+    figure = Figure(figsize=(2.7 * len(panels), 2.6), layout="constrained")
+    rows = np.atleast_1d(figure.subplots(1, len(panels)))
+    for axes, (title, curves) in zip(rows, panels.items(), strict=True):
+        _draw_with_bands(axes, curves)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(title, fontsize="medium")
+        axes.set(xlabel=x_title, ylim=(0, None))
+    if any(len(curves) > 1 for curves in panels.values()):
+        rows[0].legend(fontsize="x-small", frameon=False)
+    return figure
+
+
+def _draw_with_bands(axes: Axes, curves: Sequence[Curve]) -> None:
     for curve, style in zip(curves, series_styles(len(curves)), strict=True):
-        axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.4, **style)  # type: ignore[arg-type]
+        axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.3, **style)  # type: ignore[arg-type]
         if curve.low is not None and curve.high is not None:
             axes.fill_between(
                 np.asarray(curve.x),
@@ -70,35 +97,6 @@ def draw_curves(
                 alpha=0.15,
                 linewidth=0,
             )
-    for name, level in (lines or {}).items():
-        axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
-        axes.annotate(
-            name, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
-        )
-    axes.set(xlabel=x_title, ylabel=y_title)
-    if curves:
-        axes.legend(fontsize="small", frameon=False, loc="upper right" if best_is_low else "best")
-    return figure
-
-
-def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:
-    """Return small figures side by side, one for each score by its title."""
-    figure = Figure(figsize=(2.7 * len(panels), 2.6), layout="constrained")
-    rows = np.atleast_1d(figure.subplots(1, len(panels)))
-    for axes, (title, curves) in zip(rows, panels.items(), strict=True):
-        for curve, style in zip(curves, series_styles(len(curves)), strict=True):
-            axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.2, **style)
-            if curve.low is not None and curve.high is not None:
-                axes.fill_between(
-                    np.asarray(curve.x), np.asarray(curve.low), np.asarray(curve.high),
-                    color=str(style["color"]), alpha=0.15, linewidth=0,
-                )  # fmt: skip
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_title(title, fontsize="medium")
-        axes.set(xlabel=x_title, ylim=(0, None))
-    if any(len(curves) > 1 for curves in panels.values()):
-        rows[0].legend(fontsize="x-small", frameon=False)
-    return figure
 
 
 def draw_learning_curve(

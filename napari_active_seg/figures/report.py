@@ -25,7 +25,6 @@ th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px so
          vertical-align: top } td.n { text-align: right; font-variant-numeric: tabular-nums }
 figure { margin: .8rem 0; display: inline-block; vertical-align: top } img { max-width: 100% }
 figcaption { color: #555; font-size: .9rem; max-width: 38rem }
-p.verdict { border-left: 4px solid #0072b2; padding-left: .8rem }
 @media print { body { font-size: 10.5pt; max-width: none; margin: 0 } a { color: inherit }
   h2 { break-after: avoid } figure, tr { break-inside: avoid } img { max-height: 22cm } }
 """

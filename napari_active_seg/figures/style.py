@@ -7,11 +7,11 @@ from itertools import cycle, islice
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "RED", "blank", "series_styles"]
+__all__ = ["BLUE", "GREY", "ORANGE", "RED", "blank", "series_styles"]
 
 #: From the palette of Okabe and Ito.
-BLUE, RED, GREEN, ORANGE, GREY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "0.55"
-_COLOURS = (BLUE, RED, GREEN, "#cc79a7", ORANGE, "#56b4e9", "0.2")
+BLUE, RED, ORANGE, GREY = "#0072b2", "#d55e00", "#e69f00", "0.55"
+_COLOURS = (BLUE, RED, "#009e73", "#cc79a7", ORANGE, "#56b4e9", "0.2")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES = ("-", "--", "-.", ":")
 

@@ -1,6 +1,11 @@
 """Scores of predicted classes against labels, and what they say of the labels to come."""
 
-from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval, resampled_sums
+from napari_active_seg.metrics.bootstrap import (
+    LEAST_IMAGES,
+    Interval,
+    bootstrap_interval,
+    resampled_sums,
+)
 from napari_active_seg.metrics.boundaries import BoundaryScores, boundary_scores
 from napari_active_seg.metrics.budget_curves import (
     auc_at_budget,
@@ -28,6 +33,7 @@ from napari_active_seg.metrics.stopping import StopAdvice, advise_on_stopping
 
 __all__ = [
     "ERROR_MEASURES",
+    "LEAST_IMAGES",
     "BinnedRoc",
     "BoundaryScores",
     "ClassConfidence",

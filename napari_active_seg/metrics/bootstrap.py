@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["Interval", "bootstrap_interval", "resampled_sums"]
+__all__ = ["LEAST_IMAGES", "Interval", "bootstrap_interval", "resampled_sums"]
 
 #: Of fewer images their scatter says nothing.
 LEAST_IMAGES = 3

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from napari_active_seg.calibration import student_limits
+from napari_active_seg.metrics.bootstrap import LEAST_IMAGES
 
 __all__ = ["Comparison", "compared"]
 
-#: With fewer images nothing can be said of how differences scatter.
-_LEAST_IMAGES = 3
-#: There, a drop of the mean Dice counts as more than noise from here on.
+#: With too few images to tell how differences scatter, a drop of the mean Dice counts as more than
+#: noise from here on.
 _CLEAR_DROP = 0.03
 _CONFIDENCE = 0.95
 #: On many images limits get narrow, yet another seed alone moves the Dice by about this much.
@@ -60,9 +61,7 @@ def compared(new: Mapping[str, float], old: Mapping[str, float]) -> Comparison |
     if not common:
         return None
     changes = np.array([new[i] - old[i] for i in common])
-    mean = float(changes.mean())
-    if len(common) < _LEAST_IMAGES:
+    if len(common) < LEAST_IMAGES:
+        mean = float(changes.mean())
         return Comparison(mean, mean - _CLEAR_DROP, mean + _CLEAR_DROP, len(common))
-    error = float(changes.std(ddof=1)) / math.sqrt(len(common))
-    reach = error * float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(common) - 1))
-    return Comparison(mean, mean - reach, mean + reach, len(common))
+    return Comparison(*student_limits(changes, level=_CONFIDENCE), len(common))

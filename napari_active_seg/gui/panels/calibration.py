@@ -34,15 +34,15 @@ class CalibrationBox(Box):
             self.body.addWidget(widget)
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Say what is in use."""
+        """Enable what can be asked."""
         state = session.state
         writable = not state.read_only and state.model is not None
         self.fit.setEnabled(writable and "calibrating" not in state.jobs)
         self.back.setEnabled(writable and session.project.config.calibration != "none")
-        self.now.setText(sentence(session.trust.calibration_words()))
 
     def show_known(self, session: Session) -> None:
-        """Show what each method does on images left out."""
+        """Say what is in use, and what each method does on images left out."""
+        self.now.setText(sentence(session.trust.calibration_words()))
         record = session.trust.calibration()
         self.use.setEnabled(record is not None and not session.state.read_only)
         if record is None:

@@ -94,7 +94,7 @@ def evaluate_model(
                 on_maps(maps)
             if request.rules is not None and maps.truth is not None:
                 objects = objects.add(instances_of(maps, request.rules), maps.truth)
-        elif (known := labelled.objects()) is not None and (target != UNLABELLED).all():
+        elif (target != UNLABELLED).all() and (known := labelled.objects()) is not None:
             found, _ = ndimage.label(outputs.moments.mean_p.argmax(axis=0) > 0)
             objects = objects.add(found, known)
     if problems and len(problems) == len(request.images):

@@ -38,7 +38,7 @@ from napari_active_seg.session.trust.requests import (
     leak_request,
     review_request,
 )
-from napari_active_seg.session.trust.scoreboard import ScoreRow, control_report, scoreboard
+from napari_active_seg.session.trust.scoreboard import ScoreRow, scoreboard
 
 __all__ = ["TrustDesk"]
 
@@ -84,10 +84,6 @@ class TrustDesk:
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""
         return kept_evaluation(self._project, model_id)
-
-    def on_controls(self, model_id: str) -> EvalReport | None:
-        """Return how a model did on control squares."""
-        return control_report(self._project, model_id)
 
     def learning_curve(self) -> LearningCurve:
         """Return how models grew with labels, and whether to go on."""

@@ -17,7 +17,7 @@ from napari_active_seg.calibration import (
     weighted_mean,
 )
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.metrics import EvalReport, Interval, report_from_facts
+from napari_active_seg.metrics import LEAST_IMAGES, EvalReport, Interval, report_from_facts
 from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, QueuedRegion
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.steps.control import CONTROL_EVENT
@@ -27,8 +27,6 @@ __all__ = ["ScoreRow", "control_report", "scoreboard"]
 
 #: Draws of fewer equally weighed units in effect say too little to be shown as an estimate.
 _LEAST_EFFECTIVE = 3.0
-#: Of fewer images no limits are given.
-_FEW_IMAGES = 3
 #: So many models before the latest two are shown with the regions that were drawn for them.
 _MOST_EARLIER = 2
 
@@ -243,7 +241,7 @@ def _no(reason: str | None) -> str:
 
 
 def _row(model_id: str, source: str, report: EvalReport, n: int, words: str) -> ScoreRow:
-    few = "; too few images for limits" if len(report.images) < _FEW_IMAGES else ""
+    few = "; too few images for limits" if len(report.images) < LEAST_IMAGES else ""
     return ScoreRow(model_id, source, len(report.images), n, words + few, report.intervals())
 
 
