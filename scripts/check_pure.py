@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PURE_ROOMS = ("regions", "uncertainty", "acquisition", "calibration", "metrics")
+PURE_ROOMS = ("regions", "uncertainty", "acquisition", "calibration", "metrics", "paintbox")
 FOREIGN = ("torch", "qtpy", "PyQt6", "PySide6", "napari", "psygnal", "pydantic")
 
 

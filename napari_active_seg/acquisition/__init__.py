@@ -6,6 +6,7 @@ taken, and reasons are told in words.
 """
 
 from napari_active_seg.acquisition.aggregation import AGGREGATES, Aggregate, pool_quantile
+from napari_active_seg.acquisition.appearance import appearance_of, comparable
 from napari_active_seg.acquisition.budget import BUDGET_UNITS, Budget, Ledger, Spend
 from napari_active_seg.acquisition.checks import (
     DrawnPlan,
@@ -22,7 +23,11 @@ from napari_active_seg.acquisition.cost import (
     cost_named,
     value_per_cost,
 )
-from napari_active_seg.acquisition.draws import draw_windows, draw_windows_on_foreground
+from napari_active_seg.acquisition.draws import (
+    draw_windows,
+    draw_windows_on_foreground,
+    scattered_windows,
+)
 from napari_active_seg.acquisition.embedding import region_embedding
 from napari_active_seg.acquisition.gathering import Search, gather
 from napari_active_seg.acquisition.guide import Advice, advise, redundancy_of
@@ -50,6 +55,7 @@ from napari_active_seg.acquisition.proposal import (
 )
 from napari_active_seg.acquisition.reason import (
     reason_for_cost,
+    reason_for_covering,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
@@ -58,6 +64,7 @@ from napari_active_seg.acquisition.strategy import (
     CHANGEABLE,
     DIVERSITIES,
     DRAWS,
+    FIRST,
     STRATEGIES,
     UNITS,
     Strategy,
@@ -71,6 +78,7 @@ __all__ = [
     "COSTS",
     "DIVERSITIES",
     "DRAWS",
+    "FIRST",
     "FROM_NETWORK",
     "FROM_REGRESSION",
     "LEARNED",
@@ -101,6 +109,8 @@ __all__ = [
     "Strategy",
     "Tally",
     "advise",
+    "appearance_of",
+    "comparable",
     "control_due",
     "cost_features",
     "cost_named",
@@ -112,11 +122,13 @@ __all__ = [
     "needed_for",
     "pool_quantile",
     "reason_for_cost",
+    "reason_for_covering",
     "reason_for_drawn",
     "reason_for_likeness",
     "reason_for_uncertain",
     "redundancy_of",
     "region_embedding",
+    "scattered_windows",
     "simplified_outlines",
     "strategy_named",
     "validation_due",

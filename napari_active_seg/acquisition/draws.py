@@ -12,7 +12,7 @@ from napari_active_seg.acquisition.windows import WindowGrid, free_windows
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import Place, Region
 
-__all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground"]
+__all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground", "scattered_windows"]
 
 #: A draw considers so many places of one image at most: on a slide not every pixel begins one.
 _PLACES_TO_DRAW_FROM = 1_000_000
@@ -66,6 +66,26 @@ def draw_windows_on_foreground(
         if candidate is None:
             break
         found.append(candidate)
+    return tuple(found)
+
+
+def scattered_windows(
+    pool: Sequence[PoolImage], *, most: int, size: int, rng: np.random.Generator
+) -> tuple[Candidate, ...]:
+    """Return free windows at steps of half their size: all of them, or ``most`` drawn of them."""
+    grids = [free_windows(image, size, max(1, size // 2)) for image in pool]
+    ends = np.cumsum([_n_free(grid) for grid in grids])
+    total = int(ends[-1]) if len(ends) else 0
+    drawn = np.arange(total)
+    if total > most:
+        drawn = np.sort(rng.choice(total, most, replace=False))
+    found = []
+    for index, (image, grid) in enumerate(zip(pool, grids, strict=True)):
+        start = int(ends[index - 1]) if index else 0
+        places = np.flatnonzero(grid.value != -np.inf)
+        for place in places[drawn[(drawn >= start) & (drawn < ends[index])] - start].tolist():
+            region = grid.region(*divmod(place, grid.value.shape[1]))
+            found.append(Candidate(Place(region), 0.0, 0.0, patient=image.patient))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.batch_bald import BatchBald
+from napari_active_seg.acquisition.coverage import Coverage
 from napari_active_seg.acquisition.k_centre import KCentre
 from napari_active_seg.acquisition.pool_image import Candidate
 
@@ -23,6 +24,7 @@ __all__ = [
     "ByClass",
     "ByValue",
     "CoreSet",
+    "Covering",
     "EvenImages",
     "ForegroundFirst",
     "Order",
@@ -195,6 +197,23 @@ class CoreSet(Order):
         index = self._centres.furthest(allowed, self._rng)
         self._centres.add(index)
         return index
+
+
+class Covering(Order):
+    """Each what stands for most that nothing labelled or taken before stands for."""
+
+    def __init__(self, points: NDArray[np.floating], labelled: NDArray[np.floating]) -> None:
+        self._coverage = Coverage(points, labelled)
+
+    def pick(self, allowed: NDArray[np.bool_]) -> int:
+        """Return the allowed one that brings all others nearest."""
+        index = int(np.argmax(np.where(allowed, self._coverage.gains(), -1.0)))
+        self._coverage.add(index)
+        return index
+
+    def share_of(self, index: int) -> float:
+        """Return the share of all candidates that one of those taken stands for."""
+        return self._coverage.share_of(index)
 
 
 class BatchBaldOrder(Order):

@@ -133,6 +133,7 @@ class Candidate:
     same value when it was taken. ``probs`` (C,) are mean probabilities over the place, and
     ``class_values`` (C,) the information that falls to each class by its probability.
     ``drawn_from`` counts the places that a draw took it from, with the ``chance`` that it had.
+    ``stands_for`` is the share of the pool that looks more like it than like any other taken one.
     """
 
     place: Place
@@ -146,6 +147,7 @@ class Candidate:
     class_values: Sequence[float] = ()
     drawn_from: int = 0
     chance: float | None = None
+    stands_for: float = 0.0
 
     @property
     def region(self) -> Region:

@@ -18,7 +18,7 @@ class RegionKind(StrEnum):
     CONTROL = "control"  #: at random over the pool; the model is measured before it learns it
     VALIDATION = "validation"  #: at random on images set aside for validation
     AUDIT = "audit"  #: at random on images set aside for the last word
-    START = "start"  #: at random, since there was no model to ask
+    START = "start"  #: to cover the pool or at random, since there was no model to ask
     WHOLE = "whole"  #: a whole image that came with its labels
 
 

@@ -13,6 +13,7 @@ from napari_active_seg.uncertainty import Moments
 
 __all__ = [
     "reason_for_cost",
+    "reason_for_covering",
     "reason_for_drawn",
     "reason_for_likeness",
     "reason_for_uncertain",
@@ -48,6 +49,11 @@ def reason_for_uncertain(moments: Moments, place: Place, classes: Sequence[str])
 def reason_for_drawn(drawn_from: int, *, why: str) -> str:
     """Return why a region that was drawn at random is in the queue."""
     return f"drawn at random from {drawn_from:,} places over tissue: {why}"
+
+
+def reason_for_covering(share: float, *, why: str) -> str:
+    """Return why a region that stands for a part of the pool is in the queue."""
+    return f"stands for {share:.0%} of the pool by its colours and textures: {why}"
 
 
 def reason_for_likeness(embedding: NDArray[np.floating], labelled: NDArray[np.floating]) -> str:

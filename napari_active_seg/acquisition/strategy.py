@@ -15,6 +15,7 @@ __all__ = [
     "CHANGEABLE",
     "DIVERSITIES",
     "DRAWS",
+    "FIRST",
     "STRATEGIES",
     "UNITS",
     "Strategy",
@@ -36,6 +37,12 @@ DIVERSITIES = {
     "stratified": "two thirds by class, the class's share of the value, with noise (ClaSP PE)",
     "class-balanced": "by predicted class in turn, the best of each",
     "batch-bald": "what all of a small batch tell together (BatchBALD)",
+    "coverage": "each what looks like most that nothing labelled or chosen looks like",
+}
+#: How the first regions are found, before there is a model.
+FIRST = {
+    "coverage": "so that together they look like as much of the pool as possible",
+    "random": "at random over tissue",
 }
 DRAWS = {
     "none": "by value",
@@ -59,7 +66,8 @@ class Strategy:
     the measure's highest value, ``top`` a share of the pool's pixels, ``tolerance`` pixels from a
     polygon to its outline. ``share`` is what diversity is offered of all candidates, the best of
     them. ``control`` and ``validation`` are shares of all regions. ``per_image`` and
-    ``per_patient`` 0 stand for any number. ``auto`` lets the guide choose.
+    ``per_patient`` 0 stand for any number. ``first`` is how regions are found before there is a
+    model. ``auto`` lets the guide choose.
     """
 
     name: str
@@ -83,6 +91,7 @@ class Strategy:
     validation: float = 0.1
     per_image: int = 0
     per_patient: int = 0
+    first: str = "coverage"
     auto: bool = False
 
     def __post_init__(self) -> None:
@@ -98,6 +107,7 @@ class Strategy:
             ("way of drawing", self.draws, DRAWS),
             ("cost", self.cost, {**COSTS, **LEARNED}),
             ("diversity", self.diversity, DIVERSITIES),
+            ("way to begin", self.first, FIRST),
         ):
             if name not in known:
                 raise ConfigError(f"no {what} {name!r}: {did_you_mean(name, known)}")
@@ -127,7 +137,8 @@ class Strategy:
     @property
     def asks_model(self) -> bool:
         """Whether predictions decide."""
-        return self.draws != "uniform" or self.unit == "polygons"
+        by_looks = self.diversity == "coverage" and self.draws == "none" and self.beta == 0
+        return self.unit == "polygons" or not (self.draws == "uniform" or by_looks)
 
     @property
     def is_chance(self) -> bool:
@@ -194,14 +205,21 @@ _FAITHFUL: dict[str, Any] = {
     "overlap": True,
     "control": 0.0,
     "validation": 0.0,
+    "first": "random",
 }
-_IMAGES: dict[str, Any] = {"unit": "images", "control": 0.0, "validation": 0.0}
+_IMAGES: dict[str, Any] = {
+    "unit": "images",
+    "control": 0.0,
+    "validation": 0.0,
+    "first": "random",
+}
 _POLYGONS: dict[str, Any] = {
     "unit": "polygons",
     "measure": "entropy",
     "aggregate": "count",
     "control": 0.0,
     "validation": 0.0,
+    "first": "random",
 }
 
 #: Strategies by the name that the command line, the desktop and stored proposals use.
@@ -219,6 +237,7 @@ STRATEGIES: dict[str, Strategy] = {
         Strategy("balanced-regions", diversity="class-balanced", share=1.0),
         Strategy("batch-bald-regions", diversity="batch-bald"),
         Strategy("random-regions", draws="uniform"),
+        Strategy("covering-regions", diversity="coverage"),
         Strategy("foreground-regions", draws="foreground"),
         Strategy("superpixels", unit="superpixels"),
         Strategy("crops", unit="crops"),

@@ -334,6 +334,7 @@ def _print_history(project: Project, region: str, *, as_json: bool) -> None:
             "state": saved.state,
             "note": saved.note,
             "active_s": round(saved.effort.active_s, 1),
+            "begun": saved.effort.begun,
             "changed_pixels": saved.effort.changed_px,
         }
         for saved in project.labels.history(region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,6 @@ from napari_active_seg.acquisition import (
     LEARNED,
     STRATEGIES,
     Advice,
-    strategy_named,
 )
 from napari_active_seg.cli.common import (
     DeviceOption,
@@ -26,6 +26,7 @@ from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.session import Session
+from napari_active_seg.session.strategy_file import strategy_from, write_strategy
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
@@ -48,7 +49,9 @@ def propose(
     measure: Annotated[
         str | None, typer.Option(help=f"Uncertainty: {', '.join(MEASURES)}.")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help=f"A YAML file, or one of {', '.join(STRATEGIES)}.")
+    ] = None,
     stride: Annotated[
         int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
     ] = None,
@@ -66,34 +69,38 @@ def propose(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of draws and ties.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save-strategy", help="Write the strategy that was asked to a YAML file."),
+    ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Choose the regions to label next; without a model they are drawn over tissue.
+    """Choose the regions to label next; without a model those that stand for the pool by looks.
 
     Example: napari-active-seg propose my-project --budget 10min --cost learned --beta 1 --json
     """
     if count is not None and budget is not None:
         raise ConfigError("--count and --budget say the same; give one of them")
     with opened(project, device=device) as session:
+        asked = session.proposals.strategy(
+            strategy,
+            changes=dict(pair(text, "--set") for text in changes or ()),
+            size=size,
+            measure=measure,
+            stride=stride,
+            cost=cost,
+            alpha=alpha,
+            beta=beta,
+        )
         run_verb(
             session,
             "Proposing",
-            lambda: session.propose(
-                count=count,
-                budget=budget,
-                size=size,
-                measure=measure,
-                strategy=strategy,
-                stride=stride,
-                cost=cost,
-                alpha=alpha,
-                beta=beta,
-                changes=dict(pair(text, "--set") for text in changes or ()),
-                seed=seed,
-            ),
+            lambda: session.propose(count=count, budget=budget, strategy=asked, seed=seed),
         )
         _tell(session, strategy, measure, as_json=as_json)
+        if save is not None:
+            write_strategy(save, asked)
 
 
 def _tell(session: Session, strategy: str | None, measure: str | None, *, as_json: bool) -> None:
@@ -104,7 +111,7 @@ def _tell(session: Session, strategy: str | None, measure: str | None, *, as_jso
     facts = {
         "round": state.round,
         "strategy": name,
-        "measure": measure or strategy_named(name).measure or state.measure,
+        "measure": measure or strategy_from(name).measure or state.measure,
         "model": state.model.id if state.model else None,
         "regions": [_facts(queued) for queued in latest],
         "notes": list(notes),

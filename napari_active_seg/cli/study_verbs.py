@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_active_seg.acquisition import STRATEGIES
+from napari_active_seg.acquisition import FIRST, STRATEGIES
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
 from napari_active_seg.cli.output import print_result, showing_progress
 from napari_active_seg.experiments import CurvePoint, SimulationSettings
@@ -41,7 +41,8 @@ def simulate(
     ] = None,
     classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
     size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
-    start: Annotated[int, typer.Option(help="Regions of the random start.")] = 8,
+    start: Annotated[int, typer.Option(help="Regions of the start, before any model.")] = 8,
+    first: Annotated[str, typer.Option(help=f"How they are found: {', '.join(FIRST)}.")] = "random",
     count: Annotated[int, typer.Option(help="Regions per round.")] = 8,
     rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
     preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "fast",
@@ -69,6 +70,7 @@ def simulate(
         measure=measure,
         size=size,
         start=start,
+        first=first,
         count=count,
         rounds=rounds,
         preset=preset,

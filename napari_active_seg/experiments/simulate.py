@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import FIRST, strategy_named
 from napari_active_seg.annotations import MaskFolder
-from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 from napari_active_seg.experiments.curve_point import CurvePoint
 from napari_active_seg.experiments.report import write_study_report
 from napari_active_seg.images import ImageRef, open_image, scan_folder
@@ -27,7 +27,10 @@ __all__ = ["SimulationSettings", "folder_of_labelled_images", "simulate"]
 
 @dataclass(frozen=True, slots=True)
 class SimulationSettings:
-    """A study: where the data are, how regions are chosen, and which baseline is run ``beside``."""
+    """A study: where the data are, how regions are chosen, and which baseline is run ``beside``.
+
+    Studies of papers begin at random; ``first`` may say otherwise.
+    """
 
     images: Path
     masks: Path
@@ -39,6 +42,7 @@ class SimulationSettings:
     measure: str | None = None
     size: int = 128
     start: int = 8
+    first: str = "random"
     count: int = 8
     rounds: int = 3
     preset: str = "fast"
@@ -50,6 +54,8 @@ class SimulationSettings:
         strategy_named(self.strategy)
         if self.beside is not None:
             strategy_named(self.beside)
+        if self.first not in FIRST:
+            raise ConfigError(f"no way to begin {self.first!r}: {did_you_mean(self.first, FIRST)}")
         if self.rounds < 0 or self.start < 1 or self.count < 1:
             raise ConfigError(
                 "rounds must be 0 or more, start and count 1 or more, got "
@@ -125,15 +131,16 @@ def _one_round(
     test: tuple[LabelledImage, ...],
     number: int,
 ) -> CurvePoint:
-    chosen = strategy_named(strategy)
+    chosen = strategy_named(strategy if number else settings.strategy)
     measure = settings.measure or chosen.measure or session.state.measure
     unit = strategy_named(settings.strategy).unit  # a baseline is asked for places of the same kind
     session.propose(
         count=settings.count if number else settings.start,
         size=settings.size,
         measure=measure,
-        strategy=strategy,
+        strategy=chosen.name,
         unit=unit,
+        first=settings.first,
         control=0.0,
         validation=0.0,
     )

@@ -42,8 +42,8 @@ def insert_label(
     uid = uid or uuid.uuid4().hex
     connection.execute(
         "INSERT INTO labels (region_id, saved_at, annotator, target, active_s, idle_s, strokes, "
-        "clicks, undos, changed_px, uid, state, note, objects) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "clicks, undos, changed_px, uid, state, note, objects, begun) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             region_id,
             at,
@@ -59,6 +59,7 @@ def insert_label(
             state,
             note,
             objects,
+            effort.begun,
         ),
     )
     return uid
@@ -139,7 +140,7 @@ class LabelsTable:
         """Return every save of a region, the oldest first."""
         rows = self._database.rows(
             "SELECT uid, region_id, saved_at, annotator, state, note, active_s, idle_s, strokes, "
-            "clicks, undos, changed_px FROM labels WHERE region_id = ? ORDER BY number",
+            "clicks, undos, changed_px, begun FROM labels WHERE region_id = ? ORDER BY number",
             (region_id,),
         )
         return tuple(_saved(row) for row in rows)
@@ -148,17 +149,18 @@ class LabelsTable:
         """Return every save of every region, the oldest first."""
         rows = self._database.rows(
             "SELECT uid, region_id, saved_at, annotator, state, note, active_s, idle_s, strokes, "
-            "clicks, undos, changed_px FROM labels ORDER BY saved_at, number"
+            "clicks, undos, changed_px, begun FROM labels ORDER BY saved_at, number"
         )
         return tuple(_saved(row) for row in rows)
 
     def efforts(self) -> tuple[SavedLabel, ...]:
         """Return the latest save of each region with all effort that went into it, oldest first."""
         rows = self._database.rows(
-            "SELECT max(number), uid, region_id, saved_at, annotator, state, note, "
-            "sum(active_s) AS active_s, sum(idle_s) AS idle_s, sum(strokes) AS strokes, "
-            "sum(clicks) AS clicks, sum(undos) AS undos, sum(changed_px) AS changed_px "
-            "FROM labels GROUP BY region_id ORDER BY saved_at, max(number)"
+            "SELECT uid, region_id, saved_at, annotator, state, note, spent.* FROM labels JOIN ("
+            "SELECT max(number) AS newest, sum(active_s) AS active_s, sum(idle_s) AS idle_s, "
+            "sum(strokes) AS strokes, sum(clicks) AS clicks, sum(undos) AS undos, "
+            "sum(changed_px) AS changed_px, max(begun) AS begun FROM labels GROUP BY region_id"
+            ") AS spent ON number = newest ORDER BY saved_at, number"
         )
         return tuple(_saved(row) for row in rows)
 
@@ -231,5 +233,6 @@ def _saved(row: sqlite3.Row) -> SavedLabel:
             row["clicks"],
             row["undos"],
             row["changed_px"],
+            row["begun"],
         ),
     )

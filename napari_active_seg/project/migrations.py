@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["MIGRATIONS", "SCHEMA", "SCHEMA_VERSION", "migrate"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = """
 CREATE TABLE schemas (
     number INTEGER PRIMARY KEY AUTOINCREMENT, made_at REAL NOT NULL, annotator TEXT NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE labels (
     saved_at REAL NOT NULL, annotator TEXT NOT NULL, target BLOB NOT NULL, active_s REAL NOT NULL,
     idle_s REAL NOT NULL, strokes INTEGER NOT NULL, clicks INTEGER NOT NULL,
     undos INTEGER NOT NULL, changed_px INTEGER NOT NULL, uid TEXT, state TEXT,
-    note TEXT NOT NULL DEFAULT '', objects BLOB
+    note TEXT NOT NULL DEFAULT '', objects BLOB, begun TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX labels_by_region ON labels (region_id, number);
 CREATE UNIQUE INDEX labels_by_uid ON labels (uid);
@@ -135,6 +135,11 @@ def _from_4_to_5(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE proposals ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'")
 
 
+def _from_5_to_6(connection: sqlite3.Connection) -> None:
+    """Bring what a person began with: the prediction as a draft, or nothing."""
+    connection.execute("ALTER TABLE labels ADD COLUMN begun TEXT NOT NULL DEFAULT ''")
+
+
 def _give_uids(connection: sqlite3.Connection) -> None:
     """Name old rows by their content, so that two copies of a project name them alike."""
     labels = connection.execute(
@@ -160,4 +165,5 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     2: _from_2_to_3,
     3: _from_3_to_4,
     4: _from_4_to_5,
+    5: _from_5_to_6,
 }

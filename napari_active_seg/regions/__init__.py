@@ -2,7 +2,7 @@
 
 from napari_active_seg.regions.class_book import ClassBook
 from napari_active_seg.regions.contours import contour_target
-from napari_active_seg.regions.label import Effort, RegionLabel, RegionState
+from napari_active_seg.regions.label import BEGINNINGS, Effort, RegionLabel, RegionState
 from napari_active_seg.regions.place import Place, RegionShape, inside_shape, mask_of_places
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
@@ -15,6 +15,7 @@ from napari_active_seg.regions.targets import (
 from napari_active_seg.regions.tiling import Tile, blend_window, tile_grid
 
 __all__ = [
+    "BEGINNINGS",
     "UNLABELLED",
     "ClassBook",
     "Effort",

@@ -8,10 +8,19 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.errors import BadInputError, did_you_mean
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["Effort", "RegionLabel", "RegionState"]
+__all__ = ["BEGINNINGS", "Effort", "RegionLabel", "RegionState"]
+
+#: What the work on a region can begin with. Their order in the alphabet is that of how much the
+#: model said: what was seen once stays seen.
+BEGINNINGS = {
+    "blind": "nothing of the model was shown",
+    "empty": "an empty region, beside what the model shows",
+    "prediction": "the prediction, laid in as a draft",
+}
 
 
 class RegionState(StrEnum):
@@ -27,7 +36,10 @@ class RegionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What labelling took: seconds of work and of rest, and counted actions."""
+    """What labelling took: seconds of work and of rest, and counted actions.
+
+    ``begun`` says what the person began with (see ``BEGINNINGS``); empty where nobody knows.
+    """
 
     active_s: float = 0.0
     idle_s: float = 0.0
@@ -35,6 +47,13 @@ class Effort:
     clicks: int = 0
     undos: int = 0
     changed_px: int = 0
+    begun: str = ""
+
+    def __post_init__(self) -> None:
+        if self.begun and self.begun not in BEGINNINGS:
+            raise BadInputError(
+                f"no beginning {self.begun!r}: {did_you_mean(self.begun, BEGINNINGS)}"
+            )
 
     def __add__(self, other: Effort) -> Effort:
         return Effort(
@@ -44,6 +63,7 @@ class Effort:
             self.clicks + other.clicks,
             self.undos + other.undos,
             self.changed_px + other.changed_px,
+            max(self.begun, other.begun),
         )
 
 

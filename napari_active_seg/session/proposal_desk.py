@@ -77,12 +77,24 @@ class ProposalDesk:
         """Return how many squares for control, validation and audit there are and are needed."""
         return drawn_plan(self._project)
 
+    def strategy(
+        self,
+        name: str | Strategy | None = None,
+        *,
+        changes: Mapping[str, str] | None = None,
+        **parts: object,
+    ) -> Strategy:
+        """Return the strategy that a proposal with these words would ask: see ``propose``."""
+        return chosen_strategy(
+            self._project, name, shown=self._state().measure, changes=changes, **parts
+        )
+
     def propose(
         self,
         *,
         count: int | None = None,
         budget: Budget | str | None = None,
-        strategy: str | None = None,
+        strategy: str | Strategy | None = None,
         seed: int | None = None,
         changes: Mapping[str, str] | None = None,
         **parts: object,
@@ -93,9 +105,7 @@ class ProposalDesk:
         one of regions. ``parts`` are parts of the strategy that are to be other than it says, by
         name; ``changes`` are the same in words. Without a model places are drawn at random.
         """
-        chosen = chosen_strategy(
-            self._project, strategy, shown=self._state().measure, changes=changes, **parts
-        )
+        chosen = self.strategy(strategy, changes=changes, **parts)
         if count is not None and count < 1:
             raise ConfigError(f"count must be 1 or more, got {count}")
         asked = Budget.parse(budget) if isinstance(budget, str) else budget

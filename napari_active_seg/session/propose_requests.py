@@ -15,7 +15,6 @@ from napari_active_seg.acquisition import (
     Tally,
     cost_named,
     needed_for,
-    strategy_named,
 )
 from napari_active_seg.images import ImageRef
 from napari_active_seg.project import STRATEGY_KEYS, Project, QueuedRegion, Split
@@ -27,13 +26,14 @@ from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.guide import GuideRequest
 from napari_active_seg.session.steps.predict import PredictRequest
 from napari_active_seg.session.steps.propose import Earlier, ProposeRequest
+from napari_active_seg.session.strategy_file import is_strategy_file, strategy_from
 
 __all__ = ["chosen_strategy", "drawn_plan", "guide_request", "propose_request"]
 
 
 def chosen_strategy(
     project: Project,
-    name: str | None,
+    name: str | Strategy | None,
     *,
     shown: str | None = None,
     changes: Mapping[str, str] | None = None,
@@ -41,12 +41,14 @@ def chosen_strategy(
 ) -> Strategy:
     """Return the strategy called ``name``, or the project's, with what was asked for changed.
 
-    What the project says of cost, shares and limits comes before what the strategy says; where
-    the strategy names no measure it is the one that is ``shown``.
+    What the project says of cost, shares and limits comes before what a known strategy says, and
+    after what one of a person's own says: a file, or a value. Where the strategy names no measure
+    it is the one that is ``shown``.
     """
     config = project.config
-    named = strategy_named(name or config.strategy)
-    says = {key: getattr(config, key) for key in STRATEGY_KEYS}
+    own = isinstance(name, Strategy) or (name is not None and is_strategy_file(name))
+    named = name if isinstance(name, Strategy) else strategy_from(name or config.strategy)
+    says = {} if own else {key: getattr(config, key) for key in STRATEGY_KEYS}
     chosen = named.with_changes(
         default_size=config.region_size,
         default_measure=config.measure if shown is None else shown,

@@ -204,7 +204,7 @@ class Session:
     def propose(self, **asked: Any) -> None:
         """Choose regions of pool images and put them into the queue: see ``ProposalDesk.propose``.
 
-        Without a model they are drawn at random over tissue.
+        Without a model they are those that together look like as much of the pool as possible.
         """
         self.proposals.propose(**asked)
 

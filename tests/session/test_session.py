@@ -372,4 +372,4 @@ def test_report_is_one_file_without_outside_links(session, pool, tmp_path):
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("data:image/png;base64,") >= 4
     assert "m001" in page
-    assert "drawn at random" in page
+    assert "stands for" in page

@@ -22,10 +22,12 @@ from napari_active_seg.acquisition import (
     PoolImage,
     Search,
     Strategy,
+    comparable,
     draw_windows,
     draw_windows_on_foreground,
     gather,
     pool_quantile,
+    scattered_windows,
     value_per_cost,
 )
 from napari_active_seg.acquisition.orders import (
@@ -35,6 +37,7 @@ from napari_active_seg.acquisition.orders import (
     ByClass,
     ByValue,
     CoreSet,
+    Covering,
     EvenImages,
     ForegroundFirst,
     Stratified,
@@ -52,6 +55,8 @@ __all__ = ["Choice", "choose", "costed"]
 
 #: Candidates whose joint samples are asked for.
 _MOST_JOINT = 200
+#: Places that are looked at for what stands for the pool.
+_MOST_LOOKED_AT = 1500
 #: Draws are made for so many regions where the budget does not say how many.
 _MOST_DRAWN = 500
 
@@ -88,6 +93,8 @@ def choose(
         taken = _taken(candidates, ByValue(), ledger)
         evenly = bool(taken) and all(one.chance is not None for one in taken)
         return taken, Offered(taken[0].drawn_from, 0, 1.0) if evenly else None
+    if strategy.diversity == "coverage" and strategy.draws == "none":
+        return _covering(choice, ledger, rng), None
     candidates = _offered(choice, ledger, rng)
     order = _order(choice, candidates, ledger, rng)
     n_units = int(ledger.allowed(candidates, np.ones(len(candidates), bool)).sum())
@@ -95,6 +102,29 @@ def choose(
     if not taken or any(one.chance is None for one in taken):
         return taken, None
     return taken, Offered(n_units, order.impossible(), _covered(choice, candidates))
+
+
+def _covering(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
+    """Return places that together look like as much of the pool as possible."""
+    strategy = choice.strategy
+    if strategy.unit == "squares" and not strategy.asks_model:
+        images = list(choice.pool(maps=False))
+        places = scattered_windows(images, most=_MOST_LOOKED_AT, size=strategy.size, rng=rng)
+        found = costed(choice, places, clicks=ledger.budget.unit == "clicks")
+    else:
+        found = _offered(choice, ledger, rng)[:_MOST_LOOKED_AT]
+    seen = choice.looker.appearances([one.place for one in found] + list(choice.labelled))
+    candidates = [one for index, one in enumerate(found) if index in seen]
+    if not candidates:
+        return ()
+    labelled = [seen[i] for i in range(len(found), len(found) + len(choice.labelled)) if i in seen]
+    vectors = comparable(np.array([seen[i] for i in range(len(found)) if i in seen] + labelled))
+    order = Covering(vectors[: len(candidates)], vectors[len(candidates) :])
+    at = {candidate.place: index for index, candidate in enumerate(candidates)}
+    return tuple(
+        replace(one, stands_for=order.share_of(at[one.place]))
+        for one in _taken(candidates, order, ledger)
+    )
 
 
 def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:

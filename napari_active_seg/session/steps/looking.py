@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import CostView, region_embedding
+from napari_active_seg.acquisition import CostView, appearance_of, region_embedding
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.regions import Place, Region
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 _SURROUNDINGS = 32
 #: A cell of joint samples is a square of so many pixels.
 _JOINT_STRIDE = 8
+#: A place is looked at with at least so many pixels along each side.
+_COARSE = 64
 
 
 def grouped_by_image(places: Sequence[Place]) -> Iterator[tuple[str, list[int]]]:
@@ -80,6 +82,27 @@ class Looker:
                 found[index] = region_embedding(coarse, around.shape, inside)
         return np.stack([row for row in found if row is not None]).astype(np.float32)
 
+    def appearances(self, places: Sequence[Place]) -> dict[int, NDArray[np.float64]]:
+        """Return how each place looks, by its index, without asking any model.
+
+        Slides are read as coarse as shows a place with some sixty pixels. Images that cannot be
+        read are logged and left out; the first error is raised where none can be read.
+        """
+        found: dict[int, NDArray[np.float64]] = {}
+        problem: ImageError | None = None
+        for image_id, indices in grouped_by_image(places):
+            self.check()
+            try:
+                source = self.open_source(image_id)
+                for index in indices:
+                    found[index] = appearance_of(_coarsely(source, places[index].region))
+            except ImageError as error:
+                _log.warning("left out of the proposal: %s", error)
+                problem = problem or error
+        if problem is not None and not found:
+            raise problem
+        return found
+
     def joint_samples(self, places: Sequence[Place], plan: SamplingPlan) -> NDArray[np.float32]:
         """Return class probabilities (N, T, C) of each place in every pass.
 
@@ -116,3 +139,17 @@ class Looker:
         except ImageError as error:
             _log.warning("not seen: %s", error)
             return np.zeros((*region.shape, 3), np.uint8)
+
+
+def _coarsely(source: ImageSource, region: Region) -> NDArray[np.uint8]:
+    """Return the pixels of a region at the coarsest level that is fine enough."""
+    height, width = source.level_shapes[0]
+    level = 0
+    for k, shape in enumerate(source.level_shapes):
+        if min(region.height * shape[0] / height, region.width * shape[1] / width) >= _COARSE:
+            level = k
+    rows, columns = source.level_shapes[level]
+    y, x = region.y * rows // height, region.x * columns // width
+    high = max(1, min(rows - y, round(region.height * rows / height)))
+    wide = max(1, min(columns - x, round(region.width * columns / width)))
+    return source.read(level, y, x, high, wide)

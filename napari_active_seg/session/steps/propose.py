@@ -65,7 +65,8 @@ class ProposeRequest:
     """The pool, what is taken of it, and how to choose from the rest.
 
     ``validation`` and ``audit`` are images that are never trained on. ``predict`` is None while
-    there is no model; the regions are then drawn at random. ``own_pace`` is what a person's own
+    there is no model; the regions are then those that cover the pool by their looks, or are drawn
+    at random. ``own_pace`` is what a person's own
     regions took, learned or to be learned from.
     """
 
@@ -219,13 +220,19 @@ class _Proposing:
         return replace(strategy, auto=False, draws=draws, diversity=diversity)
 
     def _strategy_at_start(self) -> Strategy:
-        """Return the strategy, or without a model one that asks chance in the same unit."""
+        """Return the strategy, or without a model one that asks looks or chance."""
         strategy = self._strategy
         if self._request.predict is not None:
             return strategy
         unit = "images" if strategy.unit == "polygons" else strategy.unit
+        by_chance = strategy.is_chance or strategy.first == "random"
         return replace(
-            strategy, unit=unit, draws="uniform", diversity="none", beta=0.0, aggregate="mean"
+            strategy,
+            unit=unit,
+            draws="uniform" if by_chance else "none",
+            diversity="none" if by_chance else "coverage",
+            beta=0.0,
+            aggregate="mean",
         )
 
     def _why_nothing(self) -> str:

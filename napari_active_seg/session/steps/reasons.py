@@ -11,6 +11,7 @@ from napari_active_seg.acquisition import (
     RegionKind,
     ScoredRegion,
     reason_for_cost,
+    reason_for_covering,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
@@ -72,6 +73,8 @@ class Reasons:
             if prediction is not None:
                 said = reason_for_uncertain(prediction.moments, one.place, self.classes)
                 parts.insert(0, said)
+        elif one.stands_for > 0:
+            parts.insert(0, reason_for_covering(one.stands_for, why=_WHY[kind]))
         elif one.drawn_from:
             parts.insert(0, reason_for_drawn(one.drawn_from, why=_WHY[kind]))
         else:
