@@ -40,7 +40,9 @@ def main(address: str, key: bytes) -> None:
     current = [CancelToken()]
     threading.Thread(target=_listen, args=(line, work, current), daemon=True).start()
     told = _Told()
-    told.progressed.connect(lambda p: line.send(("progress", p.done, p.total, p.text)))
+    told.progressed.connect(
+        lambda p: line.send(("progress", p.done, p.total, p.text, p.loss, p.held_out))
+    )
     while (item := work.get()) is not None:
         name, do = item
         finished = run_here(Job(name, 0, do), current[0], told.progressed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from napari_active_seg.errors import StoppedError
 
@@ -13,15 +14,32 @@ __all__ = ["CancelToken", "Job", "Progress", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: ``done`` of ``total`` steps, and a few words."""
+    """How far a job is: ``done`` of ``total`` steps, and a few words.
+
+    A training tells its ``loss``, and the latest on labels that are not learned from.
+    """
 
     job: str
     done: int
     total: int
     text: str = ""
+    loss: float | None = None
+    held_out: float | None = None
 
 
-Report = Callable[[int, int, str], None]
+class Report(Protocol):
+    """What a job says while it runs."""
+
+    def __call__(
+        self,
+        done: int,
+        total: int,
+        text: str = "",
+        *,
+        loss: float | None = None,
+        held_out: float | None = None,
+    ) -> None:
+        """Say how far it is."""
 
 
 class CancelToken:

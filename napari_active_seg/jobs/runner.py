@@ -160,12 +160,19 @@ def run_here(job: Job, token: CancelToken, progressed: SignalInstance) -> Finish
     """Run a job in this thread and return how it ended; its progress is thinned."""
     last = 0.0
 
-    def report(done: int, total: int, text: str = "") -> None:
+    def report(
+        done: int,
+        total: int,
+        text: str = "",
+        *,
+        loss: float | None = None,
+        held_out: float | None = None,
+    ) -> None:
         nonlocal last
         now = time.monotonic()
         if done in (0, total) or now - last >= _BETWEEN_REPORTS_S:
             last = now
-            progressed.emit(Progress(job.name, done, total, text))
+            progressed.emit(Progress(job.name, done, total, text, loss, held_out))
 
     try:
         token.check()

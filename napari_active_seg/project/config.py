@@ -36,6 +36,7 @@ EDITABLE = (
     "average",
     "balance",
     "beta",
+    "blind",
     "calibration",
     "confidence",
     "control",
@@ -63,9 +64,11 @@ EDITABLE = (
     "start",
     "strategy",
     "temperature",
+    "train_after",
     "training_precision",
     "training_seconds",
     "unlabelled",
+    "unpainted",
     "validation",
     "weights",
     "worker",
@@ -112,6 +115,9 @@ class ProjectConfig(BaseModel):
     masks_dir: str | None = None
     key_file: str | None = None
     annotator: str = "annotator"
+    blind: bool = False
+    unpainted: str | None = None
+    train_after: int = Field(default=0, ge=0)
     preset: str = "fast"
     measure: str = "bald"
     strategy: str = "uncertain-regions"

@@ -183,6 +183,11 @@ class Project:
         return self.folder / _CACHE / "looks.json"
 
     @property
+    def bookmark(self) -> Path:
+        """Where it is kept what somebody looked at last; may be deleted."""
+        return self.folder / _CACHE / "place.json"
+
+    @property
     def holder(self) -> Holder | None:
         """Who writes to this project now."""
         return current_holder(self.database, self.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
@@ -14,12 +14,14 @@ from napari_active_seg.project.blobs import shape_from_blob, shape_to_blob
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.records import QueuedRegion
-from napari_active_seg.regions import Region, RegionState
+from napari_active_seg.regions import Effort, Region, RegionState
 
-__all__ = ["OFFERED_EVENT", "RegionsTable", "write_state"]
+__all__ = ["OFFERED_EVENT", "WITHDRAWN_EVENT", "RegionsTable", "write_state"]
 
 #: Under which name the diary keeps what the regions of a proposal were drawn from.
 OFFERED_EVENT = "offered"
+#: Under which name it keeps regions that were chosen anew before anybody touched them.
+WITHDRAWN_EVENT = "withdrawn"
 _SELECT = (
     "SELECT regions.*, proposals.uid AS proposal_uid FROM regions "
     "LEFT JOIN proposals ON proposals.id = regions.proposal_id"
@@ -107,11 +109,46 @@ class RegionsTable:
         rows = self._database.rows("SELECT max(round) AS latest FROM proposals")
         return int(rows[0]["latest"] or 0)
 
-    def set_state(self, region_id: str, state: RegionState, *, annotator: str = "") -> None:
-        """Move a region to another state."""
+    def set_state(
+        self,
+        region_id: str,
+        state: RegionState,
+        *,
+        annotator: str = "",
+        effort: Effort | None = None,
+    ) -> None:
+        """Move a region to another state; what looking at it took goes into the diary."""
         self.get(region_id)
+        took = {} if effort is None else {"active_s": effort.active_s, "clicks": effort.clicks}
+        facts = {key: value for key, value in took.items() if value}
         with self._database.transaction() as connection:
-            write_state(connection, region_id, state, at=self._clock(), annotator=annotator)
+            write_state(
+                connection, region_id, state, at=self._clock(), annotator=annotator, facts=facts
+            )
+
+    def withdraw(self, region_ids: Sequence[str], *, annotator: str = "") -> tuple[str, ...]:
+        """Take chosen regions that nobody has touched out of the queue again; return which went.
+
+        The diary keeps where they were.
+        """
+        gone = []
+        with self._database.transaction() as connection:
+            for region_id in region_ids:
+                row = connection.execute(
+                    "SELECT * FROM regions WHERE id = ? AND state = ? AND kind = ? AND NOT EXISTS "
+                    "(SELECT 1 FROM labels WHERE region_id = regions.id)",
+                    (region_id, RegionState.PROPOSED, RegionKind.CHOSEN),
+                ).fetchone()
+                if row is None:
+                    continue
+                connection.execute("DELETE FROM regions WHERE id = ?", (region_id,))
+                place = {k: row[k] for k in ("image_id", "y", "x", "height", "width", "round")}
+                insert_event(
+                    connection, at=self._clock(), annotator=annotator, what=WITHDRAWN_EVENT,
+                    subject=region_id, facts=place,
+                )  # fmt: skip
+                gone.append(region_id)
+        return tuple(gone)
 
 
 def write_state(
@@ -121,6 +158,7 @@ def write_state(
     *,
     at: float,
     annotator: str,
+    facts: Mapping[str, float] | None = None,
 ) -> None:
     """Move a region to ``state`` inside a transaction; a change is written into the diary."""
     before = connection.execute("SELECT state FROM regions WHERE id = ?", (region_id,)).fetchone()
@@ -131,7 +169,7 @@ def write_state(
     )
     insert_event(
         connection, at=at, annotator=annotator, what="state", subject=region_id,
-        facts={"from": before["state"], "to": str(state)},
+        facts={"from": before["state"], "to": str(state), **(facts or {})},
     )  # fmt: skip
 
 

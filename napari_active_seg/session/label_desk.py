@@ -15,14 +15,24 @@ from psygnal import emit_queued
 from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project, SavedLabel
-from napari_active_seg.regions import UNLABELLED, Effort, RegionLabel, RegionState, check_target
+from napari_active_seg.regions import (
+    UNLABELLED,
+    Effort,
+    RegionLabel,
+    RegionState,
+    check_target,
+    inside_shape,
+)
 from napari_active_seg.session.label_requests import import_request, label_request
 from napari_active_seg.session.requests import labels_so_far
 from napari_active_seg.session.saver import LabelSaver, Unsaved
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.label import LabelResponse, label_from_source
 
-__all__ = ["LabelDesk"]
+__all__ = ["NOT_LABELLED", "LabelDesk"]
+
+#: The setting ``unpainted`` that leaves unpainted pixels of finished regions without a label.
+NOT_LABELLED = "unlabelled"
 
 
 class LabelDesk:
@@ -69,8 +79,10 @@ class LabelDesk:
         """
         if target is not None:
             self._check(region_id, target)
-        if state is RegionState.DONE and self._is_empty(region_id, target):
-            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+        if state is RegionState.DONE:
+            if self._is_empty(region_id, target):
+                raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+            target = self._completed(region_id, target)
         self.saver.offer(Unsaved(region_id, state, target, effort or Effort()), at_once=True)
         self._apply(unsaved=self.saver.unsaved)
 
@@ -183,6 +195,35 @@ class LabelDesk:
         finally:
             self.saver.saved.disconnect(self._on_saved)
 
+    # --- pixels that nobody painted --------------------------------------------------------------
+
+    @property
+    def unpainted_class(self) -> int | None:
+        """The class that unpainted pixels of a finished region get; None for "not labelled"."""
+        name, names = self._project.config.unpainted, self._project.schema.names
+        return names.index(name) if name in names else None
+
+    @property
+    def asks_about_unpainted(self) -> bool:
+        """Whether nobody has said yet what unpainted pixels of a finished region are."""
+        name = self._project.config.unpainted
+        return name is None or name not in (NOT_LABELLED, *self._project.schema.names)
+
+    def unpainted_pixels(self, region_id: str, target: NDArray[np.uint8]) -> int:
+        """Return how many pixels of a region are not painted in ``target``."""
+        queued = self._project.regions.get(region_id)
+        return int(np.count_nonzero((target == UNLABELLED) & queued.place.mask))
+
+    def _completed(
+        self, region_id: str, target: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8] | None:
+        """Return a target with what nobody painted in the class that the project says."""
+        index = self.unpainted_class
+        if index is None or target is None:
+            return target
+        queued = self._project.regions.get(region_id)
+        return inside_shape(np.where(target == UNLABELLED, np.uint8(index), target), queued.shape)
+
     # --- inside ------------------------------------------------------------------------------
 
     def _write(self, unsaved: Unsaved) -> None:
@@ -190,7 +231,9 @@ class LabelDesk:
         now = self._project.regions.get(unsaved.region_id).state
         state = _state_after(unsaved, now)
         if unsaved.target is None:
-            self._project.regions.set_state(unsaved.region_id, state, annotator=annotator)
+            self._project.regions.set_state(
+                unsaved.region_id, state, annotator=annotator, effort=unsaved.effort
+            )
         else:
             self._project.labels.save(
                 unsaved.region_id,

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
@@ -64,6 +67,55 @@ class PredictionDesk:
         if model is None:
             return None
         return self._project.predictions.load(prediction_key(self._project, model), image_id)
+
+    def earlier_model(self) -> ModelRecord | None:
+        """Return the model that came before the one in use; None where there is none."""
+        state = self._state()
+        if state.model is None:
+            return None
+        before = [m for m in state.models if m.created_at < state.model.created_at]
+        return max(before, key=lambda model: model.created_at, default=None)
+
+    def disagreement(self, image_id: str) -> NDArray[np.float32] | None:
+        """Return how much of the probability (H, W) two models give to different classes, 0 to 1.
+
+        They are the one in use and the one before; None where either was not asked yet.
+        """
+        model, earlier = self._state().model, self.earlier_model()
+        if model is None or earlier is None:
+            return None
+        kept = self._project.predictions
+        now = kept.load(prediction_key(self._project, model), image_id)
+        before = kept.load(prediction_key(self._project, earlier), image_id)
+        if now is None or before is None or now.mean_probs.shape != before.mean_probs.shape:
+            return None
+        moved: NDArray[np.float32] = np.abs(now.mean_probs - before.mean_probs).sum(axis=0) / 2
+        return moved
+
+    def ask_earlier(self, image_id: str) -> None:
+        """Let the model before say what it thinks of an image too; NothingToDoError without one."""
+        earlier = self.earlier_model()
+        if earlier is None:
+            raise NothingToDoError("there is one model only; train again to compare two")
+
+        def freeze() -> Work:
+            request = predict_request(
+                self._project,
+                earlier,
+                partial(self._shelf.fresh_passes, earlier),
+                image_ids=[image_id],
+                samples=None,
+                measure=self._state().measure,
+            )
+            return partial(predict_images, request)
+
+        def deliver(result: object) -> None:
+            if isinstance(result, PredictResponse):
+                self._project.predictions.forget()
+                self._apply(compared=self._state().compared + 1)
+
+        order = Order(f"asking {earlier.id}", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order, reads_labels=False)
 
     def known(self) -> frozenset[str]:
         """Return the images of which the model in use has said what the measure needs."""

@@ -13,10 +13,12 @@ from napari_active_seg.acquisition import (
     DrawnPlan,
     LearnedCost,
     Proposal,
+    RegionKind,
     Strategy,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.cost_shelf import CostShelf
 from napari_active_seg.session.job_desk import Order, Work
@@ -53,7 +55,7 @@ class ProposalDesk:
         state: Callable[[], SessionState],
         *,
         order: Callable[..., None],
-        on_proposal: Callable[[Proposal], None],
+        on_proposal: Callable[..., None],
         on_pace: Callable[[str], None],
         cost: CostModel | None = None,
     ) -> None:
@@ -125,6 +127,59 @@ class ProposalDesk:
             return partial(propose_regions, request)
 
         self._order(Order("proposing", freeze, self._proposed, may_wait=True, may_leave=True))
+
+    def untouched(self) -> tuple[str, ...]:
+        """Return the chosen regions of the latest round that nobody has touched or has in hand."""
+        state = self._state()
+        taken = state.unsaved | {state.region_id}
+        return tuple(
+            queued.id
+            for queued in state.queue
+            if queued.round == state.round
+            and queued.kind is RegionKind.CHOSEN
+            and queued.state is RegionState.PROPOSED
+            and queued.id not in taken
+        )
+
+    def choose_anew(self, strategy: str | Strategy | None = None, **parts: object) -> None:
+        """Let ``strategy`` choose in place of the regions that nobody has touched.
+
+        Nothing is predicted anew for images that were: what their passes left is ranked by another
+        measure or cost. Regions that were drawn, begun or are in hand stay. NothingToDoError where
+        all were touched, or there is no model.
+        """
+        parts = {**parts, "control": 0.0, "validation": 0.0}
+        chosen = self.strategy(strategy, changes=None, **parts)
+        if self._state().model is None or not self.untouched():
+            raise NothingToDoError(
+                "no waiting region could be chosen anew: a model chose none that nobody has touched"
+            )
+        replaced: list[str] = []
+
+        def freeze() -> Work:
+            replaced[:] = self.untouched()
+            if not replaced:
+                raise NothingToDoError("every region was touched meanwhile; nothing is chosen anew")
+            request = propose_request(
+                self._project,
+                predict=self._predict(chosen),
+                strategy=chosen,
+                cost=self._cost,
+                budget=Budget(len(replaced)),
+                seed=None,
+                costs=self._costs,
+                instead_of=replaced,
+            )
+            return partial(propose_regions, request)
+
+        def deliver(result: object) -> None:
+            if isinstance(result, Proposal):
+                free = set(replaced) & set(self.untouched())
+                if free:
+                    self._on_proposal(result, instead_of=tuple(i for i in replaced if i in free))
+
+        order = Order("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order, writes=True)
 
     def guide(self, *, on_advice: Callable[[Advice], None], size: int | None = None) -> None:
         """Measure the pool and recommend a strategy; NothingToDoError without a model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from napari_active_seg.acquisition import (
@@ -70,9 +70,15 @@ def propose_request(
     budget: Budget,
     seed: int | None,
     costs: CostShelf,
+    instead_of: Collection[str] = (),
 ) -> ProposeRequest:
-    """Return the request for a proposal of the next round over the pool."""
-    config, queue = project.config, project.regions.queue()
+    """Return the request for a proposal of the next round over the pool.
+
+    ``instead_of`` are regions of the latest round that it is to stand in for: it belongs to that
+    round then, and their places are free.
+    """
+    config = project.config
+    queue = tuple(q for q in project.regions.queue() if q.id not in instead_of)
     key = None if predict is None else predict.model_id
     pool = project.images.all(Split.POOL)
     pace = None
@@ -96,7 +102,7 @@ def propose_request(
         cost=cost or cost_named(strategy.cost),
         own_pace=pace,
         budget=budget,
-        round=project.regions.last_round() + 1,
+        round=project.regions.last_round() + (0 if instead_of else 1),
         seed=config.seed if seed is None else seed,
     )
 

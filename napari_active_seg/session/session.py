@@ -19,7 +19,9 @@ from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import SegmenterFactory
+from napari_active_seg.session.bookmark import BookmarkFile
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.model_shelf import ModelShelf
@@ -29,7 +31,11 @@ from napari_active_seg.session.proposal_desk import ProposalDesk
 from napari_active_seg.session.requests import (
     evaluate_request,
 )
-from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
+from napari_active_seg.session.state import (
+    SessionState,
+    calibrated_words,
+    initial_state,
+)
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
@@ -40,9 +46,11 @@ from napari_active_seg.session.train_requests import (
     train_request,
     unlabelled_advice,
 )
+from napari_active_seg.session.training_turn import TrainingTurn
 from napari_active_seg.session.trust.desk import TrustDesk
 from napari_active_seg.session.trust.records import keep_evaluation
 from napari_active_seg.session.upkeep import Upkeep
+from napari_active_seg.session.walk import Walk
 from napari_active_seg.training_advice import UnlabelledAdvice
 from napari_active_seg.uncertainty import Prediction, measure_named
 
@@ -77,11 +85,12 @@ class Session:
         self._segmenters = segmenters
         self._follows_screen = follows_screen
         self._shelf = ModelShelf(project, segmenters)
-        self._state = initial_state(project)
+        bookmark = BookmarkFile(project.bookmark, writes=follows_screen and not project.read_only)
+        self._state = initial_state(project, bookmark.latest if follows_screen else None)
         self._jobs = JobDesk(
             runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
         )
-        self._predictions = PredictionDesk(
+        self.predictions = PredictionDesk(
             project,
             self._shelf,
             self._jobs,
@@ -89,6 +98,14 @@ class Session:
             self._set,
             order=self._order,
             follows_screen=follows_screen,
+        )
+        self.walk = Walk(
+            project,
+            lambda: self._state,
+            self._set,
+            look=self.predictions.look_at_screen,
+            prediction=self.prediction,
+            bookmark=bookmark,
         )
         self.labels = LabelDesk(project, lambda: self._state, self._set, start=self._start)
         self.proposals = ProposalDesk(
@@ -108,9 +125,9 @@ class Session:
             lambda: self._state,
             self._set,
             order=self._order,
-            model=self._predictions.model,
-            predicted=self._predictions.known,
-            look=self._predictions.look_at_screen,
+            model=self.predictions.model,
+            predicted=self.predictions.known,
+            look=self.predictions.look_at_screen,
         )
         self.upkeep = Upkeep(
             project,
@@ -118,8 +135,9 @@ class Session:
             self._set,
             start=self._start,
             flush=self.labels.flush,
-            predicted=self._predictions.known,
+            predicted=self.predictions.known,
         )
+        self._turn = TrainingTurn(project)
         self._jobs.progressed.connect(self.progressed.emit)
         self._jobs.failed.connect(self.failed.emit)
         self.labels.saver.failed.connect(self.failed.emit, thread="main")
@@ -141,7 +159,7 @@ class Session:
 
     def prediction(self, image_id: str) -> Prediction | None:
         """Return what the model in use said of an image; None if it was not asked yet."""
-        return self._predictions.of(image_id)
+        return self.predictions.of(image_id)
 
     def uncertainty(self, image_id: str) -> NDArray[np.float32] | None:
         """Return the current measure's map (H, W) of an image; None without a prediction."""
@@ -154,33 +172,22 @@ class Session:
 
     def select_image(self, image_id: str) -> None:
         """Show another image; the region in hand is put down if it lies elsewhere."""
-        self.project.images.ref(image_id)
-        region = self._state.region
-        keep = region is not None and region.region.image_id == image_id
-        self._set(image_id=image_id, region_id=self._state.region_id if keep else None)
-        self._predictions.look_at_screen()
+        self.walk.to_image(image_id)
 
     def select_region(self, region_id: str) -> None:
         """Take a region in hand and go to its image."""
-        queued = self.project.regions.get(region_id)
-        self._set(region_id=region_id, image_id=queued.region.image_id)
-        self._predictions.look_at_screen()
+        self.walk.to_region(region_id)
 
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
-        leaving = self._state.unsaved | {self._state.region_id}
-        waiting = [q for q in self._state.open_regions if q.id not in leaving]
-        if waiting:
-            self.select_region(waiting[0].id)
-        else:
-            self._set(region_id=None)
+        self.walk.on()
 
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""
         name = measure_named(measure).name
         known = predicted_images(self.project, self._state.image_ids, name)
         self._set(measure=name, predicted=known)
-        self._predictions.look_at_screen()
+        self.predictions.look_at_screen()
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -193,13 +200,13 @@ class Session:
         not wait for all.
         """
         wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
-        self._predictions.predict(wanted, samples=samples)
+        self.predictions.predict(wanted, samples=samples)
 
     def predict_folder(
         self, images_dir: Path, out: Path, *, measure: str | None = None, samples: int | None = None
     ) -> None:
         """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
-        self._predictions.predict_folder(images_dir, out, measure=measure, samples=samples)
+        self.predictions.predict_folder(images_dir, out, measure=measure, samples=samples)
 
     def propose(self, **asked: Any) -> None:
         """Choose regions of pool images and put them into the queue: see ``ProposalDesk.propose``.
@@ -250,8 +257,8 @@ class Session:
     def use_model(self, model_id: str) -> None:
         """Put an earlier model in use again."""
         self.project.models.use(model_id)
-        self._set(models=self.project.models.all(), predicted=self._predictions.known())
-        self._predictions.look_at_screen()
+        self._set(models=self.project.models.all(), predicted=self.predictions.known())
+        self.predictions.look_at_screen()
 
     def evaluate(
         self,
@@ -260,10 +267,10 @@ class Session:
         on_report: Callable[[EvalReport], None],
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
-        self._predictions.model()
+        self.predictions.model()
 
         def freeze() -> Work:
-            model = self._predictions.model()
+            model = self.predictions.model()
             load = partial(self._shelf.segmenter, model)
             return partial(
                 evaluate_model, evaluate_request(self.project, model, load, images=images)
@@ -341,15 +348,23 @@ class Session:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _proposed(self, proposal: Proposal) -> None:
+    def _proposed(self, proposal: Proposal, instead_of: tuple[str, ...] = ()) -> None:
         self.project.predictions.forget()
-        queued = self.project.regions.add_proposal(proposal)
-        self._set(
-            queue=self.project.regions.queue(),
-            predicted=self._predictions.known(),
-            region_id=queued[0].id,
-            image_id=queued[0].region.image_id,
-        )
+        regions = self.project.regions
+        if instead_of:
+            gone = regions.withdraw(instead_of, annotator=self.project.config.annotator)
+            proposal = replace(proposal, regions=proposal.regions[: len(gone)])
+        queued = regions.add_proposal(proposal)
+        self._set(queue=regions.queue(), predicted=self.predictions.known())
+        in_hand = self._state.region
+        painted = in_hand is not None and in_hand.state is RegionState.IN_PROGRESS
+        if (
+            not instead_of
+            and queued
+            and not painted
+            and self._state.region_id not in (self._state.unsaved)
+        ):
+            self.walk.to_region(queued[0].id)
 
     def _trained(self, result: object) -> None:
         if isinstance(result, TrainResponse):
@@ -362,8 +377,8 @@ class Session:
             if result.report is not None:
                 keep_evaluation(self.project, record.id, result.report, audit=False)
             self.last_training = replace(result, model=record)
-            self._set(models=self.project.models.all(), predicted=self._predictions.known())
-            self._predictions.look_at_screen()
+            self._set(models=self.project.models.all(), predicted=self.predictions.known())
+            self.predictions.look_at_screen()
             self.trust.after_training()
 
     def _set(self, **changes: object) -> None:
@@ -376,3 +391,5 @@ class Session:
             self.state_changed.emit(new, old)
             if self._follows_screen and new.done_in_pool != old.done_in_pool:
                 self.proposals.look_at_pace()
+                if self._turn.is_due(new):
+                    self.train()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
+from napari_active_seg.session.bookmark import Bookmark
 from napari_active_seg.session.prediction_key import predicted_images
 from napari_active_seg.session.trust.records import calibration_in_force
 
@@ -34,8 +36,10 @@ class SessionState:
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     read_only: bool = False
+    blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order
     pace: str = ""  #: what is known of this person's own seconds, in words
     calibrated: str = ""  #: the calibration that is in force, in words; empty without one
+    compared: int = 0  #: grows whenever an earlier model was asked about an image
     trust: int = 0  #: grows whenever something was found out about trust
 
     @property
@@ -74,9 +78,16 @@ class SessionState:
 
     @property
     def open_regions(self) -> tuple[QueuedRegion, ...]:
-        """Regions that wait for a person; those put off to later come last."""
+        """Regions that wait for a person; those put off to later come last.
+
+        To a blind annotator they come in an order that has nothing to do with any score.
+        """
         waiting = [queued for queued in self.queue if queued.state in OPEN_STATES]
-        return tuple(sorted(waiting, key=lambda queued: queued.state is RegionState.LATER))
+        return tuple(sorted(waiting, key=self._turn))
+
+    def _turn(self, queued: QueuedRegion) -> tuple[bool, int]:
+        drawn = zlib.crc32(queued.id.encode()) if self.blind else 0
+        return (queued.state is RegionState.LATER, drawn)
 
 
 def calibrated_words(project: Project) -> str:
@@ -85,8 +96,11 @@ def calibrated_words(project: Project) -> str:
     return "" if found is None else found.words
 
 
-def initial_state(project: Project) -> SessionState:
-    """Return the state of a project that was just opened: at the first waiting region."""
+def initial_state(project: Project, bookmark: Bookmark | None = None) -> SessionState:
+    """Return the state of a project that was just opened.
+
+    It is where the bookmark lies, if there is one, and at the first waiting region otherwise.
+    """
     ids = tuple(ref.id for ref in project.images.all())
     measure = project.config.measure
     state = SessionState(
@@ -102,8 +116,15 @@ def initial_state(project: Project) -> SessionState:
         predicted=predicted_images(project, ids, measure),
         missing=frozenset(project.images.missing()),
         read_only=project.read_only,
+        blind=project.config.blind,
         calibrated=calibrated_words(project),
     )
+    if bookmark is not None and bookmark.image_id in set(ids) - state.missing:
+        marked = next((q for q in state.queue if q.id == bookmark.region_id), None)
+        here = marked is not None and marked.region.image_id == bookmark.image_id
+        region_id = bookmark.region_id if here else None
+        if here or not bookmark.region_id:
+            return replace(state, image_id=bookmark.image_id, region_id=region_id)
     waiting = [q for q in state.open_regions if q.region.image_id not in state.missing]
     if waiting:
         first = waiting[0]

@@ -48,6 +48,7 @@ class Upkeep:
     def rename_class(self, name: str, new_name: str) -> None:
         """Call a class otherwise."""
         self._change(lambda book: book.renamed(name, new_name), f"renamed {name} to {new_name}")
+        self._follow_class(name, new_name)
 
     def recolour_class(self, name: str, colour: str) -> None:
         """Give a class another colour (``#rrggbb``)."""
@@ -60,6 +61,7 @@ class Upkeep:
     def merge_classes(self, name: str, into: str) -> None:
         """Count what is labelled ``name`` as ``into`` from now on."""
         self._change(lambda book: book.merged_into(name, into), f"merged {name} into {into}")
+        self._follow_class(name, into)
 
     def undo_class_change(self) -> str:
         """Take the latest change of classes back and return what it was."""
@@ -68,6 +70,11 @@ class Upkeep:
         undone = self._project.classes.undo(annotator=self._project.config.annotator)
         self._show_classes()
         return undone
+
+    def _follow_class(self, name: str, now: str) -> None:
+        """Keep what unpainted pixels are, where that class is called otherwise from now on."""
+        if self._project.config.unpainted == name:
+            self._project.configure(unpainted=now)
 
     def _change(self, change: Callable[[ClassBook], ClassBook], what: str) -> None:
         self._refuse_while_working()
@@ -150,7 +157,9 @@ class Upkeep:
     def configure(self, **changes: object) -> None:
         """Change settings of the project; ConfigError names what does not fit."""
         self._project.configure(**changes)
-        self._apply(project=self._project.config.name, measure=self._project.config.measure)
+        config = self._project.config
+        shown = {"measure": config.measure} if "measure" in changes else {}
+        self._apply(project=config.name, blind=config.blind, **shown)
         self._apply(predicted=self._predicted())
 
 

@@ -38,7 +38,7 @@ def resolve_view(state: SessionState) -> ViewState:
         and not state.read_only
         and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
         can_cancel=state.job is not None,
-        shows_prediction=state.image_id in state.predicted,
+        shows_prediction=state.image_id in state.predicted and not state.blind,
         shows_boxes=tuple(q.id for q in state.queue if q.region.image_id == state.image_id),
         status=_status(state, done),
     )

@@ -159,7 +159,13 @@ def _trained(
     _log.info("%s starts from %s", request.preset, origin)
 
     def tell(step: TrainStep) -> None:
-        report(step.step, step.n_steps, which + step.words)
+        report(
+            step.step,
+            step.n_steps,
+            which + step.words,
+            loss=step.loss,
+            held_out=step.held_out,
+        )
 
     kept = None
     if request.kept_in is not None:
