@@ -21,7 +21,13 @@ from napari_active_seg.preset_names import AUTO, preset_names
 from napari_active_seg.project import Project
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import CreatedProject, create_project
+from napari_active_seg.session.creation import (
+    CreatedProject,
+    FolderLook,
+    ImageSettings,
+    create_project,
+    look_at_folder,
+)
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -156,10 +162,30 @@ class DesktopTools:
         return open_session(folder, in_background=True, read_only=read_only, take_over=take_over)
 
     def create_project(
-        self, folder: Path, *, images_dir: Path, classes: list[str], masks_dir: Path | None
+        self,
+        folder: Path,
+        *,
+        images_dir: Path,
+        classes: list[str],
+        masks_dir: Path | None,
+        spacing: float | None = None,
+        on_file: Callable[[int, int], None] | None = None,
     ) -> CreatedProject:
         """Make a project."""
-        return create_project(folder, images_dir=images_dir, classes=classes, masks_dir=masks_dir)
+        return create_project(
+            folder,
+            images_dir=images_dir,
+            classes=classes,
+            masks_dir=masks_dir,
+            settings=ImageSettings(spacing=spacing),
+            on_file=on_file,
+        )
+
+    def look_at_folder(
+        self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
+    ) -> FolderLook:
+        """Say what is in a folder of images."""
+        return look_at_folder(folder, on_file=on_file)
 
     def write_sample_project(
         self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None

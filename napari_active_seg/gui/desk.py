@@ -17,10 +17,11 @@ from napari_active_seg.errors import (
     ProjectNotWritableError,
     StoppedError,
 )
-from napari_active_seg.gui.notifications import tell_error, tell_info
+from napari_active_seg.gui.notifications import tell_info
+from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import CreatedProject
+from napari_active_seg.session.creation import CreatedProject, FolderLook
 
 __all__ = ["Desk", "Tools"]
 
@@ -36,9 +37,21 @@ class Tools(Protocol):
         """Return a session that works in the background."""
 
     def create_project(
-        self, folder: Path, *, images_dir: Path, classes: list[str], masks_dir: Path | None
+        self,
+        folder: Path,
+        *,
+        images_dir: Path,
+        classes: list[str],
+        masks_dir: Path | None,
+        spacing: float | None = None,
+        on_file: Callable[[int, int], None] | None = None,
     ) -> CreatedProject:
         """Make a project."""
+
+    def look_at_folder(
+        self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
+    ) -> FolderLook:
+        """Say what is in a folder of images."""
 
     def write_sample_project(
         self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
@@ -55,11 +68,13 @@ class Desk:
 
     session_changed = Signal(object)  # Session | None
     failed = Signal(Exception)
+    tab_wanted = Signal(str)  # its title
 
     def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
         self.viewer = viewer
         self.tools = tools
         self.parent: QWidget | None = None  # of dialogs
+        self.preferences = PreferencesFile()
         self._session: Session | None = None
 
     @property
@@ -88,8 +103,17 @@ class Desk:
             tell_info(f"Opened read-only: {error}")
         self.close()
         self._session = opened
-        opened.failed.connect(self._report)
+        self.sign_in()
+        opened.failed.connect(self.tell)
         self.session_changed.emit(opened)
+
+    def sign_in(self) -> None:
+        """Label under the name of the person at this machine, where they have given one."""
+        session, name = self._session, self.preferences.now.name
+        if session is None or not name or session.state.read_only:
+            return
+        if session.project.config.annotator != name:
+            session.upkeep.configure(annotator=name)
 
     def close(self) -> None:
         """Put the session away, if there is one."""
@@ -103,7 +127,11 @@ class Desk:
         try:
             verb()
         except ActiveSegError as error:
-            self._report(error)
+            self.tell(error)
+
+    def show_tab(self, title: str) -> None:
+        """Bring another tab to the front."""
+        self.tab_wanted.emit(title)
 
     def with_session(self, verb: Callable[[Session], object]) -> Callable[[], None]:
         """Return a slot that calls ``verb`` with the open session, if there is one."""
@@ -115,10 +143,10 @@ class Desk:
 
         return slot
 
-    def _report(self, error: Exception) -> None:
+    def tell(self, error: Exception) -> None:
+        """Tell the person of an error, once; the dock shows it."""
         self.failed.emit(error)
         if isinstance(error, StoppedError):
             tell_info(str(error))
         else:
             _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
-            tell_error(error)

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from psygnal.qt import start_emitting_from_queue
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QCloseEvent, QShowEvent
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -18,17 +18,23 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_active_seg.errors import ActiveSegError
+from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.gui.canvas import CanvasExtras
 from napari_active_seg.gui.desk import Desk, Tools
-from napari_active_seg.gui.keys import bind_keys, unbind_keys
+from napari_active_seg.gui.dropping import dropped_folder, project_in
+from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
 from napari_active_seg.gui.layers import LayerBinder
+from napari_active_seg.gui.message import MessageBar
+from napari_active_seg.gui.name_bar import NameBar
 from napari_active_seg.gui.painting import RegionPainter
-from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel
+from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
+from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.questions import ask_close_training, ask_close_unsaved
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
@@ -45,16 +51,22 @@ class Dock(QWidget):  # type: ignore[misc]
         start_emitting_from_queue(msec=15)
         self.desk = Desk(viewer, tools)
         self.desk.parent = self
+        self.setAcceptDrops(True)
         self.annotate = AnnotateActions(self.desk)
         self._viewer = viewer
         self._binder: LayerBinder | None = None
         self._painter: RegionPainter | None = None
         self._shown: SessionState | None = None
-        self._with_keys: object = None
+        self._extras: CanvasExtras | None = None
+        self._bound: list[tuple[Any, list[str]]] = []
+        self._stale: set[int] = set()
         self._released = False
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
         self._build()
         self.desk.session_changed.connect(self._on_session)
+        self.desk.failed.connect(self._on_failed)
+        self.desk.tab_wanted.connect(self._show_tab)
+        self.desk.preferences.changed.connect(self._prefer)
         viewer.layers.events.inserted.connect(self._on_layer)
         QApplication.instance().aboutToQuit.connect(self.release)
         for layer in tuple(viewer.layers):
@@ -80,6 +92,12 @@ class Dock(QWidget):  # type: ignore[misc]
             self.tabs.addTab(scroll, panel.title)
         self.tabs.tabBar().setUsesScrollButtons(False)
         self.tabs.tabBar().setExpanding(False)
+        self.tabs.currentChanged.connect(self._on_tab)
+        self.name_bar = NameBar(self.desk)
+        self.message = MessageBar()
+        self.hover = QLabel()
+        self.hover.setToolTip("What the model says of the pixel under the mouse")
+        self.hover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.bar = QProgressBar()
@@ -90,11 +108,14 @@ class Dock(QWidget):  # type: ignore[misc]
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.desk.with_session(Session.cancel))
         busy = QHBoxLayout()
+        busy.addWidget(self.hover, 1)
         busy.addWidget(self.bar, 1)
         busy.addWidget(self.stop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.name_bar)
         layout.addWidget(self.status)
+        layout.addWidget(self.message)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.doing)
         layout.addLayout(busy)
@@ -107,13 +128,19 @@ class Dock(QWidget):  # type: ignore[misc]
         if session is None:
             self._render_without_session()
             return
+        now = self.desk.preferences.now
         self._painter = RegionPainter(self._viewer, session, self.desk.run)
-        self._binder = LayerBinder(self._viewer, session, self._painter)
+        self._painter.meter.measures_time = now.measures_time
+        self._binder = LayerBinder(self._viewer, session, self._painter, now)
         self.annotate.attach(self._painter, self._binder)
+        self._extras = CanvasExtras(
+            self._viewer, self.window(), session, book=self._book, say=self.hover.setText
+        )
         session.state_changed.connect(self._on_state)
         session.progressed.connect(self._on_progress)
-        bind_keys(self._viewer, self.annotate.keys)
+        self._bind(self._viewer)
         self._on_state(session.state)
+        self._show_tab(session.walk.bookmark.latest.tab)
 
     def _put_away(self) -> None:
         self.annotate.edit_tissue(False)
@@ -121,9 +148,40 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.put_down()
         if self._binder is not None:
             self._binder.clear()
-            unbind_keys(self._viewer, self.annotate.keys)
+            self._unbind()
+        if self._extras is not None:
+            self._extras.release()
         self.annotate.attach(None, None)
-        self._painter, self._binder, self._shown = None, None, None
+        self._painter, self._binder, self._shown, self._extras = None, None, None, None
+        self.hover.setText("")
+
+    # --- keys --------------------------------------------------------------------------------
+
+    def _book(self) -> KeyBook:
+        now = self.desk.preferences.now
+        return KeyBook(now.hand, now.keys)
+
+    def _bind(self, owner: Any) -> None:
+        keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
+        self._bound.append((owner, bind_keys(owner, keys)))
+
+    def _unbind(self) -> None:
+        for owner, keys in self._bound:
+            unbind_keys(owner, keys)
+        self._bound.clear()
+
+    def _prefer(self, now: Preferences) -> None:
+        """Take over what the person has just preferred."""
+        if self._binder is None or self._painter is None:
+            return
+        self._painter.meter.measures_time = now.measures_time
+        self._binder.prefer(now)
+        owners = [owner for owner, _ in self._bound]
+        self._unbind()
+        for owner in owners:
+            self._bind(owner)
+
+    # --- state -------------------------------------------------------------------------------
 
     def _on_state(self, state: SessionState, _old: SessionState | None = None) -> None:
         session, binder = self.desk.session, self._binder
@@ -139,38 +197,89 @@ class Dock(QWidget):  # type: ignore[misc]
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
         self.desk.run(lambda: binder.render(state, shown, view))
-        if self._painter is not None and self._painter.layer is not self._with_keys:
-            self._with_keys = self._painter.layer
-            bind_keys(self._with_keys, self.annotate.keys)
+        paint = None if self._painter is None else self._painter.layer
+        if paint is not None and all(owner is not paint for owner, _ in self._bound):
+            self._bind(paint)
+        if self._extras is not None:
+            self._extras.render(state)
         self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
         self.stop.setEnabled(view.can_cancel)
+        self.bar.setVisible(view.can_cancel)  # the pixel under the mouse has its place meanwhile
+        self.hover.setVisible(not view.can_cancel)
         if state.job is None:
             self.bar.setRange(0, 1)
             self.bar.setValue(0)
             self.bar.setFormat("")
             self.doing.hide()
-        for panel in self._panels:
-            panel.render_state(session, view)
+        self._stale = set(range(len(self._panels)))
+        self._render_tab(session, view)
+
+    def _render_tab(self, session: Session, view: ViewState) -> None:
+        """Draw the tab that is seen; the others are drawn when they are."""
+        index = self.tabs.currentIndex()
+        if index in self._stale:
+            self._stale.discard(index)
+            self._panels[index].render_state(session, view)
+
+    def _on_tab(self, index: int) -> None:
+        session = self.desk.session
+        if session is not None and self._binder is not None:
+            session.walk.bookmark.keep(tab=self._panels[index].title)
+            self._render_tab(session, resolve_view(session.state))
+
+    def _show_tab(self, title: str) -> None:
+        titles = [panel.title for panel in self._panels]
+        if title in titles:
+            self.tabs.setCurrentIndex(titles.index(title))
+
+    def _on_failed(self, error: Exception) -> None:
+        if not isinstance(error, StoppedError):
+            self.message.show_error(error)
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""
         self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
         if not state.unsaved:
-            for panel in self._panels:
-                panel.render_saved(session)
+            self._panels[self.tabs.currentIndex()].render_saved(session)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))
         self.bar.setValue(progress.done)
         self.bar.setFormat(f"{progress.job} %p %")
         self.doing.setText(progress.text)
+        for panel in self._panels:
+            panel.render_progress(progress)
         self.doing.setVisible(bool(progress.text) and self.stop.isEnabled())
 
     def _render_without_session(self) -> None:
         self.status.setText("Open a project, or make one from a folder of images")
         self.stop.setEnabled(False)
+        self.bar.hide()
+        self.hover.show()
+        self._stale.clear()
         for panel in self._panels:
             panel.render_closed()
+
+    # --- what is dropped ---------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take a folder of images, or a project."""
+        if dropped_folder(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Open the project that is dropped, or begin a new one with the images."""
+        folder = dropped_folder(event.mimeData())
+        if folder is None:
+            return
+        event.acceptProposedAction()
+        if project_in(folder) is not None:
+            self.desk.run(lambda: self.desk.open(folder))
+            return
+        self._show_tab("Project")
+        panel = self._panels[0]
+        if isinstance(panel, ProjectPanel):
+            panel.new.take_folder(folder)
 
     # --- napari ------------------------------------------------------------------------------
 
@@ -232,6 +341,9 @@ class Dock(QWidget):  # type: ignore[misc]
             session.state_changed.disconnect(self._on_state)
             session.progressed.disconnect(self._on_progress)
         self.desk.session_changed.disconnect(self._on_session)
+        self.desk.failed.disconnect(self._on_failed)
+        self.desk.tab_wanted.disconnect(self._show_tab)
+        self.desk.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)
         if isalive(self):

@@ -1,41 +1,120 @@
 """Keys that work while the paint layer has the focus; none is a bare digit or letter.
 
 napari's labels layer takes most bare keys, so ours hold Shift, and Alt for classes. They are
-bound to the viewer and, since a layer's own keys come first, to the paint layer too.
+bound to the viewer where nobody else has bound them, and, since a layer's own keys come first, to
+the paint layer too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["KEYS", "bind_keys", "unbind_keys"]
+from napari_active_seg.errors import ConfigError, did_you_mean
 
-#: What each key does, in the words of the help.
-KEYS: dict[str, str] = {
-    "Shift-N": "next region",
-    "Shift-A": "accept the prediction as a draft",
-    "Shift-D": "done",
-    "Shift-S": "skip",
-    "Shift-T": "can't tell",
-    "Shift-L": "later",
-    "Shift-R": "reopen a finished region",
-    "Shift-U": "show or hide the uncertainty",
-    "Shift-P": "show or hide the prediction",
-    "Shift-Z": "zoom to the region",
+__all__ = ["ACTIONS", "HANDS", "KeyAction", "KeyBook", "bind_keys", "in_words", "unbind_keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAction:
+    """What a key does, in the words of the help, and its key for either hand.
+
+    ``left`` is for those who hold mouse or pen in the left hand, and the keyboard with the right.
+    """
+
+    words: str
+    right: str
+    left: str
+
+
+ACTIONS: dict[str, KeyAction] = {
+    "next": KeyAction("next region", "Shift-N", "Shift-N"),
+    "back": KeyAction("back to the region before", "Shift-B", "Shift-H"),
+    "accept": KeyAction("lay the prediction in as a draft", "Shift-A", "Shift-J"),
+    "done": KeyAction("done", "Shift-D", "Shift-K"),
+    "skip": KeyAction("skip", "Shift-S", "Shift-L"),
+    "cant_tell": KeyAction("can't tell", "Shift-T", "Shift-I"),
+    "later": KeyAction("later", "Shift-L", "Shift-O"),
+    "reopen": KeyAction("reopen a finished region", "Shift-R", "Shift-R"),
+    "whole": KeyAction("the whole region is of this class", "Shift-W", "Shift-W"),
+    "brush": KeyAction("brush", "Shift-C", "Shift-P"),
+    "polygon": KeyAction("polygon", "Shift-G", "Shift-G"),
+    "fill": KeyAction("fill", "Shift-F", "Shift-U"),
+    "smart_fill": KeyAction("smart fill: drag to take more or less", "Shift-M", "Shift-Y"),
+    "erase": KeyAction("erase", "Shift-E", "Shift-M"),
+    "lasso": KeyAction("lasso: copy the prediction inside a loop", "Shift-O", "Shift-F"),
+    "smaller": KeyAction("smaller brush", "Shift-Down", "Shift-Down"),
+    "larger": KeyAction("larger brush", "Shift-Up", "Shift-Up"),
+    "keep_others": KeyAction("do not paint over other classes", "Shift-Q", "Shift-Q"),
+    "snap": KeyAction("snap this class to the image's edges", "Shift-K", "Shift-S"),
+    "smooth": KeyAction("smooth all edges", "Shift-J", "Shift-D"),
+    "specks": KeyAction("remove specks and gaps", "Shift-X", "Shift-X"),
+    "prediction": KeyAction("show or hide the prediction", "Shift-P", "Shift-A"),
+    "uncertainty": KeyAction("show or hide the uncertainty", "Shift-U", "Shift-E"),
+    "labels": KeyAction("show or hide the labels so far", "Shift-I", "Shift-T"),
+    "image": KeyAction("show or hide the image", "Shift-H", "Shift-C"),
+    "zoom": KeyAction("zoom to the region", "Shift-Z", "Shift-Z"),
+    "most_uncertain": KeyAction("jump to the most uncertain place", "Shift-Y", "Shift-B"),
 }
+HANDS = {"right": "mouse or pen in the right hand", "left": "mouse or pen in the left hand"}
+#: Keys of napari that work on labels; ours are never one of them.
+_CLASS_KEYS = tuple(f"Alt-{number}" for number in range(1, 10))
+_FORM = re.compile(r"((Shift|Alt|Control)-)+([A-Z]|F\d{1,2}|Up|Down|Left|Right|Home|End)")
 
 
-def bind_keys(keymap_owner: Any, actions: Mapping[str, Callable[[], object]]) -> None:
-    """Bind ``actions`` by key to a viewer or a layer."""
+class KeyBook:
+    """Which key does what: those for a hand, with a person's own changes."""
+
+    def __init__(self, hand: str = "right", own: Mapping[str, str] | None = None) -> None:
+        if hand not in HANDS:
+            raise ConfigError(f"no hand {hand!r}: {did_you_mean(hand, HANDS)}")
+        usual = {name: getattr(action, hand) for name, action in ACTIONS.items()}
+        kept = {name: key for name, key in (own or {}).items() if name in ACTIONS}
+        self.keys: dict[str, str] = {**usual, **kept}
+
+    def with_key(self, name: str, key: str) -> dict[str, str]:
+        """Return all keys with that of one action changed; ConfigError where it cannot be."""
+        if not _FORM.fullmatch(key):
+            raise ConfigError(
+                f"{in_words(key)} cannot be a key here: it needs Shift, Alt or Ctrl with a letter, "
+                "an arrow or a function key, since napari takes the bare ones"
+            )
+        taken = [other for other, k in self.keys.items() if k == key and other != name]
+        if taken or key in _CLASS_KEYS or key in ("Control-Z", "Control-Shift-Z"):
+            does = ACTIONS[taken[0]].words if taken else "something else"
+            raise ConfigError(f"{in_words(key)} is the key for: {does}; choose another")
+        return {**self.keys, name: key}
+
+    def bindings(self, does: Mapping[str, Callable[[], object]]) -> dict[str, Callable[[], object]]:
+        """Return what is done by key, for actions by name."""
+        return {self.keys[name]: action for name, action in does.items() if name in self.keys}
+
+
+def in_words(key: str) -> str:
+    """Return a key as people write it."""
+    return key.replace("Control", "Ctrl").replace("-", "+")
+
+
+def bind_keys(keymap_owner: Any, actions: Mapping[str, Callable[[], object]]) -> list[str]:
+    """Bind ``actions`` by key to a viewer or a layer; return the keys that were free to take.
+
+    A key that somebody else has bound there stays theirs.
+    """
+    taken = {str(key) for key in keymap_owner.keymap}
+    bound = []
     for key, action in actions.items():
-        keymap_owner.bind_key(key, _ignoring_arguments(action), overwrite=True)
+        if in_words(key) not in taken:
+            keymap_owner.bind_key(key, _ignoring_arguments(action))
+            bound.append(key)
+    return bound
 
 
-def unbind_keys(keymap_owner: Any, keys: Mapping[str, object]) -> None:
+def unbind_keys(keymap_owner: Any, keys: list[str]) -> None:
     """Give the keys back."""
     for key in keys:
-        keymap_owner.bind_key(key, None, overwrite=True)
+        keymap_owner.bind_key(key, None)
 
 
 def _ignoring_arguments(action: Callable[[], object]) -> Callable[[Any], None]:

@@ -1,12 +1,8 @@
-"""Keeps napari's layers in step with the session; layers of the person's own stay untouched.
-
-Layers are made once and then given new data: napari collects garbage at each removal, which
-is slow in a process that has loaded torch.
-"""
+"""Keeps napari's layers in step with the session; layers of the person's own stay untouched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,28 +14,36 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, simplified_outlines
 from napari_active_seg.errors import ImageError
+from napari_active_seg.gui.frames import (
+    band_colours,
+    outline_mesh,
+    veil_colours,
+    veil_mesh,
+)
+from napari_active_seg.gui.layer_stock import ROLE_KEY, LayerStock
 from napari_active_seg.gui.painting import RegionPainter
+from napari_active_seg.gui.preferences import Preferences
+from napari_active_seg.gui.state_colours import STATE_COLOURS
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import LabelSchema, RegionState, target_to_paint
-from napari_active_seg.session import Session, SessionState, ViewState, coarse_step
+from napari_active_seg.regions import LabelSchema, target_to_paint
+from napari_active_seg.session import Session, SessionState, ViewState
+from napari_active_seg.session.requests import coarse_step
 from napari_active_seg.uncertainty import Prediction, measure_named
 
-__all__ = ["ROLE_KEY", "LayerBinder", "heat_colours", "paint_colours"]
+__all__ = ["ROLE_KEY", "LayerBinder", "See", "heat_colours", "paint_colours"]
 
-#: Layers of ours carry their role in their metadata under this key.
-ROLE_KEY = "napari_active_seg"
 #: The schema whose colours a layer has.
 _SCHEMA_KEY = "napari_active_seg_schema"
-#: From the bottom to the top.
-_ORDER = ("slide", "image", "labels", "uncertainty", "prediction", "regions", "paint")
-_STATE_COLOURS = {
-    RegionState.PROPOSED: "#f0e442",
-    RegionState.IN_PROGRESS: "#e69f00",
-    RegionState.DONE: "#009e73",
-    RegionState.SKIPPED: "#999999",
-    RegionState.CANT_TELL: "#cc79a7",
-    RegionState.LATER: "#56b4e9",
-}
+_STATES = tuple(STATE_COLOURS)
+_TISSUE_COLOUR = "#009e73"
+
+
+@dataclass(frozen=True, slots=True)
+class See:
+    """What else is to be seen of an image: asked for, since it costs time."""
+
+    disagreement: bool = False
+    tissue: bool = False
 
 
 def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
@@ -49,23 +53,38 @@ def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours)
 
 
-def heat_colours() -> Colormap:
-    """Return magma that is clear where nothing is uncertain, so that the tissue stays seen."""
+def heat_colours(name: str = "magma", title: str = "uncertainty") -> Colormap:
+    """Return a scale that is clear where nothing is uncertain, so that the tissue stays seen."""
     steps = np.linspace(0, 1, 64)
-    colours = colormaps["magma"](0.25 + 0.75 * steps)
+    colours = colormaps[name](0.25 + 0.75 * steps)
     colours[:, 3] = np.clip(1.6 * steps, 0, 1) ** 1.2
-    return Colormap(colours, name="uncertainty", display_name="uncertainty")
+    return Colormap(colours, name=title, display_name=title)
 
 
 class LayerBinder:
     """Adds, refreshes and removes the session's layers."""
 
-    def __init__(self, viewer: ViewerModel, session: Session, painter: RegionPainter) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        painter: RegionPainter,
+        prefers: Preferences | None = None,
+    ) -> None:
         self._viewer = viewer
         self._session = session
         self._painter = painter
-        self._layers: dict[str, Any] = {}
-        self._put_away: dict[str, bool] = {}  # roles hidden by us, and whether they were visible
+        self._prefers = prefers or Preferences()
+        self._stock = LayerStock(viewer)
+        self._see = See()
+        self._framed: object = None
+        self._line = 0.0
+        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+
+    @property
+    def see(self) -> See:
+        """What else is shown."""
+        return self._see
 
     def render(self, state: SessionState, old: SessionState | None, view: ViewState) -> None:
         """Apply the difference between two states."""
@@ -75,19 +94,40 @@ class LayerBinder:
         if new_image:
             self._painter.offer()
             self._show_image(state)
+            self._show_tissue(state)
         if new_image or _prediction_key(old) != _prediction_key(state):
             self._show_prediction(state, view)
+        if new_image or old is None or _compared(old) != _compared(state):
+            self._show_disagreement(state)
         if new_region or old is None or old.queue != state.queue:
             self._show_queue(state, redraw=new_image)
         if new_region:
             self._take_region(state)
 
+    def prefer(self, prefers: Preferences) -> None:
+        """Show all as a person prefers it from now on."""
+        self._prefers = prefers
+        state = self._session.state
+        self._show_veil(state)
+        outline = self._stock.get("prediction")
+        if outline is not None:
+            outline.contour = 0 if prefers.fills_prediction else 2
+            outline.opacity = 0.5 if prefers.fills_prediction else 0.9
+        for role in ("uncertainty", "disagreement"):
+            layer = self._stock.get(role)
+            if layer is not None:
+                layer.contrast_limits = self._limits(np.asarray(layer.data))
+
+    def look(self, see: See) -> None:
+        """Show or hide what costs time to see."""
+        self._see = see
+        self._show_tissue(self._session.state)
+        self._show_disagreement(self._session.state)
+
     def clear(self) -> None:
         """Remove every layer of ours."""
-        for layer in self._layers.values():
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._layers.clear()
+        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
+        self._stock.clear()
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
@@ -96,17 +136,26 @@ class LayerBinder:
             margin = 0.3 if state.region is not None else 0.05
             self._viewer.reset_view(layers=[layer], margin=margin)
 
-    def _picture(self) -> Any:
-        """Return the layer of the image on show, plain or slide."""
-        return self._layers.get("slide" if "image" in self._put_away else "image")
+    def centre_on(self, y: int, x: int) -> None:
+        """Bring a pixel to the middle of the canvas, close enough to see what is there."""
+        camera = self._viewer.scene.camera
+        camera.center = (y, x)
+        camera.zoom = max(camera.zoom, 3.0)
 
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
-        layer = self._layers.get(role)
-        if layer is not None and role not in self._put_away:
-            layer.visible = not layer.visible
+        if role == "image" and self._stock.is_away("image"):
+            role = "slide"
+        self._stock.toggle(role)
+
+    def _picture(self) -> Any:
+        """Return the layer of the image on show, plain or slide."""
+        return self._stock.get("slide" if self._stock.is_away("image") else "image")
 
     # --- what is shown -----------------------------------------------------------------------
+
+    def _given(self, role: str, make: Any, data: Any) -> Any:
+        return self._stock.given(role, make, data, top=self._painter.layer)
 
     def _show_image(self, state: SessionState) -> None:
         if state.image_id is None:
@@ -115,28 +164,46 @@ class LayerBinder:
             levels = self._session.image_levels(state.image_id)
         except ImageError:
             for role in ("slide", "image", "labels"):  # of the image before
-                self._hide(role)
+                self._stock.hide(role)
             raise
         if len(levels) > 1:
-            self._hide("image")
+            self._stock.hide("image")
             layer = self._given(
                 "slide",
                 lambda: self._viewer.add_image(levels, rgb=True, multiscale=True),
                 levels,
             )
         else:
-            self._hide("slide")
+            self._stock.hide("slide")
             pixels = np.asarray(levels[0])
             layer = self._given("image", lambda: self._viewer.add_image(pixels, rgb=True), pixels)
         layer.name = state.image_id
+
+    def _show_tissue(self, state: SessionState) -> None:
+        if not self._see.tissue or state.image_id is None:
+            self._stock.hide("tissue")
+            return
+        mask = self._session.upkeep.tissue(state.image_id).astype(np.uint8)
+        shape = self._session.project.images.ref(state.image_id).shape
+        colours = DirectLabelColormap(
+            color_dict={0: "transparent", 1: _TISSUE_COLOUR, None: "transparent"}
+        )
+        layer = self._given(
+            "tissue",
+            lambda: self._viewer.add_labels(mask, colormap=colours, opacity=0.3),
+            mask,
+        )
+        layer.name, layer.editable = "Tissue (where regions are proposed)", False
+        layer.scale = tuple(full / coarse for full, coarse in zip(shape, mask.shape, strict=True))
+        layer.translate = tuple((step - 1) / 2 for step in layer.scale)
 
     def _show_prediction(self, state: SessionState, view: ViewState) -> None:
         prediction = None
         if view.shows_prediction and state.image_id is not None:
             prediction = self._session.prediction(state.image_id)
         if prediction is None:
-            self._hide("uncertainty")
-            self._hide("prediction")
+            self._stock.hide("uncertainty")
+            self._stock.hide("prediction")
             return
         self._show_heat(state, prediction)
         self._show_outline(state, prediction)
@@ -144,35 +211,61 @@ class LayerBinder:
     def _show_heat(self, state: SessionState, prediction: Prediction) -> None:
         measure = measure_named(state.measure)
         values = measure.compute(prediction.moments)
+        calibrated = ", calibrated" if state.calibrated else ""
+        title = f"{measure.title} [{measure.unit}]{calibrated}"
+        self._show_map("uncertainty", values, title, heat_colours())
+
+    def _show_disagreement(self, state: SessionState) -> None:
+        values = None
+        if self._see.disagreement and state.image_id is not None and not state.blind:
+            values = self._session.predictions.disagreement(state.image_id)
+        earlier = self._session.predictions.earlier_model()
+        if values is None or earlier is None or state.model is None:
+            self._stock.hide("disagreement")
+            return
+        title = f"{state.model.id} against {earlier.id} [share of probability]"
+        self._show_map("disagreement", values, title, heat_colours("viridis", "disagreement"))
+
+    def _show_map(
+        self, role: str, values: NDArray[np.float32], title: str, colours: Colormap
+    ) -> None:
         layer = self._given(
-            "uncertainty",
+            role,
             lambda: self._viewer.add_image(
-                values, colormap=heat_colours(), opacity=0.75, interpolation2d="nearest"
+                values, colormap=colours, opacity=0.75, interpolation2d="nearest"
             ),
             values,
         )
-        calibrated = ", calibrated" if state.calibrated else ""
-        layer.name = f"{measure.title} [{measure.unit}]{calibrated}"
-        layer.contrast_limits = (0.0, max(float(np.quantile(values, 0.995)), 1e-3))
+        layer.name = title
+        layer.contrast_limits = self._limits(values)
         layer.colorbar.visible = True
+
+    def _limits(self, values: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the range of a map's colours: from 0 to the percentile that is preferred."""
+        return 0.0, max(float(np.quantile(values, self._prefers.clip / 100)), 1e-3)
 
     def _show_outline(self, state: SessionState, prediction: Prediction) -> None:
         paint = target_to_paint(prediction.classes)
         if len(state.schema) == 2:  # one outline says it all
             paint[paint == 1] = 0
+        fills = self._prefers.fills_prediction
         layer = self._given(
-            "prediction", lambda: self._labels_layer(paint, state.schema, opacity=0.9), paint
+            "prediction",
+            lambda: self._labels_layer(paint, state.schema, opacity=0.5 if fills else 0.9),
+            paint,
         )
         layer.name = f"Prediction ({prediction.model_id.partition('@')[0]})"
         self._colour(layer, state.schema)
-        layer.contour = 2
+        contour = 0 if fills else 2
+        if layer.contour != contour:
+            layer.contour = contour
 
     def _show_queue(self, state: SessionState, *, redraw: bool) -> None:
         if state.image_id is None:
             return
         step = coarse_step(self._session.project.images.ref(state.image_id).shape)
         paint = target_to_paint(self._session.labels.so_far(state.image_id, step=step))
-        layer = self._layers.get("labels")
+        layer = self._stock.get("labels")
         if redraw or layer is None or not np.array_equal(layer.data, paint):
             layer = self._given(
                 "labels", lambda: self._labels_layer(paint, state.schema, opacity=0.35), paint
@@ -180,8 +273,7 @@ class LayerBinder:
             layer.name = "Labels so far"
             layer.scale, layer.translate = (step, step), ((step - 1) / 2, (step - 1) / 2)
         self._colour(layer, state.schema)
-        here = [q for q in state.queue if q.region.image_id == state.image_id]
-        self._show_boxes([q for q in here if q.kind is not RegionKind.WHOLE], state.region_id)
+        self._show_frames(state)
 
     @staticmethod
     def _colour(layer: Any, schema: LabelSchema) -> None:
@@ -189,39 +281,6 @@ class LayerBinder:
         if layer.metadata.get(_SCHEMA_KEY) != schema:
             layer.colormap = paint_colours(schema)
             layer.metadata[_SCHEMA_KEY] = schema
-
-    def _show_boxes(self, boxes: list[QueuedRegion], in_hand: str | None) -> None:
-        layer = self._layers.get("regions")
-        if layer is None or layer not in self._viewer.layers:
-            layer = self._keep("regions", self._viewer.add_shapes(ndim=2, name="Regions"))
-        layer.editable = True
-        layer.selected_data = set(range(layer.nshapes))
-        layer.remove_selected()
-        for add, frame, shaped in (
-            (layer.add_rectangles, _frame, [q for q in boxes if q.shape is None]),
-            (layer.add_polygons, _outline, [q for q in boxes if q.shape is not None]),
-        ):
-            if shaped:
-                width = [3.0 if q.id == in_hand else 2.0 for q in shaped]
-                add(
-                    [frame(q, w) for q, w in zip(shaped, width, strict=True)],
-                    edge_width=width,
-                    edge_color=[_STATE_COLOURS[q.state] for q in shaped],
-                    face_color="transparent",
-                )
-        layer.selected_data = set()
-        layer.editable = False
-
-    def _take_region(self, state: SessionState) -> None:
-        queued = state.region
-        if queued is None or queued.region.image_id != state.image_id:
-            self._painter.put_down()
-        else:
-            self._painter.take(queued, state.schema, paint_colours(state.schema))
-            self._keep("paint", self._painter.layer)
-        self.frame_region(state)
-
-    # --- layers ------------------------------------------------------------------------------
 
     def _labels_layer(
         self, paint: NDArray[np.uint8], schema: LabelSchema, *, opacity: float
@@ -231,51 +290,85 @@ class LayerBinder:
         layer.metadata[_SCHEMA_KEY] = schema
         return layer
 
-    def _given(self, role: str, make: Callable[[], Layer], data: Any) -> Any:
-        """Return the layer of ``role`` with new ``data``, made if it is not there."""
-        layer = self._layers.get(role)
-        if layer is None or layer not in self._viewer.layers:
-            return self._keep(role, make())
-        layer.data = data
-        if role in self._put_away:
-            layer.visible = self._put_away.pop(role)
-        return layer
+    # --- regions -----------------------------------------------------------------------------
 
-    def _keep(self, role: str, layer: Any) -> Any:
-        """Remember a new layer under its role, and bring ours into their order."""
-        if self._layers.get(role) is layer:
-            return layer
-        self._put_away.pop(role, None)
-        layer.metadata[ROLE_KEY] = role
-        self._layers[role] = layer
-        layers = self._viewer.layers
-        for later in _ORDER[_ORDER.index(role) + 1 :]:
-            above = self._layers.get(later)
-            if above is not None and above in layers and layers.index(above) < layers.index(layer):
-                layers.move(layers.index(above), len(layers))
-        paint = self._painter.layer
-        if paint is not None and paint in layers:
-            layers.selection.active = paint
-        return layer
+    def _show_frames(self, state: SessionState) -> None:
+        """Frame the regions of the image, in the colours of their states."""
+        here = [
+            q
+            for q in state.queue
+            if q.region.image_id == state.image_id and q.kind is not RegionKind.WHOLE
+        ]
+        line = self._line_width()
+        framed = ([(q.id, q.state) for q in here], state.region_id, line, state.image_id)
+        if framed == self._framed and self._stock.get("regions") is not None:
+            return
+        self._framed, self._line = framed, line
+        widths = [1.6 * line if q.id == state.region_id else line for q in here]
+        mesh = outline_mesh(
+            [_ring(q, width) for q, width in zip(here, widths, strict=True)],
+            [float(_STATES.index(q.state)) for q in here],
+            widths,
+        )
+        layer = self._given(
+            "regions",
+            lambda: self._viewer.add_surface(
+                mesh,
+                name="Regions",
+                colormap=band_colours([STATE_COLOURS[s] for s in _STATES]),
+                shading="none",
+            ),
+            mesh,
+        )
+        layer.contrast_limits = (0.0, len(_STATES) - 1.0)
 
-    def _hide(self, role: str) -> None:
-        layer = self._layers.get(role)
-        if layer is not None and role not in self._put_away:
-            self._put_away[role] = layer.visible
-            layer.visible = False
+    def _line_width(self) -> float:
+        """Return how wide frames are in pixels of the image, so that they are 2 on the screen."""
+        zoom = float(self._viewer.scene.camera.zoom)
+        return float(2.0 ** np.ceil(np.log2(max(2.0 / max(zoom, 1e-6), 0.5))))
+
+    def _on_zoom(self, _event: Any = None) -> None:
+        """Draw frames as wide as they are to be seen from here."""
+        if self._stock.get("regions") is not None and self._line_width() != self._line:
+            self._show_frames(self._session.state)
+
+    def _take_region(self, state: SessionState) -> None:
+        queued = state.region
+        if queued is None or queued.region.image_id != state.image_id:
+            self._painter.put_down()
+        else:
+            self._painter.take(queued, state.schema, paint_colours(state.schema))
+            self._stock.keep("paint", self._painter.layer, top=self._painter.layer)
+        self._show_veil(state)
+        self.frame_region(state)
+
+    def _show_veil(self, state: SessionState) -> None:
+        """Dim what lies outside the region in hand; contours of the prediction stay bright."""
+        queued = state.region
+        if not self._prefers.dims or queued is None or queued.region.image_id != state.image_id:
+            self._stock.hide("veil")
+            return
+        region = queued.region
+        shape = self._session.project.images.ref(region.image_id).shape
+        hole = (region.y - 0.5, region.x - 0.5, region.bottom - 0.5, region.right - 0.5)
+        mesh = veil_mesh(shape, hole)
+        layer = self._given(
+            "veil",
+            lambda: self._viewer.add_surface(
+                mesh, name="Outside", colormap=veil_colours(), opacity=0.4, shading="none"
+            ),
+            mesh,
+        )
+        layer.name = "Outside the region"
 
 
-def _frame(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
-    """Return the corners of a frame that lies just outside the region's pixels."""
+def _ring(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
+    """Return the corners (y, x) of what may be painted of a region, its line just outside."""
     region, out = queued.region, width / 2 + 0.5
-    return np.array(
-        [[region.y - out, region.x - out], [region.bottom - 1 + out, region.right - 1 + out]]
-    )
-
-
-def _outline(queued: QueuedRegion, _width: float) -> NDArray[np.float64]:
-    """Return the corners (y, x) of the longest outline of what may be painted of a region."""
-    region = queued.region
+    if queued.shape is None:
+        top, left = region.y - out, region.x - out
+        bottom, right = region.bottom - 1 + out, region.right - 1 + out
+        return np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
     rings = simplified_outlines(queued.place.mask, 0.7)
     ring = max(rings, key=len) if rings else np.array([[0, 0], [0, 1], [1, 1]], float)
     return ring + np.array([region.y, region.x], float)
@@ -285,4 +378,8 @@ def _prediction_key(state: SessionState | None) -> object:
     if state is None or state.model is None:
         return None
     seen = state.image_id in state.predicted
-    return (state.model.id, state.measure, seen, state.schema, state.calibrated)
+    return (state.model.id, state.measure, seen, state.schema, state.calibrated, state.blind)
+
+
+def _compared(state: SessionState) -> object:
+    return (_prediction_key(state), state.compared)

@@ -1,13 +1,15 @@
 """Painting inside one region: a small Labels layer over it, saved as one paints.
 
-The layer is the crop itself, placed with ``translate``: painting outside the region is
-impossible, and slides stay fast. One layer serves all regions in turn.
+What the tools do with the mouse is in ``tools.py``; here is where paint goes. The layer is the crop
+itself, placed with ``translate``: painting outside the region is impossible, and slides stay fast.
+One layer serves all regions in turn.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,10 +56,31 @@ class RegionPainter:
         self._meter = EffortMeter(clock)
         self._mouse_is_down = False
         self._filling = False
+        self._begun = ""
+        self._before: NDArray[np.uint8] | None = None  # paint under a preview
+        self.on_taken: Callable[[], None] = lambda: None
         self.layer: Labels | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.offer)
+
+    @property
+    def queued(self) -> QueuedRegion | None:
+        """The region in hand, with all that the queue knows of it."""
+        return self._queued
+
+    @property
+    def meter(self) -> EffortMeter:
+        """What counts a person's time and strokes."""
+        return self._meter
+
+    @property
+    def target(self) -> NDArray[np.uint8] | None:
+        """What is painted of the region in hand, as a target (H, W); None without one."""
+        if self.layer is None or self._queued is None or self._schema is None:
+            return None
+        target = paint_to_target(np.asarray(self.layer.data), n_classes=len(self._schema))
+        return inside_shape(target, self._queued.shape)
 
     @property
     def region_id(self) -> str | None:
@@ -66,6 +89,7 @@ class RegionPainter:
 
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
         """Save what is in hand and lay the paint layer over ``queued``."""
+        self.preview(None)
         self.offer()
         if queued.id in self._session.state.unsaved:  # what it was left as a moment ago
             self._run(self._session.labels.flush)
@@ -89,13 +113,15 @@ class RegionPainter:
         layer.translate = (queued.region.y, queued.region.x)
         layer.visible = True
         layer.brush_size = max(4, queued.region.height // 12)
-        layer.selected_label = len(schema)
-        layer.mode = "paint"
+        if new_colours or layer.selected_label == 0:
+            layer.selected_label = len(schema)
         if self._session.state.read_only:
             layer.mode = "pan_zoom"
             layer.editable = False
+        self._begun = "blind" if self._session.state.blind else "empty"
         self._viewer.layers.selection.active = layer
         self.layer = layer
+        self.on_taken()
         self._meter.start()
 
     def pick_up(self) -> None:
@@ -133,17 +159,34 @@ class RegionPainter:
         """Paint with class ``index`` from now on."""
         if self.layer is not None and self._schema is not None and index < len(self._schema):
             self.layer.selected_label = index + 1
-            self.layer.mode = "paint"
 
     def fill(self, target: NDArray[np.uint8], *, only_empty: bool = True) -> None:
         """Paint ``target`` (H, W) of the region as one stroke that undo takes back."""
-        if self.layer is None or self._queued is None:
+        if self.layer is not None:
+            where = target != UNLABELLED
+            if only_empty:
+                where &= np.asarray(self.layer.data) == 0
+            self.repaint(np.where(where, target_to_paint(target), np.asarray(self.layer.data)))
+
+    def lay_in(self, target: NDArray[np.uint8], *, only_empty: bool = True) -> None:
+        """Paint a prediction of the region as a draft, and remember that it was begun with one."""
+        self.drafted()
+        self.fill(target, only_empty=only_empty)
+
+    def drafted(self) -> None:
+        """Remember that something of the prediction was copied into this region."""
+        self._begun = "prediction"
+
+    def stroked(self) -> None:
+        """Count a stroke of a tool that paints by itself."""
+        self._meter.stroked()
+
+    def repaint(self, paint: NDArray[np.uint8]) -> None:
+        """Make the region look like ``paint`` (H, W), as one stroke that undo takes back."""
+        if self.layer is None or self._queued is None or not self.layer.editable:
             return
-        paint = target_to_paint(target)
-        where = (paint > 0) & self._queued.place.mask
-        if only_empty:
-            where &= np.asarray(self.layer.data) == 0
-        indices = np.nonzero(where)
+        differs = (np.asarray(self.layer.data) != paint) & self._queued.place.mask
+        indices = np.nonzero(differs)
         if len(indices[0]):
             self._filling = True
             try:
@@ -163,12 +206,14 @@ class RegionPainter:
         layer, queued, schema = self.layer, self._queued, self._schema
         if layer is None or queued is None or schema is None:
             return
+        if self._previewing:  # a tool shows what it would do; nothing is painted yet
+            return
         target = paint_to_target(np.asarray(layer.data), n_classes=len(schema))
         target = inside_shape(target, queued.shape)
         changed = int(np.count_nonzero(target != self._offered))
         if changed == 0:
             return
-        effort = self._meter.take(changed)
+        effort = replace(self._meter.take(changed), begun=self._begun)
         self._offered = target
         self._run(lambda: self._session.labels.offer(queued.id, target, effort))
 
@@ -176,12 +221,36 @@ class RegionPainter:
         """Hand the last strokes over with the state that the region goes to."""
         self.offer()
         if self._queued is not None:
-            self._session.labels.leave(self._queued.id, state, effort=self._meter.take(0))
+            target = self.target if state is RegionState.DONE else None
+            effort = replace(self._meter.take(0), begun=self._begun)
+            self._session.labels.leave(self._queued.id, state, target=target, effort=effort)
+
+    def preview(self, paint: NDArray[np.uint8] | None) -> None:
+        """Show what a tool would make of the region; None shows what is painted again.
+
+        Nothing of it is saved, and undo knows nothing of it.
+        """
+        layer = self.layer
+        if layer is None:
+            return
+        if paint is not None and self._before is None:
+            self._before = np.array(layer.data)
+        shown = self._before if paint is None else paint
+        if shown is not None:
+            with layer.events.set_data.blocker(self._on_change):
+                layer.data[...] = shown
+                layer.refresh()
+        if paint is None:
+            self._before = None
 
     def save(self) -> None:
         """Return when all that was painted is on the disk."""
         self.offer()
         self._run(self._session.labels.flush)
+
+    @property
+    def _previewing(self) -> bool:
+        return self._before is not None
 
     def _keep_inside(self) -> None:
         """Take back what was painted outside the shape of a region that is no rectangle."""
@@ -216,6 +285,8 @@ class RegionPainter:
 
     def _on_change(self, _event: Any = None) -> None:
         """Look again soon; what changed without a brush or a fill was an undo or a redo."""
+        if self._previewing:
+            return
         if not self._mouse_is_down:
             self._keep_inside()
         if self.layer is not None and not self._mouse_is_down and not self._filling:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -16,8 +17,10 @@ __all__ = [
     "ask_file",
     "ask_folder",
     "ask_held",
+    "ask_new_file",
     "ask_one_of",
     "ask_text",
+    "ask_unpainted",
 ]
 
 
@@ -82,6 +85,30 @@ def ask_close_unsaved(parent: QWidget | None, why: str) -> bool:
     return box.clickedButton() is leave
 
 
+def ask_unpainted(
+    parent: QWidget | None, share: float, names: Sequence[str], not_labelled: str
+) -> str | None:
+    """Return what unpainted pixels of finished regions are: ``not_labelled``, or a class.
+
+    None if the person would rather go on painting.
+    """
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Pixels that are not painted")
+    box.setText(f"{max(share, 0.01):.0%} of this region is not painted.")
+    box.setInformativeText(
+        "What are unpainted pixels of finished regions in this project? This is asked once; the "
+        "Annotate tab shows it, and it can be changed there."
+    )
+    roles = QMessageBox.ButtonRole
+    answers = {box.addButton("Not labelled", roles.AcceptRole): not_labelled}
+    for name in names[:4]:
+        answers[box.addButton(name, roles.AcceptRole)] = name
+    box.addButton("Go on painting", roles.RejectRole)
+    box.exec_()
+    return answers.get(box.clickedButton())
+
+
 def ask_text(parent: QWidget, title: str, question: str, given: str = "") -> str | None:
     """Return a line of text; None if the person thought better of it."""
     text, accepted = QInputDialog.getText(parent, title, question, text=given)
@@ -110,3 +137,12 @@ def ask_file(parent: QWidget, title: str, kinds: str) -> Path | None:
     """Return a file of certain ``kinds`` (Qt's filter); None if the person thought better of it."""
     chosen, _ = QFileDialog.getOpenFileName(parent, title, "", kinds)
     return Path(chosen) if chosen else None
+
+
+def ask_new_file(parent: QWidget, title: str, kinds: str, suffix: str) -> Path | None:
+    """Return where to write a file; None if the person thought better of it."""
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, "", kinds)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    return path if path.suffix else path.with_suffix(suffix)

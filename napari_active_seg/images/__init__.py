@@ -1,6 +1,6 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
-from napari_active_seg.images.coarse import coarse_view
+from napari_active_seg.images.coarse import coarse_view, coarse_window
 from napari_active_seg.images.lazy import LevelArray, lazy_levels
 from napari_active_seg.images.near_copies import (
     NearCopy,
@@ -14,6 +14,7 @@ from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.slide import SlideImage
 from napari_active_seg.images.source import ImageSource, read_whole
+from napari_active_seg.images.spacing import believable
 from napari_active_seg.images.table import (
     ImageFacts,
     facts_for,
@@ -36,8 +37,10 @@ __all__ = [
     "ScanResult",
     "SlideImage",
     "absolute_path",
+    "believable",
     "candidate_files",
     "coarse_view",
+    "coarse_window",
     "facts_for",
     "fingerprint_of",
     "groups_by_pattern",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["coarse_view"]
+__all__ = ["coarse_view", "coarse_window"]
 
 
 def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
@@ -20,6 +20,25 @@ def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
     level = fine[-1]
     pixels = source.read(level, 0, 0, *shapes[level])
     return _shrunk(pixels, max(1, max(shapes[level]) // longest))
+
+
+def coarse_window(
+    source: ImageSource, y: int, x: int, height: int, width: int, *, least: int
+) -> NDArray[np.uint8]:
+    """Return a window of the full picture from the coarsest level at which it is fine enough.
+
+    Its sides are ``least`` pixels at least there, where they are so many at all.
+    """
+    full = source.level_shapes[0]
+    level = 0
+    for k, shape in enumerate(source.level_shapes):
+        if min(height * shape[0] / full[0], width * shape[1] / full[1]) >= least:
+            level = k
+    rows, columns = source.level_shapes[level]
+    top, left = y * rows // full[0], x * columns // full[1]
+    high = max(1, min(rows - top, round(height * rows / full[0])))
+    wide = max(1, min(columns - left, round(width * columns / full[1])))
+    return source.read(level, top, left, high, wide)
 
 
 def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from napari_active_seg.images import (
     ImageRef,
     ImageSource,
     absolute_path,
+    believable,
     fingerprint_of,
     open_image,
     tissue_at_low_level,
@@ -154,6 +155,18 @@ class ImagesTable:
                 "UPDATE images SET relative_path = ? WHERE id = ?",
                 [(relative_to(self._folder, path), i) for i, path in found.items()],
             )
+
+    def set_spacing(self, spacing: float) -> tuple[str, ...]:
+        """Give all images whose files do not say it a spacing in micrometres; return which."""
+        if believable(spacing, spacing) is None:
+            raise BadInputError(f"{spacing:g} micrometres per pixel is no spacing of an image")
+        ids = tuple(ref.id for ref in self.all() if ref.spacing is None)
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE images SET spacing_y = ?, spacing_x = ? WHERE id = ?",
+                [(spacing, spacing, image_id) for image_id in ids],
+            )
+        return ids
 
     # --- tissue ------------------------------------------------------------------------------
 

@@ -34,6 +34,10 @@ class PredictionCache:
         """Cross to another process as the same folder."""
         return PredictionCache, (self._folder,)
 
+    def beside(self) -> PredictionCache:
+        """Return the same folder with a memory of its own, for a reader that looks elsewhere."""
+        return PredictionCache(self._folder)
+
     def forget(self) -> None:
         """Read everything from the disk again: another process may have written."""
         with self._turn:

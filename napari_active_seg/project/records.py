@@ -47,6 +47,11 @@ class QueuedRegion:
     proposal: str | None = None  #: uid of the proposal that it came with
 
     @property
+    def is_answered(self) -> bool:
+        """Whether a person is through with it."""
+        return self.state in (RegionState.DONE, RegionState.SKIPPED, RegionState.CANT_TELL)
+
+    @property
     def place(self) -> Place:
         """What may be painted of the region."""
         return Place(self.region, self.shape)

@@ -60,5 +60,7 @@ def _read(path: Path) -> Bookmark:
     if not isinstance(raw, dict):
         return Bookmark()
     kinds = {field.name: type(field.default) for field in fields(Bookmark)}
-    known: dict[str, Any] = {key: value for key, value in raw.items() if key in kinds and type(value) is kinds[key]}
+    known: dict[str, Any] = {
+        key: value for key, value in raw.items() if key in kinds and type(value) is kinds[key]
+    }
     return Bookmark(**known)

@@ -14,6 +14,7 @@ from napari_active_seg.images import (
     ImageRef,
     Problem,
     absolute_path,
+    believable,
     facts_for,
     groups_by_pattern,
     read_image_table,
@@ -30,7 +31,27 @@ from napari_active_seg.project import (
 )
 from napari_active_seg.regions import Effort, LabelSchema, Region, RegionState
 
-__all__ = ["CreatedProject", "ImageSettings", "create_project"]
+__all__ = [
+    "CLASS_TEMPLATES",
+    "CreatedProject",
+    "FolderLook",
+    "ImageSettings",
+    "create_project",
+    "look_at_folder",
+]
+
+#: Classes that many begin with, the background first; colours are those of the house's palette.
+CLASS_TEMPLATES: dict[str, tuple[str, ...]] = {
+    "gland / background": ("background", "gland"),
+    "lesion / skin": ("skin", "lesion"),
+    "tumour, stroma, inflammatory, necrosis, other": (
+        "other",
+        "tumour",
+        "stroma",
+        "inflammatory",
+        "necrosis",
+    ),
+}
 
 _SPLIT_WORDS = {
     "train": Split.POOL,
@@ -59,6 +80,56 @@ class ImageSettings:
     table: Path | None = None
     group_pattern: str | None = None
     key_file: Path | None = None
+    spacing: float | None = None  #: micrometres per pixel of images whose files do not say
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLook:
+    """What is found in a folder before a project is made of it."""
+
+    images: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    without_spacing: int
+    layout: str | None
+    masks_dir: Path | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def words(self) -> str:
+        """What a person should know of it, in a sentence or two."""
+        sizes = " x ".join(map(str, self.smallest))
+        if self.largest != self.smallest:
+            sizes += " to " + " x ".join(map(str, self.largest))
+        text = f"{self.images} images of {sizes} pixels"
+        if self.layout is not None:
+            text += f", the {self.layout} data set"
+        if self.masks_dir is not None:
+            text += f"; masks are in {self.masks_dir.name}"
+        if self.problems:
+            first = self.problems[0]
+            text += f". {len(self.problems)} cannot be used, such as {first.file}: {first.why}"
+        return text
+
+
+def look_at_folder(
+    images_dir: Path, *, on_file: Callable[[int, int], None] | None = None
+) -> FolderLook:
+    """Return what is in a folder of images; nothing is written. ImageError where there are none."""
+    scan = scan_folder(images_dir, on_file=on_file)
+    layout = recognise_layout(images_dir, (image.id for image in scan.images))
+    not_images = layout.not_images if layout else frozenset()
+    images = [image for image in scan.images if image.id not in not_images]
+    by_size = sorted((image.shape for image in images), key=lambda shape: shape[0] * shape[1])
+    return FolderLook(
+        images=len(images),
+        smallest=by_size[0],
+        largest=by_size[-1],
+        without_spacing=sum(image.spacing is None for image in images),
+        layout=layout.name if layout else None,
+        masks_dir=layout.masks_dir if layout else None,
+        problems=scan.problems,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +171,11 @@ def create_project(
     scan = scan_folder(images_dir, on_file=on_file)
     layout = recognise_layout(images_dir, (image.id for image in scan.images))
     not_images = layout.not_images if layout else frozenset()
-    images = tuple(image for image in scan.images if image.id not in not_images)
+    images = tuple(
+        _with_spacing(image, settings.spacing)
+        for image in scan.images
+        if image.id not in not_images
+    )
     placements = _placements([image.id for image in images], layout, settings)
     masks_dir = masks_dir or (layout.masks_dir if layout else None)
     oracle = None
@@ -136,6 +211,15 @@ def create_project(
         problems=scan.problems,
         notes=_notes(placements, groups),
     )
+
+
+def _with_spacing(image: FoundImage, spacing: float | None) -> FoundImage:
+    """Return an image with the spacing that a person gave, where its file says none."""
+    if image.spacing is not None or spacing is None:
+        return image
+    if believable(spacing, spacing) is None:
+        raise ConfigError(f"{spacing:g} micrometres per pixel is no spacing of an image")
+    return replace(image, spacing=(spacing, spacing))
 
 
 def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:

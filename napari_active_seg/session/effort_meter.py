@@ -16,6 +16,7 @@ class EffortMeter:
     """Counts for one region at a time, by a clock that is handed in."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.measures_time = True
         self._clock = clock
         self._last: float | None = None
         self._active = self._idle = 0.0
@@ -31,7 +32,9 @@ class EffortMeter:
         now = self._clock()
         if self._last is not None:
             gone = now - self._last
-            if gone < _IDLE_AFTER_S:
+            if not self.measures_time:
+                pass
+            elif gone < _IDLE_AFTER_S:
                 self._active += gone
             else:
                 self._idle += gone
@@ -51,6 +54,11 @@ class EffortMeter:
         """A stroke was taken back, or brought back."""
         self.touched()
         self._undos += 1
+
+    @property
+    def active_s(self) -> float:
+        """Seconds of work on this region since they were last taken."""
+        return self._active
 
     def take(self, changed_px: int) -> Effort:
         """Return what was counted since the last time, and count anew."""

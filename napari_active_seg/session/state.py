@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.bookmark import Bookmark
@@ -75,6 +76,11 @@ class SessionState:
             for q in self.queue
             if q.state is RegionState.DONE and q.region.image_id not in self.validation_ids
         )
+
+    @property
+    def asked(self) -> tuple[QueuedRegion, ...]:
+        """Regions that were proposed, rather than images that came with their labels."""
+        return tuple(q for q in self.queue if q.kind is not RegionKind.WHOLE)
 
     @property
     def open_regions(self) -> tuple[QueuedRegion, ...]:

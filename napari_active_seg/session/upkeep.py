@@ -143,6 +143,15 @@ class Upkeep:
 
         self._start("adding images", work, deliver)
 
+    def set_spacing(self, spacing: float) -> None:
+        """Say how many micrometres a pixel is in images whose files do not."""
+        ids = self._project.images.set_spacing(spacing)
+        self._project.events.add(
+            "spacing",
+            annotator=self._project.config.annotator,
+            facts={"um_per_pixel": spacing, "images": len(ids)},
+        )
+
     def tissue(self, image_id: str) -> NDArray[np.bool_]:
         """Return where an image shows tissue (h, w), at a low resolution."""
         return self._project.images.tissue(image_id)

@@ -20,7 +20,16 @@ def _quick_collections():
 
 
 @pytest.fixture
-def window(make_napari_viewer, qtbot):
+def preferences(tmp_path, monkeypatch):
+    """A file of preferences of somebody who has given a name already."""
+    path = tmp_path / "preferences.json"
+    path.write_text('{"name": "Anna"}')
+    monkeypatch.setenv("NAPARI_ACTIVE_SEG_SETTINGS", str(path))
+    return path
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot, preferences):
     """A viewer on the screen with the dock beside it."""
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 720)
@@ -101,6 +110,40 @@ class Window:
         QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=points[-1])
         self.qtbot.wait(30)
 
+    def layer(self, role):
+        """Return one of our layers."""
+        from napari_active_seg.gui.layers import ROLE_KEY
+
+        found = [layer for layer in self.viewer.layers if layer.metadata.get(ROLE_KEY) == role]
+        return found[0] if found else None
+
+    def in_strip(self, shown="waiting"):
+        """Return the regions of the film strip, with what their tips say."""
+        panel = self.panel("Annotate")
+        panel.shown.setCurrentText(shown)
+        model = panel.strip.model()
+        rows = [model.index(row) for row in range(model.rowCount())]
+        tip = Qt.ItemDataRole.ToolTipRole
+        return [(index.data(Qt.ItemDataRole.UserRole), index.data(tip)) for index in rows]
+
+    def click_in_strip(self, region_id):
+        """Click a region of the film strip."""
+        strip = self.panel("Annotate").strip
+        index = strip.model().index(strip.model().place[region_id])
+        strip.scrollTo(index)
+        self.qtbot.wait(20)
+        at = strip.visualRect(index).center()
+        QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        self.qtbot.wait(30)
+
+    def click_at(self, y, x):
+        """Press and let go of the left button over a data position."""
+        at = self.on_canvas(y, x)
+        QTest.mouseMove(self.canvas.native, at)
+        self.qtbot.wait(20)
+        QTest.mouseClick(self.canvas.native, Qt.MouseButton.LeftButton, pos=at)
+        self.qtbot.wait(30)
+
     def key(self, key, modifier=Qt.KeyboardModifier.ShiftModifier):
         QTest.keyClick(self.canvas.native, key, modifier)
         self.qtbot.wait(30)
@@ -127,6 +170,7 @@ def _move_pressed(widget, point):
 def proposed(window, project_folder):
     """The window with a project open and four regions proposed, none painted."""
     window.open(project_folder)
+    window.session.upkeep.configure(unpainted="unlabelled")
     window.session.propose(count=4, size=32)
     window.settle()
     return window

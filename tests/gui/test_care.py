@@ -99,10 +99,8 @@ def test_done_is_undone_from_the_list_of_finished_regions(proposed):
     window.key(Qt.Key.Key_D)
     saved(window)
     assert window.session.state.region_id != first
-    panel = window.panel("Propose")
-    panel.shown.setCurrentText("finished")
-    assert panel.queue.count() == 1
-    panel._take(panel.queue.item(0))
+    assert [queued.id for queued, _ in window.in_strip("done")] == [first]
+    window.click_in_strip(first)
     annotate = window.panel("Annotate")
     assert annotate.reopen.isEnabled()
     window.click(annotate.reopen)

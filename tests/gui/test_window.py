@@ -21,10 +21,17 @@ def test_dock_opens_without_a_project_and_offers_to_open_one(window):
 
 def test_project_is_made_from_the_form(window, pool, tmp_path):
     panel = window.panel("Project")
-    panel.images_dir.line_edit.value = str(pool / "images")
-    panel.folder.line_edit.value = str(tmp_path / "made here")
-    panel.classes.value = "background, disk"
-    panel._make()
+    new = panel.new
+    new.images_dir.line_edit.value = str(pool / "images")
+    window.qtbot.waitUntil(lambda: "4 images" in new.found.text(), timeout=10_000)
+    new.folder.line_edit.value = str(tmp_path / "made here")
+    new.classes.value = "background, disk"
+    assert new.unpainted.choices == ("not labelled", "background", "disk")
+    new.unpainted.value = "background"
+    window.click(new.make)
+    window.qtbot.waitUntil(lambda: window.session is not None, timeout=20_000)
+    assert window.session.project.config.unpainted == "background"
+    assert window.session.project.config.annotator == "Anna"
     assert window.session.state.project == "made here"
     assert window.session.state.schema.names == ("background", "disk")
     assert "image" in roles(window.viewer)
@@ -33,11 +40,12 @@ def test_project_is_made_from_the_form(window, pool, tmp_path):
 def test_wrong_form_is_a_message_and_nothing_is_made(window, pool, tmp_path):
     panel, told = window.panel("Project"), []
     window.dock.desk.failed.connect(told.append)
-    panel._make()
-    panel.images_dir.line_edit.value = str(pool / "images")
-    panel.folder.line_edit.value = str(tmp_path / "p")
-    panel.classes.value = "disk, disk"
-    panel._make()
+    window.click(panel.new.make)
+    panel.new.images_dir.line_edit.value = str(pool / "images")
+    panel.new.folder.line_edit.value = str(tmp_path / "p")
+    panel.new.classes.value = "disk, disk"
+    window.click(panel.new.make)
+    window.qtbot.waitUntil(lambda: len(told) == 2, timeout=20_000)
     assert ["choose a folder" in str(e) or "twice" in str(e) for e in told] == [True, True]
     assert window.session is None
     assert not (tmp_path / "p").exists()
@@ -50,7 +58,7 @@ def test_regions_are_proposed_by_the_button_and_framed(window, project_folder):
     window.click(panel.go)
     window.settle()
     assert len(window.session.state.open_regions) == 3
-    assert panel.queue.count() == 3
+    assert window.panel("Annotate").strip.model().rowCount() == 3
     region = window.session.state.region.region
     assert window.paint.data.shape == (32, 32)
     assert tuple(window.paint.translate) == (region.y, region.x)
@@ -84,10 +92,11 @@ def test_dragging_paints_inside_the_region_and_saves_the_stroke(proposed):
 def test_dragging_outside_the_region_changes_nothing(proposed):
     window = proposed
     queued = window.session.state.region
-    shown = [layer.data.copy() for layer in window.viewer.layers if layer.name != "Regions"]
+    pictures = [layer for layer in window.viewer.layers if not isinstance(layer.data, tuple)]
+    shown = [layer.data.copy() for layer in pictures]
     y, x = queued.region.y - 12, queued.region.x + 4
     window.drag((y, x), (y, x + 20))
-    now = [layer.data for layer in window.viewer.layers if layer.name != "Regions"]
+    now = [layer.data for layer in pictures]
     assert all(np.array_equal(a, b) for a, b in zip(shown, now, strict=True))
     assert window.session.labels.latest(queued.id) is None
 
@@ -144,8 +153,8 @@ def test_done_without_paint_is_refused_with_a_word(proposed):
 def test_class_buttons_choose_and_fill(proposed):
     window = proposed
     panel = window.panel("Annotate")
-    background = panel.class_grid.itemAtPosition(0, 0).widget()
-    rest = panel.class_grid.itemAtPosition(0, 1).widget()
+    background = panel.tools.class_grid.itemAtPosition(0, 0).widget()
+    rest = panel.tools.class_grid.itemAtPosition(0, 1).widget()
     window.click(background)
     assert window.paint.selected_label == 1
     window.key(Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
@@ -266,9 +275,9 @@ def test_dock_opens_the_project_that_was_read_before_it(make_napari_viewer, proj
 
 
 def test_queue_click_goes_to_the_region(proposed):
-    panel = proposed.panel("Propose")
     target = proposed.session.state.open_regions[2]
-    panel._take(panel.queue.item(2))
+    proposed.in_strip()
+    proposed.click_in_strip(target.id)
     assert proposed.session.state.region_id == target.id
     assert tuple(proposed.paint.translate) == (target.region.y, target.region.x)
 

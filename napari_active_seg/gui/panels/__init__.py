@@ -9,7 +9,7 @@ from napari_active_seg.gui.panels.propose import ProposePanel
 from napari_active_seg.gui.panels.train import TrainPanel
 from napari_active_seg.gui.panels.trust import TrustPanel
 
-__all__ = ["PANELS", "AnnotateActions", "Panel"]
+__all__ = ["PANELS", "AnnotateActions", "Panel", "ProjectPanel"]
 
 #: The tabs, in the order of the work.
 PANELS: tuple[type[Panel], ...] = (

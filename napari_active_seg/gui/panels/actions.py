@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.gui.desk import Desk
-from napari_active_seg.gui.layers import LayerBinder
+from napari_active_seg.gui.layers import LayerBinder, See
 from napari_active_seg.gui.painting import RegionPainter
+from napari_active_seg.gui.questions import ask_unpainted
 from napari_active_seg.gui.tissue import TissueEditor
+from napari_active_seg.gui.tools import Toolbox
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
+from napari_active_seg.session.label_desk import NOT_LABELLED
 
 __all__ = ["AnnotateActions"]
+
+_SMALLER, _LARGER = 1 / 1.25, 1.25
 
 
 class AnnotateActions:
@@ -24,6 +31,8 @@ class AnnotateActions:
         self._painter: RegionPainter | None = None
         self._binder: LayerBinder | None = None
         self._tissue: TissueEditor | None = None
+        self.tools: Toolbox | None = None
+        self.on_tool: Callable[[], None] = lambda: None
 
     def attach(self, painter: RegionPainter | None, binder: LayerBinder | None) -> None:
         """Act on this painter and these layers from now on."""
@@ -31,11 +40,24 @@ class AnnotateActions:
         session = self._desk.session
         attached = binder is not None and session is not None
         self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
+        self.tools = None
+        if painter is not None and session is not None:
+            self.tools = Toolbox(painter, session, self._desk.run)
 
     @property
     def edits_tissue(self) -> bool:
         """Whether the tissue mask is on the canvas to be corrected."""
         return self._tissue is not None and self._tissue.is_open
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work on the region in hand that are not on the disk yet."""
+        return 0.0 if self._painter is None else self._painter.meter.active_s
+
+    @property
+    def see(self) -> See:
+        """What else is shown of an image."""
+        return See() if self._binder is None else self._binder.see
 
     def edit_tissue(self, wanted: bool) -> None:
         """Show the tissue mask to be corrected, or keep it and go on."""
@@ -57,32 +79,80 @@ class AnnotateActions:
             self._desk.run(lambda: session.upkeep.set_tissue(image_id, None))
 
     @property
-    def keys(self) -> dict[str, Callable[[], object]]:
-        """Each key with what it does; classes are on Alt and their number from 1."""
-        named: dict[str, Callable[[], object]] = {
-            "Shift-N": self.next,
-            "Shift-A": self.accept_draft,
-            "Shift-D": partial(self.finish, RegionState.DONE),
-            "Shift-S": partial(self.finish, RegionState.SKIPPED),
-            "Shift-T": partial(self.finish, RegionState.CANT_TELL),
-            "Shift-L": partial(self.finish, RegionState.LATER),
-            "Shift-R": self.reopen,
-            "Shift-U": partial(self._toggle, "uncertainty"),
-            "Shift-P": partial(self._toggle, "prediction"),
-            "Shift-Z": self.zoom,
+    def by_name(self) -> dict[str, Callable[[], object]]:
+        """Each action that a key can be given, by the name of the action."""
+        return {
+            "next": self.next,
+            "back": self.back,
+            "accept": self.accept_draft,
+            "done": partial(self.finish, RegionState.DONE),
+            "skip": partial(self.finish, RegionState.SKIPPED),
+            "cant_tell": partial(self.finish, RegionState.CANT_TELL),
+            "later": partial(self.finish, RegionState.LATER),
+            "reopen": self.reopen,
+            "whole": self.fill_whole,
+            **{
+                name: partial(self.choose_tool, name)
+                for name in ("brush", "polygon", "fill", "smart_fill", "erase", "lasso")
+            },
+            "smaller": partial(self._with_tools, lambda tools: tools.resize_brush(_SMALLER)),
+            "larger": partial(self._with_tools, lambda tools: tools.resize_brush(_LARGER)),
+            "keep_others": self.toggle_keeping,
+            "snap": partial(self._with_tools, Toolbox.snap),
+            "smooth": partial(self._with_tools, Toolbox.smooth),
+            "specks": partial(self._with_tools, Toolbox.remove_specks),
+            **{
+                role: partial(self._toggle, role)
+                for role in ("prediction", "uncertainty", "labels", "image")
+            },
+            "zoom": self.zoom,
+            "most_uncertain": self.to_most_uncertain,
         }
-        for index in range(9):
-            named[f"Alt-{index + 1}"] = partial(self.choose_class, index)
-        return named
+
+    @property
+    def by_class_key(self) -> dict[str, Callable[[], object]]:
+        """Classes, on Alt and their number from 1."""
+        return {f"Alt-{index + 1}": partial(self.choose_class, index) for index in range(9)}
+
+    def touch(self) -> None:
+        """Count a key as a sign of life."""
+        if self._painter is not None:
+            self._painter.meter.touched()
+
+    # --- where to ----------------------------------------------------------------------------
 
     def next(self) -> None:
         """Go to the next waiting region."""
-        self._with_region(lambda session, _: session.next_region())
+        self._with_session(lambda session: session.next_region())
+
+    def back(self) -> None:
+        """Go back to the region before."""
+        self._with_session(lambda session: session.walk.back())
+
+    def to_most_uncertain(self) -> None:
+        """Bring the most uncertain pixel of this image to the middle."""
+
+        def go(session: Session) -> None:
+            y, x = session.walk.to_most_uncertain()
+            if self._binder is not None:
+                self._binder.centre_on(y, x)
+
+        self._with_session(go)
+
+    def zoom(self) -> None:
+        """Frame the region again."""
+        session = self._desk.session
+        if session is not None and self._binder is not None:
+            self._binder.frame_region(session.state)
+
+    # --- answers -----------------------------------------------------------------------------
 
     def finish(self, state: RegionState) -> None:
         """Leave the region in ``state`` and go on to the next."""
 
         def leave(session: Session, painter: RegionPainter) -> None:
+            if state is RegionState.DONE and not self._knows_unpainted(session, painter):
+                return
             painter.leave(state)
             session.next_region()
 
@@ -107,33 +177,94 @@ class AnnotateActions:
 
         def fill(session: Session, painter: RegionPainter) -> None:
             queued = session.state.region
+            if session.state.blind:
+                raise NothingToDoError("you label blind: nothing of the model is laid in")
             prediction = None if queued is None else session.prediction(queued.region.image_id)
             if queued is None or prediction is None:
                 raise NothingToDoError("there is no prediction of this image yet; train a model")
-            painter.fill(prediction.classes[queued.region.slices])
+            painter.lay_in(prediction.classes[queued.region.slices])
 
         self._with_region(fill)
+
+    # --- paint -------------------------------------------------------------------------------
 
     def fill_rest(self, index: int) -> None:
         """Give class ``index`` to all that is not painted in the region."""
         self._with_region(lambda _, painter: painter.fill_rest(index))
 
+    def fill_whole(self) -> None:
+        """Give the class in hand to the whole region."""
+
+        def fill(_session: Session, painter: RegionPainter) -> None:
+            layer = painter.layer
+            if layer is not None and layer.selected_label > 0:
+                value = np.uint8(layer.selected_label)
+                painter.repaint(np.full(np.shape(layer.data), value, np.uint8))
+
+        self._with_region(fill)
+
     def choose_class(self, index: int) -> None:
         """Paint with class ``index``."""
-        if self._painter is not None:
-            self._painter.choose_class(index)
+        self._with_tools(lambda tools: tools.choose_class(index))
+        self.on_tool()
 
-    def zoom(self) -> None:
-        """Frame the region again."""
-        session = self._desk.session
-        if session is not None and self._binder is not None:
-            self._binder.frame_region(session.state)
+    def choose_tool(self, name: str) -> None:
+        """Paint with another tool."""
+        self._with_tools(lambda tools: tools.choose(name))
+        self.on_tool()
+
+    def toggle_keeping(self) -> None:
+        """Paint over other classes from now on, or stop doing so."""
+        self._with_tools(lambda tools: tools.keep_others(not tools.keeps_others))
+        self.on_tool()
+
+    # --- what is seen ------------------------------------------------------------------------
+
+    def look(self, see: See) -> None:
+        """Show or hide what costs time to see, asking the model before where it must be."""
+        binder = self._binder
+
+        def show(session: Session) -> None:
+            image_id = session.state.image_id
+            desk = session.predictions
+            if see.disagreement and image_id is not None and desk.disagreement(image_id) is None:
+                desk.ask_earlier(image_id)
+            if binder is not None:
+                binder.look(see)
+
+        self._with_session(show)
 
     def _toggle(self, role: str) -> None:
         if self._binder is not None:
             self._binder.toggle(role)
 
+    def _knows_unpainted(self, session: Session, painter: RegionPainter) -> bool:
+        """Ask once a project what unpainted pixels are, at the first region that has some."""
+        target, region_id = painter.target, painter.region_id
+        if target is None or region_id is None or not session.labels.asks_about_unpainted:
+            return True
+        unpainted = session.labels.unpainted_pixels(region_id, target)
+        if unpainted == 0 or unpainted == target.size:
+            return True
+        share = unpainted / target.size
+        answer = ask_unpainted(self._desk.parent, share, session.state.schema.names, NOT_LABELLED)
+        if answer is None:
+            return False
+        session.upkeep.configure(unpainted=answer)
+        return True
+
+    def _with_session(self, verb: Callable[[Session], None]) -> None:
+        self.touch()
+        self._desk.with_session(verb)()
+
+    def _with_tools(self, verb: Callable[[Toolbox], None]) -> None:
+        self.touch()
+        tools = self.tools
+        if tools is not None:
+            self._desk.run(lambda: verb(tools))
+
     def _with_region(self, verb: Callable[[Session, RegionPainter], None]) -> None:
+        self.touch()
         session, painter = self._desk.session, self._painter
         if session is not None and painter is not None and painter.region_id is not None:
             self._desk.run(lambda: verb(session, painter))

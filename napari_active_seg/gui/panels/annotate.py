@@ -1,19 +1,32 @@
-"""Annotate: the region in hand, its classes, and what to do with it."""
+"""Annotate: the film strip, the region in hand, what it is painted with, and the answers."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
-from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
-from napari_active_seg.gui.keys import KEYS
+from napari_active_seg.gui.keys import KeyBook, in_words
 from napari_active_seg.gui.panels.base import Panel, button, group, words
-from napari_active_seg.gui.panels.classes import swatch
-from napari_active_seg.regions import LabelSchema, RegionState
+from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.habits import HabitsBox
+from napari_active_seg.gui.panels.saves import SavesBox
+from napari_active_seg.gui.panels.see import SeeBox
+from napari_active_seg.gui.panels.toolbox import ToolsBox
+from napari_active_seg.gui.preferences import Preferences
+from napari_active_seg.gui.strip import FILTERS, ORDERS, FilmStrip
+from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["AnnotatePanel"]
+
+_ANSWERS = {
+    RegionState.DONE: ("Done", "done"),
+    RegionState.SKIPPED: ("Skip", "skip"),
+    RegionState.CANT_TELL: ("Can't tell", "cant_tell"),
+    RegionState.LATER: ("Later", "later"),
+}
 
 
 class AnnotatePanel(Panel):
@@ -22,98 +35,145 @@ class AnnotatePanel(Panel):
     title = "Annotate"
 
     def build(self) -> None:
-        """Lay out the region's reason, the class buttons and the answers."""
+        """Lay out the strip, the tools and the answers."""
+        self._session: Session | None = None
+        self.strip = FilmStrip()
+        self.strip.chosen.connect(self._take)
+        self.shown, self.by = QComboBox(), QComboBox()
+        self.shown.addItems(list(FILTERS))
+        self.by.addItems(list(ORDERS))
+        for box in (self.shown, self.by):
+            box.currentTextChanged.connect(lambda _text: self._show_strip())
+        self.body.setSpacing(4)
         self.about = words()
-        self.classes = QWidget()
-        self.class_grid = QGridLayout(self.classes)
-        self.class_grid.setContentsMargins(0, 0, 0, 0)
-        self._schema: LabelSchema | None = None
-        self.draft = button("Accept draft", self.in_hand.accept_draft, "Shift+A")
+        self.spent = QLabel()
+        self.spent.setToolTip("Seconds that you worked on this region; rests are left out")
+        self.progress = words()
+        self.boxes = (ToolsBox(self.desk, self.in_hand), SeeBox(self.desk, self.in_hand))
+        self.tools, self.see = self.boxes
+        self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
+        self.body.addWidget(row(self.shown, self.by))
+        self.body.addWidget(self.strip)
+        self.body.addWidget(self.about)
+        self.body.addWidget(row(self.progress, self.spent))
+        self.body.addWidget(self.tools)
+        self.body.addWidget(self._answers())
+        self.body.addWidget(self.see)
+        self.body.addWidget(group("Saves of this region", self.saves))
+        self.body.addWidget(self.habits)
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._show_time)
+        self._clock.start()
+        self.desk.preferences.changed.connect(self._prefer)
+        self._prefer(self.desk.preferences.now)
+
+    def _answers(self) -> QWidget:
+        """Lay out what a region can be answered with, and the way on and back."""
         answers = QWidget()
         grid = QGridLayout(answers)
         grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(3)
         self.answers = {
-            RegionState.DONE: button("Done", partial(self._finish, RegionState.DONE), "Shift+D"),
-            RegionState.SKIPPED: button(
-                "Skip", partial(self._finish, RegionState.SKIPPED), "Shift+S"
-            ),
-            RegionState.CANT_TELL: button(
-                "Can't tell", partial(self._finish, RegionState.CANT_TELL), "Shift+T"
-            ),
-            RegionState.LATER: button("Later", partial(self._finish, RegionState.LATER), "Shift+L"),
+            state: button(title, partial(self.in_hand.finish, state))
+            for state, (title, _) in _ANSWERS.items()
         }
         for place, made in enumerate(self.answers.values()):
-            grid.addWidget(made, place // 2, place % 2)
-        self.reopen = button("Reopen", self.in_hand.reopen, "Shift+R")
-        grid.addWidget(self.reopen, 2, 0)
-        self.saves = QComboBox()
-        self.saves.setToolTip("Every save of this region, the latest first")
-        self.saves.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.back = button("Take back", self._take_back, "Go back to this save; nothing is lost")
-        history = QWidget()
-        row = QHBoxLayout(history)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.saves, 1)
-        row.addWidget(self.back)
-        keys = "<br>".join(f"<b>{key.replace('-', '+')}</b>  {does}" for key, does in KEYS.items())
-        self.body.addWidget(group("Region", self.about))
-        self.body.addWidget(group("Paint with", self.classes, self.draft))
-        self.body.addWidget(group("Answer", answers))
-        self.body.addWidget(group("Saves", history))
-        self.body.addWidget(group("Keys", words(keys + "<br><b>Alt+1, 2, ...</b>  paint a class")))
+            grid.addWidget(made, 0, place)
+        self.back = button("Back", self.in_hand.back)
+        self.next = button("Next", self.in_hand.next)
+        self.reopen = button("Reopen", self.in_hand.reopen)
+        self.whole = button("All of it", self.in_hand.fill_whole)
+        for place, made in enumerate((self.back, self.next, self.reopen, self.whole)):
+            grid.addWidget(made, 1, place)
+        return answers
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Show the region in hand."""
+        """Show the queue and the region in hand."""
         super().render_state(session, view)
+        self._session = session
         state, queued = session.state, session.state.region
-        if self._schema != state.schema:
-            self._show_classes(state.schema)
-        for part in (self.classes, self.draft, *self.answers.values(), self.saves, self.back):
+        for part in (*self.answers.values(), self.whole):
             part.setEnabled(view.can_paint)
         self.reopen.setEnabled(view.can_reopen)
-        if queued is None or queued.id not in state.unsaved:
-            self._show_saves(session, None if queued is None else queued.id)
+        self.by.setEnabled(not state.blind)
+        for box in self.boxes:
+            box.render_state(session, view)
+        self.saves.render_state(session, view)
+        self.habits.render_state(session)
+        self._show_strip()
+        self._show_progress(session)
+        self._show_time()
         if queued is None:
-            self.about.setText("No region in hand. Propose some, or click one in the queue")
+            waits = bool(state.open_regions)
+            self.about.setText(
+                "No region in hand: click one above"
+                if waits
+                else "Nothing waits here. Propose regions, or train on those that are done"
+            )
             return
         region = queued.region
-        self.about.setText(
-            f"<b>{region.image_id}</b>, {region.height} x {region.width} pixels, "
-            f"{queued.state.replace('_', ' ')}. {queued.reason}."
-        )
-        self.draft.setEnabled(region.image_id in state.predicted)
-
-    def _show_classes(self, schema: LabelSchema) -> None:
-        self._schema = schema
-        while (item := self.class_grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
-        for index, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True)):
-            paint = button(name, partial(self.in_hand.choose_class, index), f"Alt+{index + 1}")
-            paint.setIcon(swatch(colour))
-            rest = button("fill the rest", partial(self.in_hand.fill_rest, index))
-            rest.setToolTip(f"Give {name} to every pixel of the region that is not painted yet")
-            self.class_grid.addWidget(paint, index, 0)
-            self.class_grid.addWidget(rest, index, 1)
+        why = "" if state.blind else f" {queued.reason}."
+        where = f"{region.height} x {region.width}, {queued.state.replace('_', ' ')}"
+        self.about.setText(f"<b>{region.image_id}</b>, {where}.{_shortened(why)}")
+        self.about.setToolTip(why.strip())
 
     def render_saved(self, session: Session) -> None:
         """List the save that has just been made."""
-        self._show_saves(session, session.state.region_id)
+        self.saves.render_saved(session)
 
-    def _show_saves(self, session: Session, region_id: str | None) -> None:
-        history = () if region_id is None else session.project.labels.history(region_id)
-        self.saves.clear()
-        for saved in reversed(history):
-            at = datetime.fromtimestamp(saved.saved_at).astimezone().strftime("%d %b %H:%M:%S")
-            state = "" if saved.state is None else saved.state.replace("_", " ")
-            self.saves.addItem(f"{at}  {saved.annotator}  {state}", saved.uid)
-        self.back.setEnabled(self.saves.isEnabled() and len(history) > 1)
+    def render_closed(self) -> None:
+        """Draw that no project is open."""
+        super().render_closed()
+        self._session = None
+        self.strip.close_project()
 
-    def _take_back(self) -> None:
-        uid = self.saves.currentData()
-        if uid is not None:
-            self.in_hand.take_back(uid)
+    def _show_strip(self) -> None:
+        if self._session is not None:
+            shown, by = self.shown.currentText(), self.by.currentText()
+            self.strip.show_state(self._session, shown=shown, by=by)
 
-    def _finish(self, state: RegionState) -> None:
-        self.in_hand.finish(state)
+    def _show_progress(self, session: Session) -> None:
+        """Say how far this image and the whole queue are."""
+        state = session.state
+        asked = self.strip_counts(session)
+        text = f"answered {asked[0]} of {asked[1]}"
+        if state.image_id is not None and asked[3]:
+            text += f", here {asked[2]} of {asked[3]}"
+        self.progress.setText(text)
+
+    @staticmethod
+    def strip_counts(session: Session) -> tuple[int, int, int, int]:
+        """Return how many regions are answered of how many, in all and on the image on show."""
+        state = session.state
+        here = [q for q in state.asked if q.region.image_id == state.image_id]
+        answered = sum(q.is_answered for q in state.asked)
+        return answered, len(state.asked), sum(q.is_answered for q in here), len(here)
+
+    def _show_time(self) -> None:
+        if not self.isVisible() or self._session is None:
+            return
+        now = self.desk.preferences.now
+        seconds = self.in_hand.seconds
+        shows = now.shows_time and now.measures_time and self._session.state.region is not None
+        self.spent.setText(f"{seconds:.0f} s" if shows else "")
+
+    def _take(self, region_id: str) -> None:
+        self.desk.with_session(lambda session: session.select_region(region_id))()
+
+    def _prefer(self, now: Preferences) -> None:
+        book = KeyBook(now.hand, now.keys)
+        self.tools.show_keys(book)
+        for state, (_, name) in _ANSWERS.items():
+            self.answers[state].setToolTip(in_words(book.keys[name]))
+        named = {"back": self.back, "next": self.next, "reopen": self.reopen, "whole": self.whole}
+        for name, made in named.items():
+            made.setToolTip(in_words(book.keys[name]))
+        self.whole.setToolTip(
+            f"The whole region is of the class in hand ({in_words(book.keys['whole'])})"
+        )
+
+
+def _shortened(reason: str, most: int = 88) -> str:
+    """Return the beginning of a reason; the tip has all of it."""
+    return reason if len(reason) <= most else reason[:most].rsplit(" ", 1)[0] + " ..."

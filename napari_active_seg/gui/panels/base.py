@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 
 __all__ = [
@@ -60,6 +61,9 @@ class Panel(QWidget):  # type: ignore[misc]
 
     def render_saved(self, session: Session) -> None:
         """Draw that strokes of the region in hand have reached the disk."""
+
+    def render_progress(self, progress: Progress) -> None:
+        """Draw how far the job that runs is."""
 
     def render_closed(self) -> None:
         """Draw that no project is open."""

@@ -19,7 +19,8 @@ class Box(QGroupBox):  # type: ignore[misc]
         super().__init__(self.title_text)
         self.desk = desk
         self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(8, 16, 8, 8)
+        self.body.setContentsMargins(8, 14, 8, 6)
+        self.body.setSpacing(4)
         self.build()
 
     def build(self) -> None:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from magicgui.widgets import LineEdit
 from qtpy.QtWidgets import QListWidgetItem
 
-from napari_active_seg.errors import ConfigError
-from napari_active_seg.gui.panels.base import (
-    Panel,
-    button,
-    folder_edit,
-    folder_of,
-    form,
-    group,
-    words,
-)
+from napari_active_seg.gui.panels.base import Panel, button, group, words
 from napari_active_seg.gui.panels.care import CareBox
 from napari_active_seg.gui.panels.classes import ClassesBox
 from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.gui.panels.new_project import NewProjectBox
 from napari_active_seg.gui.questions import ask_folder
 from napari_active_seg.session import Session, ViewState
 
@@ -38,15 +29,7 @@ class ProjectPanel(Panel):
         self.images.setMinimumHeight(150)
         self.images.currentItemChanged.connect(self._choose)
         self.images_box = group("Images", self.about, self.images)
-        self.images_dir = folder_edit("images")
-        self.masks_dir = folder_edit("masks")
-        self.classes = LineEdit(label="classes", value="background, gland")
-        self.folder = folder_edit("save to")
-        self.form = form(self.images_dir, self.masks_dir, self.classes, self.folder)
-        self.form.setToolTip(
-            "images: a folder of PNG, JPEG, BMP, TIFF, slides or OME-Zarr; "
-            "masks: only if some exist already; save to: a new or empty folder"
-        )
+        self.new = NewProjectBox(self.desk)
         self.body.addWidget(
             group(
                 "Open",
@@ -64,7 +47,7 @@ class ProjectPanel(Panel):
         )
         for box in self.boxes:
             self.body.addWidget(box)
-        self.body.addWidget(group("New", self.form, button("Make the project", self._make)))
+        self.body.addWidget(group("New", self.new))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what the project holds."""
@@ -114,18 +97,3 @@ class ProjectPanel(Panel):
             self.desk.run(
                 lambda: self.desk.open(self.desk.tools.write_sample_project(name, chosen))
             )
-
-    def _make(self) -> None:
-        self.desk.run(self._make_and_open)
-
-    def _make_and_open(self) -> None:
-        images_dir, folder = folder_of(self.images_dir), folder_of(self.folder)
-        if images_dir is None or folder is None:
-            raise ConfigError("choose a folder of images, and a new folder to save to")
-        created = self.desk.tools.create_project(
-            folder,
-            images_dir=images_dir,
-            classes=[name.strip() for name in self.classes.value.split(",")],
-            masks_dir=folder_of(self.masks_dir),
-        )
-        self.desk.open(created.folder)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox, SpinBox
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QListWidgetItem, QPushButton
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_active_seg.acquisition import (
     BUDGET_UNITS,
     COSTS,
     LEARNED,
-    RANDOM_SHARES,
     STRATEGIES,
     Advice,
     Budget,
-    RegionKind,
+    Strategy,
 )
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
-from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.questions import ask_file, ask_new_file
 from napari_active_seg.sampling_plan import METHODS
-from napari_active_seg.session import Session, SessionState, ViewState
-from napari_active_seg.session.state import OPEN_STATES
+from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.strategy_file import read_strategy, write_strategy
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["ProposePanel"]
-
-_SHOWN = {"waiting": ("open",), "finished": ("done",), "all": ("open", "done")}
 
 
 class ProposePanel(Panel):
@@ -37,6 +37,7 @@ class ProposePanel(Panel):
         """Lay out the form and the queue."""
         self._session: Session | None = None
         self._planned: object = None
+        self._loaded: dict[str, Strategy] = {}
         self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
         self.measure = ComboBox(
             label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
@@ -66,28 +67,36 @@ class ProposePanel(Panel):
             self.desk.with_session(lambda session: session.predict()),
             "Lay the model's prediction and its uncertainty over every image",
         )
-        self.queue = Listing()
-        self.queue.setMinimumHeight(180)
-        self.queue.setWordWrap(True)
-        self.queue.itemActivated.connect(self._take)
-        self.queue.itemClicked.connect(self._take)
         self.hint = words()
+        self.label = button("Label them", lambda: self.desk.show_tab("Annotate"))
+        self.files = row(
+            button("Load...", self._load, "Take a strategy from a YAML file"),
+            button("Save...", self._save, "Write the strategy above to a YAML file"),
+        )
+        self.anew = QCheckBox("choose anew as I change this")
+        self.anew.setToolTip(
+            "Another measure, cost or weight ranks again what was predicted already: regions that "
+            "nobody has touched are chosen anew at once"
+        )
+        self.anew.setChecked(True)
+        self._anew_soon = QTimer(self)
+        self._anew_soon.setSingleShot(True)
+        self._anew_soon.setInterval(250)
+        self._anew_soon.timeout.connect(self._choose_anew)
         self.body.addWidget(
             group(
                 "Where to look next",
-                *(self.form, self.go, self.predict, self.which, self.said),
+                *(self.form, self.go, self.hint, self.label, self.which, self.said),
             )
         )
-        self.shown = QComboBox()
-        self.shown.addItems(list(_SHOWN))
-        self.shown.currentTextChanged.connect(lambda _text: self._render_again())
         self.tissue = QPushButton("Correct the tissue")
         self.tissue.setCheckable(True)
         self.tissue.setToolTip("Paint where regions may be proposed; press again to keep it")
         self.tissue.toggled.connect(self.in_hand.edit_tissue)
         self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
-        self.body.addWidget(group("Queue", self.hint, self.shown, self.queue))
-        self.body.addWidget(group("A person's time", self.weights, self.pace, self.plan))
+        self.body.addWidget(group("A person's time", self.weights, self.anew, self.pace, self.plan))
+        self.body.addWidget(group("Strategy as a file", self.files))
+        self.body.addWidget(group("Whole pool", self.predict))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
 
     def _build_weights(self) -> None:
@@ -110,9 +119,10 @@ class ProposePanel(Panel):
 
     def _show_weights(self, session: Session) -> None:
         """Show what the project says, or else the strategy."""
-        config, named = session.project.config, STRATEGIES[self.strategy.value]
+        config, named = session.project.config, self._named(self.strategy.value)
+        own = self.strategy.value in self._loaded
         for name in self._kept:
-            widget, says = getattr(self, name), getattr(config, name)
+            widget, says = getattr(self, name), None if own else getattr(config, name)
             with widget.changed.blocked():
                 widget.value = getattr(named, name) if says is None else says
             widget.enabled = not session.state.read_only
@@ -143,54 +153,75 @@ class ProposePanel(Panel):
         with self.sampling.changed.blocked():
             self.sampling.value = session.project.config.sampling
         self.sampling.enabled = not state.read_only and state.job is None
+        self.label.setEnabled(bool(state.open_regions))
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(
             f"{len(waiting)} waiting, about {max(1, round(seconds / 60))} min in all"
             if waiting
-            else "Nothing waits. Propose regions; click one to go there"
+            else "Nothing waits. Propose regions"
         )
-        self._show_queue(state)
-
-    def _render_again(self) -> None:
-        if self._session is not None:
-            self._show_queue(self._session.state)
-
-    def _show_queue(self, state: SessionState) -> None:
-        """List the regions that wait, are finished, or both."""
-        wanted = _SHOWN[self.shown.currentText()]
-        waiting = state.open_regions
-        finished = [
-            queued
-            for queued in state.queue
-            if queued.state not in OPEN_STATES and queued.kind is not RegionKind.WHOLE
-        ]
-        listed = [*(waiting if "open" in wanted else ()), *(finished if "done" in wanted else ())]
-        rows = [
-            Row(
-                queued.id,
-                f"{queued.region.image_id}  y {queued.region.y}, x {queued.region.x}"
-                f"  {_kind(queued.kind)}{queued.state.replace('_', ' ')}\n{queued.reason}",
-                tip=f"score {queued.information:.4f}, about {queued.cost:.0f} s",
-            )
-            for queued in listed
-        ]
-        self.queue.show_rows(rows, current=state.region_id)
 
     def _strategy(self, name: str) -> None:
         """Show the size and the measure that a strategy brings along."""
-        named = STRATEGIES[name]
+        named = self._named(name)
         if named.size:
             self.size.value = named.size
         if named.measure:
             self.measure.value = named.measure
         if self._session is not None:
             self._show_weights(self._session)
+            self._anew_soon.start()
+
+    def _named(self, name: str) -> Strategy:
+        """Return the strategy of a name: one that is known, or that was loaded."""
+        return self._loaded.get(name) or STRATEGIES[name]
 
     def _keep(self, key: str, value: object) -> None:
-        session = self.desk.session
-        if session is not None:
+        session, own = self.desk.session, self._loaded.get(self.strategy.value)
+        if own is not None:
+            self._loaded[own.name] = own.with_changes(own.size, own.measure, **{key: value})
+        elif session is not None:
             self.desk.run(lambda: session.upkeep.configure(**{key: value}))
+        self._anew_soon.start()
+
+    def _choose_anew(self) -> None:
+        """Let what the form says choose in place of what nobody has touched."""
+        session = self.desk.session
+        if session is None or not self.anew.isChecked() or session.state.read_only:
+            return
+        state = session.state
+        if state.model is None or {"proposing", "choosing anew"} & set(state.jobs):
+            return
+        if session.proposals.untouched():
+            self.desk.run(lambda: session.proposals.choose_anew(self._asked(), **self._parts()))
+
+    def _asked(self) -> str | Strategy:
+        return self._loaded.get(self.strategy.value) or str(self.strategy.value)
+
+    def _parts(self) -> dict[str, object]:
+        return {"size": self.size.value, "measure": self.measure.value}
+
+    def _save(self) -> None:
+        session = self.desk.session
+        path = None
+        if session is not None:
+            path = ask_new_file(self, "Save the strategy", "Strategy (*.yaml)", ".yaml")
+        if session is not None and path is not None:
+            asked = session.proposals.strategy(self._asked(), changes=None, **self._parts())
+            self.desk.run(lambda: write_strategy(path, replace(asked, name=path.stem)))
+
+    def _load(self) -> None:
+        path = ask_file(self, "Load a strategy", "Strategy (*.yaml *.yml)")
+        if path is not None:
+            self.desk.run(lambda: self._take_strategy(read_strategy(path)))
+
+    def _take_strategy(self, strategy: Strategy) -> None:
+        """Offer a strategy of the person's own, and choose it."""
+        name = strategy.name if strategy.name not in STRATEGIES else f"my {strategy.name}"
+        self._loaded[name] = replace(strategy, name=name)
+        self.strategy.choices = [*STRATEGIES, *self._loaded]
+        self.strategy.value = name
 
     def _guide(self) -> None:
         session = self.desk.session
@@ -214,6 +245,7 @@ class ProposePanel(Panel):
         session = self.desk.session
         if session is not None:
             self.desk.run(lambda: session.set_measure(name))
+            self._anew_soon.start()
 
     def _sampling(self, name: str) -> None:
         session = self.desk.session
@@ -226,19 +258,7 @@ class ProposePanel(Panel):
             self.desk.run(
                 lambda: session.propose(
                     budget=Budget(self.amount.value, self.unit.value),
-                    size=self.size.value,
-                    strategy=self.strategy.value,
-                    measure=self.measure.value,
+                    strategy=self._asked(),
+                    **self._parts(),
                 )
             )
-
-    def _take(self, item: QListWidgetItem) -> None:
-        session = self.desk.session
-        if session is not None:
-            region_id = Listing.key_of(item)
-            self.desk.run(lambda: session.select_region(region_id))
-
-
-def _kind(kind: RegionKind) -> str:
-    """Return what a row says of a region that was drawn for a fair sample."""
-    return f"{kind}, " if kind in RANDOM_SHARES else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox
+from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.figures import draw_losses, figure_png
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
+from napari_active_seg.gui.panels.live_curve import LiveCurve
+from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
 
@@ -39,7 +41,6 @@ class TrainPanel(Panel):
         )
         self.augmentation.tooltip = "How pictures are changed while the network learns"
         self.unlabelled.tooltip = "Whether the network also learns from images without labels"
-        self.form = form(self.preset, self.start, self.weights, self.augmentation, self.unlabelled)
         self.preset.changed.connect(self._preset)
         self._kept = ("start", "augmentation", "unlabelled")
         for name in self._kept:
@@ -48,6 +49,14 @@ class TrainPanel(Panel):
         self.hint = words()
         self.advice = words()
         self.loss = Picture()
+        self.live = LiveCurve()
+        self.live.hide()
+        self.after = SpinBox(label="by itself after", min=0, max=1000, value=0)
+        self.after.tooltip = "Train after so many newly finished regions; 0 waits for the button"
+        self.after.changed.connect(lambda value: self._keep("train_after", value))
+        self.form = form(
+            self.preset, self.start, self.weights, self.augmentation, self.unlabelled, self.after
+        )
         self.models = QTableWidget(0, 4)
         self.models.setHorizontalHeaderLabels(["model", "round", "mean Dice", "ECE"])
         self.models.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -57,7 +66,7 @@ class TrainPanel(Panel):
         self.models.setMinimumHeight(130)
         self.verdict = words()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        parts = (self.form, self.advice, self.go, self.verdict, self.hint, self.loss)
+        parts = (self.form, self.advice, self.go, self.live, self.verdict, self.hint, self.loss)
         self.body.addWidget(group("Train", *parts))
         self.free = button("Free memory", self.desk.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
@@ -76,6 +85,14 @@ class TrainPanel(Panel):
                 widget.value = getattr(config, name)
             widget.enabled = not state.read_only
         self.start.enabled = not state.read_only and state.model is not None
+        with self.after.changed.blocked():
+            self.after.value = config.train_after
+        self.after.enabled = not state.read_only
+        trains = state.job == "training"
+        if trains and self.live.isHidden():
+            self.live.begin()
+        self.live.setVisible(trains)
+        self.loss.setVisible(not trains)
         self._advise(session)
         done, training = len(state.done_in_pool), session.last_training
         hint = f"{done} finished regions to learn from"
@@ -126,7 +143,11 @@ class TrainPanel(Panel):
             preset, weights = self.preset.value, self.weights.value
             self.desk.run(lambda: session.train(preset=preset, weights=weights))
 
-    def _keep(self, key: str, value: str) -> None:
+    def render_progress(self, progress: Progress) -> None:
+        """Draw the loss as it falls."""
+        self.live.add(progress)
+
+    def _keep(self, key: str, value: object) -> None:
         session = self.desk.session
         if session is not None:
             self.desk.run(lambda: session.upkeep.configure(**{key: value}))

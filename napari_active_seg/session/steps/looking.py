@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import CostView, appearance_of, region_embedding
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.images import ImageSource, coarse_window, read_whole
 from napari_active_seg.regions import Place, Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
@@ -143,13 +143,4 @@ class Looker:
 
 def _coarsely(source: ImageSource, region: Region) -> NDArray[np.uint8]:
     """Return the pixels of a region at the coarsest level that is fine enough."""
-    height, width = source.level_shapes[0]
-    level = 0
-    for k, shape in enumerate(source.level_shapes):
-        if min(region.height * shape[0] / height, region.width * shape[1] / width) >= _COARSE:
-            level = k
-    rows, columns = source.level_shapes[level]
-    y, x = region.y * rows // height, region.x * columns // width
-    high = max(1, min(rows - y, round(region.height * rows / height)))
-    wide = max(1, min(columns - x, round(region.width * columns / width)))
-    return source.read(level, y, x, high, wide)
+    return coarse_window(source, region.y, region.x, region.height, region.width, least=_COARSE)

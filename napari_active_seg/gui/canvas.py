@@ -1,0 +1,57 @@
+"""What lies over the canvas and what listens to it: scale bar, keys, and the pixel under the mouse.
+
+napari hands plugins no public way to the widget that it paints on; this is the only place that
+reaches for it, and all goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QWidget
+
+from napari_active_seg.gui.hover import Hover
+from napari_active_seg.gui.key_help import KeyHelp
+from napari_active_seg.gui.keys import KeyBook
+from napari_active_seg.gui.scale import ScaleBar
+from napari_active_seg.session import Session, SessionState
+
+__all__ = ["CanvasExtras"]
+
+
+class CanvasExtras:
+    """Put over the canvas while a project is open."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        window: QWidget,
+        session: Session,
+        *,
+        book: Callable[[], KeyBook],
+        say: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._hover = Hover(viewer, session, say)
+        canvas = _canvas_in(window)
+        self.scale = None if canvas is None else ScaleBar(viewer, canvas)
+        self.help = None if canvas is None else KeyHelp(canvas, book)
+
+    def render(self, state: SessionState) -> None:
+        """Follow the image on show."""
+        if self.scale is not None and state.image_id is not None:
+            self.scale.show_spacing(self._session.project.images.ref(state.image_id).spacing)
+
+    def release(self) -> None:
+        """Take everything away again."""
+        self._hover.release()
+        for part in (self.scale, self.help):
+            if part is not None:
+                part.release()
+
+
+def _canvas_in(window: QWidget) -> QWidget | None:
+    """Return the widget that napari paints on, in the window that the dock is in."""
+    found = [w for w in window.findChildren(QWidget) if "CanvasBackend" in type(w).__name__]
+    return found[0] if found else None

@@ -1,0 +1,102 @@
+"""What went wrong, once, in words, with a remedy and the details to hand on."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+
+from qtpy import API_NAME
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+
+from napari_active_seg.errors import ActiveSegError
+
+__all__ = ["MessageBar", "details_of"]
+
+_LOOK = (
+    "MessageBar { border: 1px solid #d55e00; border-left: 4px solid #d55e00; border-radius: 3px; }"
+)
+_PACKAGES = ("napari-active-seg", "napari", "torch", "torchvision", "numpy")
+
+
+class MessageBar(QFrame):  # type: ignore[misc]
+    """Shows the latest error until it is put away; the same one again is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setStyleSheet(_LOOK)
+        self._details, self._said, self._times = "", "", 0
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.copy = QPushButton("Copy details")
+        self.copy.setToolTip("What happened, where, and which versions, for a report")
+        self.copy.clicked.connect(self._copy)
+        self.away = QPushButton("Close")
+        self.away.clicked.connect(self.hide)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.copy)
+        buttons.addWidget(self.away)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.addWidget(self.text)
+        layout.addLayout(buttons)
+        self.hide()
+
+    def show_error(self, error: Exception) -> None:
+        """Show an error; one that is shown already is not shown twice."""
+        said = in_words(error)
+        self._times = self._times + 1 if said == self._said and not self.isHidden() else 1
+        self._said, self._details = said, details_of(error)
+        again = f" ({self._times} times)" if self._times > 1 else ""
+        self.text.setText(said + again)
+        self.copy.setText("Copy details")
+        self.show()
+
+    def _copy(self) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._details)
+            self.copy.setText("Copied")
+
+
+def in_words(error: Exception) -> str:
+    """Return what went wrong and what to do about it.
+
+    Errors of ours carry their remedy; anything else is a fault of the program and says so.
+    """
+    if isinstance(error, ActiveSegError):
+        text = str(error)
+        return text[:1].upper() + text[1:]
+    return (
+        f"The program made a mistake: {type(error).__name__}: {error}. Nothing that was saved is "
+        "lost. Copy the details and report them with what you did last"
+    )
+
+
+def details_of(error: Exception) -> str:
+    """Return what a report of an error needs: words, trace, versions."""
+    trace = "".join(traceback.format_exception(error))
+    versions = [f"{name} {_version(name)}" for name in _PACKAGES]
+    return "\n".join(
+        [
+            in_words(error),
+            "",
+            trace.rstrip(),
+            "",
+            f"Python {sys.version.split()[0]} on {platform.platform()}, {API_NAME}",
+            ", ".join(versions),
+        ]
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

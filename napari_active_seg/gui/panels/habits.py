@@ -1,0 +1,77 @@
+"""How a person likes to work: blind or not, with which hand, with or without the clock."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
+
+from napari_active_seg.gui.key_help import KeysDialog
+from napari_active_seg.gui.panels.base import button
+from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.label_desk import NOT_LABELLED
+
+__all__ = ["HabitsBox"]
+
+
+class HabitsBox(Box):
+    """Settings of the project that change how one labels, and those of the person."""
+
+    title_text = "How you work"
+
+    def build(self) -> None:
+        """Lay out the choices."""
+        self.unpainted = QComboBox()
+        self.unpainted.setToolTip("What pixels of finished regions are that nobody painted")
+        self.unpainted.activated.connect(self._unpainted)
+        self.blind = QCheckBox("blind")
+        self.blind.setToolTip(
+            "Nothing of the model is shown or laid in, and regions come in a drawn order: "
+            "labels that owe the model nothing"
+        )
+        self.blind.toggled.connect(self._blind)
+        self.measures = QCheckBox("measure time")
+        self.shows = QCheckBox("show it")
+        self.measures.toggled.connect(lambda on: self.desk.preferences.change(measures_time=on))
+        self.shows.toggled.connect(lambda on: self.desk.preferences.change(shows_time=on))
+        self.keys = button("Keys...", self._keys, "See the keys and change them; ? shows them too")
+        self.body.addWidget(row(QLabel("unpainted pixels"), self.unpainted))
+        self.body.addWidget(row(self.measures, self.shows))
+        self.body.addWidget(row(self.blind, self.keys))
+
+    def render_state(self, session: Session, view: ViewState | None = None) -> None:
+        """Show what holds."""
+        state, config = session.state, session.project.config
+        now = self.desk.preferences.now
+        asks = session.labels.asks_about_unpainted
+        names = [*(["not asked yet"] if asks else []), "not labelled", *state.schema.names]
+        with QSignalBlocker(self.unpainted):
+            if [self.unpainted.itemText(k) for k in range(self.unpainted.count())] != names:
+                self.unpainted.clear()
+                self.unpainted.addItems(names)
+            index = session.labels.unpainted_class
+            shown = "not labelled" if index is None else state.schema.names[index]
+            self.unpainted.setCurrentText("not asked yet" if asks else shown)
+        for box, value in (
+            (self.blind, config.blind),
+            (self.measures, now.measures_time),
+            (self.shows, now.shows_time),
+        ):
+            with QSignalBlocker(box):
+                box.setChecked(value)
+        self.shows.setEnabled(now.measures_time)
+        for widget in (self.unpainted, self.blind):
+            widget.setEnabled(not state.read_only)
+
+    def _unpainted(self, index: int) -> None:
+        text = self.unpainted.itemText(index)
+        if text == "not asked yet":
+            return
+        value = NOT_LABELLED if text == "not labelled" else text
+        self.desk.with_session(lambda session: session.upkeep.configure(unpainted=value))()
+
+    def _blind(self, wanted: bool) -> None:
+        self.desk.with_session(lambda session: session.upkeep.configure(blind=wanted))()
+
+    def _keys(self) -> None:
+        KeysDialog(self.desk, self).show()

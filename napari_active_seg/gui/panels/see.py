@@ -1,0 +1,68 @@
+"""What is seen of an image beside its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel
+
+from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.gui.panels.base import button
+from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.session import Session, ViewState
+
+__all__ = ["SeeBox"]
+
+
+class SeeBox(Box):
+    """Maps, masks and how strongly they are coloured."""
+
+    title_text = "See"
+
+    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+        self.in_hand = actions
+        super().__init__(desk)
+
+    def build(self) -> None:
+        """Lay out what can be shown."""
+        self.dims = QCheckBox("dim outside")
+        self.fills = QCheckBox("fill the prediction")
+        self.disagreement = QCheckBox("two models")
+        self.disagreement.setToolTip("Where the model in use and the one before disagree")
+        self.tissue = QCheckBox("tissue")
+        self.tissue.setToolTip("Where regions are proposed; the Propose tab corrects it")
+        self.dims.toggled.connect(lambda on: self.desk.preferences.change(dims=on))
+        self.fills.toggled.connect(lambda on: self.desk.preferences.change(fills_prediction=on))
+        self.disagreement.toggled.connect(lambda on: self._look(disagreement=on))
+        self.tissue.toggled.connect(lambda on: self._look(tissue=on))
+        self.clip = QDoubleSpinBox()
+        self.clip.setRange(50, 100)
+        self.clip.setDecimals(1)
+        self.clip.setSuffix(" %")
+        self.clip.setToolTip("The percentile of the map at which its colours end")
+        self.clip.valueChanged.connect(lambda value: self.desk.preferences.change(clip=value))
+        self.jump = button("Most uncertain place", self.in_hand.to_most_uncertain)
+        grid = QGridLayout()
+        for place, made in enumerate((self.dims, self.fills, self.disagreement, self.tissue)):
+            grid.addWidget(made, place // 2, place % 2)
+        self.body.addLayout(grid)
+        self.body.addWidget(row(QLabel("colours end at"), self.clip))
+        self.body.addWidget(self.jump)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show what is shown."""
+        now, see, state = self.desk.preferences.now, self.in_hand.see, session.state
+        boxes = (self.dims, self.fills, self.disagreement, self.tissue)
+        values = (now.dims, now.fills_prediction, see.disagreement, see.tissue)
+        for box, value in zip(boxes, values, strict=True):
+            with QSignalBlocker(box):
+                box.setChecked(value)
+        with QSignalBlocker(self.clip):
+            self.clip.setValue(now.clip)
+        self.disagreement.setEnabled(len(state.models) > 1 and not state.blind)
+        self.jump.setEnabled(view.shows_prediction)
+
+    def _look(self, **wanted: bool) -> None:
+        self.in_hand.look(replace(self.in_hand.see, **wanted))
