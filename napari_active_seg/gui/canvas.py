@@ -17,7 +17,7 @@ from napari_active_seg.gui.keys import KeyBook
 from napari_active_seg.gui.scale import ScaleBar
 from napari_active_seg.session import Session, SessionState
 
-__all__ = ["CanvasExtras"]
+__all__ = ["CanvasExtras", "hold_drawn"]
 
 
 class CanvasExtras:
@@ -49,6 +49,25 @@ class CanvasExtras:
         for part in (self.scale, self.help):
             if part is not None:
                 part.release()
+
+
+def hold_drawn(window: QWidget) -> None:
+    """Keep what draws layers alive as long as the window, although they are removed.
+
+    Software OpenGL crashes at the next painting where vispy deletes a mesh and other buffers
+    between two of them; what is deleted with the window has no next painting.
+    """
+    canvas = _canvas_in(window)
+    scene = getattr(getattr(canvas, "_vispy_canvas", None), "scene", None)
+    if canvas is None or scene is None:
+        return
+    held = canvas.__dict__.setdefault("active_seg_drawn", [])
+    nodes = [scene]
+    while nodes:
+        node = nodes.pop()
+        nodes.extend(getattr(node, "children", ()))
+        if not any(node is one for one in held):
+            held.append(node)
 
 
 def _canvas_in(window: QWidget) -> QWidget | None:

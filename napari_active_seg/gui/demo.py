@@ -77,12 +77,12 @@ def _free_name(out: Path) -> Path:
 
 
 def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[str], None]) -> None:
-    """Label a few random regions and train, so that there is a model to ask."""
+    """Label a few regions and train, so that there is a model to ask."""
     session = tools.open_session(folder)
     try:
         session.propose(count=_START, size=_SIZE)
         session.wait()
-        say(f"drew {_START} first regions at random over tissue")
+        say(f"took {_START} first regions that together look most like the pool")
         session.labels.answer_from_masks(masks)
         session.wait()
         session.train()

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_active_seg.errors import ActiveSegError, StoppedError
-from napari_active_seg.gui.canvas import CanvasExtras
+from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
@@ -147,6 +147,7 @@ class Dock(QWidget):  # type: ignore[misc]
         if self._painter is not None:
             self._painter.put_down()
         if self._binder is not None:
+            hold_drawn(self.window())
             self._binder.clear()
             self._unbind()
         if self._extras is not None:

@@ -1,7 +1,8 @@
-"""Frames around regions, and the dark veil around the one in hand: one mesh each.
+"""Frames around regions, and the dark veil around the one in hand: one mesh of all.
 
 A mesh of a thousand frames is drawn as fast as one, and its lines are as wide on a slide that is
-looked at from afar as they are close by.
+looked at from afar as they are close by. It is one layer on purpose: software OpenGL crashes where
+napari removes two layers of meshes between two paintings of the canvas.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 
-__all__ = ["Mesh", "band_colours", "outline_mesh", "veil_colours", "veil_mesh"]
+__all__ = ["Mesh", "colours_by_value", "joined", "outline_mesh", "veil_mesh"]
 
 #: Corners (N, 2), triangles (M, 3) of them, and a number (N,) that gives each corner its colour.
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
@@ -46,7 +47,9 @@ def outline_mesh(
     return corners, faces, np.repeat(np.repeat(np.asarray(values, np.float64), counts), 4)
 
 
-def veil_mesh(shape: tuple[int, int], hole: tuple[float, float, float, float]) -> Mesh:
+def veil_mesh(
+    shape: tuple[int, int], hole: tuple[float, float, float, float], value: float
+) -> Mesh:
     """Return all of an image (H, W) but a rectangle (top, left, bottom, right) of it."""
     height, width = shape
     top, left, bottom, right = hole
@@ -60,17 +63,18 @@ def veil_mesh(shape: tuple[int, int], hole: tuple[float, float, float, float]) -
     for k in range(4):
         n = (k + 1) % 4
         faces += [[k, n, 4 + k], [n, 4 + n, 4 + k]]
-    return np.array(outer + inner, np.float64), np.array(faces), np.zeros(8)
+    return np.array(outer + inner, np.float64), np.array(faces), np.full(8, value)
 
 
-def band_colours(colours: Sequence[str]) -> Colormap:
+def joined(first: Mesh, second: Mesh) -> Mesh:
+    """Return two meshes as one, the second over the first."""
+    return (
+        np.concatenate([first[0], second[0]]),
+        np.concatenate([first[1], second[1] + len(first[0])]),
+        np.concatenate([first[2], second[2]]),
+    )
+
+
+def colours_by_value(colours: Sequence[tuple[float, float, float, float]]) -> Colormap:
     """Return a colormap in which value k has the k-th colour."""
-    from matplotlib.colors import to_rgba
-
-    table = np.array([to_rgba(colour) for colour in colours])
-    return Colormap(table, name="region states", display_name="region states")
-
-
-def veil_colours() -> Colormap:
-    """Return black for any value."""
-    return Colormap([[0, 0, 0, 1], [0, 0, 0, 1]], name="veil", display_name="veil")
+    return Colormap(np.array(colours), name="region states", display_name="region states")

@@ -23,9 +23,8 @@ _ORDER = (
     "labels",
     "uncertainty",
     "disagreement",
-    "veil",
-    "prediction",
     "regions",
+    "prediction",
     "paint",
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import to_rgba
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
@@ -14,12 +15,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, simplified_outlines
 from napari_active_seg.errors import ImageError
-from napari_active_seg.gui.frames import (
-    band_colours,
-    outline_mesh,
-    veil_colours,
-    veil_mesh,
-)
+from napari_active_seg.gui.frames import colours_by_value, joined, outline_mesh, veil_mesh
 from napari_active_seg.gui.layer_stock import ROLE_KEY, LayerStock
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.preferences import Preferences
@@ -36,6 +32,7 @@ __all__ = ["ROLE_KEY", "LayerBinder", "See", "heat_colours", "paint_colours"]
 _SCHEMA_KEY = "napari_active_seg_schema"
 _STATES = tuple(STATE_COLOURS)
 _TISSUE_COLOUR = "#009e73"
+_VEIL = (0.0, 0.0, 0.0, 0.42)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,8 @@ class LayerBinder:
         """Show all as a person prefers it from now on."""
         self._prefers = prefers
         state = self._session.state
-        self._show_veil(state)
+        if self._stock.get("regions") is not None:
+            self._show_frames(state)
         outline = self._stock.get("prediction")
         if outline is not None:
             outline.contour = 0 if prefers.fills_prediction else 2
@@ -293,14 +291,14 @@ class LayerBinder:
     # --- regions -----------------------------------------------------------------------------
 
     def _show_frames(self, state: SessionState) -> None:
-        """Frame the regions of the image, in the colours of their states."""
+        """Frame the regions of the image in the colours of their states; dim all but the one."""
         here = [
             q
             for q in state.queue
             if q.region.image_id == state.image_id and q.kind is not RegionKind.WHOLE
         ]
-        line = self._line_width()
-        framed = ([(q.id, q.state) for q in here], state.region_id, line, state.image_id)
+        line, dims = self._line_width(), self._prefers.dims
+        framed = ([(q.id, q.state) for q in here], state.region_id, line, state.image_id, dims)
         if framed == self._framed and self._stock.get("regions") is not None:
             return
         self._framed, self._line = framed, line
@@ -310,17 +308,20 @@ class LayerBinder:
             [float(_STATES.index(q.state)) for q in here],
             widths,
         )
+        in_hand = next((q.region for q in here if q.id == state.region_id), None)
+        if dims and in_hand is not None:
+            shape = self._session.project.images.ref(in_hand.image_id).shape
+            hole = (in_hand.y - 0.5, in_hand.x - 0.5, in_hand.bottom - 0.5, in_hand.right - 0.5)
+            mesh = joined(veil_mesh(shape, hole, float(len(_STATES))), mesh)
+        colours = [*(to_rgba(STATE_COLOURS[state]) for state in _STATES), _VEIL]
         layer = self._given(
             "regions",
             lambda: self._viewer.add_surface(
-                mesh,
-                name="Regions",
-                colormap=band_colours([STATE_COLOURS[s] for s in _STATES]),
-                shading="none",
+                mesh, name="Regions", colormap=colours_by_value(colours), shading="none"
             ),
             mesh,
         )
-        layer.contrast_limits = (0.0, len(_STATES) - 1.0)
+        layer.contrast_limits = (0.0, float(len(_STATES)))
 
     def _line_width(self) -> float:
         """Return how wide frames are in pixels of the image, so that they are 2 on the screen."""
@@ -339,27 +340,7 @@ class LayerBinder:
         else:
             self._painter.take(queued, state.schema, paint_colours(state.schema))
             self._stock.keep("paint", self._painter.layer, top=self._painter.layer)
-        self._show_veil(state)
         self.frame_region(state)
-
-    def _show_veil(self, state: SessionState) -> None:
-        """Dim what lies outside the region in hand; contours of the prediction stay bright."""
-        queued = state.region
-        if not self._prefers.dims or queued is None or queued.region.image_id != state.image_id:
-            self._stock.hide("veil")
-            return
-        region = queued.region
-        shape = self._session.project.images.ref(region.image_id).shape
-        hole = (region.y - 0.5, region.x - 0.5, region.bottom - 0.5, region.right - 0.5)
-        mesh = veil_mesh(shape, hole)
-        layer = self._given(
-            "veil",
-            lambda: self._viewer.add_surface(
-                mesh, name="Outside", colormap=veil_colours(), opacity=0.4, shading="none"
-            ),
-            mesh,
-        )
-        layer.name = "Outside the region"
 
 
 def _ring(queued: QueuedRegion, width: float) -> NDArray[np.float64]:

@@ -25,7 +25,8 @@ class NameBar(QWidget):  # type: ignore[misc]
         layout.addWidget(QLabel("Who labels?"))
         layout.addWidget(self.line, 1)
         layout.addWidget(self.keep)
-        self.setVisible(not desk.preferences.now.name)
+        if desk.preferences.now.name:
+            self.hide()
 
     def _keep(self) -> None:
         name = self.line.text().strip()

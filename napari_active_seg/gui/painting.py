@@ -102,6 +102,7 @@ class RegionPainter:
         layer = self.layer
         if layer is None or layer not in self._viewer.layers:
             layer = self._new_layer(paint, colours)
+            layer.brush_size = max(4, queued.region.height // 12)
         else:
             with layer.events.set_data.blocker(self._on_change):
                 layer.editable = False  # forgets the undo steps of the region before
@@ -112,7 +113,6 @@ class RegionPainter:
         self._seen = paint.copy()
         layer.translate = (queued.region.y, queued.region.x)
         layer.visible = True
-        layer.brush_size = max(4, queued.region.height // 12)
         if new_colours or layer.selected_label == 0:
             layer.selected_label = len(schema)
         if self._session.state.read_only:

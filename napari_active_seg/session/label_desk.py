@@ -193,6 +193,8 @@ class LabelDesk:
         try:
             self.saver.close()
         finally:
+            if threading.current_thread() is threading.main_thread():
+                emit_queued()  # what its thread told last, while somebody is here to hear it
             self.saver.saved.disconnect(self._on_saved)
 
     # --- pixels that nobody painted --------------------------------------------------------------

@@ -81,15 +81,15 @@ def test_region_is_taken_back_to_an_earlier_save_by_the_button(proposed):
     window.dock.painter.fill_rest(0)
     saved(window)
     panel = window.panel("Annotate")
-    assert panel.saves.count() == 2
-    panel.saves.setCurrentIndex(1)
-    window.click(panel.back)
+    window.qtbot.waitUntil(lambda: panel.saves.list.count() == 2)
+    panel.saves.list.setCurrentIndex(1)
+    window.click(panel.saves.back)
     np.testing.assert_array_equal(window.paint.data, before)
     label = window.session.labels.latest(window.session.state.region_id)
     assert (label.target == 255).sum() == (before == 0).sum()
     stroke(window, row=20)  # and painting goes on from there
     saved(window)
-    assert panel.saves.count() == 4
+    window.qtbot.waitUntil(lambda: panel.saves.list.count() == 4)
 
 
 def test_done_is_undone_from_the_list_of_finished_regions(proposed):
@@ -252,7 +252,7 @@ def test_missing_images_are_named_and_found_by_the_button(window, project_folder
 
 def test_lists_change_only_the_rows_that_differ(proposed):
     window = proposed
-    images, queue = window.panel("Project").images, window.panel("Propose").queue
+    images = window.panel("Project").images
     rows = [images.item(k) for k in range(images.count())]
     waiting = {images.key_of(row): row.text() for row in rows}
     image = window.session.state.image_id
@@ -262,5 +262,6 @@ def test_lists_change_only_the_rows_that_differ(proposed):
     assert [images.item(k) for k in range(images.count())] == rows  # the same rows, not new ones
     changed = [row for row in rows if row.text() != waiting[images.key_of(row)]]
     assert [images.key_of(row) for row in changed] == [image]
-    assert queue.count() == 3
-    assert queue.key_of(queue.currentItem()) == window.session.state.region_id
+    assert len(window.in_strip()) == 3
+    strip = window.panel("Annotate").strip
+    assert strip.currentIndex().data(256).id == window.session.state.region_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
 from napari_active_seg.gui.keys import KeyBook, in_words
 from napari_active_seg.gui.panels.base import Panel, button, group, words
@@ -43,23 +43,30 @@ class AnnotatePanel(Panel):
         self.shown.addItems(list(FILTERS))
         self.by.addItems(list(ORDERS))
         for box in (self.shown, self.by):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(6)
             box.currentTextChanged.connect(lambda _text: self._show_strip())
         self.body.setSpacing(4)
         self.about = words()
-        self.spent = QLabel()
-        self.spent.setToolTip("Seconds that you worked on this region; rests are left out")
         self.progress = words()
+        self.progress.setToolTip(
+            "Regions that are answered, and the seconds that you worked on this one: rests are "
+            "left out"
+        )
+        self._answered = ""
         self.boxes = (ToolsBox(self.desk, self.in_hand), SeeBox(self.desk, self.in_hand))
         self.tools, self.see = self.boxes
         self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
         self.body.addWidget(row(self.shown, self.by))
         self.body.addWidget(self.strip)
         self.body.addWidget(self.about)
-        self.body.addWidget(row(self.progress, self.spent))
+        self.body.addWidget(self.progress)
         self.body.addWidget(self.tools)
         self.body.addWidget(self._answers())
         self.body.addWidget(self.see)
-        self.body.addWidget(group("Saves of this region", self.saves))
+        self.body.addWidget(group("Saves of this region", self.saves, self.reopen))
         self.body.addWidget(self.habits)
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
@@ -78,14 +85,12 @@ class AnnotatePanel(Panel):
             state: button(title, partial(self.in_hand.finish, state))
             for state, (title, _) in _ANSWERS.items()
         }
-        for place, made in enumerate(self.answers.values()):
-            grid.addWidget(made, 0, place)
         self.back = button("Back", self.in_hand.back)
         self.next = button("Next", self.in_hand.next)
         self.reopen = button("Reopen", self.in_hand.reopen)
-        self.whole = button("All of it", self.in_hand.fill_whole)
-        for place, made in enumerate((self.back, self.next, self.reopen, self.whole)):
-            grid.addWidget(made, 1, place)
+        buttons = (*self.answers.values(), self.back, self.next)
+        for place, made in enumerate(buttons):
+            grid.addWidget(made, place // 3, place % 3)
         return answers
 
     def render_state(self, session: Session, view: ViewState) -> None:
@@ -93,7 +98,7 @@ class AnnotatePanel(Panel):
         super().render_state(session, view)
         self._session = session
         state, queued = session.state, session.state.region
-        for part in (*self.answers.values(), self.whole):
+        for part in self.answers.values():
             part.setEnabled(view.can_paint)
         self.reopen.setEnabled(view.can_reopen)
         self.by.setEnabled(not state.blind)
@@ -140,7 +145,7 @@ class AnnotatePanel(Panel):
         text = f"answered {asked[0]} of {asked[1]}"
         if state.image_id is not None and asked[3]:
             text += f", here {asked[2]} of {asked[3]}"
-        self.progress.setText(text)
+        self._answered = text
 
     @staticmethod
     def strip_counts(session: Session) -> tuple[int, int, int, int]:
@@ -156,7 +161,7 @@ class AnnotatePanel(Panel):
         now = self.desk.preferences.now
         seconds = self.in_hand.seconds
         shows = now.shows_time and now.measures_time and self._session.state.region is not None
-        self.spent.setText(f"{seconds:.0f} s" if shows else "")
+        self.progress.setText(self._answered + (f"; {seconds:.0f} s" if shows else ""))
 
     def _take(self, region_id: str) -> None:
         self.desk.with_session(lambda session: session.select_region(region_id))()
@@ -166,12 +171,9 @@ class AnnotatePanel(Panel):
         self.tools.show_keys(book)
         for state, (_, name) in _ANSWERS.items():
             self.answers[state].setToolTip(in_words(book.keys[name]))
-        named = {"back": self.back, "next": self.next, "reopen": self.reopen, "whole": self.whole}
+        named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
             made.setToolTip(in_words(book.keys[name]))
-        self.whole.setToolTip(
-            f"The whole region is of the class in hand ({in_words(book.keys['whole'])})"
-        )
 
 
 def _shortened(reason: str, most: int = 88) -> str:

@@ -69,7 +69,7 @@ class ToolsBox(Box):
             self.tools[name] = made
             grid.addWidget(made, place // 3, place % 3)
         grid.setSpacing(4)
-        self.keep = QCheckBox("keep other classes")
+        self.keep = QCheckBox("keep others")
         self.keep.setToolTip("Do not paint over other classes")
         self.keep.clicked.connect(lambda _on: self.in_hand.toggle_keeping())
         self.brush = QSlider(Qt.Orientation.Horizontal)
@@ -78,10 +78,11 @@ class ToolsBox(Box):
         self.brush_size = QLabel()
         self.brush_size.setMinimumWidth(34)
         self.draft = button("Accept draft", self.in_hand.accept_draft)
+        self.whole = button("All of it", self.in_hand.fill_whole)
         self.body.addWidget(self.classes)
         self.body.addLayout(grid)
-        self.body.addWidget(row(QLabel("brush"), self.brush, self.brush_size))
-        self.body.addWidget(row(self.keep, self.draft))
+        self.body.addWidget(row(QLabel("brush"), self.brush, self.brush_size, self.keep))
+        self.body.addWidget(row(self.draft, self.whole))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the classes and whether anything can be painted."""
@@ -99,6 +100,8 @@ class ToolsBox(Box):
         """Say in the tips which key does what."""
         for name, made in self.tools.items():
             made.setToolTip(f"{ACTIONS[name].words} ({in_words(book.keys[name])})")
+        whole = in_words(book.keys["whole"])
+        self.whole.setToolTip(f"The whole region is of the class in hand ({whole})")
         accept = in_words(book.keys["accept"])
         self.draft.setToolTip(f"Lay the prediction in where nothing is painted ({accept})")
 
