@@ -13,9 +13,12 @@ PICTURES = {
     "1-proposed": "proposed",
     "2-painting": "painting",
     "3-trained": "trained",
+    "keys": "keys",
+    "tab-annotate-light": "annotate-light",
     "tab-project": "tab-project",
-    "tab-trust": "tab-trust",
-    "tab-trust-light": "tab-trust-light",
+    "tab-propose": "proposing",
+    "tab-train": "training",
+    "tab-trust": "trust",
 }
 
 

@@ -111,3 +111,13 @@ def test_every_figure_and_calibration_is_described():
         general = re.sub(r"^(sparsification\w*)/.*", r"\1/MEASURE", general)
         assert f"`{general}`" in text, general
     assert all(f"`{name}`" in text for name in CALIBRATIONS)
+
+
+def test_every_key_and_tool_of_the_desktop_is_described():
+    from napari_active_seg.gui.keys import ACTIONS, in_words
+    from napari_active_seg.gui.strip import FILTERS, ORDERS
+
+    text = (DOCS / "desktop.md").read_text(encoding="utf-8")
+    rows = [f"| {in_words(a.right)} | {in_words(a.left)} | {a.words} |" for a in ACTIONS.values()]
+    assert [row for row in rows if row not in text] == []
+    assert [word for word in (*FILTERS, *ORDERS) if word not in text] == []

@@ -12,6 +12,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import image_png
 from napari_active_seg.gui.desk import Tools
 from napari_active_seg.gui.dock import Dock
+from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report
@@ -48,7 +49,11 @@ def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[s
 
     folder = tools.write_sample_project("histology", out, on_image=on_image)
     _train_first_model(tools, folder, out / "masks", say)
-    viewer, dock = _open_window(tools)
+    preferences = None
+    if by_itself:  # pictures show no person's own settings
+        preferences = PreferencesFile(out / "preferences.json")
+        preferences.change(name="Demo")
+    viewer, dock = _open_window(tools, preferences)
     try:
         dock.desk.open(folder)
         session = dock.desk.session
@@ -92,12 +97,12 @@ def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[s
         session.close()
 
 
-def _open_window(tools: Tools) -> tuple[Any, Dock]:
+def _open_window(tools: Tools, preferences: PreferencesFile | None) -> tuple[Any, Dock]:
     import napari
 
     viewer = napari.Viewer(title="napari-active-seg demo", show_welcome_screen=False)
     viewer.window.resize(1280, 720)
-    dock = Dock(viewer, tools)
+    dock = Dock(viewer, tools, preferences)
     viewer.window.add_dock_widget(dock, name="Active Segmentation", area="right")
     return viewer, dock
 
@@ -146,10 +151,12 @@ def _lap(
     say(f"predicted again ({before} before)")
     dock.tabs.setCurrentIndex(_TABS.index("Train"))
     shots.take("3-trained", "Train", "After one lap: the new model's outline and uncertainty")
-    for tab in ("Project", "Trust", "Export"):
-        shots.take(f"tab-{tab.lower()}", tab, f"The tab {tab}")
-    viewer.theme = "light"
-    shots.take("tab-trust-light", "Trust", "The tab Trust in the light theme")
+    session.propose(count=_COUNT, size=_SIZE)  # so that there is a queue to be seen
+    _finish_job(session)
+    for theme, suffix in (("dark", ""), ("light", "-light")):
+        viewer.theme = theme
+        for tab in _TABS:
+            shots.take(f"tab-{tab.lower()}{suffix}", tab, f"The tab {tab} in the {theme} theme")
     viewer.theme = "dark"
     say("took screenshots")
     seconds = time.perf_counter() - began
@@ -183,6 +190,9 @@ def _paint_all(dock: Dock, session: Session, oracle: MaskFolder, shots: _Screens
         _process_events()
         if painted == 0:
             shots.take("2-painting", "Annotate", "A region in hand, painted by the annotator")
+            dock.show_keys()
+            shots.take("keys", "Annotate", "The keys, shown at ?", whole_screen=True)
+            dock.show_keys(False)
         dock.annotate.finish(RegionState.DONE)
         _process_events()
         painted += 1
@@ -197,15 +207,21 @@ class _Screenshots:
         self.taken: list[tuple[Path, str]] = []
         folder.mkdir(parents=True, exist_ok=True)
 
-    def take(self, name: str, tab: str, caption: str) -> None:
-        """Turn to ``tab`` and write the window to ``name``.png."""
+    def take(self, name: str, tab: str, caption: str, *, whole_screen: bool = False) -> None:
+        """Turn to ``tab`` and write the window to ``name``.png.
+
+        What lies over the canvas is in a picture of the ``whole_screen`` alone.
+        """
         self._dock.tabs.setCurrentIndex(_TABS.index(tab))
         for _ in range(5):
             _process_events()
             time.sleep(0.03)
         path = self._folder / f"{name}.png"
-        pixels = self._viewer.screenshot(canvas_only=False, flash=False)
-        path.write_bytes(image_png(pixels[..., :3].copy()))
+        if whole_screen:
+            self._dock.window().grab().save(str(path))
+        else:
+            pixels = self._viewer.screenshot(canvas_only=False, flash=False)
+            path.write_bytes(image_png(pixels[..., :3].copy()))
         self.taken.append((path, caption))
 
 

@@ -70,11 +70,13 @@ class Desk:
     failed = Signal(Exception)
     tab_wanted = Signal(str)  # its title
 
-    def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
+    def __init__(
+        self, viewer: ViewerModel, tools: Tools, preferences: PreferencesFile | None = None
+    ) -> None:
         self.viewer = viewer
         self.tools = tools
         self.parent: QWidget | None = None  # of dialogs
-        self.preferences = PreferencesFile()
+        self.preferences = preferences or PreferencesFile()
         self._session: Session | None = None
 
     @property

@@ -34,7 +34,7 @@ from napari_active_seg.gui.message import MessageBar
 from napari_active_seg.gui.name_bar import NameBar
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
-from napari_active_seg.gui.preferences import Preferences
+from napari_active_seg.gui.preferences import Preferences, PreferencesFile
 from napari_active_seg.gui.questions import ask_close_training, ask_close_unsaved
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
@@ -46,10 +46,12 @@ __all__ = ["Dock"]
 class Dock(QWidget):  # type: ignore[misc]
     """The plugin's widget."""
 
-    def __init__(self, viewer: ViewerModel, tools: Tools) -> None:
+    def __init__(
+        self, viewer: ViewerModel, tools: Tools, preferences: PreferencesFile | None = None
+    ) -> None:
         super().__init__()
         start_emitting_from_queue(msec=15)
-        self.desk = Desk(viewer, tools)
+        self.desk = Desk(viewer, tools, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
         self.annotate = AnnotateActions(self.desk)
@@ -155,6 +157,15 @@ class Dock(QWidget):  # type: ignore[misc]
         self.annotate.attach(None, None)
         self._painter, self._binder, self._shown, self._extras = None, None, None, None
         self.hover.setText("")
+
+    def show_keys(self, wanted: bool = True) -> None:
+        """Lay the keys over the canvas, or put them away."""
+        helped = None if self._extras is None else self._extras.help
+        if helped is not None:
+            if wanted:
+                helped.show_keys()
+            else:
+                helped.hide()
 
     # --- keys --------------------------------------------------------------------------------
 
