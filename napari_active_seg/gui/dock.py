@@ -358,6 +358,8 @@ class Dock(QWidget):  # type: ignore[misc]
         self.desk.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)
+        for panel in self._panels:
+            panel.let_go()
         if isalive(self):
             self.window().removeEventFilter(self)
             self._put_away()

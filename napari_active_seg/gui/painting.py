@@ -221,9 +221,19 @@ class RegionPainter:
         """Hand the last strokes over with the state that the region goes to."""
         self.offer()
         if self._queued is not None:
-            target = self.target if state is RegionState.DONE else None
             effort = replace(self._meter.take(0), begun=self._begun)
+            target = self._to_complete() if state is RegionState.DONE else None
             self._session.labels.leave(self._queued.id, state, target=target, effort=effort)
+
+    def _to_complete(self) -> NDArray[np.uint8] | None:
+        """Return the paint where the project gives a class to what nobody painted; else None.
+
+        A region that needs nothing keeps the save that it has, with the numbers of its objects.
+        """
+        labels, target, queued = self._session.labels, self.target, self._queued
+        if target is None or queued is None or labels.unpainted_class is None:
+            return None
+        return target if labels.unpainted_pixels(queued.id, target) else None
 
     def preview(self, paint: NDArray[np.uint8] | None) -> None:
         """Show what a tool would make of the region; None shows what is painted again.

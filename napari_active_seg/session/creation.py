@@ -116,10 +116,7 @@ def look_at_folder(
     images_dir: Path, *, on_file: Callable[[int, int], None] | None = None
 ) -> FolderLook:
     """Return what is in a folder of images; nothing is written. ImageError where there are none."""
-    scan = scan_folder(images_dir, on_file=on_file)
-    layout = recognise_layout(images_dir, (image.id for image in scan.images))
-    not_images = layout.not_images if layout else frozenset()
-    images = [image for image in scan.images if image.id not in not_images]
+    images, layout, problems = _images_in(images_dir, on_file)
     by_size = sorted((image.shape for image in images), key=lambda shape: shape[0] * shape[1])
     return FolderLook(
         images=len(images),
@@ -128,8 +125,18 @@ def look_at_folder(
         without_spacing=sum(image.spacing is None for image in images),
         layout=layout.name if layout else None,
         masks_dir=layout.masks_dir if layout else None,
-        problems=scan.problems,
+        problems=problems,
     )
+
+
+def _images_in(
+    images_dir: Path, on_file: Callable[[int, int], None] | None
+) -> tuple[tuple[FoundImage, ...], Layout | None, tuple[Problem, ...]]:
+    """Return the images of a folder without the masks among them, and what else was found."""
+    scan = scan_folder(images_dir, on_file=on_file)
+    layout = recognise_layout(images_dir, (image.id for image in scan.images))
+    masks = layout.not_images if layout else frozenset()
+    return tuple(i for i in scan.images if i.id not in masks), layout, scan.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +175,8 @@ def create_project(
     schema = LabelSchema.from_names(classes)
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
-    scan = scan_folder(images_dir, on_file=on_file)
-    layout = recognise_layout(images_dir, (image.id for image in scan.images))
-    not_images = layout.not_images if layout else frozenset()
-    images = tuple(
-        _with_spacing(image, settings.spacing)
-        for image in scan.images
-        if image.id not in not_images
-    )
+    found, layout, unusable = _images_in(images_dir, on_file)
+    images = tuple(_with_spacing(image, settings.spacing) for image in found)
     placements = _placements([image.id for image in images], layout, settings)
     masks_dir = masks_dir or (layout.masks_dir if layout else None)
     oracle = None
@@ -208,7 +209,7 @@ def create_project(
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
         masks_dir=masks_dir,
         layout=layout.name if layout else None,
-        problems=scan.problems,
+        problems=unusable,
         notes=_notes(placements, groups),
     )
 

@@ -32,11 +32,9 @@ class EffortMeter:
         now = self._clock()
         if self._last is not None:
             gone = now - self._last
-            if not self.measures_time:
-                pass
-            elif gone < _IDLE_AFTER_S:
+            if self.measures_time and gone < _IDLE_AFTER_S:
                 self._active += gone
-            else:
+            elif self.measures_time:
                 self._idle += gone
         self._last = now
 

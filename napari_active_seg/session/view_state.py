@@ -21,7 +21,6 @@ class ViewState:
     can_reopen: bool
     can_cancel: bool
     shows_prediction: bool
-    shows_boxes: tuple[str, ...]  #: ids of the regions to frame on the current image
     status: str
 
 
@@ -39,7 +38,6 @@ def resolve_view(state: SessionState) -> ViewState:
         and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
         can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted and not state.blind,
-        shows_boxes=tuple(q.id for q in state.queue if q.region.image_id == state.image_id),
         status=_status(state, done),
     )
 

@@ -96,9 +96,14 @@ class Window:
 
     def drag(self, start, end, steps=12):
         """Drag the left button from one data position to another."""
+        self.drag_along([start, end], steps=steps)
+
+    def drag_along(self, places, steps=6):
+        """Drag the left button along data positions, with so many events from one to the next."""
         native = self.canvas.native
         points = [
             self.on_canvas(*np.add(start, t * np.subtract(end, start)))
+            for start, end in pairwise(places)
             for t in np.linspace(0, 1, steps)
         ]
         QTest.mouseMove(native, points[0])
@@ -143,21 +148,6 @@ class Window:
         QTest.mouseMove(self.canvas.native, at)
         self.qtbot.wait(20)
         QTest.mouseClick(self.canvas.native, Qt.MouseButton.LeftButton, pos=at)
-        self.qtbot.wait(30)
-
-    def drag_along(self, places):
-        """Drag the left button along data positions."""
-        native, points = self.canvas.native, []
-        for start, end in pairwise(places):
-            steps = np.linspace(0, 1, 6)
-            points += [self.on_canvas(*np.add(start, t * np.subtract(end, start))) for t in steps]
-        QTest.mouseMove(native, points[0])
-        self.qtbot.wait(20)
-        QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=points[0])
-        for point in points[1:]:
-            _move_pressed(native, point)
-            self.qtbot.wait(5)
-        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=points[-1])
         self.qtbot.wait(30)
 
     def key(self, key, modifier=Qt.KeyboardModifier.ShiftModifier):

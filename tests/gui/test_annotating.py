@@ -534,3 +534,39 @@ def test_name_is_asked_for_by_a_line_until_it_is_given(
     _, again = viewer.window.add_plugin_dock_widget("napari-active-seg")
     assert not again.name_bar.isVisible()
     again.release()
+
+
+def test_done_without_a_stroke_adds_no_save_and_keeps_the_numbers_of_objects(on_disk):
+    from napari_active_seg.regions import Effort
+
+    window = on_disk
+    window.session.upkeep.configure(unpainted="ground")
+    queued = window.session.state.region
+    objects = np.zeros((64, 64), np.int32)
+    objects[:32], objects[32:] = 1, 2
+    window.session.project.labels.save(
+        queued.id, np.ones((64, 64), np.uint8), state=RegionState.IN_PROGRESS,
+        annotator="masks", effort=Effort(), objects=objects,
+    )  # fmt: skip
+    window.key(Qt.Key.Key_N)
+    window.key(Qt.Key.Key_B)
+    assert window.session.state.region_id == queued.id
+    window.key(Qt.Key.Key_D)
+    saved(window)
+    label = window.session.labels.latest(queued.id)
+    assert label.state is RegionState.DONE
+    np.testing.assert_array_equal(label.objects, objects)
+    assert len(window.session.labels.history(queued.id)) == 1
+
+
+def test_no_thread_is_left_when_the_dock_is_put_away(on_disk):
+    import threading
+
+    on_disk.in_strip("all")
+
+    def making_pictures():
+        return [t for t in threading.enumerate() if t.name == "active-seg-strip"]
+
+    on_disk.qtbot.waitUntil(lambda: len(making_pictures()) == 1, timeout=5000)
+    on_disk.dock.release()
+    assert making_pictures() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from qtpy.QtCore import QTimer
@@ -16,6 +17,7 @@ from napari_active_seg.gui.panels.see import SeeBox
 from napari_active_seg.gui.panels.toolbox import ToolsBox
 from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.strip import FILTERS, ORDERS, FilmStrip
+from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 
@@ -133,6 +135,10 @@ class AnnotatePanel(Panel):
         self._session = None
         self.strip.close_project()
 
+    def let_go(self) -> None:
+        """End the thread that makes the strip's pictures."""
+        self.strip.let_go()
+
     def _show_strip(self) -> None:
         if self._session is not None:
             shown, by = self.shown.currentText(), self.by.currentText()
@@ -141,19 +147,12 @@ class AnnotatePanel(Panel):
     def _show_progress(self, session: Session) -> None:
         """Say how far this image and the whole queue are."""
         state = session.state
-        asked = self.strip_counts(session)
-        text = f"answered {asked[0]} of {asked[1]}"
-        if state.image_id is not None and asked[3]:
-            text += f", here {asked[2]} of {asked[3]}"
+        asked = state.asked
+        here = [q for q in asked if q.region.image_id == state.image_id]
+        text = f"answered {_answered(asked)} of {len(asked)}"
+        if here:
+            text += f", here {_answered(here)} of {len(here)}"
         self._answered = text
-
-    @staticmethod
-    def strip_counts(session: Session) -> tuple[int, int, int, int]:
-        """Return how many regions are answered of how many, in all and on the image on show."""
-        state = session.state
-        here = [q for q in state.asked if q.region.image_id == state.image_id]
-        answered = sum(q.is_answered for q in state.asked)
-        return answered, len(state.asked), sum(q.is_answered for q in here), len(here)
 
     def _show_time(self) -> None:
         if not self.isVisible() or self._session is None:
@@ -179,3 +178,8 @@ class AnnotatePanel(Panel):
 def _shortened(reason: str, most: int = 88) -> str:
     """Return the beginning of a reason; the tip has all of it."""
     return reason if len(reason) <= most else reason[:most].rsplit(" ", 1)[0] + " ..."
+
+
+def _answered(regions: Sequence[QueuedRegion]) -> int:
+    """Return how many of some regions a person is through with."""
+    return sum(queued.is_answered for queued in regions)

@@ -65,6 +65,9 @@ class Panel(QWidget):  # type: ignore[misc]
     def render_progress(self, progress: Progress) -> None:
         """Draw how far the job that runs is."""
 
+    def let_go(self) -> None:
+        """Stop what works for the panel in the background; the window may be gone already."""
+
     def render_closed(self) -> None:
         """Draw that no project is open."""
         self.setEnabled(False)

@@ -83,8 +83,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._look_at_folder()
 
     def release(self) -> None:
-        """Forget what is still being looked at."""
-        self._soon.stop()
+        """Forget what is still being looked at; the window may be gone already."""
         self._errand.forget()
 
     def _take_template(self, name: str) -> None:
@@ -103,7 +102,6 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             self.unpainted.value = kept
 
     def _look_at_folder(self) -> None:
-        self._soon.stop()
         folder = folder_of(self.images_dir)
         if folder is None or not folder.is_dir():
             return

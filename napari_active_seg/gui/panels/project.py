@@ -75,6 +75,10 @@ class ProjectPanel(Panel):
         ]
         self.images.show_rows(rows, current=state.image_id)
 
+    def let_go(self) -> None:
+        """Forget a folder that is still being looked at."""
+        self.new.release()
+
     def render_closed(self) -> None:
         """Offer opening and making alone."""
         for box in (self.images_box, *self.boxes):

@@ -176,12 +176,16 @@ class FilmStrip(QListView):  # type: ignore[misc]
 
     def close_project(self) -> None:
         """Let go of the project."""
-        if self.regions.shelf is not None:
-            self.regions.shelf.made.disconnect()
-            self.regions.shelf.close()
-            self.regions.shelf = None
+        self.let_go()
         self._known = self._project = None
         self.regions.show(())
+
+    def let_go(self) -> None:
+        """End the thread that makes pictures; the window may be gone already."""
+        shelf, self.regions.shelf = self.regions.shelf, None
+        if shelf is not None:
+            shelf.made.disconnect()
+            shelf.close()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Turn the wheel to scroll sideways."""
