@@ -37,7 +37,8 @@ def show_image(session: Session, image_id: str, *, measure: str | None = None) -
     if prediction is None:
         raise NothingToDoError(f"image {image_id} was not predicted yet; call session.predict()")
     named = measure_named(measure or session.state.measure)
-    image, values = session.read_image(image_id), named.compute(prediction.moments)
+    image = session.read_image(image_id, step=prediction.step)
+    values = named.compute(prediction.moments)
     top = float(values.max())
     page = HtmlReport(image_id, f"Model {prediction.model_id}, {prediction.moments.n} passes")
     page.picture(image_png(outline_rgb(image, prediction.classes)), "Prediction", width=420)

@@ -72,8 +72,10 @@ class Aggregate:
         return total / values.size if self.name in ("mean", "top") else total
 
 
-def pool_quantile(maps: Iterable[NDArray[np.float32]], share: float) -> float:
+def pool_quantile(maps: Iterable[tuple[NDArray[np.float32], int]], share: float) -> float:
     """Return the value that the top ``share`` of all pixels of all maps reach.
+
+    Each map comes with how many pixels of its image one of its own stands for.
 
     It is the lower edge of the bin that holds the quantile, of 65,536 between 0 and the highest
     value so far: a pool of any size needs the memory of one map.
@@ -81,13 +83,13 @@ def pool_quantile(maps: Iterable[NDArray[np.float32]], share: float) -> float:
     if not 0 < share <= 1:
         raise ConfigError(f"the top share must be above 0 and at most 1, got {share}")
     counts, highest = np.zeros(_BINS, np.int64), 0.0
-    for values in maps:
+    for values, weight in maps:
         top = float(values.max(initial=0.0))
         if top > highest:
             counts = _rebinned(counts, highest, top)
             highest = top
         if highest > 0:
-            counts += np.histogram(values, _BINS, (0.0, highest))[0]
+            counts += weight * np.histogram(values, _BINS, (0.0, highest))[0]
     above = np.cumsum(counts[::-1])[::-1]
     if highest == 0 or above[0] == 0:
         return 0.0

@@ -53,11 +53,11 @@ def draw_windows_on_foreground(
     Foreground is every class but the first. The pixel is drawn uniformly over the foreground of
     all images, and the window moved into its image; one that is not free is drawn again. Where no
     window on foreground is left, and for the rest, draws are uniform over all free places.
-    ``classes_of`` returns what is predicted in an image; it is asked again where one is drawn.
+    ``classes_of`` returns what an image's map predicts; it is asked again where one is drawn.
     """
     _check_count(count)
     draw = _Draw(pool, size)
-    foreground = _Foreground([image.image_id for image in pool], classes_of)
+    foreground = _Foreground(pool, classes_of)
     found: list[Candidate] = []
     for number in range(count):
         wanted = int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
@@ -130,8 +130,8 @@ class _Draw:
             return None
         for _ in range(self._TRIES):
             index, pixel = foreground.pixel(int(rng.integers(total)))
-            grid, shape = self._grid(index), self._pool[index].shape
-            y, x = divmod(pixel, shape[1])
+            grid, image = self._grid(index), self._pool[index]
+            y, x = (at * image.step for at in divmod(pixel, image.map_shape[1]))
             row = _nearest(grid.rows.starts, y - grid.rows.extent // 2)
             column = _nearest(grid.columns.starts, x - grid.columns.extent // 2)
             if grid.value[row, column] != -np.inf:
@@ -161,10 +161,14 @@ class _Foreground:
     """Predicted foreground of all images, of which only the last one is kept."""
 
     def __init__(
-        self, image_ids: Sequence[str], classes_of: Callable[[str], NDArray[np.uint8]]
+        self, pool: Sequence[PoolImage], classes_of: Callable[[str], NDArray[np.uint8]]
     ) -> None:
-        self._image_ids, self._classes_of = image_ids, classes_of
-        counts = [int(np.count_nonzero(classes_of(image_id))) for image_id in image_ids]
+        self._image_ids, self._classes_of = [image.image_id for image in pool], classes_of
+        self._weights = [image.step**2 for image in pool]
+        counts = [
+            int(np.count_nonzero(classes_of(image.image_id))) * weight
+            for image, weight in zip(pool, self._weights, strict=True)
+        ]
         self._ends = np.cumsum(np.array(counts, np.int64))
         self._last: tuple[int, NDArray[np.intp]] = (-1, np.empty(0, np.intp))
 
@@ -174,12 +178,13 @@ class _Foreground:
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def pixel(self, number: int) -> tuple[int, int]:
-        """Return the image and the flat index in it of the pixel of a number."""
+        """Return the image and the flat index in its map of the pixel of a number."""
         index = int(np.searchsorted(self._ends, number, side="right"))
         if self._last[0] != index:
             self._last = (index, np.flatnonzero(self._classes_of(self._image_ids[index])))
-        pixels = self._last[1]
-        return index, int(pixels[number - int(self._ends[index]) + len(pixels)])
+        pixels, weight = self._last[1], self._weights[index]
+        own = number - int(self._ends[index]) + len(pixels) * weight
+        return index, int(pixels[own // weight])
 
 
 def _n_free(grid: WindowGrid) -> int:

@@ -15,6 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.aggregation import Aggregate
+from napari_active_seg.acquisition.coarse_search import (
+    coarse_cost,
+    coarse_image,
+    coarse_strategy,
+    coarse_window_of,
+    fine_candidate,
+)
 from napari_active_seg.acquisition.cost import ClassMaps, CostModel, value_per_cost
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.strategy import Strategy
@@ -77,14 +84,37 @@ def _of_image(
     rng: np.random.Generator,
     least_value: Callable[[], float],
 ) -> Iterator[Candidate]:
-    """Yield the candidates of one image, the best first."""
+    """Yield the candidates of one image, the best first; of a slide as its map shows them."""
+    if image.step == 1:
+        window = (search.strategy.size, search.strategy.step)
+        yield from _on_map(image, search, window, rng, least_value)
+        return
+    strategy, step = search.strategy, image.step
+    window = coarse_window_of(strategy, step)
+    coarse = replace(
+        search,
+        cost=coarse_cost(search.cost, strategy, step),
+        strategy=strategy if strategy.unit == "squares" else coarse_strategy(strategy, step),
+    )
+    # Sums on the map are smaller than those that the other images are compared by.
+    for found in _on_map(coarse_image(image), coarse, window, rng, lambda: -np.inf):
+        yield fine_candidate(found, image, strategy, search.aggregate)
+
+
+def _on_map(
+    image: PoolImage,
+    search: Search,
+    window: tuple[int, int],
+    rng: np.random.Generator,
+    least_value: Callable[[], float],
+) -> Iterator[Candidate]:
+    """Yield the candidates of an image as large as its map; squares by size and stride."""
     strategy = search.strategy
     seen = ClassMaps(lambda: image.classes)
     if strategy.unit == "squares":
         grid = valued_windows(
             image,
-            strategy.size,
-            strategy.step,
+            *window,
             aggregate=search.aggregate,
             cost=search.cost,
             seen=seen,

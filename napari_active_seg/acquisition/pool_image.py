@@ -24,7 +24,8 @@ class PoolImage:
 
     ``taken`` are places that are labelled or queued. ``tissue`` (h, w) covers the whole image at
     any resolution: slides have a coarse one. ``bound`` is the highest that ``uncertainty`` can be,
-    and ``group`` the patient or slide. ``read`` returns the pixels, for units that need them.
+    and ``group`` the patient or slide. ``read`` returns the pixels, for units that need them. Of a
+    slide maps and pixels keep one of each full square of ``step``.
     """
 
     image_id: str
@@ -36,6 +37,13 @@ class PoolImage:
     bound: float = 1.0
     group: str | None = None
     read: Callable[[], NDArray[np.uint8]] | None = None
+    step: int = 1
+
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """``(height, width)`` of its maps."""
+        height, width = self.shape
+        return (max(1, height // self.step), max(1, width // self.step))
 
     @property
     def patient(self) -> str:
@@ -44,15 +52,18 @@ class PoolImage:
 
     @property
     def classes(self) -> NDArray[np.uint8]:
-        """The most probable class (H, W) of each pixel; 0 where nothing was predicted."""
+        """The most probable class of each pixel of the map; 0 where nothing was predicted."""
         if self.mean_probs is None:
-            return np.zeros(self.shape, np.uint8)
+            return np.zeros(self.map_shape, np.uint8)
         return self.mean_probs.argmax(axis=0).astype(np.uint8)
 
     @property
     def taken_mask(self) -> NDArray[np.bool_]:
-        """The pixels (H, W) that are labelled or queued."""
-        return mask_of_places(self.shape, self.taken)
+        """The pixels of the map that are labelled or queued."""
+        return mask_of_places(self.map_shape, self._taken_on_map())
+
+    def _taken_on_map(self) -> tuple[Place, ...]:
+        return tuple(place.coarser(self.step, self.map_shape) for place in self.taken)
 
     def unlabelled_uncertainty(self) -> NDArray[np.float32]:
         """Return the map with what is taken set to 0.
@@ -61,12 +72,12 @@ class PoolImage:
         """
         if self.uncertainty is None:
             raise BadInputError(f"image {self.image_id!r} has no uncertainty map; predict first")
-        if self.uncertainty.shape != self.shape:
+        if self.uncertainty.shape != self.map_shape:
             raise BadInputError(f"image {self.image_id!r}: map and image differ in shape")
         if not self.taken:
             return self.uncertainty
         values = self.uncertainty.copy()
-        for place in self.taken:
+        for place in self._taken_on_map():
             values[place.region.slices][place.mask] = 0.0
         return values
 

@@ -16,6 +16,7 @@ __all__ = [
     "DIVERSITIES",
     "DRAWS",
     "FIRST",
+    "LEAST_SIZE",
     "STRATEGIES",
     "UNITS",
     "Strategy",
@@ -53,7 +54,7 @@ DRAWS = {
     "image-and-place": "an image at random, any of its places",
 }
 #: Sizes below this hold too little to see.
-_LEAST_SIZE = 8
+LEAST_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ class Strategy:
                 raise ConfigError(f"no {what} {name!r}: {did_you_mean(name, known)}")
 
     def _check_numbers(self) -> None:
-        if self.size != 0 and self.size < _LEAST_SIZE:
-            raise ConfigError(f"size must be {_LEAST_SIZE} pixels or more, got {self.size}")
+        if self.size != 0 and self.size < LEAST_SIZE:
+            raise ConfigError(f"size must be {LEAST_SIZE} pixels or more, got {self.size}")
         if self.stride < 0:
             raise ConfigError(f"stride must be 1 pixel or more, got {self.stride}")
         for name in ("alpha", "beta", "tolerance", "coldness", "per_image", "per_patient"):
@@ -167,7 +168,7 @@ class Strategy:
             if key not in CHANGEABLE:
                 raise ConfigError(f"no part {key!r} of a strategy: {did_you_mean(key, CHANGEABLE)}")
         if wanted.get("size") == 0:
-            raise ConfigError(f"size must be {_LEAST_SIZE} pixels or more, got 0")
+            raise ConfigError(f"size must be {LEAST_SIZE} pixels or more, got 0")
         if wanted.get("stride") == 0:
             raise ConfigError("stride must be 1 pixel or more, got 0")
         chosen = {"size": self.size or default_size, "measure": self.measure or default_measure}

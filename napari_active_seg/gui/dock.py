@@ -208,7 +208,7 @@ class Dock(QWidget):  # type: ignore[misc]
         shown, self._shown = self._shown, state
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
-        self.desk.run(lambda: binder.render(state, shown, view))
+        self.desk.run(lambda: binder.render(state, shown))
         paint = None if self._painter is None else self._painter.layer
         if paint is not None and all(owner is not paint for owner, _ in self._bound):
             self._bind(paint)

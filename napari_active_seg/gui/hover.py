@@ -36,27 +36,29 @@ class Hover:
             return
         self._last = now
         state = self._session.state
-        if state.image_id is None or state.blind or state.image_id not in state.predicted:
-            self._say("")
-            return
-        prediction = self._session.prediction(state.image_id)
-        if prediction is None:
+        if state.image_id is None or state.blind:
             self._say("")
             return
         y, x = (round(float(v)) for v in event.position[-2:])
-        self._say(words_about(prediction, y, x, state.schema.names, state.measure))
+        for prediction in self._session.predictions.on_screen():
+            words = words_about(prediction, y, x, state.schema.names, state.measure)
+            if words:
+                break
+        else:
+            words = ""
+        self._say(words)
 
 
 def words_about(
     prediction: Prediction, y: int, x: int, names: tuple[str, ...], measure: str
 ) -> str:
-    """Return class probabilities and uncertainty of a pixel; nothing outside the image."""
-    height, width = prediction.moments.shape
-    if not (0 <= y < height and 0 <= x < width):
-        return ""
-    probs = prediction.mean_probs[:, y, x]
-    best = probs.argsort()[::-1][:3]
+    """Return class probabilities and uncertainty of a pixel; nothing outside what was predicted."""
+    kept = prediction.kept_at(y, x)
     named = measure_named(measure)
-    value = named.compute(prediction.moments.cropped(y, x, 1, 1))
+    if kept is None or not named.can_be_computed(prediction.moments):
+        return ""
+    probs = prediction.mean_probs[:, kept[0], kept[1]]
+    best = probs.argsort()[::-1][:3]
+    value = named.compute(prediction.moments.cropped(*kept, 1, 1))
     parts = [f"{names[k]} {probs[k]:.2f}" for k in best.tolist()]
     return f"{', '.join(parts)}; {named.title} {float(value[0, 0]):.3f} {named.unit}"

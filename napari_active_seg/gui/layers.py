@@ -22,7 +22,7 @@ from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.state_colours import STATE_COLOURS
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import LabelSchema, target_to_paint
-from napari_active_seg.session import Session, SessionState, ViewState
+from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.requests import coarse_step
 from napari_active_seg.uncertainty import Prediction, measure_named
 
@@ -83,7 +83,7 @@ class LayerBinder:
         """What else is shown."""
         return self._see
 
-    def render(self, state: SessionState, old: SessionState | None, view: ViewState) -> None:
+    def render(self, state: SessionState, old: SessionState | None) -> None:
         """Apply the difference between two states."""
         new_image = old is None or old.image_id != state.image_id
         new_classes = old is None or old.schema != state.schema
@@ -92,9 +92,10 @@ class LayerBinder:
             self._painter.offer()
             self._show_image(state)
             self._show_tissue(state)
-        if new_image or _prediction_key(old) != _prediction_key(state):
-            self._show_prediction(state, view)
-        if new_image or old is None or _compared(old) != _compared(state):
+        if new_image or self._prediction_key(old) != self._prediction_key(state):
+            self._show_prediction(state)
+        compared = None if old is None else (self._prediction_key(old), old.compared)
+        if new_image or compared != (self._prediction_key(state), state.compared):
             self._show_disagreement(state)
         if new_region or old is None or old.queue != state.queue:
             self._show_queue(state, redraw=new_image)
@@ -146,6 +147,16 @@ class LayerBinder:
             role = "slide"
         self._stock.toggle(role)
 
+    def _prediction_key(self, state: SessionState | None) -> object:
+        """Return all that decides which prediction is shown, and how."""
+        if state is None or state.model is None:
+            return None
+        seen = state.image_id in state.predicted
+        shown = (state.model.id, state.measure, seen, state.schema, state.calibrated, state.blind)
+        if state.image_id is None or self._session.predictions.in_one_piece(state.image_id):
+            return shown
+        return (*shown, state.region_id, state.near)
+
     def _picture(self) -> Any:
         """Return the layer of the image on show, plain or slide."""
         return self._stock.get("slide" if self._stock.is_away("image") else "image")
@@ -195,23 +206,22 @@ class LayerBinder:
         layer.scale = tuple(full / coarse for full, coarse in zip(shape, mask.shape, strict=True))
         layer.translate = tuple((step - 1) / 2 for step in layer.scale)
 
-    def _show_prediction(self, state: SessionState, view: ViewState) -> None:
-        prediction = None
-        if view.shows_prediction and state.image_id is not None:
-            prediction = self._session.prediction(state.image_id)
-        if prediction is None:
+    def _show_prediction(self, state: SessionState) -> None:
+        known = () if state.blind else self._session.predictions.on_screen()
+        if not known:
             self._stock.hide("uncertainty")
             self._stock.hide("prediction")
             return
-        self._show_heat(state, prediction)
-        self._show_outline(state, prediction)
+        self._show_heat(state, known[-1])
+        self._show_outline(state, known[0])
 
     def _show_heat(self, state: SessionState, prediction: Prediction) -> None:
         measure = measure_named(state.measure)
         values = measure.compute(prediction.moments)
         calibrated = ", calibrated" if state.calibrated else ""
         title = f"{measure.title} [{measure.unit}]{calibrated}"
-        self._show_map("uncertainty", values, title, heat_colours())
+        layer = self._show_map("uncertainty", values, title, heat_colours())
+        _place(layer, prediction)
 
     def _show_disagreement(self, state: SessionState) -> None:
         values = None
@@ -222,11 +232,16 @@ class LayerBinder:
             self._stock.hide("disagreement")
             return
         title = f"{state.model.id} against {earlier.id} [share of probability]"
-        self._show_map("disagreement", values, title, heat_colours("viridis", "disagreement"))
+        layer = self._show_map(
+            "disagreement", values, title, heat_colours("viridis", "disagreement")
+        )
+        known = self._session.prediction(state.image_id or "")
+        if known is not None:
+            _place(layer, known)
 
     def _show_map(
         self, role: str, values: NDArray[np.float32], title: str, colours: Colormap
-    ) -> None:
+    ) -> Any:
         layer = self._given(
             role,
             lambda: self._viewer.add_image(
@@ -237,6 +252,7 @@ class LayerBinder:
         layer.name = title
         layer.contrast_limits = self._limits(values)
         layer.colorbar.visible = True
+        return layer
 
     def _limits(self, values: NDArray[np.float32]) -> tuple[float, float]:
         """Return the range of a map's colours: from 0 to the percentile that is preferred."""
@@ -253,6 +269,7 @@ class LayerBinder:
             paint,
         )
         layer.name = f"Prediction ({prediction.model_id.partition('@')[0]})"
+        _place(layer, prediction)
         self._colour(layer, state.schema)
         contour = 0 if fills else 2
         if layer.contour != contour:
@@ -355,12 +372,12 @@ def _ring(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
     return ring + np.array([region.y, region.x], float)
 
 
-def _prediction_key(state: SessionState | None) -> object:
-    if state is None or state.model is None:
-        return None
-    seen = state.image_id in state.predicted
-    return (state.model.id, state.measure, seen, state.schema, state.calibrated, state.blind)
-
-
-def _compared(state: SessionState) -> object:
-    return (_prediction_key(state), state.compared)
+def _place(layer: Any, prediction: Prediction) -> None:
+    """Lay a map over the pixels of the image that it stands for."""
+    step, region = prediction.step, prediction.region
+    scale = (float(step), float(step))
+    translate = tuple(start + (step - 1) / 2 for start in (region.y, region.x))
+    if tuple(layer.scale) != scale:
+        layer.scale = scale
+    if tuple(layer.translate) != translate:
+        layer.translate = translate

@@ -181,10 +181,10 @@ class Toolbox:
         queued = self._painter.queued
         prediction = None
         if queued is not None and not self._session.state.blind:
-            prediction = self._session.prediction(queued.region.image_id)
+            prediction = self._session.predictions.near(queued.region)
         if queued is None or prediction is None:
-            raise NothingToDoError("there is no prediction of this image to copy; train a model")
-        draft = target_to_paint(prediction.classes[queued.region.slices])
+            raise NothingToDoError(self._session.predictions.why_none)
+        draft = target_to_paint(prediction.classes_in(queued.region))
         points: list[tuple[float, float]] = []
 
         def copied(now: Any) -> NDArray[np.uint8]:

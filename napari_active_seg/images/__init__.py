@@ -1,6 +1,6 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
-from napari_active_seg.images.coarse import coarse_view, coarse_window
+from napari_active_seg.images.coarse import coarse_view, coarse_window, picture_at_step
 from napari_active_seg.images.lazy import LevelArray, lazy_levels
 from napari_active_seg.images.near_copies import (
     NearCopy,
@@ -13,7 +13,7 @@ from napari_active_seg.images.plain import PICTURE_SUFFIXES, PlainImage, read_ar
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.slide import SlideImage
-from napari_active_seg.images.source import ImageSource, read_whole
+from napari_active_seg.images.source import ImageSource, goes_whole, map_step, read_whole
 from napari_active_seg.images.spacing import believable
 from napari_active_seg.images.table import (
     ImageFacts,
@@ -43,11 +43,14 @@ __all__ = [
     "coarse_window",
     "facts_for",
     "fingerprint_of",
+    "goes_whole",
     "groups_by_pattern",
     "lazy_levels",
+    "map_step",
     "near_copies",
     "open_image",
     "perceptual_hash",
+    "picture_at_step",
     "read_array",
     "read_image_table",
     "read_rgb",

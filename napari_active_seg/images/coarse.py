@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["coarse_view", "coarse_window"]
+__all__ = ["coarse_view", "coarse_window", "picture_at_step"]
 
 
 def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
@@ -39,6 +39,19 @@ def coarse_window(
     high = max(1, min(rows - top, round(height * rows / full[0])))
     wide = max(1, min(columns - left, round(width * columns / full[1])))
     return source.read(level, top, left, high, wide)
+
+
+def picture_at_step(source: ImageSource, step: int) -> NDArray[np.uint8]:
+    """Return the whole of it with a pixel (h, w, 3) for each full square of ``step`` pixels."""
+    height, width = (max(1, length // step) for length in source.shape)
+    fine = coarse_view(source, longest=max(height, width))
+    rows = (np.arange(height) * 2 + 1) * step * fine.shape[0] // (2 * source.shape[0])
+    columns = (np.arange(width) * 2 + 1) * step * fine.shape[1] // (2 * source.shape[1])
+    rows, columns = (
+        np.minimum(index, length - 1)
+        for index, length in zip((rows, columns), fine.shape, strict=False)
+    )
+    return np.ascontiguousarray(fine[rows][:, columns])
 
 
 def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["ImageSource", "check_window", "read_whole"]
+__all__ = ["ImageSource", "check_window", "goes_whole", "map_step", "read_whole"]
 
 #: More pixels than this do not go through a network in one piece: their moments alone would take
 #: gigabytes.
 _WHOLE_UP_TO = 25_000_000
+#: Maps of larger ones have at most so many pixels.
+_MOST_MAPPED = 12_500_000
 
 
 class ImageSource(Protocol):
@@ -43,13 +46,28 @@ class ImageSource(Protocol):
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
 
 
+def goes_whole(shape: tuple[int, int]) -> bool:
+    """Return whether an image of ``shape`` is small enough to be looked at in one piece."""
+    return shape[0] * shape[1] <= _WHOLE_UP_TO
+
+
+def map_step(shape: tuple[int, int]) -> int:
+    """Return the side of the squares of which maps of an image keep one pixel.
+
+    It is 1 where the image goes whole, and a power of two elsewhere.
+    """
+    if goes_whole(shape):
+        return 1
+    wider = math.log2(math.sqrt(shape[0] * shape[1] / _MOST_MAPPED))
+    return int(2 ** max(1, math.ceil(wider)))
+
+
 def read_whole(source: ImageSource, name: str) -> NDArray[np.uint8]:
     """Return a whole image (H, W, 3) uint8; ImageError if it is a slide too large for that."""
     height, width = source.shape
-    if height * width > _WHOLE_UP_TO:
+    if not goes_whole(source.shape):
         raise ImageError(
-            f"{name} is {height:,} x {width:,} pixels, too large to be taken as a whole; its "
-            "regions can be labelled and trained on, and a crop of it predicted"
+            f"{name} is {height:,} x {width:,} pixels, too large to be taken as a whole"
         )
     return source.read(0, 0, 0, height, width)
 

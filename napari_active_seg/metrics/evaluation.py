@@ -57,12 +57,15 @@ class EvalReport:
         )
 
     def add(self, prediction: Prediction, target: NDArray[np.uint8]) -> EvalReport:
-        """Return the report with one image added; ``target`` (H, W), 255 for not labelled."""
+        """Return the report with one image added; ``target`` (H, W), 255 for not labelled.
+
+        Parts of one image that follow each other are added up.
+        """
         probs, found = prediction.mean_probs, prediction.classes
         one_vs_rest = self.one_vs_rest or OneVsRestBins.empty(len(self.classes))
         return replace(
             self,
-            images=(*self.images, scored_image(prediction, target)),
+            images=_with_image(self.images, scored_image(prediction, target)),
             fine_bins=self.fine_bins.add(probs, target),
             one_vs_rest=one_vs_rest.add(probs, target),
             errors={
@@ -213,6 +216,12 @@ class EvalReport:
 
     def _no_pixels(self) -> ConfusionMatrix:
         return ConfusionMatrix.empty(len(self.classes))
+
+
+def _with_image(images: tuple[ImageScores, ...], one: ImageScores) -> tuple[ImageScores, ...]:
+    if images and images[-1].image_id == one.image_id:
+        return (*images[:-1], images[-1] + one)
+    return (*images, one)
 
 
 def _mean(values: list[float]) -> float:

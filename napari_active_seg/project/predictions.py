@@ -20,6 +20,8 @@ __all__ = ["PredictionCache"]
 
 #: Predictions kept in memory: the image on screen, and those just left.
 _RECENT = 3
+#: Parts of slides kept on the disk for each model, and what marks their names.
+_PARTS, _PART = 40, "-part-"
 
 
 class PredictionCache:
@@ -44,10 +46,21 @@ class PredictionCache:
             self._recent.clear()
 
     def save(self, prediction: Prediction) -> None:
-        """Write a prediction of a whole image, what goes beyond its moments in files beside it."""
-        path = self._path(prediction.model_id, prediction.region.image_id)
+        """Write the prediction of a whole image, what goes beyond moments in files beside it."""
+        self._save(prediction, self._path(prediction.model_id, prediction.region.image_id))
+
+    def save_part(self, prediction: Prediction) -> None:
+        """Write the prediction of a part of a slide; of each model the latest few are kept."""
+        path = self._part(prediction.model_id, prediction.region)
+        self._save(prediction, path)
+        kept = sorted(path.parent.glob(f"*{_PART}*.npz"), key=_age)
+        for old in kept[:-_PARTS]:
+            for file in (old, *(_extra_path(old, name) for name in EXTRAS)):
+                _remove(file)
+
+    def _save(self, prediction: Prediction, path: Path) -> None:
         temporary = path.with_suffix(".new")
-        moments = prediction.moments
+        moments, region = prediction.moments, prediction.region
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             for name, values in moments.extras.items():
@@ -62,21 +75,33 @@ class PredictionCache:
                     mean_plogp=moments.mean_plogp,
                     var_p=moments.var_p,
                     votes=moments.votes,
+                    place=np.array([prediction.step, region.y, region.x, *region.shape]),
                 )
             temporary.replace(path)
         except OSError as error:
             raise ProjectError(
-                f"the prediction of {prediction.region.image_id} could not be kept "
+                f"the prediction of {region.image_id} could not be kept "
                 f"({error.strerror or error}); free disk space: {self._folder} may be deleted"
             ) from error
         finally:
             _remove(temporary)
         with self._turn:
-            self._recent.pop((prediction.model_id, prediction.region.image_id), None)
+            self._recent.pop((prediction.model_id, path.name), None)
 
     def load(self, model_id: str, image_id: str) -> Prediction | None:
-        """Return a cached prediction; None where there is none, or only a damaged one."""
-        key, path = (model_id, image_id), self._path(model_id, image_id)
+        """Return the prediction of a whole image; None where there is none, or a damaged one."""
+        return self._load(model_id, image_id, self._path(model_id, image_id))
+
+    def load_part(self, model_id: str, region: Region) -> Prediction | None:
+        """Return the prediction of a part of a slide, as it was asked for; None without one."""
+        return self._load(model_id, region.image_id, self._part(model_id, region))
+
+    def has_part(self, model_id: str, region: Region, *, extra: str | None = None) -> bool:
+        """Return whether the prediction of a part of a slide is there, without reading it."""
+        return _is_there(self._part(model_id, region), extra)
+
+    def _load(self, model_id: str, image_id: str, path: Path) -> Prediction | None:
+        key = (model_id, path.name)
         with self._turn:
             if key in self._recent:
                 self._recent.move_to_end(key)
@@ -92,9 +117,10 @@ class PredictionCache:
                     votes=stored["votes"],
                     extras=extras,
                 )
+                place = stored["place"].tolist() if "place" in stored else (1, 0, 0, *moments.shape)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, BadInputError):
             return None
-        prediction = Prediction(Region.whole(image_id, moments.shape), moments, model_id)
+        prediction = Prediction(Region(image_id, *place[1:]), moments, model_id, place[0])
         with self._turn:
             self._recent[key] = prediction
             while len(self._recent) > _RECENT:
@@ -103,12 +129,28 @@ class PredictionCache:
 
     def has(self, model_id: str, image_id: str, *, extra: str | None = None) -> bool:
         """Return whether a prediction (with an extra) is there, without reading it."""
-        path = self._path(model_id, image_id)
-        return path.is_file() and (extra is None or _extra_path(path, extra).is_file())
+        return _is_there(self._path(model_id, image_id), extra)
 
     def _path(self, model_id: str, image_id: str) -> Path:
         name = hashlib.sha256(image_id.encode()).hexdigest()[:20]
         return self._folder / model_id / f"{name}.npz"
+
+    def _part(self, model_id: str, region: Region) -> Path:
+        whole = self._path(model_id, region.image_id)
+        place = "-".join(map(str, (region.y, region.x, *region.shape)))
+        return whole.with_name(f"{whole.stem}{_PART}{place}.npz")
+
+
+def _is_there(path: Path, extra: str | None) -> bool:
+    return path.is_file() and (extra is None or _extra_path(path, extra).is_file())
+
+
+def _age(path: Path) -> float:
+    """Return when a file was written; 0 where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _extra_path(path: Path, name: str) -> Path:

@@ -80,6 +80,37 @@ class Place:
         )
         return bool((first & second).any())
 
+    def coarser(self, step: int, shape: tuple[int, int]) -> Place:
+        """Return the place in a map of ``shape`` with a pixel for each square of ``step``.
+
+        A pixel of the map belongs to it if any of its square does.
+        """
+        if step == 1:
+            return self
+        region, (height, width) = self.region, shape
+        top, left = min(region.y // step, height - 1), min(region.x // step, width - 1)
+        bottom = max(min(-(-region.bottom // step), height), top + 1)
+        right = max(min(-(-region.right // step), width), left + 1)
+        around = Region(region.image_id, top, left, bottom - top, right - left)
+        if self.shape is None:
+            return Place(around)
+        rows, columns = np.nonzero(self.shape.mask)
+        mask = np.zeros(around.shape, bool)
+        down = np.minimum((rows + region.y) // step, bottom - 1) - top
+        across = np.minimum((columns + region.x) // step, right - 1) - left
+        mask[down, across] = True
+        return Place(around, None if mask.all() else RegionShape.of(mask))
+
+    def finer(self, step: int) -> Place:
+        """Return the place of all squares of ``step`` pixels that pixels of a map stand for."""
+        if step == 1:
+            return self
+        r = self.region
+        region = Region(r.image_id, *(value * step for value in (r.y, r.x, r.height, r.width)))
+        if self.shape is None:
+            return Place(region)
+        return Place(region, RegionShape.of(np.kron(self.shape.mask, np.ones((step, step), bool))))
+
     @staticmethod
     def of_mask(image_id: str, mask: NDArray[np.bool_], y: int = 0, x: int = 0) -> Place:
         """Return the place of the True pixels of ``mask``, whose first pixel lies at (y, x)."""

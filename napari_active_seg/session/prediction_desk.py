@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.images import goes_whole
 from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.regions import Region
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.model_members import class_places
 from napari_active_seg.session.model_shelf import ModelShelf
@@ -21,13 +23,16 @@ from napari_active_seg.session.steps.predict import (
     PredictRequest,
     PredictResponse,
     predict_images,
+    predict_parts,
 )
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["PredictionDesk"]
 
 #: The job that predicts the image on screen.
 _LOOKING = "looking at this image"
+#: Of a slide so many pixels about a region are looked at, at least, and no part larger than this.
+_LEAST_AROUND, _MOST_AROUND = 64, 4_000_000
 
 
 class PredictionDesk:
@@ -67,6 +72,57 @@ class PredictionDesk:
         if model is None:
             return None
         return self._project.predictions.load(prediction_key(self._project, model), image_id)
+
+    def near(self, region: Region) -> Prediction | None:
+        """Return what the model in use says of every pixel of a region and of some about it.
+
+        That is the prediction of the image, or of a slide what was asked about the region. None
+        if it was not asked yet.
+        """
+        model = self._state().model
+        if model is None:
+            return None
+        key = prediction_key(self._project, model)
+        around = self._around(region)
+        if around is None:
+            return self._project.predictions.load(key, region.image_id)
+        return self._project.predictions.load_part(key, around)
+
+    def on_screen(self) -> tuple[Prediction, ...]:
+        """Return what is known of the image on show, the finest first.
+
+        Of a slide that is what was asked about the region in hand, and its coarse map.
+        """
+        state = self._state()
+        if state.image_id is None or state.model is None:
+            return ()
+        region = state.region
+        here = region is not None and region.region.image_id == state.image_id
+        near = self.near(region.region) if here and region is not None else None
+        whole = self.of(state.image_id)
+        named = measure_named(state.measure)
+        found = [p for p in dict.fromkeys((near, whole)) if p is not None]
+        return tuple(p for p in found if named.can_be_computed(p.moments))
+
+    @property
+    def why_none(self) -> str:
+        """Why there is no prediction of what is on screen yet, and what to do."""
+        if self._state().model is None:
+            return "there is no prediction yet; label a few regions and train a model first"
+        if _LOOKING in self._jobs.names:
+            return "the model is looking at this image; try again in a moment"
+        return "there is no prediction of this image yet; press Predict, or wait for what runs"
+
+    def in_one_piece(self, image_id: str) -> bool:
+        """Return whether an image is predicted whole, pixel for pixel, rather than as a slide."""
+        return goes_whole(self._project.images.ref(image_id).shape)
+
+    def _around(self, region: Region) -> Region | None:
+        """Return the part of a slide that is looked at for a region; None for other images."""
+        shape = self._project.images.ref(region.image_id).shape
+        if self.in_one_piece(region.image_id):
+            return None
+        return region.grown(max(_LEAST_AROUND, max(region.shape) // 2), shape)
 
     def earlier_model(self) -> ModelRecord | None:
         """Return the model that came before the one in use; None where there is none."""
@@ -122,8 +178,14 @@ class PredictionDesk:
         state = self._state()
         return predicted_images(self._project, state.image_ids, state.measure)
 
-    def request(self, image_ids: Sequence[str], *, samples: int | None = None) -> PredictRequest:
-        """Return the request to predict images with the model in use."""
+    def request(
+        self,
+        image_ids: Sequence[str],
+        *,
+        samples: int | None = None,
+        parts: Sequence[Region] = (),
+    ) -> PredictRequest:
+        """Return the request to predict images, or parts of slides, with the model in use."""
         model = self.model()
         return predict_request(
             self._project,
@@ -132,6 +194,7 @@ class PredictionDesk:
             image_ids=image_ids,
             samples=samples,
             measure=self._state().measure,
+            parts=parts,
         )
 
     def predict(self, wanted: tuple[str, ...], *, samples: int | None) -> None:
@@ -164,18 +227,24 @@ class PredictionDesk:
             return
         self._jobs.drop(_LOOKING)  # another image was on screen when that was ordered
         image_id = state.image_id
-        if image_id is None or image_id in state.predicted | state.missing:
+        if image_id is None or image_id in state.missing:
             return
         gone = class_places(self._project, state.model) is None
         if gone or _LOOKING in self._jobs.names:  # that looks here once it has ended
             return
-        asked = (prediction_key(self._project, state.model), image_id, state.measure)
+        parts = self._unseen_part(state)
+        slide = not self.in_one_piece(image_id)
+        if not parts and (slide or image_id in state.predicted):
+            return
+        place = str(parts) if parts else image_id
+        asked = (prediction_key(self._project, state.model), place, state.measure)
         if asked in self._tried:  # it failed or was stopped: the person may ask, we do not
             return
         self._tried.add(asked)
 
         def freeze() -> Work:
-            return partial(predict_images, self.request([image_id]))
+            request = self.request([image_id], parts=parts)
+            return partial(predict_parts if parts else predict_images, request)
 
         def deliver(result: object) -> None:
             self._take(result)
@@ -183,6 +252,18 @@ class PredictionDesk:
 
         order = Order(_LOOKING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)
+
+    def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
+        """Return the part of a slide about the region in hand, if the model was not asked."""
+        region = None if state.region is None else state.region.region
+        if region is None or state.model is None or region.image_id != state.image_id:
+            return ()
+        part, needs = self._around(region), measure_named(state.measure).needs
+        if part is None or part.area > _MOST_AROUND:
+            return ()
+        key = prediction_key(self._project, state.model)
+        seen = self._project.predictions.has_part(key, part, extra=needs)
+        return () if seen else (part,)
 
     def _predict(self, wanted: tuple[str, ...], samples: int | None) -> None:
         now, later = (wanted[:1], wanted[1:]) if self._follows_screen else (wanted, ())
@@ -201,4 +282,4 @@ class PredictionDesk:
     def _take(self, result: object) -> None:
         if isinstance(result, PredictResponse):
             self._project.predictions.forget()  # another process may have written them
-            self._apply(predicted=self.known())
+            self._apply(predicted=self.known(), near=self._state().near + 1)

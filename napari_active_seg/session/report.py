@@ -174,11 +174,12 @@ def _add_pictures(report: HtmlReport, session: Session) -> None:
         if prediction is None or values is None:
             continue
         try:
-            image = session.read_image(image_id)
+            image = session.read_image(image_id, step=prediction.step)
         except ImageError as error:
             report.paragraph(str(error))
             continue
-        boxes = [q.region for q in state.queue if q.round and q.region.image_id == image_id]
+        here = [q.place for q in state.queue if q.round and q.region.image_id == image_id]
+        boxes = [p.coarser(prediction.step, prediction.moments.shape).region for p in here]
         outlined = outline_rgb(image, prediction.classes, boxes=boxes)
         heat = heatmap_rgb(image, values, highest=float(values.max()))
         report.picture(image_png(outlined), f"{image_id}: prediction and regions", width=470)

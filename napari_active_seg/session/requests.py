@@ -11,12 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.export import write_objects, write_prediction
-from napari_active_seg.images import FoundImage, ImageSource, open_image, scan_folder
+from napari_active_seg.images import (
+    FoundImage,
+    ImageSource,
+    goes_whole,
+    open_image,
+    scan_folder,
+)
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.regions import LabelSchema, RegionLabel
+from napari_active_seg.regions import LabelSchema, Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.prediction_key import prediction_key
@@ -73,15 +79,20 @@ def predict_request(
     image_ids: Sequence[str],
     samples: int | None,
     measure: str,
+    parts: Sequence[Region] = (),
 ) -> PredictRequest:
-    """Return the request to predict ``image_ids`` with ``model``, with all ``measure`` needs."""
+    """Return the request to predict ``image_ids`` with ``model``, with all ``measure`` needs.
+
+    Of slides it is ``parts`` that are predicted, where some are given.
+    """
     return PredictRequest(
         image_ids=tuple(image_ids),
         open_source=project.images.source,
         load_segmenter=load_segmenter,
         model_id=prediction_key(project, model),
         plan=sampling_plan(project, samples=samples, measure=measure, model=model),
-        keep=project.predictions.save,
+        keep=project.predictions.save_part if parts else project.predictions.save,
+        parts=tuple(parts),
     )
 
 
@@ -111,7 +122,14 @@ def predict_folder_request(
 
 
 def _open_found(found: Mapping[str, FoundImage], image_id: str) -> ImageSource:
-    return open_image(found[image_id].path, white=found[image_id].white)
+    source = open_image(found[image_id].path, white=found[image_id].white)
+    if not goes_whole(source.shape):  # its maps are coarser than masks should be
+        height, width = source.shape
+        raise ImageError(
+            f"{image_id} is {height:,} x {width:,} pixels, too large for a mask in one piece; add "
+            "it to a project, where slides are predicted as maps"
+        )
+    return source
 
 
 def _write_to(

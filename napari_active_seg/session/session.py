@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.export import exporter_named
-from napari_active_seg.images import LevelArray, lazy_levels, read_whole
+from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
@@ -149,9 +149,10 @@ class Session:
         """The current snapshot."""
         return self._state
 
-    def read_image(self, image_id: str) -> NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) uint8 of an image."""
-        return read_whole(self.project.images.source(image_id), image_id)
+    def read_image(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of an image, or one of each full square of a step."""
+        source = self.project.images.source(image_id)
+        return read_whole(source, image_id) if step == 1 else picture_at_step(source, step)
 
     def image_levels(self, image_id: str) -> Sequence[LevelArray]:
         """Return the levels of an image as arrays that read only what is looked at."""

@@ -40,6 +40,7 @@ class SessionState:
     blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order
     pace: str = ""  #: what is known of this person's own seconds, in words
     calibrated: str = ""  #: the calibration that is in force, in words; empty without one
+    near: int = 0  #: grows whenever the model was asked about what is near a region of a slide
     compared: int = 0  #: grows whenever an earlier model was asked about an image
     trust: int = 0  #: grows whenever something was found out about trust
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project
-from napari_active_seg.regions import UNLABELLED, RegionState
+from napari_active_seg.regions import UNLABELLED, Place, RegionState
 from napari_active_seg.session.bookmark import BookmarkFile
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.uncertainty import Prediction, measure_named
@@ -93,12 +93,16 @@ class Walk:
             here = queued.region.image_id == state.image_id
             if here and queued.state is RegionState.DONE:
                 label = self._project.labels.latest(queued.id)
-                if label is not None:
-                    values[queued.region.slices][label.target != UNLABELLED] = -1
+                if label is not None and (label.target != UNLABELLED).any():
+                    told = Place.of_mask(
+                        state.image_id, label.target != UNLABELLED, label.region.y, label.region.x
+                    ).coarser(prediction.step, prediction.moments.shape)
+                    values[told.region.slices][told.mask] = -1
         if values.max() < 0:
             raise NothingToDoError("every pixel of this image is labelled already")
         y, x = np.unravel_index(int(values.argmax()), values.shape)
-        return int(y), int(x)
+        middle = prediction.step // 2
+        return int(y) * prediction.step + middle, int(x) * prediction.step + middle
 
     def _would_be_at(self, state: SessionState, waiting: list[str]) -> int:
         """Return the place among the waiting of a region that waits no more."""

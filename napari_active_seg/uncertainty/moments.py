@@ -87,11 +87,16 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the model ``model_id`` says of ``region``."""
+    """What the model ``model_id`` says of ``region``.
+
+    Of a large slide one pixel is kept of each full square of ``step`` pixels, the one at its
+    middle: a mean would mix what the model says of several.
+    """
 
     region: Region
     moments: Moments
     model_id: str
+    step: int = 1
 
     @property
     def mean_probs(self) -> NDArray[np.float32]:
@@ -102,6 +107,53 @@ class Prediction:
     def classes(self) -> NDArray[np.uint8]:
         """Most probable class (H, W) of each pixel."""
         return self.moments.mean_p.argmax(axis=0).astype(np.uint8)
+
+    def covers(self, region: Region) -> bool:
+        """Return whether ``region`` lies in what was predicted."""
+        own = self.region
+        return (
+            own.image_id == region.image_id
+            and own.y <= region.y
+            and own.x <= region.x
+            and region.bottom <= own.bottom
+            and region.right <= own.right
+        )
+
+    def moments_in(self, region: Region) -> Moments:
+        """Return the statistics of the kept pixels in a region of the image, one at least."""
+        rows, columns = self._window(region)
+        return self.moments.cropped(
+            rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
+        )
+
+    def classes_in(self, region: Region) -> NDArray[np.uint8]:
+        """Return the most probable class of each pixel (h, w) of a region of the image."""
+        if self.step == 1:
+            inside = self.moments.mean_p[(slice(None), *self._window(region))]
+        else:
+            down, across = (
+                np.minimum((np.arange(start, end) - first) // self.step, length - 1)
+                for start, end, first, length in (
+                    (region.y, region.bottom, self.region.y, self.moments.shape[0]),
+                    (region.x, region.right, self.region.x, self.moments.shape[1]),
+                )
+            )
+            inside = self.moments.mean_p[:, down[:, None], across]
+        return inside.argmax(axis=0).astype(np.uint8)
+
+    def kept_at(self, y: int, x: int) -> tuple[int, int] | None:
+        """Return the kept pixel that stands for a pixel of the image; None outside."""
+        row, column = (y - self.region.y) // self.step, (x - self.region.x) // self.step
+        height, width = self.moments.shape
+        return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+    def _window(self, region: Region) -> tuple[slice, slice]:
+        height, width = self.moments.shape
+        top = min((region.y - self.region.y) // self.step, height - 1)
+        left = min((region.x - self.region.x) // self.step, width - 1)
+        bottom = min(-(-(region.bottom - self.region.y) // self.step), height)
+        right = min(-(-(region.right - self.region.x) // self.step), width)
+        return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 class MomentStream:

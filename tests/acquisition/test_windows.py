@@ -121,12 +121,12 @@ def test_quantile_of_the_pool_leaves_the_share_above_it():
     draws = np.random.default_rng(2)
     maps = [draws.random((50, 60)).astype(np.float32) * k for k in (0.5, 1.0, 3.0)]
     together = np.concatenate([m.ravel() for m in maps])
-    cut = pool_quantile(maps, 0.1)
+    cut = pool_quantile([(m, 1) for m in maps], 0.1)
     assert cut == pytest.approx(np.quantile(together, 0.9), abs=3e-3)
     assert (together >= cut).mean() == pytest.approx(0.1, abs=2e-3)
-    assert pool_quantile([np.zeros((5, 5), np.float32)], 0.1) == 0
+    assert pool_quantile([(np.zeros((5, 5), np.float32), 1)], 0.1) == 0
     with pytest.raises(ConfigError, match="share"):
-        pool_quantile(maps, 0.0)
+        pool_quantile([], 0.0)
 
 
 def test_what_an_image_is_searched_for_does_not_depend_on_pruning():

@@ -367,17 +367,3 @@ def test_nothing_of_a_slides_text_comes_into_the_project(tmp_path):
     )
     for path in (tmp_path / "p").rglob("*"):
         assert not path.is_file() or b"Aperio" not in path.read_bytes()
-
-
-def test_slide_too_large_to_predict_is_named_and_the_rest_is_predicted(session, pool, monkeypatch):
-    from napari_active_seg.images import source
-
-    lap(session, pool)
-    Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(pool / "images" / "large.png")
-    session.upkeep.add_images(pool / "images")
-    monkeypatch.setattr(source, "_WHOLE_UP_TO", 20_000)
-    session.predict()
-    session.wait()
-    assert "large.png" not in session.state.predicted and len(session.state.predicted) == 4
-    with pytest.raises(BadInputError, match=r"large.png is 200 x 300 pixels, too large"):
-        session.read_image("large.png")

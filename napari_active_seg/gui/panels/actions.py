@@ -179,10 +179,10 @@ class AnnotateActions:
             queued = session.state.region
             if session.state.blind:
                 raise NothingToDoError("you label blind: nothing of the model is laid in")
-            prediction = None if queued is None else session.prediction(queued.region.image_id)
+            prediction = None if queued is None else session.predictions.near(queued.region)
             if queued is None or prediction is None:
-                raise NothingToDoError("there is no prediction of this image yet; train a model")
-            painter.lay_in(prediction.classes[queued.region.slices])
+                raise NothingToDoError(session.predictions.why_none)
+            painter.lay_in(prediction.classes_in(queued.region))
 
         self._with_region(fill)
 

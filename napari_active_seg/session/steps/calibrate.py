@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_active_seg.calibration import CalibrationTrial, PassSample, tried_calibrations
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import read_whole
+from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.regions import UNLABELLED
+from napari_active_seg.regions import UNLABELLED, Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.steps.said import parts_of
 
 __all__ = ["CalibrateRequest", "calibrate_model"]
 
@@ -26,6 +28,8 @@ _log = logging.getLogger(__name__)
 _PIXELS = 10_000
 #: Pixels of an image of which every pass is kept until some of them are drawn.
 _PIXELS_OF_IMAGE = 60_000
+#: Labelled regions of a slide that are asked about.
+_OF_SLIDE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,41 @@ def _sample(
     rng: np.random.Generator,
     token: CancelToken,
 ) -> PassSample:
-    pixels = read_whole(image.source(), image.id)
-    step = max(1, math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / _PIXELS_OF_IMAGE)))
+    source = image.source()
+    pieces = _pieces(image, source, rng)
+    area = sum(region.area for region, _ in pieces)
+    step = max(1, math.ceil(math.sqrt(area / _PIXELS_OF_IMAGE)))
     plan = replace(request.plan, joint_stride=step, joint_picks=True)
-    outputs = segmenter.predict(pixels, plan=plan, check_cancelled=token.check)
-    if outputs.samples is None:
-        raise ImageError(f"{image.id}: the model gave no single passes")
-    target = image.target()[::step, ::step]
-    there = np.flatnonzero(target.ravel() != UNLABELLED)
-    kept = rng.permutation(there)[:most]
-    passes, classes = outputs.samples.shape[:2]
-    flat = outputs.samples.reshape(passes, classes, -1)
-    return PassSample.of(image.id, flat[:, :, kept], target.ravel()[kept])
+    passes, classes = [], []
+    for region, target in pieces:
+        pixels = source.read(0, region.y, region.x, region.height, region.width)
+        samples = segmenter.predict(pixels, plan=plan, check_cancelled=token.check).samples
+        if samples is None:
+            raise ImageError(f"{image.id}: the model gave no single passes")
+        passes.append(samples.reshape(*samples.shape[:2], -1))
+        classes.append(target[::step, ::step].ravel())
+    flat, known = np.concatenate(passes, axis=2), np.concatenate(classes)
+    kept = rng.permutation(np.flatnonzero(known != UNLABELLED))[:most]
+    return PassSample.of(image.id, flat[:, :, kept], known[kept])
+
+
+def _pieces(
+    image: LabelledImage, source: ImageSource, rng: np.random.Generator
+) -> list[tuple[Region, NDArray[np.uint8]]]:
+    """Return the image with its target, of a slide some labelled parts with theirs."""
+    whole = Region.whole(image.id, source.shape)
+    if goes_whole(source.shape):
+        return [(whole, image.target())]
+    labelled = [(label.region, label.target) for label in image.labels]
+    parts = [
+        (
+            part,
+            target[part.y - region.y : part.bottom - region.y, part.x - region.x :][
+                :, : part.width
+            ],
+        )
+        for region, target in labelled or [(whole, image.target())]
+        for part in parts_of(region, source.shape)
+    ]
+    told = [(part, own) for part, own in parts if (own != UNLABELLED).any()]
+    return [told[k] for k in rng.permutation(len(told))[:_OF_SLIDE].tolist()]

@@ -46,7 +46,7 @@ from napari_active_seg.acquisition.orders import (
     softmax_logits,
 )
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import Place, Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.session.steps.looking import Looker, grouped_by_image
 from napari_active_seg.uncertainty import Prediction
@@ -183,7 +183,7 @@ def _drawn(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Ca
     limited = strategy.per_image or strategy.per_patient or ledger.budget.unit != "regions"
     count = _MOST_DRAWN if limited else int(ledger.budget.amount) - ledger.spent.regions
     if strategy.draws == "foreground":
-        shapes = {image.image_id: image.shape for image in pool}
+        shapes = {image.image_id: image.map_shape for image in pool}
 
         def classes_of(image_id: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
             prediction = choice.looker.load_prediction(image_id)
@@ -258,13 +258,15 @@ def costed(
     found = list(drawn)
     for image_id, indices in grouped_by_image(places):
         prediction = choice.looker.load_prediction(image_id) if looks else None
-        shape = (
-            max(places[index].region.bottom for index in indices),
-            max(places[index].region.right for index in indices),
-        )
-        seen = ClassMaps(partial(_classes, prediction, shape))
+        whole = prediction is not None and prediction.step == 1
+        seen = ClassMaps(partial(_classes, prediction, None)) if whole else None
         for index in indices:
             place = places[index]
+            if not whole:  # a slide, or nothing predicted: the place by itself
+                region = place.region
+                seen = ClassMaps(partial(_classes, prediction, region))
+                place = Place(Region.whole(region.image_id, region.shape), place.shape)
+            assert seen is not None
             found[index] = replace(
                 drawn[index],
                 seconds=choice.cost.of(place, seen),
@@ -277,8 +279,11 @@ def costed(
     return tuple(_at(candidate, float(cost), choice.learned) for candidate, cost in pairs)
 
 
-def _classes(prediction: Prediction | None, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    return np.zeros(shape, np.uint8) if prediction is None else prediction.classes
+def _classes(prediction: Prediction | None, region: Region | None) -> NDArray[np.uint8]:
+    """Return the predicted classes of an image, or of a region of it; 0 where nobody predicted."""
+    if prediction is None:
+        return np.zeros((1, 1) if region is None else region.shape, np.uint8)
+    return prediction.classes if region is None else prediction.classes_in(region)
 
 
 def _aggregate(choice: Choice) -> Aggregate:
@@ -288,7 +293,7 @@ def _aggregate(choice: Choice) -> Aggregate:
         first = next(images, None)
         return Aggregate("count", strategy.threshold * (1.0 if first is None else first.bound))
     if strategy.aggregate == "top":
-        maps = (image.unlabelled_uncertainty() for image in choice.pool(maps=True))
+        maps = ((image.unlabelled_uncertainty(), image.step**2) for image in choice.pool(maps=True))
         return Aggregate("top", pool_quantile(maps, strategy.top))
     return Aggregate(strategy.aggregate)
 

@@ -10,18 +10,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, report_to_facts
-from napari_active_seg.regions import Region, RegionLabel
+from napari_active_seg.regions import RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
-from napari_active_seg.uncertainty import Moments, Prediction
+from napari_active_seg.session.steps.said import Said
+from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["CONTROL_EVENT", "ControlScore", "ControlSquare", "measure_controls"]
 
@@ -30,8 +28,6 @@ _log = logging.getLogger(__name__)
 CONTROL_EVENT = "measured before training"
 #: Figures that are kept by name beside the sums that they come from.
 _KEPT = ("mean_dice", "accuracy", "nll", "brier", "ece")
-#: Pixels around a square of an image that is too large to be predicted as a whole.
-_SURROUNDINGS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +66,14 @@ def measure_controls(
         return ()
     if load is None or model_id is None:
         return tuple(ControlScore(square.region_id, None) for square in squares)
-    segmenter = load()
     found: list[ControlScore] = []
-    wholes = _Wholes(segmenter, open_source, plan, token)
+    said = Said(load(), plan, token.check)
     for number, square in enumerate(sorted(squares, key=lambda s: s.label.region.image_id)):
         token.check()
         report(number, len(squares), "measuring the model in use on drawn regions")
         region = square.label.region
         try:
-            inside = wholes.said_of(region)
+            inside = said.of(open_source(region.image_id), region)
         except ImageError as error:
             _log.warning("a drawn region was not measured: %s", error)
             continue
@@ -87,52 +82,6 @@ def measure_controls(
         )
         found.append(ControlScore(square.region_id, model_id, _facts(evaluated)))
     return tuple(found)
-
-
-class _Wholes:
-    """What a model says of regions; an image is predicted once while its regions follow."""
-
-    def __init__(
-        self,
-        segmenter: Segmenter,
-        open_source: Callable[[str], ImageSource],
-        plan: SamplingPlan,
-        token: CancelToken,
-    ) -> None:
-        self._segmenter, self._open_source = segmenter, open_source
-        self._plan, self._token = plan, token
-        self._last: tuple[Region, Moments] | None = None
-
-    def said_of(self, region: Region) -> Moments:
-        """Return the moments inside a region."""
-        if self._last is None or not _holds(self._last[0], region):
-            source = self._open_source(region.image_id)
-            around, pixels = _around(source, region)
-            said = self._segmenter.predict(
-                pixels, plan=self._plan, check_cancelled=self._token.check
-            )
-            self._last = (around, said.moments)
-        around, moments = self._last
-        return moments.cropped(region.y - around.y, region.x - around.x, *region.shape)
-
-
-def _holds(around: Region, region: Region) -> bool:
-    """Return whether a region lies in a larger one with its surroundings, or in a whole image."""
-    return (
-        around.image_id == region.image_id
-        and around.y == around.x == 0
-        and region.bottom <= around.bottom
-        and region.right <= around.right
-    )
-
-
-def _around(source: ImageSource, region: Region) -> tuple[Region, NDArray[np.uint8]]:
-    """Return the image with its pixels, or what is about the region where it is a slide."""
-    try:
-        return Region.whole(region.image_id, source.shape), read_whole(source, region.image_id)
-    except ImageError:  # a slide
-        around = region.grown(_SURROUNDINGS, source.shape)
-        return around, source.read(0, around.y, around.x, around.height, around.width)
 
 
 def _facts(evaluated: EvalReport) -> dict[str, object]:

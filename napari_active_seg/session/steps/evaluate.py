@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, ObjectScores
@@ -19,6 +19,7 @@ from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, insta
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.session.steps.said import Said, parts_of
 from napari_active_seg.uncertainty import Moments, Prediction
 
 __all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model", "object_maps"]
@@ -68,10 +69,11 @@ def evaluate_model(
 
     Objects are told apart by the rules of a model that draws outlines, else by connected areas.
     Images that cannot be read are logged and left out; ImageError if none can. ``on_maps`` gets
-    what is known of the objects of each image, where the plan asks for outlines.
+    what is known of the objects of each image, where the plan asks for outlines. Of a slide what is
+    labelled is measured part by part, without objects.
     """
     objects = ObjectScores()
-    segmenter = request.load_segmenter()
+    said = Said(request.load_segmenter(), request.plan, token.check)
     evaluated = EvalReport.empty(request.classes)
     problems: list[ImageError] = []
     for number, labelled in enumerate(request.images):
@@ -79,27 +81,49 @@ def evaluate_model(
         report(number, len(request.images), f"measuring {labelled.id}")
         try:
             source = labelled.source()
-            pixels = read_whole(source, labelled.id)
+            if not goes_whole(source.shape):
+                evaluated = _with_slide(evaluated, request, labelled, source, said)
+                continue
+            region = Region.whole(labelled.id, source.shape)
+            moments = said.of(source, region)
         except ImageError as error:
             _log.warning("left out of the measurement: %s", error)
             problems.append(error)
             continue
-        outputs = segmenter.predict(pixels, plan=request.plan, check_cancelled=token.check)
-        region = Region.whole(labelled.id, source.shape)
         target = labelled.target()
-        evaluated = evaluated.add(Prediction(region, outputs.moments, request.model_id), target)
-        if "contour" in outputs.moments.extras:
-            maps = object_maps(outputs.moments, _true_objects(labelled, target))
+        evaluated = evaluated.add(Prediction(region, moments, request.model_id), target)
+        if "contour" in moments.extras:
+            maps = object_maps(moments, _true_objects(labelled, target))
             if on_maps is not None:
                 on_maps(maps)
             if request.rules is not None and maps.truth is not None:
                 objects = objects.add(instances_of(maps, request.rules), maps.truth)
         elif (target != UNLABELLED).all() and (known := labelled.objects()) is not None:
-            found, _ = ndimage.label(outputs.moments.mean_p.argmax(axis=0) > 0)
+            found, _ = ndimage.label(moments.mean_p.argmax(axis=0) > 0)
             objects = objects.add(found, known)
     if problems and len(problems) == len(request.images):
         raise problems[0]
     return evaluated.with_objects(objects) if objects.n_images else evaluated
+
+
+def _with_slide(
+    evaluated: EvalReport,
+    request: EvaluateRequest,
+    labelled: LabelledImage,
+    source: ImageSource,
+    said: Said,
+) -> EvalReport:
+    """Return the report with the labelled parts of a slide added."""
+    whole = Region.whole(labelled.id, source.shape)
+    targets = [(label.region, label.target) for label in labelled.labels]
+    for region, target in targets or [(whole, labelled.target())]:
+        for part in parts_of(region, source.shape):
+            rows = slice(part.y - region.y, part.bottom - region.y)
+            own = target[rows, part.x - region.x : part.right - region.x]
+            if (own != UNLABELLED).any():
+                moments = said.of(source, part)
+                evaluated = evaluated.add(Prediction(part, moments, request.model_id), own)
+    return evaluated
 
 
 def object_maps(moments: Moments, truth: NDArray[np.int32] | None = None) -> ObjectMaps:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import CostView, appearance_of, region_embedding
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, coarse_window, read_whole
+from napari_active_seg.images import ImageSource, coarse_window, goes_whole
 from napari_active_seg.regions import Place, Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
@@ -51,13 +51,12 @@ class Looker:
         for image_id, indices in grouped_by_image(places):
             self.check()
             prediction = self.load_prediction(image_id)
-            classes = None if prediction is None else prediction.classes
             for index in indices:
                 place = places[index]
                 region = place.region
                 seen = np.zeros(region.shape, np.uint8)
-                if classes is not None:
-                    seen = classes[region.slices]
+                if prediction is not None:
+                    seen = prediction.classes_in(region)
                 found[index] = CostView(self._pixels(region), seen, place.mask)
         return [found[index] for index in range(len(places))]
 
@@ -114,22 +113,20 @@ class Looker:
         joint = replace(plan, joint_stride=_JOINT_STRIDE, extras=())
         found: list[NDArray[np.float32] | None] = [None] * len(places)
         for image_id, indices in grouped_by_image(places):
-            image = read_whole(self.open_source(image_id), image_id)
-            samples = segmenter.predict(image, plan=joint, check_cancelled=self.check).samples
-            if samples is None:
-                raise ImageError(f"image {image_id}: the model told no samples")
-            mean = samples.mean(axis=0)
-            told = -(mean * np.log(mean + 1e-12)).sum(axis=0)
-            told += (samples * np.log(samples + 1e-12)).sum(axis=1).mean(axis=0)
-            for index in indices:
-                region = places[index].region
-                rows, columns = (
-                    slice(start // _JOINT_STRIDE, -(-end // _JOINT_STRIDE))
-                    for start, end in ((region.y, region.bottom), (region.x, region.right))
-                )
-                part = told[rows, columns]
-                y, x = np.unravel_index(int(part.argmax()), part.shape)
-                found[index] = samples[:, :, rows.start + int(y), columns.start + int(x)]
+            source = self.open_source(image_id)
+            whole = Region.whole(image_id, source.shape)
+            together = [(whole, indices)]
+            if not goes_whole(source.shape):  # a slide: what is about each place
+                around = [places[i].region.grown(_SURROUNDINGS, source.shape) for i in indices]
+                together = [(region, [i]) for region, i in zip(around, indices, strict=True)]
+            for region, those in together:
+                self.check()
+                pixels = source.read(0, region.y, region.x, region.height, region.width)
+                samples = segmenter.predict(pixels, plan=joint, check_cancelled=self.check).samples
+                if samples is None:
+                    raise ImageError(f"image {image_id}: the model told no samples")
+                for index in those:
+                    found[index] = _where_told_most(samples, places[index].region, region)
         return np.stack([row for row in found if row is not None])
 
     def _pixels(self, region: Region) -> NDArray[np.uint8]:
@@ -139,6 +136,28 @@ class Looker:
         except ImageError as error:
             _log.warning("not seen: %s", error)
             return np.zeros((*region.shape, 3), np.uint8)
+
+
+def _where_told_most(
+    samples: NDArray[np.float32], place: Region, seen: Region
+) -> NDArray[np.float32]:
+    """Return the samples (T, C) of the cell of a place on which the passes disagree most.
+
+    ``samples`` (T, C, h, w) are those of all cells of ``seen``.
+    """
+    rows, columns = (
+        slice((start - first) // _JOINT_STRIDE, -((first - end) // _JOINT_STRIDE))
+        for start, end, first in (
+            (place.y, place.bottom, seen.y),
+            (place.x, place.right, seen.x),
+        )
+    )
+    part = samples[:, :, rows, columns]
+    mean = part.mean(axis=0)
+    told = -(mean * np.log(mean + 1e-12)).sum(axis=0)
+    told += (part * np.log(part + 1e-12)).sum(axis=1).mean(axis=0)
+    y, x = np.unravel_index(int(told.argmax()), told.shape)
+    return part[:, :, int(y), int(x)]
 
 
 def _coarsely(source: ImageSource, region: Region) -> NDArray[np.uint8]:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import PoolImage
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageRef, ImageSource, read_whole
+from napari_active_seg.images import (
+    ImageRef,
+    ImageSource,
+    map_step,
+    picture_at_step,
+    read_whole,
+)
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Place
@@ -56,14 +62,18 @@ class PoolReader:
                     _log.warning("left out of the proposal: %s", error)
                 self.problems[ref.id] = error
 
+    def _pixels(self, ref: ImageRef, step: int) -> NDArray[np.uint8]:
+        source = self._open_source(ref.id)
+        return read_whole(source, ref.id) if step == 1 else picture_at_step(source, step)
+
     def _image(self, ref: ImageRef, taken: Sequence[Place], *, maps: bool) -> PoolImage:
         uncertainty = mean_probs = None
-        bound = 1.0
+        bound, step = 1.0, map_step(ref.shape)
         if maps:
             prediction = self._load_prediction(ref.id)
             if prediction is None:
                 raise ImageError(f"image {ref.id} could not be predicted")
-            mean_probs = prediction.mean_probs
+            mean_probs, step = prediction.mean_probs, prediction.step
             uncertainty = self._measure.compute(prediction.moments)
             bound = self._measure.upper_bound(prediction.moments.n_classes)
             bound = float(uncertainty.max()) if np.isinf(bound) else bound
@@ -76,7 +86,8 @@ class PoolReader:
             mean_probs=mean_probs,
             bound=bound,
             group=self._groups.get(ref.id),
-            read=lambda: read_whole(self._open_source(ref.id), ref.id),
+            read=lambda: self._pixels(ref, step),
+            step=step,
         )
 
     def _tissue_of(self, image_id: str) -> NDArray[np.bool_]:

@@ -6,22 +6,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.images import ImageSource, goes_whole, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.session.steps.slide_map import slide_map
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["PredictRequest", "PredictResponse", "iter_predictions", "predict_images"]
+__all__ = [
+    "PredictRequest",
+    "PredictResponse",
+    "iter_predictions",
+    "predict_images",
+    "predict_parts",
+]
 
 OpenSource = Callable[[str], ImageSource]
 
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """Which images, by which model, asked how."""
+    """Which images, or which parts of slides, by which model, asked how."""
 
     image_ids: tuple[str, ...]
     open_source: OpenSource
@@ -29,6 +36,7 @@ class PredictRequest:
     model_id: str
     plan: SamplingPlan
     keep: Callable[[Prediction], None]
+    parts: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,20 @@ class PredictResponse:
     model_id: str
     image_ids: tuple[str, ...]
     problems: tuple[str, ...]
+
+
+def predict_parts(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
+    """Predict each part of a slide at its full resolution and hand it to ``keep``."""
+    segmenter = request.load_segmenter()
+    for number, region in enumerate(request.parts):
+        report(number, len(request.parts), region.image_id)
+        token.check()
+        source = request.open_source(region.image_id)
+        pixels = source.read(0, region.y, region.x, region.height, region.width)
+        said = segmenter.predict(pixels, plan=request.plan, check_cancelled=token.check)
+        request.keep(Prediction(region, said.moments, request.model_id))
+    images = tuple(dict.fromkeys(region.image_id for region in request.parts))
+    return PredictResponse(request.model_id, images, ())
 
 
 def predict_images(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
@@ -65,11 +87,17 @@ def iter_predictions(
         token.check()
         try:
             source = request.open_source(image_id)
-            image = read_whole(source, image_id)
+            if goes_whole(source.shape):
+                image = read_whole(source, image_id)
+                said = segmenter.predict(image, plan=request.plan, check_cancelled=token.check)
+                moments, step = said.moments, 1
+            else:
+                moments, step = slide_map(
+                    source, image_id, segmenter, request.plan, token.check, report
+                )
         except ImageError as error:
             yield image_id, error
             continue
-        outputs = segmenter.predict(image, plan=request.plan, check_cancelled=token.check)
         region = Region.whole(image_id, source.shape)
-        yield image_id, Prediction(region, outputs.moments, request.model_id)
+        yield image_id, Prediction(region, moments, request.model_id, step)
     report(total, total, "")

@@ -71,7 +71,9 @@ class Reasons:
             parts.insert(0, likeness)
             prediction = self.looker.load_prediction(one.region.image_id)
             if prediction is not None:
-                said = reason_for_uncertain(prediction.moments, one.place, self.classes)
+                moments = prediction.moments
+                place = one.place.coarser(prediction.step, moments.shape)
+                said = reason_for_uncertain(moments, place, self.classes)
                 parts.insert(0, said)
         elif one.stands_for > 0:
             parts.insert(0, reason_for_covering(one.stands_for, why=_WHY[kind]))

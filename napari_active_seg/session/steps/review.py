@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource, read_whole
+from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import (
@@ -22,6 +22,7 @@ from napari_active_seg.metrics import (
 from napari_active_seg.regions import RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
+from napari_active_seg.session.steps.said import Said
 from napari_active_seg.session.steps.training_data import LazyExamples, readable_examples
 from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Moments
@@ -172,44 +173,16 @@ def _looked_at(
     of_image: dict[str, list[str]] = defaultdict(list)
     for region_id in fold:
         of_image[request.labels[region_id].region.image_id].append(region_id)
-    found = []
+    found: list[tuple[str, Moments]] = []
+    said = Said(segmenter, request.sampling, token.check)
     for number, (image_id, region_ids) in enumerate(of_image.items()):
         token.check()
         report(number, len(of_image), f"{which}looking at {image_id}")
         try:
             source = request.open_source(image_id)
-            found += _of_image(request, segmenter, source, image_id, region_ids, token)
+            for region_id in region_ids:
+                moments = said.of(source, request.labels[region_id].region)
+                found.append((region_id, moments))
         except ImageError as error:
             _log.warning("left out of the review: %s", error)
-    return found
-
-
-def _of_image(
-    request: ReviewRequest,
-    segmenter: Segmenter,
-    source: ImageSource,
-    image_id: str,
-    region_ids: list[str],
-    token: CancelToken,
-) -> list[tuple[str, Moments]]:
-    try:
-        whole = read_whole(source, image_id)
-    except ImageError:  # a slide: what lies about each region
-        whole = None
-    moments = None
-    if whole is not None:
-        moments = segmenter.predict(
-            whole, plan=request.sampling, check_cancelled=token.check
-        ).moments
-    found = []
-    for region_id in region_ids:
-        region = request.labels[region_id].region
-        if moments is not None:
-            found.append((region_id, moments.cropped(region.y, region.x, *region.shape)))
-            continue
-        around = region.grown(_SURROUNDINGS, source.shape)
-        pixels = source.read(0, around.y, around.x, around.height, around.width)
-        said = segmenter.predict(pixels, plan=request.sampling, check_cancelled=token.check)
-        y, x = region.y - around.y, region.x - around.x
-        found.append((region_id, said.moments.cropped(y, x, *region.shape)))
     return found

@@ -299,7 +299,8 @@ def selected_and_rest(project: Project) -> NamedFigure | None:
         mask = np.zeros(values.shape, bool)
         for queued in regions:
             if queued.region.image_id == image_id:
-                mask[queued.region.slices] |= queued.place.mask
+                place = queued.place.coarser(prediction.step, prediction.moments.shape)
+                mask[place.region.slices] |= place.mask
         if bins is None:
             bound = measure.upper_bound(prediction.moments.n_classes)
             bins = SelectedAndRest.empty(

@@ -1,0 +1,267 @@
+"""The loop on a picture that is too large for one piece, which tests make small."""
+
+import numpy as np
+import pytest
+from fakes import FakeSegmenter, FakeSegmenters
+from PIL import Image
+from tiny_data import disk_picture
+
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.images import map_step, open_image, picture_at_step, source
+from napari_active_seg.jobs import InlineRunner
+from napari_active_seg.project import Project
+from napari_active_seg.regions import Region
+from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.session import Session
+from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.steps.slide_map import slide_map
+from napari_active_seg.uncertainty import measure_named
+
+SHAPE = (700, 1330)
+
+
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch):
+    monkeypatch.setattr(source, "_WHOLE_UP_TO", 100_000)
+    monkeypatch.setattr(source, "_MOST_MAPPED", 60_000)
+
+
+@pytest.fixture
+def slides(tmp_path):
+    """Three slides of which one is for validation, and a picture that goes whole."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for number, shape in enumerate((SHAPE, SHAPE, SHAPE, (96, 128))):
+        image, mask = disk_picture(number, shape)
+        if shape == SHAPE:
+            image[:, 1200:] = 250  # bare glass
+            mask[:, 1200:] = 0
+        Image.fromarray(image).save(tmp_path / "images" / f"s{number}.png")
+        Image.fromarray(mask).save(tmp_path / "masks" / f"s{number}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def session(slides):
+    folder = create_project(
+        slides / "p",
+        images_dir=slides / "images",
+        classes=("background", "disk"),
+        settings=ImageSettings(val_fraction=0.3),
+    ).folder
+    opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner(), follows_screen=True)
+    opened.masks = slides / "masks"
+    yield opened
+    opened.close()
+
+
+def lap(session, count=8, **more):
+    session.propose(count=count, size=64, **more)
+    session.wait()
+    session.labels.answer_from_masks(session.masks)
+    session.wait()
+    session.train()
+    session.wait()
+
+
+def slide_id(session):
+    return next(i for i in session.state.image_ids if i != "s3.png")
+
+
+def test_maps_keep_the_pixel_in_the_middle_of_each_square(slides):
+    opened = open_image(slides / "images" / "s0.png")
+    step = map_step(opened.shape)
+    assert step == 4
+    told = FakeSegmenter("fast", ("a", "b"))
+    moments, said = slide_map(
+        opened, "s0.png", told, SamplingPlan("single", 1, 0), lambda: None, lambda *_: None
+    )
+    assert said == step and moments.shape == (SHAPE[0] // 4, SHAPE[1] // 4)
+    pixels = opened.read(0, 0, 0, *SHAPE)
+    dark = 1.0 - pixels.mean(axis=2) / 255.0
+    expected = dark[2::4, 2::4][: moments.shape[0], : moments.shape[1]] > 0.5
+    found = moments.mean_p.argmax(axis=0) == 1
+    assert (found == expected).mean() > 0.98 and expected.any()
+    np.testing.assert_allclose(moments.mean_p.sum(axis=0), 1, rtol=1e-5)
+    assert (moments.votes.sum(axis=0) == moments.n).all()
+
+
+def test_squares_of_glass_are_not_asked_about(tmp_path, monkeypatch):
+    from napari_active_seg.session.steps import slide_map as module
+
+    monkeypatch.setattr(module, "_SIDE", 128)
+    image = np.full((512, 1024, 3), 250, np.uint8)
+    image[:, :256] = disk_picture(0, (512, 256))[0]
+    Image.fromarray(image).save(tmp_path / "g.png")
+    asked = []
+
+    class Counting(FakeSegmenter):
+        def predict(self, image, **how):
+            asked.append(image.shape)
+            return super().predict(image, **how)
+
+    told = Counting("fast", ("a", "b"))
+    opened = open_image(tmp_path / "g.png")
+    slide_map(opened, "g", told, SamplingPlan("single", 1, 0), lambda: None, lambda *_: None)
+    assert 4 * 2 <= len(asked) <= 4 * 3 + 1
+
+
+def test_picture_at_a_step_lies_where_the_slide_does(slides):
+    opened = open_image(slides / "images" / "s0.png")
+    small = picture_at_step(opened, 4)
+    assert small.shape == (SHAPE[0] // 4, SHAPE[1] // 4, 3)
+    middle = opened.read(0, 0, 0, *SHAPE)[2::4, 2::4][: small.shape[0], : small.shape[1]]
+    assert np.abs(small.astype(int) - middle).mean() < 12
+
+
+def test_a_lap_over_slides_and_pictures_with_everything_that_asks_the_model(session):
+    lap(session)
+    assert session.state.model is not None
+    session.predict()
+    session.wait()
+    assert session.state.predicted == frozenset(session.state.image_ids)
+    prediction = session.prediction(slide_id(session))
+    assert prediction.step == 4 and prediction.region.shape == SHAPE
+    again = Project.open(session.project.folder, read_only=True)
+    key = prediction.model_id
+    kept = again.predictions.load(key, slide_id(session))
+    assert kept.step == 4 and kept.region == prediction.region
+    np.testing.assert_array_equal(kept.moments.mean_p, prediction.moments.mean_p)
+    session.propose(count=4, size=64)
+    session.wait()
+    new = [q for q in session.state.queue if q.round == session.state.round]
+    assert any("where it is least sure" in q.reason for q in new)
+    for queued in new:
+        assert queued.region.shape == (64, 64)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "auto",
+        "diverse-regions",
+        "clasp-regions",
+        "batch-bald-regions",
+        "covering-regions",
+        "foreground-regions",
+        "entropy-polygons",
+        "superpixels",
+        "crops",
+        "faithful-regions",
+    ],
+)
+def test_strategies_take_slides(session, strategy):
+    lap(session)
+    session.propose(count=3, size=64, strategy=strategy, threshold=0.2)
+    session.wait()
+    new = [q for q in session.state.queue if q.round == session.state.round]
+    assert len(new) >= 1 and session.state.round == 2
+
+
+@pytest.mark.parametrize("cost", ["boundary", "clicks", "learned"])
+def test_costs_are_told_of_slides(session, cost):
+    lap(session)
+    session.propose(count=3, size=64, cost=cost, beta=0.5)
+    session.wait()
+    costs = [q.cost for q in session.state.queue if q.round == session.state.round]
+    assert costs and all(c > 0 for c in costs)
+
+
+def test_a_model_is_measured_calibrated_and_compared_on_labelled_parts_of_slides(session):
+    for _ in range(3):
+        lap(session, count=12)
+    found = []
+    session.evaluate(on_report=found.append)
+    session.wait()
+    report = found[0]
+    assert len(set(report.image_ids)) == len(report.image_ids)
+    assert report.confusion.n_pixels < SHAPE[0] * SHAPE[1]
+    assert report.scores_by_image[report.image_ids[0]] > 0.9
+    session.trust.compare_models()
+    session.wait()
+    session.trust.review()
+    session.wait()
+
+
+def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
+    lap(session)
+    session.propose(count=6, size=64)
+    session.wait()
+    far = [q for q in session.state.open_regions if q.region.image_id != "s3.png"]
+    queued = next(q for q in far if session.predictions.near(q.region) is None)
+    before = session.state.near
+    session.select_region(queued.id)
+    session.wait()
+    assert session.state.near > before
+    near = session.predictions.near(queued.region)
+    assert near.step == 1 and near.covers(queued.region)
+    assert near.region.area < SHAPE[0] * SHAPE[1]
+    assert near.classes_in(queued.region).shape == (64, 64)
+    on_screen = session.predictions.on_screen()
+    assert on_screen[0] is near
+    session.predict(image_ids=[queued.region.image_id])
+    session.wait()
+    assert [p.step for p in session.predictions.on_screen()] == [1, 4]
+    y, x = session.walk.to_most_uncertain()
+    values = measure_named(session.state.measure).compute(
+        session.prediction(queued.region.image_id).moments
+    )
+    assert 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1]
+    assert values[y // 4, x // 4] > np.median(values)
+
+
+def test_a_slide_is_not_read_in_one_piece(session):
+    with pytest.raises(BadInputError, match=r"s0.png is 700 x 1,330 pixels, too large"):
+        session.read_image("s0.png")
+    assert session.read_image("s0.png", step=4).shape == (175, 332, 3)
+
+
+def test_without_a_prediction_it_is_said_why(session):
+    session.propose(count=2, size=64)
+    session.wait()
+    assert session.predictions.near(session.state.region.region) is None
+    assert "train a model first" in session.predictions.why_none
+
+
+def test_few_parts_of_slides_stay_on_the_disk(session, monkeypatch):
+    from napari_active_seg.project import predictions
+
+    monkeypatch.setattr(predictions, "_PARTS", 3)
+    lap(session)
+    session.propose(count=8, size=64)
+    session.wait()
+    for queued in session.state.open_regions:
+        session.select_region(queued.id)
+        session.wait()
+    parts = list(session.project.folder.rglob("*-part-*.npz"))
+    assert 1 <= len(parts) <= 3
+
+
+def test_a_folder_is_not_predicted_into_masks_coarser_than_its_images(session, slides):
+    lap(session)
+    out = slides / "out"
+    session.predict_folder(slides / "images", out)
+    session.wait()
+    assert sorted(p.name for p in (out / "masks").glob("*")) == ["s3.png"]
+
+
+def test_a_report_shows_slides_as_their_maps(session, tmp_path):
+    from napari_active_seg.session.report import write_project_report
+
+    lap(session)
+    session.predict()
+    session.wait()
+    write_project_report(session, tmp_path / "r.html")
+    assert (tmp_path / "r.html").stat().st_size > 20_000
+
+
+def test_nothing_left_to_say_of_a_part_outside():
+    from napari_active_seg.uncertainty import MomentStream, Prediction
+
+    stream = MomentStream()
+    stream.add(np.full((2, 5, 6), 0.5))
+    told = Prediction(Region("a", 10, 20, 20, 24), stream.moments(), "m", 4)
+    assert told.kept_at(9, 20) is None and told.kept_at(29, 43) == (4, 5)
+    assert told.classes_in(Region("a", 10, 20, 20, 24)).shape == (20, 24)
+    assert told.moments_in(Region("a", 13, 21, 2, 9)).shape == (2, 3)
+    assert not told.covers(Region("a", 0, 0, 8, 8)) and not told.covers(Region("b", 12, 22, 2, 2))
