@@ -98,11 +98,20 @@ class PoolImage:
         """Return which share of each window is tissue, at the resolution of the tissue mask."""
         if self.tissue is None:
             return np.ones((len(rows.starts), len(columns.starts)))
-        coarse = self.tissue.shape
+        return self._share(self.tissue, rows, columns)
+
+    def taken_share(self, rows: WindowAxis, columns: WindowAxis) -> NDArray[np.float64]:
+        """Return which share of each window is taken; of a slide at the resolution of its map."""
+        return self._share(self.taken_mask, rows, columns)
+
+    def _share(
+        self, mask: NDArray[np.bool_], rows: WindowAxis, columns: WindowAxis
+    ) -> NDArray[np.float64]:
+        coarse = mask.shape
         if coarse == self.shape:
-            return window_sums(self.tissue, rows, columns) / (rows.extent * columns.extent)
+            return window_sums(mask, rows, columns) / (rows.extent * columns.extent)
         table = np.zeros((coarse[0] + 1, coarse[1] + 1))
-        np.cumsum(np.cumsum(self.tissue, axis=0), axis=1, out=table[1:, 1:])
+        np.cumsum(np.cumsum(mask, axis=0), axis=1, out=table[1:, 1:])
         tops, bottoms = _coarse_span(rows, self.shape[0], coarse[0])
         lefts, rights = _coarse_span(columns, self.shape[1], coarse[1])
         strips = table[bottoms] - table[tops]

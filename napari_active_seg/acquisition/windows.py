@@ -94,9 +94,9 @@ def _forbid(grid: WindowGrid, image: PoolImage, *, overlap: bool) -> None:
         grid.value[image.tissue_share(grid.rows, grid.columns) < LEAST_TISSUE] = -np.inf
     shaped = any(place.shape is not None for place in image.taken)
     if image.taken and (overlap or shaped):
-        covered = window_sums(image.taken_mask, grid.rows, grid.columns)
-        least = grid.rows.extent * grid.columns.extent if overlap else 1
-        grid.value[covered >= least] = -np.inf
+        covered = image.taken_share(grid.rows, grid.columns)
+        pixels = grid.rows.extent * grid.columns.extent
+        grid.value[covered > ((pixels - 0.5) / pixels if overlap else 0.5 / pixels)] = -np.inf
     elif image.taken:
         for place in image.taken:
             grid.strike_out(place.region)
