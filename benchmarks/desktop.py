@@ -64,7 +64,7 @@ def jumps(dock, canvas, count: int) -> list[float]:
     """Return milliseconds from *next* to the first drawing, each region unlike the one before."""
     found = []
     for _ in range(count):
-        wait(60)
+        wait(400)
         start = time.perf_counter()
         dock.annotate.next()
         drawn(canvas)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_active_seg.acquisition import CostExample, FittedCost
+from napari_active_seg.click_helper import ClickHelper, registered_click_helpers
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.plugin_keys import PROJECT_KEY
@@ -192,6 +193,15 @@ class DesktopTools:
     ) -> Path:
         """Make a project of drawn pictures below ``folder``."""
         return write_sample_project(name, folder, on_image=on_image)
+
+    def load_click_helper(self, place: str) -> ClickHelper:
+        """Return the registered helper of a name, or the SAM checkpoint in a folder."""
+        registered = registered_click_helpers()
+        if place in registered:
+            return registered[place]()
+        from napari_active_seg.learning import load_sam
+
+        return load_sam(Path(place).expanduser())
 
     @property
     def preset_names(self) -> tuple[str, ...]:

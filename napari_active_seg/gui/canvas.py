@@ -1,4 +1,4 @@
-"""What lies over the canvas and what listens to it: scale bar, keys, and the pixel under the mouse.
+"""What lies over the canvas and what listens to it: bars, keys, and the pixel under the mouse.
 
 napari hands plugins no public way to the widget that it paints on; this is the only place that
 reaches for it, and all goes on without it.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
 
+from napari_active_seg.gui.colour_bar import ColourBar
 from napari_active_seg.gui.hover import Hover
 from napari_active_seg.gui.key_help import KeyHelp
 from napari_active_seg.gui.keys import KeyBook
@@ -36,6 +37,7 @@ class CanvasExtras:
         self._hover = Hover(viewer, session, say)
         canvas = _canvas_in(window)
         self.scale = None if canvas is None else ScaleBar(viewer, canvas)
+        self.colours = None if canvas is None else ColourBar(canvas)
         self.help = None if canvas is None else KeyHelp(canvas, book)
 
     def render(self, state: SessionState) -> None:
@@ -46,7 +48,7 @@ class CanvasExtras:
     def release(self) -> None:
         """Take everything away again."""
         self._hover.release()
-        for part in (self.scale, self.help):
+        for part in (self.scale, self.colours, self.help):
             if part is not None:
                 part.release()
 

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from psygnal import Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_active_seg.click_helper import ClickHelper
 from napari_active_seg.errors import (
     ActiveSegError,
     ProjectHeldError,
@@ -57,6 +58,9 @@ class Tools(Protocol):
         self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
     ) -> Path:
         """Make a project of drawn pictures in ``folder`` and return where it is."""
+
+    def load_click_helper(self, place: str) -> ClickHelper:
+        """Return the helper of a folder, or the registered one of a name."""
 
     @property
     def preset_names(self) -> tuple[str, ...]:

@@ -133,11 +133,13 @@ class Dock(QWidget):  # type: ignore[misc]
         now = self.desk.preferences.now
         self._painter = RegionPainter(self._viewer, session, self.desk.run)
         self._painter.meter.measures_time = now.measures_time
-        self._binder = LayerBinder(self._viewer, session, self._painter, now)
+        self._binder = LayerBinder(self._viewer, session, self._painter, now, run=self.desk.run)
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
             self._viewer, self.window(), session, book=self._book, say=self.hover.setText
         )
+        if self._extras.colours is not None:
+            self._binder.maps.on_map = self._extras.colours.follow
         session.state_changed.connect(self._on_state)
         session.progressed.connect(self._on_progress)
         self._bind(self._viewer)

@@ -52,7 +52,10 @@ class LayerStock:
         """Return the layer of ``role`` with new ``data``, made if it is not there."""
         layer = self.get(role)
         if layer is None:
-            return self.keep(role, make(), top=top)
+            made = make()
+            if made not in self._viewer.layers:
+                self._viewer.add_layer(made)
+            return self.keep(role, made, top=top)
         layer.data = data
         self.bring_back(role)
         return layer

@@ -104,7 +104,8 @@ class RegionPainter:
             layer = self._new_layer(paint, colours)
             layer.brush_size = max(4, queued.region.height // 12)
         else:
-            with layer.events.set_data.blocker(self._on_change):
+            # The viewer measures all layers at each event: that of the place is enough.
+            with layer.events.set_data.blocker(self._on_change), layer.events.data.blocker():
                 layer.editable = False  # forgets the undo steps of the region before
                 layer.data = paint
                 layer.editable = True
@@ -112,7 +113,8 @@ class RegionPainter:
                     layer.colormap = colours
         self._seen = paint.copy()
         layer.translate = (queued.region.y, queued.region.x)
-        layer.visible = True
+        if not layer.visible:
+            layer.visible = True
         if new_colours or layer.selected_label == 0:
             layer.selected_label = len(schema)
         if self._session.state.read_only:

@@ -24,7 +24,8 @@ SETTINGS_VARIABLE = "NAPARI_ACTIVE_SEG_SETTINGS"
 class Preferences:
     """A person's name, keys and how things are shown.
 
-    ``clip`` is the percentile at which the colours of uncertainty end.
+    ``clip`` is the percentile at which the colours of uncertainty end. ``click_helper`` is a folder
+    with a checkpoint, or the name of a helper that somebody registered.
     """
 
     name: str = ""
@@ -35,6 +36,7 @@ class Preferences:
     measures_time: bool = True
     fills_prediction: bool = False
     clip: float = 99.5
+    click_helper: str = ""
 
 
 class PreferencesFile:

@@ -1,6 +1,6 @@
 """The tools of the paint layer: napari's own, and those that look at the image.
 
-Smart fill and the lasso show what they would do while the button is down, and paint it as one
+Smart fill, lasso and clicks show what they would do while the button is down, and paint it as one
 stroke when it comes up.
 """
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_active_seg.errors import ImageError, NothingToDoError
+from napari_active_seg.gui.clicking import Clicking
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.paintbox import (
     AlikePixels,
@@ -33,6 +34,7 @@ TOOLS: dict[str, str] = {
     "polygon": "polygon",
     "fill": "fill",
     "smart_fill": "",
+    "click": "",
     "erase": "erase",
     "lasso": "",
 }
@@ -44,8 +46,15 @@ _SMALLEST, _LARGEST = 1, 200
 class Toolbox:
     """The tool in hand, and what is done to the paint as a whole."""
 
-    def __init__(self, painter: RegionPainter, session: Session, run: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        painter: RegionPainter,
+        session: Session,
+        run: Callable[..., None],
+        clicking: Clicking,
+    ) -> None:
         self._painter, self._session, self._run = painter, session, run
+        self._clicking = clicking
         self._alike: tuple[str, AlikePixels] | None = None
         self._pixels: tuple[str, NDArray[np.uint8]] | None = None
         self._listening: Any = None
@@ -93,6 +102,8 @@ class Toolbox:
         if not TOOLS[self.tool]:
             layer.mouse_pan = False
             layer.cursor = "cross"
+        if self.tool == "click":
+            self._run(self._look)
 
     def keep_others(self, wanted: bool) -> None:
         """Paint over what has no class yet alone, or over everything."""
@@ -139,7 +150,9 @@ class Toolbox:
             return
         paint = np.array(layer.data)
         now: list[NDArray[np.uint8]] = [paint]
-        begin = {"smart_fill": self._smart_fill, "lasso": self._lasso}[self.tool]
+        begin = {"smart_fill": self._smart_fill, "lasso": self._lasso, "click": self._click}[
+            self.tool
+        ]
 
         def show(step: Callable[[Any], NDArray[np.uint8]]) -> None:
             now[0] = step(event)
@@ -198,6 +211,37 @@ class Toolbox:
             return np.where(area, draft, paint)
 
         return copied
+
+    def _click(
+        self, layer: Any, event: Any, paint: NDArray[np.uint8]
+    ) -> Callable[[Any], NDArray[np.uint8]]:
+        queued = self._painter.queued
+        if queued is None:
+            raise NothingToDoError("no region is in hand")
+        self._look()
+        label = int(layer.selected_label)
+        place = layer.world_to_data(event.position)
+        painted = self._clicking.begin(
+            queued.region,
+            (float(place[0]), float(place[1])),
+            event,
+            paint,
+            label,
+            keeps_others=self.keeps_others,
+        )
+
+        def outlined(now: Any) -> NDArray[np.uint8]:
+            y, x = layer.world_to_data(now.position)
+            return painted(now, (float(y), float(x)))
+
+        return outlined
+
+    def _look(self) -> None:
+        """Let the click helper look at the region in hand."""
+        queued = self._painter.queued
+        if queued is not None:
+            source = self._session.project.images.source(queued.region.image_id)
+            self._clicking.look(queued.region, source)
 
     # --- what is seen ------------------------------------------------------------------------
 

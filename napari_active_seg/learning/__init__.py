@@ -8,6 +8,7 @@ keep_triton_out()
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.factory import TorchSegmenterFactory
 from napari_active_seg.learning.presets import PRESETS, Preset, preset_named
+from napari_active_seg.learning.sam import load_sam
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "TorchSegmenter",
     "TorchSegmenterFactory",
     "device_facts",
+    "load_sam",
     "preset_named",
     "resolve_device",
 ]

@@ -104,6 +104,13 @@ class PredictionDesk:
         found = [p for p in dict.fromkeys((near, whole)) if p is not None]
         return tuple(p for p in found if named.can_be_computed(p.moments))
 
+    def may_know(self, region: Region) -> bool:
+        """Return whether a region is predicted, or of a slide will be in a moment."""
+        state = self._state()
+        if self.in_one_piece(region.image_id):
+            return region.image_id in state.predicted
+        return state.model is not None
+
     @property
     def why_none(self) -> str:
         """Why there is no prediction of what is on screen yet, and what to do."""

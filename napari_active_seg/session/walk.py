@@ -55,6 +55,15 @@ class Walk:
 
     def on(self) -> None:
         """Take the waiting region that follows the one in hand; none if all are answered."""
+        following = self.following
+        if following is None:
+            self._go(region_id=None)
+        else:
+            self.to_region(following)
+
+    @property
+    def following(self) -> str | None:
+        """The waiting region that follows the one in hand; None if all others are answered."""
         state = self._state()
         waiting = [q.id for q in state.open_regions]
         leaving = state.unsaved | {state.region_id}
@@ -62,11 +71,7 @@ class Walk:
         if at is None and state.region_id is not None:
             at = self._would_be_at(state, waiting)
         turned = waiting if at is None else waiting[at:] + waiting[:at]
-        following = next((i for i in turned if i not in leaving), None)
-        if following is None:
-            self._go(region_id=None)
-        else:
-            self.to_region(following)
+        return next((i for i in turned if i not in leaving), None)
 
     def back(self) -> None:
         """Take the region in hand again that was before this one."""

@@ -58,10 +58,18 @@ class Window:
     def open(self, folder):
         self.dock.desk.run(lambda: self.dock.desk.open(folder))
         self.qtbot.wait(50)
+        self.drawn()
 
     def settle(self, timeout=60_000):
         self.qtbot.waitUntil(lambda: self.session.state.job is None, timeout=timeout)
+        self.drawn()
+
+    def drawn(self):
+        """Wait until what may wait a moment is drawn too."""
         self.qtbot.wait(20)
+        binder = self.dock._binder
+        if binder is not None:
+            self.qtbot.waitUntil(lambda: binder.later.is_done, timeout=10_000)
 
     def finish_all(self, pool):
         """Let masks answer all that waits."""
@@ -79,7 +87,7 @@ class Window:
     def click(self, button):
         self.qtbot.wait(10)
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-        self.qtbot.wait(10)
+        self.drawn()
 
     @property
     def canvas(self):
@@ -140,7 +148,7 @@ class Window:
         self.qtbot.wait(20)
         at = strip.visualRect(index).center()
         QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=at)
-        self.qtbot.wait(30)
+        self.drawn()
 
     def click_at(self, y, x):
         """Press and let go of the left button over a data position."""
@@ -152,7 +160,8 @@ class Window:
 
     def key(self, key, modifier=Qt.KeyboardModifier.ShiftModifier):
         QTest.keyClick(self.canvas.native, key, modifier)
-        self.qtbot.wait(30)
+        self.qtbot.wait(10)
+        self.drawn()
 
 
 def _move_pressed(widget, point):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
-from napari_active_seg.gui.layers import _ring
+from napari_active_seg.gui.layer_look import ring_of
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionShape, RegionState
 
@@ -45,7 +45,7 @@ def test_paint_outside_the_shape_of_a_region_is_taken_back(proposed):
 def test_outline_of_a_shape_is_shown_and_not_its_rectangle(proposed):
     window = proposed
     wedge(window)
-    corners = _ring(window.session.state.region, 2.0)
+    corners = ring_of(window.session.state.region, 2.0)
     right_of_slope = (corners[:, 1] - 30) - (corners[:, 0] - 20)
     assert len(corners) >= 3
     assert right_of_slope.max() < 3

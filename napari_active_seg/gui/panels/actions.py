@@ -8,12 +8,13 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.gui.clicking import Clicking
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.layers import LayerBinder, See
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.questions import ask_unpainted
 from napari_active_seg.gui.tissue import TissueEditor
-from napari_active_seg.gui.tools import Toolbox
+from napari_active_seg.gui.tools import TOOLS, Toolbox
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.label_desk import NOT_LABELLED
@@ -32,6 +33,11 @@ class AnnotateActions:
         self._binder: LayerBinder | None = None
         self._tissue: TissueEditor | None = None
         self.tools: Toolbox | None = None
+        self._clicking = Clicking(
+            desk.tools.load_click_helper,
+            lambda: desk.preferences.now.click_helper,
+            on_failed=desk.tell,
+        )
         self.on_tool: Callable[[], None] = lambda: None
 
     def attach(self, painter: RegionPainter | None, binder: LayerBinder | None) -> None:
@@ -41,8 +47,9 @@ class AnnotateActions:
         attached = binder is not None and session is not None
         self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
         self.tools = None
+        self._clicking.release()
         if painter is not None and session is not None:
-            self.tools = Toolbox(painter, session, self._desk.run)
+            self.tools = Toolbox(painter, session, self._desk.run, self._clicking)
 
     @property
     def edits_tissue(self) -> bool:
@@ -91,10 +98,7 @@ class AnnotateActions:
             "later": partial(self.finish, RegionState.LATER),
             "reopen": self.reopen,
             "whole": self.fill_whole,
-            **{
-                name: partial(self.choose_tool, name)
-                for name in ("brush", "polygon", "fill", "smart_fill", "erase", "lasso")
-            },
+            **{name: partial(self.choose_tool, name) for name in TOOLS},
             "smaller": partial(self._with_tools, lambda tools: tools.resize_brush(_SMALLER)),
             "larger": partial(self._with_tools, lambda tools: tools.resize_brush(_LARGER)),
             "keep_others": self.toggle_keeping,

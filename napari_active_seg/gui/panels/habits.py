@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
 from napari_active_seg.gui.key_help import KeysDialog
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.questions import ask_folder
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.label_desk import NOT_LABELLED
 
@@ -37,7 +38,9 @@ class HabitsBox(Box):
         self.keys = button("Keys...", self._keys, "See the keys and change them; ? shows them too")
         self.body.addWidget(row(QLabel("unpainted pixels"), self.unpainted))
         self.body.addWidget(row(self.measures, self.shows))
-        self.body.addWidget(row(self.blind, self.keys))
+        self.helper = button("Click helper...", self._helper)
+        self.helper.setToolTip("Choose the folder of a SAM checkpoint for the click tool")
+        self.body.addWidget(row(self.blind, self.keys, self.helper))
 
     def render_state(self, session: Session, view: ViewState | None = None) -> None:
         """Show what holds."""
@@ -72,6 +75,11 @@ class HabitsBox(Box):
 
     def _blind(self, wanted: bool) -> None:
         self.desk.with_session(lambda session: session.upkeep.configure(blind=wanted))()
+
+    def _helper(self) -> None:
+        folder = ask_folder(self, "The folder of a SAM checkpoint")
+        if folder is not None:
+            self.desk.preferences.change(click_helper=str(folder))
 
     def _keys(self) -> None:
         KeysDialog(self.desk, self).show()

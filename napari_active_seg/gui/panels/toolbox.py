@@ -32,6 +32,7 @@ _TITLES = {
     "polygon": "Polygon",
     "fill": "Fill",
     "smart_fill": "Smart fill",
+    "click": "Click",
     "erase": "Erase",
     "lasso": "Lasso",
     "snap": "Snap",
@@ -67,7 +68,7 @@ class ToolsBox(Box):
                 made.setCheckable(True)
                 self.tool_buttons.addButton(made)
             self.tools[name] = made
-            grid.addWidget(made, place // 3, place % 3)
+            grid.addWidget(made, place // 4, place % 4)
         grid.setSpacing(4)
         self.keep = QCheckBox("keep others")
         self.keep.setToolTip("Do not paint over other classes")
@@ -91,7 +92,7 @@ class ToolsBox(Box):
             self._show_classes(state.schema)
         self.setEnabled(view.can_paint)
         region = state.region
-        seen = region is not None and region.region.image_id in state.predicted
+        seen = region is not None and session.predictions.may_know(region.region)
         self.draft.setEnabled(view.can_paint and seen and not state.blind)
         self.tools["lasso"].setEnabled(self.draft.isEnabled())
         self.show_tool()

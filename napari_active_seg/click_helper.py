@@ -1,0 +1,59 @@
+"""The seam between a click and the object under it: numpy in, numpy out.
+
+``learning`` implements it for networks of the SAM family; who installs another one registers what
+loads it under the entry point group ``napari_active_seg.click_helpers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.errors import ModelError
+
+__all__ = ["ClickHelper", "Hints", "registered_click_helpers"]
+
+_GROUP = "napari_active_seg.click_helpers"
+Pixel = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person pointed at in a picture, in pixels (y, x).
+
+    ``box`` is top, left, bottom and right of an object.
+    """
+
+    inside: tuple[Pixel, ...] = ()
+    outside: tuple[Pixel, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+
+
+class ClickHelper(Protocol):
+    """Finds the object that a person points at."""
+
+    def look(self, image: NDArray[np.uint8]) -> object:
+        """Return what ``outline`` needs of a picture (H, W, 3); this may take seconds."""
+
+    def outline(self, seen: object, hints: Hints) -> NDArray[np.bool_]:
+        """Return the pixels (H, W) of the object; this is quick."""
+
+
+def registered_click_helpers() -> dict[str, Callable[[], ClickHelper]]:
+    """Return what makes each helper that somebody has registered, by name."""
+    return {
+        point.name: partial(_made, point.name, point.load) for point in entry_points(group=_GROUP)
+    }
+
+
+def _made(name: str, load: Callable[[], Callable[[], ClickHelper]]) -> ClickHelper:
+    try:
+        return load()()
+    except Exception as error:
+        raise ModelError(f"the click helper {name!r} cannot be loaded: {error}") from error

@@ -1,0 +1,72 @@
+"""How our layers look and where they lie: colours, frames, and maps over their pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from napari.layers import Labels
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import simplified_outlines
+from napari_active_seg.project import QueuedRegion
+from napari_active_seg.regions import LabelSchema
+
+__all__ = ["class_layer", "colour_layer", "heat_colours", "lay_over", "paint_colours", "ring_of"]
+
+#: The schema whose colours a layer has.
+_SCHEMA_KEY = "napari_active_seg_schema"
+
+
+def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
+    """Return a colormap in which paint k + 1 has the colour of class k and 0 is clear."""
+    colours: dict[int | None, str] = {0: "transparent", None: "transparent"}
+    colours.update({k + 1: colour for k, colour in enumerate(schema.colours)})
+    return DirectLabelColormap(color_dict=colours)
+
+
+def heat_colours(name: str = "magma", title: str = "uncertainty") -> Colormap:
+    """Return a scale that is clear where nothing is uncertain, so that the tissue stays seen."""
+    steps = np.linspace(0, 1, 64)
+    colours = colormaps[name](0.25 + 0.75 * steps)
+    colours[:, 3] = np.clip(1.6 * steps, 0, 1) ** 1.2
+    return Colormap(colours, name=title, display_name=title)
+
+
+def class_layer(paint: NDArray[np.uint8], schema: LabelSchema, *, opacity: float) -> Labels:
+    """Return a layer in the classes' colours that nobody paints on."""
+    layer = Labels(paint, colormap=paint_colours(schema), opacity=opacity)
+    layer.editable = False
+    layer.metadata[_SCHEMA_KEY] = schema
+    return layer
+
+
+def colour_layer(layer: Any, schema: LabelSchema) -> None:
+    """Give a layer the classes' colours, if it does not have them: napari draws it anew."""
+    if layer.metadata.get(_SCHEMA_KEY) != schema:
+        layer.colormap = paint_colours(schema)
+        layer.metadata[_SCHEMA_KEY] = schema
+
+
+def ring_of(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
+    """Return the corners (y, x) of what may be painted of a region, its line just outside."""
+    region, out = queued.region, width / 2 + 0.5
+    if queued.shape is None:
+        top, left = region.y - out, region.x - out
+        bottom, right = region.bottom - 1 + out, region.right - 1 + out
+        return np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
+    rings = simplified_outlines(queued.place.mask, 0.7)
+    ring = max(rings, key=len) if rings else np.array([[0, 0], [0, 1], [1, 1]], float)
+    return ring + np.array([region.y, region.x], float)
+
+
+def lay_over(layer: Any, step: int, y: int = 0, x: int = 0) -> None:
+    """Lay a map over the pixels of the image that it stands for, the first of them at (y, x)."""
+    scale = (float(step), float(step))
+    translate = tuple(start + (step - 1) / 2 for start in (y, x))
+    if tuple(layer.scale) != scale:
+        layer.scale = scale
+    if tuple(layer.translate) != translate:
+        layer.translate = translate
