@@ -43,7 +43,7 @@ ACTIONS: dict[str, KeyAction] = {
     "polygon": KeyAction("polygon", "Shift-G", "Shift-G"),
     "fill": KeyAction("fill", "Shift-F", "Shift-U"),
     "smart_fill": KeyAction("smart fill: drag to take more or less", "Shift-M", "Shift-Y"),
-    "click": KeyAction("outline what is clicked on, or drag a box around it", "Shift-V", "Shift-V"),
+    "click": KeyAction("outline what is clicked on, or drag a box around it", "Alt-C", "Alt-C"),
     "erase": KeyAction("erase", "Shift-E", "Shift-M"),
     "lasso": KeyAction("lasso: copy the prediction inside a loop", "Shift-O", "Shift-F"),
     "smaller": KeyAction("smaller brush", "Shift-Down", "Shift-Down"),

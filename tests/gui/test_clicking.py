@@ -126,7 +126,7 @@ def test_a_checkpoint_outlines_in_the_window_and_undo_takes_it_back(proposed, tm
     window = proposed
     window.dock.desk.preferences.change(click_helper=str(save_tiny_sam(tmp_path / "sam")))
     window.panel("Annotate")
-    window.key(Qt.Key.Key_V)
+    window.key(Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
     assert window.dock.annotate.tools.tool == "click"
     clicking = window.dock.annotate._clicking
     region = window.session.state.region.region

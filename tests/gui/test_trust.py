@@ -56,6 +56,21 @@ def test_calibration_is_one_click_and_one_to_take_back(trained):
     assert "calibrated" not in heat.name
 
 
+def test_figures_are_drawn_in_the_background_and_chosen_by_name(trained):
+    window = trained
+    box = window.panel("Trust").figures
+    assert not box.which.isVisible()
+    window.click(box.draw)
+    assert not box.draw.isEnabled()
+    window.qtbot.waitUntil(lambda: box.which.count() > 3, timeout=60_000)
+    titles = [box.which.itemText(k) for k in range(box.which.count())]
+    assert {"ECE and Brier over the models", "errors by tenths of uncertainty"} <= set(titles)
+    box.which.setCurrentText("errors by tenths of uncertainty")
+    window.qtbot.wait(50)
+    assert "each tenth of the pixels" in box.caption.text()
+    assert box.picture.height() > 100 and box.draw.isEnabled()
+
+
 def test_scoreboard_says_from_which_labels_and_what_cannot_be_said(trained):
     window = trained
     panel = window.panel("Trust")

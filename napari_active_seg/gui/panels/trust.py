@@ -11,6 +11,7 @@ from napari_active_seg.figures import draw_reliability, figure_png
 from napari_active_seg.gui.panels.base import Panel, Picture, group, words
 from napari_active_seg.gui.panels.calibration import CalibrationBox
 from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
+from napari_active_seg.gui.panels.figures import FiguresBox
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
@@ -54,12 +55,14 @@ class TrustPanel(Panel):
         self.evidence = EvidenceBox(self.desk)
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
+        self.figures = FiguresBox(self.desk)
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
         self.finds = words()
         self.finds.setToolTip("The more, the better uncertainty finds what is wrong")
         parts = (self.no_diagram, self.diagram, self.finds)
         self.body.addWidget(group("Reliability", *parts))
-        for box in (self.calibration, self.evidence, self.stopping, self.review):
+        self.boxes = (self.calibration, self.evidence, self.stopping, self.figures, self.review)
+        for box in self.boxes:
             self.body.addWidget(box)
         self._shown: object = None
         self._session: Session | None = None
@@ -68,7 +71,7 @@ class TrustPanel(Panel):
         """Show the model in use."""
         super().render_state(session, view)
         self._session = session
-        for box in (self.calibration, self.evidence, self.stopping, self.review):
+        for box in self.boxes:
             box.render_state(session, view)
         if self.isVisible():
             self._refresh(session)
@@ -89,7 +92,7 @@ class TrustPanel(Panel):
         report = None if model is None else session.trust.evaluation(model.id)
         self._show_scores(session, report)
         self._draw(session, report)
-        for box in (self.calibration, self.evidence, self.stopping, self.review):
+        for box in self.boxes:
             box.show_known(session)
 
     def _show_scores(self, session: Session, report: EvalReport | None) -> None:
