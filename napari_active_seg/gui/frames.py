@@ -30,8 +30,11 @@ def outline_mesh(
     if not rings:
         return np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros(3)
     starts = np.concatenate(rings).astype(np.float64)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]).astype(np.float64)
     counts = [len(ring) for ring in rings]
+    last_of = np.cumsum(counts) - 1
+    following = np.arange(1, len(starts) + 1)
+    following[last_of] = last_of + 1 - np.asarray(counts)
+    ends = starts[following]
     half = np.repeat(np.asarray(widths, np.float64), counts)[:, None] / 2
     along = ends - starts
     length = np.linalg.norm(along, axis=1, keepdims=True)

@@ -89,12 +89,16 @@ class SessionState:
 
         To a blind annotator they come in an order that has nothing to do with any score.
         """
-        waiting = [queued for queued in self.queue if queued.state in OPEN_STATES]
-        return tuple(sorted(waiting, key=self._turn))
-
-    def _turn(self, queued: QueuedRegion) -> tuple[bool, int]:
-        drawn = zlib.crc32(queued.id.encode()) if self.blind else 0
-        return (queued.state is RegionState.LATER, drawn)
+        now, later = [], []
+        for queued in self.queue:
+            if queued.state is RegionState.LATER:
+                later.append(queued)
+            elif queued.state in OPEN_STATES:
+                now.append(queued)
+        if self.blind:
+            for part in (now, later):
+                part.sort(key=lambda queued: zlib.crc32(queued.id.encode()))
+        return (*now, *later)
 
 
 def calibrated_words(project: Project) -> str:

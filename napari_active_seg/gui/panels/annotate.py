@@ -58,6 +58,7 @@ class AnnotatePanel(Panel):
             "left out"
         )
         self._answered = ""
+        self._counted: tuple[object, object] = (None, None)
         self.boxes = (ToolsBox(self.desk, self.in_hand), SeeBox(self.desk, self.in_hand))
         self.tools, self.see = self.boxes
         self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
@@ -147,6 +148,10 @@ class AnnotatePanel(Panel):
     def _show_progress(self, session: Session) -> None:
         """Say how far this image and the whole queue are."""
         state = session.state
+        counted = (state.queue, state.image_id)
+        if self._counted[0] is counted[0] and self._counted[1] == counted[1]:
+            return
+        self._counted = counted
         asked = state.asked
         here = [q for q in asked if q.region.image_id == state.image_id]
         text = f"answered {_answered(asked)} of {len(asked)}"
