@@ -86,7 +86,8 @@ class ColourBar(QWidget):  # type: ignore[misc]
         painter.drawText(QRectF(8, 2, wide, 17), flags, text)
         low, high = self.ends
         painter.drawText(QRectF(8, 30, wide, 17), flags, low)
-        painter.drawText(QRectF(8, 30, wide, 17), Qt.AlignmentFlag.AlignRight, high)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(8, 30, wide, 17), right, high)
         painter.end()
 
     @property

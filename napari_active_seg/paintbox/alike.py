@@ -23,7 +23,7 @@ class AlikePixels:
     def __init__(self, pixels: NDArray[np.uint8], *, blur: float = 1.5) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise BadInputError(f"a picture is (H, W, 3), got {pixels.shape}")
-        colours = color.rgb2lab(pixels).astype(np.float32)
+        colours = color.rgb2lab(pixels.astype(np.float32) / 255)
         # Lightness tells tissue from glass, but shading too; colour is what stains differ by.
         colours[..., 0] *= 0.7
         self._colours = ndimage.gaussian_filter(colours, sigma=(blur, blur, 0))
