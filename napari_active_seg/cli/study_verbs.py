@@ -1,7 +1,8 @@
-"""Verbs for studies: simulate."""
+"""Verbs for studies: simulate, polygons."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,14 @@ import typer
 from napari_active_seg.acquisition import FIRST, STRATEGIES
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
 from napari_active_seg.cli.output import print_result, showing_progress
-from napari_active_seg.experiments import CurvePoint, SimulationSettings
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.experiments import (
+    CurvePoint,
+    SimulationSettings,
+    folder_of_labelled_images,
+    polygon_study,
+    write_polygon_study,
+)
 from napari_active_seg.experiments import simulate as run_simulation
 from napari_active_seg.preset_names import PRESET_HELP
 from napari_active_seg.session import Session
@@ -22,6 +30,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     app.command()(simulate)
+    app.command()(polygons)
 
 
 def simulate(
@@ -85,6 +94,43 @@ def simulate(
         points = run_simulation(settings, open_on_device, on_round=tell)
     facts = {"out": str(out), "rounds": [_facts(point) for point in points]}
     print_result(facts, as_json=as_json, text="\n".join(_line(point) for point in points))
+
+
+def polygons(
+    images: Annotated[Path, typer.Option(help="Images.")],
+    masks: Annotated[Path, typer.Option(help="Their masks.")],
+    out: Annotated[Path, typer.Option(help="A folder for polygons.csv, .json and .html.")],
+    classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
+    tolerances: Annotated[
+        str, typer.Option(help="Pixels that a polygon may be from the outline, with commas.")
+    ] = "1,2,3,5,10,15,20,30,40",
+    as_json: JsonOption = False,
+) -> None:
+    """Simplify the outlines of masks: clicks that they take, and what of the truth is kept.
+
+    Example: napari-active-seg polygons --images train/ --masks train-masks/ --out polygons/
+    """
+    names = class_names(classes)
+    try:
+        wanted = [float(part) for part in tolerances.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(f"tolerances are numbers with commas, got {tolerances!r}") from error
+    found = folder_of_labelled_images(images, masks, n_classes=len(names))
+    with showing_progress("Outlining") as tell:
+        points = polygon_study(
+            [(image.id, image.target) for image in found],
+            wanted,
+            n_classes=len(names),
+            on_image=tell,
+        )
+    write_polygon_study(points, len(found), out)
+    lines = [
+        f"{p.tolerance:g} px: {p.clicks_per_image:.1f} clicks per image, "
+        f"{p.mean_jaccard:.2%} mean Jaccard kept"
+        for p in points
+    ]
+    facts = {"out": str(out), "images": len(found), "points": [asdict(p) for p in points]}
+    print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
 def _facts(point: CurvePoint) -> dict[str, object]:
