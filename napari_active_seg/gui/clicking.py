@@ -66,7 +66,7 @@ class Clicking:
         """Return whether a region was looked at."""
         return self._seen is not None and self._seen[0] == region
 
-    def look(self, region: Region, source: ImageSource) -> None:
+    def look(self, region: Region, open_source: Callable[[str], ImageSource]) -> None:
         """Look at a region in the background, unless that is done or under way.
 
         NothingToDoError if no helper was chosen.
@@ -83,16 +83,17 @@ class Clicking:
         if self._errand.is_running and self._looking == region:
             return
         self._looking = region
-        around = region.grown(_SURROUNDINGS, source.shape)
 
         def work(_tell: object) -> object:
+            source = open_source(region.image_id)
+            around = region.grown(_SURROUNDINGS, source.shape)
             helper = known[1] if known is not None else self._load(where)
             pixels = source.read(0, around.y, around.x, around.height, around.width)
-            return helper, helper.look(pixels)
+            return helper, around, helper.look(pixels)
 
         def done(found: Any) -> None:
             self._helper = (where, found[0])
-            self._seen, self._looking = (region, around, found[1]), None
+            self._seen, self._looking = (region, *found[1:]), None
 
         self._errand.run(work, done)
 

@@ -9,27 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor, QImage, QPaintEvent
 from qtpy.QtWidgets import QWidget
+
+from napari_active_seg.gui.corner import Corner
 
 __all__ = ["ColourBar"]
 
 _STEPS = 128
 
 
-class ColourBar(QWidget):  # type: ignore[misc]
-    """Shows the scale of the topmost map that is visible; the mouse does not feel it."""
+class ColourBar(Corner):
+    """Shows the scale of the topmost map that is visible."""
 
     def __init__(self, canvas: QWidget) -> None:
-        super().__init__(canvas)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFixedSize(186, 50)
-        self._canvas = canvas
+        super().__init__(canvas, 186, 50, at_top=True)
         self._layers: list[Any] = []
-        canvas.installEventFilter(self)
-        self.hide()
 
     @property
     def words(self) -> str:
@@ -58,26 +54,14 @@ class ColourBar(QWidget):  # type: ignore[misc]
             for event in ("visible", "contrast_limits", "colormap", "name"):
                 getattr(layer.events, event).disconnect(self._on_change)
         self._layers.clear()
-        self._canvas.removeEventFilter(self)
-        self.hide()
-        self.deleteLater()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Stay in the corner."""
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return bool(super().eventFilter(watched, event))
+        super().release()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Draw the scale and what it says, on a dark ground so that any tissue lets it be read."""
+        """Draw the scale and what it says."""
         layer = self._shown
         if layer is None:
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
+        painter = self.painter_on_ground()
         wide = self.width() - 16
         painter.drawImage(QRectF(8, 20, wide, 9), _strip(layer.colormap))
         painter.setPen(QColor("white"))
@@ -96,12 +80,9 @@ class ColourBar(QWidget):  # type: ignore[misc]
         return next((layer for layer in reversed(self._layers) if layer.visible), None)
 
     def _on_change(self, _event: Any = None) -> None:
-        self._place()
+        self.place()
         self.setVisible(self._shown is not None)
         self.update()
-
-    def _place(self) -> None:
-        self.move(self._canvas.width() - self.width() - 10, 10)
 
 
 def _strip(colours: Any) -> QImage:

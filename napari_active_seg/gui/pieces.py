@@ -41,11 +41,6 @@ class Pieces:
             self._waiting.remove(piece)
         self._run(self._draws[piece])
 
-    def finish(self) -> None:
-        """Draw all that waits now."""
-        while self._waiting:
-            self._one()
-
     @property
     def is_done(self) -> bool:
         """Whether nothing waits."""

@@ -10,9 +10,11 @@ import math
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
+
+from napari_active_seg.gui.corner import Corner
 
 __all__ = ["ScaleBar", "bar_length"]
 
@@ -29,24 +31,19 @@ def bar_length(unit_per_screen_pixel: float, *, wanted: float = 110.0) -> tuple[
     return length, length / unit_per_screen_pixel
 
 
-class ScaleBar(QWidget):  # type: ignore[misc]
+class ScaleBar(Corner):
     """Lies over a corner of the canvas; the mouse does not feel it."""
 
     def __init__(self, viewer: ViewerModel, canvas: QWidget) -> None:
-        super().__init__(canvas)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFixedSize(170, 34)
-        self._camera, self._canvas = viewer.scene.camera, canvas
+        super().__init__(canvas, 170, 34, at_top=False)
+        self._camera = viewer.scene.camera
         self._spacing: float | None = None
         self._camera.events.zoom.connect(self._on_zoom)
-        canvas.installEventFilter(self)
-        self.hide()
 
     def show_spacing(self, spacing: tuple[float, float] | None) -> None:
         """Show micrometres for a spacing (y, x), and pixels where there is none."""
         self._spacing = None if spacing is None else float(spacing[1])
-        self._place()
+        self.place()
         self.show()
         self.update()
 
@@ -65,25 +62,13 @@ class ScaleBar(QWidget):  # type: ignore[misc]
     def release(self) -> None:
         """Let go of camera and canvas."""
         self._camera.events.zoom.disconnect(self._on_zoom)
-        self._canvas.removeEventFilter(self)
-        self.hide()
-        self.deleteLater()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Stay in the corner."""
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return bool(super().eventFilter(watched, event))
+        super().release()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Draw bar and words, white on a dark ground so that any tissue lets them be read."""
+        """Draw bar and words."""
         zoom = max(float(self._camera.zoom), 1e-9)
         _, wide = bar_length((self._spacing or 1.0) / zoom)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
+        painter = self.painter_on_ground()
         painter.setPen(QPen(QColor("white"), 2))
         right = self.width() - 10
         painter.drawLine(int(right - wide), 26, right, 26)
@@ -92,10 +77,6 @@ class ScaleBar(QWidget):  # type: ignore[misc]
             QRectF(6, 3, self.width() - 16, 18), Qt.AlignmentFlag.AlignRight, self.words
         )
         painter.end()
-
-    def _place(self) -> None:
-        room = self._canvas.size()
-        self.move(room.width() - self.width() - 10, room.height() - self.height() - 10)
 
     def _on_zoom(self, _event: Any = None) -> None:
         self.update()

@@ -240,8 +240,7 @@ class Toolbox:
         """Let the click helper look at the region in hand."""
         queued = self._painter.queued
         if queued is not None:
-            source = self._session.project.images.source(queued.region.image_id)
-            self._clicking.look(queued.region, source)
+            self._clicking.look(queued.region, self._session.project.images.source)
 
     # --- what is seen ------------------------------------------------------------------------
 

@@ -127,7 +127,7 @@ class PredictionDesk:
     def _around(self, region: Region) -> Region | None:
         """Return the part of a slide that is looked at for a region; None for other images."""
         shape = self._project.images.ref(region.image_id).shape
-        if self.in_one_piece(region.image_id):
+        if goes_whole(shape):
             return None
         return region.grown(max(_LEAST_AROUND, max(region.shape) // 2), shape)
 

@@ -108,17 +108,6 @@ class Prediction:
         """Most probable class (H, W) of each pixel."""
         return self.moments.mean_p.argmax(axis=0).astype(np.uint8)
 
-    def covers(self, region: Region) -> bool:
-        """Return whether ``region`` lies in what was predicted."""
-        own = self.region
-        return (
-            own.image_id == region.image_id
-            and own.y <= region.y
-            and own.x <= region.x
-            and region.bottom <= own.bottom
-            and region.right <= own.right
-        )
-
     def moments_in(self, region: Region) -> Moments:
         """Return the statistics of the kept pixels in a region of the image, one at least."""
         rows, columns = self._window(region)

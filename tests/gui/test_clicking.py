@@ -45,7 +45,7 @@ class Scene:
 @pytest.fixture
 def clicking(qtbot):
     made = Clicking(lambda where: ByColour(), lambda: "a helper", on_failed=pytest.fail)
-    made.look(REGION, Scene())
+    made.look(REGION, lambda image_id: Scene())
     qtbot.waitUntil(lambda: heard() and made.is_ready(REGION))
     return made
 
@@ -108,7 +108,7 @@ def test_until_it_has_looked_a_click_says_so(qtbot):
 def test_without_a_helper_it_is_said_where_one_is_chosen(qtbot):
     made = Clicking(lambda where: ByColour(), lambda: "", on_failed=pytest.fail)
     with pytest.raises(NothingToDoError, match="Click helper"):
-        made.look(REGION, Scene())
+        made.look(REGION, lambda image_id: Scene())
 
 
 def test_a_helper_that_cannot_be_loaded_is_told_once(qtbot, tmp_path):
@@ -117,7 +117,7 @@ def test_a_helper_that_cannot_be_loaded_is_told_once(qtbot, tmp_path):
 
     told = []
     made = Clicking(DesktopTools().load_click_helper, lambda: str(tmp_path), on_failed=told.append)
-    made.look(REGION, Scene())
+    made.look(REGION, lambda image_id: Scene())
     qtbot.waitUntil(lambda: heard() and bool(told))
     assert isinstance(told[0], ModelError) and "config.json" in str(told[0])
 
