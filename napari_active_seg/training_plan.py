@@ -44,17 +44,22 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 class TrainingPlan:
     """What a Segmenter is told before it learns; None stands for the network's own.
 
-    ``epochs`` decides the number of steps in passes over the labels. ``patience`` is how many
-    looks at the held-out labels in a row may bring nothing before training stops; 0 never stops
-    early, and ``holds_out`` keeps labels aside even then. ``average`` is the decay of the weights'
-    running mean that is kept in the end; 0 keeps the last weights. ``shorter`` divides the number
-    of steps: a model that goes on from another one needs fewer. ``learned_loss`` trains a module
-    beside the network that foretells its loss. ``confidence`` is how sure a network must be before
+    ``steps`` is the number of optimiser steps, and ``epochs`` decides it in passes over the labels
+    instead; ``batch`` and ``crop`` are how many squares a step looks at, and their side.
+    ``patience`` is how many looks at the held-out labels in a row may bring nothing before training
+    stops; 0 never stops early, and ``holds_out`` keeps labels aside even then. ``average`` is the
+    decay of the weights' running mean that is kept in the end; 0 keeps the last weights.
+    ``shorter`` divides the number of steps: a model that goes on from another one needs fewer.
+    ``learned_loss`` trains a module beside the network that foretells its loss. ``confidence`` is
+    how sure a network must be before
     it learns from itself.
     """
 
     seed: int = 0
     epochs: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    crop: int | None = None
     learned_loss: bool = False
     loss: str = "cross-entropy"
     balance: str = "none"
@@ -72,8 +77,10 @@ class TrainingPlan:
     shorter: int = 1
 
     def __post_init__(self) -> None:
-        if self.epochs is not None and self.epochs < 1:
-            raise ConfigError(f"epochs must be 1 or more, got {self.epochs}")
+        for name, least in (("epochs", 1), ("steps", 1), ("batch", 1), ("crop", 16)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be {least} or more, got {value}")
         for what, value, known in (
             ("loss", self.loss, LOSS_NAMES),
             ("balance", self.balance, BALANCES),

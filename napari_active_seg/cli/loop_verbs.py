@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -127,7 +127,7 @@ def train(
 
     Example: napari-active-seg train my-project --preset fast
     """
-    chosen = dict(pair(text, "--set") for text in settings or ())
+    chosen: dict[str, Any] = dict(pair(text, "--set") for text in settings or ())
     chosen |= {k: v for k, v in (("start", start), ("unlabelled", unlabelled)) if v is not None}
     helping = int(os.environ.get("RANK", "0")) > 0
     with opened(project, device=device, read_only=helping) as session:
@@ -202,7 +202,7 @@ def evaluate(
 
     Example: napari-active-seg evaluate my-project --images test/ --masks test-masks/ --json
     """
-    from napari_active_seg.experiments.simulate import folder_of_labelled_images
+    from napari_active_seg.experiments import folder_of_labelled_images
 
     if (images is None) != (masks is None):
         raise ConfigError("--images and --masks go together")

@@ -1,46 +1,77 @@
-"""Verbs for studies: simulate, polygons."""
+"""Verbs for studies: simulate, reproduce, compare-runs, datasets, polygons."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_active_seg.acquisition import FIRST, STRATEGIES
-from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names
-from napari_active_seg.cli.output import print_result, showing_progress
+from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names, pair
+from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments import (
-    CurvePoint,
-    SimulationSettings,
+    READERS,
+    STUDIES,
+    AnnotatorSettings,
+    RoundRecord,
+    Scale,
+    StartSettings,
+    StudySettings,
+    arms_for,
     folder_of_labelled_images,
+    paper_study,
     polygon_study,
     write_polygon_study,
+    write_study,
 )
 from napari_active_seg.experiments import simulate as run_simulation
+from napari_active_seg.experiments.comparing import compare_runs as lay_beside
 from napari_active_seg.preset_names import PRESET_HELP
-from napari_active_seg.session import Session
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
+
+OutOption = Annotated[
+    Path, typer.Option(help="A folder for the study; one that was stopped goes on.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(help="Arms that run side by side; 0 is one for each core, one on a GPU.")
+]
+SeedsOption = Annotated[str, typer.Option(help="Seeds, with commas; three or more give a band.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     app.command()(simulate)
+    app.command()(reproduce)
+    app.command("compare-runs")(compare_runs)
+    app.command()(datasets)
     app.command()(polygons)
 
 
 def simulate(
-    images: Annotated[Path, typer.Option(help="Pool of images.")],
-    masks: Annotated[Path, typer.Option(help="Their masks, which the simulated annotator knows.")],
-    test_images: Annotated[Path, typer.Option(help="Images to measure on.")],
-    test_masks: Annotated[Path, typer.Option(help="Their masks.")],
-    out: Annotated[Path, typer.Option(help="A new folder for curves.csv and results.json.")],
+    out: OutOption,
+    images: Annotated[Path | None, typer.Option(help="Pool of images.")] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Their masks, which the simulated annotator knows.")
+    ] = None,
+    test_images: Annotated[Path | None, typer.Option(help="Images to measure on.")] = None,
+    test_masks: Annotated[Path | None, typer.Option(help="Their masks.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="In place of the folders: one of 'datasets'.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A study.json to run in place of all options.")
+    ] = None,
     strategy: Annotated[
-        str, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")
+        str, typer.Option(help=f"One or more, with commas, of {', '.join(STRATEGIES)}.")
     ] = "uncertain-regions",
     beside: Annotated[
         str, typer.Option(help="The baseline that is run beside it; none leaves it out.")
@@ -49,51 +80,158 @@ def simulate(
         str | None, typer.Option(help=f"One of {', '.join(MEASURES)}; default the strategy's.")
     ] = None,
     classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
+    shrink: Annotated[float, typer.Option(help="Divide the sides of all images by this.")] = 1.0,
     size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
-    start: Annotated[int, typer.Option(help="Regions of the start, before any model.")] = 8,
-    first: Annotated[str, typer.Option(help=f"How they are found: {', '.join(FIRST)}.")] = "random",
-    count: Annotated[int, typer.Option(help="Regions per round.")] = 8,
+    start: Annotated[
+        str, typer.Option(help="What is labelled before any model: 8, 5images or 300clicks.")
+    ] = "8",
+    first: Annotated[str, typer.Option(help=f"How regions are: {', '.join(FIRST)}.")] = "random",
+    batch: Annotated[
+        str, typer.Option(help="What a round asks for: 8, 50000px, 300clicks or 10min.")
+    ] = "8",
     rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
     preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "fast",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the labels.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the projects, such as steps=500, restarts=4."),
+    ] = None,
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the annotator is like, such as tolerance=10, jitter=1, missed=0.05, "
+            "noise=0.3, fatigue=0.2."
+        ),
+    ] = None,
+    validation: Annotated[int, typer.Option(help="Images to choose among restarts by.")] = 0,
+    reference: Annotated[bool, typer.Option(help="Train on all labels too.")] = True,
+    score: Annotated[str, typer.Option(help="What is looked at first.")] = "mean_dice",
+    seeds: SeedsOption = "0",
+    workers: WorkersOption = 0,
+    keep_models: Annotated[bool, typer.Option(help="Keep every checkpoint.")] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Run the loop with masks for an annotator and measure every round on test images.
 
     Example: napari-active-seg simulate --images train/ --masks train-masks/
-    --test-images test/ --test-masks test-masks/ --rounds 5 --out study/
+    --test-images test/ --test-masks test-masks/ --rounds 5 --seeds 0,1,2 --out study/
     """
-    from napari_active_seg.plugin import open_session
-
-    settings = SimulationSettings(
-        images=images,
-        masks=masks,
-        test_images=test_images,
-        test_masks=test_masks,
-        out=out,
-        classes=class_names(classes),
-        strategy=strategy,
-        beside=None if beside == "none" else beside,
-        measure=measure,
-        size=size,
-        start=start,
-        first=first,
-        count=count,
+    if config is not None:
+        _run(StudySettings.read(config), out, workers, device, as_json=as_json)
+        return
+    where: dict[str, Any] = {"dataset": dataset, "root": data}
+    if dataset is None:
+        where = {
+            "images": images,
+            "masks": masks,
+            "test_images": test_images,
+            "test_masks": test_masks,
+            "classes": class_names(classes),
+        }
+    study = StudySettings.made(
+        name=out.name,
+        data={**where, "fit": {"shrink": shrink}},
+        arms=arms_for(
+            [name.strip() for name in strategy.split(",")],
+            measure=measure,
+            beside=None if beside == "none" else beside,
+        ),
+        start=_start(start, first),
+        batch=batch,
         rounds=rounds,
-        preset=preset,
-        epochs=epochs,
-        seed=seed,
+        size=size,
+        validation=validation,
+        settings={"preset": preset, "start": "fresh", **dict(_settings(settings, "--set"))},
+        annotator=_annotator(annotator),
+        seeds=_numbers(seeds),
+        reference=reference,
+        score=score,
+        keep_models=keep_models,
     )
+    _run(study, out, workers, device, as_json=as_json)
 
-    def open_on_device(folder: Path) -> Session:
-        return open_session(folder, device=device)
 
-    with showing_progress("Simulating") as tell:
-        points = run_simulation(settings, open_on_device, on_round=tell)
-    facts = {"out": str(out), "rounds": [_facts(point) for point in points]}
-    print_result(facts, as_json=as_json, text="\n".join(_line(point) for point in points))
+def reproduce(
+    study: Annotated[str, typer.Argument(help=f"One of {', '.join(STUDIES)}.")],
+    data: Annotated[Path, typer.Option(help="Where its data lie; see 'datasets'.")],
+    out: OutOption,
+    scale: Annotated[
+        Scale, typer.Option(help="full: the paper's settings; small: for two CPU cores.")
+    ] = Scale.SMALL,
+    seeds: SeedsOption = "0,1,2",
+    arms: Annotated[
+        str, typer.Option(help="Only arms whose names begin so, with commas; all if left out.")
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the projects that differs, such as weights=FILE."),
+    ] = None,
+    only_report: Annotated[
+        bool, typer.Option(help="Run nothing: write tables and page of what is done.")
+    ] = False,
+    workers: WorkersOption = 0,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Run the study of a paper, and print its figures beside ours.
+
+    Example: napari-active-seg reproduce glas --data GlaS/ --out glas-small/
+    """
+    asked = paper_study(study, data, scale, _numbers(seeds))
+    changes = dict(_settings(settings, "--set"))
+    chosen = [arm for arm in asked.arms if arm.name.startswith(tuple(_names(arms)) or "")]
+    if not chosen:
+        names = ", ".join(arm.name for arm in asked.arms)
+        raise ConfigError(f"no arm begins with {arms!r}; there are {names}")
+    asked = StudySettings.made(
+        **{
+            **asked.model_dump(),
+            "arms": chosen,
+            "settings": {**asked.settings, **changes},
+            "changed": (*asked.changed, *(f"{k} is {v}." for k, v in changes.items())),
+        }
+    )
+    for line in asked.changed:
+        say(line)
+    if only_report:
+        _tell(write_study(asked, out, device=device), asked, out, as_json=as_json)
+        return
+    _run(asked, out, workers, device, as_json=as_json)
+
+
+def compare_runs(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of studies, or projects, two or more.")
+    ],
+    out: Annotated[Path, typer.Option(help="The page, an .html file.")],
+    score: Annotated[str, typer.Option(help="What is compared.")] = "mean_dice",
+    as_json: JsonOption = False,
+) -> None:
+    """Lay studies or projects side by side: curves, costs, and differences in pairs of seeds.
+
+    Example: napari-active-seg compare-runs study-a/ study-b/ --out beside.html
+    """
+    compared = lay_beside(runs, score=score)
+    compared.page.write(out)
+    facts = {"out": str(out), "runs": [str(run) for run in runs], "rows": compared.rows}
+    lines = [" | ".join(str(cell) for cell in row) for row in compared.rows]
+    print_result(facts, as_json=as_json, text="\n".join([*lines, f"the page is {out}"]))
+
+
+def datasets(as_json: JsonOption = False) -> None:
+    """List the data sets that are read in their official layouts, and how to get them.
+
+    Example: napari-active-seg datasets
+    """
+    facts = {
+        reader.name: {"title": reader.title, "source": reader.source, "terms": reader.terms}
+        for reader in READERS.values()
+    }
+    lines = [
+        f"{reader.name}: {reader.title}\n    from {reader.source}\n    terms: {reader.terms}"
+        for reader in READERS.values()
+    ]
+    print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
 def polygons(
@@ -112,7 +250,7 @@ def polygons(
     """
     names = class_names(classes)
     try:
-        wanted = [float(part) for part in tolerances.split(",") if part.strip()]
+        wanted = [float(part) for part in _names(tolerances)]
     except ValueError as error:
         raise ConfigError(f"tolerances are numbers with commas, got {tolerances!r}") from error
     found = folder_of_labelled_images(images, masks, n_classes=len(names))
@@ -133,19 +271,100 @@ def polygons(
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
-def _facts(point: CurvePoint) -> dict[str, object]:
+# --- what was asked for --------------------------------------------------------------------------
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _names(text))
+    except ValueError as error:
+        raise ConfigError(f"seeds are whole numbers with commas, got {text!r}") from error
+
+
+def _start(text: str, first: str) -> StartSettings:
+    """Return what ``8``, ``5images`` or ``300clicks`` stand for."""
+    amount = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz ")
+    unit = text.strip()[len(amount) :].strip() or "regions"
+    if unit not in ("regions", "images", "clicks") or not amount.isdigit() or int(amount) < 1:
+        raise ConfigError(f"a start is like 8, 5images or 300clicks, got {text!r}")
+    return StartSettings(**{unit: int(amount), "first": first})
+
+
+def _settings(given: Sequence[str] | None, option: str) -> list[tuple[str, Any]]:
+    """Return names with values, whole numbers and others as numbers."""
+    found: list[tuple[str, Any]] = []
+    for text in given or ():
+        key, word = pair(text, option)
+        value: Any = word
+        for kind in (int, float):
+            try:
+                value = kind(word)
+                break
+            except ValueError:
+                continue
+        found.append((key, value))
+    return found
+
+
+def _annotator(given: Sequence[str] | None) -> AnnotatorSettings:
+    known = {field.name for field in fields(AnnotatorSettings)}
+    chosen = dict(_settings(given, "--annotator"))
+    for key in chosen:
+        if key not in known:
+            raise ConfigError(f"an annotator has {', '.join(sorted(known))}, not {key!r}")
+    return replace(AnnotatorSettings(), **chosen)
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def _run(study: StudySettings, out: Path, workers: int, device: str, *, as_json: bool) -> None:
+    from napari_active_seg.plugin import open_session
+
+    on_gpu = device == "cuda"
+    beside = workers or (1 if on_gpu else max(1, os.cpu_count() or 1))
+    words = f"{device} device, {study.threads} thread(s) an arm, {beside} side by side"
+    with showing_progress("Studying") as tell:
+        records = run_simulation(
+            study,
+            out,
+            partial(open_session, device=device),
+            workers=beside,
+            device=words,
+            on_progress=tell,
+        )
+    _tell(records, study, out, as_json=as_json)
+
+
+def _tell(
+    records: Sequence[RoundRecord], study: StudySettings, out: Path, *, as_json: bool
+) -> None:
+    facts = {"out": str(out), "rounds": [_facts(record) for record in records]}
+    lines = [_line(record, study.score) for record in records]
+    print_result(facts, as_json=as_json, text="\n".join([*lines, f"the page is in {out}"]))
+
+
+def _facts(record: RoundRecord) -> dict[str, object]:
     return {
-        "strategy": point.strategy,
-        "round": point.round,
-        "regions": point.regions,
-        "labelled_share": point.labelled_share,
-        **point.scores,
+        "arm": record.arm,
+        "strategy": record.strategy,
+        "seed": record.seed,
+        "round": record.round,
+        "regions": record.regions,
+        "labelled_share": record.labelled_share,
+        "clicks": record.clicks,
+        "seconds": record.seconds,
+        **record.scores,
     }
 
 
-def _line(point: CurvePoint) -> str:
-    dice, ece = (point.scores.get(name, float("nan")) for name in ("mean_dice", "ece"))
+def _line(record: RoundRecord, score: str) -> str:
+    value, ece = (record.scores.get(name, float("nan")) for name in (score, "ece"))
     return (
-        f"{point.strategy} round {point.round}: {point.regions} regions, "
-        f"{point.labelled_share:.2%} of pixels, mean Dice {dice:.3f}, ECE {ece:.3f}"
+        f"{record.arm}, seed {record.seed}, round {record.round}: {record.regions} regions, "
+        f"{record.labelled_share:.2%} of pixels, {score} {value:.3f}, ECE {ece:.3f}"
     )

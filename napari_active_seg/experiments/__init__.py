@@ -3,35 +3,47 @@
 from napari_active_seg.experiments.annotator import (
     AnnotatorSettings,
     Answer,
+    annotate_with,
     answer,
     simplified,
 )
-from napari_active_seg.experiments.curve_point import CurvePoint
+from napari_active_seg.experiments.datasets import READERS, Fit, folder_of_labelled_images
+from napari_active_seg.experiments.papers import STUDIES, Scale, paper_study
 from napari_active_seg.experiments.polygon_study import (
     PolygonPoint,
     polygon_study,
     write_polygon_study,
 )
-from napari_active_seg.experiments.report import study_curves, study_report, write_study_report
-from napari_active_seg.experiments.simulate import (
-    SimulationSettings,
-    folder_of_labelled_images,
-    simulate,
+from napari_active_seg.experiments.simulate import arms_for, simulate, write_study
+from napari_active_seg.experiments.study import (
+    ArmSettings,
+    DataSettings,
+    RoundRecord,
+    StartSettings,
+    StudySettings,
 )
 
 __all__ = [
+    "READERS",
+    "STUDIES",
     "AnnotatorSettings",
     "Answer",
-    "CurvePoint",
+    "ArmSettings",
+    "DataSettings",
+    "Fit",
     "PolygonPoint",
-    "SimulationSettings",
+    "RoundRecord",
+    "Scale",
+    "StartSettings",
+    "StudySettings",
+    "annotate_with",
     "answer",
+    "arms_for",
     "folder_of_labelled_images",
+    "paper_study",
     "polygon_study",
     "simplified",
     "simulate",
-    "study_curves",
-    "study_report",
     "write_polygon_study",
-    "write_study_report",
+    "write_study",
 ]

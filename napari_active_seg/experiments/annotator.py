@@ -7,6 +7,7 @@ place is answered alike whenever it is asked.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,9 @@ from scipy import ndimage
 from napari_active_seg.acquisition import simplified_outlines
 from napari_active_seg.acquisition.outlines import polygon_mask
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import UNLABELLED, Place
+from napari_active_seg.regions import UNLABELLED, Effort, Place
 
-__all__ = ["AnnotatorSettings", "Answer", "answer", "simplified"]
+__all__ = ["AnnotatorSettings", "Answer", "annotate_with", "answer", "simplified"]
 
 #: How far shifts of an unsteady hand are alike, in pixels.
 _HAND = 6.0
@@ -103,6 +104,21 @@ def answer(
     seconds = settings.base_s + settings.per_click_s * clicks + settings.per_pixel_s * pixels
     chance = float(np.exp(rng.normal(0, settings.noise))) if settings.noise else 1.0
     return Answer(target, pixels, clicks, edges, seconds * tired * chance)
+
+
+def annotate_with(
+    settings: AnnotatorSettings, *, n_classes: int
+) -> Callable[[NDArray[np.uint8], Place, int], tuple[NDArray[np.uint8], Effort]]:
+    """Return an annotator as a session asks one: truth, place and regions before, to an answer."""
+
+    def annotate(
+        truth: NDArray[np.uint8], place: Place, before: int
+    ) -> tuple[NDArray[np.uint8], Effort]:
+        told = answer(truth, place, settings, n_classes=n_classes, before=before)
+        effort = Effort(active_s=told.seconds, clicks=told.clicks, changed_px=told.pixels)
+        return told.target, effort
+
+    return annotate
 
 
 def simplified(classes: NDArray[np.uint8], tolerance: float) -> NDArray[np.uint8]:

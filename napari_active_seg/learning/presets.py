@@ -35,7 +35,7 @@ class Preset:
 
         ``half`` is the precision that ``auto`` stands for on a GPU.
         """
-        n_steps = max(1, self.n_steps // plan.shorter)
+        n_steps = max(1, (plan.steps or self.n_steps) // plan.shorter)
         if plan.epochs is not None:
             n_steps = plan.epochs * per_epoch
         precision = plan.precision
@@ -51,6 +51,15 @@ class Preset:
             patience=self.patience if plan.patience is None else plan.patience,
             precision=precision,
         )
+
+    def sized(self, plan: TrainingPlan) -> Preset:
+        """Return the preset with the batch and the crop that ``plan`` asks for.
+
+        A pixelwise network has no crops, and its batch counts pixels.
+        """
+        if self.crop == 0:
+            return self
+        return replace(self, batch=plan.batch or self.batch, crop=plan.crop or self.crop)
 
     def smaller(self) -> Preset | None:
         """Return the preset with half the batch, then half the crop; None where it is smallest."""

@@ -154,7 +154,7 @@ class TorchSegmenter(_TorchModel):
         return TrainingParts(
             self._network,
             self._companions,
-            self._preset,
+            self._preset.sized(plan),
             len(self._classes),
             self._device,
             data,

@@ -1,5 +1,6 @@
 """The project folder: everything that must survive, in files that can be copied."""
 
+from napari_active_seg.project.checkpoint_header import checkpoint_facts
 from napari_active_seg.project.config import (
     EDITABLE,
     STRATEGY_KEYS,
@@ -38,6 +39,7 @@ __all__ = [
     "SavedLabel",
     "Split",
     "assign_splits",
+    "checkpoint_facts",
     "find_moved_images",
     "groups_in_several_splits",
     "merge_projects",

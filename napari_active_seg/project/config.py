@@ -35,12 +35,14 @@ EDITABLE = (
     "augmentation",
     "average",
     "balance",
+    "batch",
     "beta",
     "blind",
     "calibration",
     "confidence",
     "control",
     "cost",
+    "crop",
     "diversity",
     "key_file",
     "learning_rate",
@@ -62,6 +64,7 @@ EDITABLE = (
     "sampling",
     "schedule",
     "start",
+    "steps",
     "strategy",
     "temperature",
     "train_after",
@@ -78,13 +81,16 @@ TRAINING_KEYS = (
     "augmentation",
     "average",
     "balance",
+    "batch",
     "confidence",
+    "crop",
     "learning_rate",
     "loss",
     "norms",
     "optimiser",
     "patience",
     "schedule",
+    "steps",
     "unlabelled",
 )
 #: What of it is to hold for any strategy, in place of what the strategy says.
@@ -140,6 +146,9 @@ class ProjectConfig(BaseModel):
     learning_rate: float | None = None
     average: float | None = None
     patience: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    crop: int | None = None
     unlabelled: str = "off"
     confidence: float = 0.9
     norms: str = "batch"
@@ -161,7 +170,17 @@ class ProjectConfig(BaseModel):
         chosen = {key: getattr(self, key) for key in TRAINING_KEYS}
         return TrainingPlan(seed=self.seed, precision=self.training_precision, **chosen)
 
-    @field_validator("optimiser", "schedule", "learning_rate", "average", "patience", mode="before")
+    @field_validator(
+        "optimiser",
+        "schedule",
+        "learning_rate",
+        "average",
+        "patience",
+        "steps",
+        "batch",
+        "crop",
+        mode="before",
+    )
     @classmethod
     def _left_to_the_preset(cls, value: object) -> object:
         return None if value == "preset" else value

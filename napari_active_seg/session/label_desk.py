@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import emit_queued
 
-from napari_active_seg.annotations import AnnotationOptions
+from napari_active_seg.annotations import AnnotationOptions, AnnotationSource
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project, SavedLabel
 from napari_active_seg.regions import (
@@ -27,7 +28,7 @@ from napari_active_seg.session.label_requests import import_request, label_reque
 from napari_active_seg.session.requests import labels_so_far
 from napari_active_seg.session.saver import LabelSaver, Unsaved
 from napari_active_seg.session.state import SessionState
-from napari_active_seg.session.steps.label import LabelResponse, label_from_source
+from napari_active_seg.session.steps.label import Annotate, LabelResponse, label_from_source
 
 __all__ = ["NOT_LABELLED", "LabelDesk"]
 
@@ -96,8 +97,25 @@ class LabelDesk:
 
     def answer_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
         """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
+        self._answer(folder, only=only)
+
+    def answer_from(
+        self,
+        truth: AnnotationSource,
+        *,
+        image_ids: Collection[str] | None = None,
+        annotate: Annotate | None = None,
+    ) -> None:
+        """Let somebody answer who knows the truth: the proposed regions, or these whole images.
+
+        ``annotate`` is what is drawn of it; without it that is the truth itself.
+        """
+        only = "proposed" if image_ids is None else "images"
+        self._answer(truth, only=only, image_ids=image_ids, annotate=annotate)
+
+    def _answer(self, answers: Path | AnnotationSource, *, only: str, **how: Any) -> None:
         waiting = self._state().open_regions
-        request = label_request(self._project, folder, waiting=waiting, only=only)
+        request = label_request(self._project, answers, waiting=waiting, only=only, **how)
         self._start("labelling", partial(label_from_source, request), self._labelled)
 
     def import_from(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,25 +23,41 @@ from napari_active_seg.annotations import (
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.regions import Effort, RegionState, check_target
-from napari_active_seg.session.steps.label import LabelRequest
+from napari_active_seg.session.steps.label import Annotate, LabelRequest
 
 __all__ = ["import_request", "label_request"]
 
 
 def label_request(
-    project: Project, path: Path, *, waiting: tuple[QueuedRegion, ...], only: str
+    project: Project,
+    answers: Path | AnnotationSource,
+    *,
+    waiting: tuple[QueuedRegion, ...],
+    only: str,
+    image_ids: Collection[str] | None = None,
+    annotate: Annotate | None = None,
 ) -> LabelRequest:
-    """Return the request to answer ``waiting`` regions, whole images, or all, from masks."""
+    """Return the request to answer ``waiting`` regions, whole images, or all.
+
+    ``answers`` are a folder of masks, or labels that are open already. ``image_ids`` are the only
+    images that are labelled whole, where they are given.
+    """
     if only not in ("proposed", "images", "all"):
         raise ConfigError(f"only must be proposed, images or all, got {only!r}")
     whole = {q.region.image_id for q in project.regions.queue() if q.kind is RegionKind.WHOLE}
-    unasked = tuple(ref for ref in project.images.all() if ref.id not in whole)
+    unasked = tuple(
+        ref
+        for ref in project.images.all()
+        if ref.id not in whole and (image_ids is None or ref.id in image_ids)
+    )
     return LabelRequest(
         regions=() if only == "images" else waiting,
         images=() if only == "proposed" else unasked,
-        open_source=partial(_opened, project, path, AnnotationOptions()),
-        keep=_keeper(project, "masks", ""),
+        open_source=partial(_opened, project, answers, AnnotationOptions()),
+        keep=_keeper(project, "masks" if annotate is None else "simulated", ""),
         place=project.regions.add_whole_image,
+        annotate=annotate,
+        before=sum(q.state is RegionState.DONE for q in project.regions.queue()),
     )
 
 
@@ -63,15 +79,20 @@ def import_request(
 
 def _keeper(
     project: Project, annotator: str, note: str
-) -> Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None], None]:
-    def keep(region_id: str, target: NDArray[np.uint8], objects: NDArray[np.int32] | None) -> None:
+) -> Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None, Effort], None]:
+    def keep(
+        region_id: str,
+        target: NDArray[np.uint8],
+        objects: NDArray[np.int32] | None,
+        effort: Effort,
+    ) -> None:
         check_target(target, n_classes=len(project.schema), where=f"region {region_id}")
         project.labels.save(
             region_id,
             target,
             state=RegionState.DONE,
             annotator=annotator,
-            effort=Effort(),
+            effort=effort,
             note=note,
             objects=objects,
         )
@@ -93,11 +114,16 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _opened(project: Project, path: Path, options: AnnotationOptions) -> Iterator[AnnotationSource]:
-    """Yield the labels in ``path``, by the project's names of its images."""
+def _opened(
+    project: Project, answers: Path | AnnotationSource, options: AnnotationOptions
+) -> Iterator[AnnotationSource]:
+    """Yield labels by the project's names of its images, or as they are where they are open."""
+    if not isinstance(answers, Path):
+        yield answers
+        return
     images, names = project.images.all(), project.images.file_names()
     own = tuple(replace(ref, id=names[ref.id]) for ref in images if ref.id in names)
-    with _unpacked(path) as place:
+    with _unpacked(answers) as place:
         source = open_annotations(place, own or images, project.schema, options)
         same = all(ours == theirs for ours, theirs in names.items())
         yield source if same else RenamedImages(source, names)

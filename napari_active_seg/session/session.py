@@ -221,6 +221,7 @@ class Session:
         *,
         preset: str | None = None,
         epochs: int | None = None,
+        seed: int | None = None,
         weights: str | None = None,
         accept_worse: bool = False,
         go_on: bool = True,
@@ -234,7 +235,9 @@ class Session:
         ``go_on`` is False. ``helps`` is for the further processes of a shared training, which
         write nothing. ``settings`` are settings of the project for this training alone.
         """
-        choices = TrainingChoices(preset, epochs, weights, accept_worse, go_on, helps, settings)
+        choices = TrainingChoices(
+            preset, epochs, seed, weights, accept_worse, go_on, helps, settings
+        )
         self.project.config.with_changes(settings)  # refuses at once what cannot be
 
         def freeze() -> Work:

@@ -34,6 +34,7 @@ class TrainingChoices:
 
     preset: str | None = None
     epochs: int | None = None
+    seed: int | None = None
     weights: str | None = None
     accept_worse: bool = False
     go_on: bool = True
@@ -61,6 +62,7 @@ def train_request(
     plan = replace(
         config.training_plan,
         epochs=choices.epochs,
+        seed=config.seed if choices.seed is None else choices.seed,
         learned_loss=measure == "learned-loss",
         holds_out=config.restarts > 1,
     )

@@ -1,14 +1,20 @@
 import csv
 import json
+from itertools import pairwise
 
 import pytest
 from fakes import FakeSegmenters
 from tiny_data import write_pool
 
 from napari_active_seg.errors import BadInputError, ConfigError
-from napari_active_seg.experiments import SimulationSettings, simulate
+from napari_active_seg.experiments import StudySettings, arms_for, simulate
+from napari_active_seg.experiments.datasets import PreparedData
+from napari_active_seg.experiments.study.arm import ArmRun, StartRun
+from napari_active_seg.experiments.study.project_run import Bench
+from napari_active_seg.experiments.study.tables import cost_of
 from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
+from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 
 
@@ -16,77 +22,270 @@ def open_fake(folder):
     return Session(Project.open(folder), FakeSegmenters(), InlineRunner())
 
 
+def quiet(*_):
+    pass
+
+
 @pytest.fixture
-def settings(tmp_path):
-    train = write_pool(tmp_path / "train", 3)
+def study(tmp_path):
+    train = write_pool(tmp_path / "train", 4)
     test = write_pool(tmp_path / "test", 2, first=50)
 
-    def make(out="out", **more):
-        given = {"size": 24, "start": 3, "count": 2, "rounds": 2, **more}
-        return SimulationSettings(
-            images=train / "images",
-            masks=train / "masks",
-            test_images=test / "images",
-            test_masks=test / "masks",
-            out=tmp_path / out,
+    def make(strategies=("uncertain-regions",), beside=None, measure=None, **more):
+        given = {
+            "name": "tiny",
+            "size": 24,
+            "start": {"regions": 3},
+            "batch": "2",
+            "rounds": 2,
+            "settings": {"samples": 3},
+            "reference": False,
+            **more,
+        }
+        given.setdefault("arms", arms_for(strategies, beside=beside, measure=measure))
+        return StudySettings.made(
+            data={
+                "images": train / "images",
+                "masks": train / "masks",
+                "test_images": test / "images",
+                "test_masks": test / "masks",
+                "classes": ("background", "object"),
+            },
             **given,
         )
 
     return make
 
 
-def test_curve_counts_labels_and_measures_every_round(settings):
-    told = []
-    arm = settings()
-    points = simulate(arm, open_fake, on_round=lambda *now: told.append(now))
-    assert [p.regions for p in points] == [3, 5, 7]
-    assert [p.labelled_pixels for p in points] == [n * 24 * 24 for n in (3, 5, 7)]
-    assert points[0].labelled_share == pytest.approx(3 * 576 / (3 * 96 * 128))
-    assert all(p.scores["mean_dice"] > 0.8 for p in points)
-    assert len(told) == 3
-    with (arm.out / "curves.csv").open() as file:
+def run(study, out):
+    return simulate(study, out, open_fake, on_progress=quiet)
+
+
+def test_every_round_counts_labels_and_is_measured(study, tmp_path):
+    records = run(study(), tmp_path / "out")
+    assert [r.regions for r in records] == [3, 5, 7]
+    assert [r.labelled_pixels for r in records] == [n * 24 * 24 for n in (3, 5, 7)]
+    assert records[0].labelled_share == pytest.approx(3 * 576 / (4 * 96 * 128))
+    assert all(r.scores["mean_dice"] > 0.8 for r in records)
+    assert all(r.clicks >= r.regions and r.seconds > 0 for r in records)
+    pixels = 2 * 96 * 128
+    assert all(sum(row[2] for row in r.reliability) == pixels for r in records)
+    assert [sum(r.selected) for r in records] == [0, 2 * 576, 2 * 576]
+    assert records[1].bound > 0 and records[1].measure == "bald"
+
+
+def test_files_hold_what_was_measured(study, tmp_path):
+    records = run(study(reference=True), tmp_path / "out")
+    with (tmp_path / "out" / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [float(r["mean_dice"]) for r in rows] == [p.scores["mean_dice"] for p in points]
-    results = json.loads((arm.out / "results.json").read_text())
-    assert results["settings"]["strategy"] == "uncertain-regions"
+    assert [float(r["mean_dice"]) for r in rows] == [r.scores["mean_dice"] for r in records]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert StudySettings.made(**results["settings"]) == study(reference=True)
+    full = results["summary"]["uncertain-regions"]["all labels"]
+    assert full["mean"] == records[0].scores["mean_dice"] and records[0].arm == "all labels"
+    assert records[0].labelled_share == 1
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "What was selected" in page and "95% of all labels" in page
 
 
-def test_a_baseline_is_run_beside_from_the_same_start(settings):
-    arm = settings(beside="foreground-regions", rounds=1)
-    points = simulate(arm, open_fake, on_round=lambda *a: None)
-    assert [(p.strategy, p.round) for p in points] == [
+def test_arms_share_start_and_first_model(study, tmp_path):
+    records = run(study(beside="foreground-regions", rounds=1), tmp_path / "out")
+    assert [(r.arm, r.round) for r in records] == [
         ("uncertain-regions", 0),
         ("uncertain-regions", 1),
         ("foreground-regions", 0),
         ("foreground-regions", 1),
     ]
-    assert points[0].scores == points[2].scores and points[1].scores != points[3].scores
-    whole = settings(
-        "whole", strategy="whole-images", beside="foreground-regions", count=1, start=1
-    )
-    curve = simulate(whole, open_fake, on_round=lambda *a: None)
-    assert [p.labelled_pixels // (96 * 128) for p in curve] == [1, 2, 3, 1, 2, 3]
-
-
-def test_same_seed_gives_the_same_curve_and_another_seed_another(settings):
-    runs = [
-        simulate(settings(str(i), seed=seed), open_fake, on_round=lambda *a: None)
-        for i, seed in enumerate((4, 4, 5))
+    assert records[0].scores == records[2].scores and records[1].scores != records[3].scores
+    assert len(list((tmp_path / "out" / "starts").glob("*/seed-*"))) == 1
+    models = [
+        Project.open(p, read_only=True).models.all()[0].id
+        for p in (tmp_path / "out" / "arms").glob("*/seed-0/project")
     ]
+    assert len(set(models)) == 1
+
+
+def test_whole_images_are_asked_beside_whole_images(study, tmp_path):
+    whole = study(("whole-images",), beside="foreground-regions", batch="1", start={"images": 1})
+    records = run(whole, tmp_path / "out")
+    assert [r.labelled_pixels // (96 * 128) for r in records] == [1, 2, 3, 1, 2, 3]
+    assert [r.images for r in records] == [1, 2, 3, 1, 2, 3]
+
+
+def test_same_seed_gives_the_same_result_and_another_seed_another(study, tmp_path):
+    runs = [run(study(seeds=(seed,)), tmp_path / str(i)) for i, seed in enumerate((4, 4, 5))]
     assert runs[0] == runs[1]
-    assert [p.scores for p in runs[0]] != [p.scores for p in runs[2]]
+    assert [r.scores for r in runs[0]] != [r.scores for r in runs[2]]
 
 
-def test_bad_studies_are_refused(settings, tmp_path):
+def test_seeds_of_one_study_are_those_of_studies_of_their_own(study, tmp_path):
+    both = run(study(seeds=(4, 5)), tmp_path / "both")
+    alone = run(study(seeds=(5,)), tmp_path / "alone")
+    assert tuple(r for r in both if r.seed == 5) == alone
+
+
+def test_propose_on_the_desk_chooses_what_the_study_chose(study, tmp_path):
+    run(study(rounds=1), tmp_path / "out")
+    (start,) = (tmp_path / "out" / "starts").glob("*/seed-0/project")
+    session = open_fake(start)
+    session.propose(strategy="uncertain-regions", size=24, count=2, control=0.0, validation=0.0)
+    session.wait()
+    by_hand = [q.region for q in session.state.queue if q.state is RegionState.PROPOSED]
+    session.close()
+    arm = tmp_path / "out" / "arms" / "uncertain-regions" / "seed-0" / "project"
+    with Project.open(arm, read_only=True) as project:
+        chosen = [q.region for q in project.regions.queue() if q.round == 2]
+    assert by_hand == chosen and len(chosen) == 2
+
+
+@pytest.mark.parametrize("step", ["propose", "answer", "train", "measure"])
+def test_a_study_that_was_stopped_anywhere_ends_as_if_it_was_not(study, tmp_path, step):
+    whole = run(study(), tmp_path / "whole")
+    calls = {"propose": 0, "answer": 0, "train": 0, "measure": 0}
+
+    class Killed(BaseException):
+        pass
+
+    def count(name):
+        calls[name] += 1
+        if name == step and calls[name] == 2:
+            raise Killed
+
+    def open_counting(folder):
+        session = open_fake(folder)
+        for name, verb in (
+            ("propose", "propose"),
+            ("train", "train"),
+            ("measure", "evaluate"),
+        ):
+            setattr(session, verb, counted(getattr(session, verb), name))
+        session.labels.answer_from = counted(session.labels.answer_from, "answer")
+        return session
+
+    def counted(verb, name):
+        def wrapped(*args, **kwargs):
+            result = verb(*args, **kwargs)  # what it did is on the disk; then comes the end
+            count(name)
+            return result
+
+        return wrapped
+
+    out = tmp_path / "stopped"
+    with pytest.raises(Killed):
+        simulate(study(), out, open_counting, on_progress=quiet)
+    assert run(study(), out) == whole
+
+
+def test_more_seeds_and_arms_are_added_and_nothing_runs_twice(study, tmp_path):
+    out = tmp_path / "out"
+    first = run(study(), out)
+    began = (out / "arms/uncertain-regions/seed-0/rounds.jsonl").read_bytes()
+    more = run(study(("uncertain-regions", "random-regions"), seeds=(0, 1)), out)
+    assert tuple(r for r in more if r.arm == "uncertain-regions" and r.seed == 0) == first
+    assert (out / "arms/uncertain-regions/seed-0/rounds.jsonl").read_bytes() == began
+    assert len(more) == 4 * 3
+    with pytest.raises(BadInputError, match="batch"):
+        run(study(batch="3"), out)
+    with pytest.raises(BadInputError, match="arm uncertain-regions"):
+        run(study(measure="entropy"), out)
+
+
+def test_a_budget_in_clicks_is_spent_as_the_annotator_clicks(study, tmp_path):
+    records = run(
+        study(batch="30clicks", start={"clicks": 20}, axis="clicks", annotator={"tolerance": 2.0}),
+        tmp_path / "out",
+    )
+    costs = [cost_of(record, "clicks") for record in records]
+    assert costs[0] >= 20
+    steps = [b - a for a, b in pairwise(costs)]
+    assert all(30 <= step < 30 + 60 for step in steps)
+
+
+def test_minutes_and_pixels_are_budgets_too(study, tmp_path):
+    minutes = run(study(batch="1min"), tmp_path / "minutes")
+    assert all(b.seconds - a.seconds >= 60 for a, b in pairwise(minutes))
+    pixels = run(study(batch="2000px"), tmp_path / "pixels")
+    assert [r.labelled_pixels for r in pixels] == [3 * 576, 6 * 576, 9 * 576]
+
+
+def test_an_annotator_with_a_tolerance_never_shows_the_exact_mask(study, tmp_path):
+    coarse = study(annotator={"tolerance": 4.0}, start={"images": 2}, rounds=0)
+    run(coarse, tmp_path / "out")
+    data = PreparedData.open(tmp_path / "out" / "data")
+    bench = Bench(coarse, data, tmp_path / "out", open_fake)
+    start = StartRun(bench, coarse.arms[0], 0)
+    with Project.open(start.project, read_only=True) as project:
+        labels = project.labels.done([ref.id for ref in project.images.all()])
+    truth = data.truth("train")
+    assert len(labels) == 2
+    for label in labels:
+        exact = truth.reveal(label.region)
+        assert 0 < (label.target != exact).mean() < 0.05
+        assert label.effort.clicks > 0 and label.annotator == "simulated"
+
+
+def test_validation_is_labelled_and_counted_apart(study, tmp_path):
+    records = run(study(validation=1, settings={"restarts": 2, "samples": 3}), tmp_path / "out")
+    assert [r.validation_share for r in records] == pytest.approx([1 / 3] * 3)
+    assert records[0].labelled_share == pytest.approx(3 * 576 / (3 * 96 * 128))
+
+
+def test_a_pool_that_is_used_up_ends_its_arm(study, tmp_path):
+    whole = study(("random-images",), batch="2", start={"images": 1}, rounds=5)
+    records = run(whole, tmp_path / "out")
+    assert [r.images for r in records] == [1, 3, 4]
+    assert run(whole, tmp_path / "out") == records
+
+
+def test_every_second_image_in_time(study, tmp_path):
+    thin = study(
+        arms=[{"name": "thin", "strategy": "random-images", "keeps": 2}],
+        batch="1",
+        start={"images": 1},
+        rounds=4,
+    )
+    records = run(thin, tmp_path / "out")
+    assert [r.images for r in records] == [1, 2]
+
+
+def test_an_ensemble_is_trained_anew_in_each_round(study, tmp_path):
+    settings = {"sampling": "ensemble", "members": 2, "samples": 3}
+    run(study(settings=settings, rounds=1, keep_models=True), tmp_path / "out")
+    folder = tmp_path / "out" / "arms" / "uncertain-regions" / "seed-0" / "project"
+    with Project.open(folder, read_only=True) as project:
+        models = project.models.all()
+    assert [m.round for m in models] == [1, 1, 2, 2]
+    assert len({m.seed for m in models}) == 2
+
+
+def test_checkpoints_go_unless_they_are_wanted(study, tmp_path):
+    for keep in (True, False):
+        out = tmp_path / f"keep-{keep}"
+        run(study(keep_models=keep), out)
+        arm = ArmRun(
+            Bench(study(), PreparedData.open(out / "data"), out, open_fake), study().arms[0], 0
+        )
+        models = list((arm.project / "models").glob("*.safetensors"))
+        assert len(models) == (3 if keep else 1)
+
+
+def test_bad_studies_are_refused(study, tmp_path):
     with pytest.raises(ConfigError, match="did you mean"):
-        settings(strategy="random-region")
+        study(arms=[{"name": "a", "strategy": "random-region"}])
     with pytest.raises(ConfigError, match="rounds"):
-        settings(rounds=-1)
-    arm = settings()
-    arm.out.mkdir()
-    (arm.out / "x").write_text("")
+        study(rounds=-1)
+    with pytest.raises(ConfigError, match="start"):
+        study(start={"regions": 2, "images": 3})
+    with pytest.raises(ConfigError, match="names of their own"):
+        study(("random-regions", "random-regions"))
+    with pytest.raises(ConfigError, match="a budget is like"):
+        study(batch="many")
+    with pytest.raises(ConfigError, match="letters"):
+        study(arms=[{"name": "../a", "strategy": "random-regions"}])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").write_text("")
     with pytest.raises(BadInputError, match="not empty"):
-        simulate(arm, open_fake, on_round=lambda *a: None)
-    (arm.test_masks / "img50.png").unlink()
+        run(study(), tmp_path / "out")
+    (tmp_path / "test" / "masks" / "img50.png").unlink()
     with pytest.raises(BadInputError, match="no mask"):
-        simulate(settings("other"), open_fake, on_round=lambda *a: None)
+        run(study(), tmp_path / "other")

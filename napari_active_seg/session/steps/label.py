@@ -15,23 +15,30 @@ from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import UNLABELLED, Region
+from napari_active_seg.regions import UNLABELLED, Effort, Place, Region
 
-__all__ = ["LabelRequest", "LabelResponse", "label_from_source"]
+__all__ = ["Annotate", "LabelRequest", "LabelResponse", "label_from_source"]
+
+#: What somebody draws who is shown the truth (h, w) of a place, after so many regions before it.
+Annotate = Callable[[NDArray[np.uint8], Place, int], tuple[NDArray[np.uint8], Effort]]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
     """Regions to answer, images to take over, and where the answers go.
 
-    ``place`` returns the id of the region that a part of an image becomes in the queue.
+    ``place`` returns the id of the region that a part of an image becomes in the queue. With
+    ``annotate`` the source is the truth that somebody draws after, who has answered ``before``
+    regions already.
     """
 
     regions: tuple[QueuedRegion, ...]
     images: tuple[ImageRef, ...]
     open_source: Callable[[], AbstractContextManager[AnnotationSource]]
-    keep: Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None], None]
+    keep: Callable[[str, NDArray[np.uint8], NDArray[np.int32] | None, Effort], None]
     place: Callable[[Region], str]
+    annotate: Annotate | None = None
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +72,29 @@ def _label(
         )
     for number, queued in enumerate(regions):
         token.check()
-        target, objects = source.reveal(queued.region), source.objects(queued.region)
-        request.keep(queued.id, target, objects)
+        request.keep(queued.id, *_answer(request, source, queued.place, number))
         report(number + 1, total, queued.region.image_id)
     taken = 0
     for number, part in enumerate(parts, len(regions)):
         token.check()
-        target = source.reveal(part)
+        target, objects, effort = _answer(request, source, Place(part), number)
         if (target != UNLABELLED).any():
-            request.keep(request.place(part), target, source.objects(part))
+            request.keep(request.place(part), target, objects, effort)
             taken += 1
         report(number + 1, total, part.image_id)
     asked = [queued.region.image_id for queued in request.regions]
     asked += [ref.id for ref in request.images]
     missing = tuple(sorted({image_id for image_id in asked if image_id not in known}))
     return LabelResponse(len(regions), taken, missing)
+
+
+def _answer(
+    request: LabelRequest, source: AnnotationSource, place: Place, number: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, Effort]:
+    """Return target, ids of objects and effort; ids are let go of where the truth was changed."""
+    truth, objects = source.reveal(place.region), source.objects(place.region)
+    if request.annotate is None:
+        return truth, objects, Effort()
+    target, effort = request.annotate(truth, place, request.before + number)
+    same = bool((target == truth)[place.mask].all())
+    return target, objects if same else None, effort

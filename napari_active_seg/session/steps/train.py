@@ -232,8 +232,16 @@ def _save(request: TrainRequest, best: _Trained) -> None:
         "data_hash": request.data_hash,
         "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
         "started_from": best.origin,
+        "losses": json.dumps(_in_tenths(best.outcome.losses)),
+        "notes": json.dumps([*request.notes, *best.outcome.notes]),
     }
     best.segmenter.save(request.path, facts=facts)
+
+
+def _in_tenths(losses: tuple[float, ...]) -> list[float]:
+    """Return the mean loss of each tenth of the steps."""
+    parts = np.array_split(np.asarray(losses, np.float64), 10)
+    return [round(float(part.mean()), 5) for part in parts if part.size]
 
 
 def _forget_unfinished(request: TrainRequest) -> None:

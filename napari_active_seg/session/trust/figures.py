@@ -39,6 +39,7 @@ from napari_active_seg.uncertainty import measure_named
 __all__ = [
     "MeasuredModel",
     "NamedFigure",
+    "bins_of_selected",
     "images_for_figures",
     "measured_models",
     "project_figures",
@@ -284,14 +285,45 @@ def images_for_figures(project: Project) -> tuple[str, ...]:
 
 def selected_and_rest(project: Project) -> NamedFigure | None:
     """Return the uncertainty of the latest round's regions beside the rest; None unpredicted."""
-    model = project.models.in_use()
     regions = _latest_round(project)
+    measure = measure_named(project.config.measure)
+    bins = bins_of_selected(project, regions, images_for_figures(project), measure.name)
+    if bins is None or not bins.selected.any():
+        return None
+    model = project.models.in_use()
+    chosen, rest = bins.means
+    number = regions[0].round
+    before = model is None or number <= model.round
+    seen = "by the model before this one" if before else "by this model"
+    return NamedFigure(
+        "figure-4-uncertainty",
+        draw_selected_and_rest(bins, measure=f"{measure.title} ({measure.unit})"),
+        f"Uncertainty of what was selected in round {number} ({seen}), mean {chosen:.3f}, "
+        f"and of the rest, mean {rest:.3f} (the calibration paper, figure 4)",
+        ("from", "selected_pixels", "other_pixels"),
+        tuple(
+            (float(edge), int(one), int(other))
+            for edge, one, other in zip(bins.edges, bins.selected, bins.rest, strict=False)
+        ),
+    )
+
+
+def bins_of_selected(
+    project: Project,
+    regions: Sequence[QueuedRegion],
+    image_ids: Sequence[str],
+    measure_name: str,
+) -> SelectedAndRest | None:
+    """Return how uncertain the model in use is of ``regions``, beside the rest of the images.
+
+    None where there is no region, or nothing of the images was predicted.
+    """
+    model, measure = project.models.in_use(), measure_named(measure_name)
     if model is None or not regions:
         return None
-    measure = measure_named(project.config.measure)
     key = prediction_key(project, model)
     bins: SelectedAndRest | None = None
-    for image_id in images_for_figures(project):
+    for image_id in image_ids:
         prediction = project.predictions.load(key, image_id)
         if prediction is None or not measure.can_be_computed(prediction.moments):
             continue
@@ -307,22 +339,7 @@ def selected_and_rest(project: Project) -> NamedFigure | None:
                 bound if np.isfinite(bound) else float(values.max()) or 1.0
             )
         bins = bins.add(values, mask)
-    if bins is None or not bins.selected.any():
-        return None
-    chosen, rest = bins.means
-    number = regions[0].round
-    seen = "by this model" if number > model.round else "by the model before this one"
-    return NamedFigure(
-        "figure-4-uncertainty",
-        draw_selected_and_rest(bins, measure=f"{measure.title} ({measure.unit})"),
-        f"Uncertainty of what was selected in round {number} ({seen}), mean {chosen:.3f}, "
-        f"and of the rest, mean {rest:.3f} (the calibration paper, figure 4)",
-        ("from", "selected_pixels", "other_pixels"),
-        tuple(
-            (float(edge), int(one), int(other))
-            for edge, one, other in zip(bins.edges, bins.selected, bins.rest, strict=False)
-        ),
-    )
+    return bins
 
 
 def _latest_round(project: Project) -> list[QueuedRegion]:

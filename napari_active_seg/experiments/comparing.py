@@ -1,0 +1,129 @@
+"""Studies and projects laid side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_active_seg._version import __version__
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.experiments.datasets import PreparedData
+from napari_active_seg.experiments.study import (
+    ALL_LABELS,
+    RoundRecord,
+    StudySettings,
+    finished_records,
+)
+from napari_active_seg.experiments.study.report import study_curves
+from napari_active_seg.experiments.study.tables import (
+    AXES,
+    Spread,
+    area_at,
+    arms_of,
+    least_common_budget,
+    paired,
+    score_at,
+)
+from napari_active_seg.figures import HtmlReport, draw_curves, figure_png
+from napari_active_seg.project import Project, Split
+from napari_active_seg.session.trust.history import Spending
+from napari_active_seg.session.trust.records import kept_figures
+
+__all__ = ["Compared", "compare_runs", "records_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """The page, and its main table as rows of words."""
+
+    page: HtmlReport
+    rows: list[tuple[object, ...]]
+
+
+def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
+    """Return studies or projects side by side; BadInputError where there is nothing to compare."""
+    if len(runs) < 2:
+        raise BadInputError("two runs at least are laid side by side; name a second folder")
+    names = _short_names(runs)
+    records = [
+        replace(record, arm=f"{name}: {record.arm}")
+        for name, run in zip(names, runs, strict=True)
+        for record in records_of(run)
+        if record.arm != ALL_LABELS and score in record.scores
+    ]
+    arms = arms_of(records)
+    if len({arm.split(":")[0] for arm in arms}) < 2:
+        raise BadInputError(
+            f"fewer than two of the runs have a round with the score {score!r}; 'report' and "
+            "'evaluate' say what there is"
+        )
+    budget = least_common_budget(records)
+    areas = {arm: area_at(records, arm, score=score, budget=budget) for arm in arms}
+    scores = {arm: score_at(records, arm, score=score, budget=budget) for arm in arms}
+    percent = f"{100 * budget:.2f}"
+    rows: list[tuple[object, ...]] = [
+        (
+            arm,
+            Spread.over(list(areas[arm].values())).words(3),
+            Spread.over(list(scores[arm].values())).words(3),
+            "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).words,
+        )
+        for arm in arms
+    ]
+    page = HtmlReport("Runs side by side", f"napari-active-seg {__version__}: {score}")
+    curves = study_curves(records, score)
+    drawn = draw_curves(curves, x_title=AXES["pixels"], y_title=score)
+    page.picture(figure_png(drawn), f"{score} over the share of pixels that is labelled", width=620)
+    page.table(("", f"AUC@{percent}", f"{score}@{percent}", f"beside {arms[0]}"), rows)
+    page.paragraph(
+        f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."
+    )
+    return Compared(page, rows)
+
+
+def records_of(run: Path) -> tuple[RoundRecord, ...]:
+    """Return the rounds of a study, or of a project's models on its validation, else its audit."""
+    if (run / "study.json").is_file():
+        return finished_records(
+            StudySettings.read(run / "study.json"), PreparedData.open(run / "data"), run
+        )
+    if (run / "project.json").is_file():
+        return _records_of_project(run)
+    raise BadInputError(f"{run} is neither the folder of a study nor a project")
+
+
+def _records_of_project(folder: Path) -> tuple[RoundRecord, ...]:
+    with Project.open(folder, read_only=True) as project:
+        spending = Spending(project)
+        pool = sum(ref.shape[0] * ref.shape[1] for ref in project.images.all(Split.POOL))
+        found = []
+        for number, model in enumerate(project.models.all()):
+            pixels, minutes = spending.until(model.created_at)
+            figures = (
+                kept_figures(project, model.id)
+                or kept_figures(project, model.id, audit=True)
+                or dict(model.metrics)
+            )
+            found.append(
+                RoundRecord(
+                    arm=project.config.name,
+                    seed=project.config.seed,
+                    round=number,
+                    regions=0,
+                    images=0,
+                    labelled_pixels=pixels,
+                    labelled_share=pixels / max(pool, 1),
+                    scores=figures,
+                    seconds=60 * minutes,
+                )
+            )
+    return tuple(found)
+
+
+def _short_names(runs: Sequence[Path]) -> list[str]:
+    """Return the last parts of paths, with the folder above where two are alike."""
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{run.resolve().parent.name}/{run.resolve().name}" for run in runs]

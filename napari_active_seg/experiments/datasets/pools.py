@@ -1,0 +1,116 @@
+"""Pools of chosen redundancy: consecutive frames, or copies of the same image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+__all__ = ["augmented_pool", "consecutive_pool", "copied_pool"]
+
+from napari_active_seg.experiments.datasets.base import Sample
+
+_COPIES = 5
+#: Share of the area that a copy keeps.
+_AREA = 0.85
+
+
+def consecutive_pool(
+    sequences: Sequence[Sequence[Sample]], *, size: int, following: int, seed: int
+) -> tuple[Sample, ...]:
+    """Return ``size`` frames: each that is drawn brings the ``following`` that come after it.
+
+    The first frames of no two runs are drawn so near that their runs would meet, as long as there
+    is room.
+    """
+    rng = np.random.default_rng(seed)
+    frames = [(s, k) for s, frames in enumerate(sequences) for k in range(len(frames))]
+    chosen: dict[tuple[int, int], Sample] = {}
+    for apart in (True, False):
+        for index in rng.permutation(len(frames)):
+            s, k = frames[index]
+            run = [(s, j) for j in range(k, min(k + following + 1, len(sequences[s])))]
+            if len(chosen) >= size:
+                break
+            if apart and (len(run) <= following or any(place in chosen for place in run)):
+                continue
+            for place in run:
+                if len(chosen) < size:
+                    chosen[place] = sequences[place[0]][place[1]]
+    return tuple(chosen[place] for place in sorted(chosen))
+
+
+def augmented_pool(samples: Sequence[Sample], *, size: int, seed: int) -> tuple[Sample, ...]:
+    """Return ``size`` samples: images that are drawn, each with five copies.
+
+    A copy is cropped to 85 % of the area, scaled back, and its colours are changed.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[Sample] = []
+    for index in rng.permutation(len(samples)):
+        found += [samples[index], *_copies(samples[index], _COPIES, seed)]
+        if len(found) >= size:
+            break
+    return tuple(found[:size])
+
+
+def copied_pool(samples: Sequence[Sample], *, copies: int, seed: int) -> tuple[Sample, ...]:
+    """Return as many samples as there are, a part of them drawn with ``copies`` copies each."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(len(samples))
+    found: list[Sample] = []
+    for index in drawn:
+        found += [samples[index], *_copies(samples[index], copies, seed)]
+        if len(found) >= len(samples):
+            break
+    return tuple(found[: len(samples)])
+
+
+def _copies(sample: Sample, count: int, seed: int) -> list[Sample]:
+    made = []
+    for number in range(1, count + 1):
+        rng = np.random.default_rng((seed, number, *sample.id.encode()))
+        corner, colours = rng.random(2), rng.uniform(0.75, 1.25, 3)
+        change = partial(_cropped, (float(corner[0]), float(corner[1])))
+        made.append(
+            replace(
+                sample,
+                id=f"{sample.id}_copy{number}",
+                image=partial(_coloured, partial(change, sample.image), tuple(colours)),
+                truth=partial(change, sample.truth),
+                objects=None if sample.objects is None else partial(change, sample.objects),
+            )
+        )
+    return made
+
+
+def _cropped(corner: tuple[float, float], load: Callable[[], NDArray[np.generic]]) -> NDArray:  # type: ignore[type-arg]
+    """Return a picture or its truth, cropped at a corner (shares of the room) and scaled back."""
+    array = load()
+    height, width = array.shape[:2]
+    h, w = round(height * _AREA**0.5), round(width * _AREA**0.5)
+    y, x = (
+        int(share * (room + 1)) for share, room in zip(corner, (height - h, width - w), strict=True)
+    )
+    cut = array[y : y + h, x : x + w]
+    if array.ndim == 3:
+        scaled = Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(scaled)
+    rows = ((np.arange(height) + 0.5) * h / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * w / width).astype(int)
+    return cut[np.ix_(rows, columns)]
+
+
+def _coloured(
+    load: Callable[[], NDArray[np.uint8]], amounts: tuple[float, ...]
+) -> NDArray[np.uint8]:
+    picture = Image.fromarray(load())
+    for change, amount in zip(
+        (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), amounts, strict=True
+    ):
+        picture = change(picture).enhance(amount)
+    return np.asarray(picture)

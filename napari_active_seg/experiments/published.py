@@ -1,0 +1,88 @@
+"""Figures as the papers print them, to be set beside ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PUBLISHED", "Published"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A table of a paper: its head, its rows, and where it stands."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+_REGIONS = "Li and Alstrøm 2020, table 1: % of pixels to reach a score, full image (region)"
+_MEASURES = ("", "Random", "VarRatio", "Entropy", "BALD")
+PUBLISHED: dict[str, Published] = {
+    "glas": Published(
+        _REGIONS,
+        _MEASURES,
+        (
+            ("F1 75 %", "29.41", "29.41 (16.04)", "35.29 (15.83)", "37.5 (16.33)"),
+            ("F1 80 %", "41.18", "35.29 (17.45)", "41.18 (18.84)", "41.18 (20.3)"),
+            ("F1 85 %", "76.47", "52.94 (28.82)", "52.94 (29.39)", "52.94 (31.23)"),
+        ),
+    ),
+    "isic2016": Published(
+        _REGIONS,
+        _MEASURES,
+        (
+            ("Jaccard 70 %", "10.67", "10.67 (5.34)", "14.22 (6.58)", "14.22 (4.93)"),
+            ("Jaccard 77 %", "46.22", "21.33 (13.78)", "28.44 (13.12)", "32.00 (9.55)"),
+        ),
+    ),
+    "voc-polygons": Published(
+        "Mittal et al. 2019, on PASCAL-VOC in clicks: what its text and figures say",
+        ("what", "figure"),
+        (
+            ("start, and each of 5 steps", "5,000 clicks, 1.5 % of all"),
+            ("tolerance of polygons", "10 pixels, 95.06 % mean IoU kept, about 33 clicks an image"),
+            ("Entropy over Random after 5 steps", "+1.1 mean IoU"),
+            ("s4GAN over none, Random", "+4.1 mean IoU, the best of all"),
+            ("all labels", "73.6 mean IoU, 71.6 on polygons"),
+        ),
+    ),
+    "bcss": Published(
+        "Mittal et al. 2025, table 6: BCSS 1-1, mean IoU@3 and AUC@5 (printed doubled or not as "
+        "there)",
+        ("", "mIoU@3", "AUC@5"),
+        (
+            ("Random", 56.29, 2.24),
+            ("Entropy", 53.67, 2.15),
+            ("EqualAL", 53.72, 2.15),
+            ("Core-set", 56.68, 2.37),
+            ("Random-SSL", 58.93, 2.34),
+            ("Entropy-SSL", 57.96, 2.28),
+            ("EqualAL-SSL", 58.75, 2.32),
+            ("Core-set-SSL", 60.10, 2.38),
+            ("100 %", 65.71, 2.63),
+        ),
+    ),
+    "a2d2-3k": Published(
+        "Mittal et al. 2025, table 7: A2D2-3K, mean IoU@7.5 and AUC@7.5 (doubled in print)",
+        ("", "mIoU", "AUC"),
+        (
+            ("Uniform", 57.75, "-"),
+            ("Random", 56.14, 5.35),
+            ("Entropy", 60.16, 5.53),
+            ("Core-set", 60.30, 5.55),
+            ("Uniform (@5) + Entropy", 60.40, 5.66),
+            ("Uniform-SSL", 58.93, "-"),
+            ("Random-SSL", 57.57, 5.53),
+            ("Entropy-SSL", 59.91, 5.61),
+            ("Core-set-SSL", 61.13, 5.72),
+            ("Uniform (@5) + Entropy-SSL", 59.63, 5.59),
+            ("100 %", 66.65, 6.64),
+        ),
+    ),
+    "pools": Published(
+        "Mittal et al. 2025, table 8: the best by scenario",
+        ("", "low budget", "high budget"),
+        (("diverse", "Random-SSL", "Single-SSL"), ("redundant", "Batch", "Batch-SSL")),
+    ),
+}

@@ -1,0 +1,233 @@
+"""One arm of one seed: label, train, measure, round by round, from wherever it stopped.
+
+What is done is read off the project and the file of records, so that a kill at any place loses no
+more than the step that it hit, and what comes after is what would have come.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from napari_active_seg.acquisition import Budget, Strategy, strategy_named
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.experiments.study.draws import drawn_order
+from napari_active_seg.experiments.study.lines import add_line, lines_by
+from napari_active_seg.experiments.study.project_run import (
+    RECORDS,
+    SELECTED,
+    Bench,
+    OnRound,
+    ProjectRun,
+)
+from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, append_record
+from napari_active_seg.experiments.study.settings import ArmSettings
+from napari_active_seg.session import Session
+from napari_active_seg.session.trust.figures import bins_of_selected
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = ["ArmRun", "ReferenceRun", "StartRun"]
+
+USED_UP = "used-up"
+#: Where a measure has no highest value, what was selected is looked at by this one.
+_BOUNDED = "entropy"
+
+
+class StartRun(ProjectRun):
+    """What arms of one seed share: the project, its first labels and its first model."""
+
+    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+        folder = bench.out / "starts" / bench.study.start_name(arm) / f"seed-{seed}"
+        super().__init__(bench, folder, arm, seed)
+
+    def run(self, on_round: OnRound) -> None:
+        """Label, train and measure, where that is not done."""
+        if self.records:
+            return
+        on_round(f"the start of seed {self.seed}")
+        self.make_project()
+        session = self.bench.open_session(self.project)
+        try:
+            self._label_start(session)
+            self.train(session, 0)
+            append_record(self.folder / RECORDS, self.measure(session, 0, "start"))
+        finally:
+            session.close()
+
+    def _label_start(self, session: Session) -> None:
+        start = self.study.start_of(self.arm)
+        pool = set(self.pool(session))
+        images = [image for image in self.bench.data.part("train") if image.id in pool]
+        order = drawn_order(images, seed=self.seed, balanced=start.balanced)
+        if start.images:
+            self.label_images(session, order[: start.images])
+        elif start.clicks:
+            for image_id in order:
+                if self.tally(session).clicks >= start.clicks:
+                    break
+                self.label_images(session, [image_id])
+        elif not session.state.asked or session.state.open_regions:
+            if not session.state.open_regions:
+                session.propose(
+                    count=start.regions,
+                    size=start.size or self.study.size,
+                    first=start.first,
+                    strategy="uncertain-regions",
+                    control=0.0,
+                    validation=0.0,
+                )
+                session.wait()
+            session.labels.answer_from(self.truth, annotate=self.annotate)
+            session.wait()
+
+
+class ArmRun(ProjectRun):
+    """An arm that goes on from a start."""
+
+    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+        super().__init__(bench, bench.out / "arms" / arm.name / f"seed-{seed}", arm, seed)
+        self._own: ArmSettings = arm
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds come after the start."""
+        return self.study.rounds if self._own.rounds is None else self._own.rounds
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be run; an arm whose pool ran out is done before."""
+        return len(self.records) > self.rounds or (self.folder / USED_UP).exists()
+
+    def run(self, on_round: OnRound) -> None:
+        """Run the rounds that are missing."""
+        if self.is_done:
+            return
+        self._begin()
+        session = self.bench.open_session(self.project)
+        try:
+            for number in range(len(self.records), self.rounds + 1):
+                on_round(f"{self._own.name}, seed {self.seed}: round {number} of {self.rounds}")
+                if not self._label(session, number):
+                    break
+                self.train(session, number)
+                record = self.measure(session, number, self._own.name)
+                append_record(self.folder / RECORDS, record)
+        finally:
+            session.close()
+        if not self.study.keep_models:
+            self.forget_models()
+
+    def _begin(self) -> None:
+        """Take a copy of the start over, with its first record under the arm's name."""
+        start = StartRun(self.bench, self._own, self.seed)
+        if not self.project.exists():
+            building = self.folder / "building"
+            shutil.rmtree(building, ignore_errors=True)
+            shutil.copytree(start.folder / "project", building)
+            building.rename(self.project)
+        if not self.records:
+            first = start.records[0]
+            own = replace(first, arm=self._own.name, strategy=self._own.strategy)
+            append_record(self.folder / RECORDS, own)
+
+    def strategy(self, session: Session) -> Strategy:
+        """Return the arm's strategy with the measure and size that it is asked with."""
+        parts = {"control": 0.0, "validation": 0.0, **self._own.parts}
+        named = strategy_named(self._own.strategy)
+        if named.unit != "images" and not named.size:
+            parts.setdefault("size", self.study.size)
+        return session.proposals.strategy(self._own.strategy, **parts)
+
+    # --- labels of a round -----------------------------------------------------------------------
+
+    def _label(self, session: Session, number: int) -> bool:
+        """Label what a round may cost; False where the pool has nothing left."""
+        budget = Budget.parse(self._own.batch or self.study.batch)
+        before = self.records[-1]
+        began = perf_counter()
+        while (left := self._left(session, budget, before)) > 0:
+            if not session.state.open_regions and not self._propose(session, budget, left):
+                break
+            self._keep_selected(session, number)
+            session.labels.answer_from(self.truth, annotate=self.annotate)
+            session.wait()
+        self.took(number, "propose and label", began)
+        if self.tally(session).pixels > before.labelled_pixels:
+            return True
+        (self.folder / USED_UP).touch()
+        return False
+
+    def _left(self, session: Session, budget: Budget, before: RoundRecord) -> float:
+        """Return what a round may still spend, counted by what the annotator really took."""
+        tally = self.tally(session)
+        spent = {
+            "regions": tally.regions - before.regions,
+            "pixels": tally.pixels - before.labelled_pixels,
+            "clicks": tally.clicks - before.clicks,
+            "minutes": (tally.seconds - before.seconds) / 60,
+        }[budget.unit]
+        return budget.amount - spent
+
+    def _propose(self, session: Session, budget: Budget, left: float) -> bool:
+        """Let the strategy choose for what is left; False where nothing is."""
+        tally = self.tally(session)
+        asked: dict[str, Any] = {"count": max(1, int(left))}
+        if budget.unit == "pixels":
+            asked = {"budget": Budget(left, "pixels")}
+        elif budget.unit != "regions":
+            each = tally.clicks if budget.unit == "clicks" else tally.seconds / 60
+            asked = {"count": max(1, int(left * max(tally.regions, 1) / max(each, 1e-9) * 0.7))}
+        try:
+            session.propose(strategy=self.strategy(session), **asked)
+            session.wait()
+        except NothingToDoError:
+            return False
+        return True
+
+    def _keep_selected(self, session: Session, number: int) -> None:
+        """Write down how uncertain the model is of what was chosen, before it is labelled."""
+        kept = lines_by(self.folder / SELECTED, "round")
+        strategy, project = self.strategy(session), session.project
+        if number in kept or not strategy.asks_model:
+            return
+        n_classes = len(project.schema)
+        bounded = np.isfinite(measure_named(strategy.measure).upper_bound(n_classes))
+        measure = strategy.measure if bounded else _BOUNDED
+        bins = bins_of_selected(project, session.state.open_regions, self.pool(session), measure)
+        if bins is not None:
+            facts = {
+                "round": number,
+                "measure": measure,
+                "bound": bins.bound,
+                "selected": bins.selected.tolist(),
+                "rest": bins.rest.tolist(),
+            }
+            add_line(self.folder / SELECTED, facts)
+
+
+class ReferenceRun(ProjectRun):
+    """What the network makes of all labels of the pool."""
+
+    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+        family = bench.study.family_of(arm)
+        super().__init__(bench, bench.out / "references" / family / f"seed-{seed}", arm, seed)
+
+    def run(self, on_round: OnRound) -> None:
+        """Label everything, train and measure."""
+        if self.records:
+            return
+        on_round(f"all labels, seed {self.seed}")
+        self.make_project()
+        session = self.bench.open_session(self.project)
+        try:
+            self.label_images(session, self.pool(session))
+            self.train(session, 0)
+            append_record(self.folder / RECORDS, self.measure(session, 0, ALL_LABELS))
+        finally:
+            session.close()
+        if not self.study.keep_models:
+            self.forget_models()

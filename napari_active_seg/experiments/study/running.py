@@ -1,0 +1,233 @@
+"""Run a study: data, then starts and references, then arms, side by side; a kill costs one step."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from napari_active_seg.errors import BadInputError, ConfigError, ModelError
+from napari_active_seg.experiments.datasets import DataSet, read_folders, reader_named
+from napari_active_seg.experiments.datasets.prepared import PreparedData, prepare
+from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartRun
+from napari_active_seg.experiments.study.project_run import Bench, OpenSession
+from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
+from napari_active_seg.experiments.study.settings import DataSettings, StudySettings
+from napari_active_seg.session import Session
+
+__all__ = ["finished_records", "run_study"]
+
+OnProgress = Callable[[int, int, str], None]
+_CONFIG = "study.json"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A piece that runs by itself; ``after`` must be done before."""
+
+    kind: str
+    arm: str
+    seed: int
+    key: str
+    after: str = ""
+
+
+def run_study(
+    study: StudySettings,
+    out: Path,
+    open_session: OpenSession,
+    *,
+    workers: int = 0,
+    on_progress: OnProgress,
+) -> tuple[RoundRecord, ...]:
+    """Run what is missing of a study in ``out`` and return the records of all its rounds.
+
+    ``workers`` processes work side by side, each with the study's threads; 0 works in this one,
+    with whatever threads it has. ``open_session`` must be picklable for more.
+    """
+    _check_folder(study, out)
+    data = prepare(
+        _limited(_opened(study.data), study.data, study.seeds[0]),
+        study.data.fit,
+        out / "data",
+        on_image=on_progress,
+    )
+    bench = Bench(study, data, out, open_session)
+    tasks = _tasks(study)
+    if workers < 1:
+        for number, task in enumerate(tasks):
+            _run_of(bench, task).run(partial(on_progress, number, len(tasks)))
+    else:
+        _run_side_by_side(bench, tasks, workers, on_progress)
+    on_progress(len(tasks), len(tasks), "done")
+    return finished_records(study, data, out)
+
+
+def finished_records(
+    study: StudySettings, data: PreparedData, out: Path
+) -> tuple[RoundRecord, ...]:
+    """Return the records of all rounds that are done: references first, then arm by arm."""
+    bench = Bench(study, data, out, _no_session)
+    found: list[RoundRecord] = []
+    for task in _tasks(study):
+        if task.kind == "reference":
+            found += _run_of(bench, task).records
+    for arm in study.arms:
+        for seed in study.seeds:
+            run = ArmRun(bench, arm, seed)
+            found += run.records[: run.rounds + 1]
+    return tuple(found)
+
+
+def _no_session(folder: Path) -> Session:
+    raise ConfigError(f"{folder} is only read here")
+
+
+# --- what is to be run ---------------------------------------------------------------------------
+
+
+def _tasks(study: StudySettings) -> tuple[_Task, ...]:
+    """Return all pieces: starts and references come first, each but once."""
+    found: dict[str, _Task] = {}
+    for seed in study.seeds:
+        for arm in study.arms:
+            start = f"start {study.start_name(arm)} {seed}"
+            found.setdefault(start, _Task("start", arm.name, seed, start))
+    for seed in study.seeds:
+        for arm in study.arms:
+            start = f"start {study.start_name(arm)} {seed}"
+            key = f"arm {arm.name} {seed}"
+            found[key] = _Task("arm", arm.name, seed, key, start)
+        if study.reference:
+            for arm in study.arms:
+                key = f"{ALL_LABELS} {study.family_of(arm)} {seed}"
+                found.setdefault(key, _Task("reference", arm.name, seed, key))
+    return tuple(found.values())
+
+
+def _run_of(bench: Bench, task: _Task) -> StartRun | ArmRun | ReferenceRun:
+    kinds: dict[str, type[StartRun | ArmRun | ReferenceRun]] = {
+        "start": StartRun,
+        "arm": ArmRun,
+        "reference": ReferenceRun,
+    }
+    arm = next(arm for arm in bench.study.arms if arm.name == task.arm)
+    return kinds[task.kind](bench, arm, task.seed)
+
+
+def _check_folder(study: StudySettings, out: Path) -> None:
+    """Refuse a folder of something else; a study's own is gone on with, with more arms or seeds."""
+    config = out / _CONFIG
+    if config.is_file():
+        there = StudySettings.read(config)
+        free = {"arms", "seeds", "rounds", "title", "levels", "shares", "budgets", "changed"}
+        free |= {"paper", "score", "axis", "keep_models"}
+        ours, theirs = study.model_dump(exclude=free), there.model_dump(exclude=free)
+        differ = [key for key, value in ours.items() if value != theirs[key]]
+        known = {arm.name: arm for arm in there.arms}
+        for arm in study.arms:
+            before = known.get(arm.name, arm)
+            if arm.model_dump(exclude={"rounds"}) != before.model_dump(exclude={"rounds"}):
+                differ.append(f"arm {arm.name}")
+        if differ:
+            raise BadInputError(
+                f"{out} holds a study with other settings ({', '.join(differ)}); choose another "
+                "--out, or remove it"
+            )
+    elif out.exists() and any(out.iterdir()):
+        raise BadInputError(f"{out} exists and is not empty; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    config.write_text(study.as_json(), encoding="utf-8")
+
+
+def _opened(data: DataSettings) -> DataSet:
+    if data.dataset != "folders":
+        if data.root is None:
+            reader = reader_named(data.dataset)
+            raise ConfigError(f"--data is the folder of {reader.title}, from {reader.source}")
+        return reader_named(data.dataset).open(data.root)
+    folders = (data.images, data.masks, data.test_images, data.test_masks)
+    if any(folder is None for folder in folders) or not data.classes:
+        raise ConfigError("two pairs of folders and the classes are needed")
+    return read_folders(*folders, classes=data.classes)  # type: ignore[arg-type]
+
+
+def _limited(data: DataSet, asked: DataSettings, seed: int) -> DataSet:
+    """Return the data set with no more images than are asked for, drawn by the seed."""
+    parts = dict(data.parts)
+    for part, most in (("train", asked.most_train), ("test", asked.most_test)):
+        samples = parts.get(part, ())
+        if 0 < most < len(samples):
+            kept = np.sort(np.random.default_rng((seed, 3)).permutation(len(samples))[:most])
+            parts[part] = tuple(samples[i] for i in kept)
+    return DataSet(data.classes, parts, data.notes)
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+def _run_side_by_side(
+    bench: Bench, tasks: tuple[_Task, ...], workers: int, on_progress: OnProgress
+) -> None:
+    waiting, done = list(tasks), set[str]()
+    running: dict[Future[None], _Task] = {}
+    context = multiprocessing.get_context("spawn")
+    with (
+        _threads(bench.study.threads),
+        ProcessPoolExecutor(workers, mp_context=context) as pool,
+    ):
+        try:
+            while waiting or running:
+                ready = [task for task in waiting if not task.after or task.after in done]
+                for task in ready[: workers - len(running)]:
+                    waiting.remove(task)
+                    running[pool.submit(_in_a_process, bench, task)] = task
+                words = " and ".join(task.key for task in running.values())
+                on_progress(len(done), len(tasks), words)
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    future.result()
+                    done.add(running.pop(future).key)
+        except BrokenProcessPool as error:
+            raise ModelError(
+                "a process of the study was killed, for want of memory perhaps; the same command "
+                "goes on where it stopped, with fewer --workers if need be"
+            ) from error
+        except BaseException:
+            for future in running:
+                future.cancel()
+            for process in list(pool._processes.values()):  # noqa: SLF001  # else it waits for all
+                process.terminate()
+            raise
+
+
+def _in_a_process(bench: Bench, task: _Task) -> None:
+    _run_of(bench, task).run(_untold)
+
+
+def _untold(_words: str) -> None:
+    """Say nothing: the process that waits tells which arms are under way."""
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Hold processes that are started meanwhile to so many threads."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,196 @@
+"""A study as a file says it: data, start, arms, annotator, seeds, and what is compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from napari_active_seg.acquisition import FIRST, Budget, strategy_named
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.experiments.annotator import AnnotatorSettings
+from napari_active_seg.experiments.datasets import Fit
+
+__all__ = ["ArmSettings", "DataSettings", "StartSettings", "StudySettings"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Settings):
+    """Which data set, where it lies, and what is made of its images.
+
+    ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
+    the classes say all. ``most_train`` and ``most_test`` keep so many images, drawn by the study's
+    first seed; 0 keeps all.
+    """
+
+    dataset: str = "folders"
+    root: Path | None = None
+    images: Path | None = None
+    masks: Path | None = None
+    test_images: Path | None = None
+    test_masks: Path | None = None
+    classes: tuple[str, ...] = ()
+    fit: Fit = Fit()
+    most_train: int = Field(default=0, ge=0)
+    most_test: int = Field(default=0, ge=0)
+
+
+class StartSettings(_Settings):
+    """What is labelled before there is a model: images, regions, or images for so many clicks.
+
+    ``balanced`` draws as many images of each kind (benign and malignant, say).
+    """
+
+    images: int = Field(default=0, ge=0)
+    regions: int = Field(default=0, ge=0)
+    clicks: float = Field(default=0, ge=0)
+    size: int = Field(default=0, ge=0)  #: side of the regions, 0 for the arm's
+    first: str = "random"
+    balanced: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> StartSettings:
+        if sum(bool(amount) for amount in (self.images, self.regions, self.clicks)) != 1:
+            raise ValueError("a start is a number of images, of regions, or of clicks")
+        if self.first not in FIRST:
+            raise ValueError(f"first is one of {', '.join(FIRST)}, got {self.first!r}")
+        return self
+
+
+class ArmSettings(_Settings):
+    """A way to choose that is run from the study's start.
+
+    ``parts`` are parts of the strategy that are other than it says; ``batch`` is what a round asks
+    for, such as ``20``, ``5000clicks`` or ``200000px``. ``settings`` are settings of the project
+    that differ from the study's, ``start`` another start. ``keeps`` leaves every so many-th image
+    of the pool, in order of time.
+    """
+
+    name: str
+    strategy: str
+    parts: dict[str, Any] = {}
+    batch: str = ""
+    rounds: int | None = Field(default=None, ge=0)
+    settings: dict[str, Any] = {}
+    start: StartSettings | None = None
+    keeps: int = Field(default=1, ge=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][-+._A-Za-z0-9]*", name):
+            raise ValueError(f"an arm's name is made of letters, digits and - + . _, got {name!r}")
+        return name
+
+    @model_validator(mode="after")
+    def _strategy_is_known(self) -> ArmSettings:
+        try:
+            strategy_named(self.strategy).with_changes(**self.parts)
+            if self.batch:
+                Budget.parse(self.batch)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class StudySettings(_Settings):
+    """Everything that decides what comes out, and what is printed of it.
+
+    ``validation`` images are labelled from the first on, to choose among restarts; they are counted
+    beside the labelled pixels. ``settings`` are settings of the projects that all arms share.
+    ``axis`` is what curves run over, ``score`` what is looked at first; ``levels`` are scores and
+    ``shares`` shares of the full-label score whose cost is told; ``budgets`` are the shares of
+    pixels of AUC@B and score@B.
+    ``threads`` is what one arm may compute with: another number changes the last digits.
+    """
+
+    name: str
+    title: str = ""
+    data: DataSettings
+    seeds: tuple[int, ...] = (0,)
+    start: StartSettings
+    batch: str = "8"
+    rounds: int = Field(default=3, ge=0)
+    size: int = Field(default=128, ge=8)
+    validation: int = Field(default=0, ge=0)
+    settings: dict[str, Any] = {}
+    annotator: AnnotatorSettings = AnnotatorSettings()
+    arms: tuple[ArmSettings, ...]
+    reference: bool = True
+    axis: Literal["pixels", "clicks", "minutes", "images"] = "pixels"
+    score: str = "mean_dice"
+    levels: tuple[float, ...] = (0.70, 0.75, 0.80, 0.85, 0.90)
+    shares: tuple[float, ...] = (0.90, 0.95, 0.98)
+    budgets: tuple[float, ...] = ()
+    threads: int = Field(default=1, ge=1)
+    keep_models: bool = False
+    changed: tuple[str, ...] = ()  #: what differs from the paper that it follows
+    paper: str = ""  #: the name of the paper's figures that are printed beside
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> StudySettings:
+        names = [arm.name for arm in self.arms]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"arms need names of their own, got {', '.join(names) or 'none'}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
+        try:
+            Budget.parse(self.batch)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @staticmethod
+    def made(**settings: Any) -> StudySettings:
+        """Return a study of settings; ConfigError names the one that does not fit."""
+        try:
+            return StudySettings(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            words = str(first["msg"]).removeprefix("Value error, ")
+            raise ConfigError(f"study: {where}: {words}" if where else f"study: {words}") from error
+
+    @staticmethod
+    def read(path: Path) -> StudySettings:
+        """Return the study that a file describes."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{path} is no file of a study: {error}") from error
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{path} is no file of a study")
+        return StudySettings.made(**raw)
+
+    def as_json(self) -> str:
+        """Return what ``read`` reads."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def settings_of(self, arm: ArmSettings | None) -> dict[str, Any]:
+        """Return the settings of the projects of an arm."""
+        return {**self.settings, **(arm.settings if arm else {})}
+
+    def start_of(self, arm: ArmSettings | None) -> StartSettings:
+        """Return what an arm begins with."""
+        return self.start if arm is None or arm.start is None else arm.start
+
+    def family_of(self, arm: ArmSettings | None) -> str:
+        """Return a name of how an arm trains and is asked; arms of one name are compared alike."""
+        return _short_hash(self.settings_of(arm))
+
+    def start_name(self, arm: ArmSettings) -> str:
+        """Return a name of what an arm shares with others of its seed: start and first model."""
+        keeps = arm.keeps if arm.keeps > 1 else 1
+        return _short_hash([self.start_of(arm).model_dump(), self.settings_of(arm), keeps])
+
+
+def _short_hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,94 @@
+"""The files that a study leaves: curves.csv, results.json and report.html."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from napari_active_seg._version import __version__
+from napari_active_seg.experiments.study.record import RoundRecord
+from napari_active_seg.experiments.study.settings import StudySettings
+from napari_active_seg.experiments.study.tables import (
+    Spread,
+    area_at,
+    arms_of,
+    costs_to_reach,
+    least_common_budget,
+    reference_of,
+    score_at,
+)
+
+__all__ = ["summary_of", "write_results"]
+
+_FACTS = (
+    "arm", "strategy", "measure", "family", "seed", "round", "regions", "images",
+    "labelled_pixels", "labelled_share", "validation_share", "clicks", "perimeter", "seconds",
+)  # fmt: skip
+
+
+def write_results(
+    study: StudySettings, records: Sequence[RoundRecord], out: Path, *, device: str
+) -> None:
+    """Write curves.csv and results.json into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    names = sorted({name for record in records for name in record.scores})
+    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*_FACTS, *names))
+        for record in records:
+            row = [getattr(record, fact) for fact in _FACTS]
+            writer.writerow((*row, *(record.scores.get(name, "") for name in names)))
+    results = {
+        "version": __version__,
+        "device": device,
+        "settings": json.loads(study.as_json()),
+        "summary": summary_of(study, records),
+        "records": [asdict(record) for record in records],
+    }
+    text = json.dumps(_without_nan(results), indent=1)
+    (out / "results.json").write_text(text, encoding="utf-8")
+
+
+def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str, Any]:
+    """Return the figures of each arm that a paper's tables have, mean and deviation over seeds."""
+    budgets = study.budgets or (least_common_budget(records),)
+    found: dict[str, Any] = {}
+    for arm in arms_of(records):
+        full = reference_of(records, arm, study.score)
+        levels = {f"{level:g}": level for level in study.levels}
+        if full.n:
+            levels |= {f"{share:.0%} of all labels": share * full.mean for share in study.shares}
+        reached = {
+            name: costs_to_reach(records, arm, score=study.score, level=level)
+            for name, level in levels.items()
+        }
+        found[arm] = {
+            "all labels": asdict(full),
+            "percent of pixels to reach": {
+                name: asdict(Spread.over(list(costs.values()))) for name, costs in reached.items()
+            },
+            **{
+                f"{what}@{100 * budget:.1f}": asdict(
+                    Spread.over(list(of(records, arm, score=study.score, budget=budget).values()))
+                )
+                for budget in budgets
+                for what, of in (("AUC", area_at), (study.score, score_at))
+            },
+        }
+    return found
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a value as JSON knows it: what cannot be told is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inside) for inside in value]
+    return value

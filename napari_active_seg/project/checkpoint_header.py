@@ -1,0 +1,24 @@
+"""What a checkpoint says of itself in the header of its file, without loading it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+__all__ = ["checkpoint_facts"]
+
+#: A header larger than this is no header.
+_MOST_BYTES = 10_000_000
+
+
+def checkpoint_facts(path: Path) -> dict[str, str]:
+    """Return the facts in the header of a safetensors file; none where it has no such header."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > _MOST_BYTES:
+                return {}
+            facts = json.loads(file.read(length)).get("__metadata__", {})
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return {str(key): str(value) for key, value in facts.items()}
