@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,8 +161,8 @@ def reproduce(
     ] = Scale.SMALL,
     seeds: SeedsOption = "0,1,2",
     arms: Annotated[
-        str, typer.Option(help="Only arms whose names begin so, with commas; all if left out.")
-    ] = "",
+        str, typer.Option(help="Only these arms, with commas; regions-* means all that begin so.")
+    ] = "*",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting of the projects that differs, such as weights=FILE."),
@@ -179,10 +180,10 @@ def reproduce(
     """
     asked = paper_study(study, data, scale, _numbers(seeds))
     changes = dict(_settings(settings, "--set"))
-    chosen = [arm for arm in asked.arms if arm.name.startswith(tuple(_names(arms)) or "")]
+    chosen = [a for a in asked.arms if any(fnmatchcase(a.name, word) for word in _names(arms))]
     if not chosen:
         names = ", ".join(arm.name for arm in asked.arms)
-        raise ConfigError(f"no arm begins with {arms!r}; there are {names}")
+        raise ConfigError(f"no arm is called {arms!r}; there are {names}")
     asked = StudySettings.made(
         **{
             **asked.model_dump(),

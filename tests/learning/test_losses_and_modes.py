@@ -72,10 +72,11 @@ def test_unlabelled_pixels_change_neither_loss_nor_gradient(term, seed):
 
 
 def labelled_pixels(logits, target, hidden):
+    counts = (~hidden).sum(dim=(1, 2))
     for n, y, x in np.argwhere(~hidden.numpy()):
         row = logits[n, :, y, x].double().numpy()
         p = np.exp(row) / np.exp(row).sum()
-        yield p, int(target[n, y, x])
+        yield p, int(target[n, y, x]), 1 / int(counts[n])
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -83,19 +84,34 @@ def test_losses_equal_slow_loops_over_labelled_pixels(weights):
     logits, target, hidden = example(1)
     w = np.ones(3) if weights is None else weights.double().numpy()
     pixels = list(labelled_pixels(logits, target, hidden))
-    divisor = sum(w[k] for _, k in pixels)
-    entropy = sum(-w[k] * np.log(p[k]) for p, k in pixels) / divisor
-    focal = sum(-w[k] * (1 - p[k]) ** 2 * np.log(p[k]) for p, k in pixels) / divisor
+    divisor = sum(s * w[k] for _, k, s in pixels)
+    entropy = sum(-s * w[k] * np.log(p[k]) for p, k, s in pixels) / divisor
+    focal = sum(-s * w[k] * (1 - p[k]) ** 2 * np.log(p[k]) for p, k, s in pixels) / divisor
     dices = []
     for c in range(3):
-        both = 2 * sum(p[c] for p, k in pixels if k == c) + 1
-        dices.append(both / (sum(p[c] for p, _ in pixels) + sum(k == c for _, k in pixels) + 1))
+        both = 2 * sum(p[c] for p, k, _ in pixels if k == c) + 1
+        here = sum(p[c] for p, *_ in pixels) + sum(k == c for _, k, _ in pixels)
+        dices.append(both / (here + 1))
     dice = sum(w[c] * (1 - dices[c]) for c in range(3)) / w.sum()
     for name, expected in (("cross-entropy", entropy), ("focal", focal), ("dice", dice)):
         found = loss_named(name)(logits, target, weights).item()
         assert found == pytest.approx(expected, rel=1e-5)
     both = loss_named("cross-entropy+dice")(logits, target, weights).item()
     assert both == pytest.approx(entropy + dice, rel=1e-5)
+
+
+def test_a_crop_with_one_label_counts_as_much_as_one_that_is_full():
+    logits, target, _ = example(2)
+    target[0] = 1
+    target[1] = UNLABELLED
+    target[1, 2, 3] = 2
+    for name in ("cross-entropy", "focal"):
+        loss = loss_named(name)
+        alone = [loss(logits[n : n + 1], target[n : n + 1], None).item() for n in range(2)]
+        assert loss(logits, target, None).item() == pytest.approx(np.mean(alone), rel=1e-5)
+        none = torch.full_like(target[:1], UNLABELLED)
+        more = loss(torch.cat([logits, logits[:1]]), torch.cat([target, none]), None)
+        assert more.item() == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 def test_dice_leaves_classes_out_that_nobody_labelled():

@@ -45,8 +45,8 @@ class StartRun(ProjectRun):
         super().__init__(bench, folder, arm, seed)
 
     def run(self, on_round: OnRound) -> None:
-        """Label, train and measure, where that is not done."""
-        if self.records:
+        """Label, train and measure; a project that somebody removed is made again."""
+        if self.records and self.project.exists():
             return
         on_round(f"the start of seed {self.seed}")
         self.make_project()
@@ -54,7 +54,8 @@ class StartRun(ProjectRun):
         try:
             self._label_start(session)
             self.train(session, 0)
-            append_record(self.folder / RECORDS, self.measure(session, 0, "start"))
+            if not self.records:
+                append_record(self.folder / RECORDS, self.measure(session, 0, "start"))
         finally:
             session.close()
 
@@ -125,8 +126,8 @@ class ArmRun(ProjectRun):
         """Take a copy of the start over, with its first record under the arm's name."""
         start = StartRun(self.bench, self._own, self.seed)
         if not self.project.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)  # of records alone nothing can go on
             building = self.folder / "building"
-            shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(start.folder / "project", building)
             building.rename(self.project)
         if not self.records:
@@ -218,7 +219,7 @@ class ReferenceRun(ProjectRun):
 
     def run(self, on_round: OnRound) -> None:
         """Label everything, train and measure."""
-        if self.records:
+        if self.is_done:
             return
         on_round(f"all labels, seed {self.seed}")
         self.make_project()

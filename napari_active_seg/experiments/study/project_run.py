@@ -56,6 +56,11 @@ class ProjectRun:
         return read_records(self.folder / RECORDS)
 
     @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be run."""
+        return bool(self.records)
+
+    @property
     def project(self) -> Path:
         """The folder of the project."""
         return self.folder / "project"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from napari_active_seg.experiments.datasets.prepared import PreparedData, prepar
 from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.experiments.study.project_run import Bench, OpenSession
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
-from napari_active_seg.experiments.study.settings import DataSettings, StudySettings
+from napari_active_seg.experiments.study.settings import PLACES, DataSettings, StudySettings
 from napari_active_seg.session import Session
 
 __all__ = ["finished_records", "run_study"]
@@ -62,7 +62,7 @@ def run_study(
         on_image=on_progress,
     )
     bench = Bench(study, data, out, open_session)
-    tasks = _tasks(study)
+    tasks = _needed(bench, _tasks(study))
     if workers < 1:
         for number, task in enumerate(tasks):
             _run_of(bench, task).run(partial(on_progress, number, len(tasks)))
@@ -114,6 +114,19 @@ def _tasks(study: StudySettings) -> tuple[_Task, ...]:
     return tuple(found.values())
 
 
+def _needed(bench: Bench, tasks: Sequence[_Task]) -> tuple[_Task, ...]:
+    """Return the pieces that are not done, with the starts that they go on from."""
+    arms = [task for task in tasks if task.kind == "arm" and not _run_of(bench, task).is_done]
+    starts = {task.after for task in arms}
+    return tuple(
+        task
+        for task in tasks
+        if task in arms
+        or task.key in starts
+        or (task.kind == "reference" and not _run_of(bench, task).is_done)
+    )
+
+
 def _run_of(bench: Bench, task: _Task) -> StartRun | ArmRun | ReferenceRun:
     kinds: dict[str, type[StartRun | ArmRun | ReferenceRun]] = {
         "start": StartRun,
@@ -132,6 +145,8 @@ def _check_folder(study: StudySettings, out: Path) -> None:
         free = {"arms", "seeds", "rounds", "title", "levels", "shares", "budgets", "changed"}
         free |= {"paper", "score", "axis", "keep_models"}
         ours, theirs = study.model_dump(exclude=free), there.model_dump(exclude=free)
+        for settings in (ours, theirs):  # the same data may lie elsewhere
+            settings["data"] = {k: v for k, v in settings["data"].items() if k not in PLACES}
         differ = [key for key, value in ours.items() if value != theirs[key]]
         known = {arm.name: arm for arm in there.arms}
         for arm in study.arms:

@@ -15,7 +15,11 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
 
-__all__ = ["ArmSettings", "DataSettings", "StartSettings", "StudySettings"]
+__all__ = ["PLACES", "ArmSettings", "DataSettings", "StartSettings", "StudySettings"]
+
+
+#: What of the data's settings says where they lie, which changes nothing.
+PLACES = ("root", "images", "masks", "test_images", "test_masks")
 
 
 class _Settings(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_active_seg._version import __version__
 from napari_active_seg.experiments.study.record import RoundRecord
-from napari_active_seg.experiments.study.settings import StudySettings
+from napari_active_seg.experiments.study.settings import PLACES, StudySettings
 from napari_active_seg.experiments.study.tables import (
     Spread,
     area_at,
@@ -46,12 +46,18 @@ def write_results(
     results = {
         "version": __version__,
         "device": device,
-        "settings": json.loads(study.as_json()),
+        "settings": _without_places(json.loads(study.as_json())),
         "summary": summary_of(study, records),
         "records": [asdict(record) for record in records],
     }
     text = json.dumps(_without_nan(results), indent=1)
     (out / "results.json").write_text(text, encoding="utf-8")
+
+
+def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without the folders of whoever ran them."""
+    data = {k: v for k, v in settings["data"].items() if k not in PLACES}
+    return {**settings, "data": data}
 
 
 def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 An unlabelled pixel (255) adds nothing to any value, gradient or divisor. A batch without any
 label is refused: its mean would be NaN, and silently 0 would hide a fault. Where several processes
 train together, sums run over all of them (``ranks.py``).
+
+Crops are drawn by labelled pixels, so that a pixel is seen as often as there are labels about it.
+Each crop counts as one therefore, however much of it is labelled, and all labelled pixels count
+alike over a training: by the pixel, a few whole images would drown many small regions.
 """
 
 from __future__ import annotations
@@ -40,34 +44,25 @@ _SMOOTH = 1.0
 def masked_cross_entropy(
     logits: Tensor, target: Tensor, class_weights: Tensor | None = None
 ) -> Tensor:
-    """Return the mean over labelled pixels of -log p of the label.
+    """Return the mean over crops of the mean over their labelled pixels of -log p of the label.
 
-    ``logits`` (N, C, H, W), ``target`` (N, H, W) with 255 for "not labelled". With weights (C,)
-    it is the weighted mean: each pixel counts, in sum and divisor, by the weight of its label.
+    ``logits`` (N, C, H, W), ``target`` (N, H, W) with 255 for "not labelled"; crops without a label
+    count nowhere. With weights (C,) each pixel counts, in sum and divisor, by the weight of its
+    label.
     """
     _refuse_without_labels(target)
-    total = F.cross_entropy(
-        logits.float(),
-        target.to(torch.long),
-        weight=class_weights,
-        ignore_index=UNLABELLED,
-        reduction="sum",
-    )
-    return with_sums_of_all(total / _weight_of_labels(target, class_weights))
+    return _weighted_mean(pixel_losses(logits, target), target, class_weights)
 
 
 def masked_focal(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Return the mean over labelled pixels of (1 - p)^2 (-log p) of the label."""
+    """Return the mean over crops, and their labelled pixels, of (1 - p)^2 (-log p) of the label."""
     _refuse_without_labels(target)
     log_p = torch.log_softmax(logits.float(), dim=1)
     labelled = target != UNLABELLED
     label = torch.where(labelled, target, 0).to(torch.long)
     of_label = log_p.gather(1, label[:, None])[:, 0]
     losses = -((1 - of_label.exp()) ** _FOCUS) * of_label
-    if class_weights is not None:
-        losses = losses * class_weights[label]
-    total = torch.where(labelled, losses, 0.0).sum()
-    return with_sums_of_all(total / _weight_of_labels(target, class_weights))
+    return _weighted_mean(torch.where(labelled, losses, 0.0), target, class_weights)
 
 
 def masked_dice(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -210,9 +205,11 @@ def _refuse_without_labels(target: Tensor) -> None:
         raise BadInputError("the batch holds no labelled pixel; draw crops where labels are")
 
 
-def _weight_of_labels(target: Tensor, class_weights: Tensor | None) -> Tensor:
-    """Return the number of labelled pixels, or the sum of their weights."""
+def _weighted_mean(losses: Tensor, target: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Return the mean of losses (N, H, W), each pixel by its crop's and its class's weight."""
     labelled = target != UNLABELLED
-    if class_weights is None:
-        return summed(labelled.sum())
-    return summed(class_weights[target[labelled].to(torch.long)].sum())
+    of_crop = 1 / labelled.sum(dim=(1, 2), keepdim=True).clamp_min(1)
+    weights = labelled * of_crop
+    if class_weights is not None:
+        weights = weights * class_weights[torch.where(labelled, target, 0).to(torch.long)]
+    return with_sums_of_all((losses * weights).sum() / summed(weights.sum()))

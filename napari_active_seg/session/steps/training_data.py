@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 OpenSource = Callable[[str], ImageSource]
 #: Pixels around a region that a network sees without learning from them.
 _SURROUNDINGS = 64
+#: Neighbours share a rectangle that takes at most so many times what they take one by one.
+_MOST_WASTE = 1.5
 
 
 class LazyExamples(Sequence[TrainExample]):
@@ -60,14 +62,15 @@ def readable_examples(
 ) -> tuple[TrainExample, ...]:
     """Return what can be learned from; labels of images that cannot be read are logged.
 
-    ImageError if none can be read. Regions that are ``spare`` may be held out.
+    Labels that lie near each other come as one example, so that a crop shows all that is known of
+    its place. ImageError if none can be read. Regions that are ``spare`` may be held out.
     """
     examples: list[TrainExample] = []
     problems: list[ImageError] = []
-    for label in labels:
+    for neighbours in _neighbours(labels, spare):
         try:
-            example = training_example(label, open_source)
-            examples.append(replace(example, spare=label.region in spare))
+            example = training_example(neighbours, open_source)
+            examples.append(replace(example, spare=neighbours[0].region in spare))
         except ImageError as error:
             _log.warning("left out of the training: %s", error)
             problems.append(error)
@@ -76,20 +79,87 @@ def readable_examples(
     return tuple(examples)
 
 
-def training_example(label: RegionLabel, open_source: OpenSource) -> TrainExample:
-    """Return the region's crop with its surroundings, where nothing is labelled."""
-    source = open_source(label.region.image_id)
-    around = label.region.grown(_SURROUNDINGS, source.shape)
+def training_example(labels: Sequence[RegionLabel], open_source: OpenSource) -> TrainExample:
+    """Return the piece of an image around labels of it; nothing is labelled between them.
+
+    Where labels lie over each other the later one counts.
+    """
+    source = open_source(labels[0].region.image_id)
+    around = _hull([label.region for label in labels]).grown(_SURROUNDINGS, source.shape)
     target = np.full(around.shape, UNLABELLED, np.uint8)
-    y, x = label.region.y - around.y, label.region.x - around.x
-    inside = (slice(y, y + label.region.height), slice(x, x + label.region.width))
-    target[inside] = label.target
-    objects = None
-    if label.objects is not None:
-        objects = np.zeros(around.shape, np.int32)
-        objects[inside] = label.objects
+    objects = np.zeros(around.shape, np.int32)
+    for label in labels:
+        y, x = label.region.y - around.y, label.region.x - around.x
+        inside = (slice(y, y + label.region.height), slice(x, x + label.region.width))
+        known = label.target != UNLABELLED
+        target[inside][known] = label.target[known]
+        if label.objects is not None:
+            ids = np.where(label.objects > 0, label.objects + objects.max(), 0)
+            objects[inside][known] = ids[known]
     image = source.read(0, around.y, around.x, around.height, around.width)
-    return TrainExample(image, target, objects)
+    return TrainExample(image, target, None if labels[0].objects is None else objects)
+
+
+def _neighbours(
+    labels: Sequence[RegionLabel], spare: frozenset[Region]
+) -> tuple[list[RegionLabel], ...]:
+    """Return labels in groups that lie near each other, as far as that wastes no memory.
+
+    Labels with and without ids of objects, and spare ones and others, stay apart.
+    """
+    groups: dict[tuple[str, bool, bool], list[_Group]] = {}
+    found: list[_Group] = []
+    for label in labels:
+        key = (label.region.image_id, label.region in spare, label.objects is None)
+        near = groups.setdefault(key, [])
+        group = next((g for g in near if g.takes(label.region)), None)
+        if group is None:
+            group = _Group()
+            near.append(group)
+            found.append(group)
+        group.add(label)
+    return tuple(group.labels for group in found)
+
+
+class _Group:
+    """Labels that come as one example, and the rectangle that holds them."""
+
+    def __init__(self) -> None:
+        self.labels: list[RegionLabel] = []
+        self._hull: Region | None = None
+        self._separate = 0  # pixels that they would take one by one
+
+    def takes(self, region: Region) -> bool:
+        """Return whether a region is near, and one rectangle takes hardly more than two would."""
+        if self._hull is None:
+            return True
+        reach = 2 * _SURROUNDINGS
+        near = (
+            region.y < self._hull.bottom + reach
+            and self._hull.y < region.bottom + reach
+            and region.x < self._hull.right + reach
+            and self._hull.x < region.right + reach
+        )
+        both = _pixels_around(_hull([self._hull, region]))
+        return near and both <= _MOST_WASTE * (self._separate + _pixels_around(region))
+
+    def add(self, label: RegionLabel) -> None:
+        """Take a label in."""
+        self.labels.append(label)
+        before = [] if self._hull is None else [self._hull]
+        self._hull = _hull([*before, label.region])
+        self._separate += _pixels_around(label.region)
+
+
+def _hull(regions: Sequence[Region]) -> Region:
+    """Return the least rectangle that holds regions of one image."""
+    top, left = min(r.y for r in regions), min(r.x for r in regions)
+    bottom, right = max(r.bottom for r in regions), max(r.right for r in regions)
+    return Region(regions[0].image_id, top, left, bottom - top, right - left)
+
+
+def _pixels_around(region: Region) -> int:
+    return (region.height + 2 * _SURROUNDINGS) * (region.width + 2 * _SURROUNDINGS)
 
 
 def window_drawer(

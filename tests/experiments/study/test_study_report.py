@@ -3,50 +3,89 @@ import re
 import pytest
 
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.experiments import CurvePoint, study_curves, study_report
+from napari_active_seg.experiments import ArmSettings, DataSettings, StartSettings, StudySettings
+from napari_active_seg.experiments.study import ALL_LABELS, RoundRecord
+from napari_active_seg.experiments.study.report import study_curves, study_report
+from napari_active_seg.experiments.study.written import summary_of
 from napari_active_seg.metrics import auc_at_budget
 
+ARMS = (("uncertain-regions", 0.05), ("random-regions", 0.02))
 
-def points():
-    made = []
-    for strategy, gain in (("uncertain-regions", 0.05), ("random-regions", 0.02)):
+
+def records():
+    made = [
+        RoundRecord(ALL_LABELS, s, 0, 9, 9, 90000, 1.0, {"mean_dice": 0.8 + 0.02 * s}, family="f")
+        for s in (0, 1)
+    ]
+    for arm, gain in ARMS:
         for seed in (0, 1):
             made += [
-                CurvePoint(
-                    strategy, "bald", seed, k, 8 * (k + 1), 1000 * (k + 1), 0.05 * (k + 1),
+                RoundRecord(
+                    arm, seed, k, 8 * (k + 1), k + 1, 1000 * (k + 1), 0.05 * (k + 1),
                     {
                         "mean_dice": 0.6 + gain * k + 0.01 * seed, "mean_jaccard": 0.5, "nll": 0.5,
                         "ece": 0.1 / (k + 1), "brier": 0.3, "brier_reliability": 0.01,
                     },
+                    measure="bald", family="f", clicks=100 * (k + 1), seconds=60.0 * (k + 1),
+                    reliability=((0.55, 0.5, 100), (0.95, 0.9, 900)),
+                    losses=tuple(1 / (t + 1) for t in range(10)),
+                    bound=0.7, selected=(1, 2, 3, 4), rest=(10, 5, 1, 0),
                 )
                 for k in range(4)
             ]  # fmt: skip
     return made
 
 
+def study(**more):
+    return StudySettings.made(
+        name="a-study",
+        data=DataSettings(classes=("a", "b")),
+        start=StartSettings(regions=8),
+        seeds=(0, 1),
+        arms=tuple(ArmSettings(name=arm, strategy=arm) for arm, _ in ARMS),
+        **more,
+    )
+
+
 def test_curves_are_means_over_seeds_with_a_deviation_either_way():
-    first, second = study_curves(points(), "mean_dice")
+    first, second = study_curves(records(), "mean_dice")
     assert (first.label, second.label) == ("uncertain-regions", "random-regions")
     assert first.x == pytest.approx([5, 10, 15, 20])
     assert first.y == pytest.approx([0.605, 0.655, 0.705, 0.755])
     spread = 0.01 / 2**0.5
     assert first.high - first.y == pytest.approx([spread] * 4)
-    (single, *_) = study_curves([p for p in points() if p.seed == 0], "mean_dice")
+    (single, *_) = study_curves([r for r in records() if r.seed == 0], "mean_dice")
     assert single.low is None
-    assert study_curves(points(), "object_f1") == []
+    assert study_curves(records(), "object_f1") == []
+    (clicks, _) = study_curves(records(), "mean_dice", axis="clicks")
+    assert clicks.x == pytest.approx([100, 200, 300, 400])
 
 
 def test_report_holds_everything_in_one_file_without_links(tmp_path):
-    report = study_report(points(), "a study")
     page = tmp_path / "report.html"
-    report.write(page)
+    study_report(study(paper="glas"), records(), device="CPU", notes=("Patients.",)).write(page)
     text = page.read_text()
     assert not re.search(r"(src|href)=.?(http|//|file)", text)
-    assert text.count("data:image/png;base64") == 3
+    assert text.count("data:image/png;base64") == 3 + 4 + 2  # curves, reliability, selected
     assert "@media print" in text
-    shares, scores = [0.05, 0.1, 0.15, 0.2], [0.6, 0.65, 0.7, 0.75]
-    assert f"{auc_at_budget(shares, scores):.3f}" in text
-    assert f"{2 * auc_at_budget(shares, scores):.3f}" in text
-    assert "15.000" in text  # per cent of pixels at which 70 % was reached
+    assert "29.39" in text  # the paper's figures beside ours
+    assert "Patients." in text and "Fewer than three seeds" in text
+    areas = [
+        auc_at_budget([0.05, 0.1, 0.15, 0.2], [0.6 + 0.05 * k + 0.01 * s for k in range(4)])
+        for s in (0, 1)
+    ]
+    assert f"{sum(areas) / 2:.3f} ±" in text
+    assert "15.0 ± 0.0" in text  # per cent of pixels at which 70 % was reached
+    assert "not reached" in text
     with pytest.raises(BadInputError, match="nothing to report"):
-        study_report([], "none")
+        study_report(study(), [], device="CPU")
+
+
+def test_summary_tells_costs_at_shares_of_the_full_label_score():
+    found = summary_of(study(shares=(0.9,), budgets=(0.1,)), records())["uncertain-regions"]
+    assert found["all labels"]["mean"] == pytest.approx(0.81)
+    reached = found["percent of pixels to reach"]
+    assert reached["90% of all labels"]["mean"] == pytest.approx(20)  # 0.729 is first passed there
+    assert reached["0.9"]["n"] == 0
+    assert found["mean_dice@10.0"]["mean"] == pytest.approx(0.655)
+    assert found["AUC@10.0"]["mean"] == pytest.approx(100 * 0.05 * (0.605 + 0.655) / 2)

@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from napari_active_seg.experiments.study import ALL_LABELS, RoundRecord
+from napari_active_seg.experiments.study.tables import (
+    Spread,
+    area_at,
+    costs_to_reach,
+    least_common_budget,
+    paired,
+    reference_of,
+    score_at,
+)
+
+
+def run(arm, seed, points, family="f"):
+    return [
+        RoundRecord(arm, seed, k, k, k, 0, share, {"s": score}, family=family)
+        for k, (share, score) in enumerate(points)
+    ]
+
+
+def test_spread_is_mean_and_deviation_of_what_is_known():
+    spread = Spread.over([1.0, None, 3.0])
+    assert (spread.mean, spread.deviation, spread.n, spread.of) == (2, pytest.approx(2**0.5), 2, 3)
+    assert spread.words() == "2.0 ± 1.4 (2 of 3)"
+    assert Spread.over([4.0]).words(2) == "4.00"
+    assert Spread.over([None]).words() == "not reached"
+
+
+def test_first_point_that_reaches_a_score_tells_its_cost():
+    records = run("a", 0, [(0.1, 0.5), (0.2, 0.8), (0.3, 0.7)]) + run("a", 1, [(0.1, 0.5)])
+    assert costs_to_reach(records, "a", score="s", level=0.7) == {0: pytest.approx(20), 1: None}
+
+
+def test_a_curve_that_stands_still_ends_there():
+    records = run("a", 0, [(0.1, 0.5), (0.1, 0.9)])
+    assert costs_to_reach(records, "a", score="s", level=0.7) == {0: None}
+
+
+def test_budgets_beyond_a_curve_are_not_made_up():
+    records = run("a", 0, [(0.1, 0.5), (0.3, 0.7)]) + run("a", 1, [(0.1, 0.5), (0.2, 0.7)])
+    assert least_common_budget(records) == 0.2
+    assert score_at(records, "a", score="s", budget=0.25) == {0: pytest.approx(0.65), 1: None}
+    area = area_at(records, "a", score="s", budget=0.2)
+    assert area == {0: pytest.approx(100 * 0.1 * 0.55), 1: pytest.approx(100 * 0.1 * 0.6)}
+
+
+def test_reference_is_that_of_the_same_networks():
+    records = [
+        *run(ALL_LABELS, 0, [(1.0, 0.9)], "f"),
+        *run(ALL_LABELS, 1, [(1.0, 0.8)], "f"),
+        *run(ALL_LABELS, 0, [(1.0, 0.1)], "dropout"),
+        *run("a", 0, [(0.1, 0.5)], "f"),
+    ]
+    assert reference_of(records, "a", "s").mean == pytest.approx(0.85)
+
+
+def test_pairs_are_students():
+    rng = np.random.default_rng(0)
+    one, other = rng.random(6), rng.random(6) - 0.2
+    found = paired(dict(enumerate(one)), {**dict(enumerate(other)), 9: 1.0})
+    expected = stats.ttest_rel(one, other)
+    interval = expected.confidence_interval()
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.n == 6 and found.better == int((one > other).sum())
+    assert paired({0: 1.0}, {1: 1.0}).words == "no seed in common"
+    assert math.isnan(paired({0: 1.0}, {0: 0.5}).p)
+    same = paired({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
+    assert (same.difference, same.p) == (0, 1)
