@@ -65,15 +65,20 @@ def test_validation_labels_never_train(session, pool):
     whole = session.read_image(validation.id)
     for example in session._segmenters.trained[-1].seen:
         assert example.image.shape != whole.shape or not (example.image == whole).all()
-    assert len(session._segmenters.trained[-1].seen) == 4
+    assert _labelled(session) == 4 * 24 * 24
+
+
+def _labelled(session):
+    seen = session._segmenters.trained[-1].seen
+    return sum(int((example.target != UNLABELLED).sum()) for example in seen)
 
 
 def test_training_examples_are_unlabelled_outside_their_region(session, pool):
     one_lap(session, pool)
     for example in session._segmenters.trained[-1].seen:
-        labelled = example.target != UNLABELLED
-        assert labelled.sum() == 24 * 24
-        assert example.target.size > 24 * 24
+        labelled = (example.target != UNLABELLED).sum()
+        assert labelled % (24 * 24) == 0  # one region, or some that are near each other
+        assert example.target.size > labelled
 
 
 @pytest.mark.parametrize("measure", ["bald", "entropy"])

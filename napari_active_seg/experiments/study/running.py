@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -198,7 +200,9 @@ def _run_side_by_side(
     context = multiprocessing.get_context("spawn")
     with (
         _threads(bench.study.threads),
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),)
+        ) as pool,
     ):
         try:
             while waiting or running:
@@ -223,6 +227,17 @@ def _run_side_by_side(
             for process in list(pool._processes.values()):  # noqa: SLF001  # else it waits for all
                 process.terminate()
             raise
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when the one that started it is gone: two must not work on one arm."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _in_a_process(bench: Bench, task: _Task) -> None:

@@ -93,14 +93,14 @@ def evaluate_model(
         target = labelled.target()
         evaluated = evaluated.add(Prediction(region, moments, request.model_id), target)
         if "contour" in moments.extras:
-            maps = object_maps(moments, _true_objects(labelled, target))
+            maps = _known_maps(moments, labelled, target)
             if on_maps is not None:
                 on_maps(maps)
             if request.rules is not None and maps.truth is not None:
                 objects = objects.add(instances_of(maps, request.rules), maps.truth)
-        elif (target != UNLABELLED).all() and (known := labelled.objects()) is not None:
-            found, _ = ndimage.label(moments.mean_p.argmax(axis=0) > 0)
-            objects = objects.add(found, known)
+        elif (known := labelled.objects()) is not None and (within := _known_part(target)):
+            found, _ = ndimage.label(moments.mean_p.argmax(axis=0)[within] > 0)
+            objects = objects.add(found, known[within])
     if problems and len(problems) == len(request.images):
         raise problems[0]
     return evaluated.with_objects(objects) if objects.n_images else evaluated
@@ -126,20 +126,31 @@ def _with_slide(
     return evaluated
 
 
-def object_maps(moments: Moments, truth: NDArray[np.int32] | None = None) -> ObjectMaps:
+def object_maps(moments: Moments) -> ObjectMaps:
     """Return the maps that objects are made of; the first class is what lies between them."""
-    return ObjectMaps(1 - moments.mean_p[0], moments.extras["contour"], truth)
+    return ObjectMaps(1 - moments.mean_p[0], moments.extras["contour"])
 
 
-def _true_objects(labelled: LabelledImage, target: NDArray[np.uint8]) -> NDArray[np.int32] | None:
-    """Return the ids of the true objects, by connected areas where nobody numbered them.
+def _known_maps(moments: Moments, labelled: LabelledImage, target: NDArray[np.uint8]) -> ObjectMaps:
+    """Return the maps of what is labelled, with the true objects by id, or by connected areas.
 
-    None where a part of the image is not labelled: an object that was found there is not wrong.
+    Without the truth where the labels have gaps: an object that was found there is not wrong.
     """
-    if (target == UNLABELLED).any():
+    within = _known_part(target)
+    if within is None:
+        return object_maps(moments)
+    maps, known = object_maps(moments), labelled.objects()
+    ids = ndimage.label(target > 0)[0] if known is None else known
+    return ObjectMaps(
+        maps.objects[within], maps.contours[within], np.asarray(ids[within], np.int32)
+    )
+
+
+def _known_part(target: NDArray[np.uint8]) -> tuple[slice, slice] | None:
+    """Return the one rectangle that is labelled, as where an image was padded; None else."""
+    labelled = target != UNLABELLED
+    if not labelled.any():
         return None
-    known = labelled.objects()
-    if known is not None:
-        return known
-    ids, _ = ndimage.label(target > 0)
-    return np.asarray(ids, np.int32)
+    rows, columns = np.flatnonzero(labelled.any(axis=1)), np.flatnonzero(labelled.any(axis=0))
+    within = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return within if labelled[within].all() else None
