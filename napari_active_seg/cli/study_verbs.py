@@ -84,11 +84,11 @@ def simulate(
     shrink: Annotated[float, typer.Option(help="Divide the sides of all images by this.")] = 1.0,
     size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
     start: Annotated[
-        str, typer.Option(help="What is labelled before any model: 8, 5images or 300clicks.")
+        str, typer.Option(help="What is labelled before any model: 8, 5images, 10% or 300clicks.")
     ] = "8",
     first: Annotated[str, typer.Option(help=f"How regions are: {', '.join(FIRST)}.")] = "random",
     batch: Annotated[
-        str, typer.Option(help="What a round asks for: 8, 50000px, 300clicks or 10min.")
+        str, typer.Option(help="What a round asks for: 8, 5%, 50000px, 300clicks or 10min.")
     ] = "8",
     rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
     preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "fast",
@@ -159,6 +159,13 @@ def reproduce(
     scale: Annotated[
         Scale, typer.Option(help="full: the paper's settings; small: for two CPU cores.")
     ] = Scale.SMALL,
+    variant: Annotated[
+        str,
+        typer.Option(
+            help="pools: POOL/BUDGET, such as 21f/10-10 or isic2016+copies/5-5; bcss: a budget; "
+            "voc-polygons and a2d2-3k: another data set."
+        ),
+    ] = "",
     seeds: SeedsOption = "0,1,2",
     arms: Annotated[
         str, typer.Option(help="Only these arms, with commas; regions-* means all that begin so.")
@@ -178,7 +185,7 @@ def reproduce(
 
     Example: napari-active-seg reproduce glas --data GlaS/ --out glas-small/
     """
-    asked = paper_study(study, data, scale, _numbers(seeds))
+    asked = paper_study(study, data, scale, _numbers(seeds), variant)
     changes = dict(_settings(settings, "--set"))
     chosen = [a for a in asked.arms if any(fnmatchcase(a.name, word) for word in _names(arms))]
     if not chosen:
@@ -287,11 +294,16 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _start(text: str, first: str) -> StartSettings:
-    """Return what ``8``, ``5images`` or ``300clicks`` stand for."""
-    amount = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz ")
+    """Return what ``8``, ``5images``, ``10%`` or ``300clicks`` stand for."""
+    amount = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz% ")
     unit = text.strip()[len(amount) :].strip() or "regions"
-    if unit not in ("regions", "images", "clicks") or not amount.isdigit() or int(amount) < 1:
-        raise ConfigError(f"a start is like 8, 5images or 300clicks, got {text!r}")
+    unit = {"%": "percent"}.get(unit, unit)
+    if (
+        unit not in ("regions", "images", "clicks", "percent")
+        or not amount.isdigit()
+        or int(amount) < 1
+    ):
+        raise ConfigError(f"a start is like 8, 5images, 10% or 300clicks, got {text!r}")
     return StartSettings(**{unit: int(amount), "first": first})
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments.datasets import PreparedData
+from napari_active_seg.experiments.guide_table import kinds_by_area
+from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study import (
     ALL_LABELS,
     RoundRecord,
@@ -79,7 +81,26 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     page.paragraph(
         f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."
     )
+    _add_kinds(page, runs, names)
     return Compared(page, rows)
+
+
+def _add_kinds(page: HtmlReport, runs: Sequence[Path], names: Sequence[str]) -> None:
+    """Add which kind of method was best in each study, beside the guide of the paper."""
+    rows = []
+    for name, run in zip(names, runs, strict=True):
+        if not (run / "study.json").is_file():
+            continue
+        study = StudySettings.read(run / "study.json")
+        best = kinds_by_area(study, records_of(run))
+        words = [f"{one.kind} ({one.arm}, {one.area.words(3)})" for one in best]
+        rows.append((name, *(*words, "", "")[:3]))
+    if rows:
+        page.heading("Which kind of method was best?")
+        page.table(("", "best by AUC@B", "second", "third"), rows)
+        guide = PUBLISHED["pools"]
+        page.paragraph(guide.title)
+        page.table(guide.head, guide.rows)
 
 
 def records_of(run: Path) -> tuple[RoundRecord, ...]:

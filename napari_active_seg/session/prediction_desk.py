@@ -19,6 +19,7 @@ from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_key import predicted_images, prediction_key
 from napari_active_seg.session.requests import predict_folder_request, predict_request
 from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
 from napari_active_seg.session.steps.predict import (
     PredictRequest,
     PredictResponse,
@@ -209,6 +210,22 @@ class PredictionDesk:
         self.model()  # refuses at once where there is none
         on_screen = tuple(i for i in wanted if i == self._state().image_id)
         self._predict(on_screen + tuple(i for i in wanted if i not in on_screen), samples)
+
+    def embed(
+        self, image_ids: Sequence[str], *, on_done: Callable[[NDArray[np.float32]], None]
+    ) -> None:
+        """Order where the model in use sees whole images: an embedding each, (N, D)."""
+        model = self.model()
+        request = EmbedRequest(
+            tuple(image_ids), self._project.images.source, partial(self._shelf.segmenter, model)
+        )
+
+        def deliver(result: object) -> None:
+            if isinstance(result, np.ndarray):
+                on_done(result)
+
+        order = Order("looking", lambda: partial(embed_images, request), deliver, may_wait=True)
+        self._order(order, writes=False)
 
     def predict_folder(
         self, images_dir: Path, out: Path, *, measure: str | None, samples: int | None

@@ -147,16 +147,18 @@ def _standing(
 def _spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
     """Return the regions that are held out where there is no validation.
 
-    Each is drawn once, by the project and its own place: it stays held out, or learned from, in
+    Each is drawn once, by the project's seed and its own place: it stays held out, or learned from, in
     every round.
     """
-    uid = project.config.project_uid
-    return frozenset(label.region for label in labels if held_out_share(uid, label.region) < _SPARE)
+    seed = project.config.seed
+    return frozenset(
+        label.region for label in labels if held_out_share(seed, label.region) < _SPARE
+    )
 
 
-def held_out_share(uid: str, region: Region) -> float:
-    """Return a number in 0..1 that belongs to a region of a project for good."""
-    digest = hashlib.sha256(f"{uid} {region!r}".encode()).digest()
+def held_out_share(seed: int, region: Region) -> float:
+    """Return a number in 0..1 that belongs to a region of projects with a seed for good."""
+    digest = hashlib.sha256(f"{seed} {region!r}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
@@ -178,8 +180,9 @@ def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> Unlabe
     seen = {int(k) for label in labels for k in np.unique(label.target) if k != UNLABELLED}
     labelled = sum(label.labelled_pixels for label in labels)
     pixels = sum(ref.shape[0] * ref.shape[1] for ref in pool)
+    each = project.config.region_size**2  # a whole image is as good as the regions that fill it
     return advice_on_unlabelled(
-        n_regions=len(labels),
+        n_regions=sum(max(1, label.labelled_pixels // each) for label in labels),
         n_classes=len(seen),
         labelled_share=labelled / max(pixels, 1),
         n_images=len(pool) if labelled < pixels else 0,

@@ -58,37 +58,6 @@ def test_json_is_the_only_thing_on_stdout(run, made):
     assert out.count("\n") == 1
 
 
-def test_simulate_writes_its_curve(run, pool, tmp_path):
-    code, out, _ = run(
-        "simulate",
-        "--images",
-        pool / "images",
-        "--masks",
-        pool / "masks",
-        "--test-images",
-        pool / "images",
-        "--test-masks",
-        pool / "masks",
-        "--strategy",
-        "random-regions",
-        "--rounds",
-        1,
-        "--size",
-        24,
-        "--epochs",
-        2,
-        "--out",
-        tmp_path / "study",
-        "--json",
-    )
-    assert code == 0
-    rounds = [(p["strategy"], p["round"]) for p in json.loads(out)["rounds"]]
-    assert rounds == [
-        (name, r) for name in ("random-regions", "foreground-regions") for r in (0, 1)
-    ]
-    assert (tmp_path / "study" / "curves.csv").is_file()
-
-
 def test_corrupt_image_is_named_and_the_rest_goes_on(run, tmp_path, pool):
     (pool / "images" / "img7.png").write_bytes(b"\x89PNG rubbish")
     code, out, err = run(
@@ -195,6 +164,7 @@ def test_debug_shows_where_it_happened(tmp_path):
 
 VERBS = ["demo", "doctor", "init", "info", "label", "predict"]
 VERBS += ["propose", "train", "evaluate", "export", "report", "simulate"]
+VERBS += ["reproduce", "compare-runs", "datasets", "polygons"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -6,20 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.experiments.papers.clicks_and_polygons import voc_polygons
+from napari_active_seg.experiments.papers.redundancy import a2d2_3k, bcss, pools
 from napari_active_seg.experiments.papers.regions_and_images import glas, isic2016
 from napari_active_seg.experiments.papers.scales import Scale
 from napari_active_seg.experiments.study.settings import StudySettings
 
 __all__ = ["STUDIES", "Scale", "paper_study"]
 
-STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...]], StudySettings]] = {
+#: By name: what makes a study of the data's folder, the scale, the seeds and a variant.
+STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], StudySettings]] = {
     "glas": glas,
     "isic2016": isic2016,
+    "voc-polygons": voc_polygons,
+    "bcss": bcss,
+    "pools": pools,
+    "a2d2-3k": a2d2_3k,
 }
 
 
-def paper_study(name: str, root: Path, scale: Scale, seeds: tuple[int, ...]) -> StudySettings:
-    """Return the study called ``name``, or raise ConfigError with the known names."""
+def paper_study(
+    name: str, root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
+) -> StudySettings:
+    """Return the study called ``name``, or raise ConfigError with the known names.
+
+    What a ``variant`` may be stands with each study.
+    """
     if name not in STUDIES:
         raise ConfigError(f"no study {name!r}: {did_you_mean(name, STUDIES)}")
-    return STUDIES[name](root, scale, seeds)
+    return STUDIES[name](root, scale, seeds, variant)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.datasets import Fit
 from napari_active_seg.experiments.papers.scales import Scale
 from napari_active_seg.experiments.study.settings import (
@@ -31,8 +32,9 @@ _NETWORK: Mapping[str, Any] = {
 _SMALL_NETWORK: Mapping[str, Any] = {"preset": "unet", "samples": 10, "start": "fresh"}
 
 
-def glas(root: Path, scale: Scale, seeds: tuple[int, ...]) -> StudySettings:
+def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") -> StudySettings:
     """Return the study on GlaS, whose data lie in ``root``."""
+    _refuse(variant)
     full = scale is Scale.FULL
     shared = {
         "name": f"glas-{scale}",
@@ -83,8 +85,9 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...]) -> StudySettings:
     )
 
 
-def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...]) -> StudySettings:
+def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") -> StudySettings:
     """Return the study on ISIC 2016, whose data lie in ``root``."""
+    _refuse(variant)
     full = scale is Scale.FULL
     shared = {
         "name": f"isic2016-{scale}",
@@ -139,6 +142,11 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...]) -> StudySettings:
         ),
         **shared,
     )
+
+
+def _refuse(variant: str) -> None:
+    if variant:
+        raise ConfigError(f"this study has no variants, got {variant!r}")
 
 
 def _arms(

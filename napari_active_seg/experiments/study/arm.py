@@ -19,13 +19,14 @@ from napari_active_seg.experiments.study.draws import drawn_order
 from napari_active_seg.experiments.study.lines import add_line, lines_by
 from napari_active_seg.experiments.study.project_run import (
     RECORDS,
+    SEEN,
     SELECTED,
     Bench,
     OnRound,
     ProjectRun,
 )
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, append_record
-from napari_active_seg.experiments.study.settings import ArmSettings
+from napari_active_seg.experiments.study.settings import ArmSettings, parsed_batch
 from napari_active_seg.session import Session
 from napari_active_seg.session.trust.figures import bins_of_selected
 from napari_active_seg.uncertainty import measure_named
@@ -46,7 +47,7 @@ class StartRun(ProjectRun):
 
     def run(self, on_round: OnRound) -> None:
         """Label, train and measure; a project that somebody removed is made again."""
-        if self.records and self.project.exists():
+        if self.is_done and self.project.exists():
             return
         on_round(f"the start of seed {self.seed}")
         self.make_project()
@@ -56,6 +57,8 @@ class StartRun(ProjectRun):
             self.train(session, 0)
             if not self.records:
                 append_record(self.folder / RECORDS, self.measure(session, 0, "start"))
+            if self.study.maps and not (self.folder / SEEN).exists():
+                self.keep_embeddings(session)
         finally:
             session.close()
 
@@ -64,8 +67,9 @@ class StartRun(ProjectRun):
         pool = set(self.pool(session))
         images = [image for image in self.bench.data.part("train") if image.id in pool]
         order = drawn_order(images, seed=self.seed, balanced=start.balanced)
-        if start.images:
-            self.label_images(session, order[: start.images])
+        if start.images or start.percent:
+            share = round(len(order) * start.percent / 100)
+            self.label_images(session, order[: start.images or max(1, share)])
         elif start.clicks:
             for image_id in order:
                 if self.tally(session).clicks >= start.clicks:
@@ -147,7 +151,7 @@ class ArmRun(ProjectRun):
 
     def _label(self, session: Session, number: int) -> bool:
         """Label what a round may cost; False where the pool has nothing left."""
-        budget = Budget.parse(self._own.batch or self.study.batch)
+        budget = self._budget(session)
         before = self.records[-1]
         began = perf_counter()
         while (left := self._left(session, budget, before)) > 0:
@@ -161,6 +165,17 @@ class ArmRun(ProjectRun):
             return True
         (self.folder / USED_UP).touch()
         return False
+
+    def _budget(self, session: Session) -> Budget:
+        """Return what a round may cost; a share is of images, or else of the pool's pixels."""
+        asked = parsed_batch(self._own.batch or self.study.batch)
+        if isinstance(asked, Budget):
+            return asked
+        pool = set(self.pool(session))
+        if self.strategy(session).unit == "images":
+            return Budget(max(1, round(asked * len(pool))))
+        known = sum(i.known for i in self.bench.data.part("train") if i.id in pool)
+        return Budget(max(1, round(asked * known)), "pixels")
 
     def _left(self, session: Session, budget: Budget, before: RoundRecord) -> float:
         """Return what a round may still spend, counted by what the annotator really took."""

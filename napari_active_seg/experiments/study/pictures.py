@@ -12,8 +12,16 @@ from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.experiments.datasets.prepared import PreparedData
+from napari_active_seg.experiments.study.project_run import SEEN
+from napari_active_seg.experiments.study.rows import rows_of_predictions
+from napari_active_seg.experiments.study.seen_map import (
+    chosen_in_first_round,
+    draw_seen,
+    flattened,
+    spread_of,
+)
 from napari_active_seg.experiments.study.settings import StudySettings
-from napari_active_seg.figures import HtmlReport, image_png
+from napari_active_seg.figures import HtmlReport, figure_png, image_png
 from napari_active_seg.images import read_rgb
 from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.regions import UNLABELLED, Region
@@ -26,6 +34,63 @@ _TRUTH = (255, 255, 255)
 
 
 def add_pictures(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
+    """Add what arms selected, predicted and overlooked with the first seed, where that was kept."""
+    _add_selected(page, study, data, out)
+    _add_rows(page, study, data, out)
+    _add_maps(page, study, out)
+
+
+def _arm_folder(study: StudySettings, out: Path, name: str) -> Path:
+    return out / "arms" / name / f"seed-{study.seeds[0]}"
+
+
+def _add_rows(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
+    """Add predictions round by round, as figure 12 of the paper on clicks has them."""
+    found = []
+    for arm in study.arms:
+        rows = rows_of_predictions(_arm_folder(study, out, arm.name), data)
+        if rows is not None:
+            found.append((arm.name, rows))
+    if not found:
+        return
+    page.heading("What the models say of test images, round by round")
+    page.paragraph("Each row: the image, its truth, and what each round says, the truth outlined.")
+    for name, rows in found:
+        page.picture(image_png(rows), name)
+
+
+def _add_maps(page: HtmlReport, study: StudySettings, out: Path) -> None:
+    """Add where the first model sees the pool, and what arms chose of it (mode collapse)."""
+    by_start: dict[str, list[str]] = {}
+    for arm in study.arms:
+        if (_arm_folder(study, out, arm.name) / "project").is_dir():
+            by_start.setdefault(study.start_name(arm), []).append(arm.name)
+    rows: list[tuple[object, ...]] = []
+    drawn = []
+    for start, names in by_start.items():
+        path = out / "starts" / start / f"seed-{study.seeds[0]}" / SEEN
+        if not path.is_file():
+            continue
+        with np.load(path) as kept:
+            ids, seen = kept["ids"], kept["seen"]
+        chosen = {
+            name: mask
+            for name in names
+            for mask in [chosen_in_first_round(_arm_folder(study, out, name) / "project", ids)]
+            if mask.any()
+        }
+        if chosen:
+            drawn.append(draw_seen(flattened(seen), chosen))
+            rows += [(name, int(m.sum()), spread_of(seen, m)) for name, m in chosen.items()]
+    if not drawn:
+        return
+    page.heading("Do batches collapse onto images that are alike?")
+    for figure in drawn:
+        page.picture(figure_png(figure), "The pool as the first model sees it, and the first batch")
+    page.table(("", "images of the first batch", "nearest neighbour, over chance"), rows)
+
+
+def _add_selected(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add what each arm selected with the first seed, where its project is there."""
     found = [
         (arm.name, picture)

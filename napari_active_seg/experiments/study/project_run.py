@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_active_seg.acquisition import Strategy
 from napari_active_seg.experiments.annotator import annotate_with
 from napari_active_seg.experiments.datasets.prepared import PreparedData, write_table
@@ -23,11 +26,11 @@ from napari_active_seg.session import Session
 from napari_active_seg.session.creation import ImageSettings, create_project
 from napari_active_seg.session.trust.records import keep_evaluation
 
-__all__ = ["RECORDS", "SELECTED", "Bench", "OnRound", "OpenSession", "ProjectRun"]
+__all__ = ["RECORDS", "SEEN", "SELECTED", "Bench", "OnRound", "OpenSession", "ProjectRun"]
 
 OpenSession = Callable[[Path], Session]
 OnRound = Callable[[str], None]
-RECORDS, SELECTED = "rounds.jsonl", "selected.jsonl"
+RECORDS, SELECTED, SEEN = "rounds.jsonl", "selected.jsonl", "seen.npz"
 TIMINGS = "timings.jsonl"
 
 
@@ -146,6 +149,7 @@ class ProjectRun:
         model = session.state.model
         if model is not None:  # so that the project's own figures show how it did
             keep_evaluation(session.project, model.id, reports[0], audit=True)
+        self._show(session, number)
         self.took(number, "measure", began)
         tally = self.tally(session)
         told = {} if model is None else checkpoint_facts(session.project.models.path(model.id))
@@ -174,6 +178,23 @@ class ProjectRun:
             rest=tuple(selected.get("rest", ())),
             notes=tuple(json.loads(told.get("notes", "[]"))),
         )
+
+    def _show(self, session: Session, number: int) -> None:
+        """Keep what the model says of some test images, to be looked at."""
+        if self.study.shown:
+            shown = self.bench.out / "shown"
+            session.predict_folder(shown, self.folder / "shown" / f"round-{number}")
+            session.wait()
+
+    def keep_embeddings(self, session: Session) -> None:
+        """Keep where the model in use sees each image of the pool."""
+        found: list[NDArray[np.float32]] = []
+        pool = self.pool(session)
+        session.predictions.embed(pool, on_done=found.append)
+        session.wait()
+        temporary = self.folder / f"new-{SEEN}"
+        np.savez_compressed(temporary, ids=np.array(pool), seen=found[0])
+        temporary.replace(self.folder / SEEN)
 
     def tally(self, session: Session) -> Tally:
         """Return what the labels have cost so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 
 from napari_active_seg.errors import BadInputError, ConfigError, ModelError
 from napari_active_seg.experiments.datasets import DataSet, read_folders, reader_named
+from napari_active_seg.experiments.datasets.pools import copied_pool
 from napari_active_seg.experiments.datasets.prepared import PreparedData, prepare
 from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.experiments.study.project_run import Bench, OpenSession
@@ -63,6 +65,7 @@ def run_study(
         out / "data",
         on_image=on_progress,
     )
+    _set_out_shown(study, data, out)
     bench = Bench(study, data, out, open_session)
     tasks = _needed(bench, _tasks(study))
     if workers < 1:
@@ -88,6 +91,15 @@ def finished_records(
             run = ArmRun(bench, arm, seed)
             found += run.records[: run.rounds + 1]
     return tuple(found)
+
+
+def _set_out_shown(study: StudySettings, data: PreparedData, out: Path) -> None:
+    """Put copies of the test images that are shown into a folder of their own."""
+    for image in data.part("test")[: study.shown]:
+        copy = out / "shown" / image.id
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(data.images_dir("test") / image.id, copy)
 
 
 def _no_session(folder: Path) -> Session:
@@ -145,7 +157,7 @@ def _check_folder(study: StudySettings, out: Path) -> None:
     if config.is_file():
         there = StudySettings.read(config)
         free = {"arms", "seeds", "rounds", "title", "levels", "shares", "budgets", "changed"}
-        free |= {"paper", "score", "axis", "keep_models"}
+        free |= {"paper", "score", "axis", "keep_models", "maps"}
         ours, theirs = study.model_dump(exclude=free), there.model_dump(exclude=free)
         for settings in (ours, theirs):  # the same data may lie elsewhere
             settings["data"] = {k: v for k, v in settings["data"].items() if k not in PLACES}
@@ -186,6 +198,8 @@ def _limited(data: DataSet, asked: DataSettings, seed: int) -> DataSet:
         if 0 < most < len(samples):
             kept = np.sort(np.random.default_rng((seed, 3)).permutation(len(samples))[:most])
             parts[part] = tuple(samples[i] for i in kept)
+    if asked.copies:
+        parts["train"] = copied_pool(parts["train"], copies=asked.copies, seed=seed)
     return DataSet(data.classes, parts, data.notes)
 
 

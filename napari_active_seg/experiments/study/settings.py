@@ -15,7 +15,14 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
 
-__all__ = ["PLACES", "ArmSettings", "DataSettings", "StartSettings", "StudySettings"]
+__all__ = [
+    "PLACES",
+    "ArmSettings",
+    "DataSettings",
+    "StartSettings",
+    "StudySettings",
+    "parsed_batch",
+]
 
 
 #: What of the data's settings says where they lie, which changes nothing.
@@ -44,10 +51,15 @@ class DataSettings(_Settings):
     fit: Fit = Fit()
     most_train: int = Field(default=0, ge=0)
     most_test: int = Field(default=0, ge=0)
+    copies: int = Field(
+        default=0, ge=0
+    )  #: of each training image that is drawn, in place of others
 
 
 class StartSettings(_Settings):
-    """What is labelled before there is a model: images, regions, or images for so many clicks.
+    """What is labelled before there is a model: images, or regions.
+
+    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks.
 
     ``balanced`` draws as many images of each kind (benign and malignant, say).
     """
@@ -55,26 +67,41 @@ class StartSettings(_Settings):
     images: int = Field(default=0, ge=0)
     regions: int = Field(default=0, ge=0)
     clicks: float = Field(default=0, ge=0)
+    percent: float = Field(default=0, ge=0, le=100)  #: of the pool's images
     size: int = Field(default=0, ge=0)  #: side of the regions, 0 for the arm's
     first: str = "random"
     balanced: bool = False
 
     @model_validator(mode="after")
     def _one_of_them(self) -> StartSettings:
-        if sum(bool(amount) for amount in (self.images, self.regions, self.clicks)) != 1:
-            raise ValueError("a start is a number of images, of regions, or of clicks")
+        given = (self.images, self.regions, self.clicks, self.percent)
+        if sum(bool(amount) for amount in given) != 1:
+            raise ValueError("a start is a number of images, regions or clicks, or a per cent")
         if self.first not in FIRST:
             raise ValueError(f"first is one of {', '.join(FIRST)}, got {self.first!r}")
         return self
+
+
+def parsed_batch(text: str) -> Budget | float:
+    """Return what a round may cost: a budget, or the share of the pool that ``5%`` stands for."""
+    if not text.strip().endswith("%"):
+        return Budget.parse(text)
+    try:
+        percent = float(text.strip()[:-1])
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise ConfigError(f"a per cent of the pool is above 0 and at most 100, got {text!r}")
+    return percent / 100
 
 
 class ArmSettings(_Settings):
     """A way to choose that is run from the study's start.
 
     ``parts`` are parts of the strategy that are other than it says; ``batch`` is what a round asks
-    for, such as ``20``, ``5000clicks`` or ``200000px``. ``settings`` are settings of the project
-    that differ from the study's, ``start`` another start. ``keeps`` leaves every so many-th image
-    of the pool, in order of time.
+    for, such as ``20``, ``5000clicks``, ``200000px`` or ``5%``. ``settings`` are settings of the
+    project that differ from the study's, ``start`` another start. ``keeps`` leaves every so
+    many-th image of the pool, in order of time.
     """
 
     name: str
@@ -98,7 +125,7 @@ class ArmSettings(_Settings):
         try:
             strategy_named(self.strategy).with_changes(**self.parts)
             if self.batch:
-                Budget.parse(self.batch)
+                parsed_batch(self.batch)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
@@ -135,6 +162,8 @@ class StudySettings(_Settings):
     budgets: tuple[float, ...] = ()
     threads: int = Field(default=1, ge=1)
     keep_models: bool = False
+    shown: int = Field(default=0, ge=0)  #: test images whose predictions are kept of every round
+    maps: bool = False  #: keep where the first model sees each image of the pool
     changed: tuple[str, ...] = ()  #: what differs from the paper that it follows
     paper: str = ""  #: the name of the paper's figures that are printed beside
 
@@ -146,7 +175,7 @@ class StudySettings(_Settings):
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
         try:
-            Budget.parse(self.batch)
+            parsed_batch(self.batch)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self

@@ -5,6 +5,8 @@
 - ``dcan``, ``dcan:101``, ``dcan:152``, each also as ``dcan:50/code`` with the code's dropout
 - ``deeplabv3plus``, ``deeplabv3plus:resnet101``, ``deeplabv3plus:wideresnet38``
 - ``deeplabv2``, ``deeplabv2:resnet50``
+- ``unet:plain``, ``deeplabv3plus:plain``, ``deeplabv3plus:wideresnet38/plain`` and so on: the same
+  without dropout: all passes say the same
 - ``smp:DECODER/ENCODER``, any pair of segmentation-models-pytorch
 - whatever was registered (``registered_networks.py``)
 """
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from napari_active_seg.learning.networks.assembled import AssembledNetwork
@@ -39,6 +42,8 @@ from napari_active_seg.registered_networks import registered_builder, registered
 
 __all__ = ["BuiltNetwork", "build_network", "network_family"]
 
+#: Families of which ``NAME:VARIANT/plain`` leaves dropout out.
+_MAY_BE_PLAIN = ("unet", "dcan", "deeplabv3plus", "deeplabv2")
 _TIMM_V2 = {50: "resnetv2_50.a1h_in1k", 101: "resnetv2_101.a1h_in1k"}
 
 
@@ -68,7 +73,13 @@ def build_network(name: str, n_classes: int, *, weights: str = "random") -> Buil
     family, _, variant = name.partition(":")
     network_family(name)
     if family in _BUILDERS:
-        return _BUILDERS[family](variant, n_classes, weights)
+        if family not in _MAY_BE_PLAIN or variant.rpartition("/")[2] != "plain":
+            return _BUILDERS[family](variant, n_classes, weights)
+        built = _BUILDERS[family](variant.rpartition("/")[0], n_classes, weights)
+        for layer in built.network.modules():
+            if isinstance(layer, nn.Dropout | nn.Dropout2d):
+                layer.p = 0.0
+        return built
     module = registered_builder(family)(n_classes)
     return BuiltNetwork(ForeignNetwork(module), "its own weights")
 
@@ -130,7 +141,7 @@ def _on_hub(repository: str) -> str:
 
 def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
     if variant not in ("", "group"):
-        raise ConfigError(f"unet has no variants but unet:group, got unet:{variant}")
+        raise ConfigError(f"unet has no variants but group and plain, got unet:{variant}")
     return BuiltNetwork(SmallUNet(n_classes, norm=variant or "batch"), "random weights")
 
 
