@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_active_seg.acquisition import FIRST
-from napari_active_seg.experiments import SimulationSettings, simulate
+from napari_active_seg.experiments import StudySettings, arms_for, simulate
 from napari_active_seg.plugin import open_session
 
 
@@ -40,20 +40,24 @@ def one_round(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, flo
     pool = link([images[i] for i in order[cut:]], work / "pool")
     found = {}
     for first in FIRST:
-        settings = SimulationSettings(
-            images=pool,
-            masks=asked.masks,
-            test_images=test,
-            test_masks=asked.masks,
-            out=work / first,
-            classes=tuple(asked.classes.split(",")),
+        study = StudySettings.made(
+            name="first-regions",
+            data={
+                "images": pool,
+                "masks": asked.masks,
+                "test_images": test,
+                "test_masks": asked.masks,
+                "classes": asked.classes.split(","),
+            },
+            start={"regions": asked.count, "first": first},
             size=asked.size,
-            start=asked.count,
-            first=first,
             rounds=0,
-            seed=seed,
+            settings={"preset": "fast", "start": "fresh"},
+            reference=False,
+            seeds=(seed,),
+            arms=arms_for(["uncertain-regions"]),
         )
-        (point,) = simulate(settings, open_session, on_round=lambda *_: None)
+        (point,) = simulate(study, work / first, open_session, on_progress=lambda *_: None)
         found[first] = point.scores["mean_dice"]
     return found
 

@@ -304,7 +304,7 @@ def _start(text: str, first: str) -> StartSettings:
         or int(amount) < 1
     ):
         raise ConfigError(f"a start is like 8, 5images, 10% or 300clicks, got {text!r}")
-    return StartSettings(**{unit: int(amount), "first": first})
+    return StartSettings.made(**{unit: int(amount), "first": first})
 
 
 def _settings(given: Sequence[str] | None, option: str) -> list[tuple[str, Any]]:

@@ -52,8 +52,8 @@ def arms_for(
 ) -> tuple[ArmSettings, ...]:
     """Return an arm for each strategy, and one beside them in places of the first one's kind."""
     parts = {} if measure is None else {"measure": measure}
-    arms = [ArmSettings(name=name, strategy=name, parts=parts) for name in strategies]
+    arms = [ArmSettings.made(name=name, strategy=name, parts=parts) for name in strategies]
     if beside is not None and beside not in strategies:
         unit = strategy_named(strategies[0]).unit
-        arms.append(ArmSettings(name=beside, strategy=beside, parts={**parts, "unit": unit}))
+        arms.append(ArmSettings.made(name=beside, strategy=beside, parts={**parts, "unit": unit}))
     return tuple(arms)

@@ -147,8 +147,8 @@ def _standing(
 def _spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
     """Return the regions that are held out where there is no validation.
 
-    Each is drawn once, by the project's seed and its own place: it stays held out, or learned from, in
-    every round.
+    Each is drawn once, by the project's seed and its own place: it stays held out, or learned from,
+    in every round, and another project with the seed draws alike.
     """
     seed = project.config.seed
     return frozenset(

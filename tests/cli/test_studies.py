@@ -84,8 +84,12 @@ def test_an_annotator_and_its_budget_are_told(run, folders, tmp_path):
     assert code == 0, err
     first, second = json.loads(out)["rounds"]
     assert second["seconds"] - first["seconds"] >= 60
-    for wrong in (["--start", "some"], ["--annotator", "skill=3"], ["--seeds", "a"]):
-        assert run("simulate", *folders, *wrong, "--out", tmp_path / "x")[0] == 2
+    for wrong in (
+        ["--start", "some"], ["--annotator", "skill=3"], ["--seeds", "a"], ["--batch", "b"],
+        ["--strategy", "random-region"], ["--first", "x"], ["--set", "pace=3"], ["--size", "2"],
+    ):  # fmt: skip
+        code, _, err = run("simulate", *folders, *wrong, "--out", tmp_path / "x")
+        assert code == 2 and err.startswith("error:"), (wrong, err)
 
 
 def test_reproduce_runs_a_papers_study_and_prints_its_figures(run, glas, tmp_path):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from napari_active_seg.acquisition import FIRST, Budget, strategy_named
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
+from napari_active_seg.project import ProjectConfig
 
 __all__ = [
     "PLACES",
@@ -31,6 +32,17 @@ PLACES = ("root", "images", "masks", "test_images", "test_masks")
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def made(cls, **settings: Any) -> Self:
+        """Return what the settings say; ConfigError names the one that does not fit."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            words = str(first["msg"]).removeprefix("Value error, ")
+            raise ConfigError(f"{where}: {words}" if where else words) from error
 
 
 class DataSettings(_Settings):
@@ -116,8 +128,10 @@ class ArmSettings(_Settings):
     @field_validator("name")
     @classmethod
     def _is_a_folder(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][-+._A-Za-z0-9]*", name):
-            raise ValueError(f"an arm's name is made of letters, digits and - + . _, got {name!r}")
+        if not re.fullmatch(r"[A-Za-z0-9][-+._@A-Za-z0-9]*", name):
+            raise ValueError(
+                f"an arm's name is made of letters, digits and - + . _ @, got {name!r}"
+            )
         return name
 
     @model_validator(mode="after")
@@ -176,20 +190,11 @@ class StudySettings(_Settings):
             raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
         try:
             parsed_batch(self.batch)
+            for arm in (None, *self.arms):
+                ProjectConfig(name="", created_at="").with_changes(self.settings_of(arm))
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
-
-    @staticmethod
-    def made(**settings: Any) -> StudySettings:
-        """Return a study of settings; ConfigError names the one that does not fit."""
-        try:
-            return StudySettings(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            words = str(first["msg"]).removeprefix("Value error, ")
-            raise ConfigError(f"study: {where}: {words}" if where else f"study: {words}") from error
 
     @staticmethod
     def read(path: Path) -> StudySettings:

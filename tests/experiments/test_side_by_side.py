@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from fakes import FakeSegmenters
+from tiny_data import write_pool
+
+from napari_active_seg.errors import BadInputError
+from napari_active_seg.experiments import ArmSettings, StudySettings, arms_for, simulate
+from napari_active_seg.experiments.comparing import compare_runs, records_of
+from napari_active_seg.experiments.datasets import PreparedData
+from napari_active_seg.experiments.guide_table import kind_of, kinds_by_area
+from napari_active_seg.experiments.study import RoundRecord
+from napari_active_seg.experiments.study.rows import rows_of_predictions
+from napari_active_seg.experiments.study.seen_map import draw_seen, flattened, spread_of
+from napari_active_seg.jobs import InlineRunner
+from napari_active_seg.project import Project
+from napari_active_seg.session import Session
+
+
+def open_fake(folder):
+    return Session(Project.open(folder), FakeSegmenters(), InlineRunner())
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture
+def ran(tmp_path):
+    train, test = write_pool(tmp_path / "train", 6), write_pool(tmp_path / "test", 2, first=50)
+
+    def run(name, **more):
+        study = StudySettings.made(
+            name=name,
+            data={
+                "images": train / "images", "masks": train / "masks",
+                "test_images": test / "images", "test_masks": test / "masks",
+                "classes": ("background", "object"),
+            },
+            start={"images": 1}, batch="1", rounds=2, settings={"samples": 3}, reference=False,
+            **{"arms": arms_for(["random-images", "core-set-images"]), **more},
+        )  # fmt: skip
+        simulate(study, tmp_path / name, open_fake, on_progress=quiet)
+        return tmp_path / name
+
+    return run
+
+
+def test_runs_and_projects_are_laid_side_by_side(ran):
+    one, two = ran("one", seeds=(0, 1)), ran("two", seeds=(1, 2))
+    compared = compare_runs([one, two], score="mean_dice")
+    names = [row[0] for row in compared.rows]
+    assert names == [
+        f"{run}: {arm}" for run in ("one", "two") for arm in ("random-images", "core-set-images")
+    ]
+    assert "better in" in str(compared.rows[2][3])
+    project = one / "arms/random-images/seed-0/project"
+    records = records_of(project)
+    assert [r.labelled_pixels for r in records] == [96 * 128 * n for n in (1, 2, 3)]
+    assert all("mean_dice" in r.scores for r in records)
+    assert len(compare_runs([one, project], score="mean_dice").rows) == 3
+    with pytest.raises(BadInputError, match="two runs"):
+        compare_runs([one], score="mean_dice")
+    with pytest.raises(BadInputError, match="'shine'"):
+        compare_runs([one, two], score="shine")
+    with pytest.raises(BadInputError, match="neither"):
+        compare_runs([one, one / "data"], score="mean_dice")
+
+
+def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
+    out = ran("shown", shown=2, maps=True)
+    page = (out / "report.html").read_text()
+    assert "round by round" in page and "collapse" in page
+    rows = rows_of_predictions(out / "arms/random-images/seed-0", PreparedData.open(out / "data"))
+    assert rows.shape[1] > rows.shape[0]
+    assert rows_of_predictions(out, PreparedData.open(out / "data")) is None
+
+
+def test_a_batch_that_collapsed_lies_nearer_than_chance():
+    rng = np.random.default_rng(0)
+    seen = np.concatenate([rng.normal(c, 0.05, (20, 5)) for c in rng.normal(0, 1, (5, 5))])
+    one_cluster = np.arange(100) < 10
+    spread = np.zeros(100, bool)
+    spread[::20] = True
+    assert spread_of(seen, one_cluster) < 0.7 < 1.2 < spread_of(seen, spread)
+    assert np.isnan(spread_of(seen, np.arange(100) < 1))
+    places = flattened(seen)
+    assert places.std(axis=0) == pytest.approx([1, 1])
+    assert (flattened(np.ones((4, 3))) == 0).all()
+    figure = draw_seen(places, dict.fromkeys("abcde", one_cluster))
+    assert sum(axes.get_visible() for axes in figure.axes) == 5
+
+
+def test_kinds_are_compared_among_networks_alike():
+    plain, dropout = {"preset": "unet:plain"}, {"preset": "unet"}
+    arms = {
+        "Random": ArmSettings(name="Random", strategy="random-images", settings=plain),
+        "Entropy": ArmSettings(name="Entropy", strategy="max-entropy-images", settings=plain),
+        "EqualAL": ArmSettings(name="EqualAL", strategy="equal-al-images", settings=plain),
+        "Core-set-SSL": ArmSettings(
+            name="Core-set-SSL", strategy="core-set-images",
+            settings={**plain, "unlabelled": "s4gan"},
+        ),
+        "BALD": ArmSettings(name="BALD", strategy="bald-images", settings=dropout),
+    }  # fmt: skip
+    study = StudySettings.made(
+        name="x", data={}, start={"images": 1}, arms=tuple(arms.values()), score="s"
+    )
+    kinds = [kind_of(study, arm) for arm in study.arms]
+    assert kinds == ["Random", "Single", "Single", "Batch-SSL", "Single"]
+    gains = {"Random": 0.1, "Entropy": 0.2, "EqualAL": 0.3, "Core-set-SSL": 0.25, "BALD": 0.9}
+    records = [
+        RoundRecord(name, 0, k, k, k, k, 0.1 * (k + 1), {"s": 0.5 + gain * k})
+        for name, gain in gains.items()
+        for k in range(2)
+    ]
+    found = kinds_by_area(study, records)
+    assert [(one.kind, one.arm) for one in found] == [
+        ("Single", "EqualAL"),
+        ("Batch-SSL", "Core-set-SSL"),
+        ("Random", "Random"),
+    ]
