@@ -54,8 +54,7 @@ def kinds_by_area(
     arms = [arm for arm in study.arms if arm.name in there]
     families: dict[str, list[ArmSettings]] = {}
     for arm in arms:
-        settings = {k: v for k, v in study.settings_of(arm).items() if k != "unlabelled"}
-        families.setdefault(repr(sorted(settings.items())), []).append(arm)
+        families.setdefault(study.network_of(arm), []).append(arm)
     most = max(families.values(), key=len, default=[])
     at = least_common_budget(records) if budget is None else budget
     best: dict[str, KindScore] = {}

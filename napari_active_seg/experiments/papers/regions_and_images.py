@@ -20,6 +20,12 @@ __all__ = ["glas", "isic2016"]
 
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
+#: Whose costs are divided: regions by full images, and ours by the paper's arms.
+_PAIRS = (
+    *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
+    *(("ours", f"regions-{word}") for word in _MEASURES),
+    ("ours-unlabelled", "ours"),
+)
 #: What the network of the paper is, and how it is trained, as far as its text and code say.
 _NETWORK: Mapping[str, Any] = {
     "preset": "dcan",
@@ -44,6 +50,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
         "score": "dice/gland",
         "levels": (0.75, 0.80, 0.85),
         "paper": "glas",
+        "pairs": _PAIRS,
     }
     if full:
         return StudySettings.made(
@@ -96,6 +103,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         "score": "jaccard/lesion",
         "levels": (0.70, 0.77),
         "paper": "isic2016",
+        "pairs": _PAIRS,
     }
     if full:
         return StudySettings.made(

@@ -22,6 +22,7 @@ from napari_active_seg.experiments.study.tables import (
     costs_to_reach,
     least_common_budget,
     paired,
+    ratios_to_reach,
     reference_of,
     runs_of,
     score_at,
@@ -66,6 +67,7 @@ def study_report(
         page.paragraph(line)
     _accuracy(page, study, records)
     _costs(page, study, records)
+    _ratios(page, study, records)
     _areas(page, study, records)
     _published(page, study)
     _calibration(page, records, study)
@@ -151,31 +153,70 @@ def _costs(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord
     )
 
 
+def _ratios(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+    """Add what a score costs one arm over what it costs another, for the pairs of the study."""
+    there = set(arms_of(records))
+    rows = []
+    for one, other in study.pairs:
+        if not {one, other} <= there:
+            continue
+        cells = []
+        full = reference_of(records, one, study.score)
+        shares = [share * full.mean for share in study.shares if full.n]
+        for level in (*study.levels, *shares):
+            ratios = ratios_to_reach(
+                records, one, other, score=study.score, level=level, axis=study.axis
+            )
+            cells.append(_spread(ratios, 2))
+        rows.append((f"{one} / {other}", *cells))
+    if rows:
+        names = [f"{study.score} {level:g}" for level in study.levels]
+        names += [f"{share:.0%} of all labels" for share in study.shares][: len(cells) - len(names)]
+        page.table(("cost over cost", *names), rows)
+        page.paragraph("Seed by seed, where both arms reached the score.")
+
+
 def _areas(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+    """Add areas and scores, networks that are trained alike beside each other."""
     page.heading("Areas under the curves, and pairs")
-    arms = arms_of(records)
+    networks: dict[str, list[str]] = {}
+    by_name = {arm.name: arm for arm in study.arms}
+    for name in arms_of(records):
+        key = study.network_of(by_name[name]) if name in by_name else ""
+        networks.setdefault(key, []).append(name)
     for budget in study.budgets or (least_common_budget(records),):
-        areas = {a: area_at(records, a, score=study.score, budget=budget) for a in arms}
-        scores = {a: score_at(records, a, score=study.score, budget=budget) for a in arms}
-        percent = f"{100 * budget:.1f}"
-        first = arms[0]
-        page.table(
-            ("", f"AUC@{percent}", "doubled", f"{study.score}@{percent}", f"beside {first}"),
-            [
-                (
-                    arm,
-                    _spread(areas[arm], 3),
-                    _spread({k: None if v is None else 2 * v for k, v in areas[arm].items()}, 3),
-                    _spread(scores[arm], 3),
-                    "" if arm == first else paired(scores[arm], scores[first]).words,
-                )
-                for arm in arms
-            ],
-        )
+        for names in networks.values():
+            _area_table(page, study, records, names, budget)
     page.paragraph(
-        "AUC: equation 2 of Mittal et al. 2025, budgets as fractions and scores in per cent; its "
-        "CIFAR and A2D2-3K tables print twice that. The last column pairs seeds: mean difference "
-        "of the score, 95 % interval and p by Student's t, and how many seeds were better."
+        "AUC: equation 2 of Mittal et al. 2025, budgets as fractions and scores in per cent, from "
+        "the largest start of any arm on; its CIFAR and A2D2-3K tables print twice that. The last "
+        "column pairs seeds: mean difference of the score, 95 % interval and p by Student's t, and "
+        "how many seeds were better. Networks that are trained alike stand together."
+    )
+
+
+def _area_table(
+    page: HtmlReport,
+    study: StudySettings,
+    records: Sequence[RoundRecord],
+    names: Sequence[str],
+    budget: float,
+) -> None:
+    areas = {a: area_at(records, a, score=study.score, budget=budget) for a in names}
+    scores = {a: score_at(records, a, score=study.score, budget=budget) for a in names}
+    percent, first = f"{100 * budget:.1f}", names[0]
+    page.table(
+        ("", f"AUC@{percent}", "doubled", f"{study.score}@{percent}", f"beside {first}"),
+        [
+            (
+                arm,
+                _spread(areas[arm], 3),
+                _spread({k: None if v is None else 2 * v for k, v in areas[arm].items()}, 3),
+                _spread(scores[arm], 3),
+                "" if arm == first else paired(scores[arm], scores[first]).words,
+            )
+            for arm in names
+        ],
     )
 
 

@@ -157,7 +157,7 @@ def _check_folder(study: StudySettings, out: Path) -> None:
     if config.is_file():
         there = StudySettings.read(config)
         free = {"arms", "seeds", "rounds", "title", "levels", "shares", "budgets", "changed"}
-        free |= {"paper", "score", "axis", "keep_models", "maps"}
+        free |= {"paper", "score", "axis", "keep_models", "maps", "pairs"}
         ours, theirs = study.model_dump(exclude=free), there.model_dump(exclude=free)
         for settings in (ours, theirs):  # the same data may lie elsewhere
             settings["data"] = {k: v for k, v in settings["data"].items() if k not in PLACES}

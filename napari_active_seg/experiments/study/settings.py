@@ -177,6 +177,7 @@ class StudySettings(_Settings):
     threads: int = Field(default=1, ge=1)
     keep_models: bool = False
     shown: int = Field(default=0, ge=0)  #: test images whose predictions are kept of every round
+    pairs: tuple[tuple[str, str], ...] = ()  #: arms whose costs are divided, one by the other
     maps: bool = False  #: keep where the first model sees each image of the pool
     changed: tuple[str, ...] = ()  #: what differs from the paper that it follows
     paper: str = ""  #: the name of the paper's figures that are printed beside
@@ -222,6 +223,11 @@ class StudySettings(_Settings):
     def family_of(self, arm: ArmSettings | None) -> str:
         """Return a name of how an arm trains and is asked; arms of one name are compared alike."""
         return _short_hash(self.settings_of(arm))
+
+    def network_of(self, arm: ArmSettings) -> str:
+        """Return a name of an arm's network and training, whatever unlabelled images are for."""
+        aside = ("unlabelled", "measure")
+        return _short_hash({k: v for k, v in self.settings_of(arm).items() if k not in aside})
 
     def start_name(self, arm: ArmSettings) -> str:
         """Return a name of what an arm shares with others of its seed: start and first model."""

@@ -23,6 +23,7 @@ __all__ = [
     "costs_to_reach",
     "least_common_budget",
     "paired",
+    "ratios_to_reach",
     "reference_of",
     "runs_of",
     "score_at",
@@ -133,6 +134,25 @@ def costs_to_reach(
     return found
 
 
+def ratios_to_reach(
+    records: Sequence[RoundRecord],
+    one: str,
+    other: str,
+    *,
+    score: str,
+    level: float,
+    axis: str = "pixels",
+) -> dict[int, float | None]:
+    """Return, by seed, what a score costs one arm over what it costs another; None unreached."""
+    ours = costs_to_reach(records, one, score=score, level=level, axis=axis)
+    theirs = costs_to_reach(records, other, score=score, level=level, axis=axis)
+    found: dict[int, float | None] = {}
+    for seed, cost in ours.items():
+        beside = theirs.get(seed)
+        found[seed] = cost / beside if cost is not None and beside else None
+    return found
+
+
 def least_common_budget(records: Sequence[RoundRecord]) -> float:
     """Return the share of the pool that every run of every arm has reached."""
     ends = [
@@ -144,15 +164,21 @@ def least_common_budget(records: Sequence[RoundRecord]) -> float:
 def area_at(
     records: Sequence[RoundRecord], arm: str, *, score: str, budget: float
 ) -> dict[int, float | None]:
-    """Return AUC@B by seed; None where a curve begins later or ends earlier."""
-    return _over_shares(records, arm, score, budget, area=True)
+    """Return AUC@B by seed; None where a curve ends earlier.
+
+    The area begins where the last of all runs begins, so that an arm which starts from less gets
+    nothing for that.
+    """
+    runs = [run for name in arms_of(records) for run in runs_of(records, name).values()]
+    begin = max((run[0].labelled_share for run in runs), default=0.0)
+    return _over_shares(records, arm, score, budget, area_from=begin)
 
 
 def score_at(
     records: Sequence[RoundRecord], arm: str, *, score: str, budget: float
 ) -> dict[int, float | None]:
     """Return the score at a budget by seed; None where a curve does not reach so far."""
-    return _over_shares(records, arm, score, budget, area=False)
+    return _over_shares(records, arm, score, budget, area_from=None)
 
 
 def paired(one: Mapping[int, float | None], other: Mapping[int, float | None]) -> Paired:
@@ -177,7 +203,12 @@ def paired(one: Mapping[int, float | None], other: Mapping[int, float | None]) -
 
 
 def _over_shares(
-    records: Sequence[RoundRecord], arm: str, score: str, budget: float, *, area: bool
+    records: Sequence[RoundRecord],
+    arm: str,
+    score: str,
+    budget: float,
+    *,
+    area_from: float | None,
 ) -> dict[int, float | None]:
     found: dict[int, float | None] = {}
     for seed, run in runs_of(records, arm).items():
@@ -186,8 +217,12 @@ def _over_shares(
         inside = bool(shares) and shares[0] <= budget <= shares[-1]
         if not inside:
             found[seed] = None
-        elif area:
-            found[seed] = auc_at_budget(shares, scores, most=budget)
+        elif area_from is not None:
+            cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > area_from]
+            at = score_at_budget(shares, scores, max(area_from, shares[0]))
+            later = [(max(area_from, shares[0]), at), *cut]
+            whole = area_from < budget
+            found[seed] = auc_at_budget(*zip(*later, strict=True), most=budget) if whole else 0.0
         else:
             found[seed] = score_at_budget(shares, scores, budget)
     return found

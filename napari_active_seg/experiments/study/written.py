@@ -19,6 +19,7 @@ from napari_active_seg.experiments.study.tables import (
     arms_of,
     costs_to_reach,
     least_common_budget,
+    ratios_to_reach,
     reference_of,
     score_at,
 )
@@ -86,6 +87,24 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
                 for what, of in (("AUC", area_at), (study.score, score_at))
             },
         }
+    found["cost over cost"] = {
+        f"{one} / {other}": {
+            f"{share:.0%} of all labels": asdict(
+                Spread.over(
+                    list(
+                        ratios_to_reach(
+                            records, one, other, score=study.score, level=share * full.mean
+                        ).values()
+                    )
+                )
+            )
+            for full in [reference_of(records, one, study.score)]
+            for share in study.shares
+            if full.n
+        }
+        for one, other in study.pairs
+        if {one, other} <= set(arms_of(records))
+    }
     return found
 
 

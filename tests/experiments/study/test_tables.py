@@ -11,6 +11,7 @@ from napari_active_seg.experiments.study.tables import (
     costs_to_reach,
     least_common_budget,
     paired,
+    ratios_to_reach,
     reference_of,
     score_at,
 )
@@ -72,3 +73,23 @@ def test_pairs_are_students():
     assert math.isnan(paired({0: 1.0}, {0: 0.5}).p)
     same = paired({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
     assert (same.difference, same.p) == (0, 1)
+
+
+def test_areas_begin_where_the_last_arm_begins():
+    records = run("a", 0, [(0.1, 0.5), (0.3, 0.7)]) + run("b", 0, [(0.2, 0.6), (0.3, 0.6)])
+    a = area_at(records, "a", score="s", budget=0.3)
+    assert a == {0: pytest.approx(100 * 0.1 * 0.65)}  # from 0.2, where it stands at 0.6
+    assert area_at(records, "b", score="s", budget=0.3) == {0: pytest.approx(100 * 0.1 * 0.6)}
+
+
+def test_costs_are_divided_seed_by_seed():
+    records = [
+        *run("a", 0, [(0.1, 0.5), (0.2, 0.8)]),
+        *run("a", 1, [(0.1, 0.5), (0.2, 0.6)]),
+        *run("b", 0, [(0.1, 0.5), (0.4, 0.8)]),
+        *run("b", 1, [(0.1, 0.5), (0.4, 0.8)]),
+    ]
+    assert ratios_to_reach(records, "a", "b", score="s", level=0.75) == {
+        0: pytest.approx(0.5),
+        1: None,
+    }
