@@ -37,13 +37,14 @@ def simulate(
 
 
 def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[RoundRecord, ...]:
-    """Write curves.csv, results.json and report.html of what is done in ``out`` by now."""
+    """Write curves.csv, results.json, report.html and figures/ of what is done in ``out``."""
     data = PreparedData.open(out / "data")
     records = finished_records(study, data, out)
     write_results(study, records, out, device=device)
     page = study_report(study, records, device=device, notes=data.notes)
     add_pictures(page, study, data, out)
     page.write(out / "report.html")
+    page.write_pictures(out / "figures")
     return records
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class HtmlReport:
 
     def __init__(self, title: str, lead: str) -> None:
         self._title = title
+        self._pictures: list[tuple[str, bytes]] = []
         self._parts = [f"<h1>{html.escape(title)}</h1><p class=lead>{html.escape(lead)}</p>"]
 
     def heading(self, text: str) -> None:
@@ -58,6 +60,7 @@ class HtmlReport:
 
     def picture(self, png: bytes, caption: str, *, width: int | None = None) -> None:
         """Add a picture with what it shows; the caption is its text for screen readers too."""
+        self._pictures.append((caption, png))
         data = base64.b64encode(png).decode("ascii")
         size = f' width="{width}"' if width else ""
         words = html.escape(caption)
@@ -65,6 +68,19 @@ class HtmlReport:
             f'<figure><img{size} alt="{words}" src="data:image/png;base64,{data}">'
             f"<figcaption>{words}</figcaption></figure>"
         )
+
+    def write_pictures(self, folder: Path) -> tuple[Path, ...]:
+        """Write the pictures as files of their own, in order, named by what they show."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.png"):
+            old.unlink()
+        written = []
+        for number, (caption, png) in enumerate(self._pictures, 1):
+            words = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:60]
+            path = folder / f"{number:02d}-{words}.png"
+            path.write_bytes(png)
+            written.append(path)
+        return tuple(written)
 
     def _repr_html_(self) -> str:
         """Return the page's contents for a notebook."""

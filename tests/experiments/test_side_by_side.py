@@ -72,6 +72,8 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     assert "round by round" in page and "collapse" in page
     rows = rows_of_predictions(out / "arms/random-images/seed-0", PreparedData.open(out / "data"))
     assert rows.shape[1] > rows.shape[0]
+    rounds = sorted(p.name for p in (out / "arms/random-images/seed-0/shown").iterdir())
+    assert rounds == ["round-0", "round-1", "round-2"]
     assert rows_of_predictions(out, PreparedData.open(out / "data")) is None
 
 

@@ -87,6 +87,9 @@ def test_files_hold_what_was_measured(study, tmp_path):
     assert full["mean"] == records[0].scores["mean_dice"] and records[0].arm == "all labels"
     assert records[0].labelled_share == 1
     page = (tmp_path / "out" / "report.html").read_text()
+    pictures = sorted((tmp_path / "out" / "figures").glob("*.png"))
+    assert len(pictures) == page.count("data:image/png;base64") > 4
+    assert pictures[0].name == "01-mean-dice-on-the-test-images.png"
     assert "What was selected" in page and "95% of all labels" in page
 
 

@@ -133,6 +133,8 @@ class ArmRun(ProjectRun):
             shutil.rmtree(self.folder, ignore_errors=True)  # of records alone nothing can go on
             building = self.folder / "building"
             shutil.copytree(start.folder / "project", building)
+            if (start.folder / "shown").is_dir():
+                shutil.copytree(start.folder / "shown", self.folder / "shown")
             building.rename(self.project)
         if not self.records:
             first = start.records[0]
