@@ -12,9 +12,37 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_active_seg.acquisition import FIRST, STRATEGIES
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names, pair
 from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.cli.study_options import (
+    AnnotatorOption,
+    BatchOption,
+    BesideOption,
+    ClassesOption,
+    ConfigOption,
+    DatasetOption,
+    FirstOption,
+    FolderOption,
+    ImagesOption,
+    KeepOption,
+    MasksOption,
+    MeasureOption,
+    OutOption,
+    PresetOption,
+    ReferenceOption,
+    RoundsOption,
+    ScoreOption,
+    SeedsOption,
+    SetOption,
+    ShrinkOption,
+    SizeOption,
+    StartOption,
+    StrategyOption,
+    TestImagesOption,
+    TestMasksOption,
+    ValidationOption,
+    WorkersOption,
+)
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments import (
     READERS,
@@ -33,18 +61,8 @@ from napari_active_seg.experiments import (
 )
 from napari_active_seg.experiments import simulate as run_simulation
 from napari_active_seg.experiments.comparing import compare_runs as lay_beside
-from napari_active_seg.preset_names import PRESET_HELP
-from napari_active_seg.uncertainty import MEASURES
 
 __all__ = ["register"]
-
-OutOption = Annotated[
-    Path, typer.Option(help="A folder for the study; one that was stopped goes on.")
-]
-WorkersOption = Annotated[
-    int, typer.Option(help="Arms that run side by side; 0 is one for each core, one on a GPU.")
-]
-SeedsOption = Annotated[str, typer.Option(help="Seeds, with commas; three or more give a band.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -58,57 +76,32 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     out: OutOption,
-    images: Annotated[Path | None, typer.Option(help="Pool of images.")] = None,
-    masks: Annotated[
-        Path | None, typer.Option(help="Their masks, which the simulated annotator knows.")
-    ] = None,
-    test_images: Annotated[Path | None, typer.Option(help="Images to measure on.")] = None,
-    test_masks: Annotated[Path | None, typer.Option(help="Their masks.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="In place of the folders: one of 'datasets'.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A study.json to run in place of all options.")
-    ] = None,
-    strategy: Annotated[
-        str, typer.Option(help=f"One or more, with commas, of {', '.join(STRATEGIES)}.")
-    ] = "uncertain-regions",
-    beside: Annotated[
-        str, typer.Option(help="The baseline that is run beside it; none leaves it out.")
-    ] = "foreground-regions",
-    measure: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(MEASURES)}; default the strategy's.")
-    ] = None,
-    classes: Annotated[str, typer.Option(help="Class names.")] = "background,object",
-    shrink: Annotated[float, typer.Option(help="Divide the sides of all images by this.")] = 1.0,
-    size: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
-    start: Annotated[
-        str, typer.Option(help="What is labelled before any model: 8, 5images, 10% or 300clicks.")
-    ] = "8",
-    first: Annotated[str, typer.Option(help=f"How regions are: {', '.join(FIRST)}.")] = "random",
-    batch: Annotated[
-        str, typer.Option(help="What a round asks for: 8, 5%, 50000px, 300clicks or 10min.")
-    ] = "8",
-    rounds: Annotated[int, typer.Option(help="Rounds after the start.")] = 3,
-    preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "fast",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting of the projects, such as steps=500, restarts=4."),
-    ] = None,
-    annotator: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What the annotator is like, such as tolerance=10, jitter=1, missed=0.05, "
-            "noise=0.3, fatigue=0.2."
-        ),
-    ] = None,
-    validation: Annotated[int, typer.Option(help="Images to choose among restarts by.")] = 0,
-    reference: Annotated[bool, typer.Option(help="Train on all labels too.")] = True,
-    score: Annotated[str, typer.Option(help="What is looked at first.")] = "mean_dice",
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    test_images: TestImagesOption = None,
+    test_masks: TestMasksOption = None,
+    dataset: DatasetOption = None,
+    data: FolderOption = None,
+    config: ConfigOption = None,
+    strategy: StrategyOption = "uncertain-regions",
+    beside: BesideOption = "foreground-regions",
+    measure: MeasureOption = None,
+    classes: ClassesOption = "background,object",
+    shrink: ShrinkOption = 1.0,
+    size: SizeOption = 128,
+    start: StartOption = "8",
+    first: FirstOption = "random",
+    batch: BatchOption = "8",
+    rounds: RoundsOption = 3,
+    preset: PresetOption = "fast",
+    settings: SetOption = None,
+    annotator: AnnotatorOption = None,
+    validation: ValidationOption = 0,
+    reference: ReferenceOption = True,
+    score: ScoreOption = "mean_dice",
     seeds: SeedsOption = "0",
     workers: WorkersOption = 0,
-    keep_models: Annotated[bool, typer.Option(help="Keep every checkpoint.")] = False,
+    keep_models: KeepOption = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -120,18 +113,12 @@ def simulate(
     if config is not None:
         _run(StudySettings.read(config), out, workers, device, as_json=as_json)
         return
-    where: dict[str, Any] = {"dataset": dataset, "root": data}
-    if dataset is None:
-        where = {
-            "images": images,
-            "masks": masks,
-            "test_images": test_images,
-            "test_masks": test_masks,
-            "classes": class_names(classes),
-        }
+    folders: dict[str, Any] = {"images": images, "masks": masks}
+    folders |= {"test_images": test_images, "test_masks": test_masks}
+    folders |= {"classes": class_names(classes) if dataset is None else ()}
     study = StudySettings.made(
         name=out.name,
-        data={**where, "fit": {"shrink": shrink}},
+        data={"dataset": dataset or "folders", "root": data, "fit": {"shrink": shrink}, **folders},
         arms=arms_for(
             [name.strip() for name in strategy.split(",")],
             measure=measure,
@@ -170,10 +157,7 @@ def reproduce(
     arms: Annotated[
         str, typer.Option(help="Only these arms, with commas; regions-* means all that begin so.")
     ] = "*",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting of the projects that differs, such as weights=FILE."),
-    ] = None,
+    settings: SetOption = None,
     only_report: Annotated[
         bool, typer.Option(help="Run nothing: write tables and page of what is done.")
     ] = False,
