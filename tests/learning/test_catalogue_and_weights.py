@@ -3,6 +3,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -26,6 +27,7 @@ from napari_active_seg.learning.weights import (
 )
 from napari_active_seg.preset_names import PRESET_NAMES, preset_names
 from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.uncertainty import measure_named
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,24 @@ def test_network_comes_by_name(name, kind):
     assert built.origin == "random weights"
     with torch.inference_mode():
         assert built.network.eval()(torch.rand(1, 3, 40, 56)).shape == (1, 3, 40, 56)
+
+
+@pytest.mark.parametrize("name", ["unet", "deeplabv3plus", "deeplabv2:resnet50", "dcan:50/code"])
+def test_a_plain_network_has_no_dropout_and_nothing_else_differs(name):
+    plain = f"{name}/plain" if ":" in name else f"{name}:plain"
+    factory = TorchSegmenterFactory("cpu")
+    image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    spread, parameters = {}, {}
+    for one in (name, plain):
+        torch.manual_seed(0)
+        segmenter = factory.build(one, classes=("a", "b"), seed=0, weights="random")
+        moments = segmenter.predict(
+            image, plan=SamplingPlan(passes=3), check_cancelled=lambda: None
+        ).moments
+        spread[one] = float(np.abs(measure_named("mean-std").compute(moments)).max())
+        parameters[one] = sum(p.numel() for p in build_network(one, 2).network.parameters())
+    assert spread[name] > 0 and spread[plain] < 1e-6
+    assert parameters[name] == parameters[plain]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 from fakes import FakeSegmenters
+from PIL import Image
+from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.annotations import MaskFolder
@@ -15,8 +17,9 @@ from napari_active_seg.errors import (
 )
 from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
 from napari_active_seg.project import Project, Split
-from napari_active_seg.regions import UNLABELLED, RegionState
+from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
+from napari_active_seg.session.steps.evaluate import LabelledImage, _known_part
 
 
 def propose(session, **more):
@@ -378,3 +381,72 @@ def test_report_is_one_file_without_outside_links(session, pool, tmp_path):
     assert page.count("data:image/png;base64,") >= 4
     assert "m001" in page
     assert "stands for" in page
+
+
+def test_a_padded_image_is_measured_as_if_it_were_not_padded(session, pool):
+    one_lap(session, pool)
+    image = session.read_image("img0.png")
+    truth = (np.asarray(Image.open(pool / "masks" / "img0.png")) > 0).astype(np.uint8)
+    ids, _ = ndimage.label(truth)
+
+    class Source:
+        def __init__(self, pixels):
+            self.pixels, self.shape = pixels, pixels.shape[:2]
+
+        def read(self, level, y, x, height, width):
+            return self.pixels[y : y + height, x : x + width]
+
+    found = {}
+    for name, margin in (("as it is", 0), ("padded", 9)):
+        pixels = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+        known = np.pad(truth, margin, constant_values=UNLABELLED)
+        objects = np.pad(ids, margin).astype(np.int32)
+        labelled = LabelledImage(
+            "x", lambda p=pixels: Source(p), lambda k=known: k, lambda o=objects: o
+        )
+        session.evaluate(
+            images=[labelled], on_report=lambda r, n=name: found.update({n: r.figures()})
+        )
+        session.wait()
+    assert found["padded"]["object_f1"] == pytest.approx(found["as it is"]["object_f1"], abs=0.35)
+    assert "object_f1" in found["as it is"]
+    target = np.pad(truth, 9, constant_values=UNLABELLED)
+    assert _known_part(target) == (slice(9, 105), slice(9, 137))
+    target[40, 40] = UNLABELLED
+    assert _known_part(target) is None
+    assert _known_part(np.full((3, 3), UNLABELLED, np.uint8)) is None
+
+
+def test_images_are_embedded_in_order(session, pool):
+    one_lap(session, pool)
+    found = []
+    session.predictions.embed(["img2.png", "img0.png"], on_done=found.append)
+    session.wait()
+    expected = [
+        session.read_image(i)[::8, ::8].reshape(-1, 3).mean(axis=0)
+        for i in ("img2.png", "img0.png")
+    ]
+    assert np.allclose(found[0], expected, atol=1e-3)
+
+
+def test_somebody_who_knows_the_truth_answers_with_effort(session, pool):
+    propose(session)
+    asked = []
+
+    def annotate(truth, place, before):
+        asked.append((place.region, before))
+        return np.zeros_like(truth), Effort(active_s=7.0, clicks=3)
+
+    refs = session.project.images.all()
+    truth = MaskFolder.from_folder(pool / "masks", refs, n_classes=2)
+    session.labels.answer_from(truth, annotate=annotate)
+    session.wait()
+    first = len(asked)
+    assert [before for _, before in asked] == list(range(asked[0][1], asked[0][1] + first))
+    labels = session.project.labels.done([region.image_id for region, _ in asked])
+    ours = [label for label in labels if label.annotator == "simulated"]
+    assert len(ours) == first == 4
+    assert all(label.effort.clicks == 3 and not label.target.any() for label in ours)
+    session.labels.answer_from(truth, image_ids=["img1.png"], annotate=annotate)
+    session.wait()
+    assert asked[-1][0].image_id == "img1.png" and len(asked) == first + 1
