@@ -45,7 +45,8 @@ OutOption = Annotated[
     Path, typer.Option(help="A folder for the study; one that was stopped goes on.")
 ]
 WorkersOption = Annotated[
-    int, typer.Option(help="Arms that run side by side; 0 is one for each core, one on a GPU.")
+    int,
+    typer.Option(help="Arms that run side by side; 0 is one a core, or one with --device cuda."),
 ]
 SeedsOption = Annotated[str, typer.Option(help="Seeds, with commas; three or more give a band.")]
 ImagesOption = Annotated[Path | None, typer.Option(help="Pool of images.")]
