@@ -129,7 +129,7 @@ def simulate(
         rounds=rounds,
         size=size,
         validation=validation,
-        settings={"preset": preset, "start": "fresh", **dict(_settings(settings, "--set"))},
+        settings={"preset": preset, "start": "fresh", **_settings(settings, "--set")},
         annotator=_annotator(annotator),
         seeds=_numbers(seeds),
         reference=reference,
@@ -170,7 +170,7 @@ def reproduce(
     Example: napari-active-seg reproduce glas --data GlaS/ --out glas-small/
     """
     asked = paper_study(study, data, scale, _numbers(seeds), variant)
-    changes = dict(_settings(settings, "--set"))
+    changes = _settings(settings, "--set")
     chosen = [a for a in asked.arms if any(fnmatchcase(a.name, word) for word in _names(arms))]
     if not chosen:
         names = ", ".join(arm.name for arm in asked.arms)
@@ -291,9 +291,9 @@ def _start(text: str, first: str) -> StartSettings:
     return StartSettings.made(**{unit: int(amount), "first": first})
 
 
-def _settings(given: Sequence[str] | None, option: str) -> list[tuple[str, Any]]:
+def _settings(given: Sequence[str] | None, option: str) -> dict[str, Any]:
     """Return names with values, whole numbers and others as numbers."""
-    found: list[tuple[str, Any]] = []
+    found: dict[str, Any] = {}
     for text in given or ():
         key, word = pair(text, option)
         value: Any = word
@@ -303,13 +303,13 @@ def _settings(given: Sequence[str] | None, option: str) -> list[tuple[str, Any]]
                 break
             except ValueError:
                 continue
-        found.append((key, value))
+        found[key] = value
     return found
 
 
 def _annotator(given: Sequence[str] | None) -> AnnotatorSettings:
     known = {field.name for field in fields(AnnotatorSettings)}
-    chosen = dict(_settings(given, "--annotator"))
+    chosen = _settings(given, "--annotator")
     for key in chosen:
         if key not in known:
             raise ConfigError(f"an annotator has {', '.join(sorted(known))}, not {key!r}")

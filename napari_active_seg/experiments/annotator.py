@@ -7,7 +7,6 @@ place is answered alike whenever it is asked.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from napari_active_seg.acquisition import simplified_outlines
 from napari_active_seg.acquisition.outlines import polygon_mask
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import UNLABELLED, Effort, Place
+from napari_active_seg.session.steps.label import Annotate
 
 __all__ = ["AnnotatorSettings", "Answer", "annotate_with", "answer", "simplified"]
 
@@ -106,9 +106,7 @@ def answer(
     return Answer(target, pixels, clicks, edges, seconds * tired * chance)
 
 
-def annotate_with(
-    settings: AnnotatorSettings, *, n_classes: int
-) -> Callable[[NDArray[np.uint8], Place, int], tuple[NDArray[np.uint8], Effort]]:
+def annotate_with(settings: AnnotatorSettings, *, n_classes: int) -> Annotate:
     """Return an annotator as a session asks one: truth, place and regions before, to an answer."""
 
     def annotate(

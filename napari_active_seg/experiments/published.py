@@ -48,8 +48,7 @@ PUBLISHED: dict[str, Published] = {
         ),
     ),
     "bcss": Published(
-        "Mittal et al. 2025, table 6: BCSS 1-1, mean IoU@3 and AUC@5 (printed doubled or not as "
-        "there)",
+        "Mittal et al. 2025, table 6: BCSS 1-1, mean IoU@3 and AUC@5",
         ("", "mIoU@3", "AUC@5"),
         (
             ("Random", 56.29, 2.24),

@@ -31,9 +31,8 @@ def simulate(
 
     The projects that were labelled stay in ``out`` and can be opened in the desktop.
     """
-    records = run_study(study, out, open_session, workers=workers, on_progress=on_progress)
-    write_study(study, out, device=device)
-    return records
+    run_study(study, out, open_session, workers=workers, on_progress=on_progress)
+    return write_study(study, out, device=device)
 
 
 def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[RoundRecord, ...]:

@@ -120,6 +120,7 @@ def test_datasets_are_listed_with_their_terms(run):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs kill -9")
 def test_a_study_that_is_killed_goes_on_where_it_stopped(folders, tmp_path):
     """kill -9 on the process that waits; those that work end by themselves."""
     out = tmp_path / "study"

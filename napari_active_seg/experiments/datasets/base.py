@@ -23,9 +23,6 @@ __all__ = [
     "read_ids",
 ]
 
-#: Names of the parts of a data set.
-PARTS = ("train", "val", "test")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:

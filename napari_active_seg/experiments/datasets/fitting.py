@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from PIL import Image
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "nearest"]
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,6 @@ class Fit:
         if self.shrink < 1:
             raise ConfigError(f"shrink must be 1 or more, got {self.shrink:g}")
 
-    @property
-    def changes(self) -> bool:
-        """Whether anything is done."""
-        return self.size is not None or self.shrink != 1 or self.pad is not None
-
     def image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a picture (H, W, 3) as the study wants it."""
         height, width = self._size_of(pixels.shape[:2])
@@ -50,19 +48,13 @@ class Fit:
 
     def truth(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return classes (H, W), 255 in what is padded."""
-        scaled = self._nearest(classes)
+        scaled = nearest(classes, self._size_of(classes.shape))
         return np.pad(scaled, self._margins(scaled.shape), constant_values=UNLABELLED)
 
     def objects(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the ids of objects (H, W), 0 in what is padded."""
-        scaled = self._nearest(ids)
+        scaled = nearest(ids, self._size_of(ids.shape))
         return np.pad(scaled, self._margins(scaled.shape))
-
-    def _nearest(self, values: NDArray) -> NDArray:  # type: ignore[type-arg]
-        height, width = self._size_of(values.shape[:2])
-        rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype(int)
-        columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype(int)
-        return values[np.ix_(rows, columns)]
 
     def _size_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
         if self.size is not None:
@@ -75,3 +67,12 @@ class Fit:
             return (0, 0), (0, 0)
         more = [max(0, wanted - there) for wanted, there in zip(self.pad, shape, strict=True)]
         return (more[0] // 2, more[0] - more[0] // 2), (more[1] // 2, more[1] - more[1] // 2)
+
+
+def nearest(values: NDArray[_Number], size: tuple[int, int]) -> NDArray[_Number]:
+    """Return values (H, W) at another size, each the one that lies nearest."""
+    rows, columns = (
+        ((np.arange(wanted) + 0.5) * there / wanted).astype(int)
+        for wanted, there in zip(size, values.shape[:2], strict=True)
+    )
+    return values[np.ix_(rows, columns)]

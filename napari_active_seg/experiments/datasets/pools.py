@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-__all__ = ["augmented_pool", "consecutive_pool", "copied_pool"]
-
 from napari_active_seg.experiments.datasets.base import Sample
+from napari_active_seg.experiments.datasets.fitting import nearest
+
+__all__ = ["augmented_pool", "consecutive_pool", "copied_pool"]
 
 _COPIES = 5
 #: Share of the area that a copy keeps.
@@ -49,25 +50,23 @@ def augmented_pool(samples: Sequence[Sample], *, size: int, seed: int) -> tuple[
 
     A copy is cropped to 85 % of the area, scaled back, and its colours are changed.
     """
-    rng = np.random.default_rng(seed)
-    found: list[Sample] = []
-    for index in rng.permutation(len(samples)):
-        found += [samples[index], *_copies(samples[index], _COPIES, seed)]
-        if len(found) >= size:
-            break
-    return tuple(found[:size])
+    return _with_copies(samples, _COPIES, size=size, seed=seed)
 
 
 def copied_pool(samples: Sequence[Sample], *, copies: int, seed: int) -> tuple[Sample, ...]:
     """Return as many samples as there are, a part of them drawn with ``copies`` copies each."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.permutation(len(samples))
+    return _with_copies(samples, copies, size=len(samples), seed=seed)
+
+
+def _with_copies(
+    samples: Sequence[Sample], copies: int, *, size: int, seed: int
+) -> tuple[Sample, ...]:
     found: list[Sample] = []
-    for index in drawn:
+    for index in np.random.default_rng(seed).permutation(len(samples)):
         found += [samples[index], *_copies(samples[index], copies, seed)]
-        if len(found) >= len(samples):
+        if len(found) >= size:
             break
-    return tuple(found[: len(samples)])
+    return tuple(found[:size])
 
 
 def _copies(sample: Sample, count: int, seed: int) -> list[Sample]:
@@ -100,9 +99,7 @@ def _cropped(corner: tuple[float, float], load: Callable[[], NDArray[np.generic]
     if array.ndim == 3:
         scaled = Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(scaled)
-    rows = ((np.arange(height) + 0.5) * h / height).astype(int)
-    columns = ((np.arange(width) + 0.5) * w / width).astype(int)
-    return cut[np.ix_(rows, columns)]
+    return nearest(cut, (height, width))
 
 
 def _coloured(

@@ -28,15 +28,15 @@ _POOLS = {
 }
 #: Start and step in per cent of the images, and how many steps there are.
 _BUDGETS = {"10-10": (10, 4), "5-5": (5, 4), "2-2": (2, 4), "1-1": (1, 4)}
-_SINGLE: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "Random": ("random-images", {}),
-    "Entropy": ("max-entropy-images", {}),
-    "EqualAL": ("equal-al-images", {}),
-    "Core-set": ("core-set-images", {}),
+_SINGLE: Mapping[str, str] = {
+    "Random": "random-images",
+    "Entropy": "max-entropy-images",
+    "EqualAL": "equal-al-images",
+    "Core-set": "core-set-images",
 }
-_DROPOUT: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "BALD": ("bald-images", {}),
-    "Core-set-MCD": ("core-set-images", {}),
+_DROPOUT: Mapping[str, str] = {
+    "BALD": "bald-images",
+    "Core-set-MCD": "core-set-images",
 }
 _UNLABELLED = {"unlabelled": "s4gan"}
 
@@ -174,16 +174,12 @@ def _study(
 
 
 def _with_and_without(
-    strategies: Mapping[str, tuple[str, dict[str, Any]]], settings: Mapping[str, Any]
+    strategies: Mapping[str, str], settings: Mapping[str, Any]
 ) -> list[ArmSettings]:
     found = []
-    for name, (strategy, parts) in strategies.items():
+    for name, strategy in strategies.items():
         for word, more in ((name, {}), (f"{name}-SSL", _UNLABELLED)):
-            found.append(
-                ArmSettings(
-                    name=word, strategy=strategy, parts=parts, settings={**settings, **more}
-                )
-            )
+            found.append(ArmSettings(name=word, strategy=strategy, settings={**settings, **more}))
     return found
 
 

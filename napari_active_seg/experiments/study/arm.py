@@ -24,6 +24,8 @@ from napari_active_seg.experiments.study.project_run import (
     Bench,
     OnRound,
     ProjectRun,
+    arm_folder,
+    start_folder,
 )
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, append_record
 from napari_active_seg.experiments.study.settings import ArmSettings, parsed_batch
@@ -42,8 +44,7 @@ class StartRun(ProjectRun):
     """What arms of one seed share: the project, its first labels and its first model."""
 
     def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
-        folder = bench.out / "starts" / bench.study.start_name(arm) / f"seed-{seed}"
-        super().__init__(bench, folder, arm, seed)
+        super().__init__(bench, start_folder(bench.study, bench.out, arm, seed), arm, seed)
 
     def run(self, on_round: OnRound) -> None:
         """Label, train and measure; a project that somebody removed is made again."""
@@ -94,13 +95,12 @@ class ArmRun(ProjectRun):
     """An arm that goes on from a start."""
 
     def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
-        super().__init__(bench, bench.out / "arms" / arm.name / f"seed-{seed}", arm, seed)
-        self._own: ArmSettings = arm
+        super().__init__(bench, arm_folder(bench.out, arm, seed), arm, seed)
 
     @property
     def rounds(self) -> int:
         """How many rounds come after the start."""
-        return self.study.rounds if self._own.rounds is None else self._own.rounds
+        return self.study.rounds if self.arm.rounds is None else self.arm.rounds
 
     @property
     def is_done(self) -> bool:
@@ -115,11 +115,11 @@ class ArmRun(ProjectRun):
         session = self.bench.open_session(self.project)
         try:
             for number in range(len(self.records), self.rounds + 1):
-                on_round(f"{self._own.name}, seed {self.seed}: round {number} of {self.rounds}")
+                on_round(f"{self.arm.name}, seed {self.seed}: round {number} of {self.rounds}")
                 if not self._label(session, number):
                     break
                 self.train(session, number)
-                record = self.measure(session, number, self._own.name)
+                record = self.measure(session, number, self.arm.name)
                 append_record(self.folder / RECORDS, record)
         finally:
             session.close()
@@ -128,7 +128,7 @@ class ArmRun(ProjectRun):
 
     def _begin(self) -> None:
         """Take a copy of the start over, with its first record under the arm's name."""
-        start = StartRun(self.bench, self._own, self.seed)
+        start = StartRun(self.bench, self.arm, self.seed)
         if not self.project.exists():
             shutil.rmtree(self.folder, ignore_errors=True)  # of records alone nothing can go on
             building = self.folder / "building"
@@ -138,16 +138,16 @@ class ArmRun(ProjectRun):
             building.rename(self.project)
         if not self.records:
             first = start.records[0]
-            own = replace(first, arm=self._own.name, strategy=self._own.strategy)
+            own = replace(first, arm=self.arm.name, strategy=self.arm.strategy)
             append_record(self.folder / RECORDS, own)
 
     def strategy(self, session: Session) -> Strategy:
         """Return the arm's strategy with the measure and size that it is asked with."""
-        parts = {"control": 0.0, "validation": 0.0, **self._own.parts}
-        named = strategy_named(self._own.strategy)
+        parts = {"control": 0.0, "validation": 0.0, **self.arm.parts}
+        named = strategy_named(self.arm.strategy)
         if named.unit != "images" and not named.size:
             parts.setdefault("size", self.study.size)
-        return session.proposals.strategy(self._own.strategy, **parts)
+        return session.proposals.strategy(self.arm.strategy, **parts)
 
     # --- labels of a round -----------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class ArmRun(ProjectRun):
 
     def _budget(self, session: Session) -> Budget:
         """Return what a round may cost; a share is of images, or else of the pool's pixels."""
-        asked = parsed_batch(self._own.batch or self.study.batch)
+        asked = parsed_batch(self.arm.batch or self.study.batch)
         if isinstance(asked, Budget):
             return asked
         pool = set(self.pool(session))

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.experiments.datasets.prepared import PreparedData
-from napari_active_seg.experiments.study.project_run import SEEN
+from napari_active_seg.experiments.study.project_run import SEEN, arm_folder, start_folder
 from napari_active_seg.experiments.study.rows import rows_of_predictions
 from napari_active_seg.experiments.study.seen_map import (
     chosen_in_first_round,
@@ -20,11 +20,11 @@ from napari_active_seg.experiments.study.seen_map import (
     flattened,
     spread_of,
 )
-from napari_active_seg.experiments.study.settings import StudySettings
-from napari_active_seg.figures import HtmlReport, figure_png, image_png
+from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
+from napari_active_seg.figures import HtmlReport, figure_png, image_png, outline_rgb
 from napari_active_seg.images import read_rgb
 from napari_active_seg.project import Project, QueuedRegion
-from napari_active_seg.regions import UNLABELLED, Region
+from napari_active_seg.regions import Region
 
 __all__ = ["add_pictures", "selected_picture"]
 
@@ -40,15 +40,11 @@ def add_pictures(page: HtmlReport, study: StudySettings, data: PreparedData, out
     _add_maps(page, study, out)
 
 
-def _arm_folder(study: StudySettings, out: Path, name: str) -> Path:
-    return out / "arms" / name / f"seed-{study.seeds[0]}"
-
-
 def _add_rows(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add predictions round by round, as figure 12 of the paper on clicks has them."""
     found = []
     for arm in study.arms:
-        rows = rows_of_predictions(_arm_folder(study, out, arm.name), data)
+        rows = rows_of_predictions(arm_folder(out, arm, study.seeds[0]), data)
         if rows is not None:
             found.append((arm.name, rows))
     if not found:
@@ -61,24 +57,23 @@ def _add_rows(page: HtmlReport, study: StudySettings, data: PreparedData, out: P
 
 def _add_maps(page: HtmlReport, study: StudySettings, out: Path) -> None:
     """Add where the first model sees the pool, and what arms chose of it (mode collapse)."""
-    by_start: dict[str, list[str]] = {}
+    seed = study.seeds[0]
+    by_start: dict[Path, list[ArmSettings]] = {}
     for arm in study.arms:
-        if (_arm_folder(study, out, arm.name) / "project").is_dir():
-            by_start.setdefault(study.start_name(arm), []).append(arm.name)
+        if (arm_folder(out, arm, seed) / "project").is_dir():
+            by_start.setdefault(start_folder(study, out, arm, seed), []).append(arm)
     rows: list[tuple[object, ...]] = []
     drawn = []
-    for start, names in by_start.items():
-        path = out / "starts" / start / f"seed-{study.seeds[0]}" / SEEN
-        if not path.is_file():
+    for start, arms in by_start.items():
+        if not (start / SEEN).is_file():
             continue
-        with np.load(path) as kept:
+        with np.load(start / SEEN) as kept:
             ids, seen = kept["ids"], kept["seen"]
-        chosen = {
-            name: mask
-            for name in names
-            for mask in [chosen_in_first_round(_arm_folder(study, out, name) / "project", ids)]
-            if mask.any()
+        first = {
+            arm.name: chosen_in_first_round(arm_folder(out, arm, seed) / "project", ids)
+            for arm in arms
         }
+        chosen = {name: mask for name, mask in first.items() if mask.any()}
         if chosen:
             drawn.append(draw_seen(flattened(seen), chosen))
             rows += [(name, int(m.sum()), spread_of(seen, m)) for name, m in chosen.items()]
@@ -92,14 +87,12 @@ def _add_maps(page: HtmlReport, study: StudySettings, out: Path) -> None:
 
 def _add_selected(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add what each arm selected with the first seed, where its project is there."""
-    found = [
-        (arm.name, picture)
-        for arm in study.arms
-        for project in [out / "arms" / arm.name / f"seed-{study.seeds[0]}" / "project"]
-        if project.is_dir()
-        for picture in [selected_picture(project, data)]
-        if picture is not None
-    ]
+    found = []
+    for arm in study.arms:
+        project = arm_folder(out, arm, study.seeds[0]) / "project"
+        picture = selected_picture(project, data) if project.is_dir() else None
+        if picture is not None:
+            found.append((arm.name, picture))
     if not found:
         return
     page.heading("What was selected")
@@ -135,19 +128,20 @@ def selected_picture(project: Path, data: PreparedData) -> NDArray[np.uint8] | N
 def _drawn(
     data: PreparedData, image_id: str, regions: list[QueuedRegion], latest: int
 ) -> NDArray[np.uint8]:
-    picture = read_rgb(data.images_dir("train") / image_id).copy()
+    picture = read_rgb(data.images_dir("train") / image_id)
     truth = data.truth("train")
     shown = next(image for image in data.part("train") if image.id == image_id)
     classes = truth.reveal(Region.whole(shown.id, shown.shape))
     grow = max(1, round(_SHOWN_SIDE / max(shown.shape)))
     picture, classes = (np.repeat(np.repeat(a, grow, 0), grow, 1) for a in (picture, classes))
-    picture[_edges(classes)] = _TRUTH
+    picture = outline_rgb(picture, classes, line=_TRUTH)
     for queued in regions:
         mask = np.zeros(shown.shape, bool)
         mask[queued.region.slices] = queued.place.mask
         large = np.repeat(np.repeat(mask, grow, 0), grow, 1)
-        rim = large & ~_inside(large, 2)
-        picture[rim] = _colour(queued.round, latest)
+        picture[large & ~ndimage.binary_erosion(large, iterations=2)] = _colour(
+            queued.round, latest
+        )
     step = max(1, round(max(picture.shape[:2]) / (2 * _SHOWN_SIDE)))
     return picture[::step, ::step]
 
@@ -155,16 +149,3 @@ def _drawn(
 def _colour(number: int, latest: int) -> tuple[int, ...]:
     red, green, blue, _ = colormaps["plasma"](0.1 + 0.85 * number / max(latest, 1))
     return tuple(round(255 * part) for part in (red, green, blue))
-
-
-def _edges(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    known = np.where(classes == UNLABELLED, 0, classes)
-    edges = np.zeros(known.shape, bool)
-    edges[1:] |= known[1:] != known[:-1]
-    edges[:, 1:] |= known[:, 1:] != known[:, :-1]
-    return edges
-
-
-def _inside(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = ndimage.binary_erosion(mask, iterations=width)
-    return inside

@@ -26,7 +26,17 @@ from napari_active_seg.session import Session
 from napari_active_seg.session.creation import ImageSettings, create_project
 from napari_active_seg.session.trust.records import keep_evaluation
 
-__all__ = ["RECORDS", "SEEN", "SELECTED", "Bench", "OnRound", "OpenSession", "ProjectRun"]
+__all__ = [
+    "RECORDS",
+    "SEEN",
+    "SELECTED",
+    "Bench",
+    "OnRound",
+    "OpenSession",
+    "ProjectRun",
+    "arm_folder",
+    "start_folder",
+]
 
 OpenSession = Callable[[Path], Session]
 OnRound = Callable[[str], None]
@@ -44,10 +54,20 @@ class Bench:
     open_session: OpenSession
 
 
+def start_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where what an arm shares with others of its seed lies."""
+    return out / "starts" / study.start_name(arm) / f"seed-{seed}"
+
+
+def arm_folder(out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where an arm of a seed lies."""
+    return out / "arms" / arm.name / f"seed-{seed}"
+
+
 class ProjectRun:
     """A project in a folder, with the records of its rounds beside it."""
 
-    def __init__(self, bench: Bench, folder: Path, arm: ArmSettings | None, seed: int) -> None:
+    def __init__(self, bench: Bench, folder: Path, arm: ArmSettings, seed: int) -> None:
         self.bench, self.study, self.folder = bench, bench.study, folder
         self.arm, self.seed = arm, seed
         self.truth = bench.data.truth("train")
@@ -85,12 +105,11 @@ class ProjectRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         study, data = self.study, self.bench.data
         images = data.part("train")
-        keeps = 1 if self.arm is None else self.arm.keeps
         start = study.start_of(self.arm)
         validation = drawn_validation(
             images, study.validation, seed=self.seed, balanced=start.balanced
         )
-        kept = at_every([i for i in images if i.id not in validation], keeps)
+        kept = at_every([i for i in images if i.id not in validation], self.arm.keeps)
         table = self.folder / "images.csv"
         write_table(data, table, validation=validation, kept=kept)
         create_project(

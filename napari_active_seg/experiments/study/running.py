@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -52,8 +51,8 @@ def run_study(
     *,
     workers: int = 0,
     on_progress: OnProgress,
-) -> tuple[RoundRecord, ...]:
-    """Run what is missing of a study in ``out`` and return the records of all its rounds.
+) -> None:
+    """Run what is missing of a study in ``out``.
 
     ``workers`` processes work side by side, each with the study's threads; 0 works in this one,
     with whatever threads it has. ``open_session`` must be picklable for more.
@@ -74,7 +73,6 @@ def run_study(
     else:
         _run_side_by_side(bench, tasks, workers, on_progress)
     on_progress(len(tasks), len(tasks), "done")
-    return finished_records(study, data, out)
 
 
 def finished_records(
@@ -214,9 +212,7 @@ def _run_side_by_side(
     context = multiprocessing.get_context("spawn")
     with (
         _threads(bench.study.threads),
-        ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),)
-        ) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool,
     ):
         try:
             while waiting or running:
@@ -243,15 +239,16 @@ def _run_side_by_side(
             raise
 
 
-def _end_with_parent(parent: int) -> None:
+def _end_with_parent() -> None:
     """End this process when the one that started it is gone: two must not work on one arm."""
+    parent = multiprocessing.parent_process()
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
+    def wait_for_its_end() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=wait_for_its_end, daemon=True).start()
 
 
 def _in_a_process(bench: Bench, task: _Task) -> None:

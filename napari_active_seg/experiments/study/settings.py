@@ -191,7 +191,7 @@ class StudySettings(_Settings):
             raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
         try:
             parsed_batch(self.batch)
-            for arm in (None, *self.arms):
+            for arm in self.arms:
                 ProjectConfig(name="", created_at="").with_changes(self.settings_of(arm))
         except ConfigError as error:
             raise ValueError(str(error)) from error
@@ -212,15 +212,15 @@ class StudySettings(_Settings):
         """Return what ``read`` reads."""
         return self.model_dump_json(indent=2) + "\n"
 
-    def settings_of(self, arm: ArmSettings | None) -> dict[str, Any]:
+    def settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of the projects of an arm."""
-        return {**self.settings, **(arm.settings if arm else {})}
+        return {**self.settings, **arm.settings}
 
-    def start_of(self, arm: ArmSettings | None) -> StartSettings:
+    def start_of(self, arm: ArmSettings) -> StartSettings:
         """Return what an arm begins with."""
-        return self.start if arm is None or arm.start is None else arm.start
+        return arm.start or self.start
 
-    def family_of(self, arm: ArmSettings | None) -> str:
+    def family_of(self, arm: ArmSettings) -> str:
         """Return a name of how an arm trains and is asked; arms of one name are compared alike."""
         return _short_hash(self.settings_of(arm))
 
@@ -231,8 +231,7 @@ class StudySettings(_Settings):
 
     def start_name(self, arm: ArmSettings) -> str:
         """Return a name of what an arm shares with others of its seed: start and first model."""
-        keeps = arm.keeps if arm.keeps > 1 else 1
-        return _short_hash([self.start_of(arm).model_dump(), self.settings_of(arm), keeps])
+        return _short_hash([self.start_of(arm).model_dump(), self.settings_of(arm), arm.keeps])
 
 
 def _short_hash(value: object) -> str:

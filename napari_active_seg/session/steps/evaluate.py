@@ -98,7 +98,7 @@ def evaluate_model(
                 on_maps(maps)
             if request.rules is not None and maps.truth is not None:
                 objects = objects.add(instances_of(maps, request.rules), maps.truth)
-        elif (known := labelled.objects()) is not None and (within := _known_part(target)):
+        elif (within := _known_part(target)) and (known := labelled.objects()) is not None:
             found, _ = ndimage.label(moments.mean_p.argmax(axis=0)[within] > 0)
             objects = objects.add(found, known[within])
     if problems and len(problems) == len(request.images):
