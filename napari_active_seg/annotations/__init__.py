@@ -12,15 +12,17 @@ from napari_active_seg.annotations.masks import (
 )
 from napari_active_seg.annotations.opening import AnnotationOptions, open_annotations
 from napari_active_seg.annotations.renamed import RenamedImages
-from napari_active_seg.annotations.source import AnnotationSource
+from napari_active_seg.annotations.source import AnnotationSource, KnowsHistory, PartFacts
 
 __all__ = [
     "AnnotationOptions",
     "AnnotationSource",
+    "KnowsHistory",
     "Layout",
     "MaskConvention",
     "MaskFolder",
     "MaskReading",
+    "PartFacts",
     "RenamedImages",
     "detect_convention",
     "find_masks",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_active_seg.annotations.coco import is_coco, read_coco
 from napari_active_seg.annotations.colour_table import read_colour_table, table_of_schema
+from napari_active_seg.annotations.exported import ExportedFolder, is_exported
 from napari_active_seg.annotations.geojson import GEOJSON_SUFFIXES, find_geojson, read_geojson
 from napari_active_seg.annotations.json_file import read_json
 from napari_active_seg.annotations.mask_folder import MaskFolder, masks_of
@@ -48,14 +49,17 @@ def open_annotations(
 ) -> AnnotationSource:
     """Return the labels in ``path`` for those of ``images`` that they are about.
 
-    A folder of masks; a GeoJSON file or a folder of them; a COCO file.
+    A data set that was exported; a folder of masks; a GeoJSON file or a folder of them; a COCO
+    file.
     """
     if not path.exists():
         raise AnnotationError(f"nothing is at {path}; name a folder of masks, GeoJSON or COCO")
-    if path.is_dir() and not any(path.rglob("*.geojson")):
-        return _masks(path, images, schema, options)
     names = ClassNames(schema, options.renamed)
     by_name = images_by_name(ref.id for ref in images)
+    if is_exported(path):
+        return ExportedFolder(path, names, by_name)
+    if path.is_dir() and not any(path.rglob("*.geojson")):
+        return _masks(path, images, schema, options)
     if path.is_file() and path.name.lower().endswith(".json") and is_coco(read_json(path)):
         return _coco(path, images, names, by_name, options)
     if path.is_dir() or path.name.lower().endswith(GEOJSON_SUFFIXES):

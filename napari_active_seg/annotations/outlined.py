@@ -58,13 +58,16 @@ class OutlinedImages:
         return target
 
     def objects(self, region: Region) -> NDArray[np.int32]:
-        """Return the number of the outline that each pixel of ``region`` lies in, 0 for none."""
+        """Return the number of the outline that each pixel of ``region`` lies in, 0 for none.
+
+        What is outlined as the first class is beside the objects, not one of them.
+        """
         ids = np.zeros(region.shape, np.int32)
         covered = np.empty(region.shape, np.uint8)
         for number, shape in enumerate(self._shapes[region.image_id], start=1):
             covered[:] = UNLABELLED
             shape.fill(covered, region)
-            ids[covered != UNLABELLED] = number
+            ids[covered != UNLABELLED] = number if shape.value else 0
         return ids
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.regions import Region
 
-__all__ = ["Outline", "Ring", "RunLengths", "Shape"]
+__all__ = ["Outline", "PixelMask", "Ring", "RunLengths", "Shape"]
 
 Ring = NDArray[np.float64]  # (N, 2) of (x, y); pixel (0, 0) covers 0..1 x 0..1
 
@@ -103,6 +103,38 @@ class RunLengths:
         inside = np.arange(len(self.counts)) % 2 == 1
         flat: NDArray[np.bool_] = np.repeat(inside, self.counts)
         return flat.reshape(self.shape[1], self.shape[0]).T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelMask:
+    """A class and a mask (h, w) whose first pixel lies at (``y``, ``x``)."""
+
+    value: int
+    y: int
+    x: int
+    mask: NDArray[np.bool_]
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """``(top, left, bottom, right)``."""
+        height, width = self.mask.shape
+        return float(self.y), float(self.x), float(self.y + height), float(self.x + width)
+
+    @property
+    def area(self) -> float:
+        """Number of pixels."""
+        return float(self.mask.sum())
+
+    def fill(self, target: NDArray[np.uint8], window: Region) -> None:
+        """Write the value where the pixels of ``window`` are inside."""
+        height, width = self.mask.shape
+        top, bottom = max(self.y, window.y), min(self.y + height, window.bottom)
+        left, right = max(self.x, window.x), min(self.x + width, window.right)
+        if top >= bottom or left >= right:
+            return
+        part = self.mask[top - self.y : bottom - self.y, left - self.x : right - self.x]
+        place = target[top - window.y : bottom - window.y, left - window.x : right - window.x]
+        place[part] = self.value
 
 
 def _signed_area(ring: Ring) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations.source import AnnotationSource
+from napari_active_seg.annotations.source import AnnotationSource, KnowsHistory, PartFacts
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import Region
 
@@ -40,6 +40,12 @@ class RenamedImages:
     def objects(self, region: Region) -> NDArray[np.int32] | None:
         """Return the ids of the objects in ``region``, where they are told apart."""
         return self._source.objects(self._theirs(region))
+
+    def facts(self, part: Region) -> PartFacts | None:
+        """Return how a part came to be, where the labels remember that."""
+        if not isinstance(self._source, KnowsHistory):
+            return None
+        return self._source.facts(self._theirs(part))
 
     def _theirs(self, region: Region) -> Region:
         return replace(region, image_id=self._own_names[region.image_id])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.images import ImageRef
-from napari_active_seg.regions import Region
+from napari_active_seg.regions import Effort, Region, RegionShape, RegionState
 
-__all__ = ["AnnotationSource"]
+__all__ = ["AnnotationSource", "KnowsHistory", "PartFacts"]
 
 
 class AnnotationSource(Protocol):
@@ -31,3 +32,28 @@ class AnnotationSource(Protocol):
 
         None where the labels do not tell objects apart.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class PartFacts:
+    """How a part came to be: what a project of ours knew of the region when it was exported."""
+
+    state: RegionState
+    kind: str
+    annotator: str
+    round: int
+    information: float
+    cost: float
+    reason: str
+    effort: Effort
+    draw_probability: float | None = None
+    drawn_from: int = 0
+    shape: RegionShape | None = None
+
+
+@runtime_checkable
+class KnowsHistory(Protocol):
+    """An AnnotationSource that remembers how its parts came to be."""
+
+    def facts(self, part: Region) -> PartFacts | None:
+        """Return what is known of a part; None of one that it does not have."""

@@ -38,7 +38,10 @@ def import_(
     project: ProjectArgument,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Folder of masks, GeoJSON (QuPath), COCO .json, or a .zip of them."),
+        typer.Option(
+            help="A data set that was exported (any format), a folder of masks, GeoJSON (QuPath), "
+            "COCO .json, or a .zip of them."
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of further images; they join the pool.")

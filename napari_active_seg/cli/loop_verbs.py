@@ -19,13 +19,14 @@ from napari_active_seg.cli.common import (
     pair,
     run_verb,
 )
-from napari_active_seg.cli.output import print_result
+from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.metrics import EvalReport, Interval
 from napari_active_seg.preset_names import PRESET_HELP
 from napari_active_seg.project import TRAINING_KEYS
 from napari_active_seg.sampling_plan import METHODS
-from napari_active_seg.session import TrainResponse
+from napari_active_seg.session import Session, TrainResponse
+from napari_active_seg.session.steps.predict_folder import FolderResponse
 from napari_active_seg.training_plan import UNLABELLED_USES
 from napari_active_seg.uncertainty import MEASURES
 
@@ -59,6 +60,9 @@ def predict(
 ) -> None:
     """Predict images with the model in use.
 
+    With --images and --out a whole folder goes into masks, maps of probability and uncertainty,
+    objects, and tables of measurements. The same command goes on where it was stopped.
+
     Example: napari-active-seg predict my-project --images new/ --out predicted/
     """
     if (images is None) != (out is None):
@@ -71,14 +75,15 @@ def predict(
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
-            folder, target = images, out
+            folder, target, done = images, out, list[FolderResponse]()
             run_verb(
                 session,
                 "Predicting",
-                lambda: session.predict_folder(folder, target, measure=measure, samples=samples),
+                lambda: session.predict_folder(
+                    folder, target, measure=measure, samples=samples, on_done=done.append
+                ),
             )
-            facts = {"out": str(out), "model": session.state.models[-1].id}
-            print_result(facts, as_json=as_json, text=f"masks and uncertainty maps are in {out}")
+            _print_folder(target, done[0], session, as_json=as_json)
             return
         run_verb(session, "Predicting", lambda: session.predict(samples=samples))
         state = session.state
@@ -86,6 +91,25 @@ def predict(
     model = state.model.id if state.model else None
     facts2 = {"model": model, "images": count}
     print_result(facts2, as_json=as_json, text=f"{count} images predicted by {model}")
+
+
+def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
+    for problem in done.problems:
+        say(f"left out: {problem}")
+    model = session.state.model
+    facts = {
+        "out": str(out),
+        "model": None if model is None else model.id,
+        "images": done.images,
+        "objects": done.objects,
+        "there_before": done.before,
+        "left_out": list(done.problems),
+    }
+    text = (
+        f"{done.images} images with {done.objects} objects are in {out}: masks, maps, objects, "
+        "images.csv and objects.csv"
+    )
+    print_result(facts, as_json=as_json, text=text)
 
 
 def train(

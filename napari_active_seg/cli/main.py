@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from napari_active_seg._version import __version__
 from napari_active_seg.cli import (
     care_verbs,
+    export_verbs,
     loop_verbs,
     project_verbs,
     propose_verbs,
@@ -42,6 +43,7 @@ for verbs in (
     loop_verbs,
     trust_verbs,
     care_verbs,
+    export_verbs,
     study_verbs,
 ):
     verbs.register(app)

@@ -1,4 +1,4 @@
-"""Verbs on a project as a whole: init, info, label, export, report."""
+"""Verbs on a project as a whole: init, info, label, report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.creation import CreatedProject, ImageSettings, create_project
-from napari_active_seg.session.steps.export import ExportResponse
 
 __all__ = ["register"]
 
@@ -29,7 +28,7 @@ _FEW = 10
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
-    for verb in (init, info, label, export, report):
+    for verb in (init, info, label, report):
         app.command()(verb)
 
 
@@ -124,28 +123,6 @@ def label(
         count = session.state.counts[RegionState.DONE] - before
         facts = {"labelled_regions": count, "waiting": len(session.state.open_regions)}
     text = f"{count} regions labelled, {facts['waiting']} still waiting"
-    print_result(facts, as_json=as_json, text=text)
-
-
-def export(
-    project: ProjectArgument,
-    out: Annotated[Path, typer.Option(help="A new or empty folder.")],
-    format_name: Annotated[str, typer.Option("--format", help="Format, such as masks.")] = "masks",
-    as_json: JsonOption = False,
-) -> None:
-    """Write finished labels for other tools; what is not labelled stays 255.
-
-    Example: napari-active-seg export my-project --format masks --out labelled/
-    """
-    written: list[ExportResponse] = []
-    with opened(project, read_only=True) as session:
-        run_verb(
-            session,
-            "Exporting",
-            lambda: session.export(format_name, out, on_done=written.append),
-        )
-    facts = {"out": str(out), "images": written[0].images, "regions": written[0].regions}
-    text = f"{facts['regions']} regions of {facts['images']} images are in {out}"
     print_result(facts, as_json=as_json, text=text)
 
 

@@ -1,18 +1,24 @@
 """Labelled data sets for other tools, one format a file, behind one protocol."""
 
-from napari_active_seg.export.base import Exporter, ExportImage, ExportSet, RegionRow
-from napari_active_seg.export.formats import EXPORTERS, exporter_named
-from napari_active_seg.export.masks import IndexMasks
-from napari_active_seg.export.predictions import write_objects, write_prediction
+from napari_active_seg.export.data_set import ExportSet, Piece, PieceLabels, RegionRow
+from napari_active_seg.export.exporter import Exporter
+from napari_active_seg.export.folder import BuildingFolder, build_folder
+from napari_active_seg.export.formats import EXPORTERS, exporter_named, exporter_titles
+from napari_active_seg.export.predictions import PredictionFolder
+from napari_active_seg.export.writing import WrittenSet, write_data_set
 
 __all__ = [
     "EXPORTERS",
-    "ExportImage",
+    "BuildingFolder",
     "ExportSet",
     "Exporter",
-    "IndexMasks",
+    "Piece",
+    "PieceLabels",
+    "PredictionFolder",
     "RegionRow",
+    "WrittenSet",
+    "build_folder",
     "exporter_named",
-    "write_objects",
-    "write_prediction",
+    "exporter_titles",
+    "write_data_set",
 ]

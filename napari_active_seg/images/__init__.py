@@ -9,7 +9,13 @@ from napari_active_seg.images.near_copies import (
     perceptual_hash,
 )
 from napari_active_seg.images.opening import candidate_files, open_image
-from napari_active_seg.images.plain import PICTURE_SUFFIXES, PlainImage, read_array, read_rgb
+from napari_active_seg.images.plain import (
+    PICTURE_SUFFIXES,
+    TIFF_SUFFIXES,
+    PlainImage,
+    read_array,
+    read_rgb,
+)
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
 from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
 from napari_active_seg.images.slide import SlideImage
@@ -21,10 +27,13 @@ from napari_active_seg.images.table import (
     groups_by_pattern,
     read_image_table,
 )
+from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "TIFF_SUFFIXES",
+    "FileBytes",
     "FoundImage",
     "ImageFacts",
     "ImageRef",
@@ -36,6 +45,7 @@ __all__ = [
     "Problem",
     "ScanResult",
     "SlideImage",
+    "TiffLevel",
     "absolute_path",
     "believable",
     "candidate_files",

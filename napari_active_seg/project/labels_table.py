@@ -133,7 +133,7 @@ class LabelsTable:
             queued.state,
             newest.annotator,
             spent,
-            self._objects_of(newest.uid),
+            self.objects_of(newest.uid),
         )
 
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
@@ -205,7 +205,8 @@ class LabelsTable:
         rows = self._database.rows("SELECT DISTINCT annotator FROM labels ORDER BY annotator")
         return tuple(row["annotator"] for row in rows)
 
-    def _objects_of(self, uid: str) -> NDArray[np.int32] | None:
+    def objects_of(self, uid: str) -> NDArray[np.int32] | None:
+        """Return the ids (H, W) of objects of one save; None where they are not told apart."""
         rows = self._database.rows("SELECT objects FROM labels WHERE uid = ?", (uid,))
         blob = rows[0]["objects"]
         return None if blob is None else objects_from_blob(blob)

@@ -9,7 +9,15 @@ from enum import StrEnum
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.regions import Effort, Place, Region, RegionShape, RegionState
 
-__all__ = ["Event", "ModelRecord", "Placement", "QueuedRegion", "SavedLabel", "Split"]
+__all__ = [
+    "Event",
+    "ModelRecord",
+    "Placement",
+    "ProposalFacts",
+    "QueuedRegion",
+    "SavedLabel",
+    "Split",
+]
 
 
 class Split(StrEnum):
@@ -55,6 +63,17 @@ class QueuedRegion:
     def place(self) -> Place:
         """What may be painted of the region."""
         return Place(self.region, self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFacts:
+    """By what a proposal was made."""
+
+    round: int
+    strategy: str
+    model_id: str | None
+    config_hash: str
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)

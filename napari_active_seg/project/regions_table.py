@@ -13,7 +13,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.project.blobs import shape_from_blob, shape_to_blob
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.events_table import insert_event
-from napari_active_seg.project.records import QueuedRegion
+from napari_active_seg.project.records import ProposalFacts, QueuedRegion
 from napari_active_seg.regions import Effort, Region, RegionState
 
 __all__ = ["OFFERED_EVENT", "WITHDRAWN_EVENT", "RegionsTable", "write_state"]
@@ -86,6 +86,24 @@ class RegionsTable:
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, 0)
 
+    def add_known(self, scored: ScoredRegion, round_number: int) -> str:
+        """Put a region of another project into the queue, in the round that it was of there.
+
+        The id of the region comes back: of the one that is there, where it came before.
+        """
+        region = scored.region
+        there = self._database.rows(
+            "SELECT id, shape FROM regions WHERE image_id = ? AND y = ? AND x = ? AND height = ? "
+            "AND width = ? AND kind = ? AND round = ?",
+            (region.image_id, region.y, region.x, *region.shape, scored.kind, round_number),
+        )
+        for row in there:
+            shape = None if row["shape"] is None else shape_from_blob(row["shape"])
+            if shape == scored.shape:
+                return str(row["id"])
+        with self._database.transaction() as connection:
+            return _insert(connection, None, scored, round_number)
+
     def queue(self) -> tuple[QueuedRegion, ...]:
         """Return every region, the oldest proposal first and its best region first."""
         return tuple(
@@ -98,6 +116,18 @@ class RegionsTable:
         if not rows:
             raise BadInputError(f"no region {region_id!r} in this project")
         return _queued(rows[0])
+
+    def proposals(self) -> dict[str, ProposalFacts]:
+        """Return by what each proposal was made, by its uid."""
+        rows = self._database.rows(
+            "SELECT uid, round, strategy, model_id, config_hash, seed FROM proposals ORDER BY id"
+        )
+        return {
+            row["uid"]: ProposalFacts(
+                row["round"], row["strategy"], row["model_id"], row["config_hash"], row["seed"]
+            )
+            for row in rows
+        }
 
     def last_notes(self) -> tuple[str, ...]:
         """Return what was said of the latest proposal."""

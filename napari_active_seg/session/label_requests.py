@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.acquisition import RegionKind, ScoredRegion
 from napari_active_seg.annotations import (
     AnnotationOptions,
     AnnotationSource,
+    PartFacts,
     RenamedImages,
     open_annotations,
     unpack_archive,
 )
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import Project, QueuedRegion
-from napari_active_seg.regions import Effort, RegionState, check_target
+from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionState, check_target
 from napari_active_seg.session.steps.label import Annotate, LabelRequest
 
 __all__ = ["import_request", "label_request"]
@@ -74,6 +75,53 @@ def import_request(
         open_source=partial(_opened, project, path, options),
         keep=_keeper(project, annotator, f"taken over from {path.name}"),
         place=project.regions.add_whole_image,
+        keep_known=partial(_keep_known, project, f"taken over from {path.name}"),
+    )
+
+
+def _keep_known(
+    project: Project,
+    note: str,
+    part: Region,
+    facts: PartFacts,
+    target: NDArray[np.uint8],
+    objects: NDArray[np.int32] | None,
+) -> None:
+    """Put a part in the queue in the state that it had, with its label and what that took.
+
+    One that was done and of which the file holds no label (its format could not) is left out.
+    """
+    if facts.state is RegionState.DONE and (target == UNLABELLED).all():
+        return
+    region_id = project.regions.add_known(
+        ScoredRegion(
+            part,
+            facts.information,
+            facts.cost,
+            facts.reason,
+            RegionKind(facts.kind),
+            facts.draw_probability,
+            facts.drawn_from,
+            facts.shape,
+        ),
+        facts.round,
+    )
+    if (target == UNLABELLED).all():
+        if project.regions.get(region_id).state is not facts.state:
+            project.regions.set_state(region_id, facts.state, annotator=facts.annotator)
+        return
+    check_target(target, n_classes=len(project.schema), where=f"region {region_id}")
+    before = project.labels.latest(region_id)
+    if before is not None and before.state is facts.state and (before.target == target).all():
+        return
+    project.labels.save(
+        region_id,
+        target,
+        state=facts.state,
+        annotator=facts.annotator,
+        effort=facts.effort,
+        note=note,
+        objects=objects,
     )
 
 

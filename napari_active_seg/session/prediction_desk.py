@@ -26,6 +26,7 @@ from napari_active_seg.session.steps.predict import (
     predict_images,
     predict_parts,
 )
+from napari_active_seg.session.steps.predict_folder import FolderResponse, predict_folder
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["PredictionDesk"]
@@ -228,9 +229,18 @@ class PredictionDesk:
         self._order(order, writes=False)
 
     def predict_folder(
-        self, images_dir: Path, out: Path, *, measure: str | None, samples: int | None
+        self,
+        images_dir: Path,
+        out: Path,
+        *,
+        measure: str | None = None,
+        samples: int | None = None,
+        on_done: Callable[[FolderResponse], None] | None = None,
     ) -> None:
-        """Order a prediction of every picture below ``images_dir`` into files below ``out``."""
+        """Order a prediction of every picture below ``images_dir`` into files below ``out``.
+
+        What is there already from the same model and settings is not predicted again.
+        """
         model = self.model()
         request = predict_folder_request(
             self._project,
@@ -241,7 +251,12 @@ class PredictionDesk:
             measure=measure or self._state().measure,
             samples=samples,
         )
-        order = Order("predicting", lambda: partial(predict_images, request), self._take)
+
+        def deliver(result: object) -> None:
+            if isinstance(result, FolderResponse) and on_done is not None:
+                on_done(result)
+
+        order = Order("predicting", lambda: partial(predict_folder, request), deliver)
         self._order(order, writes=False, reads_labels=False)
 
     def look_at_screen(self) -> None:

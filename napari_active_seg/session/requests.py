@@ -11,26 +11,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.export import write_objects, write_prediction
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.export import PredictionFolder
 from napari_active_seg.images import (
     FoundImage,
     ImageSource,
-    goes_whole,
     open_image,
     scan_folder,
 )
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.regions import LabelSchema, Region, RegionLabel
+from napari_active_seg.regions import Region, RegionLabel
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.prediction_key import prediction_key
 from napari_active_seg.session.steps.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.steps.export import composed_target
 from napari_active_seg.session.steps.predict import PredictRequest
+from napari_active_seg.session.steps.predict_folder import FolderRequest
 from napari_active_seg.session.trust.records import calibration_in_force
-from napari_active_seg.uncertainty import Measure, Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
@@ -105,44 +105,31 @@ def predict_folder_request(
     out: Path,
     measure: str,
     samples: int | None,
-) -> PredictRequest:
-    """Return the request to predict a folder of pictures into files below ``out``."""
-    named, rules = measure_named(measure), InstanceRules.from_figures(model.metrics)
+) -> FolderRequest:
+    """Return the request to predict a folder of pictures and slides into files below ``out``."""
+    rules = InstanceRules.from_figures(model.metrics)
     found = {image.id: image for image in scan_folder(images_dir).images}
-
+    if not found:
+        raise NothingToDoError(f"there is no picture in {images_dir} that can be read")
     request = predict_request(
         project, model, load_segmenter, image_ids=list(found), samples=samples, measure=measure
     )
-    return replace(
-        request,
-        open_source=partial(_open_found, found),
-        keep=partial(_write_to, out, named, rules, project.schema),
-        plan=_with_outlines(request.plan, rules),
+    plan = _with_outlines(request.plan, rules)
+    asked = {"model": request.model_id, "measure": measure, "asked_as": repr(plan)}
+    return FolderRequest(
+        predict=replace(request, open_source=partial(_open_found, found), plan=plan),
+        folder=PredictionFolder(out, list(found), project.schema, asked=asked),
+        measure=measure_named(measure),
+        objects_of=partial(_objects_by, rules),
     )
 
 
 def _open_found(found: Mapping[str, FoundImage], image_id: str) -> ImageSource:
-    source = open_image(found[image_id].path, white=found[image_id].white)
-    if not goes_whole(source.shape):  # its maps are coarser than masks should be
-        height, width = source.shape
-        raise ImageError(
-            f"{image_id} is {height:,} x {width:,} pixels, too large for a mask in one piece; add "
-            "it to a project, where slides are predicted as maps"
-        )
-    return source
+    return open_image(found[image_id].path, white=found[image_id].white)
 
 
-def _write_to(
-    out: Path,
-    measure: Measure,
-    rules: InstanceRules | None,
-    schema: LabelSchema,
-    prediction: Prediction,
-) -> None:
-    write_prediction(prediction, measure.compute(prediction.moments), out, schema)
-    if rules is not None:
-        objects = instances_of(object_maps(prediction.moments), rules)
-        write_objects(objects, prediction.region.image_id, out)
+def _objects_by(rules: InstanceRules | None, prediction: Prediction) -> NDArray[np.int32] | None:
+    return None if rules is None else instances_of(object_maps(prediction.moments), rules)
 
 
 def load_prediction(project: Project, key: str | None, image_id: str) -> Prediction | None:

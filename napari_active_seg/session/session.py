@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
-from napari_active_seg.export import exporter_named
+from napari_active_seg.export import WrittenSet, exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
@@ -38,7 +38,7 @@ from napari_active_seg.session.state import (
 )
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
-from napari_active_seg.session.steps.export import ExportRequest, ExportResponse, export_labels
+from napari_active_seg.session.steps.export import ExportChoice, ExportRequest, export_labels
 from napari_active_seg.session.steps.train import train_model
 from napari_active_seg.session.steps.train_values import TrainResponse
 from napari_active_seg.session.train_requests import (
@@ -203,11 +203,9 @@ class Session:
         wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
         self.predictions.predict(wanted, samples=samples)
 
-    def predict_folder(
-        self, images_dir: Path, out: Path, *, measure: str | None = None, samples: int | None = None
-    ) -> None:
-        """Predict every picture below ``images_dir`` and write masks and maps to ``out``."""
-        self.predictions.predict_folder(images_dir, out, measure=measure, samples=samples)
+    def predict_folder(self, images_dir: Path, out: Path, **asked: Any) -> None:
+        """Predict all pictures below ``images_dir`` into ``out``: see ``PredictionDesk``."""
+        self.predictions.predict_folder(images_dir, out, **asked)
 
     def propose(self, **asked: Any) -> None:
         """Choose regions of pool images and put them into the queue: see ``ProposalDesk.propose``.
@@ -288,13 +286,18 @@ class Session:
         self._order(order, writes=False)
 
     def export(
-        self, format_name: str, out: Path, *, on_done: Callable[[ExportResponse], None]
+        self,
+        format_name: str,
+        out: Path,
+        *,
+        choice: ExportChoice = ExportChoice(),  # noqa: B008  # a frozen value
+        on_done: Callable[[WrittenSet], None],
     ) -> None:
-        """Write finished labels to the new folder ``out``."""
-        request = ExportRequest(self.project, exporter_named(format_name), out.resolve())
+        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says."""
+        request = ExportRequest(self.project, exporter_named(format_name), out.resolve(), choice)
 
         def deliver(result: object) -> None:
-            if isinstance(result, ExportResponse):
+            if isinstance(result, WrittenSet):
                 on_done(result)
 
         self._start("exporting", partial(export_labels, request), deliver, writes=False)

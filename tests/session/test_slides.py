@@ -1,5 +1,7 @@
 """The loop on a picture that is too large for one piece, which tests make small."""
 
+import csv
+
 import numpy as np
 import pytest
 from fakes import FakeSegmenter, FakeSegmenters
@@ -232,12 +234,22 @@ def test_few_parts_of_slides_stay_on_the_disk(session, monkeypatch):
     assert 1 <= len(parts) <= 3
 
 
-def test_a_folder_is_not_predicted_into_masks_coarser_than_its_images(session, slides):
+def test_maps_of_slides_in_a_folder_say_in_their_names_that_they_are_coarser(session, slides):
     lap(session)
     out = slides / "out"
-    session.predict_folder(slides / "images", out)
+    done = []
+    session.predict_folder(slides / "images", out, on_done=done.append)
     session.wait()
-    assert sorted(p.name for p in (out / "masks").glob("*")) == ["s3.png"]
+    names = sorted(p.name for p in (out / "masks").glob("*"))
+    assert "s3.png" in names
+    assert all(".every-" in name for name in names if name != "s3.png") and len(names) > 1
+    with (out / "images.csv").open(newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    coarse = [row for row in rows.values() if int(row["pixels_per_map_pixel"]) > 1]
+    assert len(coarse) == len(names) - 1 and done[0].images == len(rows)
+    for row in coarse:
+        areas = sum(int(value) for key, value in row.items() if key.endswith(" px"))
+        assert 0.9 < areas / (int(row["height"]) * int(row["width"])) <= 1
 
 
 def test_a_report_shows_slides_as_their_maps(session, tmp_path):

@@ -74,15 +74,15 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
         data=DataSettings(dataset="glas", root=root, fit=Fit(shrink=4)),
         size=37,
         rounds=5,
-        settings={**_SMALL_NETWORK, "steps": 1200, "augmentation": "histology"},
+        settings={**_SMALL_NETWORK, "steps": 800, "crop": 96, "augmentation": "histology"},
         arms=(
             *_arms(size=37, stride=8, of_regions="70000px", of_images="7"),
             *_own_arms(size=37, start=40, batch="70000px", rounds=6),
         ),
         changed=(
             "Images at a quarter of their size, regions of 37 pixels a side, stride 8.",
-            "A U-Net of 0.92 million parameters from random weights, 1,200 steps of 8 crops, in "
-            "place of DCAN with a ResNet-50 from ImageNet and up to 1,300 epochs.",
+            "A U-Net of 0.92 million parameters from random weights, 800 steps of 8 crops "
+            "of 96 pixels, in place of DCAN with a ResNet-50 from ImageNet and up to 1,300 epochs.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
             "A step is 70,000 pixels in regions (3.3 % of the pool, overlaps counted once) or 7 "
@@ -133,7 +133,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         start=StartSettings(images=12),
         size=40,
         rounds=5,
-        settings={**_SMALL_NETWORK, "steps": 1200, "augmentation": "dermoscopy"},
+        settings={**_SMALL_NETWORK, "steps": 800, "crop": 96, "augmentation": "dermoscopy"},
         arms=(
             *_arms(size=40, stride=8, of_regions="100000px", of_images="16"),
             *_own_arms(size=40, start=60, batch="100000px", rounds=6),
@@ -141,8 +141,8 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         changed=(
             "300 training images drawn by the first seed, 170 test images, at half of the size "
             "that they have in the subset of 256 pixels; regions of 40 pixels a side, stride 8.",
-            "A U-Net of 0.92 million parameters from random weights, 1,200 steps of 8 crops, in "
-            "place of DCAN with a ResNet-50 from ImageNet.",
+            "A U-Net of 0.92 million parameters from random weights, 800 steps of 8 crops "
+            "of 96 pixels, in place of DCAN with a ResNet-50 from ImageNet.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
             "The start is 12 images; a step is 100,000 pixels in regions (2 % of the pool) or 16 "

@@ -1,26 +1,58 @@
-"""Gather what is labelled and hand it to an exporter."""
+"""Gather what is labelled, as it was asked for, and hand it to an exporter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import base64
+import csv
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.export import Exporter, ExportImage, ExportSet, RegionRow
+from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError, did_you_mean
+from napari_active_seg.export import Exporter, ExportSet, RegionRow, WrittenSet, write_data_set
+from napari_active_seg.export.cutting import LabelledImage, cut_pieces
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.project import Project, QueuedRegion
-from napari_active_seg.regions import UNLABELLED, RegionLabel, RegionState
+from napari_active_seg.project import Project, ProposalFacts, QueuedRegion, SavedLabel
+from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionLabel, RegionState
+from napari_active_seg.session.image_labels import ImageLabels
 
-__all__ = ["ExportRequest", "ExportResponse", "composed_target", "export_labels"]
+__all__ = ["ExportChoice", "ExportRequest", "composed_target", "export_labels"]
 
 
 #: A mask of more pixels is more than a picture file or a laptop holds.
 _MOST_PIXELS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChoice:
+    """Which labels, cut how.
+
+    ``states`` is "done", or "all" for regions in any state with what is saved of them so far.
+    ``annotator`` takes the last save of one person; ``rounds`` the regions of some rounds (0 are
+    labels that came with their images). ``fill`` is the class written where nothing is labelled.
+    ``pseudonyms`` is the file that the key goes to, outside what is exported.
+    """
+
+    cut: str = "images"
+    tile: int = 512
+    overlap: int = 0
+    states: str = "done"
+    annotator: str | None = None
+    rounds: tuple[int, ...] = ()
+    fill: str | None = None
+    pictures: bool | None = None
+    terms: str = ""
+    pseudonyms: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,46 +62,250 @@ class ExportRequest:
     project: Project
     exporter: Exporter
     out: Path
+    choice: ExportChoice = ExportChoice()
 
 
-@dataclass(frozen=True, slots=True)
-class ExportResponse:
-    """What was written."""
-
-    images: int
-    regions: int
-    files: tuple[Path, ...]
-
-
-def export_labels(request: ExportRequest, token: CancelToken, report: Report) -> ExportResponse:
-    """Write the finished regions of every image that has one."""
-    project = request.project
-    done = [queued for queued in project.regions.queue() if queued.state is RegionState.DONE]
-    if not done:
-        raise NothingToDoError("no region is done yet, so there is nothing to export")
-    by_image: dict[str, list[QueuedRegion]] = {}
-    for queued in done:
-        by_image.setdefault(queued.region.image_id, []).append(queued)
+def export_labels(request: ExportRequest, token: CancelToken, report: Report) -> WrittenSet:
+    """Write the labels that were asked for, with where each came from."""
+    project, choice = request.project, request.choice
+    chosen = _chosen_regions(project, choice)
+    saves = _latest_saves(project, choice.annotator)
+    kept = [q for q in chosen if q.id in saves]
+    if not kept:
+        raise NothingToDoError(
+            "nothing is labelled of what was asked for; finish a region, or ask for more "
+            "(--states all, another annotator or round)"
+        )
+    if choice.annotator is not None:
+        chosen = kept
+    names = _Names(project, choice, chosen, saves)
+    images = _labelled_images(project, kept, saves, names)
+    fill = None if choice.fill is None else project.schema.index(choice.fill)
     data = ExportSet(
         name=project.config.name,
         schema=project.schema,
-        images=tuple(
-            ExportImage(
-                image_id,
-                project.images.split_of(image_id),
-                _target_of(project, image_id, [queued.id for queued in regions]),
-            )
-            for image_id, regions in sorted(by_image.items())
+        pieces=cut_pieces(
+            images, cut=choice.cut, tile=choice.tile, overlap=choice.overlap, fill=fill
         ),
-        rows=tuple(_row(project, queued) for queued in done),
+        rows=_rows(project, chosen, saves, names),
+        with_pictures=choice.cut != "images" if choice.pictures is None else choice.pictures,
+        terms=choice.terms,
+        asked=_in_words(choice),
     )
 
-    def on_image(number: int, total: int) -> None:
+    def on_piece(number: int, total: int, name: str) -> None:
         token.check()
-        report(number, total, data.images[number - 1].id)
+        report(number, total, name)
 
-    files = request.exporter.write(data, request.out, on_image=on_image)
-    return ExportResponse(len(data.images), len(done), files)
+    written = write_data_set(
+        data,
+        request.exporter,
+        request.out,
+        stamp=_stamp(chosen, saves),
+        overwrite=choice.overwrite,
+        on_piece=on_piece,
+    )
+    names.write_key()
+    return written
+
+
+# --- which ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """The save that is exported of a region, with all that was spent by those asked for."""
+
+    newest: SavedLabel
+    spent: Effort
+
+
+def _chosen_regions(project: Project, choice: ExportChoice) -> list[QueuedRegion]:
+    if choice.states not in ("done", "all"):
+        raise ConfigError(
+            f"states must be done or all: {did_you_mean(choice.states, ['done', 'all'])}"
+        )
+    known = project.labels.annotators()
+    if choice.annotator is not None and choice.annotator not in known:
+        raise ConfigError(
+            f"nobody called {choice.annotator!r} labelled: {did_you_mean(choice.annotator, known)}"
+        )
+    return [
+        queued
+        for queued in project.regions.queue()
+        if (choice.states == "all" or queued.state is RegionState.DONE)
+        and (not choice.rounds or queued.round in choice.rounds)
+    ]
+
+
+def _latest_saves(project: Project, annotator: str | None) -> dict[str, _Save]:
+    found: dict[str, _Save] = {}
+    for save in project.labels.saves():
+        if annotator is None or save.annotator == annotator:
+            before = found[save.region_id].spent if save.region_id in found else Effort()
+            found[save.region_id] = _Save(save, before + save.effort)
+    return found
+
+
+def _labelled_images(
+    project: Project,
+    kept: Sequence[QueuedRegion],
+    saves: Mapping[str, _Save],
+    names: _Names,
+) -> list[LabelledImage]:
+    by_image: dict[str, list[tuple[Region, str]]] = {}
+    for queued in kept:
+        by_image.setdefault(queued.region.image_id, []).append(
+            (queued.region, saves[queued.id].newest.uid)
+        )
+    found = []
+    for image_id in sorted(by_image):
+        ref, placement = project.images.ref(image_id), project.images.placement(image_id)
+        shown = names.image(image_id)
+        labels = [(replace(region, image_id=shown), uid) for region, uid in by_image[image_id]]
+        found.append(
+            LabelledImage(
+                id=shown,
+                shape=ref.shape,
+                split=str(placement.split),
+                labels=ImageLabels(project, labels),
+                open_source=partial(project.images.source, image_id),
+                group=names.group(placement.group),
+                spacing=ref.spacing,
+            )
+        )
+    return found
+
+
+def _stamp(chosen: Sequence[QueuedRegion], saves: Mapping[str, _Save]) -> str:
+    said = [[q.id, q.state, saves[q.id].newest.uid if q.id in saves else None] for q in chosen]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _in_words(choice: ExportChoice) -> dict[str, object]:
+    facts = asdict(choice)
+    for key in ("overwrite", "terms", "pictures"):
+        del facts[key]
+    if choice.cut != "tiles":
+        del facts["tile"], facts["overlap"]
+    facts["pseudonyms"] = choice.pseudonyms is not None
+    return facts
+
+
+# --- provenance ----------------------------------------------------------------------------------
+
+
+def _rows(
+    project: Project,
+    chosen: Sequence[QueuedRegion],
+    saves: Mapping[str, _Save],
+    names: _Names,
+) -> tuple[RegionRow, ...]:
+    proposals = project.regions.proposals()
+    return tuple(
+        _row(queued, saves.get(queued.id), proposals.get(queued.proposal or ""), names)
+        for queued in chosen
+    )
+
+
+def _row(
+    queued: QueuedRegion, save: _Save | None, proposal: ProposalFacts | None, names: _Names
+) -> RegionRow:
+    spent = save.spent if save else Effort()
+    shape = "" if queued.shape is None else _packed(queued.shape.bits)
+    return RegionRow(
+        region=queued.id,
+        image=names.image(queued.region.image_id),
+        y=queued.region.y,
+        x=queued.region.x,
+        height=queued.region.height,
+        width=queued.region.width,
+        state=str(queued.state),
+        kind=str(queued.kind),
+        annotator=names.annotator(save.newest.annotator) if save else "",
+        round=queued.round,
+        strategy=proposal.strategy if proposal else "",
+        score=queued.information,
+        expected_s=queued.cost,
+        reason=queued.reason,
+        model=(proposal.model_id or "") if proposal else "",
+        config_hash=proposal.config_hash if proposal else "",
+        active_s=spent.active_s,
+        idle_s=spent.idle_s,
+        strokes=spent.strokes,
+        clicks=spent.clicks,
+        undos=spent.undos,
+        changed_px=spent.changed_px,
+        begun=spent.begun,
+        saved_at=_iso(save.newest.saved_at) if save else "",
+        draw_probability=queued.draw_probability,
+        drawn_from=queued.drawn_from,
+        shape=shape,
+    )
+
+
+def _packed(bits: bytes) -> str:
+    return base64.b64encode(zlib.compress(bits, 9)).decode("ascii")
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+class _Names:
+    """Names as they are, or pseudonyms that say nothing."""
+
+    def __init__(
+        self,
+        project: Project,
+        choice: ExportChoice,
+        chosen: Sequence[QueuedRegion],
+        saves: Mapping[str, _Save],
+    ) -> None:
+        self._key_file = choice.pseudonyms
+        if self._key_file is not None and self._key_file.exists():
+            raise ConfigError(f"{self._key_file} exists already; name a new file for the key")
+        images = sorted({queued.region.image_id for queued in chosen})
+        groups = sorted({project.images.placement(i).group or "" for i in images} - {""})
+        people = sorted({save.newest.annotator for save in saves.values()})
+        self._words = {
+            "image": _numbered("image", images),
+            "group": _numbered("group", groups),
+            "annotator": _numbered("annotator", people),
+        }
+
+    def image(self, image_id: str) -> str:
+        """Return what an image is called."""
+        return self._told("image", image_id)
+
+    def annotator(self, name: str) -> str:
+        """Return what a person is called."""
+        return self._told("annotator", name)
+
+    def group(self, group: str | None) -> str | None:
+        """Return what a patient or slide is called."""
+        return None if group is None else self._told("group", group)
+
+    def write_key(self) -> None:
+        """Write down who is who, where pseudonyms were asked for."""
+        if self._key_file is None:
+            return
+        self._key_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._key_file.open("x", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("what", "pseudonym", "name"))
+            for what, words in self._words.items():
+                writer.writerows((what, pseudonym, name) for name, pseudonym in words.items())
+
+    def _told(self, what: str, name: str) -> str:
+        return name if self._key_file is None else self._words[what][name]
+
+
+def _numbered(word: str, names: Sequence[str]) -> dict[str, str]:
+    return {name: f"{word}-{number:04}" for number, name in enumerate(names, 1)}
+
+
+# --- whole targets -------------------------------------------------------------------------------
 
 
 def composed_target(
@@ -93,37 +329,3 @@ def composed_target(
         part = target[top : top + seen.shape[0], left : left + seen.shape[1]]
         np.copyto(part, seen, where=seen != UNLABELLED)
     return target
-
-
-def _target_of(
-    project: Project, image_id: str, region_ids: Sequence[str]
-) -> Callable[[], NDArray[np.uint8]]:
-    def read() -> NDArray[np.uint8]:
-        found = [project.labels.latest(region_id) for region_id in region_ids]
-        shape = project.images.ref(image_id).shape
-        return composed_target(shape, [label for label in found if label is not None])
-
-    return read
-
-
-def _row(project: Project, queued: QueuedRegion) -> RegionRow:
-    label = project.labels.latest(queued.id)
-    effort = label.effort if label else None
-    return RegionRow(
-        region=queued.id,
-        image=queued.region.image_id,
-        y=queued.region.y,
-        x=queued.region.x,
-        height=queued.region.height,
-        width=queued.region.width,
-        state=queued.state,
-        kind=queued.kind,
-        annotator=label.annotator if label else "",
-        round=queued.round,
-        information=queued.information,
-        cost_s=queued.cost,
-        active_s=effort.active_s if effort else 0.0,
-        strokes=effort.strokes if effort else 0,
-        clicks=effort.clicks if effort else 0,
-        reason=queued.reason,
-    )

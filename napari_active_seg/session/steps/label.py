@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations import AnnotationSource
+from napari_active_seg.annotations import AnnotationSource, KnowsHistory, PartFacts
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
@@ -23,13 +23,17 @@ __all__ = ["Annotate", "LabelRequest", "LabelResponse", "label_from_source"]
 Annotate = Callable[[NDArray[np.uint8], Place, int], tuple[NDArray[np.uint8], Effort]]
 
 
+def _ignore(*_what: object) -> None:
+    """Keep nothing: labels of strangers have no history."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
     """Regions to answer, images to take over, and where the answers go.
 
     ``place`` returns the id of the region that a part of an image becomes in the queue. With
     ``annotate`` the source is the truth that somebody draws after, who has answered ``before``
-    regions already.
+    regions already. ``keep_known`` takes in parts of a project of ours, with their history.
     """
 
     regions: tuple[QueuedRegion, ...]
@@ -39,6 +43,9 @@ class LabelRequest:
     place: Callable[[Region], str]
     annotate: Annotate | None = None
     before: int = 0
+    keep_known: Callable[[Region, PartFacts, NDArray[np.uint8], NDArray[np.int32] | None], None] = (
+        _ignore
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,12 @@ def _label(
     taken = 0
     for number, part in enumerate(parts, len(regions)):
         token.check()
+        facts = source.facts(part) if isinstance(source, KnowsHistory) else None
         target, objects, effort = _answer(request, source, Place(part), number)
-        if (target != UNLABELLED).any():
+        if facts is not None:
+            request.keep_known(part, facts, target, objects)
+            taken += 1
+        elif (target != UNLABELLED).any():
             request.keep(request.place(part), target, objects, effort)
             taken += 1
         report(number + 1, total, part.image_id)

@@ -1,0 +1,89 @@
+"""Index masks: a PNG per piece whose numbers are the classes, and an overlay to look at.
+
+255 is "not labelled". Objects that are told apart are numbered in a TIFF beside the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_active_seg.export.data_set import ExportSet, Piece
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.palette import palette_of
+from napari_active_seg.regions import UNLABELLED, LabelSchema
+
+__all__ = ["IndexMasks", "overlay_of", "write_mask"]
+
+
+class IndexMasks:
+    """PNG masks under the images' own names."""
+
+    name = "masks"
+    title = "Index masks (PNG) and overlays"
+    keeps_unlabelled = True
+    words = (
+        "`masks/SPLIT/NAME.png` has the size of its image; its numbers are the classes below, 255 "
+        "where nothing is labelled, and its palette the classes' colours. `objects/` numbers the "
+        "objects (32-bit TIFF, 0 is none) where they are told apart. `overlays/` is for looking "
+        "at: what is not labelled is grey."
+    )
+
+    def write(
+        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+    ) -> Mapping[str, PieceFiles]:
+        """Write masks, objects and overlays."""
+        found: dict[str, dict[str, str]] = {}
+        for number, piece in enumerate(data.pieces):
+            on_piece(number, len(data.pieces), piece.name)
+            place = f"{piece.split}/{piece.name}"
+            files = {"label": write_mask(piece, folder, f"masks/{place}.png", data.schema)}
+            objects = piece.objects()
+            if objects is not None:
+                files["objects"] = _write_objects(objects, folder, f"objects/{place}.tif")
+            files["overlay"] = _write_overlay(piece, data.schema, folder, f"overlays/{place}.png")
+            if data.with_pictures:
+                files["picture"] = save_picture(piece, folder, f"images/{place}.png")
+            found[piece.name] = files
+        return found
+
+
+def write_mask(piece: Piece, folder: BuildingFolder, name: str, schema: LabelSchema) -> str:
+    """Write the classes of a piece as a PNG with a palette and return its name."""
+
+    def write(path: Path) -> None:
+        picture = Image.fromarray(piece.target())
+        picture.putpalette(palette_of(schema))
+        picture.save(path, "PNG")
+
+    return folder.once(name, write)
+
+
+def overlay_of(
+    pixels: NDArray[np.uint8], target: NDArray[np.uint8], schema: LabelSchema
+) -> NDArray[np.uint8]:
+    """Return a picture (H, W, 3) under its labels: grey and paler where there are none."""
+    colours = np.asarray(palette_of(schema), np.float32).reshape(256, 3)[target]
+    grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32) * 0.5 + 120
+    mixed = np.where((target == UNLABELLED)[..., None], grey, pixels * 0.6 + colours * 0.4)
+    return mixed.clip(0, 255).astype(np.uint8)
+
+
+def _write_objects(objects: NDArray[np.int32], folder: BuildingFolder, name: str) -> str:
+    def write(path: Path) -> None:
+        tifffile.imwrite(path, objects, compression="zlib")
+
+    return folder.once(name, write)
+
+
+def _write_overlay(piece: Piece, schema: LabelSchema, folder: BuildingFolder, name: str) -> str:
+    def write(path: Path) -> None:
+        Image.fromarray(overlay_of(piece.pixels(), piece.target(), schema)).save(path, "PNG")
+
+    return folder.once(name, write)
