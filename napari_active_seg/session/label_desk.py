@@ -190,6 +190,10 @@ class LabelDesk:
             image_id=queued.region.image_id,
         )
 
+    def annotators(self) -> tuple[str, ...]:
+        """Return the names of all who saved a label."""
+        return self._project.labels.annotators()
+
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
         """Return every save of a region, the oldest first."""
         self.flush()

@@ -290,6 +290,26 @@ def test_export_from_the_tab(proposed, pool, tmp_path):
     window.click(panel.go)
     window.settle()
     assert (tmp_path / "out" / "regions.csv").is_file()
+    panel.format.value, panel.cut.value, panel.overwrite.value = "coco", "regions", True
+    window.click(panel.go)
+    window.settle()
+    assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file()
+
+
+def test_the_model_over_a_folder_from_the_tab(proposed, pool, tmp_path):
+    window = proposed
+    panel = window.panel("Export")
+    assert not panel.apply.isEnabled()  # there is no model yet
+    window.finish_all(pool)
+    window.session.train(preset="fast")
+    window.settle()
+    panel.source.line_edit.value = str(pool / "images")
+    panel.target.line_edit.value = str(tmp_path / "said")
+    window.click(panel.apply)
+    window.settle()
+    n_images = len(list((pool / "images").glob("*.png")))
+    assert len(list((tmp_path / "said" / "probabilities").glob("*.tif"))) == n_images
+    assert (tmp_path / "said" / "objects.csv").is_file()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -68,11 +68,11 @@ def _picture(piece: Piece, study: str, name: str) -> Any:
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
     pixels = piece.pixels()
-    meta = FileMetaDataset()
+    meta: Any = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = _uid(study, name, "picture")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    found = Dataset()
+    found: Any = Dataset()
     found.file_meta = meta
     found.SpecificCharacterSet = "ISO_IR 192"
     found.SOPClassUID = SecondaryCaptureImageStorage

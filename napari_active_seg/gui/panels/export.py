@@ -1,11 +1,11 @@
-"""Export: the finished labels, for other tools."""
+"""Export: labels for other tools, and the model in use over a whole folder."""
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox
+from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export import EXPORTERS
+from napari_active_seg.export import WrittenSet, exporter_titles
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import (
     Panel,
@@ -18,8 +18,13 @@ from napari_active_seg.gui.panels.base import (
 )
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.steps.export import ExportChoice
+from napari_active_seg.session.steps.predict_folder import FolderResponse
 
 __all__ = ["ExportPanel"]
+
+_CUTS = (("whole images", "images"), ("the regions alone", "regions"), ("tiles", "tiles"))
+_EVERYBODY = "everybody"
 
 
 class ExportPanel(Panel):
@@ -28,40 +33,109 @@ class ExportPanel(Panel):
     title = "Export"
 
     def build(self) -> None:
-        """Lay out format, folder and the button."""
-        self.format = ComboBox(
-            label="format", choices=[(e.title, e.name) for e in EXPORTERS.values()]
+        """Lay out what to write, where to, and the model over a folder."""
+        titles = exporter_titles()
+        self.format = ComboBox(label="format", choices=[(t, name) for name, t in titles.items()])
+        self.cut = ComboBox(label="as", choices=list(_CUTS))
+        self.tile = SpinBox(label="tile", value=512, min=16, max=8192, step=64)
+        self.tile.tooltip = "Side of a tile in pixels; used for tiles only"
+        self.states = ComboBox(
+            label="labels", choices=[("finished regions", "done"), ("all that is saved", "all")]
         )
+        self.annotator = ComboBox(label="by", choices=[_EVERYBODY])
+        self.terms = LineEdit(label="terms")
+        self.terms.tooltip = "Terms of use, for the card that goes with the labels"
         self.folder = folder_edit("to folder")
-        self.form = form(self.format, self.folder)
-        self.go = button("Export finished labels", self._export)
+        self.overwrite = CheckBox(text="replace an earlier export", value=False)
+        self.overwrite.tooltip = "A folder of anything else is set aside, never deleted"
+        self.form = form(
+            self.format,
+            self.cut,
+            self.tile,
+            self.states,
+            self.annotator,
+            self.terms,
+            self.folder,
+            self.overwrite,
+        )
+        self.go = button("Export labels", self._export)
         self.hint = words()
-        self.body.addWidget(group("Export", self.form, self.hint, self.go))
+        self.body.addWidget(group("Labels for other tools", self.form, self.hint, self.go))
+
+        self.source = folder_edit("images in")
+        self.target = folder_edit("to folder")
+        self.apply = button(
+            "Predict folder",
+            self._predict,
+            "The model in use, over every picture and slide below the folder",
+        )
+        self.apply_hint = words(
+            "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
+            "The same again goes on where it was stopped."
+        )
+        self.body.addWidget(
+            group(
+                "The model over a folder",
+                form(self.source, self.target),
+                self.apply_hint,
+                self.apply,
+            )
+        )
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Show how much there is to export."""
+        """Show how much there is to export, and whether there is a model to apply."""
         super().render_state(session, view)
         done = session.state.counts[RegionState.DONE]
+        people = [_EVERYBODY, *session.labels.annotators()]
+        if list(self.annotator.choices) != people:
+            kept = self.annotator.value
+            self.annotator.choices = people
+            self.annotator.value = kept if kept in people else _EVERYBODY
         self.hint.setText(
-            f"{done} finished regions. What is not labelled is written as 255, never as background"
+            f"{done} finished regions. What is not labelled is said to be so, never background"
         )
-        self.go.setEnabled(done > 0 and not view.can_cancel)
+        self.go.setEnabled(bool(session.state.queue) and not view.can_cancel)
+        self.apply.setEnabled(session.state.model is not None and not view.can_cancel)
 
     def _export(self) -> None:
         session = self.desk.session
         if session is None:
             return
         folder = folder_of(self.folder)
+        person = None if self.annotator.value == _EVERYBODY else self.annotator.value
+        choice = ExportChoice(
+            cut=self.cut.value,
+            tile=self.tile.value,
+            states=self.states.value,
+            annotator=person,
+            terms=self.terms.value,
+            overwrite=self.overwrite.value,
+        )
+
+        def tell(done: WrittenSet) -> None:
+            notes = "".join(f"\n{note}" for note in done.notes)
+            tell_info(f"{done.regions} regions of {done.images} images are in {folder}{notes}")
 
         def start() -> None:
             if folder is None:
                 raise ConfigError("choose a new or empty folder to export to")
-            session.export(
-                self.format.value,
-                folder,
-                on_done=lambda done: tell_info(
-                    f"{done.regions} regions of {done.images} images are in {folder}"
-                ),
-            )
+            session.export(self.format.value, folder, choice=choice, on_done=tell)
+
+        self.desk.run(start)
+
+    def _predict(self) -> None:
+        session = self.desk.session
+        if session is None:
+            return
+        source, target = folder_of(self.source), folder_of(self.target)
+
+        def tell(done: FolderResponse) -> None:
+            problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:5])
+            tell_info(f"{done.images} images, {done.objects} objects are in {target}{problems}")
+
+        def start() -> None:
+            if source is None or target is None:
+                raise ConfigError("choose a folder of images, and a new one to write to")
+            session.predict_folder(source, target, on_done=tell)
 
         self.desk.run(start)
