@@ -188,6 +188,12 @@ class Segmenter(Protocol):
     def free_memory(self) -> None:
         """Leave the GPU until asked again."""
 
+    def write_onnx(self, path: Path) -> int:
+        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+
+        ModelError if the network cannot be written so.
+        """
+
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
 

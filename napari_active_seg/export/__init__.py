@@ -4,6 +4,7 @@ from napari_active_seg.export.data_set import ExportSet, Piece, PieceLabels, Reg
 from napari_active_seg.export.exporter import Exporter
 from napari_active_seg.export.folder import BuildingFolder, build_folder
 from napari_active_seg.export.formats import EXPORTERS, exporter_named, exporter_titles
+from napari_active_seg.export.model import write_model
 from napari_active_seg.export.predictions import PredictionFolder
 from napari_active_seg.export.writing import WrittenSet, write_data_set
 
@@ -21,4 +22,5 @@ __all__ = [
     "exporter_named",
     "exporter_titles",
     "write_data_set",
+    "write_model",
 ]

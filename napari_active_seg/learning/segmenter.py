@@ -13,6 +13,7 @@ from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import save_checkpoint
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.companions import Companions
+from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
 from napari_active_seg.learning.presets import Preset
 from napari_active_seg.learning.sampling import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.training.assembling import (
@@ -84,6 +85,15 @@ class _TorchModel:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
         self._move_to(self._on)
         return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
+
+    def write_onnx(self, path: Path) -> int:
+        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+
+        ModelError if the network cannot be written so.
+        """
+        networks = [member.passes.network for member in self._members]
+        write_onnx(networks, path)
+        return input_multiple(networks)
 
     def free_memory(self) -> None:
         """Leave the GPU until asked again."""

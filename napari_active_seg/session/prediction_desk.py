@@ -20,6 +20,7 @@ from napari_active_seg.session.prediction_key import predicted_images, predictio
 from napari_active_seg.session.requests import predict_folder_request, predict_request
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
+from napari_active_seg.session.steps.export_model import export_model, model_request
 from napari_active_seg.session.steps.predict import (
     PredictRequest,
     PredictResponse,
@@ -257,6 +258,22 @@ class PredictionDesk:
                 on_done(result)
 
         order = Order("predicting", lambda: partial(predict_folder, request), deliver)
+        self._order(order, writes=False, reads_labels=False)
+
+    def export_model(
+        self, out: Path, *, overwrite: bool = False, on_done: Callable[[Path], None] | None = None
+    ) -> None:
+        """Order the model in use, as checkpoints and ONNX, into the new folder ``out``."""
+        model = self.model()
+        request = model_request(
+            self._project, model, partial(self._shelf.fresh_passes, model), out, overwrite=overwrite
+        )
+
+        def deliver(_result: object) -> None:
+            if on_done is not None:
+                on_done(out)
+
+        order = Order("exporting", lambda: partial(export_model, request), deliver)
         self._order(order, writes=False, reads_labels=False)
 
     def look_at_screen(self) -> None:

@@ -208,7 +208,7 @@ class Session:
         self.predictions.predict_folder(images_dir, out, **asked)
 
     def propose(self, **asked: Any) -> None:
-        """Choose regions of pool images and put them into the queue: see ``ProposalDesk.propose``."""
+        """Choose regions of pool images for the queue: see ``ProposalDesk.propose``."""
         self.proposals.propose(**asked)
 
     def train(

@@ -69,16 +69,22 @@ class ExportPanel(Panel):
             self._predict,
             "The model in use, over every picture and slide below the folder",
         )
+        self.write = button(
+            "Write the model",
+            self._write_model,
+            "Checkpoint, ONNX and ten lines of Python that use it, into the folder",
+        )
         self.apply_hint = words(
             "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
             "The same again goes on where it was stopped."
         )
         self.body.addWidget(
             group(
-                "The model over a folder",
+                "The model in use",
                 form(self.source, self.target),
                 self.apply_hint,
                 self.apply,
+                self.write,
             )
         )
 
@@ -95,7 +101,8 @@ class ExportPanel(Panel):
             f"{done} finished regions. What is not labelled is said to be so, never background"
         )
         self.go.setEnabled(bool(session.state.queue) and not view.can_cancel)
-        self.apply.setEnabled(session.state.model is not None and not view.can_cancel)
+        for act in (self.apply, self.write):
+            act.setEnabled(session.state.model is not None and not view.can_cancel)
 
     def _export(self) -> None:
         session = self.desk.session
@@ -137,5 +144,20 @@ class ExportPanel(Panel):
             if source is None or target is None:
                 raise ConfigError("choose a folder of images, and a new one to write to")
             session.predict_folder(source, target, on_done=tell)
+
+        self.desk.run(start)
+
+    def _write_model(self) -> None:
+        session = self.desk.session
+        if session is None:
+            return
+        target = folder_of(self.target)
+
+        def start() -> None:
+            if target is None:
+                raise ConfigError("choose a new folder for the model")
+            session.predictions.export_model(
+                target, on_done=lambda folder: tell_info(f"The model is in {folder}")
+            )
 
         self.desk.run(start)

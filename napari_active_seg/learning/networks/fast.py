@@ -78,11 +78,11 @@ def filter_bank(images: Tensor) -> Tensor:
         dy, dx = _slopes(soft)
         dyy, dyx = _slopes(dy)
         _, dxx = _slopes(dx)
-        middle, half = (dyy + dxx) / 2, torch.hypot((dyy - dxx) / 2, dyx)
+        middle, half = (dyy + dxx) / 2, _length((dyy - dxx) / 2, dyx)
         contrast = (square - soft * soft).clamp_min(0).sqrt()
         planes += [
             colour,
-            torch.hypot(dy, dx) * sigma,
+            _length(dy, dx) * sigma,
             (middle + half) * sigma**2,
             (middle - half) * sigma**2,
             contrast,
@@ -109,3 +109,8 @@ def _slopes(plane: Tensor) -> tuple[Tensor, Tensor]:
     dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     return dy, dx
+
+
+def _length(y: Tensor, x: Tensor) -> Tensor:
+    """Return the length of vectors; ONNX has no hypot."""
+    return (y * y + x * x).sqrt()
