@@ -15,6 +15,7 @@ PICTURES = {
     "3-trained": "trained",
     "keys": "keys",
     "tab-annotate-light": "annotate-light",
+    "tab-export": "tab-export",
     "tab-project": "tab-project",
     "tab-propose": "proposing",
     "tab-train": "training",

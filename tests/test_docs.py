@@ -121,3 +121,13 @@ def test_every_key_and_tool_of_the_desktop_is_described():
     rows = [f"| {in_words(a.right)} | {in_words(a.left)} | {a.words} |" for a in ACTIONS.values()]
     assert [row for row in rows if row not in text] == []
     assert [word for word in (*FILTERS, *ORDERS) if word not in text] == []
+
+
+def test_every_export_format_is_described():
+    from napari_active_seg.export import EXPORTERS
+
+    text = (DOCS / "export.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \|.*?\| (.*?) \|", text, re.MULTILINE)
+    assert [name for name, _ in rows] == list(EXPORTERS)
+    for name, unlabelled in rows:
+        assert (unlabelled != "cannot be said") == EXPORTERS[name].keeps_unlabelled

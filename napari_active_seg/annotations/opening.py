@@ -18,6 +18,7 @@ from napari_active_seg.annotations.masks import (
     detect_convention,
 )
 from napari_active_seg.annotations.names import ClassNames, images_by_name
+from napari_active_seg.annotations.other_layouts import open_other_layout
 from napari_active_seg.annotations.outlined import OutlinedImages
 from napari_active_seg.annotations.source import AnnotationSource
 from napari_active_seg.errors import AnnotationError, ConfigError, did_you_mean
@@ -49,8 +50,8 @@ def open_annotations(
 ) -> AnnotationSource:
     """Return the labels in ``path`` for those of ``images`` that they are about.
 
-    A data set that was exported; a folder of masks; a GeoJSON file or a folder of them; a COCO
-    file.
+    A data set that was exported; a folder of nnU-Net, MONAI, Labelme or YOLO; a folder of masks; a
+    GeoJSON file or a folder of them; a COCO file.
     """
     if not path.exists():
         raise AnnotationError(f"nothing is at {path}; name a folder of masks, GeoJSON or COCO")
@@ -59,7 +60,9 @@ def open_annotations(
     if is_exported(path):
         return ExportedFolder(path, names, by_name)
     if path.is_dir() and not any(path.rglob("*.geojson")):
-        return _masks(path, images, schema, options)
+        rest = None if options.rest is None else schema.index(options.rest)
+        other = open_other_layout(path, images, names, by_name, rest=rest)
+        return other or _masks(path, images, schema, options)
     if path.is_file() and path.name.lower().endswith(".json") and is_coco(read_json(path)):
         return _coco(path, images, names, by_name, options)
     if path.is_dir() or path.name.lower().endswith(GEOJSON_SUFFIXES):

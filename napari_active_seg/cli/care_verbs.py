@@ -39,8 +39,8 @@ def import_(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="A data set that was exported (any format), a folder of masks, GeoJSON (QuPath), "
-            "COCO .json, or a .zip of them."
+            help="A data set that was exported (any format), a folder of masks, of nnU-Net, MONAI, "
+            "Labelme or YOLO, GeoJSON (QuPath), COCO .json, or a .zip of them."
         ),
     ] = None,
     images: Annotated[

@@ -16,6 +16,42 @@ from napari_active_seg.session.steps.export import ExportChoice
 __all__ = ["register"]
 
 
+_Out = Annotated[Path, typer.Option(help="A new or empty folder.")]
+_Format = Annotated[str, typer.Option("--format", help="Format; 'formats' lists them all.")]
+_Cut = Annotated[str, typer.Option("--as", help=f"Into what images are cut: {', '.join(CUTS)}.")]
+_Tile = Annotated[int, typer.Option(help="Side of tiles in pixels.")]
+_Overlap = Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")]
+_States = Annotated[
+    str, typer.Option(help="done, or all: regions in any state, with what is saved of them.")
+]
+_Annotator = Annotated[str | None, typer.Option(help="Only what this person saved last.")]
+_Rounds = Annotated[
+    list[int] | None, typer.Option("--round", help="Only regions of this round; repeatable.")
+]
+_Fill = Annotated[
+    str | None,
+    typer.Option(help="Class to write where nothing is labelled; else that stays explicit."),
+]
+_Pictures = Annotated[
+    bool | None,
+    typer.Option(
+        "--pictures/--no-pictures",
+        help="Copy the pictures too, where a format can do without; default: of regions and tiles.",
+    ),
+]
+_Terms = Annotated[str, typer.Option(help="Terms of use, for the data card.")]
+_Pseudonyms = Annotated[
+    Path | None,
+    typer.Option(help="Give images, patients and people pseudonyms; the key goes to this CSV."),
+]
+_Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace an earlier export; a folder of anything else is set aside."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     for verb in (export, formats):
@@ -25,45 +61,19 @@ def register(app: typer.Typer) -> None:
 
 def export(
     project: ProjectArgument,
-    out: Annotated[Path, typer.Option(help="A new or empty folder.")],
-    format_name: Annotated[
-        str, typer.Option("--format", help="Format; 'formats' lists them all.")
-    ] = "masks",
-    cut: Annotated[
-        str, typer.Option("--as", help=f"Into what images are cut: {', '.join(CUTS)}.")
-    ] = "images",
-    tile: Annotated[int, typer.Option(help="Side of tiles in pixels.")] = 512,
-    overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = 0,
-    states: Annotated[
-        str, typer.Option(help="done, or all: regions in any state, with what is saved of them.")
-    ] = "done",
-    annotator: Annotated[str | None, typer.Option(help="Only what this person saved last.")] = None,
-    round_number: Annotated[
-        list[int] | None, typer.Option("--round", help="Only regions of this round; repeatable.")
-    ] = None,
-    fill: Annotated[
-        str | None,
-        typer.Option(help="Class to write where nothing is labelled; else that stays explicit."),
-    ] = None,
-    pictures: Annotated[
-        bool | None,
-        typer.Option(
-            "--pictures/--no-pictures",
-            help="Copy the pictures too, where a format can do without; default: of regions and "
-            "tiles.",
-        ),
-    ] = None,
-    terms: Annotated[str, typer.Option(help="Terms of use, for the data card.")] = "",
-    pseudonyms: Annotated[
-        Path | None,
-        typer.Option(help="Give images, patients and people pseudonyms; the key goes to this CSV."),
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace an earlier export; a folder of anything else is set aside."
-        ),
-    ] = False,
+    out: _Out,
+    format_name: _Format = "masks",
+    cut: _Cut = "images",
+    tile: _Tile = 512,
+    overlap: _Overlap = 0,
+    states: _States = "done",
+    annotator: _Annotator = None,
+    round_number: _Rounds = None,
+    fill: _Fill = None,
+    pictures: _Pictures = None,
+    terms: _Terms = "",
+    pseudonyms: _Pseudonyms = None,
+    overwrite: _Overwrite = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write labels for other tools, with where each came from; unlabelled is never background.
@@ -107,10 +117,8 @@ def export(
 
 def export_model(
     project: ProjectArgument,
-    out: Annotated[Path, typer.Option(help="A new or empty folder.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is there; it is set aside.")
-    ] = False,
+    out: _Out,
+    overwrite: _Overwrite = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the model in use as checkpoint and ONNX, with ten lines of Python that use it.

@@ -52,6 +52,27 @@ def test_the_whole_loop_by_script(run, made, pool, tmp_path):
     assert (tmp_path / "r.html").stat().st_size > 10_000
 
 
+def test_labels_in_another_format_and_back_into_another_project(run, made, pool, tmp_path):
+    run("propose", made, "--count", 4, "--size", 32)
+    run("label", made, "--from-masks", pool / "masks", "--only", "proposed")
+    out = tmp_path / "tiles ü"
+    code, text, _ = run(
+        "export", made, "--format", "coco", "--as", "tiles", "--tile", 48, "--overlap", 8,
+        "--terms", "CC0", "--out", out, "--json",
+    )  # fmt: skip
+    told = json.loads(text)
+    assert code == 0 and told["format"] == "coco" and told["pieces"] >= 4
+    assert json.loads((out / "dataset.json").read_text())["terms"] == "CC0"
+    other = tmp_path / "other"
+    run("init", other, "--images", pool / "images", "--classes", "background,disk")
+    code, text, _ = run("import", other, "--labels", out, "--json")
+    assert code == 0 and json.loads(text)["labelled_parts"] == told["regions"]
+    assert run("export", made, "--out", out)[0] == 1
+    assert run("export", made, "--out", out, "--overwrite")[0] == 0
+    code, text, _ = run("formats", "--json")
+    assert "ome-zarr" in json.loads(text)
+
+
 def test_json_is_the_only_thing_on_stdout(run, made):
     _, out, _ = run("propose", made, "--count", 1, "--json")
     json.loads(out)

@@ -39,6 +39,8 @@ class ExportPanel(Panel):
         self.cut = ComboBox(label="as", choices=list(_CUTS))
         self.tile = SpinBox(label="tile", value=512, min=16, max=8192, step=64)
         self.tile.tooltip = "Side of a tile in pixels; used for tiles only"
+        self.tile.enabled = False
+        self.cut.changed.connect(lambda cut: setattr(self.tile, "enabled", cut == "tiles"))
         self.states = ComboBox(
             label="labels", choices=[("finished regions", "done"), ("all that is saved", "all")]
         )
