@@ -100,7 +100,7 @@ class PredictionFolder:
                 self._part(prediction.region.image_id).relative_to(self.out).as_posix(),
                 json.dumps(
                     {
-                        "image": self._image_row(prediction, uncertainty, len(measured), spacing),
+                        "image": self._image_row(prediction, uncertainty, measured, spacing),
                         "objects": [dataclasses.asdict(own) for own in measured],
                     }
                 ),
@@ -159,7 +159,7 @@ class PredictionFolder:
         self,
         prediction: Prediction,
         uncertainty: NDArray[np.float32],
-        n_objects: int,
+        measured: Sequence[MeasuredObject],
         spacing: tuple[float, float] | None,
     ) -> dict[str, Any]:
         areas = class_areas(prediction.classes, len(self._schema), step=prediction.step)
@@ -172,9 +172,11 @@ class PredictionFolder:
             "micrometres_per_pixel_x": None if spacing is None else spacing[1],
             "model": prediction.model_id,
             "mean_uncertainty": float(uncertainty.mean()),
-            "objects": n_objects,
+            "objects": len(measured),
         }
-        for name, area in zip(self._schema.names, areas, strict=True):
+        for value, (name, area) in enumerate(zip(self._schema.names, areas, strict=True)):
+            if value != without_objects(self._schema):
+                row[f"{name} objects"] = sum(own.label == value for own in measured)
             row[f"{name} px"] = area
             row[f"{name} share"] = area / max(sum(areas), 1)
             row[f"{name} mm2"] = None if spacing is None else area * spacing[0] * spacing[1] / 1e6

@@ -84,6 +84,7 @@ def test_files_and_tables_of_a_folder(tmp_path):
     images = {row["image"]: row for row in rows_of(out / "images.csv")}
     assert set(images) == set(ids)
     assert int(images["b.png"]["gland px"]) == 4 * int(images["x/ä 1.png"]["gland px"]) == 4 * 456
+    assert images["b.png"]["gland objects"] == "2" and "background objects" not in images["b.png"]
     assert float(images["b.png"]["gland mm2"]) == pytest.approx(4 * 456 * 0.25 / 1e6)
     assert float(images["x/ä 1.png"]["gland share"]) == pytest.approx(456 / 2400)
     objects = rows_of(out / "objects.csv")

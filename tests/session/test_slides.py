@@ -271,3 +271,34 @@ def test_nothing_left_to_say_of_a_part_outside():
     assert told.kept_at(9, 20) is None and told.kept_at(29, 43) == (4, 5)
     assert told.classes_in(Region("a", 10, 20, 20, 24)).shape == (20, 24)
     assert told.moments_in(Region("a", 13, 21, 2, 9)).shape == (2, 3)
+
+
+def test_labels_of_a_slide_are_exported_by_windows_or_as_tiles(session, tmp_path, monkeypatch):
+    import tifffile
+
+    from napari_active_seg.errors import BadInputError
+    from napari_active_seg.export import data_set
+    from napari_active_seg.session.steps.export import ExportChoice
+
+    lap(session)
+    expected = {
+        ref.id: session.labels.so_far(ref.id)
+        for ref in session.project.images.all()
+        if session.project.labels.done([ref.id])
+    }
+    monkeypatch.setattr(data_set, "_WHOLE_UP_TO", 100_000)  # a slide is more than that
+
+    def export(name, out, **choice):
+        done = []
+        session.export(name, out, choice=ExportChoice(**choice), on_done=done.append)
+        session.wait()
+        return done[0]
+
+    export("tiff", tmp_path / "tiff")
+    for image_id, target in expected.items():
+        path = next((tmp_path / "tiff").rglob(f"labels/*/{image_id[:-4]}.ome.tif"))
+        assert (tifffile.imread(path) == target).all()
+    with pytest.raises(BadInputError, match="--as tiles"):
+        export("coco", tmp_path / "coco")
+    tiles = export("coco", tmp_path / "coco", cut="tiles", tile=64)
+    assert tiles.pieces >= 8 and (tmp_path / "coco" / "README.md").is_file()
