@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_active_seg.acquisition import CostExample, FittedCost
+from napari_active_seg.classifier import Classifier
 from napari_active_seg.click_helper import ClickHelper, registered_click_helpers
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
@@ -40,6 +41,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 __all__ = [
     "DesktopTools",
     "DockWidget",
+    "ImageNetworks",
     "LazySegmenters",
     "create_project",
     "open_session",
@@ -50,6 +52,31 @@ __all__ = [
 ]
 
 _SAMPLE_IMAGES = 5
+
+
+class ImageNetworks:
+    """Networks for whole images on one device; torch loads when the first is needed."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = device
+
+    def build(
+        self, network: str, *, shape: tuple[int, int, int], n_classes: int, seed: int
+    ) -> Classifier:
+        """Return an untrained network for images (H, W, channels)."""
+        from napari_active_seg.learning.classification import build_classifier
+
+        return build_classifier(
+            network, shape=shape, n_classes=n_classes, seed=seed, device=self._device
+        )
+
+    def fit_cost(
+        self, examples: Sequence[CostExample], *, seed: int, check_cancelled: Callable[[], None]
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""
+        from napari_active_seg.learning.cost_network import fit_cost_network
+
+        return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
 
 
 def open_session(

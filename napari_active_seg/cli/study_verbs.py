@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names, pair
+from napari_active_seg.cli.image_studies import reproduce_images, with_changes
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.cli.study_options import (
     AnnotatorOption,
@@ -61,6 +62,7 @@ from napari_active_seg.experiments import (
 )
 from napari_active_seg.experiments import simulate as run_simulation
 from napari_active_seg.experiments.comparing import compare_runs as lay_beside
+from napari_active_seg.experiments.papers import IMAGE_STUDIES, image_study
 
 __all__ = ["register"]
 
@@ -140,7 +142,7 @@ def simulate(
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help=f"One of {', '.join(STUDIES)}.")],
+    study: Annotated[str, typer.Argument(help=f"One of {', '.join([*STUDIES, *IMAGE_STUDIES])}.")],
     data: Annotated[Path, typer.Option(help="Where its data lie; see 'datasets'.")],
     out: OutOption,
     scale: Annotated[
@@ -150,7 +152,8 @@ def reproduce(
         str,
         typer.Option(
             help="pools: POOL/BUDGET, such as 21f/10-10 or isic2016+copies/5-5; bcss: a budget; "
-            "voc-polygons and a2d2-3k: another data set."
+            "voc-polygons and a2d2-3k: another data set; mnist: deterministic; "
+            "mnist-stream: cost."
         ),
     ] = "",
     seeds: SeedsOption = "0,1,2",
@@ -169,6 +172,17 @@ def reproduce(
 
     Example: napari-active-seg reproduce glas --data GlaS/ --out glas-small/
     """
+    if study in IMAGE_STUDIES:
+        found = image_study(study, data, scale, _numbers(seeds), variant)
+        reproduce_images(
+            with_changes(found, arms=_names(arms), settings=settings),
+            out,
+            only_report=only_report,
+            workers=workers,
+            device=device,
+            as_json=as_json,
+        )
+        return
     asked = paper_study(study, data, scale, _numbers(seeds), variant)
     changes = _settings(settings, "--set")
     chosen = [a for a in asked.arms if any(fnmatchcase(a.name, word) for word in _names(arms))]

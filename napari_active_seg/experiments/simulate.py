@@ -7,11 +7,12 @@ from pathlib import Path
 
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.experiments.datasets import PreparedData
+from napari_active_seg.experiments.side_by_side import OnProgress
 from napari_active_seg.experiments.study import RoundRecord, StudySettings, run_study
 from napari_active_seg.experiments.study.pictures import add_pictures
 from napari_active_seg.experiments.study.project_run import OpenSession
 from napari_active_seg.experiments.study.report import study_report
-from napari_active_seg.experiments.study.running import OnProgress, finished_records
+from napari_active_seg.experiments.study.running import finished_records
 from napari_active_seg.experiments.study.settings import ArmSettings
 from napari_active_seg.experiments.study.written import write_results
 

@@ -48,9 +48,13 @@ def expected_entropy(moments: Moments) -> Map:
 def bald(moments: Moments) -> Map:
     """Return H(mean p) - mean H(p) in nats: what the passes disagree on.
 
+    It is exactly 0 for one pass, which has nobody to disagree with.
+
     The mutual information of prediction and weights; the factor 1/T that equation 4 of the
     calibration paper leaves out is there.
     """
+    if moments.n == 1:
+        return np.zeros(moments.shape, np.float32)
     return _clean(_entropy(moments.mean_p) + moments.mean_plogp)
 
 

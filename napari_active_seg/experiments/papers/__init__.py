@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.experiments.classification import ClassificationStudy
 from napari_active_seg.experiments.papers.clicks_and_polygons import voc_polygons
+from napari_active_seg.experiments.papers.images_by_cost import mnist_stream
+from napari_active_seg.experiments.papers.images_by_dropout import mnist
 from napari_active_seg.experiments.papers.redundancy import a2d2_3k, bcss, pools
 from napari_active_seg.experiments.papers.regions_and_images import glas, isic2016
 from napari_active_seg.experiments.papers.scales import Scale
 from napari_active_seg.experiments.study.settings import StudySettings
 
-__all__ = ["STUDIES", "Scale", "paper_study"]
+__all__ = ["IMAGE_STUDIES", "STUDIES", "Scale", "image_study", "paper_study"]
 
 #: By name: what makes a study of the data's folder, the scale, the seeds and a variant.
 STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], StudySettings]] = {
@@ -24,6 +27,19 @@ STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], StudySettings]]
     "a2d2-3k": a2d2_3k,
 }
 
+#: The same of studies in which an image is a unit.
+IMAGE_STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], ClassificationStudy]] = {
+    "mnist": mnist,
+    "mnist-stream": mnist_stream,
+}
+
+
+def image_study(
+    name: str, root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
+) -> ClassificationStudy:
+    """Return the study of whole images called ``name``."""
+    return IMAGE_STUDIES[name](root, scale, seeds, variant)
+
 
 def paper_study(
     name: str, root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
@@ -33,5 +49,6 @@ def paper_study(
     What a ``variant`` may be stands with each study.
     """
     if name not in STUDIES:
-        raise ConfigError(f"no study {name!r}: {did_you_mean(name, STUDIES)}")
+        known = [*STUDIES, *IMAGE_STUDIES]
+        raise ConfigError(f"no study {name!r}: {did_you_mean(name, known)}")
     return STUDIES[name](root, scale, seeds, variant)

@@ -73,20 +73,20 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
     return StudySettings.made(
         data=DataSettings(dataset="glas", root=root, fit=Fit(shrink=4)),
         size=37,
-        rounds=5,
-        settings={**_SMALL_NETWORK, "steps": 800, "crop": 96, "augmentation": "histology"},
+        rounds=4,
+        settings={**_SMALL_NETWORK, "steps": 1200, "augmentation": "flips"},
         arms=(
-            *_arms(size=37, stride=8, of_regions="70000px", of_images="7"),
-            *_own_arms(size=37, start=40, batch="70000px", rounds=6),
+            *_arms(size=37, stride=8, of_regions="88000px", of_images="9"),
+            *_own_arms(size=37, start=40, batch="88000px", rounds=5),
         ),
         changed=(
             "Images at a quarter of their size, regions of 37 pixels a side, stride 8.",
-            "A U-Net of 0.92 million parameters from random weights, 800 steps of 8 crops "
-            "of 96 pixels, in place of DCAN with a ResNet-50 from ImageNet and up to 1,300 epochs.",
+            "A U-Net of 0.92 million parameters from random weights, 1,200 steps of 8 crops of "
+            "128 pixels, in place of DCAN with a ResNet-50 from ImageNet and up to 1,300 epochs.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
-            "A step is 70,000 pixels in regions (3.3 % of the pool, overlaps counted once) or 7 "
-            "images (8.2 %), five steps, in place of 20 regions or 5 images.",
+            "A step is 88,000 pixels in regions (4.2 % of the pool, overlaps counted once) or 9 "
+            "images (10.6 %), four steps, in place of 20 regions or 5 images.",
         ),
         **shared,
     )
@@ -132,21 +132,21 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         ),
         start=StartSettings(images=12),
         size=40,
-        rounds=5,
-        settings={**_SMALL_NETWORK, "steps": 800, "crop": 96, "augmentation": "dermoscopy"},
+        rounds=4,
+        settings={**_SMALL_NETWORK, "steps": 1200, "augmentation": "flips"},
         arms=(
-            *_arms(size=40, stride=8, of_regions="100000px", of_images="16"),
-            *_own_arms(size=40, start=60, batch="100000px", rounds=6),
+            *_arms(size=40, stride=8, of_regions="125000px", of_images="20"),
+            *_own_arms(size=40, start=60, batch="125000px", rounds=5),
         ),
         changed=(
             "300 training images drawn by the first seed, 170 test images, at half of the size "
             "that they have in the subset of 256 pixels; regions of 40 pixels a side, stride 8.",
-            "A U-Net of 0.92 million parameters from random weights, 800 steps of 8 crops "
-            "of 96 pixels, in place of DCAN with a ResNet-50 from ImageNet.",
+            "A U-Net of 0.92 million parameters from random weights, 1,200 steps of 8 crops "
+            "of 128 pixels, in place of DCAN with a ResNet-50 from ImageNet.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
-            "The start is 12 images; a step is 100,000 pixels in regions (2 % of the pool) or 16 "
-            "images (5.3 %).",
+            "The start is 12 images; a step is 125,000 pixels in regions (2.5 % of the pool) or 20 "
+            "images (6.7 %), four steps.",
         ),
         **shared,
     )

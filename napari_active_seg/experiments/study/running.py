@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg.errors import BadInputError, ConfigError, ModelError
+from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.experiments.datasets import DataSet, read_folders, reader_named
 from napari_active_seg.experiments.datasets.pools import copied_pool
 from napari_active_seg.experiments.datasets.prepared import PreparedData, prepare
+from napari_active_seg.experiments.side_by_side import OnProgress, run_side_by_side
 from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.experiments.study.project_run import Bench, OpenSession
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
@@ -28,9 +23,7 @@ from napari_active_seg.session import Session
 
 __all__ = ["finished_records", "run_study"]
 
-OnProgress = Callable[[int, int, str], None]
 _CONFIG = "study.json"
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +64,13 @@ def run_study(
         for number, task in enumerate(tasks):
             _run_of(bench, task).run(partial(on_progress, number, len(tasks)))
     else:
-        _run_side_by_side(bench, tasks, workers, on_progress)
+        run_side_by_side(
+            tasks,
+            partial(_in_a_process, bench),
+            workers=workers,
+            threads=study.threads,
+            on_progress=on_progress,
+        )
     on_progress(len(tasks), len(tasks), "done")
 
 
@@ -201,74 +200,9 @@ def _limited(data: DataSet, asked: DataSettings, seed: int) -> DataSet:
     return DataSet(data.classes, parts, data.notes)
 
 
-# --- side by side --------------------------------------------------------------------------------
-
-
-def _run_side_by_side(
-    bench: Bench, tasks: tuple[_Task, ...], workers: int, on_progress: OnProgress
-) -> None:
-    waiting, done = list(tasks), set[str]()
-    running: dict[Future[None], _Task] = {}
-    context = multiprocessing.get_context("spawn")
-    with (
-        _threads(bench.study.threads),
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool,
-    ):
-        try:
-            while waiting or running:
-                ready = [task for task in waiting if not task.after or task.after in done]
-                for task in ready[: workers - len(running)]:
-                    waiting.remove(task)
-                    running[pool.submit(_in_a_process, bench, task)] = task
-                words = " and ".join(task.key for task in running.values())
-                on_progress(len(done), len(tasks), words)
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    future.result()
-                    done.add(running.pop(future).key)
-        except BrokenProcessPool as error:
-            raise ModelError(
-                "a process of the study was killed, for want of memory perhaps; the same command "
-                "goes on where it stopped, with fewer --workers if need be"
-            ) from error
-        except BaseException:
-            for future in running:
-                future.cancel()
-            for process in list(pool._processes.values()):  # noqa: SLF001  # else it waits for all
-                process.terminate()
-            raise
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: two must not work on one arm."""
-    parent = multiprocessing.parent_process()
-
-    def wait_for_its_end() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait_for_its_end, daemon=True).start()
-
-
 def _in_a_process(bench: Bench, task: _Task) -> None:
     _run_of(bench, task).run(_untold)
 
 
 def _untold(_words: str) -> None:
     """Say nothing: the process that waits tells which arms are under way."""
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Hold processes that are started meanwhile to so many threads."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

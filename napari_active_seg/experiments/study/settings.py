@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from napari_active_seg.acquisition import FIRST, Budget, strategy_named
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
+from napari_active_seg.experiments.settings import Settings
 from napari_active_seg.project import ProjectConfig
 
 __all__ = [
@@ -30,22 +31,7 @@ __all__ = [
 PLACES = ("root", "images", "masks", "test_images", "test_masks")
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def made(cls, **settings: Any) -> Self:
-        """Return what the settings say; ConfigError names the one that does not fit."""
-        try:
-            return cls(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            words = str(first["msg"]).removeprefix("Value error, ")
-            raise ConfigError(f"{where}: {words}" if where else words) from error
-
-
-class DataSettings(_Settings):
+class DataSettings(Settings):
     """Which data set, where it lies, and what is made of its images.
 
     ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
@@ -68,7 +54,7 @@ class DataSettings(_Settings):
     )  #: of each training image that is drawn, in place of others
 
 
-class StartSettings(_Settings):
+class StartSettings(Settings):
     """What is labelled before there is a model: images, or regions.
 
     Images are counted, or make up a per cent of the pool, or are labelled until so many clicks.
@@ -107,7 +93,7 @@ def parsed_batch(text: str) -> Budget | float:
     return percent / 100
 
 
-class ArmSettings(_Settings):
+class ArmSettings(Settings):
     """A way to choose that is run from the study's start.
 
     ``parts`` are parts of the strategy that are other than it says; ``batch`` is what a round asks
@@ -118,10 +104,10 @@ class ArmSettings(_Settings):
 
     name: str
     strategy: str
-    parts: dict[str, Any] = {}
+    parts: dict[str, Any] = Field(default_factory=dict)
     batch: str = ""
     rounds: int | None = Field(default=None, ge=0)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     start: StartSettings | None = None
     keeps: int = Field(default=1, ge=1)
 
@@ -145,7 +131,7 @@ class ArmSettings(_Settings):
         return self
 
 
-class StudySettings(_Settings):
+class StudySettings(Settings):
     """Everything that decides what comes out, and what is printed of it.
 
     ``validation`` images are labelled from the first on, to choose among restarts; they are counted
@@ -165,7 +151,7 @@ class StudySettings(_Settings):
     rounds: int = Field(default=3, ge=0)
     size: int = Field(default=128, ge=8)
     validation: int = Field(default=0, ge=0)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     annotator: AnnotatorSettings = AnnotatorSettings()
     arms: tuple[ArmSettings, ...]
     reference: bool = True

@@ -1,0 +1,77 @@
+"""The seam between studies of whole images and any network: numpy in, numpy out.
+
+Images are one stack (N, H, W, 3 or 1) uint8, labels (N,) uint8. What is said of them are moments
+of shape (C, N, 1): a column of pixels, one an image, so that every measure of uncertainty, score
+and calibration is the one that segmentation uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import CostExample, FittedCost
+from napari_active_seg.uncertainty import Moments
+
+__all__ = ["Classifier", "ImageNetworks", "ImageTraining"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTraining:
+    """How a classifier learns.
+
+    ``decay`` is c in the penalty c / N times the squared weights behind dropout, N being how many
+    images it learns from.
+    """
+
+    steps: int = 300
+    batch: int = 32
+    learning_rate: float = 1e-3
+    decay: float = 0.0
+    seed: int = 0
+
+
+class Classifier(Protocol):
+    """A network for whole images."""
+
+    def train(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        *,
+        plan: ImageTraining,
+        check_cancelled: Callable[[], None],
+    ) -> tuple[float, ...]:
+        """Learn from all of ``images`` and return the loss of each step."""
+
+    def predict(
+        self,
+        images: NDArray[np.uint8],
+        *,
+        passes: int,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> Moments:
+        """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one."""
+
+
+class ImageNetworks(Protocol):
+    """Makes networks for whole images; the composition root hands one to the studies."""
+
+    def build(
+        self, network: str, *, shape: tuple[int, int, int], n_classes: int, seed: int
+    ) -> Classifier:
+        """Return an untrained classifier of images (H, W, channels)."""
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""

@@ -1,0 +1,87 @@
+"""Studies of whole images from the command line: run, and tell what came out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from napari_active_seg.cli.common import pair
+from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.experiments.classification import (
+    ClassificationStudy,
+    finished_rounds,
+    run_classification,
+)
+from napari_active_seg.experiments.classification.report import (
+    images_to_reach,
+    write_classification,
+)
+from napari_active_seg.experiments.study.tables import Spread
+
+__all__ = ["reproduce_images", "with_changes"]
+
+
+def with_changes(
+    study: ClassificationStudy, *, arms: Sequence[str], settings: Sequence[str] | None
+) -> ClassificationStudy:
+    """Return the study with some of its arms, and with settings given as NAME=VALUE."""
+    chosen = [arm for arm in study.arms if any(fnmatchcase(arm.name, word) for word in arms)]
+    if not chosen:
+        names = ", ".join(arm.name for arm in study.arms)
+        raise ConfigError(f"no arm is called {', '.join(arms)}; there are {names}")
+    changes = dict(pair(text, "--set") for text in settings or ())
+    return ClassificationStudy.made(
+        **{
+            **study.model_dump(),
+            "arms": chosen,
+            **{name: yaml.safe_load(value) for name, value in changes.items()},
+            "changed": (*study.changed, *(f"{k} is {v}." for k, v in changes.items())),
+        }
+    )
+
+
+def reproduce_images(
+    study: ClassificationStudy,
+    out: Path,
+    *,
+    only_report: bool,
+    workers: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Run what is missing, write tables and page, and print how many images each arm needed."""
+    from napari_active_seg.plugin import ImageNetworks
+
+    for line in study.changed:
+        say(line)
+    beside = workers or (1 if device == "cuda" else max(1, os.cpu_count() or 1))
+    words = f"{device} device, {study.threads} thread(s) an arm, {beside} side by side"
+    if not only_report:
+        with showing_progress("Studying") as tell:
+            run_classification(
+                study,
+                out,
+                ImageNetworks(device),
+                workers=beside,
+                on_progress=tell,
+            )
+    rounds = finished_rounds(study, out)
+    if not rounds:
+        raise ConfigError(f"nothing is done in {out} yet")
+    write_classification(study, rounds, out, device=words)
+    lines, facts = [], {}
+    for arm in dict.fromkeys(own["arm"] for own in rounds):
+        reached = {
+            f"{level:.0%}": Spread.over(list(images_to_reach(rounds, arm, level).values()))
+            for level in study.levels
+        }
+        facts[arm] = {name: spread.mean for name, spread in reached.items()}
+        told = ", ".join(f"{spread.words(0)} to {name}" for name, spread in reached.items())
+        lines.append(f"{arm}: {told} error")
+    lines.append(f"the page is in {out}")
+    print_result({"out": str(out), "images": facts}, as_json=as_json, text="\n".join(lines))

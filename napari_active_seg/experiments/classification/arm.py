@@ -1,0 +1,225 @@
+"""One arm of one seed: train, test, ask, label, round after round."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
+from napari_active_seg.classifier import Classifier, ImageNetworks, ImageTraining
+from napari_active_seg.experiments.classification.image_cost import learned_costs, true_costs
+from napari_active_seg.experiments.classification.pool import (
+    ImagePool,
+    Places,
+    drawn_places,
+    shown_places,
+)
+from napari_active_seg.experiments.classification.settings import (
+    RANDOM,
+    ClassificationArm,
+    ClassificationStudy,
+)
+from napari_active_seg.experiments.study.lines import add_line, lines_of
+from napari_active_seg.uncertainty import Moments, measure_named
+
+#: Arms of a seed share their penalty, so it is chosen by the same passes for all.
+_PASSES_OF_VALIDATION = 20
+
+__all__ = ["ImageArm", "chosen_images", "done_rounds", "rounds_file"]
+
+
+def rounds_file(out: Path, arm: str, seed: int) -> Path:
+    """Return where the rounds of an arm are written down."""
+    return out / "arms" / arm / f"seed-{seed}" / "rounds.jsonl"
+
+
+def done_rounds(study: ClassificationStudy, out: Path, arm: str, seed: int) -> list[dict[str, Any]]:
+    """Return the rounds of an arm that are done, the first with the start alone."""
+    return lines_of(rounds_file(out, arm, seed))[: study.rounds + 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageArm:
+    """An arm of a study; what is done is read off its file of lines."""
+
+    study: ClassificationStudy
+    pool: ImagePool
+    out: Path
+    arm: ClassificationArm
+    seed: int
+    networks: ImageNetworks
+
+    @property
+    def rounds(self) -> list[dict[str, Any]]:
+        """The rounds that are done, the first with the start alone."""
+        return done_rounds(self.study, self.out, self.arm.name, self.seed)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return len(self.rounds) > self.study.rounds
+
+    def run(self) -> None:
+        """Do the rounds that are missing; each is on the disk before the next begins."""
+        places = drawn_places(
+            self.pool.labels,
+            per_class=self.study.start_per_class,
+            validation=self.study.validation,
+            pool=self.study.pool,
+            seed=self.seed,
+        )
+        decay = self._decay(places)
+        asked = [i for facts in self.rounds for i in facts["asked"]]
+        for number in range(len(self.rounds), self.study.rounds + 1):
+            facts = self._round(number, places, asked, decay)
+            add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
+            asked += facts["asked"]
+
+    def _round(self, number: int, places: Places, asked: list[int], decay: float) -> dict[str, Any]:
+        """Train on what is labelled, test it, and choose what is asked next."""
+        began = time.perf_counter()
+        labelled = np.concatenate([places.start, np.array(asked, np.int64)])
+        model, losses = self._trained(labelled, decay, number)
+        scores = self._scores(self._said(model, self.pool.test_images, number), self.pool)
+        chosen, told = self._choice(model, places, labelled, number)
+        return {
+            "arm": self.arm.name,
+            "seed": self.seed,
+            "round": number,
+            "images": len(labelled),
+            "decay": decay,
+            "loss": float(np.mean(losses[-20:])),
+            **scores,
+            **self._costs(labelled, told),
+            "asked": chosen.tolist(),
+            "asked_classes": self.pool.labels[chosen].tolist(),
+            "seconds": round(time.perf_counter() - began, 2),
+        }
+
+    def _choice(
+        self, model: Classifier, places: Places, labelled: NDArray[np.int64], number: int
+    ) -> tuple[NDArray[np.int64], dict[str, float]]:
+        """Return what is asked for next, and how far off its learned costs are."""
+        shown = shown_places(
+            places, labelled, stream=self.study.stream, step=number, seed=self.seed
+        )
+        rng = np.random.default_rng((self.seed, number, 7))
+        if self.arm.measure == RANDOM:
+            worth = np.zeros(len(shown), np.float64)
+        else:
+            said = self._said(model, self.pool.images[shown], number)
+            worth = measure_named(self.arm.measure).compute(said)[:, 0].astype(np.float64)
+        costs, told = self._expected_costs(shown, labelled, number)
+        chosen = shown[chosen_images(worth / costs**self.arm.beta, self.study.batch, rng)]
+        return chosen, told
+
+    def _expected_costs(
+        self, shown: NDArray[np.int64], labelled: NDArray[np.int64], number: int
+    ) -> tuple[NDArray[np.float64], dict[str, float]]:
+        """Return what images are thought to cost: 1 where cost does not count."""
+        if self.study.costs is None or self.arm.beta == 0:
+            return np.ones(len(shown)), {}
+        truth = self._true_costs(shown)
+        if self.arm.costs == "known":
+            return truth, {}
+        thought = learned_costs(
+            self.networks,
+            self.pool.images[labelled],
+            self._true_costs(labelled),
+            self.pool.images[shown],
+            seed=self.seed * 1000 + number,
+        )
+        off = {"cost_error": float(np.abs(thought - truth).mean())}
+        return thought, off | {"cost_bias": float((thought - truth).mean())}
+
+    def _true_costs(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self.study.costs is None:
+            return np.zeros(len(places))
+        return true_costs(self.pool.images[places], self.pool.labels[places], self.study.costs)
+
+    def _costs(self, labelled: NDArray[np.int64], told: dict[str, float]) -> dict[str, float]:
+        """Return what all labels cost, and how far off expectations were."""
+        if self.study.costs is None:
+            return {}
+        return {"cost": float(self._true_costs(labelled).sum()), **told}
+
+    def _trained(
+        self, labelled: NDArray[np.int64], decay: float, number: int
+    ) -> tuple[Classifier, tuple[float, ...]]:
+        """Return a network that began anew: arms of a seed share it where their labels are same."""
+        model = self.networks.build(
+            self.study.network,
+            shape=self.pool.shape,
+            n_classes=len(self.pool.classes),
+            seed=self.seed * 1000 + number,
+        )
+        plan = ImageTraining(
+            steps=self.study.steps,
+            batch=self.study.images_a_step,
+            learning_rate=self.study.learning_rate,
+            decay=decay,
+            seed=self.seed * 1000 + number,
+        )
+        losses = model.train(
+            self.pool.images[labelled],
+            self.pool.labels[labelled],
+            plan=plan,
+            check_cancelled=_never,
+        )
+        return model, losses
+
+    def _said(self, model: Classifier, images: NDArray[np.uint8], number: int) -> Moments:
+        return model.predict(
+            images, passes=self.arm.passes, seed=self.seed * 1000 + number, check_cancelled=_never
+        )
+
+    @staticmethod
+    def _scores(said: Moments, pool: ImagePool) -> dict[str, float]:
+        """Return error, negative log likelihood, Brier score and ECE on the test images."""
+        truth = pool.test_labels[:, None]
+        wrong = said.mean_p.argmax(axis=0) != truth
+        scores = ProbabilityScores().add(said.mean_p, truth)
+        bins = ReliabilityBins.empty().add(said.mean_p, truth)
+        return {
+            "error": float(wrong.mean()),
+            "nll": float(scores.nll),
+            "brier": float(scores.brier),
+            "ece": float(bins.expected_calibration_error),
+        }
+
+    def _decay(self, places: Places) -> float:
+        """Return the penalty with which the first labels serve the validation best."""
+        decays = self.study.decays
+        if len(decays) == 1 or not len(places.validation):
+            return decays[0]
+        truth = self.pool.labels[places.validation][:, None]
+        losses = []
+        for decay in decays:
+            model, _ = self._trained(places.start, decay, 0)
+            said = model.predict(
+                self.pool.images[places.validation],
+                passes=_PASSES_OF_VALIDATION,
+                seed=self.seed,
+                check_cancelled=_never,
+            )
+            losses.append(ProbabilityScores().add(said.mean_p, truth).nll)
+        return decays[int(np.argmin(losses))]
+
+
+def chosen_images(
+    worth: NDArray[np.floating], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the places of the ``count`` highest values; among equals a draw decides."""
+    drawn = rng.permutation(len(worth))
+    order = drawn[np.argsort(-worth[drawn], kind="stable")]
+    chosen: NDArray[np.int64] = order[:count].astype(np.int64)
+    return chosen
+
+
+def _never() -> None:
+    """Nobody stops a study but by ending its process."""

@@ -1,0 +1,176 @@
+"""What came out of a study of whole images: tables, curves, and the paper's figures beside."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from napari_active_seg._version import __version__
+from napari_active_seg.experiments.classification.settings import RANDOM, ClassificationStudy
+from napari_active_seg.experiments.published import PUBLISHED
+from napari_active_seg.experiments.study.tables import Spread
+from napari_active_seg.figures.curves import Curve, draw_curves
+from napari_active_seg.figures.report import HtmlReport, figure_png
+
+__all__ = ["images_to_reach", "write_classification"]
+
+Rounds = Sequence[dict[str, Any]]
+_FACTS = ("arm", "seed", "round", "images", "error", "nll", "brier", "ece", "loss", "decay", "cost")
+
+
+def images_to_reach(rounds: Rounds, arm: str, level: float) -> dict[int, float | None]:
+    """Return by seed with how many images the error first fell to ``level``, None if never."""
+    found: dict[int, float | None] = {}
+    for facts in rounds:
+        if facts["arm"] != arm:
+            continue
+        found.setdefault(facts["seed"], None)
+        if facts["error"] <= level and found[facts["seed"]] is None:
+            found[facts["seed"]] = float(facts["images"])
+    return found
+
+
+def write_classification(
+    study: ClassificationStudy, rounds: Rounds, out: Path, *, device: str
+) -> HtmlReport:
+    """Write curves.csv, results.json, report.html and the figures; return the page."""
+    arms = list(dict.fromkeys(facts["arm"] for facts in rounds))
+    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, _FACTS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rounds)
+    reached = {
+        arm: {f"{level:.0%}": Spread.over(list(images_to_reach(rounds, arm, level).values()))
+              for level in study.levels}
+        for arm in arms
+    }  # fmt: skip
+    settings = json.loads(study.model_dump_json())
+    settings.pop("root", None)
+    results = {
+        "version": __version__,
+        "device": device,
+        "settings": settings,
+        "images to reach an error of": {
+            arm: {name: asdict(spread) for name, spread in own.items()}
+            for arm, own in reached.items()
+        },
+        "rounds": [{k: v for k, v in facts.items() if k != "asked"} for facts in rounds],
+    }
+    (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    page = _page(study, rounds, arms, reached, device)
+    page.write(out / "report.html")
+    page.write_pictures(out / "figures")
+    return page
+
+
+def _page(
+    study: ClassificationStudy,
+    rounds: Rounds,
+    arms: Sequence[str],
+    reached: dict[str, dict[str, Spread]],
+    device: str,
+) -> HtmlReport:
+    seeds = ", ".join(map(str, sorted({facts["seed"] for facts in rounds})))
+    page = HtmlReport(study.title, f"Seeds {seeds}; {device}.")
+    if study.changed:
+        page.heading("What is not as in the paper")
+        for line in study.changed:
+            page.paragraph(line)
+    page.heading("Images needed")
+    head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
+    rows = []
+    for arm in arms:
+        last = [own[-1]["error"] for own in _runs(rounds, arm).values()]
+        end = Spread.over([100 * error for error in last])
+        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end.words(2)} %"))
+    page.table(head, rows)
+    _over_random(page, study, rounds, arms)
+    if study.paper in PUBLISHED:
+        published = PUBLISHED[study.paper]
+        page.paragraph(f"{published.title}:")
+        page.table(published.head, published.rows)
+    for score, title in (("error", "Test error"), ("ece", "Calibration error (ECE)")):
+        page.heading(title)
+        curves = [
+            Curve.over_runs(
+                arm,
+                [
+                    ([f["images"] for f in run], [f[score] for f in run])
+                    for run in _runs(rounds, arm).values()
+                ],
+            )
+            for arm in arms
+        ]
+        figure = draw_curves(curves, x_title="labelled images", y_title=title)
+        page.picture(figure_png(figure), f"{title}, mean over seeds with its band")
+    if any("cost" in facts for facts in rounds):
+        _costs(page, rounds, arms)
+    return page
+
+
+def _over_random(
+    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
+) -> None:
+    """Add how many images arms need for each that random needs, seed by seed."""
+    if RANDOM not in arms or len(arms) < 2:
+        return
+    rows = []
+    for arm in arms:
+        if arm != RANDOM:
+            shares = [_share(rounds, arm, level) for level in study.levels]
+            rows.append((arm, *(spread.words(2) for spread in shares)))
+    page.paragraph("Images needed, over those that random needs with the same seed:")
+    page.table(("arm", *(f"error {level:.0%}" for level in study.levels)), rows)
+
+
+def _share(rounds: Rounds, arm: str, level: float) -> Spread:
+    own, drawn = (images_to_reach(rounds, name, level) for name in (arm, RANDOM))
+    shares: list[float | None] = []
+    for seed, images in own.items():
+        other = drawn.get(seed)
+        shares.append(None if images is None or other is None else images / other)
+    return Spread.over(shares)
+
+
+def _costs(page: HtmlReport, rounds: Rounds, arms: Sequence[str]) -> None:
+    """Add what arms cost, and how far off learned costs were."""
+    page.heading("Cost")
+    rows = []
+    for arm in arms:
+        last = [run[-1] for run in _runs(rounds, arm).values()]
+        off = [
+            f["cost_bias"] for run in _runs(rounds, arm).values() for f in run if "cost_bias" in f
+        ]
+        rows.append(
+            (
+                arm,
+                Spread.over([facts["cost"] for facts in last]).words(0),
+                Spread.over([100 * facts["error"] for facts in last]).words(2),
+                f"{sum(off) / len(off):+.1f}" if off else "",
+            )
+        )
+    page.table(("arm", "cost of all labels", "error %", "learned less true cost"), rows)
+    curves = [
+        Curve.over_runs(
+            arm,
+            [
+                ([f["cost"] for f in run], [f["error"] for f in run])
+                for run in _runs(rounds, arm).values()
+            ],
+        )
+        for arm in arms
+    ]
+    figure = draw_curves(curves, x_title="cost of all labels", y_title="Test error")
+    page.picture(figure_png(figure), "Test error by what labels cost, mean over seeds")
+
+
+def _runs(rounds: Rounds, arm: str) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for facts in rounds:
+        if facts["arm"] == arm:
+            found.setdefault(facts["seed"], []).append(facts)
+    return found

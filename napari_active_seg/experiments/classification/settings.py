@@ -1,0 +1,85 @@
+"""A study of whole images as a file says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.experiments.settings import Settings
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = ["RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
+
+#: The arm that asks for images at random.
+RANDOM = "random"
+
+
+class ImageCosts(Settings):
+    """What labelling an image costs: so much by its class, and its outline's length.
+
+    The outline is that of what is brighter than ``bright``.
+    """
+
+    base: tuple[float, ...]
+    bright: int = Field(default=127, ge=0, le=255)
+
+
+class ClassificationArm(Settings):
+    """By which measure images are asked for, and by how many passes; 0 is a plain network.
+
+    What an image is worth is its uncertainty divided by its cost to the power of ``beta``; costs
+    are known, or learned from the images that were labelled.
+    """
+
+    name: str
+    measure: str
+    passes: int = Field(default=20, ge=0)
+    beta: float = Field(default=0.0, ge=0, le=1)
+    costs: Literal["known", "learned"] = "known"
+
+    @field_validator("measure")
+    @classmethod
+    def _is_known(cls, measure: str) -> str:
+        if measure != RANDOM:
+            try:
+                measure_named(measure)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return measure
+
+
+class ClassificationStudy(Settings):
+    """Data, start, network and arms.
+
+    ``pool`` and ``test`` are how many images are open and tested on, 0 for all. With a ``stream``
+    each step shows so many images that no step before it showed. ``decays`` are the
+    penalties of which the validation chooses one, with the first labels of each seed; test errors
+    and acquisition use the same passes.
+    """
+
+    name: str
+    title: str
+    dataset: str = "mnist"
+    root: Path | None = None
+    pool: int = Field(default=0, ge=0)
+    stream: int = Field(default=0, ge=0)
+    costs: ImageCosts | None = None
+    test: int = Field(default=0, ge=0)
+    start_per_class: int = Field(default=2, ge=1)
+    validation: int = Field(default=100, ge=0)
+    batch: int = Field(default=10, ge=1)
+    rounds: int = Field(default=100, ge=0)
+    network: str = "bayesian-cnn"
+    steps: int = Field(default=300, ge=1)
+    images_a_step: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    decays: tuple[float, ...] = (0.0,)
+    seeds: tuple[int, ...] = (0,)
+    arms: tuple[ClassificationArm, ...]
+    levels: tuple[float, ...] = (0.10, 0.05)
+    paper: str = ""
+    changed: tuple[str, ...] = ()
+    threads: int = Field(default=1, ge=1)

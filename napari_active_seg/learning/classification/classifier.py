@@ -1,0 +1,133 @@
+"""A classifier with torch: everything it learns from lies on the device as one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_active_seg.classifier import ImageTraining
+from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
+from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
+from napari_active_seg.learning.devices import resolve_device
+from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded, training
+from napari_active_seg.uncertainty import Moments, MomentStream
+
+__all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
+
+#: Networks for whole images by name.
+NETWORKS = {"bayesian-cnn": BayesianCnn}
+#: So many images go through the network at a time when nothing is learned.
+_AT_A_TIME = 500
+
+
+def build_classifier(
+    network: str,
+    *,
+    shape: tuple[int, int, int],
+    n_classes: int,
+    seed: int,
+    device: str = "auto",
+) -> TorchClassifier:
+    """Return an untrained classifier; its first weights hang on ``seed`` alone."""
+    if network not in NETWORKS:
+        raise ConfigError(f"no network {network!r} for images: {did_you_mean(network, NETWORKS)}")
+    place = resolve_device(device)
+    with seeded(seed, place):
+        made = NETWORKS[network](shape, n_classes)
+    return TorchClassifier(made, place)
+
+
+class TorchClassifier:
+    """A network with dropout behind features that do not draw."""
+
+    def __init__(self, network: BayesianCnn, device: torch.device) -> None:
+        self._network = network.to(device)
+        self._device = device
+
+    def train(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        *,
+        plan: ImageTraining,
+        check_cancelled: Callable[[], None],
+    ) -> tuple[float, ...]:
+        """Learn from all of ``images`` and return the loss of each step.
+
+        Each image is seen once before one is seen again.
+        """
+        if not len(images):
+            raise NothingToDoError("there is no labelled image to learn from")
+        pixels, truth = self._pixels(images), torch.from_numpy(labels.astype(np.int64))
+        truth = truth.to(self._device)
+        optimiser = torch.optim.Adam(self._network.parameters(), lr=plan.learning_rate)
+        penalty = plan.decay / len(images)
+        losses: list[float] = []
+        with training(self._network), seeded(plan.seed, self._device):
+            for rows in _batches(len(images), plan):
+                check_cancelled()
+                rows = rows.to(self._device)
+                loss = F.cross_entropy(self._network(pixels[rows]), truth[rows])
+                squares = [weights.square().sum() for weights in self._network.decayed()]
+                optimiser.zero_grad()
+                (loss + penalty * torch.stack(squares).sum()).backward()
+                optimiser.step()
+                losses.append(float(loss.detach()))
+        return tuple(losses)
+
+    def predict(
+        self,
+        images: NDArray[np.uint8],
+        *,
+        passes: int,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> Moments:
+        """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
+
+        Each pass draws the same for an image wherever it stands in the stack's pieces of 500.
+        """
+        with torch.no_grad():
+            with evaluating(self._network):
+                found = [self._network.features(part) for part in self._parts(images)]
+            if passes == 0:
+                stream = MomentStream()
+                with evaluating(self._network):
+                    stream.add(self._said(found))
+                return stream.moments()
+            stream = MomentStream()
+            with sampling_dropout(self._network), seeded(seed, self._device):
+                for _ in range(passes):
+                    check_cancelled()
+                    stream.add(self._said(found))
+            return stream.moments()
+
+    def _said(self, features: list[Tensor]) -> NDArray[np.float32]:
+        """Return class probabilities (C, N, 1) of one pass."""
+        parts = [self._network.head(part).softmax(1) for part in features]
+        probs: NDArray[np.float32] = torch.cat(parts).T[..., None].cpu().numpy()
+        return probs
+
+    def _parts(self, images: NDArray[np.uint8]) -> Iterator[Tensor]:
+        for start in range(0, len(images), _AT_A_TIME):
+            yield self._pixels(images[start : start + _AT_A_TIME])
+
+    def _pixels(self, images: NDArray[np.uint8]) -> Tensor:
+        stack = torch.tensor(images, device=self._device)
+        return stack.permute(0, 3, 1, 2).float() / 255
+
+
+def _batches(n_images: int, plan: ImageTraining) -> Iterator[Tensor]:
+    """Yield the places of each step's images: one shuffled round through all after another."""
+    generator = torch.Generator().manual_seed(plan.seed)
+    given = 0
+    while given < plan.steps:
+        for rows in torch.randperm(n_images, generator=generator).split(plan.batch):
+            if given < plan.steps:
+                yield rows
+            given += 1
