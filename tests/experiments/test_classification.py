@@ -192,6 +192,25 @@ def test_bald_of_a_plain_network_is_nothing(root):
     again = model.predict(pool.images, passes=5, seed=0, check_cancelled=silent)
     assert (again.mean_p == drawn.mean_p).all()
     assert drawn.mean_p.shape == (10, N_TRAIN, 1)
+    part = model.predict(pool.images[30:70], passes=5, seed=0, check_cancelled=silent)
+    np.testing.assert_allclose(part.mean_p, drawn.mean_p[:, 30:70], atol=1e-6)  # one draw a pass
+
+
+def test_a_draw_of_the_weights_leaves_out_as_much_as_dropout_does(root):
+    import torch
+
+    from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
+
+    torch.manual_seed(0)
+    network = BayesianCnn((14, 14, 1), 10)
+    features = torch.rand(4, network.dense.in_features)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        drawn = torch.stack([network.drawn_head(generator)(features) for _ in range(4000)])
+        network.train()
+        own = torch.stack([network.head(features) for _ in range(4000)])
+    torch.testing.assert_close(drawn.mean(0), own.mean(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn.std(0), own.std(0), atol=0.01, rtol=0)
 
 
 def test_tables_and_page(root, tmp_path):

@@ -14,7 +14,7 @@ from napari_active_seg.classifier import ImageTraining
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
 from napari_active_seg.learning.devices import resolve_device
-from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded, training
+from napari_active_seg.learning.modes import evaluating, seeded, training
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
@@ -22,7 +22,7 @@ __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
 #: Networks for whole images by name.
 NETWORKS = {"bayesian-cnn": BayesianCnn}
 #: So many images go through the network at a time when nothing is learned.
-_AT_A_TIME = 500
+_AT_A_TIME = 100
 
 
 def build_classifier(
@@ -46,7 +46,7 @@ class TorchClassifier:
     """A network with dropout behind features that do not draw."""
 
     def __init__(self, network: BayesianCnn, device: torch.device) -> None:
-        self._network = network.to(device)
+        self._network = network.to(device).to(memory_format=torch.channels_last)
         self._device = device
 
     def train(
@@ -90,28 +90,18 @@ class TorchClassifier:
     ) -> Moments:
         """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
 
-        Each pass draws the same for an image wherever it stands in the stack's pieces of 500.
+        A pass is one draw of the weights, the same for all images.
         """
-        with torch.no_grad():
-            with evaluating(self._network):
-                found = [self._network.features(part) for part in self._parts(images)]
-            if passes == 0:
-                stream = MomentStream()
-                with evaluating(self._network):
-                    stream.add(self._said(found))
-                return stream.moments()
-            stream = MomentStream()
-            with sampling_dropout(self._network), seeded(seed, self._device):
-                for _ in range(passes):
-                    check_cancelled()
-                    stream.add(self._said(found))
-            return stream.moments()
-
-    def _said(self, features: list[Tensor]) -> NDArray[np.float32]:
-        """Return class probabilities (C, N, 1) of one pass."""
-        parts = [self._network.head(part).softmax(1) for part in features]
-        probs: NDArray[np.float32] = torch.cat(parts).T[..., None].cpu().numpy()
-        return probs
+        stream = MomentStream()
+        with torch.no_grad(), evaluating(self._network):
+            found = [self._network.features(part) for part in self._parts(images)]
+            generator = torch.Generator().manual_seed(seed)
+            for _ in range(max(passes, 1)):
+                check_cancelled()
+                head = self._network.drawn_head(generator) if passes else self._network.head
+                said = torch.cat([head(part).softmax(1) for part in found])
+                stream.add(said.T[..., None].cpu().numpy())
+        return stream.moments()
 
     def _parts(self, images: NDArray[np.uint8]) -> Iterator[Tensor]:
         for start in range(0, len(images), _AT_A_TIME):
@@ -119,7 +109,8 @@ class TorchClassifier:
 
     def _pixels(self, images: NDArray[np.uint8]) -> Tensor:
         stack = torch.tensor(images, device=self._device)
-        return stack.permute(0, 3, 1, 2).float() / 255
+        planes = stack.permute(0, 3, 1, 2).float() / 255
+        return planes.contiguous(memory_format=torch.channels_last)
 
 
 def _batches(n_images: int, plan: ImageTraining) -> Iterator[Tensor]:
