@@ -209,8 +209,8 @@ def test_a_draw_of_the_weights_leaves_out_as_much_as_dropout_does(root):
         drawn = torch.stack([network.drawn_head(generator)(features) for _ in range(4000)])
         network.train()
         own = torch.stack([network.head(features) for _ in range(4000)])
-    torch.testing.assert_close(drawn.mean(0), own.mean(0), atol=0.01, rtol=0)
-    torch.testing.assert_close(drawn.std(0), own.std(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn.mean(0), own.mean(0), atol=0.025, rtol=0)
+    torch.testing.assert_close(drawn.std(0), own.std(0), atol=0.025, rtol=0)
 
 
 def test_tables_and_page(root, tmp_path):
