@@ -48,7 +48,7 @@ def is_exported(path: Path) -> bool:
     return isinstance(raw, dict) and raw.get("made_by") == "napari-active-seg"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
     name: str
     region: Region  # in the project's image
@@ -166,14 +166,7 @@ def _piece(row: Mapping[str, Any], images: Mapping[str, str]) -> _Piece | None:
         return None
     region = Region(image_id, *(int(row[key]) for key in ("y", "x", "height", "width")))
     files = {str(kind): str(name) for kind, name in row["files"].items()}
-    return _Piece(str(row["name"]), region, _Frozen(files), bool(row.get("objects", False)))
-
-
-class _Frozen(dict[str, str]):
-    """Files of a piece, so that a piece can be remembered by what it is."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted(self.items())))
+    return _Piece(str(row["name"]), region, files, bool(row.get("objects", False)))
 
 
 def _table(classes: list[Mapping[str, Any]], names: ClassNames, where: str) -> NDArray[np.uint8]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
 from napari_active_seg.errors import MissingExtraError
 from napari_active_seg.export.data_set import ExportSet, Piece
 from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.regions import UNLABELLED
 
 __all__ = [
     "Exporter",
     "OnPiece",
     "PieceFiles",
+    "each_piece",
     "is_labelled_throughout",
     "needs_package",
     "save_picture",
@@ -53,6 +55,14 @@ class Exporter(Protocol):
         """Write ``data`` and return the files of each piece, by its name."""
 
 
+def each_piece(data: ExportSet, on_piece: OnPiece) -> Iterator[tuple[Piece, Callable[[], None]]]:
+    """Yield each piece once it was told of, with what tells of it again and may stop."""
+    for number, piece in enumerate(data.pieces):
+        still = partial(on_piece, number, len(data.pieces), piece.name)
+        still()
+        yield piece, still
+
+
 def needs_package(package: str, *, for_format: str) -> None:
     """Raise MissingExtraError unless the package that writes a format is installed."""
     if importlib.util.find_spec(package) is None:
@@ -68,4 +78,4 @@ def save_picture(piece: Piece, folder: BuildingFolder, name: str) -> str:
 
 def is_labelled_throughout(piece: Piece) -> bool:
     """Return whether no pixel of a piece is left without a label."""
-    return piece.fill is not None or not bool((piece.target() == np.uint8(255)).any())
+    return piece.fill is not None or not bool((piece.target() == UNLABELLED).any())

@@ -17,8 +17,7 @@ import json, pathlib, sys
 import numpy as np, onnxruntime
 from PIL import Image
 
-here = pathlib.Path(__file__).parent
-facts = json.loads((here / "model.json").read_text(encoding="utf-8"))
+facts = json.loads((here := pathlib.Path(__file__).parent).joinpath("model.json").read_bytes())
 image = np.asarray(Image.open(sys.argv[1]).convert("RGB"), np.float32) / 255
 rows, columns = (-length % facts["input_multiple"] for length in image.shape[:2])
 padded = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge").transpose(2, 0, 1)[None]

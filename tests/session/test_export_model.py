@@ -45,6 +45,8 @@ def test_ten_lines_without_this_package_say_what_the_model_says(session, tmp_pat
         check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+    code = (out / "predict.py").read_text().splitlines()[1:]
+    assert len([line for line in code if line]) == 10
     mask = np.asarray(Image.open(f"{picture}.mask.png"))
     (tmp_path / "new").mkdir()
     picture.rename(tmp_path / "new" / "a.png")

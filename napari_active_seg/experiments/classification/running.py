@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_active_seg.classifier import ImageNetworks
-from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.classification.arm import ImageArm, done_rounds
 from napari_active_seg.experiments.classification.mnist import read_mnist
 from napari_active_seg.experiments.classification.pool import ImagePool
 from napari_active_seg.experiments.classification.settings import ClassificationStudy
 from napari_active_seg.experiments.side_by_side import OnProgress, run_side_by_side
+from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
 
 __all__ = ["finished_rounds", "open_pool", "run_classification"]
 
@@ -108,12 +109,8 @@ def _check_folder(study: ClassificationStudy, out: Path) -> None:
         known = {arm.name: arm for arm in there.arms}
         differ = [key for key, value in ours.items() if value != theirs[key]]
         differ += [a.name for a in study.arms if known.get(a.name, a) != a]
-        if differ:
-            raise BadInputError(
-                f"{out} holds a study with other settings ({', '.join(differ)}); choose another "
-                "--out, or remove it"
-            )
-    elif out.exists() and any(out.iterdir()):
-        raise BadInputError(f"{out} exists and is not empty; choose another --out")
+        refuse_other_settings(out, differ)
+    else:
+        refuse_taken(out)
     out.mkdir(parents=True, exist_ok=True)
     config.write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")

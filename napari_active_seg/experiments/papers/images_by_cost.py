@@ -1,4 +1,4 @@
-"""Annotation cost-sensitive deep active learning 2022: images out of a stream, some dearer."""
+"""Annotation cost-sensitive deep active learning: images out of a stream, some dearer."""
 
 from __future__ import annotations
 

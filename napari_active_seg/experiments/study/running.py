@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.datasets import DataSet, read_folders, reader_named
 from napari_active_seg.experiments.datasets.pools import copied_pool
 from napari_active_seg.experiments.datasets.prepared import PreparedData, prepare
@@ -19,6 +19,7 @@ from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartR
 from napari_active_seg.experiments.study.project_run import Bench, OpenSession
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
 from napari_active_seg.experiments.study.settings import PLACES, DataSettings, StudySettings
+from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
 from napari_active_seg.session import Session
 
 __all__ = ["finished_records", "run_study"]
@@ -164,13 +165,9 @@ def _check_folder(study: StudySettings, out: Path) -> None:
             before = known.get(arm.name, arm)
             if arm.model_dump(exclude={"rounds"}) != before.model_dump(exclude={"rounds"}):
                 differ.append(f"arm {arm.name}")
-        if differ:
-            raise BadInputError(
-                f"{out} holds a study with other settings ({', '.join(differ)}); choose another "
-                "--out, or remove it"
-            )
-    elif out.exists() and any(out.iterdir()):
-        raise BadInputError(f"{out} exists and is not empty; choose another --out")
+        refuse_other_settings(out, differ)
+    else:
+        refuse_taken(out)
     out.mkdir(parents=True, exist_ok=True)
     config.write_text(study.as_json(), encoding="utf-8")
 

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.export.data_set import SPLIT_WORDS, ExportSet, Piece, without_objects
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, needs_package, save_picture
+from napari_active_seg.export.exporter import (
+    OnPiece,
+    PieceFiles,
+    each_piece,
+    needs_package,
+    save_picture,
+)
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.pixel_outlines import PixelArea, areas_of
@@ -42,8 +48,7 @@ class Coco:
         needs_package("pycocotools", for_format=self.title)
         found: dict[str, dict[str, str]] = {}
         parts: dict[str, list[dict[str, Any]]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for number, (piece, _) in enumerate(each_piece(data, on_piece)):
             part = f".parts/{number:07}.json"
             folder.text(part, json.dumps(list(_annotations(piece, data.schema))))
             picture = f"{piece.split}/{piece.name}.png"

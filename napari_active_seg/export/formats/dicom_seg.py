@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_active_seg._version import __version__
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, needs_package
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, needs_package
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.names import flat_names
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -43,8 +43,7 @@ class DicomSeg:
         needs_package("highdicom", for_format=self.title)
         names = flat_names(data.pieces)
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
 
             def write_picture(path: Path, piece: Piece = piece) -> None:
                 _picture(piece, data.name, names[piece.name]).save_as(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.palette import rgb_of
 from napari_active_seg.regions import LabelSchema
@@ -41,16 +41,15 @@ class QuPathGeoJson:
     ) -> Mapping[str, PieceFiles]:
         """Write a FeatureCollection for each piece, window by window."""
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, still in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
 
-            def write(path: Path, piece: Piece = piece, number: int = number) -> None:
+            def write(path: Path, piece: Piece = piece, still: Callable[[], None] = still) -> None:
                 with path.open("w", encoding="utf-8", newline="\n") as file:
                     file.write('{"type": "FeatureCollection", "features": [')
                     mark = "\n"
                     for feature in _features(piece, data.schema):
-                        on_piece(number, len(data.pieces), piece.name)
+                        still()
                         file.write(mark + json.dumps(feature, ensure_ascii=False))
                         mark = ",\n"
                     file.write("\n]}\n")

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.tables import write_csv
 
@@ -45,8 +45,7 @@ class GlasFolder:
         found: dict[str, dict[str, str]] = {}
         counts: dict[str, int] = {}
         rows: list[tuple[object, ...]] = []
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             prefix = _PREFIXES[piece.split]
             counts[prefix] = counts.get(prefix, 0) + 1
             name = f"{prefix}_{counts[prefix]}"

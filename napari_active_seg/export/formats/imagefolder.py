@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from napari_active_seg.export.data_set import SPLIT_WORDS, ExportSet
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.formats.masks import write_mask
 
@@ -32,8 +32,7 @@ class ImageFolder:
         """Write pictures, masks and the lines of each split."""
         found: dict[str, dict[str, str]] = {}
         lines: dict[str, list[str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             split = _SPLITS[SPLIT_WORDS[piece.split]]
             found[piece.name] = {
                 "picture": save_picture(piece, folder, f"{split}/images/{piece.name}.png"),

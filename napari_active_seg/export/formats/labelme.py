@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from napari_active_seg.export.data_set import ExportSet, Piece, without_objects
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.pixel_outlines import PixelArea, areas_of
@@ -39,8 +39,7 @@ class Labelme:
     ) -> Mapping[str, PieceFiles]:
         """Write a picture and its shapes for each piece."""
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             picture = save_picture(piece, folder, f"{place}.png")
             facts: dict[str, object] = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.palette import palette_of
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -40,8 +40,7 @@ class IndexMasks:
     ) -> Mapping[str, PieceFiles]:
         """Write masks, objects and overlays."""
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": write_mask(piece, folder, f"masks/{place}.png", data.schema)}
             objects = piece.objects()

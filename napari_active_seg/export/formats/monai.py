@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from napari_active_seg.export.data_set import ExportSet
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.formats.masks import write_mask
 
@@ -33,8 +33,7 @@ class MonaiDatalist:
         """Write pictures, labels and the list."""
         found: dict[str, dict[str, str]] = {}
         sections: dict[str, list[dict[str, object]]] = {name: [] for name in _SECTIONS.values()}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}.png"
             files = {
                 "picture": save_picture(piece, folder, f"images/{place}"),

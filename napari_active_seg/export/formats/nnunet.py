@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.names import flat_names
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -47,8 +47,7 @@ class NnUNet:
         top = f"Dataset501_{stem}"
         names = flat_names(data.pieces)
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             part = "Ts" if piece.split == "audit" else "Tr"
             name = names[piece.name]
             found[piece.name] = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, needs_package
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, needs_package
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.palette import rgb_of
 from napari_active_seg.regions import LabelSchema, Region
@@ -43,11 +43,7 @@ class OmeZarrLabels:
         """Write a group for each piece."""
         needs_package("zarr", for_format=self.title)
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
-
-            def still(piece: Piece = piece, number: int = number) -> None:
-                on_piece(number, len(data.pieces), piece.name)
+        for piece, still in each_piece(data, on_piece):
 
             def write(path: Path, piece: Piece = piece, still: Callable[[], None] = still) -> None:
                 _write_group(path, piece, data, still)

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, Region
 
@@ -37,12 +37,7 @@ class OmeTiffLabels:
     ) -> Mapping[str, PieceFiles]:
         """Write labels and objects, tile by tile."""
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
-
-            def still(piece: Piece = piece, number: int = number) -> None:
-                on_piece(number, len(data.pieces), piece.name)
-
+        for piece, still in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": _write_labels(piece, folder, f"labels/{place}.ome.tif", still)}
             if piece.told_apart:

@@ -9,7 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from napari_active_seg.export.data_set import SPLIT_WORDS, ExportSet, Piece, without_objects
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, save_picture
+from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.folder import BuildingFolder
 from napari_active_seg.export.names import flat_names
 from napari_active_seg.regions import LabelSchema
@@ -39,8 +39,7 @@ class YoloSegmentation:
         names = flat_names(data.pieces)
         numbers = _numbers(data.schema)
         found: dict[str, dict[str, str]] = {}
-        for number, piece in enumerate(data.pieces):
-            on_piece(number, len(data.pieces), piece.name)
+        for piece, _ in each_piece(data, on_piece):
             place = f"{SPLIT_WORDS[piece.split]}/{names[piece.name]}"
             lines = "".join(_lines(piece, numbers))
             found[piece.name] = {
