@@ -6,12 +6,12 @@ BIN = $(VENV)/bin
 # The tested versions; plain pip works without them.
 CONSTRAINTS = constraints.txt
 
-.PHONY: demo test test-quick check check-pure lock docs clean system
+.PHONY: demo test test-quick check check-pure lock docs clean system browser
 
 demo: system $(VENV)/.with-all
 	$(BIN)/napari-active-seg demo
 
-test: system $(VENV)/.with-test
+test: system browser $(VENV)/.with-test
 	$(BIN)/python -m pytest
 
 test-quick: system $(VENV)/.with-test
@@ -45,6 +45,10 @@ clean:
 
 system:
 	@sh scripts/system_packages.sh
+
+# For the tests of the annotator in notebooks, which are left out without one.
+browser:
+	@command -v chromedriver >/dev/null || sh scripts/system_packages.sh "chromium chromium-driver" || true
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)

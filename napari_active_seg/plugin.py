@@ -18,6 +18,7 @@ from napari_active_seg.classifier import Classifier
 from napari_active_seg.click_helper import ClickHelper, registered_click_helpers
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
+from napari_active_seg.notebook.progress import NotebookProgress, in_notebook
 from napari_active_seg.plugin_keys import PROJECT_KEY
 from napari_active_seg.preset_names import AUTO, preset_names
 from napari_active_seg.project import Project
@@ -102,7 +103,10 @@ def open_session(
         runner = ProcessRunner() if project.config.worker == "process" else ThreadRunner()
     segmenters = LazySegmenters(device, beside_a_window=in_background)
     try:
-        return Session(project, segmenters, runner, follows_screen=in_background)
+        session = Session(project, segmenters, runner, follows_screen=in_background)
+        if in_notebook() and not in_background:
+            NotebookProgress(session)
+        return session
     except BaseException:
         runner.close()
         project.close()

@@ -7,7 +7,7 @@ set -eu
 command -v dpkg-query >/dev/null 2>&1 || exit 0 # not Debian or one of its children
 
 missing=
-for package in xvfb xauth libqt6gui6 libxcb-cursor0; do
+for package in ${1:-xvfb xauth libqt6gui6 libxcb-cursor0}; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
     # Ubuntu and Debian 13 carry libqt6gui6 under a longer name.
     if [ "$status" != installed ] && [ "$package" = libqt6gui6 ]; then

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from napari_active_seg.regions import Place, Region, RegionShape
+from napari_active_seg.shown import html_of
 
 __all__ = ["RANDOM_SHARES", "Offered", "Proposal", "RegionKind", "ScoredRegion"]
 
@@ -78,3 +79,6 @@ class Proposal:
     config_hash: str
     notes: tuple[str, ...] = ()
     offered: Offered | None = None  #: None where nothing was drawn
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)

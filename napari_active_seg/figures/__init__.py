@@ -8,7 +8,7 @@ from napari_active_seg.figures.curves import (
     draw_model_history,
     draw_panels,
 )
-from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb
+from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb, painted_rgb
 from napari_active_seg.figures.reliability import draw_reliability
 from napari_active_seg.figures.report import HtmlReport, figure_png, image_png
 from napari_active_seg.figures.uncertainty import (
@@ -33,4 +33,5 @@ __all__ = [
     "heatmap_rgb",
     "image_png",
     "outline_rgb",
+    "painted_rgb",
 ]

@@ -9,9 +9,9 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from skimage.segmentation import find_boundaries
 
-from napari_active_seg.regions import Region
+from napari_active_seg.regions import UNLABELLED, Region
 
-__all__ = ["heatmap_rgb", "outline_rgb"]
+__all__ = ["heatmap_rgb", "outline_rgb", "painted_rgb"]
 
 
 def heatmap_rgb(
@@ -41,3 +41,21 @@ def outline_rgb(
         frame[inside[0] : inside[1], inside[2] : inside[3]] = False
         out[frame] = box
     return out
+
+
+def painted_rgb(
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    colours: Sequence[str],
+    *,
+    opacity: float = 0.45,
+) -> NDArray[np.uint8]:
+    """Return ``image`` under a ``target`` (H, W) in the ``#rrggbb`` colours of its classes.
+
+    What is not labelled is left as it is.
+    """
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], np.float32)
+    out = image.astype(np.float32)
+    labelled = target != UNLABELLED
+    out[labelled] = out[labelled] * (1 - opacity) + palette[target[labelled]] * opacity
+    return np.round(out).astype(np.uint8)

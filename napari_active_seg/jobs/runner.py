@@ -16,6 +16,7 @@ from typing import Protocol
 
 from psygnal import Signal, SignalInstance, emit_queued
 
+from napari_active_seg.jobs.interrupting import stopping_on_interrupt
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
 __all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner", "run_here"]
@@ -62,7 +63,10 @@ class Runner(Protocol):
 
 
 class InlineRunner:
-    """Runs each job at once in the calling thread: for scripts and tests."""
+    """Runs each job at once in the calling thread: for scripts, notebooks and tests.
+
+    An interrupt stops a job as ``cancel`` does, and is raised when the job has ended.
+    """
 
     progressed = Signal(Progress)
     finished = Signal(Finished)
@@ -72,8 +76,9 @@ class InlineRunner:
 
     def submit(self, job: Job) -> None:
         """Run the job now."""
-        self._token = CancelToken()
-        self.finished.emit(run_here(job, self._token, self.progressed))
+        self._token = token = CancelToken()
+        with stopping_on_interrupt(token):
+            self.finished.emit(run_here(job, token, self.progressed))
 
     def cancel(self) -> None:
         """Stop the job that runs (called from within it or from a signal handler)."""

@@ -26,6 +26,7 @@ from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
 from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.metrics.pixels import ConfusionMatrix
+from napari_active_seg.shown import html_of
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["ERROR_MEASURES", "EvalReport"]
@@ -137,6 +138,9 @@ class EvalReport:
                     named[f"boundary_f1/{name}"] = image.borders[k].boundary_f1
             found[image.image_id] = {k: v for k, v in named.items() if not math.isnan(v)}
         return found
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     # --- figures ---------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from napari_active_seg.project.writer import (
     take_writer,
 )
 from napari_active_seg.regions import ClassBook, LabelSchema
+from napari_active_seg.shown import html_of
 
 __all__ = ["Project", "refuse_taken_folder"]
 
@@ -60,6 +61,9 @@ class Project:
         self.models = ModelsTable(database, folder / _MODELS)
         self.events = EventsTable(database, clock)
         self.predictions = PredictionCache(folder / _CACHE / "predictions")
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     def __reduce__(self) -> tuple[Callable[[Path], Project], tuple[Path]]:
         """Cross to another process as a read-only view of the same folder."""

@@ -127,6 +127,12 @@ class JobDesk:
         self._handing_over = True  # a runner in line delivers before it returns
         try:
             self._runner.submit(job)
+        except (
+            KeyboardInterrupt
+        ):  # of a runner in line, which has delivered: nothing else is wanted
+            self._waiting.clear()
+            self._on_change(self.names)
+            raise
         finally:
             self._handing_over = False
 

@@ -64,6 +64,7 @@ class ProposalDesk:
         self._on_proposal, self._on_pace = on_proposal, on_pace
         self._cost = cost
         self._costs = CostShelf(project, segmenters)
+        self.latest: Proposal | None = None  #: the latest of this session
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class LabelSaver:
         self._changed = threading.Condition()
         self._waiting: dict[str, Unsaved] = {}
         self._writing: dict[str, Unsaved] = {}
-        self._hurry = False
+        self._hurry = self._telling = False
         self._closing = False
         self._error: Exception | None = None
         self._told = ""
@@ -96,15 +96,15 @@ class LabelSaver:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Return when all that was offered is on the disk; raise what keeps it from there.
+        """Return when all that was offered is on the disk and told; raise what keeps it from there.
 
         Only a try that began after this call counts: one that was under way may have met a disk
         that was full a moment ago.
         """
         with self._changed:
             before = self._tries
-            while self._waiting or self._writing:
-                self._hurry = True
+            while self._waiting or self._writing or self._telling:
+                self._hurry = bool(self._waiting)
                 self._changed.notify_all()
                 self._changed.wait(timeout=0.5)
                 if self._error is not None and self._failed_try > before:
@@ -165,8 +165,11 @@ class LabelSaver:
                 del self._writing[region_id]
                 self._error, self._told = None, ""
                 self._last = time.monotonic()
-                self._changed.notify_all()
+                self._telling = True
             self.saved.emit(unsaved)
+            with self._changed:
+                self._telling = False
+                self._changed.notify_all()
 
     def _put_back(self, error: Exception) -> None:
         with self._changed:

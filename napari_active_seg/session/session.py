@@ -28,14 +28,8 @@ from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
-from napari_active_seg.session.requests import (
-    evaluate_request,
-)
-from napari_active_seg.session.state import (
-    SessionState,
-    calibrated_words,
-    initial_state,
-)
+from napari_active_seg.session.requests import evaluate_request
+from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export import ExportChoice, ExportRequest, export_labels
@@ -51,6 +45,7 @@ from napari_active_seg.session.trust.desk import TrustDesk
 from napari_active_seg.session.trust.records import keep_evaluation
 from napari_active_seg.session.upkeep import Upkeep
 from napari_active_seg.session.walk import Walk
+from napari_active_seg.shown import html_of
 from napari_active_seg.training_advice import UnlabelledAdvice
 from napari_active_seg.uncertainty import Prediction, measure_named
 
@@ -168,6 +163,9 @@ class Session:
         if prediction is None:
             return None
         return measure_named(self._state.measure).compute(prediction.moments)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     # --- where we are ----------------------------------------------------------------------------
 
@@ -359,6 +357,7 @@ class Session:
             gone = regions.withdraw(instead_of, annotator=self.project.config.annotator)
             proposal = replace(proposal, regions=proposal.regions[: len(gone)])
         queued = regions.add_proposal(proposal)
+        self.proposals.latest = proposal
         self._set(queue=regions.queue(), predicted=self.predictions.known())
         in_hand = self._state.region
         painted = in_hand is not None and in_hand.state is RegionState.IN_PROGRESS

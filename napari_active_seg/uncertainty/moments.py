@@ -20,6 +20,7 @@ from scipy.special import xlogy
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
+from napari_active_seg.shown import html_of
 
 __all__ = ["EXTRAS", "MomentStream", "Moments", "Prediction"]
 
@@ -135,6 +136,9 @@ class Prediction:
         row, column = (y - self.region.y) // self.step, (x - self.region.x) // self.step
         height, width = self.moments.shape
         return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     def _window(self, region: Region) -> tuple[slice, slice]:
         height, width = self.moments.shape

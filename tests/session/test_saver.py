@@ -147,3 +147,16 @@ def test_error_of_any_kind_reaches_whoever_flushes(saver, disk):
     with pytest.raises(ZeroDivisionError):
         saver.flush()
     saver._write = Disk().write
+
+
+def test_flush_returns_when_what_was_written_was_told_too(disk, saver):
+    told = []
+
+    def slowly(unsaved):
+        time.sleep(0.1)
+        told.append(unsaved.region_id)
+
+    saver.saved.connect(slowly)
+    saver.offer(Unsaved("a", RegionState.DONE, None, Effort()), at_once=True)
+    saver.flush()
+    assert told == ["a"]

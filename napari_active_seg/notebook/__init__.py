@@ -1,0 +1,36 @@
+"""What a notebook shows: values as pictures and tables, bars, and a place to paint in."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_active_seg.notebook.annotator import RegionAnnotator, annotate
+    from napari_active_seg.notebook.cells import show_figures, show_image, show_project
+    from napari_active_seg.notebook.values import html_of
+
+__all__ = [
+    "RegionAnnotator",
+    "annotate",
+    "html_of",
+    "show_figures",
+    "show_image",
+    "show_project",
+]
+
+_HOMES = {
+    "RegionAnnotator": "annotator",
+    "annotate": "annotator",
+    "html_of": "values",
+    "show_figures": "cells",
+    "show_image": "cells",
+    "show_project": "cells",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a name when it is first used: sessions look in here, and need no figures for it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
