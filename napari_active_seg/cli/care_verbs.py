@@ -18,6 +18,7 @@ from napari_active_seg.cli.common import (
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say
+from napari_active_seg.cli.sources import show_sources
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.project import EDITABLE, Project, Relinked, merge_projects
 from napari_active_seg.session import Session
@@ -251,17 +252,33 @@ def merge(
 
 
 def config(
-    project: ProjectArgument,
+    context: typer.Context,
+    project: Annotated[
+        Path | None, typer.Argument(help="The project folder.", metavar="[PROJECT]")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help=f"A setting, as annotator=Anna. {', '.join(EDITABLE)}."),
     ] = None,
+    show: Annotated[
+        bool,
+        typer.Option("--show", help="Every default of every verb too, and where each comes from."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a project's settings, or change some.
+    """Show a project's settings, or change some; show where each value comes from.
 
     Example: napari-active-seg config my-project --set annotator=Anna --set samples=30
+
+    Example: napari-active-seg config --show
     """
+    if show:
+        if changes:
+            raise ConfigError("--set changes and --show looks; one at a time")
+        show_sources(context.obj, project, as_json=as_json)
+        return
+    if project is None:
+        raise ConfigError("name a project, or see the defaults of all verbs with --show")
     if changes:
         with opened(project) as session:
             session.upkeep.configure(**dict(pair(text, "--set") for text in changes))

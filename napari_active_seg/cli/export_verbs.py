@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_active_seg.cli.common import JsonOption, ProjectArgument, opened, run_verb
+from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.export import WrittenSet, exporter_titles
 from napari_active_seg.export.cutting import CUTS
@@ -17,8 +18,22 @@ __all__ = ["register"]
 
 
 _Out = Annotated[Path, typer.Option(help="A new or empty folder.")]
-_Format = Annotated[str, typer.Option("--format", help="Format; 'formats' lists them all.")]
-_Cut = Annotated[str, typer.Option("--as", help=f"Into what images are cut: {', '.join(CUTS)}.")]
+_Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Format; 'formats' lists them all.",
+        autocompletion=completing(exporter_titles()),
+    ),
+]
+_Cut = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        help=f"Into what images are cut: {', '.join(CUTS)}.",
+        autocompletion=completing(CUTS),
+    ),
+]
 _Tile = Annotated[int, typer.Option(help="Side of tiles in pixels.")]
 _Overlap = Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")]
 _States = Annotated[

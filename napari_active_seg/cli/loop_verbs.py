@@ -19,10 +19,11 @@ from napari_active_seg.cli.common import (
     pair,
     run_verb,
 )
+from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.metrics import EvalReport, Interval
-from napari_active_seg.preset_names import PRESET_HELP
+from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.project import TRAINING_KEYS
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, TrainResponse
@@ -43,13 +44,21 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     project: ProjectArgument,
-    measure: Annotated[str | None, typer.Option(help=f"Uncertainty to write: {_MEASURES}.")] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(MEASURES)
+        ),
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Monte-Carlo dropout passes; 1 is a plain pass.")
     ] = None,
     sampling: Annotated[
         str | None,
-        typer.Option(help=f"Whose opinions count, from now on: {', '.join(METHODS)}."),
+        typer.Option(
+            help=f"Whose opinions count, from now on: {', '.join(METHODS)}.",
+            autocompletion=completing(METHODS),
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Predict this folder instead of the project's images.")
@@ -114,7 +123,9 @@ def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json:
 
 def train(
     project: ProjectArgument,
-    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
+    preset: Annotated[
+        str | None, typer.Option(help=PRESET_HELP, autocompletion=completing(PRESET_NAMES))
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the labels; default is the preset's own.")
     ] = None,
@@ -128,12 +139,17 @@ def train(
     ] = None,
     unlabelled: Annotated[
         str | None,
-        typer.Option(help=f"What images without labels are for: {', '.join(UNLABELLED_USES)}."),
+        typer.Option(
+            help=f"What images without labels are for: {', '.join(UNLABELLED_USES)}.",
+            autocompletion=completing(UNLABELLED_USES),
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help=f"For this training alone, as loss=focal. {', '.join(TRAINING_KEYS)}."
+            "--set",
+            help=f"For this training alone, as loss=focal. {', '.join(TRAINING_KEYS)}.",
+            autocompletion=completing(f"{key}=" for key in TRAINING_KEYS),
         ),
     ] = None,
     accept_worse: Annotated[

@@ -1,14 +1,18 @@
 """The application: verbs, and one place where errors become exit codes.
 
-0 is success, 2 bad arguments, 1 a failure. An error is one line that names the remedy;
-``--debug``, anywhere on the line, adds the traceback.
+0 is success, 2 bad arguments, 1 a failure. An error is one line that names the remedy. Anywhere on
+the line, ``--debug`` adds the traceback, ``--quiet`` leaves out all but results and errors, and
+``--defaults FILE`` names a file of defaults.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from rich.logging import RichHandler
@@ -24,7 +28,9 @@ from napari_active_seg.cli import (
     study_verbs,
     trust_verbs,
 )
-from napari_active_seg.cli.output import say
+from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
+from napari_active_seg.cli.line import parted, refuse_unknown_options
+from napari_active_seg.cli.output import be_quiet, say
 from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError
 
 __all__ = ["app", "main"]
@@ -61,34 +67,50 @@ def options(
         False, "--version", help="Print the version.", callback=_print_version, is_eager=True
     ),
     debug: bool = typer.Option(False, "--debug", help="Show tracebacks; works anywhere."),
+    quiet: bool = typer.Option(
+        False, "--quiet", "-q", help="Say nothing but results and errors; works anywhere."
+    ),
+    defaults: Path | None = typer.Option(
+        None, help="A YAML file of defaults for options, see 'config --show'; works anywhere."
+    ),
 ) -> None:
     """Active learning for medical image segmentation."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    given = [argument for argument in given if argument != "--debug"]
+    line = parted(sys.argv[1:] if arguments is None else arguments)
+    debug = line.debug
+    be_quiet(line.quiet or os.environ.get(f"{PREFIX}QUIET", "") not in ("", "0"))
     _log_to_stderr(debug=debug)
     try:
-        app(given, standalone_mode=True)
+        knobs = knobs_of(app)
+        refuse_unknown_options(line.words, knobs)
+        defaults = Defaults(knobs, named=line.defaults) if _runs_a_verb(line.words) else None
+        given = {} if defaults is None else defaults.given()
+        app(list(line.words), standalone_mode=True, default_map=given, obj=defaults)
     except ActiveSegError as error:
         if debug:
             raise
-        say(f"error: {error}")
+        say(f"error: {error}", always=True)
         sys.exit(2 if isinstance(error, ConfigError | SchemaError) else 1)
     except KeyboardInterrupt:
-        say("stopped; what was saved before stays")
+        say("stopped; what was saved before stays", always=True)
         sys.exit(1)
     except Exception as error:
         if debug:
             raise
         say(
             f"error: the program made a mistake: {type(error).__name__}: {error}. "
-            "Run the same again with --debug and report what it prints"
+            "Run the same again with --debug and report what it prints",
+            always=True,
         )
         sys.exit(1)
+
+
+def _runs_a_verb(words: Sequence[str]) -> bool:
+    """Return whether a verb is to run: a broken file of defaults must not keep help away."""
+    return bool(words) and not words[0].startswith("-") and "--help" not in words
 
 
 def _log_to_stderr(*, debug: bool) -> None:

@@ -11,11 +11,20 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Tell", "print_result", "say", "showing_progress"]
+__all__ = ["Tell", "be_quiet", "print_result", "say", "showing_progress"]
 
 _errors = Console(stderr=True, highlight=False)
 #: Up to so many steps each gets a line in a log; of more, every quarter does.
 _FEW_STEPS = 20
+
+
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Say nothing from now on but results and errors."""
+    global _quiet
+    _quiet = quiet
 
 
 class Tell(Protocol):
@@ -25,9 +34,10 @@ class Tell(Protocol):
         """Show ``done`` of ``total`` and a few words."""
 
 
-def say(text: str) -> None:
-    """Tell the person something, on stderr."""
-    _errors.print(text, markup=False, soft_wrap=True)  # one line stays one line in a log
+def say(text: str, *, always: bool = False) -> None:
+    """Tell the person something, on stderr; in quiet only what is to be said ``always``."""
+    if always or not _quiet:
+        _errors.print(text, markup=False, soft_wrap=True)  # one line stays one line in a log
 
 
 def print_result(facts: Mapping[str, Any], *, as_json: bool, text: str) -> None:
@@ -38,6 +48,9 @@ def print_result(facts: Mapping[str, Any], *, as_json: bool, text: str) -> None:
 @contextmanager
 def showing_progress(title: str) -> Iterator[Tell]:
     """Yield a function that shows progress: a bar on a terminal, a few lines in a log."""
+    if _quiet:
+        yield _say_nothing
+        return
     if _errors.is_terminal:
         columns = (
             TextColumn("{task.description}"),
@@ -64,3 +77,7 @@ def showing_progress(title: str) -> Iterator[Tell]:
             say(f"{title} {done}/{total} {text}".rstrip())
 
     yield on_line
+
+
+def _say_nothing(done: int, total: int, text: str = "") -> None:
+    """Show nothing."""

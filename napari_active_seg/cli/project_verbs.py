@@ -129,6 +129,7 @@ def label(
 def report(
     project: ProjectArgument,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Write a project as one HTML page without outside links.
 
@@ -138,7 +139,7 @@ def report(
 
     with opened(project, read_only=True) as session:
         write_project_report(session, out)
-    print_result({}, as_json=False, text=f"{out} written")
+    print_result({"out": str(out)}, as_json=as_json, text=f"{out} written")
 
 
 def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> None:

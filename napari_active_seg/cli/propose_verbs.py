@@ -22,6 +22,7 @@ from napari_active_seg.cli.common import (
     pair,
     run_verb,
 )
+from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import QueuedRegion
@@ -47,16 +48,27 @@ def propose(
     ] = None,
     size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
     measure: Annotated[
-        str | None, typer.Option(help=f"Uncertainty: {', '.join(MEASURES)}.")
+        str | None,
+        typer.Option(
+            help=f"Uncertainty: {', '.join(MEASURES)}.", autocompletion=completing(MEASURES)
+        ),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help=f"A YAML file, or one of {', '.join(STRATEGIES)}.")
+        str | None,
+        typer.Option(
+            help=f"A YAML file, or one of {', '.join(STRATEGIES)}.",
+            autocompletion=completing(STRATEGIES),
+        ),
     ] = None,
     stride: Annotated[
         int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
     ] = None,
     cost: Annotated[
-        str | None, typer.Option(help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.")
+        str | None,
+        typer.Option(
+            help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.",
+            autocompletion=completing([*COSTS, *LEARNED]),
+        ),
     ] = None,
     alpha: Annotated[float | None, typer.Option(help="Exponent of the information.")] = None,
     beta: Annotated[

@@ -36,6 +36,7 @@ def demo(
             help="Folder for the sample project, screenshots and report; NAME-2 if it is taken."
         ),
     ] = Path("demo-output"),
+    as_json: JsonOption = False,
 ) -> None:
     """Show the loop on drawn histology.
 
@@ -59,7 +60,7 @@ def demo(
     else:
         with showing_progress("Demo") as tell:
             lines = run_demo(DesktopTools(), out, by_itself=alone, tell=tell)
-    print_result({}, as_json=False, text="\n".join(lines))
+    print_result({"lines": list(lines)}, as_json=as_json, text="\n".join(lines))
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from napari_active_seg.acquisition import FIRST, STRATEGIES
-from napari_active_seg.preset_names import PRESET_HELP
+from napari_active_seg.cli.completion import completing
+from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.uncertainty import MEASURES
 
 __all__ = [
@@ -63,13 +64,21 @@ ConfigOption = Annotated[
     Path | None, typer.Option(help="A study.json to run in place of all options.")
 ]
 StrategyOption = Annotated[
-    str, typer.Option(help=f"One or more, with commas, of {', '.join(STRATEGIES)}.")
+    str,
+    typer.Option(
+        help=f"One or more, with commas, of {', '.join(STRATEGIES)}.",
+        autocompletion=completing(STRATEGIES),
+    ),
 ]
 BesideOption = Annotated[
     str, typer.Option(help="The baseline that is run beside it; none leaves it out.")
 ]
 MeasureOption = Annotated[
-    str | None, typer.Option(help=f"One of {', '.join(MEASURES)}; default the strategy's.")
+    str | None,
+    typer.Option(
+        help=f"One of {', '.join(MEASURES)}; default the strategy's.",
+        autocompletion=completing(MEASURES),
+    ),
 ]
 ClassesOption = Annotated[str, typer.Option(help="Class names.")]
 ShrinkOption = Annotated[float, typer.Option(help="Divide the sides of all images by this.")]
@@ -77,12 +86,17 @@ SizeOption = Annotated[int, typer.Option(help="Side of a region in pixels.")]
 StartOption = Annotated[
     str, typer.Option(help="What is labelled before any model: 8, 5images, 10% or 300clicks.")
 ]
-FirstOption = Annotated[str, typer.Option(help=f"How regions are: {', '.join(FIRST)}.")]
+FirstOption = Annotated[
+    str,
+    typer.Option(help=f"How regions are: {', '.join(FIRST)}.", autocompletion=completing(FIRST)),
+]
 BatchOption = Annotated[
     str, typer.Option(help="What a round asks for: 8, 5%, 50000px, 300clicks or 10min.")
 ]
 RoundsOption = Annotated[int, typer.Option(help="Rounds after the start.")]
-PresetOption = Annotated[str, typer.Option(help=PRESET_HELP)]
+PresetOption = Annotated[
+    str, typer.Option(help=PRESET_HELP, autocompletion=completing(PRESET_NAMES))
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the projects: steps=500, restarts=4, weights=FILE."),

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names, pair
+from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.image_studies import reproduce_images, with_changes
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.cli.study_options import (
@@ -142,7 +143,13 @@ def simulate(
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help=f"One of {', '.join([*STUDIES, *IMAGE_STUDIES])}.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            help=f"One of {', '.join([*STUDIES, *IMAGE_STUDIES])}.",
+            autocompletion=completing([*STUDIES, *IMAGE_STUDIES]),
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="Where its data lie; see 'datasets'.")],
     out: OutOption,
     scale: Annotated[

@@ -17,6 +17,7 @@ from napari_active_seg.cli.common import (
     opened,
     run_verb,
 )
+from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError
 from napari_active_seg.session import Session
@@ -35,7 +36,10 @@ def calibrate(
     project: ProjectArgument,
     use: Annotated[
         str | None,
-        typer.Option(help=f"Put one in use from now on: best, {', '.join(METHODS)}."),
+        typer.Option(
+            help=f"Put one in use from now on: best, {', '.join(METHODS)}.",
+            autocompletion=completing(["best", *METHODS]),
+        ),
     ] = None,
     back: Annotated[
         bool, typer.Option("--back", help="Take the calibration back that is in use.")
