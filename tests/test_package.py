@@ -117,27 +117,6 @@ def test_modules_stay_small():
                 assert node.end_lineno - node.lineno <= 70, f"{path.name}: {node.name}"
 
 
-@pytest.mark.slow
-def test_wheel_and_sdist_carry_what_they_need(tmp_path):
-    import tarfile
-    import zipfile
-
-    subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(tmp_path), str(ROOT)],
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "napari_active_seg/napari.yaml" in names
-    assert "napari_active_seg/py.typed" in names
-    assert not [n for n in names if n.startswith("tests")]
-    (sdist,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        inside = {name.split("/", 1)[-1] for name in archive.getnames()}
-    assert {"napari_active_seg/napari.yaml", "LICENSE", "README.md", "pyproject.toml"} <= inside
-
-
 def test_arrays_of_value_types_are_not_compared():
     from napari_active_seg.regions import Region, RegionLabel, RegionState
 

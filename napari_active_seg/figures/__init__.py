@@ -10,7 +10,7 @@ from napari_active_seg.figures.curves import (
 )
 from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb, painted_rgb
 from napari_active_seg.figures.reliability import draw_reliability
-from napari_active_seg.figures.report import HtmlReport, figure_png, image_png
+from napari_active_seg.figures.report import HtmlReport, figure_png, image_jpeg, image_png
 from napari_active_seg.figures.uncertainty import (
     draw_errors_by_uncertainty,
     draw_selected_and_rest,
@@ -31,6 +31,7 @@ __all__ = [
     "draw_sparsification",
     "figure_png",
     "heatmap_rgb",
+    "image_jpeg",
     "image_png",
     "outline_rgb",
     "painted_rgb",

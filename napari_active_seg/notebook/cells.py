@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.figures import HtmlReport, figure_png, heatmap_rgb, image_png, outline_rgb
+from napari_active_seg.figures import HtmlReport, figure_png, heatmap_rgb, image_jpeg, outline_rgb
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report
 from napari_active_seg.session.trust.figures import project_figures
@@ -41,7 +41,7 @@ def show_image(session: Session, image_id: str, *, measure: str | None = None) -
     values = named.compute(prediction.moments)
     top = float(values.max())
     page = HtmlReport(image_id, f"Model {prediction.model_id}, {prediction.moments.n} passes")
-    page.picture(image_png(outline_rgb(image, prediction.classes)), "Prediction", width=420)
+    page.picture(image_jpeg(outline_rgb(image, prediction.classes)), "Prediction", width=420)
     heat = heatmap_rgb(image, values, highest=top)
-    page.picture(image_png(heat), f"{named.title}, 0 to {top:.2f} {named.unit}", width=420)
+    page.picture(image_jpeg(heat), f"{named.title}, 0 to {top:.2f} {named.unit}", width=420)
     return page

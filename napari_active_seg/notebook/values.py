@@ -18,7 +18,7 @@ from napari_active_seg.figures import (
     draw_reliability,
     figure_png,
     heatmap_rgb,
-    image_png,
+    image_jpeg,
     outline_rgb,
     painted_rgb,
 )
@@ -75,7 +75,7 @@ def _(project: Project) -> HtmlReport:
         except ImageError as error:
             page.paragraph(str(error))
             continue
-        page.picture(image_png(picture), ref.id, width=_WIDTH)
+        page.picture(image_jpeg(picture), ref.id, width=_WIDTH)
     if len(refs) > _MOST_PICTURES:
         page.paragraph(f"and {len(refs) - _MOST_PICTURES} more images in the pool")
     return page
@@ -134,7 +134,7 @@ def _add_region(
         pixels = heatmap_rgb(pixels, shown.heat, highest=1.0, opacity=0.45)
     region = queued.region
     where = f"{region.image_id}, y {region.y}, x {region.x}: {queued.state.replace('_', ' ')}"
-    page.picture(image_png(pixels), f"{where}. {queued.reason}", width=_WIDTH)
+    page.picture(image_jpeg(pixels), f"{where}. {queued.reason}", width=_WIDTH)
 
 
 @_page.register
@@ -222,7 +222,7 @@ def _(prediction: Prediction) -> HtmlReport:
     caption = "Most probable class: " + ", ".join(
         f"{k} on {share:.1%}" for k, share in enumerate(shares / shares.sum())
     )
-    page.picture(image_png(outline_rgb(palette[classes], classes)), caption, width=_LONGEST)
+    page.picture(image_jpeg(outline_rgb(palette[classes], classes)), caption, width=_LONGEST)
     for name in ("entropy", "bald"):
         measure = measure_named(name)
         values = measure.compute(moments)
@@ -230,5 +230,5 @@ def _(prediction: Prediction) -> HtmlReport:
         black = np.zeros((*classes.shape, 3), np.uint8)
         heat = heatmap_rgb(black, values[::step, ::step], highest=top, opacity=1.0)
         words = f"{measure.title}, 0 to {top:.2f} {measure.unit}"
-        page.picture(image_png(heat), words, width=_LONGEST)
+        page.picture(image_jpeg(heat), words, width=_LONGEST)
     return page

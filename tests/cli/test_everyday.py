@@ -192,9 +192,9 @@ def test_the_shell_completes_verbs_options_and_values(words, offered):
         "COMP_WORDS": f"napari-active-seg {words}",
         "COMP_CWORD": str(len(words.split())),
     }
-    code = "import sys; sys.argv = ['napari-active-seg']; import napari_active_seg.cli as c; c.main()"
+    code = "import sys; sys.argv = ['napari-active-seg']; from napari_active_seg.cli import main; "
     ended = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{code}main()"],
         env={**os.environ, **asked},
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ def test_cells_show_the_project_and_an_image(session, pool):
     session.predict()
     session.wait()
     cell = show_image(session, "img0.png", measure="entropy")._repr_html_()
-    assert cell.count("data:image/png;base64,") == 2
+    assert cell.count("data:image/jpeg;base64,") == 2
     assert "Predictive entropy" in cell
     assert "m001" in show_project(session)._repr_html_()
     figures = show_figures(session)._repr_html_()

@@ -1,0 +1,89 @@
+"""Write docs/reference/command-line.md from the command line itself.
+
+    python scripts/make_reference.py
+
+A test compares the file with what the program would write now.
+"""
+
+# ruff: noqa: E501 - lines of a page
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from napari_active_seg.cli.defaults import PREFIX, Knob, knobs_of
+from napari_active_seg.cli.main import app
+
+OUT = Path(__file__).parents[1] / "docs" / "reference" / "command-line.md"
+HEAD = """# The command line
+
+Made from the program by `python scripts/make_reference.py`. The same words are in `--help` of each verb.
+
+```text
+napari-active-seg VERB [OPTIONS]
+```
+
+Anywhere on the line: `--quiet` or `-q` says nothing but results and errors, `--debug` shows tracebacks, `--defaults FILE` names a file of [defaults](../how-to/defaults.md). Results go to stdout, all else to stderr; `--json` prints one JSON object. `--install-completion` lets the shell complete verbs, options and their values.
+
+| exit code | meaning |
+|---|---|
+| 0 | success |
+| 1 | a failure, or stopped by Ctrl-C; what was saved before stays |
+| 2 | bad arguments, settings or defaults |
+"""
+
+
+def reference() -> str:
+    """Return the page."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    knobs = knobs_of(app)
+    return "\n".join([HEAD, *(_section(v, commands[v], knobs[v]) for v in sorted(commands))])
+
+
+def _section(verb: str, command: Any, knobs: dict[str, Knob]) -> str:
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", command.help)]
+    text = "\n\n".join(part for part in paragraphs if not part.startswith("Example: "))
+    examples = [
+        part.removeprefix("Example: ") for part in paragraphs if part.startswith("Example: ")
+    ]
+    lines = [f"## {verb}\n", f"{text}\n"]
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    named = " ".join(
+        str(p.metavar or p.name.upper())
+        if p.required
+        else f"[{(p.metavar or p.name.upper()).strip('[]')}]"
+        for p in arguments
+    )
+    lines.append(
+        f"```text\nnapari-active-seg {verb}{' ' + named if named else ''} [OPTIONS]\n```\n"
+    )
+    lines += ["```sh", *examples, "```\n"]
+    lines += [
+        f"- **{(p.metavar or p.name.upper()).strip('[]')}**: {_one_line(p.help)}" for p in arguments
+    ]
+    if arguments:
+        lines.append("")
+    lines += ["| option | default | meaning |", "|---|---|---|"]
+    for knob in knobs.values():
+        options = ", ".join(f"`{option}`" for option in knob.options)
+        lines.append(f"| {options} | {_default(knob)} | {_one_line(knob.help)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(knob: Knob) -> str:
+    if knob.default in (None, False):
+        return ""
+    return f"`{knob.default}`"
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(reference(), encoding="utf-8")
+    print(f"wrote {OUT}; variables begin with {PREFIX}")
