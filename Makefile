@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # The tested versions; plain pip works without them.
 CONSTRAINTS = constraints.txt
 
-.PHONY: demo test test-quick check check-pure lock docs clean system browser
+.PHONY: demo test test-quick check check-pure lock docs notebooks clean system browser
 
 demo: system $(VENV)/.with-all
 	$(BIN)/napari-active-seg demo
@@ -35,10 +35,15 @@ lock:
 	.venv-lock/bin/pip freeze --exclude-editable > $(CONSTRAINTS)
 	rm -rf .venv-lock
 
-docs: $(VENV)/.with-all system
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+docs: $(VENV)/.with-test system browser
 	$(BIN)/python scripts/make_screenshots.py docs/images
+	$(BIN)/python scripts/make_notebook_screenshot.py docs/images
+	$(BIN)/python scripts/make_reference.py
 	$(BIN)/mkdocs build --strict
+
+# Run all notebooks and keep what they show.
+notebooks: system $(VENV)/.with-test
+	xvfb-run -a -s "-screen 0 1600x1200x24" $(BIN)/python scripts/run_notebooks.py
 
 clean:
 	rm -rf $(VENV) $(PURE_VENV) build dist *.egg-info site
