@@ -58,12 +58,21 @@ class Classifier(Protocol):
     ) -> Moments:
         """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one."""
 
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the network makes of images before its first dropout (N, F)."""
+
 
 class ImageNetworks(Protocol):
     """Makes networks for whole images; the composition root hands one to the studies."""
 
     def build(
-        self, network: str, *, shape: tuple[int, int, int], n_classes: int, seed: int
+        self,
+        network: str,
+        *,
+        shape: tuple[int, int, int],
+        n_classes: int,
+        seed: int,
+        weights: str = "random",
     ) -> Classifier:
         """Return an untrained classifier of images (H, W, channels)."""
 

@@ -62,13 +62,24 @@ class ImageNetworks:
         self._device = device
 
     def build(
-        self, network: str, *, shape: tuple[int, int, int], n_classes: int, seed: int
+        self,
+        network: str,
+        *,
+        shape: tuple[int, int, int],
+        n_classes: int,
+        seed: int,
+        weights: str = "random",
     ) -> Classifier:
         """Return an untrained network for images (H, W, channels)."""
         from napari_active_seg.learning.classification import build_classifier
 
         return build_classifier(
-            network, shape=shape, n_classes=n_classes, seed=seed, device=self._device
+            network,
+            shape=shape,
+            n_classes=n_classes,
+            seed=seed,
+            weights=weights,
+            device=self._device,
         )
 
     def fit_cost(

@@ -56,8 +56,12 @@ def draw_curves(
     x_title: str,
     y_title: str,
     lines: Mapping[str, float] | None = None,
+    footnote: str = "",
 ) -> Figure:
-    """Return a figure of curves with their bands; ``lines`` are levels to compare with, by name."""
+    """Return a figure of curves with their bands; ``lines`` are levels to compare with, by name.
+
+    A ``footnote`` is written into the figure, so that it goes wherever the figure goes.
+    """
     figure, axes = blank(4.6, 3.0)
     _draw_with_bands(axes, curves)
     for name, level in (lines or {}).items():
@@ -68,6 +72,8 @@ def draw_curves(
     axes.set(xlabel=x_title, ylabel=y_title)
     if curves:
         axes.legend(fontsize="small", frameon=False)
+    if footnote:
+        axes.set_title(footnote, fontsize="small", color="0.3", loc="right")
     return figure
 
 

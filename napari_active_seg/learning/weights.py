@@ -23,7 +23,14 @@ from torch import Tensor, nn
 
 from napari_active_seg.errors import ModelError
 
-__all__ = ["KnownWeights", "StartingWeights", "fill_encoder", "starting_weights", "weights_folder"]
+__all__ = [
+    "KnownWeights",
+    "StartingWeights",
+    "fill_encoder",
+    "fill_features",
+    "starting_weights",
+    "weights_folder",
+]
 
 _log = logging.getLogger(__name__)
 _FOLDER_VARIABLE = "NAPARI_ACTIVE_SEG_WEIGHTS"
@@ -96,6 +103,32 @@ def fill_encoder(encoder: nn.Module, path: Path) -> None:
             "choose the file that belongs to this encoder"
         )
     encoder.load_state_dict({n: v for n, v in stored.items() if n in wanted}, strict=False)
+
+
+def fill_features(network: nn.Module, path: Path, names: Mapping[str, str]) -> None:
+    """Load what fits of a published classifier; its last layer is left as it is.
+
+    ``names`` are beginnings of names in the file and ours. ModelError where anything else differs.
+    """
+    stored = {_renamed(name, names): value for name, value in _read(path).items()}
+    wanted = network.state_dict()
+    last = [name.rpartition(".")[0] for name in wanted][-1]
+    fitting = {n: v for n, v in stored.items() if n in wanted and v.shape == wanted[n].shape}
+    missing = [n for n in wanted if n not in fitting and not n.startswith(f"{last}.")]
+    if missing:
+        raise ModelError(
+            f"{path.name} holds weights of another network: {len(missing)} parameters are missing "
+            f"or of another shape (the first is {missing[0]})"
+        )
+    kept = {n: v for n, v in fitting.items() if not n.startswith(f"{last}.")}
+    network.load_state_dict(kept, strict=False)
+
+
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def _unwrapped(stored: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from tiny_mnist import N_TRAIN, silent, write_mnist
 
 from napari_active_seg.errors import BadInputError, ConfigError, ImageError
 from napari_active_seg.experiments.classification import (
@@ -26,30 +27,10 @@ from napari_active_seg.experiments.papers import Scale, image_study
 from napari_active_seg.plugin import ImageNetworks
 from napari_active_seg.uncertainty import MomentStream
 
-N_TRAIN, N_TEST, SIDE = 120, 40, 14
-
-
-def write_idx(path, array, magic):
-    head = np.array([magic, *array.shape], ">u4").tobytes()
-    with gzip.open(path, "wb") as file:
-        file.write(head + array.astype(np.uint8).tobytes())
-
 
 @pytest.fixture
 def root(tmp_path):
-    """MNIST's four files, small: a bright square whose place is the class."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "mnist"
-    folder.mkdir()
-    for name, count in (("train", N_TRAIN), ("t10k", N_TEST)):
-        labels = np.arange(count) % 10
-        images = rng.integers(0, 60, (count, SIDE, SIDE))
-        for image, label in zip(images, labels, strict=True):
-            y, x = divmod(int(label), 5)
-            image[1 + 6 * y : 6 + 6 * y, 2 * x : 2 * x + 4] += 150
-        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images, 2051)
-        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels, 2049)
-    return folder
+    return write_mnist(tmp_path / "mnist")
 
 
 def study(root, **more):
@@ -67,14 +48,10 @@ def study(root, **more):
 NETWORKS = ImageNetworks("cpu")
 
 
-def silent(*_now):
-    pass
-
-
 class Told:
     """A classifier that is sure of everything but the images that are bright on average."""
 
-    def __init__(self, log, network, *, shape, n_classes, seed):
+    def __init__(self, log, network, *, shape, n_classes, seed, weights):
         self.log, self.n_classes, self.seed = log, n_classes, seed
 
     def train(self, images, labels, *, plan, check_cancelled):
@@ -200,13 +177,15 @@ def test_a_draw_of_the_weights_leaves_out_as_much_as_dropout_does(root):
     import torch
 
     from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
+    from napari_active_seg.learning.classification.drawn_layers import drawn_sequence
 
     torch.manual_seed(0)
     network = BayesianCnn((14, 14, 1), 10)
     features = torch.rand(4, network.dense.in_features)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        drawn = torch.stack([network.drawn_head(generator)(features) for _ in range(4000)])
+        drawn = [drawn_sequence(network.head, generator)(features) for _ in range(4000)]
+        drawn = torch.stack(drawn)
         network.train()
         own = torch.stack([network.head(features) for _ in range(4000)])
     torch.testing.assert_close(drawn.mean(0), own.mean(0), atol=0.025, rtol=0)

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
 from napari_active_seg.classifier import Classifier, ImageNetworks, ImageTraining
 from napari_active_seg.experiments.classification.image_cost import learned_costs, true_costs
+from napari_active_seg.experiments.classification.learners import (
+    GraphLearner,
+    Learner,
+    NetworkLearner,
+    RowsOf,
+)
 from napari_active_seg.experiments.classification.pool import (
     ImagePool,
     Places,
@@ -20,12 +26,13 @@ from napari_active_seg.experiments.classification.pool import (
     shown_places,
 )
 from napari_active_seg.experiments.classification.settings import (
-    RANDOM,
+    ALL,
     ClassificationArm,
     ClassificationStudy,
 )
 from napari_active_seg.experiments.study.lines import add_line, lines_of
-from napari_active_seg.uncertainty import Moments, measure_named
+from napari_active_seg.metrics import roc_auc
+from napari_active_seg.uncertainty import Moments
 
 #: Arms of a seed share their penalty, so it is chosen by the same passes for all.
 _PASSES_OF_VALIDATION = 20
@@ -40,7 +47,8 @@ def rounds_file(out: Path, arm: str, seed: int) -> Path:
 
 def done_rounds(study: ClassificationStudy, out: Path, arm: str, seed: int) -> list[dict[str, Any]]:
     """Return the rounds of an arm that are done, the first with the start alone."""
-    return lines_of(rounds_file(out, arm, seed))[: study.rounds + 1]
+    reference = any(one.name == arm and one.measure == ALL for one in study.arms)
+    return lines_of(rounds_file(out, arm, seed))[: 1 if reference else study.rounds + 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,59 +70,91 @@ class ImageArm:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return len(self.rounds) > self.study.rounds
+        return len(self.rounds) > self._last
 
     def run(self) -> None:
         """Do the rounds that are missing; each is on the disk before the next begins."""
         places = drawn_places(
             self.pool.labels,
-            per_class=self.study.start_per_class,
+            per_class=self.study.start_by_class or self.study.start_per_class,
             validation=self.study.validation,
             pool=self.study.pool,
             seed=self.seed,
         )
         decay = self._decay(places)
         asked = [i for facts in self.rounds for i in facts["asked"]]
-        for number in range(len(self.rounds), self.study.rounds + 1):
+        if self.arm.measure == ALL and not self.rounds:
+            everything = np.concatenate([places.start, places.open])
+            places = Places(everything, places.validation, places.open[:0])
+            facts = self._round(0, places, [], decay)
+            add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
+        for number in range(len(self.rounds), self._last + 1):
             facts = self._round(number, places, asked, decay)
             add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
             asked += facts["asked"]
+
+    @property
+    def _last(self) -> int:
+        """The number of its last round."""
+        return 0 if self.arm.measure == ALL else self.study.rounds
 
     def _round(self, number: int, places: Places, asked: list[int], decay: float) -> dict[str, Any]:
         """Train on what is labelled, test it, and choose what is asked next."""
         began = time.perf_counter()
         labelled = np.concatenate([places.start, np.array(asked, np.int64)])
-        model, losses = self._trained(labelled, decay, number)
-        scores = self._scores(self._said(model, self.pool.test_images, number), self.pool)
-        chosen, told = self._choice(model, places, labelled, number)
+        learner, losses = self._learner(places, labelled, decay, number)
+        scores = self._scores(learner.said(self.pool.test_images))
+        chosen, told = self._choice(learner, places, labelled, number)
         return {
             "arm": self.arm.name,
             "seed": self.seed,
             "round": number,
             "images": len(labelled),
             "decay": decay,
-            "loss": float(np.mean(losses[-20:])),
+            "loss": float(np.mean(losses[-20:])) if losses else 0.0,
             **scores,
+            **self._positives(labelled),
             **self._costs(labelled, told),
             "asked": chosen.tolist(),
             "asked_classes": self.pool.labels[chosen].tolist(),
             "seconds": round(time.perf_counter() - began, 2),
         }
 
+    def _learner(
+        self, places: Places, labelled: NDArray[np.int64], decay: float, number: int
+    ) -> tuple[Learner, tuple[float, ...]]:
+        """Return what has learned from the labels, and how its loss fell."""
+        if self.arm.learner == "graph":
+            return self._graph(_flat, places, labelled), ()
+        model, losses = self._trained(labelled, decay, number)
+        if self.arm.learner == "graph-of-features":
+            return self._graph(model.features, places, labelled), losses
+        seed = self.seed * 1000 + number
+        network = NetworkLearner(model, self.pool, self.arm.measure, self.arm.passes, seed)
+        return network, losses
+
+    def _graph(self, of: RowsOf, places: Places, labelled: NDArray[np.int64]) -> GraphLearner:
+        return GraphLearner(
+            of(self.pool.images),
+            of,
+            labelled=labelled,
+            open_places=np.setdiff1d(places.open, labelled),
+            labels=self.pool.labels[labelled],
+        )
+
     def _choice(
-        self, model: Classifier, places: Places, labelled: NDArray[np.int64], number: int
+        self, learner: Learner, places: Places, labelled: NDArray[np.int64], number: int
     ) -> tuple[NDArray[np.int64], dict[str, float]]:
-        """Return what is asked for next, and how far off its learned costs are."""
+        """Return what is asked for next, how much of it ties, and how far off its costs are."""
         shown = shown_places(
             places, labelled, stream=self.study.stream, step=number, seed=self.seed
         )
+        if not len(shown):
+            return shown, {}
         rng = np.random.default_rng((self.seed, number, 7))
-        if self.arm.measure == RANDOM:
-            worth = np.zeros(len(shown), np.float64)
-        else:
-            said = self._said(model, self.pool.images[shown], number)
-            worth = measure_named(self.arm.measure).compute(said)[:, 0].astype(np.float64)
+        worth = learner.worth(shown)
         costs, told = self._expected_costs(shown, labelled, number)
+        told |= {"distinct": len(np.unique(np.round(worth, 4))) / len(worth)}
         chosen = shown[chosen_images(worth / costs**self.arm.beta, self.study.batch, rng)]
         return chosen, told
 
@@ -143,10 +183,17 @@ class ImageArm:
         return true_costs(self.pool.images[places], self.pool.labels[places], self.study.costs)
 
     def _costs(self, labelled: NDArray[np.int64], told: dict[str, float]) -> dict[str, float]:
-        """Return what all labels cost, and how far off expectations were."""
+        """Return what all labels cost, how far off expectations were, and how much ties."""
         if self.study.costs is None:
-            return {}
+            return told
         return {"cost": float(self._true_costs(labelled).sum()), **told}
+
+    def _positives(self, labelled: NDArray[np.int64]) -> dict[str, int]:
+        """Return how many labelled images are positive."""
+        positive = self.study.positive
+        if positive is None:
+            return {}
+        return {"positives": int((self.pool.labels[labelled] == positive).sum())}
 
     def _trained(
         self, labelled: NDArray[np.int64], decay: float, number: int
@@ -157,40 +204,49 @@ class ImageArm:
             shape=self.pool.shape,
             n_classes=len(self.pool.classes),
             seed=self.seed * 1000 + number,
+            weights=self.study.weights,
         )
+        images, labels = self._shown(labelled)
+        epochs = self.study.epochs
         plan = ImageTraining(
-            steps=self.study.steps,
+            steps=epochs * -(-len(images) // self.study.images_a_step) or self.study.steps,
             batch=self.study.images_a_step,
             learning_rate=self.study.learning_rate,
             decay=decay,
             seed=self.seed * 1000 + number,
         )
-        losses = model.train(
-            self.pool.images[labelled],
-            self.pool.labels[labelled],
-            plan=plan,
-            check_cancelled=_never,
-        )
+        losses = model.train(images, labels, plan=plan, check_cancelled=_never)
         return model, losses
 
-    def _said(self, model: Classifier, images: NDArray[np.uint8], number: int) -> Moments:
-        return model.predict(
-            images, passes=self.arm.passes, seed=self.seed * 1000 + number, check_cancelled=_never
+    def _shown(self, labelled: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return what is learned from: the labelled images, positive ones flipped both ways too."""
+        images, labels = self.pool.images[labelled], self.pool.labels[labelled]
+        if not self.study.flips or self.study.positive is None:
+            return images, labels
+        positive = labels == self.study.positive
+        more = [images[positive][:, ::-1], images[positive][:, :, ::-1]]
+        more.append(more[0][:, :, ::-1])
+        return (
+            np.concatenate([images, *more]),
+            np.concatenate([labels, *(labels[positive] for _ in more)]),
         )
 
-    @staticmethod
-    def _scores(said: Moments, pool: ImagePool) -> dict[str, float]:
-        """Return error, negative log likelihood, Brier score and ECE on the test images."""
-        truth = pool.test_labels[:, None]
+    def _scores(self, said: Moments) -> dict[str, float]:
+        """Return error, likelihood, Brier score, ECE, and AUC where a class is the positive one."""
+        truth = self.pool.test_labels[:, None]
         wrong = said.mean_p.argmax(axis=0) != truth
         scores = ProbabilityScores().add(said.mean_p, truth)
         bins = ReliabilityBins.empty().add(said.mean_p, truth)
-        return {
+        found = {
             "error": float(wrong.mean()),
             "nll": float(scores.nll),
             "brier": float(scores.brier),
             "ece": float(bins.expected_calibration_error),
         }
+        positive = self.study.positive
+        if positive is not None:
+            found["auc"] = roc_auc(said.mean_p[positive, :, 0], truth[:, 0] == positive)
+        return found
 
     def _decay(self, places: Places) -> float:
         """Return the penalty with which the first labels serve the validation best."""
@@ -219,6 +275,12 @@ def chosen_images(
     order = drawn[np.argsort(-worth[drawn], kind="stable")]
     chosen: NDArray[np.int64] = order[:count].astype(np.int64)
     return chosen
+
+
+def _flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return images as rows (N, F) of values in 0..1."""
+    rows: NDArray[np.float64] = images.reshape(len(images), -1) / 255.0
+    return rows
 
 
 def _never() -> None:

@@ -28,6 +28,41 @@ class ImagePool:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
+    def of_classes(self, kept: tuple[int, ...]) -> ImagePool:
+        """Return the pool with these classes alone, numbered anew; none keeps all."""
+        if not kept:
+            return self
+        numbers = np.zeros(256, np.uint8)
+        numbers[list(kept)] = np.arange(len(kept))
+        own, test = (np.isin(labels, kept) for labels in (self.labels, self.test_labels))
+        return ImagePool(
+            tuple(self.classes[value] for value in kept),
+            self.images[own],
+            numbers[self.labels[own]],
+            self.test_images[test],
+            numbers[self.test_labels[test]],
+        )
+
+    def with_drawn_test(self, by_class: tuple[int, ...], *, seed: int) -> ImagePool:
+        """Return the pool with so many images of each class set aside to test on."""
+        order = np.random.default_rng((seed, 107)).permutation(len(self.labels))
+        held: list[int] = []
+        for value, count in enumerate(by_class):
+            own = [int(i) for i in order if self.labels[i] == value]
+            if len(own) < count:
+                raise ConfigError(
+                    f"{self.classes[value]} has {len(own)} images, {count} are wanted"
+                )
+            held += own[:count]
+        rest = np.setdiff1d(np.arange(len(self.labels)), held)
+        return ImagePool(
+            self.classes,
+            self.images[rest],
+            self.labels[rest],
+            self.images[held],
+            self.labels[held],
+        )
+
     def with_test(self, most: int) -> ImagePool:
         """Return the pool with the first ``most`` test images; 0 keeps all."""
         if not 0 < most < len(self.test_images):
@@ -47,7 +82,12 @@ class Places:
 
 
 def drawn_places(
-    labels: NDArray[np.uint8], *, per_class: int, validation: int, pool: int, seed: int
+    labels: NDArray[np.uint8],
+    *,
+    per_class: int | tuple[int, ...],
+    validation: int,
+    pool: int,
+    seed: int,
 ) -> Places:
     """Return a draw by ``seed``: so many of each class to start with, then the rest at random.
 
@@ -59,9 +99,10 @@ def drawn_places(
     n_classes = int(labels.max()) + 1
     taken = np.zeros(len(labels), bool)
 
-    def balanced(count: int) -> NDArray[np.int64]:
+    def balanced(counts: int | tuple[int, ...]) -> NDArray[np.int64]:
         kept: list[int] = []
         for value in range(n_classes):
+            count = counts if isinstance(counts, int) else counts[value]
             free = [i for i in order if labels[i] == value and not taken[i]]
             if len(free) < count:
                 raise ConfigError(f"class {value} has {len(free)} images left, {count} are wanted")

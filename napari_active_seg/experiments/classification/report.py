@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from napari_active_seg._version import __version__
@@ -19,7 +20,10 @@ from napari_active_seg.figures.report import HtmlReport, figure_png
 __all__ = ["images_to_reach", "write_classification"]
 
 Rounds = Sequence[dict[str, Any]]
-_FACTS = ("arm", "seed", "round", "images", "error", "nll", "brier", "ece", "loss", "decay", "cost")
+_FACTS = (
+    *("arm", "seed", "round", "images", "error", "nll", "brier", "ece", "loss", "decay", "cost"),
+    *("auc", "positives", "distinct"),
+)
 
 
 def images_to_reach(rounds: Rounds, arm: str, level: float) -> dict[int, float | None]:
@@ -94,22 +98,82 @@ def _page(
         page.paragraph(f"{published.title}:")
         page.table(published.head, published.rows)
     for score, title in (("error", "Test error"), ("ece", "Calibration error (ECE)")):
-        page.heading(title)
-        curves = [
-            Curve.over_runs(
-                arm,
-                [
-                    ([f["images"] for f in run], [f[score] for f in run])
-                    for run in _runs(rounds, arm).values()
-                ],
-            )
-            for arm in arms
-        ]
-        figure = draw_curves(curves, x_title="labelled images", y_title=title)
-        page.picture(figure_png(figure), f"{title}, mean over seeds with its band")
+        _add_curves(page, study, rounds, arms, score, title)
+    if study.positive is not None:
+        _positives(page, study, rounds, arms)
     if any("cost" in facts for facts in rounds):
         _costs(page, rounds, arms)
     return page
+
+
+def _add_curves(
+    page: HtmlReport,
+    study: ClassificationStudy,
+    rounds: Rounds,
+    arms: Sequence[str],
+    score: str,
+    title: str,
+) -> None:
+    """Add a score over labelled images, an arm a curve; an arm that has all labels is a line."""
+    page.heading(title)
+    curves, lines = [], {}
+    for arm in arms:
+        runs = _runs(rounds, arm).values()
+        if all(len(run) == 1 for run in runs) and study.rounds:
+            lines[f"{arm} labels"] = sum(run[0][score] for run in runs) / len(runs)
+            continue
+        points = [([f["images"] for f in run], [f[score] for f in run]) for run in runs]
+        curves.append(Curve.over_runs(arm, points))
+    figure = draw_curves(
+        curves, x_title="labelled images", y_title=title, lines=lines, footnote=study.footnote
+    )
+    words = f"{title}, mean over seeds with its band"
+    page.picture(figure_png(figure), f"{words} ({study.footnote})" if study.footnote else words)
+
+
+def _positives(
+    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
+) -> None:
+    """Add how well positives are ranked, how many were acquired, and how much of the pool ties."""
+    asking = [arm for arm in arms if any(f["asked_classes"] for f in _of(rounds, arm))]
+    _add_curves(page, study, rounds, arms, "auc", "Area under the ROC curve")
+    _add_curves(page, study, rounds, asking, "positives", "Positive images labelled")
+    page.paragraph("Mean and standard error over seeds of each step:")
+    steps = sorted({facts["round"] for facts in rounds})
+    page.table(
+        ("arm", "score", *(f"step {step}" for step in steps)),
+        [
+            (arm, title, *(_with_error(rounds, arm, score, step) for step in steps))
+            for arm in arms
+            for score, title in (("auc", "AUC"), ("positives", "positives"))
+        ],
+    )
+    page.heading("How much of the pool ties")
+    page.paragraph(
+        "Share of the waiting images whose value differs from all others to four digits; near 0 an "
+        "arm draws among equals."
+    )
+    page.table(
+        ("arm", *(f"step {step}" for step in steps[:-1])),
+        [
+            (arm, *(_with_error(rounds, arm, "distinct", step) for step in steps[:-1]))
+            for arm in asking
+        ],
+    )
+
+
+def _of(rounds: Rounds, arm: str) -> list[dict[str, Any]]:
+    return [facts for facts in rounds if facts["arm"] == arm]
+
+
+def _with_error(rounds: Rounds, arm: str, score: str, step: int) -> str:
+    """Return mean and standard error over seeds; a dash where nothing was measured."""
+    found = [f[score] for f in _of(rounds, arm) if f["round"] == step and score in f]
+    if not found:
+        return "-"
+    if len(found) < 2:
+        return f"{found[0]:.3g}"
+    return f"{mean(found):.3g} +- {stdev(found) / len(found) ** 0.5:.2g}"
 
 
 def _over_random(

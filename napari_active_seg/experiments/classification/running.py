@@ -10,6 +10,7 @@ from typing import Any
 from napari_active_seg.classifier import ImageNetworks
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.classification.arm import ImageArm, done_rounds
+from napari_active_seg.experiments.classification.diagnosis import read_diagnoses
 from napari_active_seg.experiments.classification.mnist import read_mnist
 from napari_active_seg.experiments.classification.pool import ImagePool
 from napari_active_seg.experiments.classification.settings import ClassificationStudy
@@ -38,8 +39,10 @@ class _Task:
 def open_pool(study: ClassificationStudy) -> ImagePool:
     """Return the images of a study."""
     if study.root is None:
-        raise ConfigError("--data is the folder of the four files of MNIST")
-    return read_mnist(study.root).with_test(study.test)
+        raise ConfigError("--data is the folder of the data set's files")
+    if study.dataset == "isic-diagnosis":
+        return read_diagnoses(study.root, side=study.side).of_classes(study.keep)
+    return read_mnist(study.root).of_classes(study.keep).with_test(study.test)
 
 
 def run_classification(
@@ -98,6 +101,9 @@ def _arm_of(
     study: ClassificationStudy, pool: ImagePool, out: Path, networks: ImageNetworks, task: _Task
 ) -> ImageArm:
     arm = next(arm for arm in study.arms if arm.name == task.arm)
+    if study.test_by_class:
+        split = task.seed % study.splits if study.splits else task.seed
+        pool = pool.with_drawn_test(study.test_by_class, seed=split)
     return ImageArm(study, pool, out, arm, task.seed, networks)
 
 

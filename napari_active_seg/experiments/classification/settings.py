@@ -11,10 +11,12 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.settings import Settings
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
+__all__ = ["ALL", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
 
 #: The arm that asks for images at random.
 RANDOM = "random"
+#: The arm that has all labels at once, as the reference.
+ALL = "all"
 
 
 class ImageCosts(Settings):
@@ -31,7 +33,8 @@ class ClassificationArm(Settings):
     """By which measure images are asked for, and by how many passes; 0 is a plain network.
 
     What an image is worth is its uncertainty divided by its cost to the power of ``beta``; costs
-    are known, or learned from the images that were labelled.
+    are known, or learned from the images that were labelled. A ``graph`` spreads labels over
+    images, or over what the network makes of them, and asks for what saves most errors.
     """
 
     name: str
@@ -39,11 +42,12 @@ class ClassificationArm(Settings):
     passes: int = Field(default=20, ge=0)
     beta: float = Field(default=0.0, ge=0, le=1)
     costs: Literal["known", "learned"] = "known"
+    learner: Literal["network", "graph", "graph-of-features"] = "network"
 
     @field_validator("measure")
     @classmethod
     def _is_known(cls, measure: str) -> str:
-        if measure != RANDOM:
+        if measure not in (RANDOM, ALL):
             try:
                 measure_named(measure)
             except ConfigError as error:
@@ -58,14 +62,29 @@ class ClassificationStudy(Settings):
     each step shows so many images that no step before it showed. ``decays`` are the
     penalties of which the validation chooses one, with the first labels of each seed; test errors
     and acquisition use the same passes.
+
+    ``keep`` are the classes that count, all where it is empty. ``start_by_class`` and
+    ``test_by_class`` draw other numbers of each class; with ``splits`` seeds share so many draws of
+    test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips`` shows images
+    of the ``positive`` class flipped both ways too.
     """
 
     name: str
     title: str
-    dataset: str = "mnist"
+    dataset: Literal["mnist", "isic-diagnosis"] = "mnist"
     root: Path | None = None
     pool: int = Field(default=0, ge=0)
     stream: int = Field(default=0, ge=0)
+    keep: tuple[int, ...] = ()
+    side: int = Field(default=64, ge=16)
+    splits: int = Field(default=0, ge=0)
+    start_by_class: tuple[int, ...] = ()
+    test_by_class: tuple[int, ...] = ()
+    positive: int | None = None
+    flips: bool = False
+    weights: str = "random"
+    epochs: int = Field(default=0, ge=0)
+    footnote: str = ""  #: what every figure carries
     costs: ImageCosts | None = None
     test: int = Field(default=0, ge=0)
     start_per_class: int = Field(default=2, ge=1)

@@ -10,9 +10,11 @@ from napari_active_seg.experiments.classification import ClassificationStudy
 from napari_active_seg.experiments.papers.clicks_and_polygons import voc_polygons
 from napari_active_seg.experiments.papers.images_by_cost import mnist_stream
 from napari_active_seg.experiments.papers.images_by_dropout import mnist
+from napari_active_seg.experiments.papers.melanoma import melanoma
 from napari_active_seg.experiments.papers.redundancy import a2d2_3k, bcss, pools
 from napari_active_seg.experiments.papers.regions_and_images import glas, isic2016
 from napari_active_seg.experiments.papers.scales import Scale
+from napari_active_seg.experiments.papers.two_digits import mnist_two_digits
 from napari_active_seg.experiments.study.settings import StudySettings
 
 __all__ = ["IMAGE_STUDIES", "STUDIES", "Scale", "image_study", "paper_study"]
@@ -31,6 +33,8 @@ STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], StudySettings]]
 IMAGE_STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], ClassificationStudy]] = {
     "mnist": mnist,
     "mnist-stream": mnist_stream,
+    "mnist-two-digits": mnist_two_digits,
+    "melanoma": melanoma,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +14,31 @@ from torch.nn import functional as F
 from napari_active_seg.classifier import ImageTraining
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
+from napari_active_seg.learning.classification.drawn_layers import drawn_sequence
+from napari_active_seg.learning.classification.vgg import vgg16, vgg16_small
 from napari_active_seg.learning.devices import resolve_device
 from napari_active_seg.learning.modes import evaluating, seeded, training
+from napari_active_seg.learning.weights import KnownWeights, fill_features, starting_weights
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
 
-#: Networks for whole images by name.
-NETWORKS = {"bayesian-cnn": BayesianCnn}
+#: Networks for whole images by name: each has ``features``, a ``head`` of dense layers with
+#: dropout, and names the weights that are ``decayed``.
+NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Any]] = {
+    "bayesian-cnn": BayesianCnn,
+    "vgg16": vgg16,
+    "vgg16-small": vgg16_small,
+}
+#: Published weights, and the parts of their names that become parts of ours.
+_PUBLISHED = {
+    "vgg16": (
+        KnownWeights(
+            "vgg16-397923af.pth", "https://download.pytorch.org/models/vgg16-397923af.pth"
+        ),
+        {"features.": "body.", "classifier.": "head."},
+    )
+}
 #: So many images go through the network at a time when nothing is learned.
 _AT_A_TIME = 100
 
@@ -31,21 +49,29 @@ def build_classifier(
     shape: tuple[int, int, int],
     n_classes: int,
     seed: int,
+    weights: str = "random",
     device: str = "auto",
 ) -> TorchClassifier:
-    """Return an untrained classifier; its first weights hang on ``seed`` alone."""
+    """Return an untrained classifier; its first weights hang on ``seed`` alone.
+
+    ``weights`` is random, pretrained, or a file; the last layer is always new.
+    """
     if network not in NETWORKS:
         raise ConfigError(f"no network {network!r} for images: {did_you_mean(network, NETWORKS)}")
     place = resolve_device(device)
     with seeded(seed, place):
         made = NETWORKS[network](shape, n_classes)
+    known, names = _PUBLISHED.get(network, (None, {}))
+    start = starting_weights(weights, known, network)
+    if start.path is not None:
+        fill_features(made, start.path, names)
     return TorchClassifier(made, place)
 
 
 class TorchClassifier:
     """A network with dropout behind features that do not draw."""
 
-    def __init__(self, network: BayesianCnn, device: torch.device) -> None:
+    def __init__(self, network: Any, device: torch.device) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._device = device
 
@@ -98,10 +124,17 @@ class TorchClassifier:
             generator = torch.Generator().manual_seed(seed)
             for _ in range(max(passes, 1)):
                 check_cancelled()
-                head = self._network.drawn_head(generator) if passes else self._network.head
+                head = self._network.head
+                head = drawn_sequence(head, generator) if passes else head
                 said = torch.cat([head(part).softmax(1) for part in found])
                 stream.add(said.T[..., None].cpu().numpy())
         return stream.moments()
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the network makes of images before its first dropout (N, F)."""
+        with torch.no_grad(), evaluating(self._network):
+            found = [self._network.features(part).cpu() for part in self._parts(images)]
+        return torch.cat(found).numpy()
 
     def _parts(self, images: NDArray[np.uint8]) -> Iterator[Tensor]:
         for start in range(0, len(images), _AT_A_TIME):

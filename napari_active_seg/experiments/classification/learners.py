@@ -1,0 +1,110 @@
+"""What an arm learns with: a network with dropout, or a graph over which labels spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition.expected_error import LabelField, field_of, rbf_similarity
+from napari_active_seg.classifier import Classifier
+from napari_active_seg.experiments.classification.pool import ImagePool
+from napari_active_seg.experiments.classification.settings import RANDOM
+from napari_active_seg.uncertainty import Moments, MomentStream, measure_named
+
+__all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf"]
+
+
+class Learner(Protocol):
+    """Something that has learned from the labels of a round."""
+
+    def said(self, images: NDArray[np.uint8]) -> Moments:
+        """Return what it says of images, (C, N, 1)."""
+
+    def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what labels of the pool's images at ``shown`` are worth."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkLearner:
+    """A network, asked by passes with dropout; images are worth their uncertainty."""
+
+    model: Classifier
+    pool: ImagePool
+    measure: str
+    passes: int
+    seed: int
+
+    def said(self, images: NDArray[np.uint8]) -> Moments:
+        """Return what it says of images, (C, N, 1)."""
+        return self.model.predict(
+            images, passes=self.passes, seed=self.seed, check_cancelled=_never
+        )
+
+    def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the measure of each image; nothing tells them apart at random."""
+        if self.measure == RANDOM:
+            return np.zeros(len(shown), np.float64)
+        said = self.said(self.pool.images[shown])
+        return measure_named(self.measure).compute(said)[:, 0].astype(np.float64)
+
+
+class GraphLearner:
+    """Labels spread by likeness; an image is worth the errors that its label should save.
+
+    ``rows`` (N, F) are what images of the pool are compared by, and ``of`` makes the same of
+    others. A kernel is a quarter as wide as the median distance to the nearest other image.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.floating],
+        of: RowsOf,
+        *,
+        labelled: NDArray[np.int64],
+        open_places: NDArray[np.int64],
+        labels: NDArray[np.integer],
+    ) -> None:
+        self._of = of
+        self._places = np.union1d(labelled, open_places)
+        self._rows = rows[self._places]
+        squares = (self._rows**2).sum(1)
+        apart = squares[:, None] + squares[None, :] - 2 * self._rows @ self._rows.T
+        np.fill_diagonal(apart, np.inf)
+        nearest = np.sqrt(np.maximum(apart.min(axis=1), 0))
+        self._width = max(float(np.median(nearest)) / 4, 1e-6)
+        graph = rbf_similarity(self._rows, self._rows, width=self._width)
+        inside = np.searchsorted(self._places, labelled)
+        self._field: LabelField = field_of(graph, inside, labels)
+        self._values = np.empty(len(self._places))
+        self._rest = np.setdiff1d(np.arange(len(self._places)), inside)
+        self._values[self._rest] = self._field.values
+        self._values[inside] = labels
+
+    def said(self, images: NDArray[np.uint8]) -> Moments:
+        """Return what the nearest of the graph say of images, as one pass."""
+        weights = rbf_similarity(self._of(images), self._rows, width=self._width)
+        total = weights.sum(axis=1)
+        second = np.where(total > 0, weights @ self._values / np.maximum(total, 1e-300), 0.5)
+        stream = MomentStream()
+        stream.add(np.stack([1 - second, second])[..., None])
+        return stream.moments()
+
+    def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return minus the risk that is expected after asking about each image."""
+        risk = np.full(len(self._places), np.inf)
+        risk[self._rest] = self._field.expected_risk
+        return -risk[np.searchsorted(self._places, shown)]
+
+
+class RowsOf(Protocol):
+    """Makes of images (N, H, W, C) what they are compared by (N, F)."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.floating]:
+        """Return a row for each image."""
+
+
+def _never() -> None:
+    """Nobody stops a study but by ending its process."""

@@ -1,0 +1,89 @@
+"""Gal, Islam and Ghahramani 2017: benign and malignant lesions, BALD against uniform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.experiments.classification import ClassificationArm, ClassificationStudy
+from napari_active_seg.experiments.classification.settings import ALL, RANDOM
+from napari_active_seg.experiments.papers.scales import Scale
+
+__all__ = ["melanoma"]
+
+_PASSES = 20
+_VARIANTS = ("", "pretrained")
+
+
+def melanoma(
+    root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
+) -> ClassificationStudy:
+    """Return the study on the lesions in ``root``.
+
+    Seeds 0, 2, 4 have the first test split, 1, 3, 5 the second. The variant ``pretrained`` starts
+    from ImageNet weights, as the paper does; without it this is another study.
+    """
+    if variant not in _VARIANTS:
+        raise ConfigError(f"no variant {variant!r}: {did_you_mean(variant, _VARIANTS[1:])}")
+    full = scale is Scale.FULL
+    arms = (
+        ClassificationArm(name="bald", measure="bald", passes=_PASSES),
+        ClassificationArm(name="random", measure=RANDOM, passes=_PASSES),
+        ClassificationArm(name="varratio", measure="variation-ratio", passes=_PASSES),
+        ClassificationArm(name="all", measure=ALL, passes=_PASSES),
+    )
+    changed = []
+    weights = "pretrained" if variant else "random"
+    title = "Benign or malignant: which images to ask for (research use, not a diagnosis)"
+    if not variant:
+        title = f"Another study than the paper's, without ImageNet weights. {title}"
+        changed.append("The network starts from random weights; the paper's from ImageNet's.")
+    shared = {
+        "name": f"melanoma-{variant or 'random-weights'}-{scale}",
+        "title": title,
+        "dataset": "isic-diagnosis",
+        "root": root,
+        "seeds": seeds,
+        "arms": arms,
+        "start_by_class": (80, 20),
+        "test_by_class": (100, 100),
+        "splits": 2,
+        "validation": 0,
+        "batch": 100,
+        "positive": 1,
+        "flips": True,
+        "decays": (0.5 * 0.5,),
+        "weights": weights,
+        "levels": (),
+        "footnote": "research use, not a diagnosis",
+    }
+    changed.append(
+        "Variation ratio is run beside BALD, to see whether its values tie, and all labels as the "
+        "reference."
+    )
+    if full:
+        changed.append("Four steps of Adam's size 1e-5; the paper says 'a small learning rate'.")
+        return ClassificationStudy.made(
+            **shared,
+            network="vgg16",
+            side=224,
+            rounds=5,
+            epochs=100,
+            images_a_step=8,
+            learning_rate=1e-5 if variant else 1e-4,
+            changed=tuple(changed),
+        )
+    changed.append(
+        "Images of 64 pixels, a VGG16 with a quarter of the channels and batch norm, 25 epochs of "
+        "batches of 16, four steps."
+    )
+    return ClassificationStudy.made(
+        **{**shared, "weights": "random"},
+        network="vgg16-small",
+        side=64,
+        rounds=4,
+        epochs=25,
+        images_a_step=16,
+        learning_rate=3e-4,
+        changed=tuple(changed),
+    )
