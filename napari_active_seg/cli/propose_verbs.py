@@ -33,6 +33,26 @@ from napari_active_seg.uncertainty import MEASURES
 __all__ = ["register"]
 
 
+_Measure = Annotated[
+    str | None,
+    typer.Option(help=f"Uncertainty: {', '.join(MEASURES)}.", autocompletion=completing(MEASURES)),
+]
+_Strategy = Annotated[
+    str | None,
+    typer.Option(
+        help=f"A YAML file, or one of {', '.join(STRATEGIES)}.",
+        autocompletion=completing(STRATEGIES),
+    ),
+]
+_Cost = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.",
+        autocompletion=completing([*COSTS, *LEARNED]),
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     for verb in (propose, guide):
@@ -47,29 +67,12 @@ def propose(
         typer.Option(help="Instead of --count: 8, 50000px, 300clicks or 10min."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
-    measure: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Uncertainty: {', '.join(MEASURES)}.", autocompletion=completing(MEASURES)
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help=f"A YAML file, or one of {', '.join(STRATEGIES)}.",
-            autocompletion=completing(STRATEGIES),
-        ),
-    ] = None,
+    measure: _Measure = None,
+    strategy: _Strategy = None,
     stride: Annotated[
         int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
     ] = None,
-    cost: Annotated[
-        str | None,
-        typer.Option(
-            help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.",
-            autocompletion=completing([*COSTS, *LEARNED]),
-        ),
-    ] = None,
+    cost: _Cost = None,
     alpha: Annotated[float | None, typer.Option(help="Exponent of the information.")] = None,
     beta: Annotated[
         float | None, typer.Option(help="Exponent of the cost; 0 leaves it out of the choice.")

@@ -10,6 +10,7 @@ from typing import Any
 from napari_active_seg.classifier import ImageNetworks
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.classification.arm import ImageArm, done_rounds
+from napari_active_seg.experiments.classification.cifar import read_cifar
 from napari_active_seg.experiments.classification.diagnosis import read_diagnoses
 from napari_active_seg.experiments.classification.mnist import read_mnist
 from napari_active_seg.experiments.classification.pool import ImagePool
@@ -42,6 +43,9 @@ def open_pool(study: ClassificationStudy) -> ImagePool:
         raise ConfigError("--data is the folder of the data set's files")
     if study.dataset == "isic-diagnosis":
         return read_diagnoses(study.root, side=study.side).of_classes(study.keep)
+    if study.dataset.startswith("cifar"):
+        found = read_cifar(study.root, classes=int(study.dataset.removeprefix("cifar")))
+        return found.of_classes(study.keep).with_test(study.test)
     return read_mnist(study.root).of_classes(study.keep).with_test(study.test)
 
 

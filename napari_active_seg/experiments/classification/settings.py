@@ -71,7 +71,7 @@ class ClassificationStudy(Settings):
 
     name: str
     title: str
-    dataset: Literal["mnist", "isic-diagnosis"] = "mnist"
+    dataset: Literal["mnist", "isic-diagnosis", "cifar10", "cifar100"] = "mnist"
     root: Path | None = None
     pool: int = Field(default=0, ge=0)
     stream: int = Field(default=0, ge=0)

@@ -13,6 +13,26 @@ __all__ = ["melanoma"]
 
 _PASSES = 20
 _VARIANTS = ("", "pretrained")
+#: What both scales share: the paper's draw, its flips, its penalty (1 - p) l^2 / N with l^2 = 0.5.
+_PROTOCOL = {
+    "dataset": "isic-diagnosis",
+    "arms": (
+        ClassificationArm(name="bald", measure="bald", passes=_PASSES),
+        ClassificationArm(name="random", measure=RANDOM, passes=_PASSES),
+        ClassificationArm(name="varratio", measure="variation-ratio", passes=_PASSES),
+        ClassificationArm(name="all", measure=ALL, passes=_PASSES),
+    ),
+    "start_by_class": (80, 20),
+    "test_by_class": (100, 100),
+    "splits": 2,
+    "validation": 0,
+    "batch": 100,
+    "positive": 1,
+    "flips": True,
+    "decays": ((1 - 0.5) * 0.5,),
+    "levels": (),
+    "footnote": "research use, not a diagnosis",
+}
 
 
 def melanoma(
@@ -25,65 +45,51 @@ def melanoma(
     """
     if variant not in _VARIANTS:
         raise ConfigError(f"no variant {variant!r}: {did_you_mean(variant, _VARIANTS[1:])}")
-    full = scale is Scale.FULL
-    arms = (
-        ClassificationArm(name="bald", measure="bald", passes=_PASSES),
-        ClassificationArm(name="random", measure=RANDOM, passes=_PASSES),
-        ClassificationArm(name="varratio", measure="variation-ratio", passes=_PASSES),
-        ClassificationArm(name="all", measure=ALL, passes=_PASSES),
+    if variant and scale is Scale.SMALL:
+        raise ConfigError("pretrained is for --scale full: the small network has no weights")
+    words, title = (
+        [],
+        "Benign or malignant: which images to ask for (research use, not a diagnosis)",
     )
-    changed = []
-    weights = "pretrained" if variant else "random"
-    title = "Benign or malignant: which images to ask for (research use, not a diagnosis)"
     if not variant:
         title = f"Another study than the paper's, without ImageNet weights. {title}"
-        changed.append("The network starts from random weights; the paper's from ImageNet's.")
-    shared = {
-        "name": f"melanoma-{variant or 'random-weights'}-{scale}",
-        "title": title,
-        "dataset": "isic-diagnosis",
-        "root": root,
-        "seeds": seeds,
-        "arms": arms,
-        "start_by_class": (80, 20),
-        "test_by_class": (100, 100),
-        "splits": 2,
-        "validation": 0,
-        "batch": 100,
-        "positive": 1,
-        "flips": True,
-        "decays": (0.5 * 0.5,),
-        "weights": weights,
-        "levels": (),
-        "footnote": "research use, not a diagnosis",
-    }
-    changed.append(
+        words.append("The network starts from random weights; the paper's from ImageNet's.")
+    words.append(
         "Variation ratio is run beside BALD, to see whether its values tie, and all labels as the "
         "reference."
     )
-    if full:
-        changed.append("Four steps of Adam's size 1e-5; the paper says 'a small learning rate'.")
+    shared = {
+        **_PROTOCOL,
+        "name": f"melanoma-{variant or 'random-weights'}-{scale}",
+        "title": title,
+        "root": root,
+        "seeds": seeds,
+    }
+    if scale is Scale.FULL:
+        rate = 1e-5 if variant else 1e-4
+        words.append(f"Adam with a rate of {rate:g}; the paper says 'a small learning rate'.")
         return ClassificationStudy.made(
             **shared,
             network="vgg16",
+            weights="pretrained" if variant else "random",
             side=224,
             rounds=5,
             epochs=100,
             images_a_step=8,
-            learning_rate=1e-5 if variant else 1e-4,
-            changed=tuple(changed),
+            learning_rate=rate,
+            changed=tuple(words),
         )
-    changed.append(
+    words.append(
         "Images of 64 pixels, a VGG16 with a quarter of the channels and batch norm, 25 epochs of "
         "batches of 16, four steps."
     )
     return ClassificationStudy.made(
-        **{**shared, "weights": "random"},
+        **shared,
         network="vgg16-small",
         side=64,
         rounds=4,
         epochs=25,
         images_a_step=16,
         learning_rate=3e-4,
-        changed=tuple(changed),
+        changed=tuple(words),
     )
