@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +61,19 @@ class Database:
         """
         if not path.is_file():
             raise ProjectError(f"{path.parent} is no project: it has no {path.name}")
+        opened = ExitStack()  # closes what was connected, unless all goes well
         try:
-            _check_length(path)
-            connection = _connect_to_read(path) if read_only else _connect(path)
-            version = _checked_version(path, connection)
-            if version < SCHEMA_VERSION:
-                connection = _brought_up_to_date(path, connection, version, read_only=read_only)
-            if read_only:
-                return Database(path, connection, None)
-            return Database(path, _connect(path), connection)
+            with opened:
+                _check_length(path)
+                connection = _connect_to_read(path) if read_only else _connect(path)
+                opened.callback(connection.close)
+                version = _checked_version(path, connection)
+                if version < SCHEMA_VERSION:
+                    connection = _brought_up_to_date(path, connection, version, read_only=read_only)
+                    opened.callback(connection.close)
+                reader = connection if read_only else _connect(path)
+                opened.pop_all()
+            return Database(path, reader, None if read_only else connection)
         except (sqlite3.OperationalError, OSError) as error:
             raise ProjectError(_cannot_open(path, error, read_only=read_only)) from error
         except sqlite3.DatabaseError as error:
@@ -155,9 +159,13 @@ def _to_read(path: Path) -> Database:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -177,6 +185,9 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         connection.close()
         return _recovered_in_memory(path)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
     return connection
 
 
@@ -187,16 +198,18 @@ def _recovered_in_memory(path: Path) -> sqlite3.Connection:
         journal = path.with_name(path.name + "-journal")
         if journal.is_file():
             shutil.copyfile(journal, copy.with_name(journal.name))
-        recovered = _connect(copy)
-        memory = _in_memory(recovered)
-        recovered.close()
-    return memory
+        with closing(_connect(copy)) as recovered:
+            return _in_memory(recovered)
 
 
 def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
     memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     memory.row_factory = sqlite3.Row
-    connection.backup(memory)
+    try:
+        connection.backup(memory)
+    except sqlite3.Error:
+        memory.close()
+        raise
     return memory
 
 
@@ -223,10 +236,8 @@ def _checked_version(path: Path, connection: sqlite3.Connection) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if application != _APPLICATION_ID:
-        connection.close()
         raise ProjectError(f"{path} belongs to another program; choose a project folder")
     if version > SCHEMA_VERSION:
-        connection.close()
         raise ProjectError(
             f"{path.parent} was written by a newer version of napari-active-seg "
             f"(schema {version}, this one knows {SCHEMA_VERSION}); update the program"
@@ -252,7 +263,11 @@ def _brought_up_to_date(
                 "older project is not changed; open it read-only, or free the folder for writing"
             ) from error
         _copy(connection, backups / f"project-schema{version}-{stamp}.db")
-    migrate(connection, version)
+    try:
+        migrate(connection, version)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

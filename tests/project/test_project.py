@@ -1,6 +1,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -92,13 +93,13 @@ def test_foreign_newer_and_damaged_databases_are_refused(project):
     project.close()
     path = project.folder / "project.db"
     whole = path.read_bytes()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(ProjectError, match="newer version"):
         Project.open(project.folder)
     path.write_bytes(whole)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA application_id = 7")
     connection.close()
     with pytest.raises(ProjectError, match="another program"):

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_migration_that_fails_leaves_the_old_project(old_project, monkeypatch):
 
 
 def test_newer_schema_is_refused_with_both_numbers(painted):
-    with sqlite3.connect(painted / "project.db") as connection:
+    with closing(sqlite3.connect(painted / "project.db")) as connection, connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     for read_only in (False, True):
