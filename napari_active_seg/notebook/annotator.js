@@ -139,6 +139,7 @@ class Annotator {
     };
     this.onSaid = () => {
       this.outline = this.outlineOf(bytesOf(this.model.get("said")));
+      this.veil = this.veilOf(bytesOf(this.model.get("inside")));
       this.draw();
     };
     this.model.on("change:facts", this.onFacts);
@@ -277,6 +278,16 @@ class Annotator {
     this.draw();
   }
 
+  veilOf(inside) {
+    const { height, width, region } = this.facts;
+    if (!region || inside.length !== height * width) return null; // all of it may be painted
+    const pixels = new ImageData(width, height);
+    for (let i = 0; i < inside.length; i++) if (!inside[i]) pixels.data.set([0, 0, 0, 128], 4 * i);
+    const drawn = sheet(width, height);
+    drawn.getContext("2d").putImageData(pixels, 0, 0);
+    return drawn;
+  }
+
   outlineOf(said) {
     const { height, width, region } = this.facts;
     if (!region || said.length !== height * width) return null;
@@ -350,6 +361,7 @@ class Annotator {
     }
     on.globalAlpha = 1;
     if (this.outline && this.shows.said) on.drawImage(this.outline, 0, 0);
+    if (this.veil) on.drawImage(this.veil, 0, 0);
     const colour = this.tool === "erase" ? "#ffffff" : this.facts.classes[this.value].colour;
     if (this.stroke) {
       on.globalAlpha = 0.5;

@@ -76,13 +76,19 @@ def _address(server, said):
     raise RuntimeError("JupyterLab does not answer: " + "".join(said)[-2000:])
 
 
+def chromium_path():
+    """Return where a Chromium is whose driver is there too; None without one."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    return browser if shutil.which("chromedriver") else None
+
+
 @contextlib.contextmanager
 def chromium(profile):
     """Yield a driver of a headless Chromium of the system."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
+    options.binary_location = chromium_path()
     for flag in (
         *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
         *("--window-size=1280,1200", f"--user-data-dir={profile}", "--force-device-scale-factor=1"),

@@ -3,7 +3,6 @@
 Left out where there is no Chromium; `make test` installs Debian's.
 """
 
-import shutil
 import time
 
 import numpy as np
@@ -11,16 +10,14 @@ import pytest
 
 pytest.importorskip("jupyterlab")
 pytest.importorskip("selenium")
-from lab import chromium, lab, run_all_cells
+from lab import chromium, chromium_path, lab, run_all_cells
 
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, RegionState
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromedriver") and shutil.which("chromium")), reason="no Chromium"
-    ),
+    pytest.mark.skipif(chromium_path() is None, reason="no Chromium with its driver"),
 ]
 
 CELL = """

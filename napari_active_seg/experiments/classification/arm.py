@@ -18,6 +18,7 @@ from napari_active_seg.experiments.classification.learners import (
     Learner,
     NetworkLearner,
     RowsOf,
+    never_cancelled,
 )
 from napari_active_seg.experiments.classification.pool import (
     ImagePool,
@@ -215,7 +216,7 @@ class ImageArm:
             decay=decay,
             seed=self.seed * 1000 + number,
         )
-        losses = model.train(images, labels, plan=plan, check_cancelled=_never)
+        losses = model.train(images, labels, plan=plan, check_cancelled=never_cancelled)
         return model, losses
 
     def _shown(self, labelled: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -261,7 +262,7 @@ class ImageArm:
                 self.pool.images[places.validation],
                 passes=_PASSES_OF_VALIDATION,
                 seed=self.seed,
-                check_cancelled=_never,
+                check_cancelled=never_cancelled,
             )
             losses.append(ProbabilityScores().add(said.mean_p, truth).nll)
         return decays[int(np.argmin(losses))]
@@ -281,7 +282,3 @@ def _flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return images as rows (N, F) of values in 0..1."""
     rows: NDArray[np.float64] = images.reshape(len(images), -1) / 255.0
     return rows
-
-
-def _never() -> None:
-    """Nobody stops a study but by ending its process."""

@@ -14,7 +14,7 @@ from napari_active_seg.experiments.classification.pool import ImagePool
 from napari_active_seg.experiments.classification.settings import RANDOM
 from napari_active_seg.uncertainty import Moments, MomentStream, measure_named
 
-__all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf"]
+__all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf", "never_cancelled"]
 
 
 class Learner(Protocol):
@@ -40,7 +40,7 @@ class NetworkLearner:
     def said(self, images: NDArray[np.uint8]) -> Moments:
         """Return what it says of images, (C, N, 1)."""
         return self.model.predict(
-            images, passes=self.passes, seed=self.seed, check_cancelled=_never
+            images, passes=self.passes, seed=self.seed, check_cancelled=never_cancelled
         )
 
     def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -106,5 +106,5 @@ class RowsOf(Protocol):
         """Return a row for each image."""
 
 
-def _never() -> None:
+def never_cancelled() -> None:
     """Nobody stops a study but by ending its process."""

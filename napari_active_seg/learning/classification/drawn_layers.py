@@ -14,7 +14,6 @@ def drawn_sequence(head: nn.Sequential, generator: torch.Generator) -> nn.Sequen
     A dropout takes the columns that it leaves out from the weights of the dense layer after it.
     """
     layers: list[nn.Module] = []
-    kept: torch.Tensor | None = None
     share = 0.0
     for layer in head:
         if isinstance(layer, nn.Dropout):
