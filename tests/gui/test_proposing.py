@@ -62,7 +62,9 @@ def test_budget_in_minutes_and_weights_are_asked_for_and_kept(proposed, pool):
     panel = window.panel("Propose")
     panel.unit.value, panel.amount.value, panel.size.value = "minutes", 1, 32
     panel.cost.value, panel.beta.value = "boundary", 0.5
+    assert panel._anew_soon.isActive()
     window.click(panel.go)
+    assert not panel._anew_soon.isActive()  # or regions just proposed would be chosen twice
     window.settle()
     new = [q for q in window.session.state.queue if q.round == 2]
     assert len(new) > 1 and sum(q.cost for q in new) <= 60

@@ -254,6 +254,7 @@ class ProposePanel(Panel):
 
     def _propose(self) -> None:
         session = self.desk.session
+        self._anew_soon.stop()  # what is proposed now heeds every change already
         if session is not None:
             self.desk.run(
                 lambda: session.propose(
