@@ -25,7 +25,10 @@ class ImageTraining:
     """How a classifier learns.
 
     ``decay`` is c in the penalty c / N times the squared weights behind dropout, N being how many
-    images it learns from.
+    images it learns from; ``weight_decay`` that of the optimiser on all weights. ``strong`` crops,
+    flips, changes and cuts out what is shown. ``foretells`` has a module learn beside it how badly
+    each image is named. ``unlabelled`` images without labels are in each step, which changes must
+    not rename where the network is surer than ``threshold``.
     """
 
     steps: int = 300
@@ -33,6 +36,14 @@ class ImageTraining:
     learning_rate: float = 1e-3
     decay: float = 0.0
     seed: int = 0
+    optimiser: str = "adam"
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    strong: bool = False
+    foretells: bool = False
+    unlabelled: int = 0
+    temperature: float = 0.5
+    threshold: float = 0.6
 
 
 class Classifier(Protocol):
@@ -45,8 +56,12 @@ class Classifier(Protocol):
         *,
         plan: ImageTraining,
         check_cancelled: Callable[[], None],
+        without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
-        """Learn from all of ``images`` and return the loss of each step."""
+        """Learn from all of ``images`` and return the loss of each step.
+
+        ``without_labels`` are learned from too where the plan asks for them.
+        """
 
     def predict(
         self,
@@ -56,7 +71,10 @@ class Classifier(Protocol):
         seed: int,
         check_cancelled: Callable[[], None],
     ) -> Moments:
-        """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one."""
+        """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
+
+        Where it learned to foretell its losses, they are beside the moments.
+        """
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the network makes of images before its first dropout (N, F)."""

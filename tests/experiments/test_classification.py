@@ -54,7 +54,7 @@ class Told:
     def __init__(self, log, network, *, shape, n_classes, seed, weights):
         self.log, self.n_classes, self.seed = log, n_classes, seed
 
-    def train(self, images, labels, *, plan, check_cancelled):
+    def train(self, images, labels, *, plan, check_cancelled, without_labels=None):
         self.log.append((self.seed, len(images), plan.decay))
         return (1.0, 0.5)
 

@@ -19,6 +19,7 @@ from napari_active_seg.experiments.classification.diagnosis import read_diagnose
 from napari_active_seg.experiments.classification.learners import GraphLearner
 from napari_active_seg.experiments.classification.pool import ImagePool
 from napari_active_seg.experiments.classification.report import write_classification
+from napari_active_seg.experiments.classification.trainer import ImageTrainer
 from napari_active_seg.experiments.papers import Scale, image_study
 from napari_active_seg.plugin import ImageNetworks
 
@@ -98,19 +99,17 @@ def test_melanoma_ranks_lesions_counts_positives_and_says_what_it_is_not(lesions
     assert {"auc", "positives", "distinct"} <= set(results["rounds"][0])
 
 
-def test_seeds_share_test_splits_and_positives_are_flipped(lesions, tmp_path):
+def test_seeds_share_test_splits_and_positives_are_flipped(lesions):
     pool = read_diagnoses(lesions, side=16)
     one, again = (pool.with_drawn_test((6, 6), seed=3) for _ in range(2))
     assert (one.test_images == again.test_images).all() and one.test_labels.sum() == 6
     assert len(one.labels) == 48
     with pytest.raises(ConfigError, match="malignant has 15 images"):
         pool.with_drawn_test((6, 16), seed=3)
-    from napari_active_seg.experiments.classification.arm import ImageArm
-
     asked = small_melanoma(lesions)
-    arm = ImageArm(asked, one, tmp_path, asked.arms[0], 0, NETWORKS)
+    trainer = ImageTrainer(asked, one, asked.arms[0], 0, NETWORKS)
     places = np.array([int(np.flatnonzero(one.labels == 1)[0]), 0])
-    images, labels = arm._shown(places)
+    images, labels = trainer._shown(places)
     assert labels.tolist().count(1) == 4 and len(images) == 5
     flipped = {images[k].tobytes() for k in range(5) if labels[k] == 1}
     whole = one.images[places[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
-from napari_active_seg.classifier import Classifier, ImageNetworks, ImageTraining
+from napari_active_seg.classifier import ImageNetworks
 from napari_active_seg.experiments.classification.image_cost import learned_costs, true_costs
 from napari_active_seg.experiments.classification.learners import (
     GraphLearner,
     Learner,
     NetworkLearner,
     RowsOf,
-    never_cancelled,
 )
 from napari_active_seg.experiments.classification.pool import (
     ImagePool,
@@ -31,12 +31,10 @@ from napari_active_seg.experiments.classification.settings import (
     ClassificationArm,
     ClassificationStudy,
 )
+from napari_active_seg.experiments.classification.trainer import ImageTrainer
 from napari_active_seg.experiments.study.lines import add_line, lines_of
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.uncertainty import Moments
-
-#: Arms of a seed share their penalty, so it is chosen by the same passes for all.
-_PASSES_OF_VALIDATION = 20
 
 __all__ = ["ImageArm", "chosen_images", "done_rounds", "rounds_file"]
 
@@ -82,7 +80,7 @@ class ImageArm:
             pool=self.study.pool,
             seed=self.seed,
         )
-        decay = self._decay(places)
+        decay = self._trainer.best_decay(places)
         asked = [i for facts in self.rounds for i in facts["asked"]]
         if self.arm.measure == ALL and not self.rounds:
             everything = np.concatenate([places.start, places.open])
@@ -93,6 +91,10 @@ class ImageArm:
             facts = self._round(number, places, asked, decay)
             add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
             asked += facts["asked"]
+
+    @property
+    def _trainer(self) -> ImageTrainer:
+        return ImageTrainer(self.study, self.pool, self.arm, self.seed, self.networks)
 
     @property
     def _last(self) -> int:
@@ -111,6 +113,7 @@ class ImageArm:
             "seed": self.seed,
             "round": number,
             "images": len(labelled),
+            "share": len(labelled) / (len(places.start) + len(places.open)),
             "decay": decay,
             "loss": float(np.mean(losses[-20:])) if losses else 0.0,
             **scores,
@@ -127,11 +130,23 @@ class ImageArm:
         """Return what has learned from the labels, and how its loss fell."""
         if self.arm.learner == "graph":
             return self._graph(_flat, places, labelled), ()
-        model, losses = self._trained(labelled, decay, number)
+        trained = partial(
+            self._trainer.trained, labelled, np.setdiff1d(places.open, labelled), decay, number
+        )
+        model, losses = trained()
         if self.arm.learner == "graph-of-features":
             return self._graph(model.features, places, labelled), losses
-        seed = self.seed * 1000 + number
-        network = NetworkLearner(model, self.pool, self.arm.measure, self.arm.passes, seed)
+        asks = number < self._last
+        network = NetworkLearner(
+            model,
+            self.pool,
+            self.arm.measure,
+            self.arm.passes,
+            self.seed * 1000 + number,
+            labelled,
+            self.study.batch,
+            tuple(trained(member)[0] for member in range(1, self.arm.members if asks else 1)),
+        )
         return network, losses
 
     def _graph(self, of: RowsOf, places: Places, labelled: NDArray[np.int64]) -> GraphLearner:
@@ -196,42 +211,6 @@ class ImageArm:
             return {}
         return {"positives": int((self.pool.labels[labelled] == positive).sum())}
 
-    def _trained(
-        self, labelled: NDArray[np.int64], decay: float, number: int
-    ) -> tuple[Classifier, tuple[float, ...]]:
-        """Return a network that began anew: arms of a seed share it where their labels are same."""
-        model = self.networks.build(
-            self.study.network,
-            shape=self.pool.shape,
-            n_classes=len(self.pool.classes),
-            seed=self.seed * 1000 + number,
-            weights=self.study.weights,
-        )
-        images, labels = self._shown(labelled)
-        epochs = self.study.epochs
-        plan = ImageTraining(
-            steps=epochs * -(-len(images) // self.study.images_a_step) or self.study.steps,
-            batch=self.study.images_a_step,
-            learning_rate=self.study.learning_rate,
-            decay=decay,
-            seed=self.seed * 1000 + number,
-        )
-        losses = model.train(images, labels, plan=plan, check_cancelled=never_cancelled)
-        return model, losses
-
-    def _shown(self, labelled: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return what is learned from: the labelled images, positive ones flipped both ways too."""
-        images, labels = self.pool.images[labelled], self.pool.labels[labelled]
-        if not self.study.flips or self.study.positive is None:
-            return images, labels
-        positive = labels == self.study.positive
-        more = [images[positive][:, ::-1], images[positive][:, :, ::-1]]
-        more.append(more[0][:, :, ::-1])
-        return (
-            np.concatenate([images, *more]),
-            np.concatenate([labels, *(labels[positive] for _ in more)]),
-        )
-
     def _scores(self, said: Moments) -> dict[str, float]:
         """Return error, likelihood, Brier score, ECE, and AUC where a class is the positive one."""
         truth = self.pool.test_labels[:, None]
@@ -248,24 +227,6 @@ class ImageArm:
         if positive is not None:
             found["auc"] = roc_auc(said.mean_p[positive, :, 0], truth[:, 0] == positive)
         return found
-
-    def _decay(self, places: Places) -> float:
-        """Return the penalty with which the first labels serve the validation best."""
-        decays = self.study.decays
-        if len(decays) == 1 or not len(places.validation):
-            return decays[0]
-        truth = self.pool.labels[places.validation][:, None]
-        losses = []
-        for decay in decays:
-            model, _ = self._trained(places.start, decay, 0)
-            said = model.predict(
-                self.pool.images[places.validation],
-                passes=_PASSES_OF_VALIDATION,
-                seed=self.seed,
-                check_cancelled=never_cancelled,
-            )
-            losses.append(ProbabilityScores().add(said.mean_p, truth).nll)
-        return decays[int(np.argmin(losses))]
 
 
 def chosen_images(

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.expected_error import LabelField, field_of, rbf_similarity
+from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.classifier import Classifier
 from napari_active_seg.experiments.classification.pool import ImagePool
-from napari_active_seg.experiments.classification.settings import RANDOM
+from napari_active_seg.experiments.classification.settings import CORE_SET, RANDOM
 from napari_active_seg.uncertainty import Moments, MomentStream, measure_named
 
 __all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf", "never_cancelled"]
@@ -29,16 +30,23 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkLearner:
-    """A network, asked by passes with dropout; images are worth their uncertainty."""
+    """A network, asked by passes with dropout; images are worth their uncertainty.
+
+    ``others`` are further members that ask with it. Of a core-set the ``count`` images that are
+    taken are worth the more the earlier.
+    """
 
     model: Classifier
     pool: ImagePool
     measure: str
     passes: int
     seed: int
+    labelled: NDArray[np.int64]
+    count: int
+    others: tuple[Classifier, ...] = ()
 
     def said(self, images: NDArray[np.uint8]) -> Moments:
-        """Return what it says of images, (C, N, 1)."""
+        """Return what it says of images, (C, N, 1); the other members have no say."""
         return self.model.predict(
             images, passes=self.passes, seed=self.seed, check_cancelled=never_cancelled
         )
@@ -47,8 +55,31 @@ class NetworkLearner:
         """Return the measure of each image; nothing tells them apart at random."""
         if self.measure == RANDOM:
             return np.zeros(len(shown), np.float64)
-        said = self.said(self.pool.images[shown])
+        if self.measure == CORE_SET:
+            return self._taken_early(shown)
+        said = self._together(self.pool.images[shown])
         return measure_named(self.measure).compute(said)[:, 0].astype(np.float64)
+
+    def _together(self, images: NDArray[np.uint8]) -> Moments:
+        """Return what all members say, each as one pass."""
+        if not self.others:
+            return self.said(images)
+        stream = MomentStream()
+        for member in (self.model, *self.others):
+            plain = member.predict(images, passes=0, seed=0, check_cancelled=never_cancelled)
+            stream.add(plain.mean_p)
+        return stream.moments()
+
+    def _taken_early(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return by what is left of the count how early k-centre greedy takes each image."""
+        points, centres = (
+            self.model.features(self.pool.images[places]) for places in (shown, self.labelled)
+        )
+        rng = np.random.default_rng((self.seed, 11))
+        taken = list(k_centre_greedy(points, centres, self.count, rng))
+        worth = np.zeros(len(shown), np.float64)
+        worth[taken] = np.arange(len(taken), 0, -1)
+        return worth
 
 
 class GraphLearner:

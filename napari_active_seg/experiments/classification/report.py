@@ -16,12 +16,26 @@ from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study.tables import Spread
 from napari_active_seg.figures.curves import Curve, draw_curves
 from napari_active_seg.figures.report import HtmlReport, figure_png
+from napari_active_seg.metrics import auc_at_budget
 
 __all__ = ["images_to_reach", "write_classification"]
 
 Rounds = Sequence[dict[str, Any]]
 _FACTS = (
-    *("arm", "seed", "round", "images", "error", "nll", "brier", "ece", "loss", "decay", "cost"),
+    *(
+        "arm",
+        "seed",
+        "round",
+        "images",
+        "share",
+        "error",
+        "nll",
+        "brier",
+        "ece",
+        "loss",
+        "decay",
+        "cost",
+    ),
     *("auc", "positives", "distinct"),
 )
 
@@ -84,15 +98,10 @@ def _page(
         page.heading("What is not as in the paper")
         for line in study.changed:
             page.paragraph(line)
-    page.heading("Images needed")
-    head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
-    rows = []
-    for arm in arms:
-        last = [own[-1]["error"] for own in _runs(rounds, arm).values()]
-        end = Spread.over([100 * error for error in last])
-        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end.words(2)} %"))
-    page.table(head, rows)
-    _over_random(page, study, rounds, arms)
+    if study.levels:
+        _images_needed(page, study, rounds, arms, reached)
+    if study.budget:
+        _areas(page, study, rounds, arms)
     if study.paper in PUBLISHED:
         published = PUBLISHED[study.paper]
         page.paragraph(f"{published.title}:")
@@ -104,6 +113,55 @@ def _page(
     if any("cost" in facts for facts in rounds):
         _costs(page, rounds, arms)
     return page
+
+
+def _images_needed(
+    page: HtmlReport,
+    study: ClassificationStudy,
+    rounds: Rounds,
+    arms: Sequence[str],
+    reached: dict[str, dict[str, Spread]],
+) -> None:
+    """Add how many images arms needed, and their share of what random needed."""
+    page.heading("Images needed")
+    head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
+    rows = []
+    for arm in arms:
+        last = [own[-1]["error"] for own in _runs(rounds, arm).values()]
+        end = Spread.over([100 * error for error in last])
+        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end.words(2)} %"))
+    page.table(head, rows)
+    _over_random(page, study, rounds, arms)
+
+
+def _areas(
+    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
+) -> None:
+    """Add the accuracy at the end and AUC@B, by equation 2 and as the paper prints it."""
+    page.heading(f"Accuracy with up to {study.budget:,} labels")
+    rows = []
+    for arm in arms:
+        runs = list(_runs(rounds, arm).values())
+        areas = [_area(run, study, rounds) for run in runs]
+        doubled = [None if area is None else 2 * area for area in areas]
+        last = [100 * (1 - run[-1]["error"]) for run in runs]
+        spreads = (Spread.over(last), Spread.over(areas), Spread.over(doubled))
+        rows.append((arm, *(spread.words(2) for spread in spreads)))
+    page.table(("arm", "accuracy % at the end", "AUC@B", "AUC@B, doubled as in print"), rows)
+
+
+def _area(run: list[dict[str, Any]], study: ClassificationStudy, rounds: Rounds) -> float | None:
+    """Return AUC@B of one run; all labels hold their accuracy over the whole budget."""
+    if len(run) == 1 and run[0]["images"] > study.budget:
+        shares = sorted({f["share"] for f in rounds if f["images"] <= study.budget})
+        return (
+            auc_at_budget([shares[0], shares[-1]], [1 - run[0]["error"]] * 2)
+            if len(shares) > 1
+            else None
+        )
+    if len(run) < 2:
+        return None
+    return auc_at_budget([f["share"] for f in run], [1 - f["error"] for f in run])
 
 
 def _add_curves(

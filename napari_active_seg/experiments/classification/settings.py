@@ -11,12 +11,14 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.settings import Settings
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["ALL", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
+__all__ = ["ALL", "CORE_SET", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
 
 #: The arm that asks for images at random.
 RANDOM = "random"
 #: The arm that has all labels at once, as the reference.
 ALL = "all"
+#: The arm that asks for images each the furthest, in features, from all that are labelled.
+CORE_SET = "core-set"
 
 
 class ImageCosts(Settings):
@@ -35,6 +37,10 @@ class ClassificationArm(Settings):
     What an image is worth is its uncertainty divided by its cost to the power of ``beta``; costs
     are known, or learned from the images that were labelled. A ``graph`` spreads labels over
     images, or over what the network makes of them, and asks for what saves most errors.
+
+    ``members`` networks ask together; the first alone is tested. ``strong`` changes what is shown,
+    ``unlabelled`` learns from images without labels too. ``network`` and ``weights``, where they
+    are given, are in place of the study's.
     """
 
     name: str
@@ -43,11 +49,16 @@ class ClassificationArm(Settings):
     beta: float = Field(default=0.0, ge=0, le=1)
     costs: Literal["known", "learned"] = "known"
     learner: Literal["network", "graph", "graph-of-features"] = "network"
+    members: int = Field(default=1, ge=1)
+    strong: bool = False
+    unlabelled: bool = False
+    network: str = ""
+    weights: str = ""
 
     @field_validator("measure")
     @classmethod
     def _is_known(cls, measure: str) -> str:
-        if measure not in (RANDOM, ALL):
+        if measure not in (RANDOM, ALL, CORE_SET):
             try:
                 measure_named(measure)
             except ConfigError as error:
@@ -67,6 +78,9 @@ class ClassificationStudy(Settings):
     ``test_by_class`` draw other numbers of each class; with ``splits`` seeds share so many draws of
     test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips`` shows images
     of the ``positive`` class flipped both ways too.
+
+    Arms with ``unlabelled`` images see so many of them in each of ``unlabelled_steps``. Areas under
+    curves are told up to ``budget`` images, 0 for none.
     """
 
     name: str
@@ -95,6 +109,12 @@ class ClassificationStudy(Settings):
     steps: int = Field(default=300, ge=1)
     images_a_step: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    schedule: Literal["constant", "cosine", "one-cycle", "poly"] = "constant"
+    weight_decay: float = Field(default=0.0, ge=0)
+    unlabelled_a_step: int = Field(default=320, ge=1)
+    unlabelled_steps: int = Field(default=50_000, ge=1)
+    budget: int = Field(default=0, ge=0)
     decays: tuple[float, ...] = (0.0,)
     seeds: tuple[int, ...] = (0,)
     arms: tuple[ClassificationArm, ...]

@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.experiments.classification import ClassificationStudy
 from napari_active_seg.experiments.papers.clicks_and_polygons import voc_polygons
+from napari_active_seg.experiments.papers.images_and_unlabelled import cifar10, cifar100
 from napari_active_seg.experiments.papers.images_by_cost import mnist_stream
 from napari_active_seg.experiments.papers.images_by_dropout import mnist
 from napari_active_seg.experiments.papers.melanoma import melanoma
@@ -35,6 +36,8 @@ IMAGE_STUDIES: dict[str, Callable[[Path, Scale, tuple[int, ...], str], Classific
     "mnist-stream": mnist_stream,
     "mnist-two-digits": mnist_two_digits,
     "melanoma": melanoma,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
 }
 
 

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_active_seg.classifier import ImageTraining
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
 from napari_active_seg.learning.classification.drawn_layers import drawn_sequence
+from napari_active_seg.learning.classification.foretelling import ImageLossPredictor
+from napari_active_seg.learning.classification.resnet import fine_tuned_resnet18
 from napari_active_seg.learning.classification.vgg import vgg16, vgg16_small
+from napari_active_seg.learning.classification.wide_resnet import wrn_10_1, wrn_28_2
 from napari_active_seg.learning.devices import resolve_device
-from napari_active_seg.learning.modes import evaluating, seeded, training
+from napari_active_seg.learning.modes import evaluating, seeded
+from napari_active_seg.learning.training.classification import (
+    ForetoldImages,
+    LabelledImages,
+    SmallWeights,
+    UnlabelledImages,
+)
+from napari_active_seg.learning.training.objectives import Objective
+from napari_active_seg.learning.training.recipe import Recipe
+from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.weights import KnownWeights, fill_features, starting_weights
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
 
 #: Networks for whole images by name: each has ``features``, a ``head`` of dense layers with
-#: dropout, and names the weights that are ``decayed``.
+#: dropout or of one layer, and names the weights that are ``decayed``.
 NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Any]] = {
     "bayesian-cnn": BayesianCnn,
     "vgg16": vgg16,
     "vgg16-small": vgg16_small,
+    "wrn-28-2": wrn_28_2,
+    "wrn-10-1": wrn_10_1,
+    "resnet18": fine_tuned_resnet18,
 }
 #: Published weights, and the parts of their names that become parts of ours.
 _PUBLISHED = {
@@ -37,7 +52,13 @@ _PUBLISHED = {
             "vgg16-397923af.pth", "https://download.pytorch.org/models/vgg16-397923af.pth"
         ),
         {"features.": "body.", "classifier.": "head."},
-    )
+    ),
+    "resnet18": (
+        KnownWeights(
+            "resnet18-f37072fd.pth", "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+        ),
+        {"fc.": "head.0.", "": "body."},
+    ),
 }
 #: So many images go through the network at a time when nothing is learned.
 _AT_A_TIME = 100
@@ -74,6 +95,7 @@ class TorchClassifier:
     def __init__(self, network: Any, device: torch.device) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._device = device
+        self._predictor: ImageLossPredictor | None = None
 
     def train(
         self,
@@ -82,29 +104,73 @@ class TorchClassifier:
         *,
         plan: ImageTraining,
         check_cancelled: Callable[[], None],
+        without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
         """Learn from all of ``images`` and return the loss of each step.
 
-        Each image is seen once before one is seen again.
+        Each image is seen once before one is seen again. ``without_labels`` are learned from too
+        where the plan asks for them.
         """
         if not len(images):
             raise NothingToDoError("there is no labelled image to learn from")
-        pixels, truth = self._pixels(images), torch.from_numpy(labels.astype(np.int64))
-        truth = truth.to(self._device)
-        optimiser = torch.optim.Adam(self._network.parameters(), lr=plan.learning_rate)
-        penalty = plan.decay / len(images)
-        losses: list[float] = []
-        with training(self._network), seeded(plan.seed, self._device):
-            for rows in _batches(len(images), plan):
-                check_cancelled()
-                rows = rows.to(self._device)
-                loss = F.cross_entropy(self._network(pixels[rows]), truth[rows])
-                squares = [weights.square().sum() for weights in self._network.decayed()]
-                optimiser.zero_grad()
-                (loss + penalty * torch.stack(squares).sum()).backward()
-                optimiser.step()
-                losses.append(float(loss.detach()))
-        return tuple(losses)
+        learning = self._from_labels(images, labels, plan)
+        objectives: list[Objective] = [learning]
+        if plan.decay:
+            decayed = self._network.decayed()
+            objectives.append(SmallWeights(decayed, plan.decay / len(images)))
+        if plan.unlabelled and without_labels is not None and len(without_labels):
+            objectives.append(self._from_unlabelled(without_labels, plan))
+        recipe = Recipe(
+            plan.steps,
+            plan.learning_rate,
+            optimiser=plan.optimiser,
+            schedule=plan.schedule,
+            weight_decay=plan.weight_decay,
+        )
+        outcome = fit(
+            self._network,
+            objectives,
+            recipe,
+            per_epoch=learning.per_epoch,
+            seed=plan.seed,
+            device=self._device,
+            on_step=lambda _: None,
+            check_cancelled=check_cancelled,
+        )
+        return outcome.losses
+
+    def _from_labels(
+        self, images: NDArray[np.uint8], labels: NDArray[np.uint8], plan: ImageTraining
+    ) -> LabelledImages:
+        """Return what is learned from labelled images, and beside it what foretells losses."""
+        pixels = self._pixels(images)
+        truth = torch.from_numpy(labels.astype(np.int64)).to(self._device)
+        change = _strongly if plan.strong else None
+        self._predictor = None
+        if not plan.foretells:
+            return LabelledImages(self._network, pixels, truth, batch=plan.batch, change=change)
+        if not hasattr(self._network, "stages"):
+            raise ConfigError("only residual networks can have their losses foretold")
+        with seeded(plan.seed, self._device):
+            self._predictor = ImageLossPredictor(self._network.stage_widths).to(self._device)
+        return ForetoldImages(
+            self._network,
+            pixels,
+            truth,
+            predictor=self._predictor,
+            batch=plan.batch,
+            change=change,
+        )
+
+    def _from_unlabelled(self, images: NDArray[np.uint8], plan: ImageTraining) -> UnlabelledImages:
+        return UnlabelledImages(
+            self._network,
+            self._pixels(images),
+            batch=plan.unlabelled,
+            change=_strongly,
+            temperature=plan.temperature,
+            threshold=plan.threshold,
+        )
 
     def predict(
         self,
@@ -116,7 +182,8 @@ class TorchClassifier:
     ) -> Moments:
         """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
 
-        A pass is one draw of the weights, the same for all images.
+        A pass is one draw of the weights, the same for all images. Where it learned to foretell its
+        losses, they are beside the moments.
         """
         stream = MomentStream()
         with torch.no_grad(), evaluating(self._network):
@@ -128,13 +195,23 @@ class TorchClassifier:
                 head = drawn_sequence(head, generator) if passes else head
                 said = torch.cat([head(part).softmax(1) for part in found])
                 stream.add(said.T[..., None].cpu().numpy())
-        return stream.moments()
+        return replace(stream.moments(), extras=self._foretold(images))
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the network makes of images before its first dropout (N, F)."""
         with torch.no_grad(), evaluating(self._network):
             found = [self._network.features(part).cpu() for part in self._parts(images)]
         return torch.cat(found).numpy()
+
+    def _foretold(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Return how badly each image is thought to be named, where that was learned."""
+        if self._predictor is None:
+            return {}
+        with torch.no_grad(), evaluating(self._network):
+            parts = [
+                self._predictor(self._network.stages(part)).cpu() for part in self._parts(images)
+            ]
+        return {"learned-loss": torch.cat(parts).numpy()[:, None]}
 
     def _parts(self, images: NDArray[np.uint8]) -> Iterator[Tensor]:
         for start in range(0, len(images), _AT_A_TIME):
@@ -146,12 +223,8 @@ class TorchClassifier:
         return planes.contiguous(memory_format=torch.channels_last)
 
 
-def _batches(n_images: int, plan: ImageTraining) -> Iterator[Tensor]:
-    """Yield the places of each step's images: one shuffled round through all after another."""
-    generator = torch.Generator().manual_seed(plan.seed)
-    given = 0
-    while given < plan.steps:
-        for rows in torch.randperm(n_images, generator=generator).split(plan.batch):
-            if given < plan.steps:
-                yield rows
-            given += 1
+def _strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return images changed strongly."""
+    from napari_active_seg.learning.classification.changes import changed_strongly
+
+    return changed_strongly(images, rng)

@@ -6,20 +6,17 @@ quarter of the channels and batch norm, without which it does not learn from ran
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+
+from napari_active_seg.learning.networks.pixels import imagenet_scaled
 
 __all__ = ["Vgg16", "vgg16", "vgg16_small"]
 
 _CHANNELS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Vgg16(nn.Module):
     """``features`` (deterministic) and ``head`` (dense layers with both dropouts)."""
-
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(
         self, n_classes: int, *, width: float = 1.0, norms: bool = False, side: int = 7
@@ -48,16 +45,13 @@ class Vgg16(nn.Module):
             nn.Dropout(0.5),
             nn.Linear(hidden, n_classes),
         )
-        self.register_buffer("mean", torch.tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
-        deviation = torch.tensor(_DEVIATION).reshape(1, 3, 1, 1)
-        self.register_buffer("deviation", deviation, persistent=False)
         for layer in self.body:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def features(self, images: Tensor) -> Tensor:
         """Return what is before the dense layers, (N, F), of images (N, 3, H, W) in 0..1."""
-        found: Tensor = self.pool(self.body((images - self.mean) / self.deviation))
+        found: Tensor = self.pool(self.body(imagenet_scaled(images)))
         return found.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:

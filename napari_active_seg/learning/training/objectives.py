@@ -23,10 +23,10 @@ from napari_active_seg.learning.training.losses import (
 from napari_active_seg.learning.training.recipe import Moment
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["NetworkAlone", "Objective", "Supervised", "Terms"]
+__all__ = ["LOSS_LEARNS_ALONE_AFTER", "NetworkAlone", "Objective", "Supervised", "Terms"]
 
 #: Share of the training after which foretelling the loss no longer moves the network itself.
-_LOSS_LEARNS_ALONE_AFTER = 0.6
+LOSS_LEARNS_ALONE_AFTER = 0.6
 #: Single levels of a decoder count ever less: their weight falls to a tenth over so many epochs.
 _AUXILIARY_EPOCHS = 300
 
@@ -118,7 +118,7 @@ class Supervised:
         if self._predictor is None:
             return Terms(loss, parts)
         stages = network.stages(features)
-        if moment.share > _LOSS_LEARNS_ALONE_AFTER:
+        if moment.share > LOSS_LEARNS_ALONE_AFTER:
             stages = tuple(stage.detach() for stage in stages)
         foretelling = _foretelling(self._predictor, stages, heads.logits, batch, network)
         return Terms(loss + foretelling, parts)
