@@ -16,6 +16,7 @@ import numpy as np
 from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.classifier import Classifier
 from napari_active_seg.click_helper import ClickHelper, registered_click_helpers
+from napari_active_seg.image_head import HeadExamples, SaidOfImages
 from napari_active_seg.images.samples import SAMPLE_SETS, write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.notebook.progress import NotebookProgress, in_notebook
@@ -171,6 +172,12 @@ class LazySegmenters:
     ) -> FittedCost:
         """Return what tells the cost of further views, and of each example unseen."""
         return self._factory.fit_cost(examples, seed=seed, check_cancelled=check_cancelled)
+
+    def fit_head(
+        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
+    ) -> SaidOfImages:
+        """Return what tells the class of images from what a network sees of them."""
+        return self._factory.fit_head(examples, seed, check_cancelled)
 
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members."""

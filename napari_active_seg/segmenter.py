@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import CostExample, FittedCost
+from napari_active_seg.image_head import HeadExamples, SaidOfImages
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import Moments
@@ -232,6 +233,11 @@ class SegmenterFactory(Protocol):
         check_cancelled: Callable[[], None],
     ) -> FittedCost:
         """Return what tells the cost of further views, and of each example unseen."""
+
+    def fit_head(
+        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
+    ) -> SaidOfImages:
+        """Return what tells the class of images from what a network sees of them."""
 
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
         """Return a segmenter whose passes are those of all members; it does not learn."""

@@ -114,6 +114,11 @@ class FakeSegmenters:
         mean = np.mean([example.spent for example in examples])
         return _Told(mean), np.full(len(examples), mean)
 
+    def fit_head(self, examples, seed, check_cancelled):
+        from napari_active_seg.learning.classification import fit_image_head
+
+        return fit_image_head(examples, seed, check_cancelled)
+
     def ensemble(self, members):
         return members[0]
 

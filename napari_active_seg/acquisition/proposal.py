@@ -21,6 +21,7 @@ class RegionKind(StrEnum):
     AUDIT = "audit"  #: at random on images set aside for the last word
     START = "start"  #: to cover the pool or at random, since there was no model to ask
     WHOLE = "whole"  #: a whole image that came with its labels
+    IMAGE = "image"  #: a whole image of which a class is asked; nothing is painted
 
 
 @dataclass(frozen=True, slots=True)

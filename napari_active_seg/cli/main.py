@@ -21,6 +21,7 @@ from napari_active_seg._version import __version__
 from napari_active_seg.cli import (
     care_verbs,
     export_verbs,
+    image_verbs,
     loop_verbs,
     project_verbs,
     propose_verbs,
@@ -47,6 +48,7 @@ for verbs in (
     project_verbs,
     propose_verbs,
     loop_verbs,
+    image_verbs,
     trust_verbs,
     care_verbs,
     export_verbs,

@@ -1,6 +1,6 @@
 """Labelled data sets for other tools, one format a file, behind one protocol."""
 
-from napari_active_seg.export.data_set import ExportSet, Piece, PieceLabels, RegionRow
+from napari_active_seg.export.data_set import ExportSet, ImageRow, Piece, PieceLabels, RegionRow
 from napari_active_seg.export.exporter import Exporter
 from napari_active_seg.export.folder import BuildingFolder, build_folder
 from napari_active_seg.export.formats import EXPORTERS, exporter_named, exporter_titles
@@ -13,6 +13,7 @@ __all__ = [
     "BuildingFolder",
     "ExportSet",
     "Exporter",
+    "ImageRow",
     "Piece",
     "PieceLabels",
     "PredictionFolder",

@@ -66,6 +66,9 @@ def card_facts(
             "pieces": len(data.pieces),
             "images": len({piece.region.image_id for piece in data.pieces}),
             "regions": len(data.rows),
+            "image_classes": dict(
+                sorted(Counter(row.image_class for row in data.image_rows).items())
+            ),
             "by_split": dict(sorted(Counter(piece.split for piece in data.pieces).items())),
             "by_state": dict(sorted(Counter(row.state for row in data.rows).items())),
         },
@@ -102,6 +105,10 @@ def card_words(facts: Mapping[str, Any], *, format_words: str, notes: tuple[str,
         "| value | class | pixels | share of what is labelled |",
         "|---|---|---|---|",
     ]
+    named = counts["image_classes"]
+    if named:
+        of_each = ", ".join(f"{count} {name}" for name, count in named.items())
+        lines[-3:-3] = [f"Of each image as a whole `image_classes.csv` says: {of_each}.", ""]
     for row in facts["classes"]:
         share = "" if row["share_of_labelled"] is None else f"{row['share_of_labelled']:.2%}"
         lines.append(f"| {row['value']} | {row['name']} | {row['pixels']:,} | {share} |")

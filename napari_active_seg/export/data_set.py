@@ -13,7 +13,15 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.regions import UNLABELLED, LabelSchema, Region
 
-__all__ = ["SPLIT_WORDS", "ExportSet", "Piece", "PieceLabels", "RegionRow", "without_objects"]
+__all__ = [
+    "SPLIT_WORDS",
+    "ExportSet",
+    "ImageRow",
+    "Piece",
+    "PieceLabels",
+    "RegionRow",
+    "without_objects",
+]
 
 #: What other tools call the parts of a data set.
 SPLIT_WORDS = {"pool": "train", "validation": "val", "audit": "test"}
@@ -156,6 +164,17 @@ class RegionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRow:
+    """What an image as a whole was said to be, or that nobody can tell."""
+
+    image: str
+    image_class: str
+    annotator: str
+    said_at: str  #: ISO 8601 in UTC
+    active_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExportSet:
     """A labelled data set, ready to be written.
 
@@ -170,6 +189,7 @@ class ExportSet:
     with_pictures: bool = False
     terms: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
+    image_rows: tuple[ImageRow, ...] = ()
 
     def of_split(self, split: str) -> tuple[Piece, ...]:
         """Return the pieces of one split."""

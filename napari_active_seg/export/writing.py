@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 from napari_active_seg.errors import NothingToDoError
@@ -16,7 +16,7 @@ from napari_active_seg.export.card import (
     count_pixels,
     write_checksums,
 )
-from napari_active_seg.export.data_set import ExportSet, Piece
+from napari_active_seg.export.data_set import ExportSet, ImageRow, Piece
 from napari_active_seg.export.exporter import (
     Exporter,
     OnPiece,
@@ -125,6 +125,9 @@ def _write_tables(data: ExportSet, folder: Path) -> None:
     images = {p.region.image_id: (p.region.image_id, p.group or "", p.split) for p in data.pieces}
     write_csv(folder / "images.csv", ("image", "group", "split"), list(images.values()))
     write_regions(folder / "regions.csv", data.rows)
+    if data.image_rows:
+        names = [field.name for field in fields(ImageRow)]
+        write_csv(folder / "image_classes.csv", names, [astuple(row) for row in data.image_rows])
     if has_parquet():
         write_parquet(folder / "regions.parquet", data.rows)
 

@@ -67,7 +67,11 @@ class KeyHelp(QLabel):  # type: ignore[misc]
         """Lay the list over the middle of the canvas."""
         keys = self._book().keys
         cells = [(in_words(keys[name]), action.words) for name, action in ACTIONS.items()]
-        cells += [("Alt+1, 2, ...", "paint a class"), ("Ctrl+Z", "undo"), ("Ctrl+Shift+Z", "redo")]
+        cells += [
+            ("Alt+1, 2, ...", "paint a class, or answer"),
+            ("Ctrl+Z", "undo"),
+            ("Ctrl+Shift+Z", "redo"),
+        ]
         room = self._canvas.size()
         columns = 2 if room.width() > _WIDE else 1
         length = -(-len(cells) // columns)

@@ -134,7 +134,8 @@ class LayerBinder:
         following = self._session.walk.following
         if following is None or state.region_id is None:
             return
-        region = next(q.region for q in state.queue if q.id == following)
+        asked = (*state.queue, *state.questions)
+        region = next(q.region for q in asked if q.id == following)
         if region.image_id not in {state.image_id} | state.missing:
             self._ahead.want(region.image_id)
 

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.errors import ModelError
+from napari_active_seg.image_head import HeadExamples, SaidOfImages
 from napari_active_seg.learning.checkpoints import load_checkpoint
+from napari_active_seg.learning.classification.image_head import fit_image_head
 from napari_active_seg.learning.cost_network import fit_cost_network
 from napari_active_seg.learning.devices import leave_a_core, resolve_device
 from napari_active_seg.learning.modes import seeded
@@ -62,6 +64,12 @@ class TorchSegmenterFactory:
     ) -> FittedCost:
         """Return what tells the cost of further views, and of each example unseen."""
         return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
+
+    def fit_head(
+        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
+    ) -> SaidOfImages:
+        """Return what tells the class of images from what a network sees of them."""
+        return fit_image_head(examples, seed, check_cancelled)
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None

@@ -3,6 +3,7 @@
 from napari_active_seg.project.checkpoint_header import checkpoint_facts
 from napari_active_seg.project.config import (
     EDITABLE,
+    MOST_IMAGE_CLASSES,
     STRATEGY_KEYS,
     TRAINING_KEYS,
     ProjectConfig,
@@ -11,7 +12,9 @@ from napari_active_seg.project.folder import Project, refuse_taken_folder
 from napari_active_seg.project.key_file import pseudonyms_for
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
 from napari_active_seg.project.records import (
+    CANT_TELL,
     Event,
+    ImageAnswer,
     ModelRecord,
     Placement,
     ProposalFacts,
@@ -24,11 +27,14 @@ from napari_active_seg.project.relink import Relinked, find_moved_images
 from napari_active_seg.project.split import assign_splits, groups_in_several_splits
 
 __all__ = [
+    "CANT_TELL",
     "EDITABLE",
+    "MOST_IMAGE_CLASSES",
     "OFFERED_EVENT",
     "STRATEGY_KEYS",
     "TRAINING_KEYS",
     "Event",
+    "ImageAnswer",
     "MergeConflict",
     "MergeReport",
     "ModelRecord",

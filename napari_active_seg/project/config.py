@@ -25,9 +25,18 @@ from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
 
-__all__ = ["EDITABLE", "FORMAT_VERSION", "STRATEGY_KEYS", "TRAINING_KEYS", "ProjectConfig"]
+__all__ = [
+    "EDITABLE",
+    "FORMAT_VERSION",
+    "MOST_IMAGE_CLASSES",
+    "STRATEGY_KEYS",
+    "TRAINING_KEYS",
+    "ProjectConfig",
+]
 
 FORMAT_VERSION = 2
+#: Each class of images has a key of its own, from 1.
+MOST_IMAGE_CLASSES = 9
 #: What a person may set; the rest is decided when the project is made.
 EDITABLE = (
     "alpha",
@@ -44,6 +53,7 @@ EDITABLE = (
     "cost",
     "crop",
     "diversity",
+    "image_classes",
     "key_file",
     "learning_rate",
     "loss",
@@ -122,6 +132,7 @@ class ProjectConfig(BaseModel):
     key_file: str | None = None
     annotator: str = "annotator"
     blind: bool = False
+    image_classes: tuple[str, ...] = ()
     unpainted: str | None = None
     train_after: int = Field(default=0, ge=0)
     preset: str = "fast"
@@ -184,6 +195,18 @@ class ProjectConfig(BaseModel):
     @classmethod
     def _left_to_the_preset(cls, value: object) -> object:
         return None if value == "preset" else value
+
+    @field_validator("image_classes", mode="before")
+    @classmethod
+    def _named_apart(cls, value: object) -> object:
+        names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if names == [""]:
+            return ()
+        if not isinstance(names, list | tuple) or len(set(names)) != len(names) or "" in names:
+            raise ValueError("classes of images are names apart, such as benign,malignant")
+        if len(names) == 1 or len(names) > MOST_IMAGE_CLASSES:
+            raise ValueError(f"there are 2 to {MOST_IMAGE_CLASSES} classes of images, or none")
+        return tuple(names)
 
     @field_validator(*STRATEGY_KEYS, mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from napari_active_seg.project.classes_table import ClassesTable
 from napari_active_seg.project.config import ProjectConfig
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.events_table import EventsTable
+from napari_active_seg.project.image_answers import ImageAnswers
 from napari_active_seg.project.images_table import ImagesTable
 from napari_active_seg.project.key_file import KeyFile
 from napari_active_seg.project.labels_table import LabelsTable
@@ -60,6 +61,7 @@ class Project:
         self.labels = LabelsTable(database, self.regions, self.classes, clock)
         self.models = ModelsTable(database, folder / _MODELS)
         self.events = EventsTable(database, clock)
+        self.image_answers = ImageAnswers(self.events)
         self.predictions = PredictionCache(folder / _CACHE / "predictions")
 
     def _repr_html_(self) -> str | None:

@@ -10,7 +10,9 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.regions import Effort, Place, Region, RegionShape, RegionState
 
 __all__ = [
+    "CANT_TELL",
     "Event",
+    "ImageAnswer",
     "ModelRecord",
     "Placement",
     "ProposalFacts",
@@ -18,6 +20,10 @@ __all__ = [
     "SavedLabel",
     "Split",
 ]
+
+
+#: How tables say that nobody can tell what an image is.
+CANT_TELL = "can't tell"
 
 
 class Split(StrEnum):
@@ -109,6 +115,17 @@ class ModelRecord:
     class_uids: tuple[int, ...] = ()
     image_scores: Mapping[str, float] = field(default_factory=dict)
     validation_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAnswer:
+    """What somebody said an image as a whole is; no name stands for "can't tell"."""
+
+    image_id: str
+    name: str | None
+    annotator: str
+    at: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

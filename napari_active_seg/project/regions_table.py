@@ -105,10 +105,24 @@ class RegionsTable:
             return _insert(connection, None, scored, round_number)
 
     def queue(self) -> tuple[QueuedRegion, ...]:
-        """Return every region, the oldest proposal first and its best region first."""
-        return tuple(
-            _queued(row) for row in self._database.rows(f"{_SELECT} ORDER BY regions.number")
+        """Return every region to paint, the oldest proposal first and its best region first."""
+        return self._of_kinds("!=")
+
+    def questions(self) -> tuple[QueuedRegion, ...]:
+        """Return every image of which a class is asked, in the order of asking."""
+        return self._of_kinds("=")
+
+    def _of_kinds(self, relation: str) -> tuple[QueuedRegion, ...]:
+        rows = self._database.rows(
+            f"{_SELECT} WHERE regions.kind {relation} ? ORDER BY regions.number",
+            (RegionKind.IMAGE,),
         )
+        return tuple(_queued(row) for row in rows)
+
+    def add_questions(self, asked: Sequence[ScoredRegion], round_number: int) -> tuple[str, ...]:
+        """Put whole images into the queue, of which a class is asked; return their ids."""
+        with self._database.transaction() as connection:
+            return tuple(_insert(connection, None, scored, round_number) for scored in asked)
 
     def get(self, region_id: str) -> QueuedRegion:
         """Return one region."""

@@ -11,15 +11,21 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import goes_whole
+from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.regions import Region
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.model_members import class_places
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_key import predicted_images, prediction_key
-from napari_active_seg.session.requests import predict_folder_request, predict_request
+from napari_active_seg.session.requests import (
+    evaluate_request,
+    predict_folder_request,
+    predict_request,
+)
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
+from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export_model import export_model, model_request
 from napari_active_seg.session.steps.predict import (
     PredictRequest,
@@ -227,6 +233,29 @@ class PredictionDesk:
                 on_done(result)
 
         order = Order("looking", lambda: partial(embed_images, request), deliver, may_wait=True)
+        self._order(order, writes=False)
+
+    def evaluate(
+        self,
+        *,
+        images: Sequence[LabelledImage] | None = None,
+        on_report: Callable[[EvalReport], None],
+    ) -> None:
+        """Measure the model in use on ``images``, or on the labelled validation images."""
+        self.model()
+
+        def freeze() -> Work:
+            model = self.model()
+            load = partial(self._shelf.segmenter, model)
+            return partial(
+                evaluate_model, evaluate_request(self._project, model, load, images=images)
+            )
+
+        def deliver(result: object) -> None:
+            if isinstance(result, EvalReport):
+                on_report(result)
+
+        order = Order("measuring", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=False)
 
     def predict_folder(

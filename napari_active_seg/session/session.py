@@ -22,16 +22,16 @@ from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.bookmark import BookmarkFile
+from napari_active_seg.session.image_class_desk import ImageClassDesk
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
-from napari_active_seg.session.requests import evaluate_request
 from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
 from napari_active_seg.session.steps.control import CONTROL_EVENT
-from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
+from napari_active_seg.session.steps.evaluate import LabelledImage
 from napari_active_seg.session.steps.export import ExportChoice, ExportRequest, export_labels
 from napari_active_seg.session.steps.train import train_model
 from napari_active_seg.session.steps.train_values import TrainResponse
@@ -123,6 +123,9 @@ class Session:
             model=self.predictions.model,
             predicted=self.predictions.known,
             look=self.predictions.look_at_screen,
+        )
+        self.image_classes = ImageClassDesk(
+            project, self._shelf, segmenters, lambda: self._state, self._set, order=self._order
         )
         self.upkeep = Upkeep(
             project,
@@ -264,21 +267,7 @@ class Session:
         on_report: Callable[[EvalReport], None],
     ) -> None:
         """Measure the model in use on ``images``, or on the labelled validation images."""
-        self.predictions.model()
-
-        def freeze() -> Work:
-            model = self.predictions.model()
-            load = partial(self._shelf.segmenter, model)
-            return partial(
-                evaluate_model, evaluate_request(self.project, model, load, images=images)
-            )
-
-        def deliver(result: object) -> None:
-            if isinstance(result, EvalReport):
-                on_report(result)
-
-        order = Order("measuring", freeze, deliver, may_wait=True, may_leave=True)
-        self._order(order, writes=False)
+        self.predictions.evaluate(images=images, on_report=on_report)
 
     def export(
         self,

@@ -43,6 +43,9 @@ class SessionState:
     near: int = 0  #: grows whenever the model was asked about what is near a region of a slide
     compared: int = 0  #: grows whenever an earlier model was asked about an image
     trust: int = 0  #: grows whenever something was found out about trust
+    questions: tuple[QueuedRegion, ...] = ()  #: images of which a class is asked
+    question_id: str | None = None
+    image_answers: int = 0  #: grows whenever somebody or the model said what an image is
 
     @property
     def model(self) -> ModelRecord | None:
@@ -58,6 +61,16 @@ class SessionState:
     def region(self) -> QueuedRegion | None:
         """The region that is being labelled."""
         return next((queued for queued in self.queue if queued.id == self.region_id), None)
+
+    @property
+    def question(self) -> QueuedRegion | None:
+        """The image of which a class is asked just now; no region is in hand then."""
+        return next((asked for asked in self.questions if asked.id == self.question_id), None)
+
+    @property
+    def in_hand_id(self) -> str | None:
+        """The region that is being labelled, or the question that is asked."""
+        return self.region_id or self.question_id
 
     @property
     def round(self) -> int:
@@ -89,12 +102,16 @@ class SessionState:
 
         To a blind annotator they come in an order that has nothing to do with any score.
         """
-        now, later = [], []
-        for queued in self.queue:
-            if queued.state is RegionState.LATER:
-                later.append(queued)
-            elif queued.state in OPEN_STATES:
-                now.append(queued)
+        return self._in_turn(self.queue)
+
+    @property
+    def open_questions(self) -> tuple[QueuedRegion, ...]:
+        """Images whose class waits for a person, in the same order as regions."""
+        return self._in_turn(self.questions)
+
+    def _in_turn(self, asked: tuple[QueuedRegion, ...]) -> tuple[QueuedRegion, ...]:
+        now = [q for q in asked if q.state in OPEN_STATES and q.state is not RegionState.LATER]
+        later = [q for q in asked if q.state is RegionState.LATER]
         if self.blind:
             for part in (now, later):
                 part.sort(key=lambda queued: zlib.crc32(queued.id.encode()))
@@ -123,6 +140,7 @@ def initial_state(project: Project, bookmark: Bookmark | None = None) -> Session
         ),
         measure=measure,
         queue=project.regions.queue(),
+        questions=project.regions.questions(),
         models=project.models.all(),
         predicted=predicted_images(project, ids, measure),
         missing=frozenset(project.images.missing()),

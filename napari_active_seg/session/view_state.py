@@ -18,6 +18,7 @@ class ViewState:
     can_predict: bool
     can_train: bool
     can_paint: bool
+    can_answer: bool
     can_reopen: bool
     can_cancel: bool
     shows_prediction: bool
@@ -33,6 +34,7 @@ def resolve_view(state: SessionState) -> ViewState:
         can_predict=writable and "predicting" not in jobs and state.model is not None,
         can_train=writable and "training" not in jobs and done > 0,
         can_paint=state.region is not None and not state.read_only,
+        can_answer=state.in_hand_id is not None and not state.read_only,
         can_reopen=state.region is not None
         and not state.read_only
         and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
@@ -48,9 +50,13 @@ def _status(state: SessionState, done: int) -> str:
     if state.job is not None:
         then = f"; then {', '.join(state.jobs[1:])}" if len(state.jobs) > 1 else ""
         return f"Working: {state.job}{then}"
-    waiting = len(state.open_regions)
+    waiting, asked = len(state.open_regions), len(state.open_questions)
+    images = f"{asked} {'image' if asked == 1 else 'images'} to name"
     if waiting:
-        return f"{waiting} {_regions(waiting)} to label, {done} done"
+        also = f", {images}" if asked else ""
+        return f"{waiting} {_regions(waiting)} to label{also}, {done} done"
+    if asked:
+        return f"{images}, {done} {_regions(done)} done"
     if state.model is None and done == 0:
         return "Start with Propose: the first regions are drawn over the whole pool"
     if state.model is None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.project import Project
+from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.regions import UNLABELLED, Place, RegionState
 from napari_active_seg.session.bookmark import BookmarkFile
 from napari_active_seg.session.state import SessionState
@@ -41,23 +42,28 @@ class Walk:
         """Show another image; the region in hand is put down if it lies elsewhere."""
         self._project.images.ref(image_id)
         state = self._state()
-        region = state.region
-        keep = region is not None and region.region.image_id == image_id
-        self._go(image_id=image_id, region_id=state.region_id if keep else None)
+        kept = {
+            key: None if asked is None or asked.region.image_id != image_id else asked.id
+            for key, asked in (("region_id", state.region), ("question_id", state.question))
+        }
+        self._go(image_id=image_id, **kept)
 
     def to_region(self, region_id: str) -> None:
-        """Take a region in hand and go to its image."""
+        """Take a region, or a question about an image, in hand and go to its image."""
         queued = self._project.regions.get(region_id)
-        before = self._state().region_id
+        before = self._state().in_hand_id
         if before is not None and before != region_id:
             self._steps = [*self._steps[-_MOST_STEPS:], before]
-        self._go(region_id=region_id, image_id=queued.region.image_id)
+        self._take(queued)
 
     def on(self) -> None:
-        """Take the waiting region that follows the one in hand; none if all are answered."""
+        """Take the waiting region that follows the one in hand; none if all are answered.
+
+        Questions about whole images come when no region waits.
+        """
         following = self.following
         if following is None:
-            self._go(region_id=None)
+            self._go(region_id=None, question_id=None)
         else:
             self.to_region(following)
 
@@ -65,22 +71,22 @@ class Walk:
     def following(self) -> str | None:
         """The waiting region that follows the one in hand; None if all others are answered."""
         state = self._state()
-        waiting = [q.id for q in state.open_regions]
-        leaving = state.unsaved | {state.region_id}
-        at = waiting.index(state.region_id) if state.region_id in waiting else None
-        if at is None and state.region_id is not None:
+        waiting = [q.id for q in (*state.open_regions, *state.open_questions)]
+        leaving = state.unsaved | {state.in_hand_id}
+        at = waiting.index(state.in_hand_id) if state.in_hand_id in waiting else None
+        if at is None and state.in_hand_id is not None:
             at = self._would_be_at(state, waiting)
         turned = waiting if at is None else waiting[at:] + waiting[:at]
         return next((i for i in turned if i not in leaving), None)
 
     def back(self) -> None:
         """Take the region in hand again that was before this one."""
-        there = {queued.id for queued in self._state().queue}
+        state = self._state()
+        there = {queued.id for queued in (*state.queue, *state.questions)}
         while self._steps:
             before = self._steps.pop()
-            if before in there and before != self._state().region_id:
-                queued = self._project.regions.get(before)
-                self._go(region_id=before, image_id=queued.region.image_id)
+            if before in there and before != state.in_hand_id:
+                self._take(self._project.regions.get(before))
                 return
         raise NothingToDoError("this is the first region that you came to; there is no way back")
 
@@ -111,10 +117,18 @@ class Walk:
 
     def _would_be_at(self, state: SessionState, waiting: list[str]) -> int:
         """Return the place among the waiting of a region that waits no more."""
-        order = {q.id: k for k, q in enumerate(state.queue)}
-        own = order.get(state.region_id or "", 0)
+        order = {q.id: k for k, q in enumerate((*state.queue, *state.questions))}
+        own = order.get(state.in_hand_id or "", 0)
         later = [k for k, i in enumerate(waiting) if order[i] > own]
         return 0 if state.blind or not later else later[0]
+
+    def _take(self, queued: QueuedRegion) -> None:
+        asks = queued.kind is RegionKind.IMAGE
+        self._go(
+            image_id=queued.region.image_id,
+            region_id=None if asks else queued.id,
+            question_id=queued.id if asks else None,
+        )
 
     def _go(self, **place: str | None) -> None:
         self._apply(**place)

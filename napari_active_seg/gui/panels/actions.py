@@ -12,6 +12,7 @@ from napari_active_seg.gui.clicking import Clicking
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.layers import LayerBinder, See
 from napari_active_seg.gui.painting import RegionPainter
+from napari_active_seg.gui.question import QuestionInHand
 from napari_active_seg.gui.questions import ask_unpainted
 from napari_active_seg.gui.tissue import TissueEditor
 from napari_active_seg.gui.tools import TOOLS, Toolbox
@@ -33,6 +34,7 @@ class AnnotateActions:
         self._binder: LayerBinder | None = None
         self._tissue: TissueEditor | None = None
         self.tools: Toolbox | None = None
+        self.asking = QuestionInHand(desk)
         self._clicking = Clicking(
             desk.tools.load_click_helper,
             lambda: desk.preferences.now.click_helper,
@@ -120,6 +122,7 @@ class AnnotateActions:
 
     def touch(self) -> None:
         """Count a key as a sign of life."""
+        self.asking.touch()
         if self._painter is not None:
             self._painter.meter.touched()
 
@@ -152,7 +155,10 @@ class AnnotateActions:
     # --- answers -----------------------------------------------------------------------------
 
     def finish(self, state: RegionState) -> None:
-        """Leave the region in ``state`` and go on to the next."""
+        """Leave the region, or the question, in ``state`` and go on to the next."""
+        if self._is_asked:
+            self.asking.leave(state)
+            return
 
         def leave(session: Session, painter: RegionPainter) -> None:
             if state is RegionState.DONE and not self._knows_unpainted(session, painter):
@@ -208,7 +214,10 @@ class AnnotateActions:
         self._with_region(fill)
 
     def choose_class(self, index: int) -> None:
-        """Paint with class ``index``."""
+        """Paint with class ``index``, or answer the question in hand with it."""
+        if self._is_asked:
+            self.asking.answer(index)
+            return
         self._with_tools(lambda tools: tools.choose_class(index))
         self.on_tool()
 
@@ -221,6 +230,11 @@ class AnnotateActions:
         """Paint over other classes from now on, or stop doing so."""
         self._with_tools(lambda tools: tools.keep_others(not tools.keeps_others))
         self.on_tool()
+
+    @property
+    def _is_asked(self) -> bool:
+        session = self._desk.session
+        return session is not None and session.state.question is not None
 
     # --- what is seen ------------------------------------------------------------------------
 

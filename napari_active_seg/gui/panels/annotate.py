@@ -12,6 +12,7 @@ from napari_active_seg.gui.keys import KeyBook, in_words
 from napari_active_seg.gui.panels.base import Panel, button, group, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.habits import HabitsBox
+from napari_active_seg.gui.panels.image_classes import ImageClassBox
 from napari_active_seg.gui.panels.saves import SavesBox
 from napari_active_seg.gui.panels.see import SeeBox
 from napari_active_seg.gui.panels.toolbox import ToolsBox
@@ -58,14 +59,16 @@ class AnnotatePanel(Panel):
             "left out"
         )
         self._answered = ""
-        self._counted: tuple[object, object] = (None, None)
+        self._counted: tuple[object, ...] = (None, None, None)
         self.boxes = (ToolsBox(self.desk, self.in_hand), SeeBox(self.desk, self.in_hand))
         self.tools, self.see = self.boxes
+        self.as_a_whole = ImageClassBox(self.desk, self.in_hand.asking)
         self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
         self.body.addWidget(row(self.shown, self.by))
         self.body.addWidget(self.strip)
         self.body.addWidget(self.about)
         self.body.addWidget(self.progress)
+        self.body.addWidget(self.as_a_whole)
         self.body.addWidget(self.tools)
         self.body.addWidget(self._answers())
         self.body.addWidget(self.see)
@@ -101,19 +104,23 @@ class AnnotatePanel(Panel):
         super().render_state(session, view)
         self._session = session
         state, queued = session.state, session.state.region
-        for part in self.answers.values():
-            part.setEnabled(view.can_paint)
+        for answer, part in self.answers.items():
+            part.setEnabled(view.can_paint if answer is RegionState.DONE else view.can_answer)
         self.reopen.setEnabled(view.can_reopen)
         self.by.setEnabled(not state.blind)
-        for box in self.boxes:
+        for box in (*self.boxes, self.as_a_whole):
             box.render_state(session, view)
+        self.tools.setVisible(state.question is None)
         self.saves.render_state(session, view)
         self.habits.render_state(session)
         self._show_strip()
         self._show_progress(session)
         self._show_time()
+        if state.question is not None:
+            self._show_question(state.question, blind=state.blind)
+            return
         if queued is None:
-            waits = bool(state.open_regions)
+            waits = bool(state.open_regions or state.open_questions)
             self.about.setText(
                 "No region in hand: click one above"
                 if waits
@@ -124,6 +131,13 @@ class AnnotatePanel(Panel):
         why = "" if state.blind else f" {queued.reason}."
         where = f"{region.height} x {region.width}, {queued.state.replace('_', ' ')}"
         self.about.setText(f"<b>{region.image_id}</b>, {where}.{_shortened(why)}")
+        self.about.setToolTip(why.strip())
+
+    def _show_question(self, asked: QueuedRegion, *, blind: bool) -> None:
+        """Say of which image a class is asked, and why."""
+        why = "" if blind else f" {asked.reason}."
+        what = f"<b>{asked.region.image_id}</b> as a whole, {asked.state.replace('_', ' ')}"
+        self.about.setText(f"{what}: what is it?{why}")
         self.about.setToolTip(why.strip())
 
     def render_saved(self, session: Session) -> None:
@@ -148,11 +162,11 @@ class AnnotatePanel(Panel):
     def _show_progress(self, session: Session) -> None:
         """Say how far this image and the whole queue are."""
         state = session.state
-        counted = (state.queue, state.image_id)
-        if self._counted[0] is counted[0] and self._counted[1] == counted[1]:
+        counted = (state.queue, state.questions, state.image_id)
+        if all(old is new for old, new in zip(self._counted, counted, strict=True)):
             return
         self._counted = counted
-        asked = state.asked
+        asked = (*state.asked, *state.questions)
         here = [q for q in asked if q.region.image_id == state.image_id]
         text = f"answered {_answered(asked)} of {len(asked)}"
         if here:

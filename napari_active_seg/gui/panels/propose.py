@@ -19,6 +19,7 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.questions import ask_file, ask_new_file
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, ViewState
@@ -95,6 +96,8 @@ class ProposePanel(Panel):
         self.tissue.toggled.connect(self.in_hand.edit_tissue)
         self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
         self.body.addWidget(group("A person's time", self.weights, self.anew, self.pace, self.plan))
+        self.ask = AskBox(self.desk)
+        self.body.addWidget(self.ask)
         self.body.addWidget(group("Strategy as a file", self.files))
         self.body.addWidget(group("Whole pool", self.predict))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
@@ -153,7 +156,8 @@ class ProposePanel(Panel):
         with self.sampling.changed.blocked():
             self.sampling.value = session.project.config.sampling
         self.sampling.enabled = not state.read_only and state.job is None
-        self.label.setEnabled(bool(state.open_regions))
+        self.ask.render_state(session, view)
+        self.label.setEnabled(bool(state.open_regions or state.open_questions))
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(

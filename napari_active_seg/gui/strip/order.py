@@ -22,6 +22,7 @@ FILTERS: dict[str, Keeps] = {
     "skipped or can't tell": lambda q, _: q.state in (RegionState.SKIPPED, RegionState.CANT_TELL),
     "put off": lambda q, _: q.state is RegionState.LATER,
     "drawn": lambda q, _: q.kind in RANDOM_SHARES,
+    "images to name": lambda q, _: q.kind is RegionKind.IMAGE,
 }
 #: By what they may be ordered.
 ORDERS: dict[str, Callable[[QueuedRegion], tuple[object, ...]] | None] = {
@@ -35,14 +36,14 @@ ORDERS: dict[str, Callable[[QueuedRegion], tuple[object, ...]] | None] = {
 
 
 def in_order(state: SessionState, *, shown: str, by: str) -> tuple[QueuedRegion, ...]:
-    """Return the regions that the strip shows, the first first.
+    """Return the regions, and the questions about images, that the strip shows, the first first.
 
     In turn means: as *next* goes through them, and then what is answered. To a blind annotator no
     other order is offered, since scores would show through.
     """
     keeps = FILTERS[shown]
-    waiting = state.open_regions
-    answered = (q for q in state.queue if q.state not in OPEN_STATES)
+    waiting = (*state.open_regions, *state.open_questions)
+    answered = (q for q in (*state.queue, *state.questions) if q.state not in OPEN_STATES)
     asked = [
         queued
         for queued in (*waiting, *answered)

@@ -165,7 +165,8 @@ class FilmStrip(QListView):  # type: ignore[misc]
         version = (state.model.id if state.model else None, state.calibrated)
         measure = None if state.blind else state.measure
         here = state.image_id if shown == "this image" else None
-        known = (state.queue, state.blind, shown, by, version, measure, state.predicted, here)
+        asked = (state.queue, state.questions)
+        known = (asked, state.blind, shown, by, version, measure, state.predicted, here)
         if known != self._known:
             self._known = known
             self.regions.measure, self.regions.blind = measure, state.blind
@@ -210,7 +211,7 @@ class FilmStrip(QListView):  # type: ignore[misc]
         shelf.made.connect(on_picture, thread="main")
 
     def _mark(self, state: SessionState) -> None:
-        row = self.regions.place.get(state.region_id or "", -1)
+        row = self.regions.place.get(state.in_hand_id or "", -1)
         if row < 0:
             self.clearSelection()
         elif self.currentIndex().row() != row or not self.selectedIndexes():

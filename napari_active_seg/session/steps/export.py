@@ -17,11 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError, did_you_mean
-from napari_active_seg.export import Exporter, ExportSet, RegionRow, WrittenSet, write_data_set
+from napari_active_seg.export import (
+    Exporter,
+    ExportSet,
+    ImageRow,
+    RegionRow,
+    WrittenSet,
+    write_data_set,
+)
 from napari_active_seg.export.cutting import LabelledImage, cut_pieces
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.project import Project, ProposalFacts, QueuedRegion, SavedLabel
+from napari_active_seg.project import CANT_TELL, Project, ProposalFacts, QueuedRegion, SavedLabel
 from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionLabel, RegionState
 from napari_active_seg.session.image_labels import ImageLabels
 
@@ -91,6 +98,7 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
         with_pictures=choice.cut != "images" if choice.pictures is None else choice.pictures,
         terms=choice.terms,
         asked=_in_words(choice),
+        image_rows=_image_rows(project, {q.region.image_id for q in kept}, names),
     )
 
     def on_piece(number: int, total: int, name: str) -> None:
@@ -101,7 +109,7 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
         data,
         request.exporter,
         request.out,
-        stamp=_stamp(chosen, saves),
+        stamp=_stamp(project, chosen, saves),
         overwrite=choice.overwrite,
         on_piece=on_piece,
     )
@@ -177,8 +185,11 @@ def _labelled_images(
     return found
 
 
-def _stamp(chosen: Sequence[QueuedRegion], saves: Mapping[str, _Save]) -> str:
-    said = [[q.id, q.state, saves[q.id].newest.uid if q.id in saves else None] for q in chosen]
+def _stamp(project: Project, chosen: Sequence[QueuedRegion], saves: Mapping[str, _Save]) -> str:
+    said: list[object] = [
+        [q.id, q.state, saves[q.id].newest.uid if q.id in saves else None] for q in chosen
+    ]
+    said += [[answer.image_id, answer.name] for answer in project.image_answers.latest().values()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -244,6 +255,21 @@ def _row(
     )
 
 
+def _image_rows(project: Project, image_ids: set[str], names: _Names) -> tuple[ImageRow, ...]:
+    """Return what those images as a whole were said to be."""
+    said = project.image_answers.latest()
+    return tuple(
+        ImageRow(
+            names.image(i),
+            said[i].name or CANT_TELL,
+            names.annotator(said[i].annotator),
+            _iso(said[i].at),
+            said[i].seconds,
+        )
+        for i in sorted(image_ids & said.keys())
+    )
+
+
 def _packed(bits: bytes) -> str:
     return base64.b64encode(zlib.compress(bits, 9)).decode("ascii")
 
@@ -267,7 +293,8 @@ class _Names:
             raise ConfigError(f"{self._key_file} exists already; name a new file for the key")
         images = sorted({queued.region.image_id for queued in chosen})
         groups = sorted({project.images.placement(i).group or "" for i in images} - {""})
-        people = sorted({save.newest.annotator for save in saves.values()})
+        said = project.image_answers.latest().values()
+        people = sorted({s.newest.annotator for s in saves.values()} | {a.annotator for a in said})
         self._words = {
             "image": _numbered("image", images),
             "group": _numbered("group", groups),

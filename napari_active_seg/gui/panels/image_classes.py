@@ -1,0 +1,124 @@
+"""A class per image beside the mask: where it is said, and where one is asked."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from magicgui.widgets import LineEdit, SpinBox
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.panels.base import button, form, sentence, words
+from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.question import QuestionInHand
+from napari_active_seg.project import MOST_IMAGE_CLASSES
+from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.image_class_desk import NO_DIAGNOSIS
+
+__all__ = ["AskBox", "ImageClassBox"]
+
+
+class ImageClassBox(Box):
+    """What the image on show is as a whole; hidden where the project asks no such thing."""
+
+    title_text = "This image as a whole"
+
+    def __init__(self, desk: Desk, asking: QuestionInHand) -> None:
+        self._asking = asking
+        super().__init__(desk)
+
+    def build(self) -> None:
+        """Lay out a button for each class that there may be."""
+        self.names = QWidget()
+        grid = QGridLayout(self.names)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(3)
+        self.buttons: list[QPushButton] = []
+        for index in range(MOST_IMAGE_CLASSES):
+            made = button("", partial(self._asking.answer, index), f"Alt+{index + 1}, when asked")
+            made.setCheckable(True)
+            grid.addWidget(made, index // 3, index % 3)
+            self.buttons.append(made)
+        self.said = words()
+        self.body.addWidget(self.names)
+        self.body.addWidget(self.said)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show what was said of the image, and what the second head says."""
+        del view
+        state, desk = session.state, session.image_classes
+        self._asking.render_state(state)
+        self.setVisible(bool(desk.classes) and state.image_id is not None)
+        if not desk.classes or state.image_id is None:
+            return
+        answer = desk.answers().get(state.image_id)
+        for index, made in enumerate(self.buttons):
+            there = index < len(desk.classes)
+            made.setVisible(there)
+            made.setEnabled(there and not state.read_only)
+            if there:
+                made.setText(desk.classes[index])
+                with QSignalBlocker(made):
+                    made.setChecked(answer is not None and answer.name == desk.classes[index])
+        parts = []
+        if answer is not None:
+            parts.append(f"{answer.name or 'nobody can tell'}, said by {answer.annotator}")
+        opinion = desk.opinion(state.image_id)
+        if opinion is not None:
+            told = ", ".join(f"{name} {share:.2f}" for name, share in opinion.items())
+            parts.append(f"the second head: {told} ({NO_DIAGNOSIS})")
+        self.said.setText(sentence("; ".join(parts)))
+        self.said.setVisible(bool(parts))
+
+
+class AskBox(Box):
+    """What images may be, and of which to ask next."""
+
+    title_text = "A class per image"
+
+    def build(self) -> None:
+        """Lay out the names, the number and the button."""
+        self.names = LineEdit(label="classes of images")
+        self.names.tooltip = "Two to nine names, such as benign, malignant; none for no such class"
+        self.count = SpinBox(label="images", min=1, max=10_000, value=8)
+        self.form = form(self.names, self.count)
+        self.go = button(
+            "Ask about images",
+            self._ask,
+            "Put the images into the queue of whose class a second head is least sure",
+        )
+        self.hint = words()
+        self.body.addWidget(self.form)
+        self.body.addWidget(self.go)
+        self.body.addWidget(self.hint)
+        self.names.native.editingFinished.connect(self._name)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Show what holds and how the second head did."""
+        del view
+        state, desk = session.state, session.image_classes
+        if not self.names.native.hasFocus():
+            with self.names.changed.blocked():
+                self.names.value = ", ".join(desk.classes)
+        self.names.enabled = not state.read_only
+        ready = bool(desk.classes) and not state.read_only
+        self.go.setEnabled(ready and "asking about images" not in state.jobs)
+        parts = []
+        if state.questions:
+            known = sum(asked.is_answered for asked in state.questions)
+            parts.append(f"{known} of {len(state.questions)} questions answered")
+        if desk.words:
+            parts.append(f"{desk.words} ({NO_DIAGNOSIS})")
+        self.hint.setText(". ".join(sentence(part) for part in parts))
+        self.hint.setVisible(bool(parts))
+
+    def _name(self) -> None:
+        session = self.desk.session
+        names = [part.strip() for part in str(self.names.value).split(",") if part.strip()]
+        if session is not None and tuple(names) != session.image_classes.classes:
+            self.desk.run(lambda: session.image_classes.name(*names))
+
+    def _ask(self) -> None:
+        count = self.count.value
+        self.desk.with_session(lambda session: session.image_classes.ask(count))()

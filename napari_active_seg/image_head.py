@@ -1,0 +1,29 @@
+"""The seam between a class per image and what learns it: numpy in, numpy out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.uncertainty import Moments
+
+__all__ = ["FitHead", "HeadExamples", "SaidOfImages"]
+
+#: Says of rows (N, F), one an image, what classes they are, as moments (C, N, 1).
+SaidOfImages = Callable[[NDArray[np.floating]], Moments]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadExamples:
+    """What was seen of images (N, F) and which of ``n_classes`` they are (N,)."""
+
+    rows: NDArray[np.floating]
+    labels: Sequence[int]
+    n_classes: int
+
+
+#: Learns a head of dense layers with dropout: examples, seed, and a check that may raise.
+FitHead = Callable[[HeadExamples, int, Callable[[], None]], SaidOfImages]
