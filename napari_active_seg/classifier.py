@@ -44,6 +44,7 @@ class ImageTraining:
     unlabelled: int = 0
     temperature: float = 0.5
     threshold: float = 0.6
+    precision: str = "float32"
 
 
 class Classifier(Protocol):

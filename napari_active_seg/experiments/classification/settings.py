@@ -112,6 +112,7 @@ class ClassificationStudy(Settings):
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine", "one-cycle", "poly"] = "constant"
     weight_decay: float = Field(default=0.0, ge=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
     unlabelled_a_step: int = Field(default=320, ge=1)
     unlabelled_steps: int = Field(default=50_000, ge=1)
     budget: int = Field(default=0, ge=0)

@@ -99,6 +99,7 @@ class ImageTrainer:
             strong=arm.strong,
             foretells=arm.measure == _FORETOLD,
             unlabelled=study.unlabelled_a_step if arm.unlabelled else 0,
+            precision=study.precision,
         )
 
     def _without_labels(

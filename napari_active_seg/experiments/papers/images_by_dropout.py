@@ -50,7 +50,7 @@ def mnist(
         "seeds": seeds,
         "arms": tuple(arms),
         "paper": "" if variant else "mnist",
-        "decays": (0.0, 0.35, 3.5),
+        "decays": (0.0, 0.35, 3.5, 10.0),
     }
     changed = [
         "The penalty of weights is chosen once a seed, with the first labels, on the 100 images of "
@@ -67,9 +67,15 @@ def mnist(
             **shared, steps=1000, images_a_step=64, changed=tuple(changed)
         )
     changed.append(
-        "A pool of 10,000 images drawn by the seed, 5,000 test images, 28 steps to 300 images, 20 "
-        "passes, 300 steps of Adam with 32 images."
+        "A pool of 10,000 images drawn by the seed, the first 2,000 test images, 28 steps to 300 "
+        "images, 20 passes, 600 steps of Adam with 32 images, convolutions in bfloat16."
     )
     return ClassificationStudy.made(
-        **shared, pool=10_000, test=5_000, rounds=28, steps=300, changed=tuple(changed)
+        **shared,
+        pool=10_000,
+        test=2_000,
+        rounds=28,
+        steps=600,
+        precision="bfloat16",
+        changed=tuple(changed),
     )

@@ -96,6 +96,7 @@ class TorchClassifier:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._device = device
         self._predictor: ImageLossPredictor | None = None
+        self._precision = "float32"
 
     def train(
         self,
@@ -126,7 +127,9 @@ class TorchClassifier:
             optimiser=plan.optimiser,
             schedule=plan.schedule,
             weight_decay=plan.weight_decay,
+            precision=plan.precision,
         )
+        self._precision = plan.precision
         outcome = fit(
             self._network,
             objectives,
@@ -187,7 +190,7 @@ class TorchClassifier:
         """
         stream = MomentStream()
         with torch.no_grad(), evaluating(self._network):
-            found = [self._network.features(part) for part in self._parts(images)]
+            found = [self._before_dropout(part) for part in self._parts(images)]
             generator = torch.Generator().manual_seed(seed)
             for _ in range(max(passes, 1)):
                 check_cancelled()
@@ -200,8 +203,16 @@ class TorchClassifier:
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the network makes of images before its first dropout (N, F)."""
         with torch.no_grad(), evaluating(self._network):
-            found = [self._network.features(part).cpu() for part in self._parts(images)]
+            found = [self._before_dropout(part).cpu() for part in self._parts(images)]
         return torch.cat(found).numpy()
+
+    def _before_dropout(self, part: Tensor) -> Tensor:
+        """Return what does not draw, in the precision of the training, as float32."""
+        half = self._precision != "float32"
+        kind = getattr(torch, self._precision)
+        with torch.autocast(self._device.type, kind, enabled=half):
+            found: Tensor = self._network.features(part)
+        return found.float()
 
     def _foretold(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Return how badly each image is thought to be named, where that was learned."""
