@@ -79,35 +79,36 @@ class Session:
         self.last_training: TrainResponse | None = None
         self._segmenters = segmenters
         self._follows_screen = follows_screen
-        self._shelf = ModelShelf(project, segmenters)
+        self._shelf = shelf = ModelShelf(project, segmenters)
         bookmark = BookmarkFile(project.bookmark, writes=follows_screen and not project.read_only)
         self._state = initial_state(project, bookmark.latest if follows_screen else None)
         self._jobs = JobDesk(
             runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
         )
+        state = self._now
         self.predictions = PredictionDesk(
             project,
-            self._shelf,
+            shelf,
             self._jobs,
-            lambda: self._state,
+            state,
             self._set,
             order=self._order,
             follows_screen=follows_screen,
         )
         self.walk = Walk(
             project,
-            lambda: self._state,
+            state,
             self._set,
             look=self.predictions.look_at_screen,
             prediction=self.prediction,
             bookmark=bookmark,
         )
-        self.labels = LabelDesk(project, lambda: self._state, self._set, start=self._start)
+        self.labels = LabelDesk(project, state, self._set, start=self._start)
         self.proposals = ProposalDesk(
             project,
-            self._shelf,
+            shelf,
             segmenters,
-            lambda: self._state,
+            state,
             order=self._order,
             on_proposal=self._proposed,
             on_pace=lambda pace: self._set(pace=pace),
@@ -115,27 +116,32 @@ class Session:
         )
         self.trust = TrustDesk(
             project,
-            self._shelf,
+            shelf,
             segmenters,
-            lambda: self._state,
+            state,
             self._set,
             order=self._order,
             model=self.predictions.model,
             predicted=self.predictions.known,
             look=self.predictions.look_at_screen,
         )
-        self.image_classes = ImageClassDesk(
-            project, self._shelf, segmenters, lambda: self._state, self._set, order=self._order
-        )
+        desk = ImageClassDesk(project, shelf, segmenters, state, self._set, order=self._order)
+        self.image_classes = desk
         self.upkeep = Upkeep(
             project,
-            lambda: self._state,
+            state,
             self._set,
             start=self._start,
             flush=self.labels.flush,
             predicted=self.predictions.known,
         )
         self._turn = TrainingTurn(project)
+        self._pass_on()
+
+    def _now(self) -> SessionState:
+        return self._state
+
+    def _pass_on(self) -> None:
         self._jobs.progressed.connect(self.progressed.emit)
         self._jobs.failed.connect(self.failed.emit)
         self.labels.saver.failed.connect(self.failed.emit, thread="main")
