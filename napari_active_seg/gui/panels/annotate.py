@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
 from napari_active_seg.gui.keys import KeyBook, in_words
-from napari_active_seg.gui.panels.base import Panel, button, group, words
+from napari_active_seg.gui.panels.base import Panel, button, group, sentence, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.habits import HabitsBox
 from napari_active_seg.gui.panels.image_classes import ImageClassBox
@@ -135,7 +135,7 @@ class AnnotatePanel(Panel):
 
     def _show_question(self, asked: QueuedRegion, *, blind: bool) -> None:
         """Say of which image a class is asked, and why."""
-        why = "" if blind else f" {asked.reason}."
+        why = "" if blind else f" {sentence(asked.reason)}."
         what = f"<b>{asked.region.image_id}</b> as a whole, {asked.state.replace('_', ' ')}"
         self.about.setText(f"{what}: what is it?{why}")
         self.about.setToolTip(why.strip())
