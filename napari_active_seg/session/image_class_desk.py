@@ -19,9 +19,10 @@ from napari_active_seg.session.steps.image_classes import (
     ImageClassRequest,
     ImageClassResponse,
     choose_images,
+    words_of_head,
 )
 
-__all__ = ["NO_DIAGNOSIS", "ImageClassDesk"]
+__all__ = ["NO_DIAGNOSIS", "ImageClassDesk", "words_of_head"]
 
 #: What an answer is thought to take before anybody has answered, and how many tell better.
 _SECONDS, _ENOUGH = 5.0, 3
@@ -43,7 +44,7 @@ class ImageClassDesk:
         self._project, self._shelf, self._segmenters = project, shelf, segmenters
         self._state, self._apply, self._order = state, apply, order
         self._answers: dict[str, ImageAnswer] | None = None
-        self._said: Mapping[str, tuple[float, ...]] = {}
+        self._said: Mapping[str, Mapping[str, float]] = {}
         self.words = ""  #: how the head did on answers left out; empty before it was asked
 
     @property
@@ -57,15 +58,15 @@ class ImageClassDesk:
             self._answers = self._project.image_answers.latest()
         return self._answers
 
-    def opinion(self, image_id: str) -> dict[str, float] | None:
+    def opinion(self, image_id: str) -> Mapping[str, float] | None:
         """Return how probable each class of an image is to the head; None if it was not asked.
 
         A head lives as long as the session; it learns within seconds.
         """
         said = self._said.get(image_id)
-        if said is None or self._state().blind:
+        if said is None or self._state().blind or tuple(said) != self.classes:
             return None
-        return dict(zip(self.classes, said, strict=False))
+        return said
 
     def name(self, *names: str) -> None:
         """Say what images may be: two to nine names, or none."""

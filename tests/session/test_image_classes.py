@@ -213,6 +213,8 @@ def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, les
     assert desk.opinion("i00.png") is not None
     session.upkeep.configure(blind=True)
     assert desk.opinion("i00.png") is None
+    session.upkeep.configure(blind=False, image_classes="nevus,other")
+    assert desk.opinion("i00.png") is None  # it was said of other classes
 
 
 def test_classes_of_images_go_along_with_an_export(session, lesions, tmp_path):

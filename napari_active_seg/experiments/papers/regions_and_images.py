@@ -34,8 +34,7 @@ _NETWORK: Mapping[str, Any] = {
     "restarts": 4,
     "augmentation": "general",
 }
-#: A network that one core trains in about seven minutes. With a third of the steps regions that a
-#: measure chose, which are the hard ones, are not learned in the end, and drawn ones win.
+#: A network for two cores. The report's table of losses tells whether trainings came to an end.
 _SMALL_NETWORK: Mapping[str, Any] = {
     "preset": "unet",
     "samples": 10,

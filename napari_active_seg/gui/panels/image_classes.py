@@ -14,7 +14,7 @@ from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.question import QuestionInHand
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.image_class_desk import NO_DIAGNOSIS
+from napari_active_seg.session.image_class_desk import NO_DIAGNOSIS, words_of_head
 
 __all__ = ["AskBox", "ImageClassBox"]
 
@@ -66,8 +66,7 @@ class ImageClassBox(Box):
             parts.append(f"{answer.name or 'nobody can tell'}, said by {answer.annotator}")
         opinion = desk.opinion(state.image_id)
         if opinion is not None:
-            told = ", ".join(f"{name} {share:.2f}" for name, share in opinion.items())
-            parts.append(f"the second head: {told} ({NO_DIAGNOSIS})")
+            parts.append(words_of_head(opinion))
         self.said.setText(sentence("; ".join(parts)))
         self.said.setVisible(bool(parts))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from napari_active_seg.learning.classification.staged import StagedClassifier
 from napari_active_seg.learning.networks.pixels import imagenet_scaled
 
 __all__ = ["ResNet18", "fine_tuned_resnet18"]
 
 
-class ResNet18(nn.Module):
-    """``stages`` (pooled, deterministic), the last of them ``features``, and a ``head``."""
+class ResNet18(StagedClassifier):
+    """The network; its stages are its groups."""
 
     stage_widths = (64, 128, 256, 512)
 
@@ -32,19 +33,6 @@ class ResNet18(nn.Module):
             x = group(x)
             found.append(x.mean(dim=(-2, -1)))
         return tuple(found)
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return what is before the dense layer, (N, 512), of images in 0..1."""
-        return self.stages(images)[-1]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, C) of images in 0..1."""
-        logits: Tensor = self.head(self.features(images))
-        return logits
-
-    def decayed(self) -> tuple[Tensor, ...]:
-        """Return the weights that are kept small."""
-        return tuple(p for p in self.parameters() if p.ndim > 1)
 
 
 def fine_tuned_resnet18(shape: tuple[int, int, int], n_classes: int) -> ResNet18:

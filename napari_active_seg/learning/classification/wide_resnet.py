@@ -9,13 +9,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_active_seg.learning.classification.staged import StagedClassifier
+
 __all__ = ["WideResNet", "wrn_10_1", "wrn_28_2"]
 
 _CHANNELS = (16, 32, 64)
 
 
-class WideResNet(nn.Module):
-    """``stages`` (pooled, deterministic), the last of them ``features``, and a ``head``."""
+class WideResNet(StagedClassifier):
+    """The network; its stages are its groups."""
 
     def __init__(
         self, shape: tuple[int, int, int], n_classes: int, *, depth: int, width: int
@@ -49,19 +51,6 @@ class WideResNet(nn.Module):
             last = number == len(self.groups) - 1
             found.append((F.relu(self.norm(x)) if last else x).mean(dim=(-2, -1)))
         return tuple(found)
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return what is before the dense layer, (N, F), of images (N, C, H, W) in 0..1."""
-        return self.stages(images)[-1]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, C) of images (N, C, H, W) in 0..1."""
-        logits: Tensor = self.head(self.features(images))
-        return logits
-
-    def decayed(self) -> tuple[Tensor, ...]:
-        """Return the weights that are kept small."""
-        return tuple(p for p in self.parameters() if p.ndim > 1)
 
 
 class _Block(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
-from napari_active_seg.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.image_head import FitHead, HeadExamples
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
@@ -20,7 +20,13 @@ from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
 from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.uncertainty import Moments, measure_named
 
-__all__ = ["NO_DIAGNOSIS", "ImageClassRequest", "ImageClassResponse", "choose_images"]
+__all__ = [
+    "NO_DIAGNOSIS",
+    "ImageClassRequest",
+    "ImageClassResponse",
+    "choose_images",
+    "words_of_head",
+]
 
 #: What stands beside everything that the second head says.
 NO_DIAGNOSIS = "research use, not a diagnosis"
@@ -41,7 +47,7 @@ class ImageClassRequest:
     image_ids: tuple[str, ...]
     open_source: Callable[[str], ImageSource]
     load_segmenter: Callable[[], Segmenter] | None
-    fit_head: Callable[[HeadExamples, int, Callable[[], None]], SaidOfImages]
+    fit_head: FitHead
     classes: tuple[str, ...]
     answers: Mapping[str, str | None]
     waiting: frozenset[str]
@@ -53,11 +59,17 @@ class ImageClassRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImageClassResponse:
-    """What the head says of each image (C probabilities), what is asked, and how it did."""
+    """What the head says of each image (a share of each class), what is asked, how it did."""
 
-    said: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     asked: tuple[ScoredRegion, ...] = ()
     words: str = ""
+
+
+def words_of_head(shares: Mapping[str, float]) -> str:
+    """Return how probable each class of an image is to the head, and what that is not."""
+    told = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+    return f"the second head: {told} ({NO_DIAGNOSIS})"
 
 
 def choose_images(
@@ -77,7 +89,7 @@ def choose_images(
         head = request.fit_head(examples, request.seed, token.check)
         said = head(_stack(rows, list(rows)))
         words = _left_out(request, examples, token)
-    opinions = {} if said is None else _opinions(said, list(rows))
+    opinions = {} if said is None else _opinions(said, list(rows), request.classes)
     if said is None:
         chosen = _far_apart(rows, free, known, request)
     else:
@@ -123,8 +135,13 @@ def _stack(rows: Mapping[str, NDArray[np.float64]], ids: Sequence[str]) -> NDArr
     return np.stack([rows[i] for i in ids])
 
 
-def _opinions(said: Moments, ids: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    return {i: tuple(map(float, said.mean_p[:, k, 0])) for k, i in enumerate(ids)}
+def _opinions(
+    said: Moments, ids: Sequence[str], classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    return {
+        i: dict(zip(classes, map(float, said.mean_p[:, k, 0]), strict=True))
+        for k, i in enumerate(ids)
+    }
 
 
 def _unsure(
@@ -136,16 +153,11 @@ def _unsure(
         measure = measure_named(_FALLBACK)
     values = dict(zip(ids, measure.compute(said)[:, 0], strict=True))
     best = sorted((i for i in free if i in values), key=lambda i: (-values[i], i))
-    opinions = _opinions(said, ids)
+    opinions = _opinions(said, ids, request.classes)
     return [
-        (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {_told(opinions[i], request)}")
+        (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {words_of_head(opinions[i])}")
         for i in best[: request.count]
     ]
-
-
-def _told(said: Sequence[float], request: ImageClassRequest) -> str:
-    shares = ", ".join(f"{n} {p:.2f}" for n, p in zip(request.classes, said, strict=True))
-    return f"the second head: {shares} ({NO_DIAGNOSIS})"
 
 
 def _far_apart(
