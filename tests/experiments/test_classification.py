@@ -201,6 +201,7 @@ def test_tables_and_page(root, tmp_path):
     reached = results["images to reach an error of"]["bald"]
     assert (reached["95%"]["mean"], reached["95%"]["n"]) == (10.0, 2)
     assert reached["0%"]["n"] == 0
+    assert results["images over those of random"]["bald"]["95%"]["n"] == 2
     assert "Gal et al. 2017" in (out / "report.html").read_text(encoding="utf-8")
     assert len((out / "curves.csv").read_text().splitlines()) == 1 + 2 * 2 * 3
     assert images_to_reach(rounds, "bald", -1) == {0: None, 1: None}
@@ -219,6 +220,35 @@ def test_a_stream_shows_nothing_twice_until_all_was_shown(root, tmp_path):
     for facts in rounds:
         shown = shown_places(places, none, stream=20, step=facts["round"], seed=0)
         assert set(facts["asked"]) <= set(shown.tolist())
+
+
+def test_each_step_chooses_from_a_draw_of_those_that_wait(root, tmp_path):
+    labels = read_mnist(root).labels
+    places = drawn_places(labels, per_class=1, validation=10, pool=60, seed=0)
+    taken = places.open[:5]
+    steps = [
+        shown_places(places, taken, stream=0, candidates=20, step=k, seed=0) for k in (0, 1, 0)
+    ]
+    assert [len(np.unique(shown)) for shown in steps] == [20, 20, 20]
+    assert steps[0].tolist() == steps[2].tolist() != steps[1].tolist()
+    assert not set(steps[0]) & set(taken)
+    assert len(shown_places(places, taken, stream=0, candidates=900, step=0, seed=0)) == 55
+    _, rounds = told_study(root, tmp_path / "out", [], candidates=20)
+    for facts in rounds[::3]:
+        asked = set(facts["asked"])
+        everything = np.empty(0, np.int64)
+        step = {"step": facts["round"], "seed": facts["seed"]}
+        if facts["round"] == 0:
+            shown = shown_places(places, everything, stream=0, candidates=20, **step)
+            assert asked <= set(shown.tolist())
+
+
+def test_fewer_test_images_are_drawn_from_all_of_them(root):
+    pool = read_mnist(root)
+    few = pool.with_test(len(pool.test_labels) // 2)
+    assert few.test_labels.tolist() == pool.test_labels[::2][: len(few.test_labels)].tolist()
+    assert (few.test_images == pool.test_images[::2][: len(few.test_images)]).all()
+    assert pool.with_test(0) is pool
 
 
 def cost_arms():
@@ -276,6 +306,14 @@ def test_the_stream_as_settings(tmp_path, scale, variant):
     assert {arm.beta for arm in asked.arms} == ({0, 0.1, 0.2, 0.3, 0.5} if variant else {0})
     if scale is Scale.FULL:
         assert asked.rounds == (98 if variant else 48) and asked.stream == 1000
+
+
+@pytest.mark.parametrize("scale", list(Scale))
+def test_the_second_table_as_settings(tmp_path, scale):
+    asked = image_study("mnist", tmp_path, scale, (0, 1, 2), "thousand")
+    assert 10 * asked.start_per_class + asked.rounds * asked.batch == 1000
+    assert asked.validation == 5000
+    assert [arm.name for arm in asked.arms] == ["bald", "varratio", "maxent", "random"]
 
 
 @pytest.mark.parametrize("scale", list(Scale))

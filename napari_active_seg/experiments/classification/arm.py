@@ -163,7 +163,12 @@ class ImageArm:
     ) -> tuple[NDArray[np.int64], dict[str, float]]:
         """Return what is asked for next, how much of it ties, and how far off its costs are."""
         shown = shown_places(
-            places, labelled, stream=self.study.stream, step=number, seed=self.seed
+            places,
+            labelled,
+            stream=self.study.stream,
+            candidates=self.study.candidates,
+            step=number,
+            seed=self.seed,
         )
         if not len(shown):
             return shown, {}

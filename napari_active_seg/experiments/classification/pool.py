@@ -64,12 +64,14 @@ class ImagePool:
         )
 
     def with_test(self, most: int) -> ImagePool:
-        """Return the pool with the first ``most`` test images; 0 keeps all."""
+        """Return the pool with ``most`` test images, as far apart as can be; 0 keeps all.
+
+        MNIST's first test images are harder than its last, so that none of its ends stands for all.
+        """
         if not 0 < most < len(self.test_images):
             return self
-        return replace(
-            self, test_images=self.test_images[:most], test_labels=self.test_labels[:most]
-        )
+        kept = np.arange(most) * len(self.test_images) // most
+        return replace(self, test_images=self.test_images[kept], test_labels=self.test_labels[kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,14 +121,25 @@ def drawn_places(
 
 
 def shown_places(
-    places: Places, labelled: NDArray[np.int64], *, stream: int, step: int, seed: int
+    places: Places,
+    labelled: NDArray[np.int64],
+    *,
+    stream: int,
+    candidates: int = 0,
+    step: int,
+    seed: int,
 ) -> NDArray[np.int64]:
     """Return which images may be asked for: all that wait, or what a stream shows at a step.
 
-    A stream that has shown all images begins again with those that are not labelled.
+    ``candidates`` are how many of those that wait a draw takes at each step, 0 for all. A stream
+    that has shown all images begins again with those that are not labelled.
     """
     if not stream:
-        return np.setdiff1d(places.open, labelled, assume_unique=True)
+        waiting = np.setdiff1d(places.open, labelled, assume_unique=True)
+        if not 0 < candidates < len(waiting):
+            return waiting
+        draw = np.random.default_rng((seed, step, 104))
+        return draw.choice(waiting, candidates, replace=False)
     order = np.random.default_rng((seed, 103)).permutation(places.open)
     shown = np.take(order, np.arange(step * stream, (step + 1) * stream), mode="wrap")
     kept: NDArray[np.int64] = shown[~np.isin(shown, labelled)]

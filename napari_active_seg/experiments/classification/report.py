@@ -76,6 +76,11 @@ def write_classification(
             arm: {name: asdict(spread) for name, spread in own.items()}
             for arm, own in reached.items()
         },
+        "images over those of random": {
+            arm: {f"{level:.0%}": asdict(_share(rounds, arm, level)) for level in study.levels}
+            for arm in arms
+            if RANDOM in arms and arm != RANDOM
+        },
         "rounds": [{k: v for k, v in facts.items() if k != "asked"} for facts in rounds],
     }
     (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")

@@ -69,7 +69,8 @@ class ClassificationArm(Settings):
 class ClassificationStudy(Settings):
     """Data, start, network and arms.
 
-    ``pool`` and ``test`` are how many images are open and tested on, 0 for all. With a ``stream``
+    ``pool`` and ``test`` are how many images are open and tested on, 0 for all. ``candidates`` are
+    how many of those that wait each step draws and chooses from, 0 for all. With a ``stream``
     each step shows so many images that no step before it showed. ``decays`` are the
     penalties of which the validation chooses one, with the first labels of each seed; test errors
     and acquisition use the same passes.
@@ -89,6 +90,7 @@ class ClassificationStudy(Settings):
     root: Path | None = None
     pool: int = Field(default=0, ge=0)
     stream: int = Field(default=0, ge=0)
+    candidates: int = Field(default=0, ge=0)
     keep: tuple[int, ...] = ()
     side: int = Field(default=64, ge=16)
     splits: int = Field(default=0, ge=0)
