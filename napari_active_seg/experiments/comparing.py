@@ -27,7 +27,7 @@ from napari_active_seg.experiments.study.tables import (
     paired,
     score_at,
 )
-from napari_active_seg.figures import HtmlReport, draw_curves, figure_png
+from napari_active_seg.figures import Report, draw_curves
 from napari_active_seg.project import Project, Split
 from napari_active_seg.session.trust.history import Spending
 from napari_active_seg.session.trust.records import kept_figures
@@ -39,7 +39,7 @@ __all__ = ["Compared", "compare_runs", "records_of"]
 class Compared:
     """The page, and its main table as rows of words."""
 
-    page: HtmlReport
+    page: Report
     rows: list[tuple[object, ...]]
 
 
@@ -73,10 +73,10 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
         )
         for arm in arms
     ]
-    page = HtmlReport("Runs side by side", f"napari-active-seg {__version__}: {score}")
+    page = Report("Runs side by side", f"napari-active-seg {__version__}: {score}")
     curves = study_curves(records, score)
     drawn = draw_curves(curves, x_title=AXES["pixels"], y_title=score)
-    page.picture(figure_png(drawn), f"{score} over the share of pixels that is labelled", width=620)
+    page.chart(drawn, f"{score} over the share of pixels that is labelled", width=620)
     page.table(("", f"AUC@{percent}", f"{score}@{percent}", f"beside {arms[0]}"), rows)
     page.paragraph(
         f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."
@@ -85,7 +85,7 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     return Compared(page, rows)
 
 
-def _add_kinds(page: HtmlReport, runs: Sequence[Path], names: Sequence[str]) -> None:
+def _add_kinds(page: Report, runs: Sequence[Path], names: Sequence[str]) -> None:
     """Add which kind of method was best in each study, beside the guide of the paper."""
     rows = []
     for name, run in zip(names, runs, strict=True):

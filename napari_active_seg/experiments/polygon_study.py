@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings, answer
-from napari_active_seg.figures import Curve, HtmlReport, draw_curves, figure_png
+from napari_active_seg.figures import Curve, Report, draw_curves
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.regions import Place, Region
 
@@ -85,7 +85,7 @@ def write_polygon_study(points: Sequence[PolygonPoint], n_images: int, out: Path
         writer.writerows(rows)
     facts = {"images": n_images, "points": rows}
     (out / "polygons.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    report = HtmlReport("Polygons", f"Clicks and what they keep, over {n_images} images")
+    report = Report("Polygons", f"Clicks and what they keep, over {n_images} images")
     ordered = sorted(points, key=lambda point: point.clicks_per_image)
     curve = Curve(
         "simplified outlines",
@@ -93,7 +93,7 @@ def write_polygon_study(points: Sequence[PolygonPoint], n_images: int, out: Path
         [100 * point.mean_jaccard for point in ordered],
     )
     drawn = draw_curves([curve], x_title="clicks per image", y_title="mean Jaccard kept (%)")
-    report.picture(figure_png(drawn), "What of the truth polygons keep", width=470)
+    report.chart(drawn, "What of the truth polygons keep", width=470)
     report.table(
         ("tolerance (px)", "clicks per image", "mean Jaccard (%)", "mean Dice (%)", "s per image"),
         [

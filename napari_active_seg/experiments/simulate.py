@@ -37,14 +37,13 @@ def simulate(
 
 
 def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[RoundRecord, ...]:
-    """Write curves.csv, results.json, report.html and figures/ of what is done in ``out``."""
+    """Write curves.csv, results.json and the report with its figures of what is done in ``out``."""
     data = PreparedData.open(out / "data")
     records = finished_records(study, data, out)
     write_results(study, records, out, device=device)
     page = study_report(study, records, device=device, notes=data.notes)
     add_pictures(page, study, data, out)
-    page.write(out / "report.html")
-    page.write_pictures(out / "figures")
+    page.write_all(out)
     return records
 
 

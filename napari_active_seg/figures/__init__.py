@@ -10,7 +10,7 @@ from napari_active_seg.figures.curves import (
 )
 from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb, painted_rgb
 from napari_active_seg.figures.reliability import draw_reliability
-from napari_active_seg.figures.report import HtmlReport, figure_png, image_jpeg, image_png
+from napari_active_seg.figures.report import Report, figure_png, image_jpeg, image_png
 from napari_active_seg.figures.uncertainty import (
     draw_errors_by_uncertainty,
     draw_selected_and_rest,
@@ -19,7 +19,7 @@ from napari_active_seg.figures.uncertainty import (
 
 __all__ = [
     "Curve",
-    "HtmlReport",
+    "Report",
     "draw_curves",
     "draw_errors_by_uncertainty",
     "draw_learning_curve",

@@ -1,4 +1,4 @@
-"""A report as one HTML file without outside links, readable on paper too."""
+"""A report as one HTML file without outside links, readable on paper too, and as Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["HtmlReport", "figure_png", "image_jpeg", "image_png"]
+__all__ = ["Report", "figure_png", "image_jpeg", "image_png"]
 
+_FIGURES = "figures"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 62rem;
        margin: 2rem auto; padding: 0 1rem; }
@@ -31,32 +32,42 @@ figcaption { color: #555; font-size: .9rem; max-width: 38rem }
 """
 
 
-class HtmlReport:
-    """Collects headings, words, tables and pictures, and writes them as one page."""
+class Report:
+    """Collects headings, words, tables, charts and pictures.
+
+    As Markdown it has no pictures, which may show a person; charts are files beside it.
+    """
 
     def __init__(self, title: str, lead: str) -> None:
         self._title = title
         self._pictures: list[tuple[str, bytes]] = []
         self._parts = [f"<h1>{html.escape(title)}</h1><p class=lead>{html.escape(lead)}</p>"]
+        self._markdown = [f"# {_plain(title)}", _plain(lead)]
 
     def heading(self, text: str) -> None:
         """Begin a section."""
         self._parts.append(f"<h2>{html.escape(text)}</h2>")
+        self._markdown.append(f"## {_plain(text)}")
 
     def paragraph(self, text: str) -> None:
         """Add a paragraph of plain words."""
         self._parts.append(f"<p>{html.escape(text)}</p>")
+        self._markdown.append(_plain(text))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Add a table; numbers are set to the right and floats get three digits."""
         top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
         body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
         self._parts.append(f"<table><tr>{top}</tr>{body}</table>")
+        lines = (head, ["---"] * len(head), *rows)
+        self._markdown.append("\n".join(_row(cells) for cells in lines))
 
     def facts(self, facts: Mapping[str, object]) -> None:
         """Add a table of names and values."""
         rows = "".join(f"<tr><th>{html.escape(k)}</th>{_cell(v)}</tr>" for k, v in facts.items())
         self._parts.append(f"<table>{rows}</table>")
+        lines = [("", ""), ("---", "---"), *facts.items()]
+        self._markdown.append("\n".join(_row(cells) for cells in lines))
 
     def picture(self, encoded: bytes, caption: str, *, width: int | None = None) -> None:
         """Add a PNG or JPEG with what it shows; the caption is its text for screen readers too."""
@@ -70,18 +81,24 @@ class HtmlReport:
             f"<figcaption>{words}</figcaption></figure>"
         )
 
-    def write_pictures(self, folder: Path) -> tuple[Path, ...]:
-        """Write the pictures as files of their own, in order, named by what they show."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in (*folder.glob("*.png"), *folder.glob("*.jpeg")):
+    def chart(
+        self, figure: Figure, caption: str, *, width: int | None = None, dpi: int = 110
+    ) -> None:
+        """Add a matplotlib figure, which shows numbers and nobody's image."""
+        self.picture(figure_png(figure, dpi=dpi), caption, width=width)
+        name = _file_name(len(self._pictures), *self._pictures[-1])
+        self._markdown.append(f"![{_plain(caption)}]({_FIGURES}/{name})")
+
+    def write_all(self, folder: Path) -> None:
+        """Write report.html, report.md, and figures/ with every picture as a file."""
+        self.write(folder / "report.html")
+        (folder / "report.md").write_text("\n\n".join(self._markdown) + "\n", encoding="utf-8")
+        figures = folder / _FIGURES
+        figures.mkdir(parents=True, exist_ok=True)
+        for old in (*figures.glob("*.png"), *figures.glob("*.jpeg")):
             old.unlink()
-        written = []
         for number, (caption, encoded) in enumerate(self._pictures, 1):
-            words = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:60]
-            path = folder / f"{number:02d}-{words}.{_kind_of(encoded)}"
-            path.write_bytes(encoded)
-            written.append(path)
-        return tuple(written)
+            (figures / _file_name(number, caption, encoded)).write_bytes(encoded)
 
     def _repr_html_(self) -> str:
         """Return the page's contents for a notebook."""
@@ -100,11 +117,29 @@ class HtmlReport:
 
 
 def _cell(value: object) -> str:
+    kind = " class=n" if isinstance(value, int | float) else ""
+    return f"<td{kind}>{html.escape(_words(value))}</td>"
+
+
+def _row(cells: Iterable[object]) -> str:
+    """Return a line of a table in Markdown."""
+    return f"| {' | '.join(_plain(_words(cell)).replace('|', '&#124;') for cell in cells)} |"
+
+
+def _words(value: object) -> str:
     if isinstance(value, float):
-        return f"<td class=n>{value:.3f}</td>"
-    if isinstance(value, int):
-        return f"<td class=n>{value:,}</td>"
-    return f"<td>{html.escape(str(value))}</td>"
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _plain(text: str) -> str:
+    """Return text that means the same in Markdown."""
+    return re.sub(r"([\\`*_\[\]<])", r"\\\1", text)
+
+
+def _file_name(number: int, caption: str, encoded: bytes) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:60]
+    return f"{number:02d}-{words}.{_kind_of(encoded)}"
 
 
 def figure_png(figure: Figure, *, dpi: int = 110) -> bytes:

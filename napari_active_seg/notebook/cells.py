@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.figures import HtmlReport, figure_png, heatmap_rgb, image_jpeg, outline_rgb
+from napari_active_seg.figures import Report, heatmap_rgb, image_jpeg, outline_rgb
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report
 from napari_active_seg.session.trust.figures import project_figures
@@ -12,23 +12,23 @@ from napari_active_seg.uncertainty import measure_named
 __all__ = ["show_figures", "show_image", "show_project"]
 
 
-def show_project(session: Session) -> HtmlReport:
+def show_project(session: Session) -> Report:
     """Return the project's report; a notebook shows it when it is the cell's last value."""
     return project_report(session)
 
 
-def show_figures(session: Session) -> HtmlReport:
+def show_figures(session: Session) -> Report:
     """Return every figure that can be drawn of the project; NothingToDoError without any."""
-    page = HtmlReport(session.state.project, "Figures")
+    page = Report(session.state.project, "Figures")
     found = list(project_figures(session.project))
     if not found:
         raise NothingToDoError("nothing was measured yet; train with labelled validation images")
     for named in found:
-        page.picture(figure_png(named.figure), named.caption, width=470)
+        page.chart(named.figure, named.caption, width=470)
     return page
 
 
-def show_image(session: Session, image_id: str, *, measure: str | None = None) -> HtmlReport:
+def show_image(session: Session, image_id: str, *, measure: str | None = None) -> Report:
     """Return one image with its outline and its uncertainty side by side.
 
     NothingToDoError until the image was predicted.
@@ -40,7 +40,7 @@ def show_image(session: Session, image_id: str, *, measure: str | None = None) -
     image = session.read_image(image_id, step=prediction.step)
     values = named.compute(prediction.moments)
     top = float(values.max())
-    page = HtmlReport(image_id, f"Model {prediction.model_id}, {prediction.moments.n} passes")
+    page = Report(image_id, f"Model {prediction.model_id}, {prediction.moments.n} passes")
     page.picture(image_jpeg(outline_rgb(image, prediction.classes)), "Prediction", width=420)
     heat = heatmap_rgb(image, values, highest=top)
     page.picture(image_jpeg(heat), f"{named.title}, 0 to {top:.2f} {named.unit}", width=420)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import Proposal
 from napari_active_seg.errors import ImageError
 from napari_active_seg.figures import (
-    HtmlReport,
+    Report,
     draw_reliability,
-    figure_png,
     heatmap_rgb,
     image_jpeg,
     outline_rgb,
@@ -46,14 +45,14 @@ def html_of(value: object) -> str:
 
 
 @singledispatch
-def _page(value: object) -> HtmlReport:
+def _page(value: object) -> Report:
     raise TypeError(f"a cell has no pictures of {type(value).__name__}")
 
 
 @_page.register
-def _(project: Project) -> HtmlReport:
+def _(project: Project) -> Report:
     config, images = project.config, project.images
-    page = HtmlReport(config.name, f"Project in {project.folder}")
+    page = Report(config.name, f"Project in {project.folder}")
     queue, model = project.regions.queue(), project.models.in_use()
     states = {state: sum(q.state is state for q in queue) for state in RegionState}
     page.facts(
@@ -91,9 +90,9 @@ def _project_picture(project: Project, image_id: str) -> NDArray[np.uint8]:
 
 
 @_page.register
-def _(session: Session) -> HtmlReport:
+def _(session: Session) -> Report:
     state = session.state
-    page = HtmlReport(state.project, f"Round {state.round}, {len(state.image_ids)} images")
+    page = Report(state.project, f"Round {state.round}, {len(state.image_ids)} images")
     model = state.model
     known = "" if model is None else _scores_in_words(model.metrics)
     page.facts(
@@ -122,7 +121,7 @@ def _scores_in_words(metrics: Mapping[str, float]) -> str:
 
 
 def _add_region(
-    page: HtmlReport, thumbnails: Thumbnails, queued: QueuedRegion, measure: str | None
+    page: Report, thumbnails: Thumbnails, queued: QueuedRegion, measure: str | None
 ) -> None:
     try:
         shown = thumbnails.make(queued, measure=measure)
@@ -138,9 +137,9 @@ def _add_region(
 
 
 @_page.register
-def _(proposal: Proposal) -> HtmlReport:
+def _(proposal: Proposal) -> Report:
     by = "no model yet" if proposal.model_id is None else f"by {proposal.model_id}"
-    page = HtmlReport(
+    page = Report(
         f"Round {proposal.round}: {len(proposal.regions)} regions",
         f"{proposal.strategy}, {by}, seed {proposal.seed}",
     )
@@ -163,7 +162,7 @@ def _(proposal: Proposal) -> HtmlReport:
     if len(proposal.regions) > _MOST_ROWS:
         page.paragraph(f"and {len(proposal.regions) - _MOST_ROWS} more")
     if proposal.regions:
-        page.picture(figure_png(_information_by_cost(proposal), dpi=90), "Gain against cost")
+        page.chart(_information_by_cost(proposal), "Gain against cost", dpi=90)
     for note in proposal.notes:
         page.paragraph(note)
     return page
@@ -183,8 +182,8 @@ def _information_by_cost(proposal: Proposal) -> Figure:
 
 
 @_page.register
-def _(report: EvalReport) -> HtmlReport:
-    page = HtmlReport("Measured", f"{len(report.images)} images, {report.confusion.n_pixels:,} px")
+def _(report: EvalReport) -> Report:
+    page = Report("Measured", f"{len(report.images)} images, {report.confusion.n_pixels:,} px")
     if not report.images:
         page.paragraph("nothing was measured yet")
         return page
@@ -205,14 +204,14 @@ def _(report: EvalReport) -> HtmlReport:
         ],
     )
     drawn = draw_reliability(report.bins, by_image=report.bins_by_image)
-    page.picture(figure_png(drawn, dpi=90), "Reliability: accuracy against confidence")
+    page.chart(drawn, "Reliability: accuracy against confidence", dpi=90)
     return page
 
 
 @_page.register
-def _(prediction: Prediction) -> HtmlReport:
+def _(prediction: Prediction) -> Report:
     moments, region = prediction.moments, prediction.region
-    page = HtmlReport(
+    page = Report(
         region.image_id, f"Said by {prediction.model_id} in {moments.n} passes, {region.shape}"
     )
     step = max(1, math.ceil(max(moments.shape) / _LONGEST))

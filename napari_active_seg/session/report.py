@@ -7,10 +7,9 @@ from pathlib import Path
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import ImageError
 from napari_active_seg.figures import (
-    HtmlReport,
+    Report,
     draw_losses,
     draw_model_history,
-    figure_png,
     heatmap_rgb,
     image_png,
     outline_rgb,
@@ -33,10 +32,10 @@ def write_project_report(session: Session, path: Path) -> None:
     project_report(session).write(path)
 
 
-def project_report(session: Session) -> HtmlReport:
+def project_report(session: Session) -> Report:
     """Return the page, for more to be added."""
     state = session.state
-    report = HtmlReport(state.project, f"Project report, napari-active-seg {__version__}")
+    report = Report(state.project, f"Project report, napari-active-seg {__version__}")
     _add_contents(report, session)
     _add_models(report, session)
     _add_trust(report, session)
@@ -44,7 +43,7 @@ def project_report(session: Session) -> HtmlReport:
     return report
 
 
-def _add_contents(report: HtmlReport, session: Session) -> None:
+def _add_contents(report: Report, session: Session) -> None:
     state, images = session.state, session.project.images
     done = [q for q in state.queue if q.state is RegionState.DONE]
     pool = {ref.id: ref.shape[0] * ref.shape[1] for ref in images.all(Split.POOL)}
@@ -84,7 +83,7 @@ def _add_contents(report: HtmlReport, session: Session) -> None:
         )
 
 
-def _add_models(report: HtmlReport, session: Session) -> None:
+def _add_models(report: Report, session: Session) -> None:
     models = session.state.models
     if not models:
         return
@@ -100,13 +99,13 @@ def _add_models(report: HtmlReport, session: Session) -> None:
     )
     if any(m.metrics for m in models):
         history = draw_model_history([(m.id, m.metrics) for m in models])
-        report.picture(figure_png(history), "Dice and calibration error, model by model")
+        report.chart(history, "Dice and calibration error, model by model")
     training = session.last_training
     if training is not None:
-        report.picture(figure_png(draw_losses(training.losses)), "Loss of the last training")
+        report.chart(draw_losses(training.losses), "Loss of the last training")
 
 
-def _add_trust(report: HtmlReport, session: Session) -> None:
+def _add_trust(report: Report, session: Session) -> None:
     """Add what can be trusted and how far, with the figures of the calibration paper."""
     project = session.project
     rows = session.trust.scoreboard()
@@ -139,11 +138,11 @@ def _add_trust(report: HtmlReport, session: Session) -> None:
     if figures:
         report.heading("Figures")
     for named in figures:
-        report.picture(figure_png(named.figure), named.caption, width=470)
+        report.chart(named.figure, named.caption, width=470)
     _add_review(report, session)
 
 
-def _add_review(report: HtmlReport, session: Session) -> None:
+def _add_review(report: Report, session: Session) -> None:
     found, classes = session.trust.latest_review(), session.state.schema.names
     if found is not None:
         report.heading("Labels to look at again")
@@ -162,7 +161,7 @@ def _add_review(report: HtmlReport, session: Session) -> None:
         )
 
 
-def _add_pictures(report: HtmlReport, session: Session) -> None:
+def _add_pictures(report: Report, session: Session) -> None:
     state = session.state
     shown = [image_id for image_id in state.image_ids if image_id in state.predicted]
     if not shown:

@@ -4,7 +4,7 @@ import pytest
 from napari_active_seg.calibration import ErrorsByUncertainty, ReliabilityBins, SelectedAndRest
 from napari_active_seg.figures import (
     Curve,
-    HtmlReport,
+    Report,
     draw_curves,
     draw_errors_by_uncertainty,
     draw_learning_curve,
@@ -68,7 +68,7 @@ def test_overlays_change_only_what_they_mark():
 
 
 def test_report_escapes_what_it_is_given(tmp_path):
-    report = HtmlReport("<b>slides & co</b>", "lead")
+    report = Report("<b>slides & co</b>", "lead")
     report.heading("1 < 2")
     report.table(("name", "value"), [("<script>", 0.12345), ("n", 12345)])
     report.facts({"a & b": "<i>"})
@@ -80,6 +80,32 @@ def test_report_escapes_what_it_is_given(tmp_path):
     assert "0.123" in page
     assert "12,345" in page
     assert "&quot;quoted&quot;" in page
+
+
+def test_as_markdown_a_report_has_charts_and_nobodys_pictures(tmp_path):
+    report = Report("A study", "seeds 0, 1")
+    report.heading("Scores")
+    report.table(("arm_one", "n"), [("a|b", 12345), ("*c*", 0.12345)])
+    report.facts({"x": 1})
+    report.picture(image_png(np.zeros((2, 2, 3), np.uint8)), "a person")
+    report.chart(draw_losses([2.0, 1.0]), "How it fell", width=300)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "01-old.png").write_bytes(b"old")
+    report.write_all(tmp_path)
+    lines = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# A study"
+    assert lines[lines.index("## Scores") + 2 :][:4] == [
+        "| arm\\_one | n |",
+        "| --- | --- |",
+        "| a&#124;b | 12,345 |",
+        "| \\*c\\* | 0.123 |",
+    ]
+    assert "| x | 1 |" in lines
+    links = [line for line in lines if line.startswith("![")]
+    assert links == ["![How it fell](figures/02-how-it-fell.png)"]
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names == ["01-a-person.png", "02-how-it-fell.png"]
+    assert "How it fell" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_reliability_shows_counts_a_band_over_images_and_the_calibrated_line():

@@ -15,7 +15,7 @@ from napari_active_seg.experiments.classification.settings import RANDOM, Classi
 from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study.tables import Spread
 from napari_active_seg.figures.curves import Curve, draw_curves
-from napari_active_seg.figures.report import HtmlReport, figure_png
+from napari_active_seg.figures.report import Report
 from napari_active_seg.metrics import auc_at_budget
 
 __all__ = ["images_to_reach", "write_classification"]
@@ -54,8 +54,8 @@ def images_to_reach(rounds: Rounds, arm: str, level: float) -> dict[int, float |
 
 def write_classification(
     study: ClassificationStudy, rounds: Rounds, out: Path, *, device: str
-) -> HtmlReport:
-    """Write curves.csv, results.json, report.html and the figures; return the page."""
+) -> Report:
+    """Write curves.csv, results.json and the report with its figures; return the page."""
     arms = list(dict.fromkeys(facts["arm"] for facts in rounds))
     with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, _FACTS, extrasaction="ignore")
@@ -85,8 +85,7 @@ def write_classification(
     }
     (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     page = _page(study, rounds, arms, reached, device)
-    page.write(out / "report.html")
-    page.write_pictures(out / "figures")
+    page.write_all(out)
     return page
 
 
@@ -96,9 +95,9 @@ def _page(
     arms: Sequence[str],
     reached: dict[str, dict[str, Spread]],
     device: str,
-) -> HtmlReport:
+) -> Report:
     seeds = ", ".join(map(str, sorted({facts["seed"] for facts in rounds})))
-    page = HtmlReport(study.title, f"Seeds {seeds}; {device}.")
+    page = Report(study.title, f"Seeds {seeds}; {device}.")
     if study.changed:
         page.heading("What is not as in the paper")
         for line in study.changed:
@@ -121,7 +120,7 @@ def _page(
 
 
 def _images_needed(
-    page: HtmlReport,
+    page: Report,
     study: ClassificationStudy,
     rounds: Rounds,
     arms: Sequence[str],
@@ -139,9 +138,7 @@ def _images_needed(
     _over_random(page, study, rounds, arms)
 
 
-def _areas(
-    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
-) -> None:
+def _areas(page: Report, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]) -> None:
     """Add the accuracy at the end and AUC@B, by equation 2 and as the paper prints it."""
     page.heading(f"Accuracy with up to {study.budget:,} labels")
     rows = []
@@ -170,7 +167,7 @@ def _area(run: list[dict[str, Any]], study: ClassificationStudy, rounds: Rounds)
 
 
 def _add_curves(
-    page: HtmlReport,
+    page: Report,
     study: ClassificationStudy,
     rounds: Rounds,
     arms: Sequence[str],
@@ -191,11 +188,11 @@ def _add_curves(
         curves, x_title="labelled images", y_title=title, lines=lines, footnote=study.footnote
     )
     words = f"{title}, mean over seeds with its band"
-    page.picture(figure_png(figure), f"{words} ({study.footnote})" if study.footnote else words)
+    page.chart(figure, f"{words} ({study.footnote})" if study.footnote else words)
 
 
 def _positives(
-    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
+    page: Report, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
 ) -> None:
     """Add how well positives are ranked, how many were acquired, and how much of the pool ties."""
     asking = [arm for arm in arms if any(f["asked_classes"] for f in _of(rounds, arm))]
@@ -240,7 +237,7 @@ def _with_error(rounds: Rounds, arm: str, score: str, step: int) -> str:
 
 
 def _over_random(
-    page: HtmlReport, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
+    page: Report, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
 ) -> None:
     """Add how many images arms need for each that random needs, seed by seed."""
     if RANDOM not in arms or len(arms) < 2:
@@ -263,7 +260,7 @@ def _share(rounds: Rounds, arm: str, level: float) -> Spread:
     return Spread.over(shares)
 
 
-def _costs(page: HtmlReport, rounds: Rounds, arms: Sequence[str]) -> None:
+def _costs(page: Report, rounds: Rounds, arms: Sequence[str]) -> None:
     """Add what arms cost, and how far off learned costs were."""
     page.heading("Cost")
     rows = []
@@ -292,7 +289,7 @@ def _costs(page: HtmlReport, rounds: Rounds, arms: Sequence[str]) -> None:
         for arm in arms
     ]
     figure = draw_curves(curves, x_title="cost of all labels", y_title="Test error")
-    page.picture(figure_png(figure), "Test error by what labels cost, mean over seeds")
+    page.chart(figure, "Test error by what labels cost, mean over seeds")
 
 
 def _runs(rounds: Rounds, arm: str) -> dict[int, list[dict[str, Any]]]:

@@ -21,7 +21,7 @@ from napari_active_seg.experiments.study.seen_map import (
     spread_of,
 )
 from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
-from napari_active_seg.figures import HtmlReport, figure_png, image_png, outline_rgb
+from napari_active_seg.figures import Report, image_png, outline_rgb
 from napari_active_seg.images import read_rgb
 from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.regions import Region
@@ -33,14 +33,14 @@ _SHOWN_SIDE = 300
 _TRUTH = (255, 255, 255)
 
 
-def add_pictures(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
+def add_pictures(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add what arms selected, predicted and overlooked with the first seed, where that was kept."""
     _add_selected(page, study, data, out)
     _add_rows(page, study, data, out)
     _add_maps(page, study, out)
 
 
-def _add_rows(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
+def _add_rows(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add predictions round by round, as figure 12 of the paper on clicks has them."""
     found = []
     for arm in study.arms:
@@ -55,7 +55,7 @@ def _add_rows(page: HtmlReport, study: StudySettings, data: PreparedData, out: P
         page.picture(image_png(rows), name)
 
 
-def _add_maps(page: HtmlReport, study: StudySettings, out: Path) -> None:
+def _add_maps(page: Report, study: StudySettings, out: Path) -> None:
     """Add where the first model sees the pool, and what arms chose of it (mode collapse)."""
     seed = study.seeds[0]
     by_start: dict[Path, list[ArmSettings]] = {}
@@ -81,11 +81,11 @@ def _add_maps(page: HtmlReport, study: StudySettings, out: Path) -> None:
         return
     page.heading("Do batches collapse onto images that are alike?")
     for figure in drawn:
-        page.picture(figure_png(figure), "The pool as the first model sees it, and the first batch")
+        page.chart(figure, "The pool as the first model sees it, and the first batch")
     page.table(("", "images of the first batch", "nearest neighbour, over chance"), rows)
 
 
-def _add_selected(page: HtmlReport, study: StudySettings, data: PreparedData, out: Path) -> None:
+def _add_selected(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:
     """Add what each arm selected with the first seed, where its project is there."""
     found = []
     for arm in study.arms:

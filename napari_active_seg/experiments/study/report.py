@@ -29,12 +29,11 @@ from napari_active_seg.experiments.study.tables import (
 )
 from napari_active_seg.figures import (
     Curve,
-    HtmlReport,
+    Report,
     draw_curves,
     draw_panels,
     draw_reliability,
     draw_selected_and_rest,
-    figure_png,
 )
 
 __all__ = ["study_curves", "study_report"]
@@ -51,12 +50,12 @@ _N_BINS = 15
 
 def study_report(
     study: StudySettings, records: Sequence[RoundRecord], *, device: str, notes: Sequence[str] = ()
-) -> HtmlReport:
+) -> Report:
     """Return the page of a study's records."""
     if not arms_of(records):
         raise BadInputError("a study without a round has nothing to report")
     seeds = sorted({r.seed for r in records if r.arm != ALL_LABELS})
-    page = HtmlReport(
+    page = Report(
         study.title or study.name,
         f"Study {study.name}, napari-active-seg {__version__}, {device}; seeds "
         f"{', '.join(map(str, seeds))}. Bands and ± are one standard deviation over seeds.",
@@ -95,7 +94,7 @@ def study_curves(
     return curves
 
 
-def _accuracy(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     page.heading("Accuracy as more is labelled")
     full = {
         f"all labels ({spread.words(3)})": spread.mean
@@ -108,7 +107,7 @@ def _accuracy(page: HtmlReport, study: StudySettings, records: Sequence[RoundRec
         if curves:
             lines = full if score == study.score else {}
             drawn = draw_curves(curves, x_title=AXES[study.axis], y_title=words, lines=lines)
-            page.picture(figure_png(drawn), f"{words} on the test images", width=470)
+            page.chart(drawn, f"{words} on the test images", width=470)
     aside = max((record.validation_share for record in records), default=0.0)
     page.paragraph(
         "Labelled pixels are counted once, in shares of the pixels of the pool whose truth is "
@@ -120,7 +119,7 @@ def _accuracy(page: HtmlReport, study: StudySettings, records: Sequence[RoundRec
     )
 
 
-def _costs(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     """Add the cost of scores, as table 1 of the regions paper has it."""
     page.heading(f"Cost to reach a score: {AXES[study.axis]}")
     arms = arms_of(records)
@@ -153,7 +152,7 @@ def _costs(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord
     )
 
 
-def _ratios(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     """Add what a score costs one arm over what it costs another, for the pairs of the study."""
     there = set(arms_of(records))
     rows = []
@@ -176,7 +175,7 @@ def _ratios(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecor
         page.paragraph("Seed by seed, where both arms reached the score.")
 
 
-def _areas(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _areas(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     """Add areas and scores, networks that are trained alike beside each other."""
     page.heading("Areas under the curves, and pairs")
     networks: dict[str, list[str]] = {}
@@ -196,7 +195,7 @@ def _areas(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord
 
 
 def _area_table(
-    page: HtmlReport,
+    page: Report,
     study: StudySettings,
     records: Sequence[RoundRecord],
     names: Sequence[str],
@@ -220,7 +219,7 @@ def _area_table(
     )
 
 
-def _published(page: HtmlReport, study: StudySettings) -> None:
+def _published(page: Report, study: StudySettings) -> None:
     table = PUBLISHED.get(study.paper)
     if table is not None:
         page.heading("What the paper has")
@@ -228,7 +227,7 @@ def _published(page: HtmlReport, study: StudySettings) -> None:
         page.table(table.head, table.rows)
 
 
-def _calibration(page: HtmlReport, records: Sequence[RoundRecord], study: StudySettings) -> None:
+def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySettings) -> None:
     page.heading("Calibration as more is labelled")
     panels = {
         words: study_curves(records, key, axis=study.axis) for key, words in _CALIBRATION.items()
@@ -236,14 +235,14 @@ def _calibration(page: HtmlReport, records: Sequence[RoundRecord], study: StudyS
     known = {words: curves for words, curves in panels.items() if curves}
     if known:
         drawn = draw_panels(known, x_title=AXES[study.axis])
-        page.picture(figure_png(drawn), "NLL, ECE, Brier score and its reliability: low is good")
+        page.chart(drawn, "NLL, ECE, Brier score and its reliability: low is good")
     for arm in arms_of(records):
         runs = list(runs_of(records, arm).values())
         for words, at in (("first", 0), ("last", -1)):
             rows = [row for run in runs for row in run[at].reliability]
             if rows:
                 drawn = draw_reliability(_bins_of(rows), title=f"{arm}, {words} round")
-                page.picture(figure_png(drawn, dpi=80), f"{arm}: the {words} round", width=270)
+                page.chart(drawn, f"{arm}: the {words} round", width=270, dpi=80)
 
 
 def _bins_of(rows: Sequence[tuple[float, float, int]]) -> ReliabilityBins:
@@ -257,7 +256,7 @@ def _bins_of(rows: Sequence[tuple[float, float, int]]) -> ReliabilityBins:
     return ReliabilityBins(counts.astype(np.int64), sums, np.rint(hits).astype(np.int64))
 
 
-def _selected(page: HtmlReport, records: Sequence[RoundRecord]) -> None:
+def _selected(page: Report, records: Sequence[RoundRecord]) -> None:
     """Add how uncertain what was selected is, as figure 4 of the regions paper has it."""
     chosen = [record for record in records if sum(record.selected)]
     if not chosen:
@@ -273,7 +272,7 @@ def _selected(page: HtmlReport, records: Sequence[RoundRecord]) -> None:
             np.sum([r.rest for r in own], axis=0).astype(np.int64),
         )
         drawn = draw_selected_and_rest(bins, measure=f"{measure}, {arm}")
-        page.picture(figure_png(drawn, dpi=80), f"{arm}, all rounds and seeds", width=310)
+        page.chart(drawn, f"{arm}, all rounds and seeds", width=310, dpi=80)
         low = [float(counts[:4].sum() / counts.sum()) for counts in (bins.selected, bins.rest)]
         rows.append((arm, measure, *bins.means, *(100 * share for share in low)))
     page.table(
@@ -283,7 +282,7 @@ def _selected(page: HtmlReport, records: Sequence[RoundRecord]) -> None:
     )  # fmt: skip
 
 
-def _training(page: HtmlReport, records: Sequence[RoundRecord]) -> None:
+def _training(page: Report, records: Sequence[RoundRecord]) -> None:
     """Add what tells whether trainings had come to an end."""
     known = [record for record in records if len(record.losses) == 10]
     if not known:
@@ -298,7 +297,7 @@ def _training(page: HtmlReport, records: Sequence[RoundRecord]) -> None:
     page.paragraph("Mean training loss of tenths of the steps, over rounds and seeds.")
 
 
-def _every_point(page: HtmlReport, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _every_point(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     page.heading("Every point")
     names = [study.score, *(n for n in (*_SCORES, *_CALIBRATION) if n != study.score)]
     there = [name for name in names if any(name in record.scores for record in records)]
