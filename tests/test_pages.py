@@ -7,11 +7,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from napari_active_seg.cli.defaults import Defaults, knobs_of
 from napari_active_seg.cli.main import app, main
+from napari_active_seg.figures import Report, draw_losses, image_png
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -181,3 +183,21 @@ def test_the_site_builds_with_warnings_as_errors(tmp_path):
             r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text()
         )
         assert [one for one in asked if "napari.org" not in one] == [], page.name
+
+
+def test_of_a_study_its_tables_and_charts_are_kept_and_no_pictures(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import keep_study
+
+    study = tmp_path / "study"
+    report = Report("A study", "seed 0")
+    report.picture(image_png(np.zeros((2, 2, 3), np.uint8)), "a person")
+    report.chart(draw_losses([2.0, 1.0]), "How it fell")
+    report.write_all(study)
+    for name in ("curves.csv", "results.json"):
+        (study / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "old.png").write_bytes(b"old")
+    keep_study.keep(study, tmp_path / "kept")
+    kept = sorted(p.name for p in (tmp_path / "kept").rglob("*") if p.is_file())
+    assert kept == ["02-how-it-fell.png", "curves.csv", "report.md", "results.json"]

@@ -17,10 +17,8 @@ from napari_active_seg.experiments.classification import (
     finished_rounds,
     run_classification,
 )
-from napari_active_seg.experiments.classification.report import (
-    images_to_reach,
-    write_classification,
-)
+from napari_active_seg.experiments.classification.report import write_classification
+from napari_active_seg.experiments.classification.rounds import first_to_reach
 from napari_active_seg.experiments.study.tables import Spread
 
 __all__ = ["reproduce_images", "with_changes"]
@@ -77,7 +75,7 @@ def reproduce_images(
     lines, facts = [], {}
     for arm in dict.fromkeys(own["arm"] for own in rounds):
         reached = {
-            f"{level:.0%}": Spread.over(list(images_to_reach(rounds, arm, level).values()))
+            f"{level:.0%}": Spread.over(list(first_to_reach(rounds, arm, level).values()))
             for level in study.levels
         }
         facts[arm] = {name: spread.mean for name, spread in reached.items()}

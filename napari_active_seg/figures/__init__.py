@@ -11,6 +11,7 @@ from napari_active_seg.figures.curves import (
 from napari_active_seg.figures.overlay import heatmap_rgb, outline_rgb, painted_rgb
 from napari_active_seg.figures.reliability import draw_reliability
 from napari_active_seg.figures.report import Report, figure_png, image_jpeg, image_png
+from napari_active_seg.figures.trade_off import Mark, draw_trade_off
 from napari_active_seg.figures.uncertainty import (
     draw_errors_by_uncertainty,
     draw_selected_and_rest,
@@ -19,6 +20,7 @@ from napari_active_seg.figures.uncertainty import (
 
 __all__ = [
     "Curve",
+    "Mark",
     "Report",
     "draw_curves",
     "draw_errors_by_uncertainty",
@@ -29,6 +31,7 @@ __all__ = [
     "draw_reliability",
     "draw_selected_and_rest",
     "draw_sparsification",
+    "draw_trade_off",
     "figure_png",
     "heatmap_rgb",
     "image_jpeg",

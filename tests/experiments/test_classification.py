@@ -15,15 +15,15 @@ from napari_active_seg.experiments.classification import (
     run_classification,
 )
 from napari_active_seg.experiments.classification.arm import chosen_images
+from napari_active_seg.experiments.classification.cost_report import add_costs
 from napari_active_seg.experiments.classification.image_cost import learned_costs, true_costs
 from napari_active_seg.experiments.classification.mnist import read_mnist
 from napari_active_seg.experiments.classification.pool import drawn_places, shown_places
-from napari_active_seg.experiments.classification.report import (
-    images_to_reach,
-    write_classification,
-)
+from napari_active_seg.experiments.classification.report import write_classification
+from napari_active_seg.experiments.classification.rounds import first_to_reach
 from napari_active_seg.experiments.classification.settings import ImageCosts
 from napari_active_seg.experiments.papers import Scale, image_study
+from napari_active_seg.figures import Report
 from napari_active_seg.plugin import ImageNetworks
 from napari_active_seg.uncertainty import MomentStream
 
@@ -204,7 +204,7 @@ def test_tables_and_page(root, tmp_path):
     assert results["images over those of random"]["bald"]["95%"]["n"] == 2
     assert "Gal et al. 2017" in (out / "report.html").read_text(encoding="utf-8")
     assert len((out / "curves.csv").read_text().splitlines()) == 1 + 2 * 2 * 3
-    assert images_to_reach(rounds, "bald", -1) == {0: None, 1: None}
+    assert first_to_reach(rounds, "bald", -1) == {0: None, 1: None}
 
 
 def test_a_stream_shows_nothing_twice_until_all_was_shown(root, tmp_path):
@@ -295,7 +295,26 @@ def test_the_page_of_costs(root, tmp_path):
     asked, rounds = told_study(root, out, [], costs={"base": [1.0] * 10}, arms=arms)
     write_classification(asked, rounds, out, device="cpu")
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "learned less true cost" in page and "over those that random needs" in page
+    assert "learned less true" in page and "over those that random needs" in page
+    charts = {path.name[3:] for path in (out / "figures").iterdir()}
+    assert "what-was-paid-and-what-was-had-for-it-mean-and-deviation-ove.png" in charts
+
+
+def test_costs_are_told_after_half_of_the_steps_and_over_those_of_random(tmp_path):
+    arms = tuple(ClassificationArm(name=n, measure="random", passes=1) for n in ("random", "ours"))
+    asked = ClassificationStudy.made(name="t", title="T", arms=arms, rounds=2, levels=(0.2,))
+    rounds = [
+        {"arm": arm, "seed": seed, "round": number, "images": 10 * number, "share": 0.1,
+         "cost": cost * number, "error": 0.3 - 0.1 * number, "ece": 0.0}
+        for arm, cost in (("random", 100), ("ours", 50)) for seed in (0, 1) for number in (0, 1, 2)
+    ]  # fmt: skip
+    page = Report("T", "")
+    add_costs(page, asked, rounds, ["random", "ours"])
+    page.write_all(tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| ours | 50 ± 0 | 20.00 ± 0.00 | 100 ± 0 | 10.00 ± 0.00 |" in text
+    assert "| ours | 0.50 ± 0.00 | 0.50 ± 0.00 | 0.50 ± 0.00 |  |" in text
+    assert first_to_reach(rounds, "ours", 0.15, paid="cost") == {0: 100.0, 1: 100.0}
 
 
 @pytest.mark.parametrize("scale", list(Scale))

@@ -11,16 +11,21 @@ from statistics import mean, stdev
 from typing import Any
 
 from napari_active_seg._version import __version__
+from napari_active_seg.experiments.classification.cost_report import add_costs
+from napari_active_seg.experiments.classification.rounds import (
+    Rounds,
+    first_to_reach,
+    runs_by_seed,
+)
 from napari_active_seg.experiments.classification.settings import RANDOM, ClassificationStudy
 from napari_active_seg.experiments.published import PUBLISHED
-from napari_active_seg.experiments.study.tables import Spread
+from napari_active_seg.experiments.study.tables import Spread, ratios_by_seed
 from napari_active_seg.figures.curves import Curve, draw_curves
 from napari_active_seg.figures.report import Report
 from napari_active_seg.metrics import auc_at_budget
 
-__all__ = ["images_to_reach", "write_classification"]
+__all__ = ["write_classification"]
 
-Rounds = Sequence[dict[str, Any]]
 _FACTS = (
     *(
         "arm",
@@ -40,18 +45,6 @@ _FACTS = (
 )
 
 
-def images_to_reach(rounds: Rounds, arm: str, level: float) -> dict[int, float | None]:
-    """Return by seed with how many images the error first fell to ``level``, None if never."""
-    found: dict[int, float | None] = {}
-    for facts in rounds:
-        if facts["arm"] != arm:
-            continue
-        found.setdefault(facts["seed"], None)
-        if facts["error"] <= level and found[facts["seed"]] is None:
-            found[facts["seed"]] = float(facts["images"])
-    return found
-
-
 def write_classification(
     study: ClassificationStudy, rounds: Rounds, out: Path, *, device: str
 ) -> Report:
@@ -62,7 +55,7 @@ def write_classification(
         writer.writeheader()
         writer.writerows(rounds)
     reached = {
-        arm: {f"{level:.0%}": Spread.over(list(images_to_reach(rounds, arm, level).values()))
+        arm: {f"{level:.0%}": Spread.over(list(first_to_reach(rounds, arm, level).values()))
               for level in study.levels}
         for arm in arms
     }  # fmt: skip
@@ -115,7 +108,7 @@ def _page(
     if study.positive is not None:
         _positives(page, study, rounds, arms)
     if any("cost" in facts for facts in rounds):
-        _costs(page, rounds, arms)
+        add_costs(page, study, rounds, arms)
     return page
 
 
@@ -131,7 +124,7 @@ def _images_needed(
     head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
     rows = []
     for arm in arms:
-        last = [own[-1]["error"] for own in _runs(rounds, arm).values()]
+        last = [own[-1]["error"] for own in runs_by_seed(rounds, arm).values()]
         end = Spread.over([100 * error for error in last])
         rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end.words(2)} %"))
     page.table(head, rows)
@@ -143,7 +136,7 @@ def _areas(page: Report, study: ClassificationStudy, rounds: Rounds, arms: Seque
     page.heading(f"Accuracy with up to {study.budget:,} labels")
     rows = []
     for arm in arms:
-        runs = list(_runs(rounds, arm).values())
+        runs = list(runs_by_seed(rounds, arm).values())
         areas = [_area(run, study, rounds) for run in runs]
         doubled = [None if area is None else 2 * area for area in areas]
         last = [100 * (1 - run[-1]["error"]) for run in runs]
@@ -178,7 +171,7 @@ def _add_curves(
     page.heading(title)
     curves, lines = [], {}
     for arm in arms:
-        runs = _runs(rounds, arm).values()
+        runs = runs_by_seed(rounds, arm).values()
         if all(len(run) == 1 for run in runs) and study.rounds:
             lines[f"{arm} labels"] = sum(run[0][score] for run in runs) / len(runs)
             continue
@@ -252,49 +245,5 @@ def _over_random(
 
 
 def _share(rounds: Rounds, arm: str, level: float) -> Spread:
-    own, drawn = (images_to_reach(rounds, name, level) for name in (arm, RANDOM))
-    shares: list[float | None] = []
-    for seed, images in own.items():
-        other = drawn.get(seed)
-        shares.append(None if images is None or other is None else images / other)
-    return Spread.over(shares)
-
-
-def _costs(page: Report, rounds: Rounds, arms: Sequence[str]) -> None:
-    """Add what arms cost, and how far off learned costs were."""
-    page.heading("Cost")
-    rows = []
-    for arm in arms:
-        last = [run[-1] for run in _runs(rounds, arm).values()]
-        off = [
-            f["cost_bias"] for run in _runs(rounds, arm).values() for f in run if "cost_bias" in f
-        ]
-        rows.append(
-            (
-                arm,
-                Spread.over([facts["cost"] for facts in last]).words(0),
-                Spread.over([100 * facts["error"] for facts in last]).words(2),
-                f"{sum(off) / len(off):+.1f}" if off else "",
-            )
-        )
-    page.table(("arm", "cost of all labels", "error %", "learned less true cost"), rows)
-    curves = [
-        Curve.over_runs(
-            arm,
-            [
-                ([f["cost"] for f in run], [f["error"] for f in run])
-                for run in _runs(rounds, arm).values()
-            ],
-        )
-        for arm in arms
-    ]
-    figure = draw_curves(curves, x_title="cost of all labels", y_title="Test error")
-    page.chart(figure, "Test error by what labels cost, mean over seeds")
-
-
-def _runs(rounds: Rounds, arm: str) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = {}
-    for facts in rounds:
-        if facts["arm"] == arm:
-            found.setdefault(facts["seed"], []).append(facts)
-    return found
+    own, drawn = (first_to_reach(rounds, name, level) for name in (arm, RANDOM))
+    return Spread.over(list(ratios_by_seed(own, drawn).values()))

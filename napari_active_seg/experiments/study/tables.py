@@ -23,6 +23,7 @@ __all__ = [
     "costs_to_reach",
     "least_common_budget",
     "paired",
+    "ratios_by_seed",
     "ratios_to_reach",
     "reference_of",
     "runs_of",
@@ -146,11 +147,15 @@ def ratios_to_reach(
     """Return, by seed, what a score costs one arm over what it costs another; None unreached."""
     ours = costs_to_reach(records, one, score=score, level=level, axis=axis)
     theirs = costs_to_reach(records, other, score=score, level=level, axis=axis)
-    found: dict[int, float | None] = {}
-    for seed, cost in ours.items():
-        beside = theirs.get(seed)
-        found[seed] = cost / beside if cost is not None and beside else None
-    return found
+    return ratios_by_seed(ours, theirs)
+
+
+def ratios_by_seed(
+    ours: Mapping[int, float | None], theirs: Mapping[int, float | None]
+) -> dict[int, float | None]:
+    """Return what is ours over what is theirs, None where either is unknown."""
+    pairs = {seed: (value, theirs.get(seed)) for seed, value in ours.items()}
+    return {seed: a / b if a is not None and b else None for seed, (a, b) in pairs.items()}
 
 
 def least_common_budget(records: Sequence[RoundRecord]) -> float:
