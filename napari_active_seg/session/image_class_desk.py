@@ -18,6 +18,7 @@ from napari_active_seg.session.steps.image_classes import (
     NO_DIAGNOSIS,
     ImageClassRequest,
     ImageClassResponse,
+    SeenImages,
     choose_images,
     words_of_head,
 )
@@ -45,6 +46,7 @@ class ImageClassDesk:
         self._state, self._apply, self._order = state, apply, order
         self._answers: dict[str, ImageAnswer] | None = None
         self._said: Mapping[str, Mapping[str, float]] = {}
+        self._seen = SeenImages()
         self.words = ""  #: how the head did on answers left out; empty before it was asked
 
     @property
@@ -167,11 +169,12 @@ class ImageClassDesk:
             measure=measure or state.measure,
             seconds=self.seconds_of_an_answer(),
             seed=self._project.config.seed,
+            seen=self._seen.by("" if model is None else model.id),
         )
 
     def _chosen(self, result: object) -> None:
         if isinstance(result, ImageClassResponse):
-            self._said, self.words = result.said, result.words
+            self._said, self.words, self._seen = result.said, result.words, result.seen
             latest = max((asked.round for asked in self._state().questions), default=0)
             self._project.regions.add_questions(result.asked, latest + 1)
             self._announce()

@@ -14,6 +14,7 @@ from napari_active_seg.plugin import open_session
 from napari_active_seg.project import Project, assign_splits, merge_projects
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.image_class_table import read_image_classes
+from napari_active_seg.session.steps import image_classes
 
 
 @pytest.fixture
@@ -195,16 +196,48 @@ def test_answers_and_questions_outlive_the_session_and_a_merge(session, lesions,
         assert ours.regions.questions()[1].state is RegionState.DONE
 
 
-def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, lesions):
-    truth = lesions[1]
+def train_fast(session):
     session.propose(count=4, size=16)
     session.wait()
     for queued in session.state.open_regions:
         target = np.zeros(queued.region.shape, np.uint8)
         target[: len(target) // 2] = 1
         session.labels.save(queued.id, target, state=RegionState.DONE)
-    session.train(preset="fast", epochs=1)
+    session.train(preset="fast", epochs=1, accept_worse=True)
     session.wait()
+
+
+def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monkeypatch):
+    looked, real = [], image_classes.embed_images
+
+    def told(request, *rest):
+        looked.append(len(request.image_ids))
+        return real(request, *rest)
+
+    monkeypatch.setattr(image_classes, "embed_images", told)
+    truth = lesions[1]
+    train_fast(session)
+    desk, n_pool = session.image_classes, round(0.8 * len(truth))
+
+    def asked():
+        desk.ask(3)
+        session.wait()
+        names = [q.region.image_id for q in session.state.open_questions]
+        answer_all(session, truth)
+        return names
+
+    first = asked()
+    assert looked == [n_pool] and len(first) == 3
+    assert not set(asked()) & set(first)
+    assert looked == [n_pool]
+    train_fast(session)  # another model sees other things
+    asked()
+    assert looked == [n_pool] * 2
+
+
+def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, lesions):
+    truth = lesions[1]
+    train_fast(session)
     desk = session.image_classes
     for image_id in sorted(truth)[:16]:
         desk.say(image_id, truth[image_id])

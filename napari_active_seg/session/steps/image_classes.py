@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
+from napari_active_seg.errors import ImageError
 from napari_active_seg.image_head import FitHead, HeadExamples
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
@@ -24,6 +25,7 @@ __all__ = [
     "NO_DIAGNOSIS",
     "ImageClassRequest",
     "ImageClassResponse",
+    "SeenImages",
     "choose_images",
     "words_of_head",
 ]
@@ -36,12 +38,25 @@ _PARTS = 5
 _FALLBACK = "entropy"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenImages:
+    """How images look, by their ids, and what the model called ``model`` sees of them."""
+
+    looks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    model: str = ""
+
+    def by(self, model: str) -> SeenImages:
+        """Return what of it holds where ``model`` is in use."""
+        return self if model == self.model else replace(self, embeddings={}, model=model)
+
+
 @dataclass(frozen=True, slots=True)
 class ImageClassRequest:
     """What was said, of which images one may ask, and who looks at them and learns.
 
     ``answers`` holds None where nobody can tell; nobody is asked that again. ``seconds`` is what
-    an answer is expected to take.
+    an answer is expected to take. What was ``seen`` before is not looked at again.
     """
 
     image_ids: tuple[str, ...]
@@ -55,6 +70,7 @@ class ImageClassRequest:
     measure: str
     seconds: float
     seed: int
+    seen: SeenImages = field(default_factory=SeenImages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,7 @@ class ImageClassResponse:
     said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     asked: tuple[ScoredRegion, ...] = ()
     words: str = ""
+    seen: SeenImages = field(default_factory=SeenImages)
 
 
 def words_of_head(shares: Mapping[str, float]) -> str:
@@ -77,7 +94,8 @@ def choose_images(
 ) -> ImageClassResponse:
     """Return of which images to ask: those of which the head is unsure, or far apart at first."""
     shapes = {i: request.open_source(i).shape for i in request.image_ids}
-    rows = _seen(request, shapes, token, report)
+    seen = _seen(request, shapes, token, report)
+    rows = _rows(seen, request.image_ids)
     known = [i for i, name in request.answers.items() if name is not None and i in rows]
     labels = [request.classes.index(str(request.answers[i])) for i in known]
     free = [i for i in request.image_ids if i not in request.answers and i not in request.waiting]
@@ -100,7 +118,7 @@ def choose_images(
         ScoredRegion(Region.whole(i, shapes[i]), worth, request.seconds, reason, RegionKind.IMAGE)
         for i, worth, reason in chosen
     )
-    return ImageClassResponse(opinions, asked, words)
+    return ImageClassResponse(opinions, asked, words, seen)
 
 
 def _seen(
@@ -108,22 +126,41 @@ def _seen(
     shapes: Mapping[str, tuple[int, int]],
     token: CancelToken,
     report: Report,
-) -> dict[str, NDArray[np.float64]]:
+) -> SeenImages:
     """Return what is seen of each image: how it looks, and what the model in use sees.
 
     Slides are looked at coarsely, without the model; then no image is looked at with it.
     """
-    ids = list(request.image_ids)
-    places = [Place(Region.whole(i, shapes[i])) for i in ids]
-    looker = Looker(request.open_source, lambda _: None, token.check)
-    looks = looker.appearances(places)
-    ids = [ids[k] for k in sorted(looks)]
-    parts = [comparable(np.stack([looks[k] for k in sorted(looks)]))] if looks else []
-    if request.load_segmenter is not None and all(goes_whole(shapes[i]) for i in ids):
-        embedding = EmbedRequest(tuple(ids), request.open_source, request.load_segmenter)
-        parts.append(comparable(embed_images(embedding, token, report)))
-    together = np.concatenate(parts, axis=1) if parts else np.empty((0, 0))
-    return dict(zip(ids, together, strict=True))
+    before = request.seen
+    looks = dict(before.looks)
+    unseen = [i for i in request.image_ids if i not in looks]
+    places = [Place(Region.whole(i, shapes[i])) for i in unseen]
+    try:
+        looker = Looker(request.open_source, lambda _: None, token.check)
+        looks |= {unseen[k]: look for k, look in looker.appearances(places).items()}
+    except ImageError:  # none of the new ones can be read; the log says why
+        if not looks:
+            raise
+    ids = [i for i in request.image_ids if i in looks]
+    if request.load_segmenter is None or not all(goes_whole(shapes[i]) for i in ids):
+        return replace(before, looks=looks, embeddings={})
+    unseen = [i for i in ids if i not in before.embeddings]
+    more: dict[str, NDArray[np.float32]] = {}
+    if unseen:
+        embedding = EmbedRequest(tuple(unseen), request.open_source, request.load_segmenter)
+        more = dict(zip(unseen, embed_images(embedding, token, report), strict=True))
+    return replace(before, looks=looks, embeddings={**before.embeddings, **more})
+
+
+def _rows(seen: SeenImages, image_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return what is seen of each image as one row, its parts made comparable."""
+    ids = [i for i in image_ids if i in seen.looks]
+    if not ids:
+        return {}
+    parts = [comparable(_stack(seen.looks, ids))]
+    if seen.embeddings:
+        parts.append(comparable(_stack(seen.embeddings, ids)))
+    return dict(zip(ids, np.concatenate(parts, axis=1), strict=True))
 
 
 def _enough(labels: Sequence[int]) -> bool:
@@ -131,7 +168,7 @@ def _enough(labels: Sequence[int]) -> bool:
     return int((counts >= 2).sum()) >= 2
 
 
-def _stack(rows: Mapping[str, NDArray[np.float64]], ids: Sequence[str]) -> NDArray[np.float64]:
+def _stack(rows: Mapping[str, NDArray[np.floating]], ids: Sequence[str]) -> NDArray[np.floating]:
     return np.stack([rows[i] for i in ids])
 
 
