@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PURE_VENV ?= .venv-pure
 BIN = $(VENV)/bin
+# Files of tests go to as many processes as there are cores, each with a screen and a thread.
+TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 # The tested versions; plain pip works without them.
 CONSTRAINTS = constraints.txt
 
@@ -12,10 +14,10 @@ demo: system $(VENV)/.with-all
 	$(BIN)/napari-active-seg demo
 
 test: system browser $(VENV)/.with-test
-	$(BIN)/python -m pytest
+	$(TEST)
 
 test-quick: system $(VENV)/.with-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 check: $(VENV)/.with-test check-pure
 	$(BIN)/ruff format --check .
