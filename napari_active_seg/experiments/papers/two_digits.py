@@ -31,7 +31,9 @@ def mnist_two_digits(
         "them.",
     ]
     if not full:
-        changed.append("20 passes, 200 steps of Adam with 32 images, 2,000 test images at most.")
+        changed.append(
+            "20 passes, 200 steps of Adam with 32 images in bfloat16, 2,000 test images at most."
+        )
     return ClassificationStudy.made(
         name=f"mnist-two-digits-{scale}",
         title="Two digits: a network with dropout against labels that spread on a graph",
@@ -47,6 +49,7 @@ def mnist_two_digits(
         rounds=20 if full else 12,
         steps=1000 if full else 200,
         images_a_step=64 if full else 32,
+        precision="float32" if full else "bfloat16",
         decays=(0.35,),
         levels=(0.10, 0.05),
         changed=tuple(changed),
