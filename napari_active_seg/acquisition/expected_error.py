@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["LabelField", "field_of", "rbf_similarity"]
+__all__ = ["LabelField", "field_of", "nearest_alone", "rbf_similarity"]
 
 #: A tie to one half, for graphs in which nothing connects an image with a label.
 _LEAST = 1e-12
@@ -28,6 +28,22 @@ def rbf_similarity(
     squares = (one**2).sum(1)[:, None] + (other**2).sum(1)[None, :] - 2 * one @ other.T
     found: NDArray[np.float64] = np.exp(-np.maximum(squares, 0) / width**2).astype(np.float64)
     return found
+
+
+def nearest_alone(similarity: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return ``similarity`` (N, M) with what is not among the ``count`` most alike of a row at 0.
+
+    In a full graph the many that are far outweigh the few that are near.
+
+    >>> nearest_alone(np.array([[0.1, 0.9, 0.5]]), 2)
+    array([[0. , 0.9, 0.5]])
+    """
+    if count >= similarity.shape[1]:
+        return similarity
+    near = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    kept = np.zeros_like(similarity)
+    np.put_along_axis(kept, near, np.take_along_axis(similarity, near, axis=1), axis=1)
+    return kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_active_seg.acquisition.expected_error import field_of, rbf_similarity
+from napari_active_seg.acquisition.expected_error import field_of, nearest_alone, rbf_similarity
 from napari_active_seg.errors import BadInputError
 
 
@@ -19,6 +19,16 @@ def test_similarity_is_that_of_a_loop():
     found = rbf_similarity(one, other, width=0.7)
     slow = [[np.exp(-(((a - b) / 0.7) ** 2).sum()) for b in other] for a in one]
     assert np.allclose(found, slow)
+
+
+@given(st.integers(0, 50), st.integers(1, 14))
+@settings(max_examples=20)
+def test_the_most_alike_of_each_row_are_kept(seed, count):
+    graph, _ = some_graph(seed)
+    kept = nearest_alone(graph, count)
+    for row, own in zip(graph, kept, strict=True):
+        assert (own > 0).sum() == min(count, 12)
+        assert sorted(own[own > 0]) == sorted(row)[-count:]
 
 
 @given(st.integers(0, 50))

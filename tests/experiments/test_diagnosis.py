@@ -144,6 +144,26 @@ def test_graph_learner_finds_two_clusters_and_asks_between_them():
     assert worth.shape == (2,) and np.isfinite(worth).all() and (worth < 0).all()
 
 
+def test_labels_go_along_a_chain_of_neighbours_where_nearer_images_are_of_the_other_class():
+    angles = np.linspace(0, np.pi, 30)
+    upper = np.stack([np.cos(angles), np.sin(angles)], 1)
+    lower = np.stack([1 - np.cos(angles), 0.4 - np.sin(angles)], 1)
+    rows = np.concatenate([upper, lower])  # two moons
+    truth = np.repeat([0, 1], 30)
+    labelled = np.array([0, 59])
+    learner = GraphLearner(
+        rows,
+        lambda images: rows[images.ravel()],
+        labelled=labelled,
+        open_places=np.setdiff1d(np.arange(60), labelled),
+        labels=truth[labelled],
+    )
+    said = learner.said(np.arange(60, dtype=np.uint8))
+    assert (said.mean_p.argmax(0)[:, 0] == truth).mean() > 0.95
+    apart = ((rows[:, None] - rows[None, labelled]) ** 2).sum(2).argmin(1)
+    assert (apart == truth).mean() < 0.9  # the nearest label alone does not tell
+
+
 @pytest.mark.slow
 def test_two_digits_run_with_graphs_beside_networks(root, tmp_path):
     asked = image_study("mnist-two-digits", root, Scale.SMALL, (0,))

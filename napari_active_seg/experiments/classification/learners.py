@@ -8,7 +8,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition.expected_error import LabelField, field_of, rbf_similarity
+from napari_active_seg.acquisition.expected_error import (
+    LabelField,
+    field_of,
+    nearest_alone,
+    rbf_similarity,
+)
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.classifier import Classifier
 from napari_active_seg.experiments.classification.pool import ImagePool
@@ -16,6 +21,9 @@ from napari_active_seg.experiments.classification.settings import CORE_SET, RAND
 from napari_active_seg.uncertainty import Moments, MomentStream, measure_named
 
 __all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf", "never_cancelled"]
+
+#: From so many images an image takes its label in a graph.
+_NEAREST = 5
 
 
 class Learner(Protocol):
@@ -86,7 +94,8 @@ class GraphLearner:
     """Labels spread by likeness; an image is worth the errors that its label should save.
 
     ``rows`` (N, F) are what images of the pool are compared by, and ``of`` makes the same of
-    others. A kernel is a quarter as wide as the median distance to the nearest other image.
+    others. A kernel is as wide as the median distance to the nearest other image, and reaches from
+    each image to the five that are nearest.
     """
 
     def __init__(
@@ -105,8 +114,11 @@ class GraphLearner:
         apart = squares[:, None] + squares[None, :] - 2 * self._rows @ self._rows.T
         np.fill_diagonal(apart, np.inf)
         nearest = np.sqrt(np.maximum(apart.min(axis=1), 0))
-        self._width = max(float(np.median(nearest)) / 4, 1e-6)
-        graph = rbf_similarity(self._rows, self._rows, width=self._width)
+        self._width = max(float(np.median(nearest)), 1e-6)
+        alike = rbf_similarity(self._rows, self._rows, width=self._width)
+        np.fill_diagonal(alike, 0)
+        one_way = nearest_alone(alike, _NEAREST)
+        graph = np.maximum(one_way, one_way.T)
         inside = np.searchsorted(self._places, labelled)
         self._field: LabelField = field_of(graph, inside, labels)
         self._values = np.empty(len(self._places))
@@ -116,7 +128,8 @@ class GraphLearner:
 
     def said(self, images: NDArray[np.uint8]) -> Moments:
         """Return what the nearest of the graph say of images, as one pass."""
-        weights = rbf_similarity(self._of(images), self._rows, width=self._width)
+        alike = rbf_similarity(self._of(images), self._rows, width=self._width)
+        weights = nearest_alone(alike, _NEAREST)
         total = weights.sum(axis=1)
         second = np.where(total > 0, weights @ self._values / np.maximum(total, 1e-300), 0.5)
         stream = MomentStream()

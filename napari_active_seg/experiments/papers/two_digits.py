@@ -25,8 +25,9 @@ def mnist_two_digits(
         ClassificationArm(name="mbr-cnn", measure=RANDOM, learner="graph-of-features", passes=0),
     ]
     changed = [
-        "The paper does not say which two digits, nor the kernel's width: here 4 and 9, and a "
-        "quarter of the median distance to the nearest other image.",
+        "The paper does not say which two digits, nor how the graph is made: here 4 and 9; a "
+        "kernel as wide as the median distance to the nearest other image, from each image to the "
+        "five nearest.",
         "The graph holds 1,000 images drawn by the seed; test images are told by their likeness to "
         "them.",
     ]
