@@ -4,6 +4,7 @@ import pytest
 from napari_active_seg.calibration import ErrorsByUncertainty, ReliabilityBins, SelectedAndRest
 from napari_active_seg.figures import (
     Curve,
+    Mark,
     Report,
     draw_curves,
     draw_errors_by_uncertainty,
@@ -14,6 +15,7 @@ from napari_active_seg.figures import (
     draw_reliability,
     draw_selected_and_rest,
     draw_sparsification,
+    draw_trade_off,
     figure_png,
     heatmap_rgb,
     image_png,
@@ -181,3 +183,19 @@ def test_a_learning_curve_looks_ahead_with_a_band():
     assert fitted.get_xdata()[-1] == 40
     assert fitted.get_ydata()[-1] >= fitted.get_ydata()[0]
     assert figure_png(draw_learning_curve([], [], unit="pixels")).startswith(PNG)
+
+
+def test_a_trade_off_shows_means_and_deviations_a_panel_a_time():
+    marks = [Mark("a", [10, 20], [0.8, 0.9]), Mark("b", [40], [0.7])]
+    figure = draw_trade_off(
+        {"half-way": marks, "at the end": marks}, paid_title="cost", gained_title="accuracy"
+    )
+    left, right = figure.axes
+    assert (left.get_title(), right.get_title()) == ("half-way", "at the end")
+    middle, caps, bars = left.containers[0]
+    assert middle.get_xydata().ravel() == pytest.approx([15, 0.85])
+    assert len(caps) == 4 and len(bars) == 2
+    across = bars[0].get_segments()[0][:, 0]
+    assert across == pytest.approx([15 - 50**0.5, 15 + 50**0.5])
+    assert [t.get_text() for t in right.get_legend().get_texts()] == ["a", "b"]
+    assert figure_png(figure).startswith(PNG)
