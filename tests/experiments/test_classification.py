@@ -196,7 +196,9 @@ def test_tables_and_page(root, tmp_path):
     out = tmp_path / "out"
     asked, rounds = told_study(root, out, [], seeds=(0, 1), paper="mnist", levels=(0.95, 0.0))
     write_classification(asked, rounds, out, device="cpu")
+    assert "NaN" not in (out / "results.json").read_text()  # other readers refuse it
     results = json.loads((out / "results.json").read_text())
+    assert set(results["seconds of a seed"]) == {"0", "1"}
     assert str(tmp_path) not in (out / "results.json").read_text()
     reached = results["images to reach an error of"]["bald"]
     assert (reached["95%"]["mean"], reached["95%"]["n"]) == (10.0, 2)
@@ -361,6 +363,7 @@ def test_the_paper_as_settings(tmp_path, scale, variant):
             "should hold",
         ),
     ],
+    ids=["missing", "not-packed", "other-numbers", "too-short"],  # a packed file holds the time
 )
 def test_files_that_are_not_mnist_are_named(root, name, content, words):
     if content is None:
