@@ -2,17 +2,20 @@
 
     python scripts/keep_study.py mnist-small/ docs/reproduction/mnist/
 
-Nothing of a data set is copied: the report as Markdown names charts alone.
+Nothing of a data set is copied: the report as Markdown names charts alone. Rounds are kept once,
+in curves.csv.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
 from pathlib import Path
 
-FILES = ("report.md", "curves.csv", "results.json")
+FILES = ("report.md", "curves.csv")
+RESULTS, ROUNDS = "results.json", {"rounds", "records"}
 
 
 def keep(study: Path, kept: Path) -> tuple[Path, ...]:
@@ -24,7 +27,10 @@ def keep(study: Path, kept: Path) -> tuple[Path, ...]:
     names = (*FILES, *charts)
     for name in names:
         shutil.copyfile(study / name, kept / name)
-    return tuple(kept / name for name in names)
+    results = json.loads((study / RESULTS).read_text("utf-8"))
+    found = {key: value for key, value in results.items() if key not in ROUNDS}
+    (kept / RESULTS).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    return tuple(kept / name for name in (*names, RESULTS))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The pages of the docs: their commands exist, their code runs, the site builds strictly."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -194,10 +195,11 @@ def test_of_a_study_its_tables_and_charts_are_kept_and_no_pictures(monkeypatch, 
     report.picture(image_png(np.zeros((2, 2, 3), np.uint8)), "a person")
     report.chart(draw_losses([2.0, 1.0]), "How it fell")
     report.write_all(study)
-    for name in ("curves.csv", "results.json"):
-        (study / name).write_text("{}", encoding="utf-8")
+    (study / "curves.csv").write_text("arm\n", encoding="utf-8")
+    (study / "results.json").write_text('{"version": "1", "rounds": [1]}', encoding="utf-8")
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "old.png").write_bytes(b"old")
     keep_study.keep(study, tmp_path / "kept")
     kept = sorted(p.name for p in (tmp_path / "kept").rglob("*") if p.is_file())
     assert kept == ["02-how-it-fell.png", "curves.csv", "report.md", "results.json"]
+    assert json.loads((tmp_path / "kept" / "results.json").read_text()) == {"version": "1"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from napari_active_seg.experiments.classification.rounds import (
     Rounds,
-    first_to_reach,
+    over_random,
     runs_by_seed,
 )
 from napari_active_seg.experiments.classification.settings import RANDOM, ClassificationStudy
@@ -72,14 +72,8 @@ def _add_over_random(
     )
     rows = []
     for arm in (arm for arm in arms if arm != RANDOM):
-        same_images = [_paid_at(rounds, arm, RANDOM, number) for number in looked_at.values()]
-        same_error = [
-            _spread_of_ratios(
-                first_to_reach(rounds, arm, level, paid="cost"),
-                first_to_reach(rounds, RANDOM, level, paid="cost"),
-            )
-            for level in study.levels
-        ]
+        same_images = [_paid_over_random(rounds, arm, number) for number in looked_at.values()]
+        same_error = [over_random(rounds, arm, level, paid="cost") for level in study.levels]
         off = [f["cost_bias"] for f in rounds if f["arm"] == arm and "cost_bias" in f]
         bias = f"{sum(off) / len(off):+.1f}" if off else ""
         rows.append((arm, *(s.words(2) for s in (*same_images, *same_error)), bias))
@@ -98,21 +92,15 @@ def _at(rounds: Rounds, arm: str, number: int) -> tuple[str, str]:
     )
 
 
-def _paid_at(rounds: Rounds, arm: str, other: str, number: int) -> Spread:
-    """Return what ``arm`` had cost after ``number`` steps, over what ``other`` had."""
+def _paid_over_random(rounds: Rounds, arm: str, number: int) -> Spread:
+    """Return what ``arm`` had cost after ``number`` steps, over what random had."""
     ours, theirs = (
         {f["seed"]: f["cost"] for f in rounds if f["arm"] == name and f["round"] == number}
-        for name in (arm, other)
+        for name in (arm, RANDOM)
     )
-    return _spread_of_ratios(ours, theirs)
+    return Spread.over(list(ratios_by_seed(ours, theirs).values()))
 
 
 def _mark(rounds: Rounds, arm: str, number: int) -> Mark:
     found = [f for f in rounds if f["arm"] == arm and f["round"] == number]
     return Mark(arm, [f["cost"] for f in found], [1 - f["error"] for f in found])
-
-
-def _spread_of_ratios(
-    ours: Mapping[int, float | None], theirs: Mapping[int, float | None]
-) -> Spread:
-    return Spread.over(list(ratios_by_seed(ours, theirs).values()))

@@ -66,7 +66,7 @@ class ImagePool:
     def with_test(self, most: int) -> ImagePool:
         """Return the pool with ``most`` test images, as far apart as can be; 0 keeps all.
 
-        MNIST's first test images are harder than its last, so that none of its ends stands for all.
+        The halves of MNIST's test images come from different sources; neither stands for all.
         """
         if not 0 < most < len(self.test_images):
             return self

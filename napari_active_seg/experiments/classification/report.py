@@ -15,11 +15,13 @@ from napari_active_seg.experiments.classification.cost_report import add_costs
 from napari_active_seg.experiments.classification.rounds import (
     Rounds,
     first_to_reach,
+    over_random,
     runs_by_seed,
 )
 from napari_active_seg.experiments.classification.settings import RANDOM, ClassificationStudy
 from napari_active_seg.experiments.published import PUBLISHED
-from napari_active_seg.experiments.study.tables import Spread, ratios_by_seed
+from napari_active_seg.experiments.study.results_json import write_results_json
+from napari_active_seg.experiments.study.tables import Spread
 from napari_active_seg.figures.curves import Curve, draw_curves
 from napari_active_seg.figures.report import Report
 from napari_active_seg.metrics import auc_at_budget
@@ -70,13 +72,17 @@ def write_classification(
             for arm, own in reached.items()
         },
         "images over those of random": {
-            arm: {f"{level:.0%}": asdict(_share(rounds, arm, level)) for level in study.levels}
+            arm: {f"{level:.0%}": asdict(over_random(rounds, arm, level)) for level in study.levels}
             for arm in arms
             if RANDOM in arms and arm != RANDOM
         },
+        "seconds of a seed": {
+            str(seed): round(sum(f["seconds"] for f in rounds if f["seed"] == seed))
+            for seed in sorted({f["seed"] for f in rounds})
+        },
         "rounds": [{k: v for k, v in facts.items() if k != "asked"} for facts in rounds],
     }
-    (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results_json(out, results)
     page = _page(study, rounds, arms, reached, device)
     page.write_all(out)
     return page
@@ -238,12 +244,7 @@ def _over_random(
     rows = []
     for arm in arms:
         if arm != RANDOM:
-            shares = [_share(rounds, arm, level) for level in study.levels]
+            shares = [over_random(rounds, arm, level) for level in study.levels]
             rows.append((arm, *(spread.words(2) for spread in shares)))
     page.paragraph("Images needed, over those that random needs with the same seed:")
     page.table(("arm", *(f"error {level:.0%}" for level in study.levels)), rows)
-
-
-def _share(rounds: Rounds, arm: str, level: float) -> Spread:
-    own, drawn = (first_to_reach(rounds, name, level) for name in (arm, RANDOM))
-    return Spread.over(list(ratios_by_seed(own, drawn).values()))

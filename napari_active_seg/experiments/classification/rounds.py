@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Rounds", "first_to_reach", "runs_by_seed"]
+from napari_active_seg.experiments.classification.settings import RANDOM
+from napari_active_seg.experiments.study.tables import Spread, ratios_by_seed
+
+__all__ = ["Rounds", "first_to_reach", "over_random", "runs_by_seed"]
 
 Rounds = Sequence[dict[str, Any]]
 
@@ -27,3 +30,9 @@ def first_to_reach(
         seed: next((float(facts[paid]) for facts in run if facts["error"] <= level), None)
         for seed, run in runs_by_seed(rounds, arm).items()
     }
+
+
+def over_random(rounds: Rounds, arm: str, level: float, *, paid: str = "images") -> Spread:
+    """Return what an arm paid for an error over what random paid, seed by seed."""
+    ours, drawn = (first_to_reach(rounds, name, level, paid=paid) for name in (arm, RANDOM))
+    return Spread.over(list(ratios_by_seed(ours, drawn).values()))

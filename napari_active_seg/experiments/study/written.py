@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from napari_active_seg._version import __version__
 from napari_active_seg.experiments.study.record import RoundRecord
+from napari_active_seg.experiments.study.results_json import write_results_json
 from napari_active_seg.experiments.study.settings import PLACES, StudySettings
 from napari_active_seg.experiments.study.tables import (
     Spread,
@@ -51,8 +51,7 @@ def write_results(
         "summary": summary_of(study, records),
         "records": [asdict(record) for record in records],
     }
-    text = json.dumps(_without_nan(results), indent=1)
-    (out / "results.json").write_text(text, encoding="utf-8")
+    write_results_json(out, results)
 
 
 def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
@@ -106,14 +105,3 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
         if {one, other} <= set(arms_of(records))
     }
     return found
-
-
-def _without_nan(value: Any) -> Any:
-    """Return a value as JSON knows it: what cannot be told is null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(inside) for key, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inside) for inside in value]
-    return value

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 __all__ = ["StagedClassifier"]
 
 
-class StagedClassifier(nn.Module):
+class StagedClassifier(nn.Module, ABC):
     """``stages`` (pooled, deterministic), the last of them ``features``, and a ``head``."""
 
     head: nn.Sequential
 
+    @abstractmethod
     def stages(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return what each group makes of images (N, C, H, W) in 0..1, its mean over places."""
-        raise NotImplementedError
 
     def features(self, images: Tensor) -> Tensor:
         """Return what is before the dense layer, (N, F), of images (N, C, H, W) in 0..1."""
