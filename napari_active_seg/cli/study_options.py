@@ -84,7 +84,8 @@ ClassesOption = Annotated[str, typer.Option(help="Class names.")]
 ShrinkOption = Annotated[float, typer.Option(help="Divide the sides of all images by this.")]
 SizeOption = Annotated[int, typer.Option(help="Side of a region in pixels.")]
 StartOption = Annotated[
-    str, typer.Option(help="What is labelled before any model: 8, 5images, 10% or 300clicks.")
+    str,
+    typer.Option(help="What is labelled before any model: 8, 50000px, 5images, 10% or 300clicks."),
 ]
 FirstOption = Annotated[
     str,

@@ -300,16 +300,16 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _start(text: str, first: str) -> StartSettings:
-    """Return what ``8``, ``5images``, ``10%`` or ``300clicks`` stand for."""
+    """Return what ``8``, ``50000px``, ``5images``, ``10%`` or ``300clicks`` stand for."""
     amount = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz% ")
     unit = text.strip()[len(amount) :].strip() or "regions"
-    unit = {"%": "percent"}.get(unit, unit)
+    unit = {"%": "percent", "px": "pixels"}.get(unit, unit)
     if (
-        unit not in ("regions", "images", "clicks", "percent")
+        unit not in ("regions", "pixels", "images", "clicks", "percent")
         or not amount.isdigit()
         or int(amount) < 1
     ):
-        raise ConfigError(f"a start is like 8, 5images, 10% or 300clicks, got {text!r}")
+        raise ConfigError(f"a start is like 8, 50000px, 5images, 10% or 300clicks, got {text!r}")
     return StartSettings.made(**{unit: int(amount), "first": first})
 
 

@@ -84,6 +84,12 @@ def test_an_annotator_and_its_budget_are_told(run, folders, tmp_path):
     assert code == 0, err
     first, second = json.loads(out)["rounds"]
     assert second["seconds"] - first["seconds"] >= 60
+    code, out, err = run(
+        "simulate", *folders, "--beside", "none", "--rounds", 0, "--size", 24, "--set", "steps=5",
+        "--start", "1200px", "--no-reference", "--out", tmp_path / "pixels", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert [r["regions"] for r in json.loads(out)["rounds"]] == [2]
     for wrong in (
         ["--start", "some"], ["--annotator", "skill=3"], ["--seeds", "a"], ["--batch", "b"],
         ["--strategy", "random-region"], ["--first", "x"], ["--set", "pace=3"], ["--size", "2"],

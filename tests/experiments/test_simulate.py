@@ -213,6 +213,12 @@ def test_minutes_and_pixels_are_budgets_too(study, tmp_path):
     assert [r.labelled_pixels for r in pixels] == [3 * 576, 6 * 576, 9 * 576]
 
 
+def test_a_start_is_as_many_regions_as_its_pixels_pay_for(study, tmp_path):
+    pixels = 4 * 24 * 24 + 100  # the last hundred pay for no other
+    records = run(study(start={"pixels": pixels}), tmp_path / "out")
+    assert (records[0].regions, records[0].labelled_pixels) == (4, 4 * 24 * 24)
+
+
 def test_an_annotator_with_a_tolerance_never_shows_the_exact_mask(study, tmp_path):
     coarse = study(annotator={"tolerance": 4.0}, start={"images": 2}, rounds=0)
     run(coarse, tmp_path / "out")

@@ -78,8 +78,9 @@ class StartRun(ProjectRun):
                 self.label_images(session, [image_id])
         elif not session.state.asked or session.state.open_regions:
             if not session.state.open_regions:
+                amount = Budget(start.pixels, "pixels") if start.pixels else Budget(start.regions)
                 session.propose(
-                    count=start.regions,
+                    budget=amount,
                     size=start.size or self.study.size,
                     first=start.first,
                     strategy="uncertain-regions",

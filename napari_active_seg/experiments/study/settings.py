@@ -57,13 +57,15 @@ class DataSettings(Settings):
 class StartSettings(Settings):
     """What is labelled before there is a model: images, or regions.
 
-    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks.
+    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks;
+    regions are counted, or are as many as so many pixels pay for.
 
     ``balanced`` draws as many images of each kind (benign and malignant, say).
     """
 
     images: int = Field(default=0, ge=0)
     regions: int = Field(default=0, ge=0)
+    pixels: int = Field(default=0, ge=0)  #: in regions, overlaps counted once
     clicks: float = Field(default=0, ge=0)
     percent: float = Field(default=0, ge=0, le=100)  #: of the pool's images
     size: int = Field(default=0, ge=0)  #: side of the regions, 0 for the arm's
@@ -72,9 +74,11 @@ class StartSettings(Settings):
 
     @model_validator(mode="after")
     def _one_of_them(self) -> StartSettings:
-        given = (self.images, self.regions, self.clicks, self.percent)
+        given = (self.images, self.regions, self.pixels, self.clicks, self.percent)
         if sum(bool(amount) for amount in given) != 1:
-            raise ValueError("a start is a number of images, regions or clicks, or a per cent")
+            raise ValueError(
+                "a start is a number of images, regions, pixels or clicks, or a per cent"
+            )
         if self.first not in FIRST:
             raise ValueError(f"first is one of {', '.join(FIRST)}, got {self.first!r}")
         return self
@@ -217,7 +221,13 @@ class StudySettings(Settings):
 
     def start_name(self, arm: ArmSettings) -> str:
         """Return a name of what an arm shares with others of its seed: start and first model."""
-        return _short_hash([self.start_of(arm).model_dump(), self.settings_of(arm), arm.keeps])
+        return _short_hash(
+            [
+                self.start_of(arm).model_dump(exclude_defaults=True),
+                self.settings_of(arm),
+                arm.keeps,
+            ]
+        )
 
 
 def _short_hash(value: object) -> str:
