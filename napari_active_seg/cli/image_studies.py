@@ -18,7 +18,7 @@ from napari_active_seg.experiments.classification import (
     run_classification,
 )
 from napari_active_seg.experiments.classification.report import write_classification
-from napari_active_seg.experiments.classification.rounds import first_to_reach
+from napari_active_seg.experiments.classification.rounds import at_the_end, first_to_reach
 from napari_active_seg.experiments.study.tables import Spread
 
 __all__ = ["reproduce_images", "with_changes"]
@@ -79,7 +79,10 @@ def reproduce_images(
             for level in study.levels
         }
         facts[arm] = {name: spread.mean for name, spread in reached.items()}
-        told = ", ".join(f"{spread.words(0)} to {name}" for name, spread in reached.items())
-        lines.append(f"{arm}: {told} error")
+        told = [f"{spread.words(0)} images to {name} error" for name, spread in reached.items()]
+        told.append(f"{at_the_end(rounds, arm, 'error').times(100).words(1)} % error at the end")
+        if study.positive is not None:
+            told.append(f"AUC {at_the_end(rounds, arm, 'auc').words(3)}")
+        lines.append(f"{arm}: {', '.join(told)}")
     lines.append(f"the page is in {out}")
     print_result({"out": str(out), "images": facts}, as_json=as_json, text="\n".join(lines))

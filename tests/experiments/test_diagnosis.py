@@ -95,6 +95,12 @@ def test_melanoma_ranks_lesions_counts_positives_and_says_what_it_is_not(lesions
     page = write_classification(asked, rounds, out, device="cpu")._repr_html_()
     assert "Another study than the paper" in page
     assert page.count("research use, not a diagnosis") >= 5
+    assert "Test split 1, seeds 0:" in page and "Test split 2, seeds 1:" in page
+    own = [f"{f['auc']:.3g}" for f in rounds if (f["arm"], f["seed"]) == ("varratio", 1)]
+    cells = "".join(f"<td>{auc}</td>" for auc in own)
+    assert f"<td>varratio</td><td>AUC</td>{cells}" in page[page.index("Test split 2") :]
+    ties = page[page.index("How much of the pool ties") :]
+    assert "<td>bald</td>" in ties and "<td>random</td>" not in ties
     results = json.loads((out / "results.json").read_text())
     assert {"auc", "positives", "distinct"} <= set(results["rounds"][0])
 

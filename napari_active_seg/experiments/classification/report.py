@@ -7,23 +7,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from napari_active_seg._version import __version__
 from napari_active_seg.experiments.classification.cost_report import add_costs
+from napari_active_seg.experiments.classification.positives_report import add_positives
 from napari_active_seg.experiments.classification.rounds import (
     Rounds,
+    at_the_end,
     first_to_reach,
     over_random,
     runs_by_seed,
 )
+from napari_active_seg.experiments.classification.score_curves import add_curves
 from napari_active_seg.experiments.classification.settings import RANDOM, ClassificationStudy
 from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study.results_json import write_results_json
 from napari_active_seg.experiments.study.tables import Spread
-from napari_active_seg.figures.curves import Curve, draw_curves
-from napari_active_seg.figures.report import Report
+from napari_active_seg.figures import Report
 from napari_active_seg.metrics import auc_at_budget
 
 __all__ = ["write_classification"]
@@ -110,9 +111,9 @@ def _page(
         page.paragraph(f"{published.title}:")
         page.table(published.head, published.rows)
     for score, title in (("error", "Test error"), ("ece", "Calibration error (ECE)")):
-        _add_curves(page, study, rounds, arms, score, title)
+        add_curves(page, study, rounds, arms, score, title)
     if study.positive is not None:
-        _positives(page, study, rounds, arms)
+        add_positives(page, study, rounds, arms)
     if any("cost" in facts for facts in rounds):
         add_costs(page, study, rounds, arms)
     return page
@@ -130,9 +131,8 @@ def _images_needed(
     head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
     rows = []
     for arm in arms:
-        last = [own[-1]["error"] for own in runs_by_seed(rounds, arm).values()]
-        end = Spread.over([100 * error for error in last])
-        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end.words(2)} %"))
+        end = at_the_end(rounds, arm, "error").times(100).words(2)
+        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end} %"))
     page.table(head, rows)
     _over_random(page, study, rounds, arms)
 
@@ -163,76 +163,6 @@ def _area(run: list[dict[str, Any]], study: ClassificationStudy, rounds: Rounds)
     if len(run) < 2:
         return None
     return auc_at_budget([f["share"] for f in run], [1 - f["error"] for f in run])
-
-
-def _add_curves(
-    page: Report,
-    study: ClassificationStudy,
-    rounds: Rounds,
-    arms: Sequence[str],
-    score: str,
-    title: str,
-) -> None:
-    """Add a score over labelled images, an arm a curve; an arm that has all labels is a line."""
-    page.heading(title)
-    curves, lines = [], {}
-    for arm in arms:
-        runs = runs_by_seed(rounds, arm).values()
-        if all(len(run) == 1 for run in runs) and study.rounds:
-            lines[f"{arm} labels"] = sum(run[0][score] for run in runs) / len(runs)
-            continue
-        points = [([f["images"] for f in run], [f[score] for f in run]) for run in runs]
-        curves.append(Curve.over_runs(arm, points))
-    figure = draw_curves(
-        curves, x_title="labelled images", y_title=title, lines=lines, footnote=study.footnote
-    )
-    words = f"{title}, mean over seeds with its band"
-    page.chart(figure, f"{words} ({study.footnote})" if study.footnote else words)
-
-
-def _positives(
-    page: Report, study: ClassificationStudy, rounds: Rounds, arms: Sequence[str]
-) -> None:
-    """Add how well positives are ranked, how many were acquired, and how much of the pool ties."""
-    asking = [arm for arm in arms if any(f["asked_classes"] for f in _of(rounds, arm))]
-    _add_curves(page, study, rounds, arms, "auc", "Area under the ROC curve")
-    _add_curves(page, study, rounds, asking, "positives", "Positive images labelled")
-    page.paragraph("Mean and standard error over seeds of each step:")
-    steps = sorted({facts["round"] for facts in rounds})
-    page.table(
-        ("arm", "score", *(f"step {step}" for step in steps)),
-        [
-            (arm, title, *(_with_error(rounds, arm, score, step) for step in steps))
-            for arm in arms
-            for score, title in (("auc", "AUC"), ("positives", "positives"))
-        ],
-    )
-    page.heading("How much of the pool ties")
-    page.paragraph(
-        "Share of the waiting images whose value differs from all others to four digits; near 0 an "
-        "arm draws among equals."
-    )
-    page.table(
-        ("arm", *(f"step {step}" for step in steps[:-1])),
-        [
-            (arm, *(_with_error(rounds, arm, "distinct", step) for step in steps[:-1]))
-            for arm in asking
-        ],
-    )
-
-
-def _of(rounds: Rounds, arm: str) -> list[dict[str, Any]]:
-    return [facts for facts in rounds if facts["arm"] == arm]
-
-
-def _with_error(rounds: Rounds, arm: str, score: str, step: int) -> str:
-    """Return mean and standard error over seeds; a dash where nothing was measured."""
-    found = [f[score] for f in _of(rounds, arm) if f["round"] == step and score in f]
-    if not found:
-        return "-"
-    if len(found) < 2:
-        return f"{found[0]:.3g}"
-    return f"{mean(found):.3g} +- {stdev(found) / len(found) ** 0.5:.2g}"
 
 
 def _over_random(

@@ -8,7 +8,7 @@ from typing import Any
 from napari_active_seg.experiments.classification.settings import RANDOM
 from napari_active_seg.experiments.study.tables import Spread, ratios_by_seed
 
-__all__ = ["Rounds", "first_to_reach", "over_random", "runs_by_seed"]
+__all__ = ["Rounds", "at_the_end", "first_to_reach", "over_random", "runs_by_seed"]
 
 Rounds = Sequence[dict[str, Any]]
 
@@ -20,6 +20,11 @@ def runs_by_seed(rounds: Rounds, arm: str) -> dict[int, list[dict[str, Any]]]:
         if facts["arm"] == arm:
             found.setdefault(facts["seed"], []).append(facts)
     return found
+
+
+def at_the_end(rounds: Rounds, arm: str, score: str) -> Spread:
+    """Return a score of an arm's last rounds, over seeds."""
+    return Spread.over([run[-1][score] for run in runs_by_seed(rounds, arm).values()])
 
 
 def first_to_reach(

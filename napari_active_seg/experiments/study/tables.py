@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +56,10 @@ class Spread:
             return Spread(math.nan, math.nan, 0, len(values))
         deviation = float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
         return Spread(float(np.mean(known)), deviation, len(known), len(values))
+
+    def times(self, factor: float) -> Spread:
+        """Return the spread of values that are ``factor`` times as large."""
+        return replace(self, mean=self.mean * factor, deviation=self.deviation * factor)
 
     def words(self, digits: int = 1) -> str:
         """Return mean and deviation, and how many seeds they are of where that is not all."""
