@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.errors import ActiveSegError, StoppedError
 from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
+from napari_active_seg.gui.cell_turns import give_cells_turns
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
@@ -51,6 +52,7 @@ class Dock(QWidget):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         start_emitting_from_queue(msec=15)
+        give_cells_turns()
         self.desk = Desk(viewer, tools, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
