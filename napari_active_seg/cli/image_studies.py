@@ -79,10 +79,17 @@ def reproduce_images(
             for level in study.levels
         }
         facts[arm] = {name: spread.mean for name, spread in reached.items()}
-        told = [f"{spread.words(0)} images to {name} error" for name, spread in reached.items()]
+        told = [_images_to(spread, name) for name, spread in reached.items()]
         told.append(f"{at_the_end(rounds, arm, 'error').times(100).words(1)} % error at the end")
         if study.positive is not None:
             told.append(f"AUC {at_the_end(rounds, arm, 'auc').words(3)}")
         lines.append(f"{arm}: {', '.join(told)}")
     lines.append(f"the page is in {out}")
     print_result({"out": str(out), "images": facts}, as_json=as_json, text="\n".join(lines))
+
+
+def _images_to(spread: Spread, level: str) -> str:
+    """Return how many images an error took, or that no run came down to it."""
+    if not spread.n:
+        return f"{level} error not reached"
+    return f"{spread.words(0)} images to {level} error"
