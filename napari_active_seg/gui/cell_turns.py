@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 __all__ = ["give_cells_turns"]
 
-#: Nobody feels a cell that begins so much later; the window loses about a millisecond each time.
+#: A cell that was left waiting begins at most so much later.
 _EVERY_MS = 50
 _NAME = "active-seg-cell-turns"
 

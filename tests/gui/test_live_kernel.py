@@ -13,7 +13,7 @@ LONGEST_S = 60
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch, preferences):
-    """Send a cell to a kernel of its own and return how it ended, or None where it never does."""
+    """Send a cell to a kernel of its own and return how it ended; queue.Empty if it never does."""
     manager = pytest.importorskip("jupyter_client.manager")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
