@@ -4,17 +4,24 @@
 
 Nothing of a data set is copied: the report as Markdown names charts alone. Rounds are kept once,
 in curves.csv.
+
+With ``--rounds`` a study can be gone on with from what was kept: the folder study/ is what
+``reproduce --out`` finds of it, without projects and models. Copy it, and ask for more seeds or
+arms with the same command; what is done is not run again.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
+from napari_active_seg.experiments.study.settings import PLACES
+
 FILES = ("report.md", "curves.csv")
+CONFIG, DONE = "study.json", ("rounds.jsonl", "used-up")
 RESULTS, ROUNDS = "results.json", {"rounds", "records"}
 
 
@@ -33,6 +40,28 @@ def keep(study: Path, kept: Path) -> tuple[Path, ...]:
     return tuple(kept / name for name in (*names, RESULTS))
 
 
+def keep_rounds(study: Path, kept: Path) -> tuple[Path, ...]:
+    """Copy into ``kept`` what a study needs to know of its rounds to be gone on with."""
+    found = []
+    for path in sorted(p for name in DONE for p in study.rglob(name)):
+        if path.relative_to(study).parts[0] != "starts":  # nothing goes on from their rounds alone
+            found.append(kept / path.relative_to(study))
+            found[-1].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, found[-1])
+    settings = json.loads((study / CONFIG).read_text("utf-8"))
+    settings["data"] = {k: v for k, v in settings["data"].items() if k not in PLACES}
+    (kept / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
+    return (*found, kept / CONFIG)
+
+
 if __name__ == "__main__":
-    for path in keep(*map(Path, sys.argv[1:3])):
+    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    asked.add_argument("study", type=Path, help="what reproduce --out wrote")
+    asked.add_argument("kept", type=Path, help="a folder in docs/reproduction")
+    asked.add_argument("--rounds", action="store_true", help="keep what going on with it needs too")
+    told = asked.parse_args()
+    names = keep(told.study, told.kept)
+    if told.rounds:
+        names += keep_rounds(told.study, told.kept / "study")
+    for path in names:
         print(path)

@@ -1,6 +1,8 @@
 import csv
 import json
+import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from fakes import FakeSegmenters
@@ -16,6 +18,8 @@ from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
+
+ROOT = Path(__file__).parents[2]
 
 
 def open_fake(folder):
@@ -193,6 +197,30 @@ def test_more_seeds_and_arms_are_added_and_nothing_runs_twice(study, tmp_path):
         run(study(batch="3"), out)
     with pytest.raises(BadInputError, match="arm uncertain-regions"):
         run(study(measure="entropy"), out)
+
+
+def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import keep_study
+
+    out, opened = tmp_path / "out", []
+    first = run(study(reference=True), out)
+    keep_study.keep(out, tmp_path / "kept")
+    keep_study.keep_rounds(out, tmp_path / "kept" / "study")
+    kept = [p for p in (tmp_path / "kept" / "study").rglob("*") if p.is_file()]
+    assert sorted(p.name for p in kept) == ["rounds.jsonl", "rounds.jsonl", "study.json"]
+    assert not any(str(tmp_path) in p.read_text() for p in kept)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "kept" / "study", elsewhere)
+
+    def open_noting(folder):
+        opened.append(folder.parent.name)
+        return open_fake(folder)
+
+    more = simulate(study(reference=True, seeds=(0, 1)), elsewhere, open_noting, on_progress=quiet)
+    assert set(opened) == {"seed-1"}
+    assert tuple(r for r in more if r.seed == 0) == first
+    assert more == run(study(reference=True, seeds=(0, 1)), out)
 
 
 def test_a_budget_in_clicks_is_spent_as_the_annotator_clicks(study, tmp_path):

@@ -60,10 +60,11 @@ class TrainingState:
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}/"))
         for number, optimiser in enumerate(self.optimisers):
+            moved = [p for group in optimiser.param_groups for p in group["params"]]
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"optimiser {number}/").items():
                 index, _, name = key.partition("/")
-                state.setdefault(int(index), {})[name] = value
+                state.setdefault(int(index), {})[name] = _laid_out_like(moved[int(index)], value)
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
         torch.set_rng_state(tensors["random/cpu"])
@@ -150,6 +151,16 @@ class Keeper:
                 temporary.unlink(missing_ok=True)
         self._written_at = time.perf_counter()
         self._took = self._written_at - now
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return ``value`` in the order in memory of its parameter.
+
+    A fused step walks through both as they lie, and files hold all tensors row by row.
+    """
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,8 +15,10 @@ def window_of(
 
     What lies outside is mirrored, or ``fill``.
     """
-    rows, columns = np.arange(top, top + side), np.arange(left, left + side)
     height, width = plane.shape[:2]
+    if 0 <= top <= height - side and 0 <= left <= width - side:
+        return plane[top : top + side, left : left + side].copy()
+    rows, columns = np.arange(top, top + side), np.arange(left, left + side)
     if fill is None:
         return plane[np.ix_(_mirrored(rows, height), _mirrored(columns, width))]
     window = plane[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))].copy()
