@@ -158,10 +158,10 @@ def reproduce(
     variant: Annotated[
         str,
         typer.Option(
-            help="pools: POOL/BUDGET, such as 21f/10-10 or isic2016+copies/5-5; bcss: a budget; "
-            "voc-polygons and a2d2-3k: another data set; mnist: "
-            "deterministic or thousand; mnist-stream: cost; cifar10 and cifar100: a budget, such "
-            "as 250-250, or mnist."
+            help="glas and isic2016: few-labels; pools: POOL/BUDGET, such as 21f/10-10 or "
+            "isic2016+copies/5-5; bcss: a budget; voc-polygons and a2d2-3k: another data set; "
+            "mnist: deterministic or thousand; mnist-stream: cost; cifar10 and cifar100: a budget, "
+            "such as 250-250, or mnist."
         ),
     ] = "",
     seeds: SeedsOption = "0,1,2",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg.errors import ConfigError
+from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.experiments.datasets import Fit
 from napari_active_seg.experiments.papers.scales import Scale
 from napari_active_seg.experiments.study.settings import (
@@ -45,16 +46,60 @@ _SMALL_NETWORK: Mapping[str, Any] = {
     "training_precision": "bfloat16",
 }
 
+#: A variant of small studies that begins with so few labels that each further one is told.
+_FEW = "few-labels"
+
+
+@dataclass(frozen=True, slots=True)
+class _Amounts:
+    """What a small study labels: images of the start, a step in regions or images, and how often.
+
+    ``own`` regions are the start of the arms that begin with regions.
+    """
+
+    images: int
+    of_regions: str
+    of_images: str
+    rounds: int
+    own: int
+    words: str
+
+
+_GLAS = {
+    "": _Amounts(
+        10, "88000px", "9", 4, 40,
+        "A step is 88,000 pixels in regions (4.2 % of the pool, overlaps counted once) or 9 "
+        "images (10.6 %), four steps, in place of 20 regions or 5 images.",
+    ),
+    _FEW: _Amounts(
+        3, "50000px", "2", 5, 20,
+        "The start is 3 images (3.5 %) in place of 10, and a step as many pixels in regions as in "
+        "images: 50,000, or 2 images (2.4 % of the pool), five steps.",
+    ),
+}  # fmt: skip
+_ISIC = {
+    "": _Amounts(
+        12, "125000px", "20", 4, 60,
+        "The start is 12 images; a step is 125,000 pixels in regions (2.5 % of the pool) or 20 "
+        "images (6.7 %), four steps.",
+    ),
+    _FEW: _Amounts(
+        4, "50000px", "3", 5, 20,
+        "The start is 4 images (1.3 %); a step is as many pixels in regions as in images: 50,000, "
+        "or 3 images (1 % of the pool), five steps.",
+    ),
+}  # fmt: skip
+
 
 def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") -> StudySettings:
     """Return the study on GlaS, whose data lie in ``root``."""
-    _refuse(variant)
     full = scale is Scale.FULL
+    amounts = _amounts(_GLAS, scale, variant)
     shared = {
-        "name": f"glas-{scale}",
+        "name": "-".join(("glas", *filter(None, (variant,)), scale)),
         "title": "GlaS: regions and full images",
         "seeds": seeds,
-        "start": StartSettings(images=10, balanced=True),
+        "start": StartSettings(images=amounts.images, balanced=True),
         "score": "dice/gland",
         "levels": (0.75, 0.80, 0.85),
         "paper": "glas",
@@ -81,12 +126,9 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
     return StudySettings.made(
         data=DataSettings(dataset="glas", root=root, fit=Fit(shrink=4)),
         size=37,
-        rounds=4,
+        rounds=amounts.rounds,
         settings={**_SMALL_NETWORK, "augmentation": "general"},
-        arms=(
-            *_arms(size=37, stride=8, of_regions="88000px", of_images="9"),
-            *_own_arms(size=37, start=40, batch="88000px", rounds=5),
-        ),
+        arms=(*_small_arms(amounts, size=37),),
         changed=(
             "Images at a quarter of their size, regions of 37 pixels a side, stride 8.",
             "A U-Net of 0.92 million parameters from random weights, 1,500 steps of 12 crops of "
@@ -94,8 +136,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
             "1,300 epochs.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
-            "A step is 88,000 pixels in regions (4.2 % of the pool, overlaps counted once) or 9 "
-            "images (10.6 %), four steps, in place of 20 regions or 5 images.",
+            amounts.words,
         ),
         **shared,
     )
@@ -103,10 +144,10 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
 
 def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") -> StudySettings:
     """Return the study on ISIC 2016, whose data lie in ``root``."""
-    _refuse(variant)
     full = scale is Scale.FULL
+    amounts = _amounts(_ISIC, scale, variant)
     shared = {
-        "name": f"isic2016-{scale}",
+        "name": "-".join(("isic2016", *filter(None, (variant,)), scale)),
         "title": "ISIC 2016: regions and full images",
         "seeds": seeds,
         "score": "jaccard/lesion",
@@ -139,14 +180,11 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         data=DataSettings(
             dataset="isic2016", root=root, fit=Fit(shrink=2), most_train=300, most_test=170
         ),
-        start=StartSettings(images=12),
+        start=StartSettings(images=amounts.images),
         size=40,
-        rounds=4,
+        rounds=amounts.rounds,
         settings={**_SMALL_NETWORK, "augmentation": "dermoscopy"},
-        arms=(
-            *_arms(size=40, stride=8, of_regions="125000px", of_images="20"),
-            *_own_arms(size=40, start=60, batch="125000px", rounds=5),
-        ),
+        arms=(*_small_arms(amounts, size=40),),
         changed=(
             "300 training images drawn by the first seed, 170 test images, at half of the size "
             "that they have in the subset of 256 pixels; regions of 40 pixels a side, stride 8.",
@@ -154,16 +192,29 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
             "of 96 pixels in bfloat16, in place of DCAN with a ResNet-50 from ImageNet.",
             "10 passes in place of 30; one training a step in place of the best of four; no "
             "validation images.",
-            "The start is 12 images; a step is 125,000 pixels in regions (2.5 % of the pool) or 20 "
-            "images (6.7 %), four steps.",
+            amounts.words,
         ),
         **shared,
     )
 
 
-def _refuse(variant: str) -> None:
-    if variant:
-        raise ConfigError(f"this study has no variants, got {variant!r}")
+def _amounts(known: Mapping[str, _Amounts], scale: Scale, variant: str) -> _Amounts:
+    if variant and scale is Scale.FULL:
+        raise ConfigError(f"this study has no variants at full scale, got {variant!r}")
+    if variant not in known:
+        raise ConfigError(
+            f"no variant {variant!r}: {did_you_mean(variant, list(filter(None, known)))}"
+        )
+    return known[variant]
+
+
+def _small_arms(amounts: _Amounts, *, size: int) -> tuple[ArmSettings, ...]:
+    """Return the arms of a small study; those that begin with regions have a step more."""
+    step = amounts.of_regions
+    return (
+        *_arms(size=size, stride=8, of_regions=step, of_images=amounts.of_images),
+        *_own_arms(size=size, start=amounts.own, batch=step, rounds=amounts.rounds + 1),
+    )
 
 
 def _arms(

@@ -47,8 +47,25 @@ def test_regions_are_asked_as_the_calibration_paper_does():
     assert arms["images-varratio"].parts == {"measure": "variation-ratio"}
     isic = made("isic2016", Scale.FULL)
     assert isic.data.fit.size == (384, 512) and isic.start.images == 32
-    with pytest.raises(ConfigError, match="no variants"):
-        made("glas", Scale.SMALL, "x")
+    with pytest.raises(ConfigError, match="few-labels"):
+        made("glas", Scale.SMALL, "few-label")
+    with pytest.raises(ConfigError, match="no variants at full scale"):
+        made("isic2016", Scale.FULL, "few-labels")
+
+
+@pytest.mark.parametrize("name", ["glas", "isic2016"])
+def test_with_few_labels_a_step_costs_as_much_in_regions_as_in_images(name):
+    few, many = made(name, Scale.SMALL, "few-labels"), made(name, Scale.SMALL)
+    assert few.start.images < many.start.images and few.name != many.name
+    assert few.settings == many.settings and few.data == many.data
+    assert few.changed[-1] != many.changed[-1] and few.changed[:-1] == many.changed[:-1]
+    arms = {arm.name: arm for arm in few.arms}
+    an_image = {"glas": 128 * 194, "isic2016": 128 * 128}[name]
+    regions, images = arms["regions-bald"].batch, arms["images-bald"].batch
+    assert int(regions.removesuffix("px")) == pytest.approx(int(images) * an_image, rel=0.02)
+    own = arms["ours"]
+    assert own.start.regions * few.size**2 < few.start.images * an_image
+    assert own.rounds == few.rounds + 1
 
 
 def test_clicks_are_paid_as_the_paper_on_polygons_does():
