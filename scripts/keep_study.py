@@ -18,10 +18,11 @@ import re
 import shutil
 from pathlib import Path
 
-from napari_active_seg.experiments.study.settings import PLACES
+from napari_active_seg.experiments.study.arm import USED_UP
+from napari_active_seg.experiments.study.project_run import RECORDS
 
 FILES = ("report.md", "curves.csv")
-CONFIG, DONE = "study.json", ("rounds.jsonl", "used-up")
+CONFIG, DONE = "study.json", (RECORDS, USED_UP)
 RESULTS, ROUNDS = "results.json", {"rounds", "records"}
 
 
@@ -48,8 +49,7 @@ def keep_rounds(study: Path, kept: Path) -> tuple[Path, ...]:
             found.append(kept / path.relative_to(study))
             found[-1].parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, found[-1])
-    settings = json.loads((study / CONFIG).read_text("utf-8"))
-    settings["data"] = {k: v for k, v in settings["data"].items() if k not in PLACES}
+    settings = json.loads((study / RESULTS).read_text("utf-8"))["settings"]  # without folders
     (kept / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
     return (*found, kept / CONFIG)
 

@@ -96,7 +96,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
     full = scale is Scale.FULL
     amounts = _amounts(_GLAS, scale, variant)
     shared = {
-        "name": "-".join(("glas", *filter(None, (variant,)), scale)),
+        "name": _name("glas", variant, scale),
         "title": "GlaS: regions and full images",
         "seeds": seeds,
         "start": StartSettings(images=amounts.images, balanced=True),
@@ -128,7 +128,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
         size=37,
         rounds=amounts.rounds,
         settings={**_SMALL_NETWORK, "augmentation": "general"},
-        arms=(*_small_arms(amounts, size=37),),
+        arms=_small_arms(amounts, size=37),
         changed=(
             "Images at a quarter of their size, regions of 37 pixels a side, stride 8.",
             "A U-Net of 0.92 million parameters from random weights, 1,500 steps of 12 crops of "
@@ -147,7 +147,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
     full = scale is Scale.FULL
     amounts = _amounts(_ISIC, scale, variant)
     shared = {
-        "name": "-".join(("isic2016", *filter(None, (variant,)), scale)),
+        "name": _name("isic2016", variant, scale),
         "title": "ISIC 2016: regions and full images",
         "seeds": seeds,
         "score": "jaccard/lesion",
@@ -184,7 +184,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         size=40,
         rounds=amounts.rounds,
         settings={**_SMALL_NETWORK, "augmentation": "dermoscopy"},
-        arms=(*_small_arms(amounts, size=40),),
+        arms=_small_arms(amounts, size=40),
         changed=(
             "300 training images drawn by the first seed, 170 test images, at half of the size "
             "that they have in the subset of 256 pixels; regions of 40 pixels a side, stride 8.",
@@ -196,6 +196,10 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         ),
         **shared,
     )
+
+
+def _name(*parts: str) -> str:
+    return "-".join(filter(None, parts))
 
 
 def _amounts(known: Mapping[str, _Amounts], scale: Scale, variant: str) -> _Amounts:

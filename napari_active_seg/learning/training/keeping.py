@@ -108,7 +108,7 @@ class Keeper:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 facts = json.loads(header["facts"])
             state.restore(tensors, facts.pop("random"))
-        except (safetensors.SafetensorError, OSError, KeyError, ValueError, RuntimeError):
+        except (safetensors.SafetensorError, OSError, LookupError, ValueError, RuntimeError):
             return None  # damaged: the training starts over
         found = Unfinished(
             tuple(facts["losses"]),
