@@ -19,10 +19,10 @@ import shutil
 from pathlib import Path
 
 from napari_active_seg.experiments.study.arm import USED_UP
-from napari_active_seg.experiments.study.project_run import RECORDS
+from napari_active_seg.experiments.study.project_run import RECORDS, TIMINGS
 
 FILES = ("report.md", "curves.csv")
-CONFIG, DONE = "study.json", (RECORDS, USED_UP)
+CONFIG, DONE = "study.json", (RECORDS, USED_UP, TIMINGS)
 RESULTS, ROUNDS = "results.json", {"rounds", "records"}
 
 
@@ -45,7 +45,8 @@ def keep_rounds(study: Path, kept: Path) -> tuple[Path, ...]:
     """Copy into ``kept`` what a study needs to know of its rounds to be gone on with."""
     found = []
     for path in sorted(p for name in DONE for p in study.rglob(name)):
-        if path.relative_to(study).parts[0] != "starts":  # nothing goes on from their rounds alone
+        # nothing goes on from a start's rounds alone
+        if path.relative_to(study).parts[0] != "starts" or path.name == TIMINGS:
             found.append(kept / path.relative_to(study))
             found[-1].parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, found[-1])

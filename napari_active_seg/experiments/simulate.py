@@ -12,7 +12,7 @@ from napari_active_seg.experiments.study import RoundRecord, StudySettings, run_
 from napari_active_seg.experiments.study.pictures import add_pictures
 from napari_active_seg.experiments.study.project_run import OpenSession
 from napari_active_seg.experiments.study.report import study_report
-from napari_active_seg.experiments.study.running import finished_records
+from napari_active_seg.experiments.study.running import finished_records, seconds_of_work
 from napari_active_seg.experiments.study.settings import ArmSettings
 from napari_active_seg.experiments.study.written import write_results
 
@@ -40,7 +40,8 @@ def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[R
     """Write curves.csv, results.json and the report with its figures of what is done in ``out``."""
     data = PreparedData.open(out / "data")
     records = finished_records(study, data, out)
-    write_results(study, records, out, device=device)
+    work = seconds_of_work(study, data, out)
+    write_results(study, records, out, device=device, work=work)
     page = study_report(study, records, device=device, notes=data.notes)
     add_pictures(page, study, data, out)
     page.write_all(out)

@@ -87,6 +87,11 @@ def test_files_hold_what_was_measured(study, tmp_path):
     again = StudySettings.made(**results["settings"]).model_dump(exclude={"data"})
     assert again == study(reference=True).model_dump(exclude={"data"})
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
+    timed = [json.loads(line)["seconds"] for path in (tmp_path / "out").rglob("timings.jsonl")
+             for line in path.read_text().splitlines()]  # fmt: skip
+    assert results["seconds of a seed"] == {"0": round(sum(timed))}
+    parts = {p.relative_to(tmp_path / "out").parts[0] for p in tmp_path.rglob("timings.jsonl")}
+    assert parts == {"starts", "arms", "references"}
     full = results["summary"]["uncertain-regions"]["all labels"]
     assert full["mean"] == records[0].scores["mean_dice"] and records[0].arm == "all labels"
     assert records[0].labelled_share == 1
@@ -208,7 +213,8 @@ def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, mon
     keep_study.keep(out, tmp_path / "kept")
     keep_study.keep_rounds(out, tmp_path / "kept" / "study")
     kept = [p for p in (tmp_path / "kept" / "study").rglob("*") if p.is_file()]
-    assert sorted(p.name for p in kept) == ["rounds.jsonl", "rounds.jsonl", "study.json"]
+    names = ["rounds.jsonl"] * 2 + ["study.json"] + ["timings.jsonl"] * 3
+    assert sorted(p.name for p in kept) == names
     assert not any(str(tmp_path) in p.read_text() for p in kept)
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(tmp_path / "kept" / "study", elsewhere)

@@ -16,7 +16,7 @@ from napari_active_seg.acquisition import Strategy
 from napari_active_seg.experiments.annotator import annotate_with
 from napari_active_seg.experiments.datasets.prepared import PreparedData, write_table
 from napari_active_seg.experiments.study.draws import at_every, drawn_validation
-from napari_active_seg.experiments.study.lines import add_line, lines_by
+from napari_active_seg.experiments.study.lines import add_line, lines_by, lines_of
 from napari_active_seg.experiments.study.record import RoundRecord, read_records
 from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
 from napari_active_seg.experiments.study.tally import Tally, tally_of
@@ -228,6 +228,11 @@ class ProjectRun:
         """Write down how long a step took."""
         facts = {"round": number, "what": what, "seconds": round(perf_counter() - began, 2)}
         add_line(self.folder / TIMINGS, facts)
+
+    @property
+    def seconds_of_work(self) -> float:
+        """How long the steps took; one that was not finished does not count."""
+        return sum(float(facts["seconds"]) for facts in lines_of(self.folder / TIMINGS))
 
     def forget_models(self) -> None:
         """Remove what was predicted and all checkpoints but the newest."""

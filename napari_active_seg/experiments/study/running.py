@@ -22,7 +22,7 @@ from napari_active_seg.experiments.study.settings import PLACES, DataSettings, S
 from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
 from napari_active_seg.session import Session
 
-__all__ = ["finished_records", "run_study"]
+__all__ = ["finished_records", "run_study", "seconds_of_work"]
 
 _CONFIG = "study.json"
 
@@ -89,6 +89,15 @@ def finished_records(
             run = ArmRun(bench, arm, seed)
             found += run.records[: run.rounds + 1]
     return tuple(found)
+
+
+def seconds_of_work(study: StudySettings, data: PreparedData, out: Path) -> dict[int, float]:
+    """Return how long each seed's steps took one after the other, starts and references too."""
+    bench = Bench(study, data, out, _no_session)
+    found = dict.fromkeys(study.seeds, 0.0)
+    for task in _tasks(study):
+        found[task.seed] += _run_of(bench, task).seconds_of_work
+    return found
 
 
 def _set_out_shown(study: StudySettings, data: PreparedData, out: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,14 @@ _FACTS = (
 
 
 def write_results(
-    study: StudySettings, records: Sequence[RoundRecord], out: Path, *, device: str
+    study: StudySettings,
+    records: Sequence[RoundRecord],
+    out: Path,
+    *,
+    device: str,
+    work: Mapping[int, float],
 ) -> None:
-    """Write curves.csv and results.json into ``out``."""
+    """Write curves.csv and results.json into ``out``; ``work`` is the seconds of each seed."""
     out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for record in records for name in record.scores})
     with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
@@ -49,6 +54,7 @@ def write_results(
         "device": device,
         "settings": _without_places(json.loads(study.as_json())),
         "summary": summary_of(study, records),
+        "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
         "records": [asdict(record) for record in records],
     }
     write_results_json(out, results)
