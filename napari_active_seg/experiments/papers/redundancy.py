@@ -146,11 +146,12 @@ def _study(
             "layout of Wide ResNet-38.",
         )
     else:
-        settings |= {"steps": 600}
+        settings |= {"steps": 600, "training_precision": "bfloat16"}
         changed = (
-            "A U-Net of 0.92 million parameters from random weights, 600 steps a cycle, in place "
-            "of DeepLab v3+ with Wide ResNet-38; with dropout where the paper has it.",
-            "Images at a quarter of their size, at most 400 to train and 150 to measure on.",
+            "A U-Net of 0.92 million parameters from random weights, 600 steps a cycle in "
+            "bfloat16, in place of DeepLab v3+ with Wide ResNet-38; with dropout where the paper "
+            "has it.",
+            f"Images at 1/{data.fit.shrink:g} of their size{_limits_of(data)}.",
         )
     with_dropout = {"preset": dropout, "sampling": "dropout", "samples": 20 if full else 10}
     return StudySettings.made(
@@ -181,6 +182,12 @@ def _with_and_without(
         for word, more in ((name, {}), (f"{name}-SSL", _UNLABELLED)):
             found.append(ArmSettings(name=word, strategy=strategy, settings={**settings, **more}))
     return found
+
+
+def _limits_of(data: DataSettings) -> str:
+    if not data.most_train:
+        return ""
+    return f", at most {data.most_train} to train and {data.most_test} to measure on"
 
 
 def _fit(dataset: str, scale: Scale) -> Fit:
