@@ -65,8 +65,9 @@ def study_report(
     for line in (*study.changed, *notes):
         page.paragraph(line)
     _accuracy(page, study, records)
-    _costs(page, study, records)
-    _ratios(page, study, records)
+    for axis in dict.fromkeys((study.axis, "minutes")):
+        _costs(page, study, records, axis)
+        _ratios(page, study, records, axis)
     _areas(page, study, records)
     _published(page, study)
     _calibration(page, records, study)
@@ -119,15 +120,14 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
     )
 
 
-def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord], axis: str) -> None:
     """Add the cost of scores, as table 1 of the regions paper has it."""
-    page.heading(f"Cost to reach a score: {AXES[study.axis]}")
+    page.heading(f"Cost to reach a score: {AXES[axis]}")
     arms = arms_of(records)
     rows = []
     for level in study.levels:
         costs = [
-            costs_to_reach(records, arm, score=study.score, level=level, axis=study.axis)
-            for arm in arms
+            costs_to_reach(records, arm, score=study.score, level=level, axis=axis) for arm in arms
         ]
         rows.append((f"{study.score} {level:g}", *(_spread(c) for c in costs)))
     for share in study.shares:
@@ -139,9 +139,7 @@ def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -
                 continue
             level = share * full.mean
             cells.append(
-                _spread(
-                    costs_to_reach(records, arm, score=study.score, level=level, axis=study.axis)
-                )
+                _spread(costs_to_reach(records, arm, score=study.score, level=level, axis=axis))
             )
         if any(cells):
             rows.append((f"{share:.0%} of all labels", *cells))
@@ -150,9 +148,16 @@ def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -
         "The first round that reached the score counts, nothing is interpolated; seeds that never "
         "did are left out of the mean and counted."
     )
+    if axis == "minutes":
+        clock = study.annotator
+        page.paragraph(
+            f"A region or an image takes the annotator {clock.base_s:g} s, a click "
+            f"{clock.per_click_s:g} s and a thousand pixels {1000 * clock.per_pixel_s:g} s: "
+            "a clock that was set, not measured on a person."
+        )
 
 
-def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
+def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord], axis: str) -> None:
     """Add what a score costs one arm over what it costs another, for the pairs of the study."""
     there = set(arms_of(records))
     rows = []
@@ -163,15 +168,13 @@ def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord]) 
         full = reference_of(records, one, study.score)
         shares = [share * full.mean for share in study.shares if full.n]
         for level in (*study.levels, *shares):
-            ratios = ratios_to_reach(
-                records, one, other, score=study.score, level=level, axis=study.axis
-            )
+            ratios = ratios_to_reach(records, one, other, score=study.score, level=level, axis=axis)
             cells.append(_spread(ratios, 2))
         rows.append((f"{one} / {other}", *cells))
     if rows:
         names = [f"{study.score} {level:g}" for level in study.levels]
         names += [f"{share:.0%} of all labels" for share in study.shares][: len(cells) - len(names)]
-        page.table(("cost over cost", *names), rows)
+        page.table((f"{axis} over {axis}", *names), rows)
         page.paragraph("Seed by seed, where both arms reached the score.")
 
 

@@ -31,6 +31,9 @@ _FACTS = (
     "labelled_pixels", "labelled_share", "validation_share", "clicks", "perimeter", "seconds",
 )  # fmt: skip
 
+#: What costs are told in, and the words for it.
+_UNITS = {"pixels": "percent of pixels", "clicks": "clicks", "minutes": "minutes"}
+
 
 def write_results(
     study: StudySettings,
@@ -75,14 +78,14 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
         levels = {f"{level:g}": level for level in study.levels}
         if full.n:
             levels |= {f"{share:.0%} of all labels": share * full.mean for share in study.shares}
-        reached = {
-            name: costs_to_reach(records, arm, score=study.score, level=level)
-            for name, level in levels.items()
-        }
         found[arm] = {
             "all labels": asdict(full),
-            "percent of pixels to reach": {
-                name: asdict(Spread.over(list(costs.values()))) for name, costs in reached.items()
+            **{
+                f"{unit} to reach": {
+                    name: _to_reach(records, arm, study.score, level, axis)
+                    for name, level in levels.items()
+                }
+                for axis, unit in _UNITS.items()
             },
             **{
                 f"{what}@{100 * budget:.1f}": asdict(
@@ -92,22 +95,30 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
                 for what, of in (("AUC", area_at), (study.score, score_at))
             },
         }
-    found["cost over cost"] = {
-        f"{one} / {other}": {
-            f"{share:.0%} of all labels": asdict(
-                Spread.over(
-                    list(
-                        ratios_to_reach(
-                            records, one, other, score=study.score, level=share * full.mean
-                        ).values()
-                    )
-                )
-            )
-            for full in [reference_of(records, one, study.score)]
-            for share in study.shares
-            if full.n
+    pairs = [pair for pair in study.pairs if set(pair) <= set(arms_of(records))]
+    for axis in _UNITS:
+        found[f"{axis} over {axis}"] = {
+            f"{one} / {other}": _ratios(study, records, one, other, axis) for one, other in pairs
         }
-        for one, other in study.pairs
-        if {one, other} <= set(arms_of(records))
-    }
+    return found
+
+
+def _to_reach(
+    records: Sequence[RoundRecord], arm: str, score: str, level: float, axis: str
+) -> dict[str, Any]:
+    costs = costs_to_reach(records, arm, score=score, level=level, axis=axis)
+    return asdict(Spread.over(list(costs.values())))
+
+
+def _ratios(
+    study: StudySettings, records: Sequence[RoundRecord], one: str, other: str, axis: str
+) -> dict[str, Any]:
+    """Return what a share of the full-label score costs one arm over what it costs another."""
+    full = reference_of(records, one, study.score)
+    found = {}
+    for share in study.shares if full.n else ():
+        ratios = ratios_to_reach(
+            records, one, other, score=study.score, level=share * full.mean, axis=axis
+        )
+        found[f"{share:.0%} of all labels"] = asdict(Spread.over(list(ratios.values())))
     return found

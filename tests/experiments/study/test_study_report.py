@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,26 @@ def test_report_holds_everything_in_one_file_without_links(tmp_path):
     assert "not reached" in text
     with pytest.raises(BadInputError, match="nothing to report"):
         study_report(study(), [], device="CPU")
+
+
+def test_cost_is_told_in_minutes_beside_the_axis_of_the_study(tmp_path):
+    pair = ("uncertain-regions", "random-regions")
+    slow = [replace(r, seconds=2 * r.seconds) if r.arm == pair[0] else r for r in records()]
+    asked = study(levels=(0.65,), shares=(0.8,), pairs=(pair,))
+    study_report(asked, slow, device="CPU").write_all(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert re.search(r"pixels over pixels.*\n.*\n\|[^|]*\| 0.58 ± 0.12", text)  # 10/20, 10/15
+    assert re.search(r"minutes over minutes.*\n.*\n\|[^|]*\| 1.17 ± 0.24", text)
+    assert "## Cost to reach a score: minutes of the simulated annotator" in text
+    assert "a click 1.2 s" in text and "not measured on a person" in text
+    found = summary_of(asked, slow)
+    assert found[pair[0]]["minutes to reach"]["0.65"]["mean"] == pytest.approx(4)
+    assert found[pair[0]]["clicks to reach"]["0.65"]["mean"] == pytest.approx(200)
+    over = found["minutes over minutes"]["uncertain-regions / random-regions"]
+    assert over["80% of all labels"]["mean"] == pytest.approx(7 / 6)
+    in_minutes = study(axis="minutes", levels=(0.65,))
+    study_report(in_minutes, slow, device="CPU").write_all(tmp_path)
+    assert (tmp_path / "report.md").read_text().count("## Cost to reach") == 1
 
 
 def test_summary_tells_costs_at_shares_of_the_full_label_score():
