@@ -24,7 +24,8 @@ _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"
 #: Whose costs are divided: regions by full images, and ours by the paper's arms.
 _PAIRS = (
     *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
-    *(("ours", f"regions-{word}") for word in _MEASURES),
+    *((own, f"regions-{word}") for own in ("ours", "ours-mixed") for word in _MEASURES),
+    ("ours-mixed", "ours"),
     ("ours-unlabelled", "ours"),
 )
 #: What the network of the paper is, and how it is trained, as far as its text and code say.
@@ -261,7 +262,8 @@ def _arms(
 def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSettings, ...]:
     """Return what goes past the paper: from regions on, spread over classes, none over another.
 
-    The second learns from images without labels too, as soon as there are labels enough.
+    The second draws every other square at random, so that not all it learns from is hard; the third
+    learns from images without labels too, as soon as there are labels enough.
     """
     shared = {
         "strategy": "clasp-regions",
@@ -272,5 +274,6 @@ def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSet
     }
     return (
         ArmSettings(name="ours", **shared),
+        ArmSettings(name="ours-mixed", **{**shared, "parts": {"size": size, "control": 0.5}}),
         ArmSettings(name="ours-unlabelled", settings={"unlabelled": "consistency"}, **shared),
     )
