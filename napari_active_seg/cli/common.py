@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ __all__ = [
     "opened",
     "pair",
     "run_verb",
+    "told_of_settings",
 ]
 
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
@@ -64,6 +65,12 @@ def run_verb(session: Session, title: str, verb: Callable[[], None]) -> None:
 def class_names(text: str) -> tuple[str, ...]:
     """Return the names of a list such as ``background,gland``."""
     return tuple(name.strip() for name in text.split(","))
+
+
+def told_of_settings(changes: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the line with which a study says what --set changed; nothing where nothing was."""
+    words = ", ".join(f"{name}={value}" for name, value in changes.items())
+    return (f"Asked for by --set, whatever is said above: {words}.",) if words else ()
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from napari_active_seg.cli.common import pair
+from napari_active_seg.cli.common import pair, told_of_settings
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.classification import (
@@ -38,7 +38,7 @@ def with_changes(
             **study.model_dump(),
             "arms": chosen,
             **{name: yaml.safe_load(value) for name, value in changes.items()},
-            "changed": (*study.changed, *(f"{k} is {v}." for k, v in changes.items())),
+            "changed": (*study.changed, *told_of_settings(changes)),
         }
     )
 

@@ -12,7 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_active_seg.cli.common import DeviceOption, JsonOption, class_names, pair
+from napari_active_seg.cli.common import (
+    DeviceOption,
+    JsonOption,
+    class_names,
+    pair,
+    told_of_settings,
+)
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.image_studies import reproduce_images, with_changes
 from napari_active_seg.cli.output import print_result, say, showing_progress
@@ -202,7 +208,7 @@ def reproduce(
             **asked.model_dump(),
             "arms": chosen,
             "settings": {**asked.settings, **changes},
-            "changed": (*asked.changed, *(f"{k} is {v}." for k, v in changes.items())),
+            "changed": (*asked.changed, *told_of_settings(changes)),
         }
     )
     for line in asked.changed:

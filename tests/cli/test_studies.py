@@ -109,7 +109,7 @@ def test_reproduce_runs_a_papers_study_and_prints_its_figures(run, glas, tmp_pat
     rounds = [r for r in json.loads(out)["rounds"] if r["arm"] == "images-random"]
     assert [r["regions"] for r in rounds] == [10, 14]  # then the pool is used up
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "29.39" in page and "preset is fast." in page
+    assert "29.39" in page and "--set, whatever is said above: preset=fast, steps=3." in page
     code, only, _ = run(*asked, "--only-report", "--json")
     assert code == 0 and json.loads(only) == json.loads(out)
     code, _, err = run(*asked[:4], "--arms", "nonsense", "--out", tmp_path / "x")

@@ -297,7 +297,11 @@ def _training(page: Report, records: Sequence[RoundRecord]) -> None:
         rows.append((arm, *(float(losses[k]) for k in (0, 4, 7, 8, 9)),
                      float(100 * (losses[8] - losses[9]) / losses[8])))  # fmt: skip
     page.table(("", "first tenth", "5th", "8th", "9th", "last", "last below the 9th, %"), rows)
-    page.paragraph("Mean training loss of tenths of the steps, over rounds and seeds.")
+    page.paragraph(
+        "Mean training loss of tenths of the steps, over rounds and seeds. Where the learning rate "
+        "falls to nothing, losses stand still at the end however much more steps would have "
+        "brought: an arm that ends higher than others may need more of them."
+    )
 
 
 def _every_point(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
