@@ -36,8 +36,7 @@ _NETWORK: Mapping[str, Any] = {
     "restarts": 4,
     "augmentation": "general",
 }
-#: A network for two cores. What is uncertain takes longer to learn than what is drawn at random:
-#: with half the steps, regions that were asked for made a network worse.
+#: A network for two cores. What is uncertain takes longer to learn than what is drawn at random.
 _SMALL_NETWORK: Mapping[str, Any] = {
     "preset": "unet",
     "samples": 10,
