@@ -9,7 +9,15 @@ import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["batch_norms", "evaluating", "repeatable", "sampling_dropout", "seeded", "training"]
+__all__ = [
+    "batch_norms",
+    "evaluating",
+    "fixed",
+    "repeatable",
+    "sampling_dropout",
+    "seeded",
+    "training",
+]
 
 
 @contextmanager
@@ -37,6 +45,19 @@ def training(network: nn.Module) -> Iterator[None]:
     with _restored(network):
         network.train()
         yield
+
+
+@contextmanager
+def fixed(network: nn.Module) -> Iterator[None]:
+    """Let nothing that is computed for a while move the weights, while inputs still learn."""
+    learning = [p for p in network.parameters() if p.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:

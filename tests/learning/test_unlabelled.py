@@ -199,6 +199,7 @@ def test_discriminator_learns_to_tell_and_only_in_its_own_turn():
     found = term.terms(rng, Moment(1, 100, 10))
     assert gradients(network, found.total) > 0
     assert all(torch.equal(before[k], v) for k, v in judge.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in judge.parameters())
     with seeded(0, CPU):
         for _ in range(30):
             term.terms(rng, LATE)

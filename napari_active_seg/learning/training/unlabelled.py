@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.learning.modes import evaluating
+from napari_active_seg.learning.modes import evaluating, fixed
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.companions import Discriminator
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
@@ -157,7 +157,7 @@ class Adversarial:
         self.optimisers = (
             torch.optim.Adam(discriminator.parameters(), lr=learning_rate, betas=(0.9, 0.99)),
         )
-        self._seen: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self._own_loss: Tensor | None = None
 
     def parameters(self) -> Sequence[nn.Parameter]:
         """Return nothing: the discriminator has an optimiser of its own."""
@@ -173,10 +173,11 @@ class Adversarial:
         real_images = real_images.to(self._device)
         real = F.one_hot(classes.to(self._device, torch.long), self._n_classes)
         real = real.movedim(-1, 1).to(probs)
-        self._seen = (probs.detach(), images, real, real_images)
-        score, features = self._discriminator(probs, images)
-        with torch.no_grad():
-            _, real_features = self._discriminator(real, real_images)
+        with fixed(self._discriminator):
+            score, features = self._discriminator(probs, images)
+        self._own_loss, real_features = self._told_apart(
+            (probs.detach(), images), (real, real_images)
+        )
         matching = (features.mean(dim=0) - real_features.mean(dim=0)).abs().mean()
         total = self._matching * matching
         passes = torch.sigmoid(score.detach()) > self._threshold
@@ -188,17 +189,30 @@ class Adversarial:
 
     def after_step(self) -> None:
         """Let the discriminator learn from the predictions and masks of this step."""
-        if self._seen is None:
+        if self._own_loss is None:
             return
-        probs, images, real, real_images = self._seen
         optimiser = self.optimisers[0]
         optimiser.zero_grad(set_to_none=True)
-        predicted, _ = self._discriminator(probs, images)
-        painted, _ = self._discriminator(real, real_images)
-        loss = F.binary_cross_entropy_with_logits(predicted, torch.zeros_like(predicted))
-        loss = loss + F.binary_cross_entropy_with_logits(painted, torch.ones_like(painted))
-        torch.autograd.backward(loss)
+        torch.autograd.backward(self._own_loss)
         optimiser.step()
+        self._own_loss = None
+
+    def _told_apart(
+        self, predicted: tuple[Tensor, Tensor], painted: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the discriminator's own loss, and the features of what was painted.
+
+        Its gradients are not scaled up, so that float16 would lose the small ones.
+        """
+        kind = self._device.type
+        half = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) != torch.float16
+        with torch.autocast(kind, enabled=half):
+            fake, _ = self._discriminator(*predicted)
+            real, features = self._discriminator(*painted)
+        fake, real = fake.float(), real.float()
+        loss = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+        loss = loss + F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+        return loss, features.detach()
 
 
 def _largest_painted(target: NDArray[np.uint8], most: int) -> int:
