@@ -4,6 +4,7 @@
     python benchmarks/training.py --foretell # seconds that auto expects, against those it took
     python benchmarks/training.py --flat     # the loss over a training, to see where it is flat
     python benchmarks/training.py --unlabelled GLAS  # with and without unlabelled images
+    python benchmarks/training.py --lengths GLAS     # one, three and ten times as long
 
 Every figure is a median over rounds with its range; all in one process with all cores, as the
 command line has them, and with one core less, as beside a window.
@@ -15,7 +16,8 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,8 +138,8 @@ def instance_ids(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-def unlabelled(folder: Path, rounds: int, uses: Sequence[str]) -> None:
-    """Print Dice with and without unlabelled images, over seeds, on GlaS."""
+def beside(folder: Path, rounds: int, plans: Mapping[str, TrainingPlan], squares: int) -> None:
+    """Print Dice of plans beside that of the first, over seeds, on squares of GlaS."""
     names = sorted(p.name for p in (folder / "images").iterdir())
     train = glas(folder, [n for n in names if n.startswith("train")][:40])
     test = glas(folder, [n for n in names if n.startswith("testA")][:12])
@@ -145,8 +147,9 @@ def unlabelled(folder: Path, rounds: int, uses: Sequence[str]) -> None:
     for seed in range(rounds):
         rng = np.random.default_rng(seed)
         made = []
-        for number in rng.permutation(len(train))[:20]:
-            image, mask = train[number]
+        order = rng.permutation(len(train))
+        for place in range(squares):
+            image, mask = train[order[place % len(train)]]
             y = int(rng.integers(mask.shape[0] - SIDE))
             x = int(rng.integers(mask.shape[1] - SIDE))
             made.append(example(image, mask, y, x))
@@ -158,21 +161,21 @@ def unlabelled(folder: Path, rounds: int, uses: Sequence[str]) -> None:
             return image[y : y + side, x : x + side]
 
         data = TrainingData(made, draw_window=window)
-        for use in ("off", *uses):
-            plan = TrainingPlan(seed=seed, unlabelled=use, augmentation="histology")
-            segmenter, _, seconds = trained("unet", data, plan)
+        for name, plan in plans.items():
+            segmenter, _, seconds = trained("unet", data, replace(plan, seed=seed))
             counts = ConfusionMatrix.empty(2)
             for image, mask in test:
                 outputs = segmenter.predict(
                     image, plan=SamplingPlan("single"), check_cancelled=lambda: None
                 )
                 counts = counts.add(outputs.moments.mean_p.argmax(0).astype(np.uint8), mask)
-            found.setdefault(use, []).append(counts.mean_dice)
-            print(f"seed {seed} {use}: Dice {counts.mean_dice:.3f}, {seconds:.0f} s", flush=True)
-    for use, values in found.items():
-        gains = [a - b for a, b in zip(values, found["off"], strict=True)]
+            found.setdefault(name, []).append(counts.mean_dice)
+            print(f"seed {seed} {name}: Dice {counts.mean_dice:.3f}, {seconds:.0f} s", flush=True)
+    first = next(iter(found.values()))
+    for name, values in found.items():
+        gains = [a - b for a, b in zip(values, first, strict=True)]
         print(
-            f"{use}: median Dice {statistics.median(values):.3f}, paired gain "
+            f"{name}: median Dice {statistics.median(values):.3f}, paired gain "
             f"{statistics.median(gains):+.3f} ({min(gains):+.3f} to {max(gains):+.3f})"
         )
 
@@ -185,9 +188,17 @@ def main() -> None:
     parser.add_argument("--flat", action="store_true")
     parser.add_argument("--unlabelled", type=Path)
     parser.add_argument("--uses", nargs="+", default=["consistency", "s4gan"])
+    parser.add_argument("--lengths", type=Path)
+    parser.add_argument("--times", nargs="+", type=int, default=[1, 3, 10])
+    parser.add_argument("--squares", type=int, default=20)
     asked = parser.parse_args()
+    histology = TrainingPlan(augmentation="histology")
     if asked.unlabelled is not None:
-        unlabelled(asked.unlabelled, asked.rounds, asked.uses)
+        plans = {use: replace(histology, unlabelled=use) for use in ("off", *asked.uses)}
+        beside(asked.unlabelled, asked.rounds, plans, asked.squares)
+    elif asked.lengths is not None:
+        plans = {f"{n} times": replace(histology, longer=n) for n in asked.times}
+        beside(asked.lengths, asked.rounds, plans, asked.squares)
     elif asked.foretell:
         foretold(asked.rounds)
     elif asked.flat:

@@ -11,6 +11,7 @@ __all__ = [
     "AUGMENTATIONS",
     "BALANCES",
     "LOSS_NAMES",
+    "MOST_LONGER",
     "NORMS",
     "OPTIMISERS",
     "PRECISIONS",
@@ -38,6 +39,10 @@ NORMS = ("batch", "frozen")
 STARTS = ("warm", "fresh")
 #: Digits of the arithmetic; auto is half precision on a GPU, full on a processor.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+#: How many times as long a person may let a network train: a minute becomes a night.
+MOST_LONGER = 1000
+
+_LEAST = {"epochs": 1, "steps": 1, "batch": 1, "crop": 16, "longer": 1, "shorter": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class TrainingPlan:
     ``patience`` is how many looks at the held-out labels in a row may bring nothing before training
     stops; 0 never stops early, and ``holds_out`` keeps labels aside even then. ``average`` is the
     decay of the weights' running mean that is kept in the end; 0 keeps the last weights.
-    ``shorter`` divides the number of steps: a model that goes on from another one needs fewer.
+    ``longer`` multiplies the number of steps, and ``shorter`` divides it: a model that goes on from
+    another one needs fewer.
     ``learned_loss`` trains a module beside the network that foretells its loss. ``confidence`` is
     how sure a network must be before
     it learns from itself.
@@ -74,10 +80,11 @@ class TrainingPlan:
     confidence: float = 0.9
     norms: str = "batch"
     precision: str = "auto"
+    longer: int = 1
     shorter: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("steps", 1), ("batch", 1), ("crop", 16)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"{name} must be {least} or more, got {value}")
@@ -101,8 +108,6 @@ class TrainingPlan:
             raise ConfigError(f"the learning rate must be above 0, got {self.learning_rate}")
         if not 0 < self.confidence < 1:
             raise ConfigError(f"confidence must lie between 0 and 1, got {self.confidence}")
-        if self.shorter < 1:
-            raise ConfigError(f"shorter must be 1 or more, got {self.shorter}")
 
 
 def _refuse_unknown(what: str, value: str, known: Iterable[str]) -> None:

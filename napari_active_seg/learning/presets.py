@@ -35,7 +35,7 @@ class Preset:
 
         ``half`` is the precision that ``auto`` stands for on a GPU.
         """
-        n_steps = max(1, (plan.steps or self.n_steps) // plan.shorter)
+        n_steps = max(1, (plan.steps or self.n_steps) * plan.longer // plan.shorter)
         if plan.epochs is not None:
             n_steps = plan.epochs * per_epoch
         precision = plan.precision

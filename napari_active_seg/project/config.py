@@ -22,7 +22,7 @@ from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.sampling_plan import METHODS
-from napari_active_seg.training_plan import STARTS, TrainingPlan
+from napari_active_seg.training_plan import MOST_LONGER, STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = [
@@ -56,6 +56,7 @@ EDITABLE = (
     "image_classes",
     "key_file",
     "learning_rate",
+    "longer",
     "loss",
     "measure",
     "members",
@@ -95,6 +96,7 @@ TRAINING_KEYS = (
     "confidence",
     "crop",
     "learning_rate",
+    "longer",
     "loss",
     "norms",
     "optimiser",
@@ -158,6 +160,7 @@ class ProjectConfig(BaseModel):
     average: float | None = None
     patience: int | None = None
     steps: int | None = None
+    longer: int = Field(default=1, ge=1, le=MOST_LONGER)
     batch: int | None = None
     crop: int | None = None
     unlabelled: str = "off"

@@ -84,7 +84,7 @@ def train_request(
         model_id=model_id,
         path=project.models.path(model_id),
         restarts=config.restarts,
-        seconds=config.training_seconds,
+        seconds=config.training_seconds * config.longer,
         standing=_standing(project, in_use, load),
         accept_worse=choices.accept_worse,
         kept_in=project.unfinished if choices.go_on else None,

@@ -27,12 +27,19 @@ def test_settings_of_training_are_kept_with_the_project(proposed):
     assert not panel.advice.isVisible()
     panel.augmentation.value = "histology"
     panel.unlabelled.value = "consistency"
+    panel.longer.value = 3
     window.qtbot.wait(20)
     assert panel.advice.isVisible()
     assert "of 8 regions done" in panel.advice.text()
     with Project.open(window.session.project.folder, read_only=True) as project:
         assert project.config.augmentation == "histology"
         assert project.config.unlabelled == "consistency"
+        assert project.config.longer == 3
+    session = window.session
+    session.upkeep.configure(longer=7)  # as a script may
+    session.select_image(next(i for i in session.state.image_ids if i != session.state.image_id))
+    window.settle()
+    assert panel.longer.value == 7 and panel.longer.current_choice == "7 times as long"
 
 
 def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):

@@ -269,6 +269,19 @@ def test_foreign_damaged_and_malicious_checkpoints_are_refused(tmp_path):
     assert not proof.exists()
 
 
+def test_trainings_are_so_many_times_as_long_as_the_presets_or_the_asked_steps():
+    def steps(**plan):
+        recipe = preset_named("unet").recipe(
+            TrainingPlan(**plan), per_epoch=7, on_gpu=False, half="bfloat16"
+        )
+        return recipe.n_steps
+
+    assert steps() == PRESETS["unet"].n_steps
+    assert steps(longer=10) == 10 * steps()
+    assert steps(steps=50, longer=3, shorter=2) == 75
+    assert steps(epochs=2, longer=3) == 14  # epochs say it all
+
+
 def test_presets_and_devices_are_known_by_name():
     assert tuple(PRESETS) == PRESET_NAMES
     assert preset_named("dcan:101").n_steps == PRESETS["dcan"].n_steps

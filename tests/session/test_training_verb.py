@@ -99,6 +99,7 @@ def test_settings_hold_for_one_training_or_for_the_project(session, pool):
         ({"optimiser": "lion"}, "known: adam"),
         ({"nonsense": 1}, "cannot be changed"),
         ({"start": "hot"}, "known: fresh, warm"),
+        ({"longer": 0}, "longer.*1"),
     ):
         with pytest.raises(ConfigError, match=words):
             session.train(**wrong)
@@ -114,6 +115,8 @@ def test_auto_takes_the_best_that_fits_and_says_how_long(session, pool):
     assert "how long would slow take?" in told
     assert told.index("auto chose fast: about 1 s to train") < told.index("starting from a rule")
     assert train(session, preset="auto", training_seconds=2000).model.preset == "slow"
+    # whoever lets it train longer waits longer
+    assert train(session, preset="auto", longer=30).model.preset == "slow"
 
 
 def test_auto_leaves_out_what_cannot_be_built(session, pool, monkeypatch):

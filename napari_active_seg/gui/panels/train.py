@@ -19,6 +19,7 @@ __all__ = ["TrainPanel"]
 _STARTS = [("from the model in use", "warm"), ("from before the project", "fresh")]
 _WEIGHTS = [("pretrained weights", "pretrained"), ("random weights", "random")]
 _PICTURES = dict(zip(AUGMENTATIONS, ("unchanged", "only flipped"), strict=False))
+_LENGTHS = (1, 3, 10, 30, 100)
 _UNLABELLED = {"off": "not used", "consistency": "consistency", "s4gan": "adversarial (s4GAN)"}
 
 
@@ -31,6 +32,8 @@ class TrainPanel(Panel):
         """Lay out the button, how to learn, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
         self.preset.value = "fast"
+        self.longer = ComboBox(label="how long", choices=_lengths())
+        self.longer.tooltip = "More steps learn more from the same labels, while you go on"
         self.start = ComboBox(label="goes on", choices=_STARTS)
         self.weights = ComboBox(label="starts from", choices=_WEIGHTS)
         self.augmentation = ComboBox(
@@ -42,7 +45,7 @@ class TrainPanel(Panel):
         self.augmentation.tooltip = "How pictures are changed while the network learns"
         self.unlabelled.tooltip = "Whether the network also learns from images without labels"
         self.preset.changed.connect(self._preset)
-        self._kept = ("start", "augmentation", "unlabelled")
+        self._kept = ("start", "augmentation", "unlabelled", "longer")
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
@@ -55,7 +58,13 @@ class TrainPanel(Panel):
         self.after.tooltip = "Train after so many newly finished regions; 0 waits for the button"
         self.after.changed.connect(lambda value: self._keep("train_after", value))
         self.form = form(
-            self.preset, self.start, self.weights, self.augmentation, self.unlabelled, self.after
+            self.preset,
+            self.longer,
+            self.start,
+            self.weights,
+            self.augmentation,
+            self.unlabelled,
+            self.after,
         )
         self.models = QTableWidget(0, 4)
         self.models.setHorizontalHeaderLabels(["model", "round", "mean Dice", "ECE"])
@@ -79,6 +88,9 @@ class TrainPanel(Panel):
         super().render_state(session, view)
         state, config = session.state, session.project.config
         self.go.setEnabled(view.can_train)
+        if config.longer not in self.longer.choices:  # set by a command
+            with self.longer.changed.blocked():
+                self.longer.choices = _lengths(config.longer)
         for name in self._kept:
             widget = getattr(self, name)
             with widget.changed.blocked():
@@ -162,6 +174,12 @@ class TrainPanel(Panel):
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
             self.desk.run(lambda: session.use_model(model_id))
+
+
+def _lengths(also: int = 1) -> list[tuple[str, int]]:
+    """Return how many times as long as usual a training may take, in words."""
+    numbers = sorted({*_LENGTHS, also})
+    return [("as usual" if n == 1 else f"{n} times as long", n) for n in numbers]
 
 
 def _about(training: TrainResponse, *, advice: str) -> str:
