@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,12 @@ _CALIBRATION = {
     "ece": "ECE",
     "brier": "Brier (0 to 2)",
     "brier_reliability": "reliability of Brier",
+}
+_WHOLES = {
+    "pixels": "pixels of the pool",
+    "clicks": "clicks that all labels cost",
+    "minutes": "minutes that all labels cost",
+    "images": "images of the pool",
 }
 _SCORES = {"mean_dice": "mean Dice", "mean_jaccard": "mean Jaccard", "object_f1": "object F1"}
 _N_BINS = 15
@@ -186,12 +193,13 @@ def _areas(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -
     for name in arms_of(records):
         key = study.network_of(by_name[name]) if name in by_name else ""
         networks.setdefault(key, []).append(name)
-    for budget in study.budgets or (least_common_budget(records),):
+    for budget in study.budgets or (least_common_budget(records, axis=study.axis),):
         for names in networks.values():
             _area_table(page, study, records, names, budget)
     page.paragraph(
-        "AUC: equation 2 of Mittal et al. 2025, budgets as fractions and scores in per cent, from "
-        "the largest start of any arm on; its CIFAR and A2D2-3K tables print twice that. The last "
+        f"Budgets are per cent of the {_WHOLES[study.axis]}. AUC: equation 2 of Mittal et al. "
+        "2025, budgets as fractions and scores in per cent, from the largest start of any arm on; "
+        "its CIFAR and A2D2-3K tables print twice that. The last "
         "column pairs seeds: mean difference of the score, 95 % interval and p by Student's t, and "
         "how many seeds were better. Networks that are trained alike stand together."
     )
@@ -204,8 +212,9 @@ def _area_table(
     names: Sequence[str],
     budget: float,
 ) -> None:
-    areas = {a: area_at(records, a, score=study.score, budget=budget) for a in names}
-    scores = {a: score_at(records, a, score=study.score, budget=budget) for a in names}
+    asked: dict[str, Any] = {"score": study.score, "budget": budget, "axis": study.axis}
+    areas = {a: area_at(records, a, **asked) for a in names}
+    scores = {a: score_at(records, a, **asked) for a in names}
     percent, first = f"{100 * budget:.1f}", names[0]
     page.table(
         ("", f"AUC@{percent}", "doubled", f"{study.score}@{percent}", f"beside {first}"),

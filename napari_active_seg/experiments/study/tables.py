@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -28,6 +28,7 @@ __all__ = [
     "reference_of",
     "runs_of",
     "score_at",
+    "share_of",
 ]
 
 #: What a curve may run over, and how it is written.
@@ -134,7 +135,7 @@ def costs_to_reach(
     """Return, by seed, the cost at which an arm first reached a score; None where it did not."""
     found = {}
     for seed, run in runs_of(records, arm).items():
-        costs, scores = _curve(run, score, axis)
+        costs, scores = _rising(run, score, lambda record: cost_of(record, axis))
         found[seed] = budget_to_reach(costs, scores, level) if costs else None
     return found
 
@@ -162,32 +163,46 @@ def ratios_by_seed(
     return {seed: a / b if a is not None and b else None for seed, (a, b) in pairs.items()}
 
 
-def least_common_budget(records: Sequence[RoundRecord]) -> float:
-    """Return the share of the pool that every run of every arm has reached."""
+def share_of(record: RoundRecord, records: Sequence[RoundRecord], axis: str) -> float:
+    """Return what a record has cost until then over what all labels cost, or the dearest record.
+
+    Of pixels, the share of the pool that is labelled.
+    """
+    if axis == "pixels":
+        return record.labelled_share
+    full = [cost_of(r, axis) for r in records if r.arm == ALL_LABELS]
+    whole = float(np.mean(full)) if full else max(cost_of(r, axis) for r in records)
+    return cost_of(record, axis) / whole if whole else 0.0
+
+
+def least_common_budget(records: Sequence[RoundRecord], *, axis: str = "pixels") -> float:
+    """Return the share of the whole that every run of every arm has paid for."""
     ends = [
-        run[-1].labelled_share for arm in arms_of(records) for run in runs_of(records, arm).values()
+        share_of(run[-1], records, axis)
+        for arm in arms_of(records)
+        for run in runs_of(records, arm).values()
     ]
     return min(ends, default=0.0)
 
 
 def area_at(
-    records: Sequence[RoundRecord], arm: str, *, score: str, budget: float
+    records: Sequence[RoundRecord], arm: str, *, score: str, budget: float, axis: str = "pixels"
 ) -> dict[int, float | None]:
     """Return AUC@B by seed; None where a curve ends earlier.
 
-    The area begins where the last of all runs begins, so that an arm which starts from less gets
-    nothing for that.
+    Budgets are shares of what all labels cost along ``axis``. The area begins where the last of all
+    runs begins, so that an arm which starts from less gets nothing for that.
     """
     runs = [run for name in arms_of(records) for run in runs_of(records, name).values()]
-    begin = max((run[0].labelled_share for run in runs), default=0.0)
-    return _over_shares(records, arm, score, budget, area_from=begin)
+    begin = max((share_of(run[0], records, axis) for run in runs), default=0.0)
+    return _over_shares(records, arm, score, budget, axis, area_from=begin)
 
 
 def score_at(
-    records: Sequence[RoundRecord], arm: str, *, score: str, budget: float
+    records: Sequence[RoundRecord], arm: str, *, score: str, budget: float, axis: str = "pixels"
 ) -> dict[int, float | None]:
     """Return the score at a budget by seed; None where a curve does not reach so far."""
-    return _over_shares(records, arm, score, budget, area_from=None)
+    return _over_shares(records, arm, score, budget, axis, area_from=None)
 
 
 def paired(one: Mapping[int, float | None], other: Mapping[int, float | None]) -> Paired:
@@ -216,13 +231,13 @@ def _over_shares(
     arm: str,
     score: str,
     budget: float,
+    axis: str,
     *,
     area_from: float | None,
 ) -> dict[int, float | None]:
     found: dict[int, float | None] = {}
     for seed, run in runs_of(records, arm).items():
-        percents, scores = _curve(run, score, "pixels")
-        shares = [percent / 100 for percent in percents]
+        shares, scores = _rising(run, score, lambda record: share_of(record, records, axis))
         inside = bool(shares) and shares[0] <= budget <= shares[-1]
         if not inside:
             found[seed] = None
@@ -237,9 +252,11 @@ def _over_shares(
     return found
 
 
-def _curve(run: Sequence[RoundRecord], score: str, axis: str) -> tuple[list[float], list[float]]:
+def _rising(
+    run: Sequence[RoundRecord], score: str, cost: Callable[[RoundRecord], float]
+) -> tuple[list[float], list[float]]:
     """Return costs and scores of a run, as far as each round has cost more than the one before."""
-    points = [(cost_of(r, axis), r.scores[score]) for r in run if score in r.scores]
+    points = [(cost(r), r.scores[score]) for r in run if score in r.scores]
     kept = points[:1]
     for before, now in pairwise(points):
         if now[0] <= before[0]:

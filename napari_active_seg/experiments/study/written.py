@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
 
 def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str, Any]:
     """Return the figures of each arm that a paper's tables have, mean and deviation over seeds."""
-    budgets = study.budgets or (least_common_budget(records),)
+    budgets = study.budgets or (least_common_budget(records, axis=study.axis),)
     found: dict[str, Any] = {}
     for arm in arms_of(records):
         full = reference_of(records, arm, study.score)
@@ -89,7 +89,7 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
             },
             **{
                 f"{what}@{100 * budget:.1f}": asdict(
-                    Spread.over(list(of(records, arm, score=study.score, budget=budget).values()))
+                    _at(of, records, arm, score=study.score, budget=budget, axis=study.axis)
                 )
                 for budget in budgets
                 for what, of in (("AUC", area_at), (study.score, score_at))
@@ -101,6 +101,15 @@ def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str
             f"{one} / {other}": _ratios(study, records, one, other, axis) for one, other in pairs
         }
     return found
+
+
+def _at(
+    of: Callable[..., dict[int, float | None]],
+    records: Sequence[RoundRecord],
+    arm: str,
+    **asked: Any,
+) -> Spread:
+    return Spread.over(list(of(records, arm, **asked).values()))
 
 
 def _to_reach(

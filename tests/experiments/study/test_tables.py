@@ -14,6 +14,7 @@ from napari_active_seg.experiments.study.tables import (
     ratios_to_reach,
     reference_of,
     score_at,
+    share_of,
 )
 
 
@@ -48,6 +49,25 @@ def test_budgets_beyond_a_curve_are_not_made_up():
     assert score_at(records, "a", score="s", budget=0.25) == {0: pytest.approx(0.65), 1: None}
     area = area_at(records, "a", score="s", budget=0.2)
     assert area == {0: pytest.approx(100 * 0.1 * 0.55), 1: pytest.approx(100 * 0.1 * 0.6)}
+
+
+def test_budgets_of_clicks_are_shares_of_what_all_labels_cost():
+    def paid(arm, points):
+        return [
+            RoundRecord(arm, 0, k, k, k, 0, 0.01 * k, {"s": score}, clicks=clicks)
+            for k, (clicks, score) in enumerate(points)
+        ]
+
+    runs = paid("a", [(10, 0.5), (30, 0.7)]) + paid("b", [(10, 0.5), (20, 0.6), (40, 0.6)])
+    records = paid(ALL_LABELS, [(100, 0.9)]) + runs
+    assert share_of(runs[1], records, "clicks") == pytest.approx(0.3)
+    assert share_of(runs[1], records, "pixels") == 0.01
+    assert least_common_budget(records, axis="clicks") == pytest.approx(0.3)
+    found = score_at(records, "b", score="s", budget=0.15, axis="clicks")
+    assert found == {0: pytest.approx(0.55)}
+    area = area_at(records, "a", score="s", budget=0.3, axis="clicks")
+    assert area == {0: pytest.approx(100 * 0.2 * 0.6)}
+    assert share_of(runs[1], runs, "clicks") == 30 / 40  # nothing is known of all labels
 
 
 def test_reference_is_that_of_the_same_networks():
