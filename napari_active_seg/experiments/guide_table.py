@@ -56,10 +56,10 @@ def kinds_by_area(
     for arm in arms:
         families.setdefault(study.network_of(arm), []).append(arm)
     most = max(families.values(), key=len, default=[])
-    at = least_common_budget(records) if budget is None else budget
+    at = least_common_budget(records, axis=study.axis) if budget is None else budget
     best: dict[str, KindScore] = {}
     for arm in most:
-        areas = area_at(records, arm.name, score=study.score, budget=at)
+        areas = area_at(records, arm.name, score=study.score, budget=at, axis=study.axis)
         spread = Spread.over(list(areas.values()))
         kind = kind_of(study, arm)
         if spread.n and (kind not in best or spread.mean > best[kind].area.mean):

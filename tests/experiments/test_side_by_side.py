@@ -121,3 +121,23 @@ def test_kinds_are_compared_among_networks_alike():
         ("Batch-SSL", "Core-set-SSL"),
         ("Random", "Random"),
     ]
+
+
+def test_kinds_are_compared_at_equal_clicks_where_a_study_is_paid_in_clicks():
+    arms = (
+        ArmSettings(name="Random", strategy="random-images"),
+        ArmSettings(name="Entropy", strategy="max-entropy-images"),
+    )
+    made = {"name": "x", "data": {}, "start": {"images": 1}, "arms": arms, "score": "s"}
+    records = [
+        RoundRecord(name, 0, k, k, k, k, 0.1 * (k + 1), {"s": score}, clicks=clicks)
+        for name, points in (
+            ("Random", [(10, 0.5), (20, 0.7)]),
+            ("Entropy", [(10, 0.5), (60, 0.8)]),
+        )
+        for k, (clicks, score) in enumerate(points)
+    ]
+    pixels = kinds_by_area(StudySettings.made(**made), records)
+    clicks = kinds_by_area(StudySettings.made(**made, axis="clicks"), records)
+    assert [one.kind for one in pixels] == ["Single", "Random"]
+    assert [one.kind for one in clicks] == ["Random", "Single"]
