@@ -4,6 +4,7 @@
     python benchmarks/training.py --foretell # seconds that auto expects, against those it took
     python benchmarks/training.py --flat     # the loss over a training, to see where it is flat
     python benchmarks/training.py --unlabelled GLAS  # with and without unlabelled images
+    python benchmarks/training.py --unlabelled GLAS --longer 3  # in trainings three times as long
     python benchmarks/training.py --lengths GLAS     # one, three and ten times as long
 
 Every figure is a median over rounds with its range; all in one process with all cores, as the
@@ -188,13 +189,16 @@ def main() -> None:
     parser.add_argument("--flat", action="store_true")
     parser.add_argument("--unlabelled", type=Path)
     parser.add_argument("--uses", nargs="+", default=["consistency", "s4gan"])
+    parser.add_argument("--longer", type=int, default=1)
     parser.add_argument("--lengths", type=Path)
     parser.add_argument("--times", nargs="+", type=int, default=[1, 3, 10])
     parser.add_argument("--squares", type=int, default=20)
     asked = parser.parse_args()
     histology = TrainingPlan(augmentation="histology")
     if asked.unlabelled is not None:
-        plans = {use: replace(histology, unlabelled=use) for use in ("off", *asked.uses)}
+        longer = replace(histology, longer=asked.longer)
+        plans = {use: replace(longer, unlabelled=use) for use in ("off", *asked.uses)}
+        plans["off, twice the steps"] = replace(histology, longer=2 * asked.longer)
         beside(asked.unlabelled, asked.rounds, plans, asked.squares)
     elif asked.lengths is not None:
         plans = {f"{n} times": replace(histology, longer=n) for n in asked.times}

@@ -31,6 +31,13 @@ _POLYGONS = {
     "Entropy-Polygon": "entropy-polygons",
 }
 _UNLABELLED = {"unlabelled": "s4gan"}
+#: Ways of learning by what their arms' names begin with: from labels alone, the paper's from images
+#: without labels too, and one that goes past the paper.
+_LEARNED: Mapping[str, dict[str, Any]] = {
+    "": {},
+    "SSL-": _UNLABELLED,
+    "Consistency-": {"unlabelled": "consistency"},
+}
 
 
 def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> StudySettings:
@@ -98,13 +105,10 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
 
 
 def _arms() -> tuple[ArmSettings, ...]:
-    """Return every method alone and with unlabelled images, and the discriminator's own score."""
+    """Return every method with each way of learning, and the discriminator's own score."""
     found = []
     for name, (strategy, settings) in _IMAGES.items():
-        found.append(ArmSettings(name=name, strategy=strategy, settings=settings))
-        found.append(
-            ArmSettings(name=f"SSL-{name}", strategy=strategy, settings={**settings, **_UNLABELLED})
-        )
+        found += _each_way(name, strategy, settings)
     found.append(
         ArmSettings(
             name="SSL-D-score",
@@ -113,6 +117,12 @@ def _arms() -> tuple[ArmSettings, ...]:
         )
     )
     for name, strategy in _POLYGONS.items():
-        found.append(ArmSettings(name=name, strategy=strategy))
-        found.append(ArmSettings(name=f"SSL-{name}", strategy=strategy, settings=_UNLABELLED))
+        found += _each_way(name, strategy, {})
     return tuple(found)
+
+
+def _each_way(name: str, strategy: str, settings: Mapping[str, Any]) -> list[ArmSettings]:
+    return [
+        ArmSettings(name=f"{beginning}{name}", strategy=strategy, settings={**settings, **learned})
+        for beginning, learned in _LEARNED.items()
+    ]

@@ -38,7 +38,13 @@ _DROPOUT: Mapping[str, str] = {
     "BALD": "bald-images",
     "Core-set-MCD": "core-set-images",
 }
-_UNLABELLED = {"unlabelled": "s4gan"}
+#: Ways of learning by what their arms' names end in: from labels alone, the paper's from images
+#: without labels too, and one that goes past the paper.
+_LEARNED: Mapping[str, dict[str, Any]] = {
+    "": {},
+    "-SSL": {"unlabelled": "s4gan"},
+    "-Consistency": {"unlabelled": "consistency"},
+}
 
 
 def pools(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> StudySettings:
@@ -98,14 +104,9 @@ def a2d2_3k(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> S
         paper="a2d2-3k",
     )
     in_time = [
-        ArmSettings(name="Uniform", strategy="even-images"),
-        ArmSettings(name="Uniform-SSL", strategy="even-images", settings=_UNLABELLED),
-        ArmSettings(name="Uniform@5+Entropy", strategy="max-entropy-images", keeps=5),
-        ArmSettings(
-            name="Uniform@5+Entropy-SSL", strategy="max-entropy-images", keeps=5,
-            settings=_UNLABELLED,
-        ),
-    ]  # fmt: skip
+        *_each_way({"Uniform": "even-images"}),
+        *_each_way({"Uniform@5+Entropy": "max-entropy-images"}, keeps=5),
+    ]
     return StudySettings.made(
         **{
             **study.model_dump(),
@@ -164,7 +165,7 @@ def _study(
         rounds=rounds,
         size=128 if full else 32,
         settings=settings,
-        arms=(*_with_and_without(_SINGLE, {}), *_with_and_without(_DROPOUT, with_dropout)),
+        arms=(*_each_way(_SINGLE), *_each_way(_DROPOUT, settings=with_dropout)),
         score="mean_jaccard",
         levels=(),
         budgets=(percent * (rounds + 1) / 100, percent * 3 / 100),
@@ -174,14 +175,20 @@ def _study(
     )
 
 
-def _with_and_without(
-    strategies: Mapping[str, str], settings: Mapping[str, Any]
+def _each_way(
+    strategies: Mapping[str, str], *, settings: Mapping[str, Any] | None = None, keeps: int = 1
 ) -> list[ArmSettings]:
-    found = []
-    for name, strategy in strategies.items():
-        for word, more in ((name, {}), (f"{name}-SSL", _UNLABELLED)):
-            found.append(ArmSettings(name=word, strategy=strategy, settings={**settings, **more}))
-    return found
+    """Return an arm for each strategy and each way of learning."""
+    return [
+        ArmSettings(
+            name=f"{name}{ending}",
+            strategy=strategy,
+            settings={**(settings or {}), **learned},
+            keeps=keeps,
+        )
+        for name, strategy in strategies.items()
+        for ending, learned in _LEARNED.items()
+    ]
 
 
 def _limits_of(data: DataSettings) -> str:

@@ -75,6 +75,7 @@ def test_clicks_are_paid_as_the_paper_on_polygons_does():
     names = {arm.name for arm in study.arms}
     assert {"Random", "Entropy", "ENS-ent", "LL", "SSL-Random", "SSL-LL", "SSL-D-score"} <= names
     assert {"Random-Image-Random-Polygon", "SSL-Random-Image-Entropy-Polygon"} <= names
+    assert {"Consistency-Random", "Consistency-Random-Image-Random-Polygon"} <= names
     entropy = next(arm for arm in study.arms if arm.name == "Entropy")
     strategy = strategy_named(entropy.strategy)
     assert (strategy.aggregate, strategy.threshold) == ("count", 0.6)
@@ -97,7 +98,10 @@ def test_pools_have_the_budgets_of_the_realistic_evaluation(variant, dataset, pe
     assert study.budgets == pytest.approx(budgets)
     arms = {arm.name: arm for arm in study.arms}
     assert {"Random", "Entropy", "EqualAL", "Core-set", "BALD", "Core-set-MCD"} <= set(arms)
-    assert {f"{name}-SSL" for name in arms if not name.endswith("-SSL")} <= set(arms)
+    alone = {name for name in arms if not name.endswith(("-SSL", "-Consistency"))}
+    for ending, use in (("", "off"), ("-SSL", "s4gan"), ("-Consistency", "consistency")):
+        learned = {study.settings_of(arms[f"{n}{ending}"]).get("unlabelled", "off") for n in alone}
+        assert learned == {use}
     plain, dropout = (study.settings_of(arms[n])["preset"] for n in ("Entropy", "BALD"))
     assert plain == f"{dropout}/plain"
     assert study.family_of(arms["Entropy"]) != study.family_of(arms["BALD"])
@@ -119,5 +123,6 @@ def test_frames_are_thinned_out_in_time_beside_the_methods():
     study = made("a2d2-3k", Scale.FULL)
     arms = {arm.name: arm for arm in study.arms}
     assert arms["Uniform@5+Entropy"].keeps == 5 and arms["Uniform"].strategy == "even-images"
+    assert arms["Uniform@5+Entropy-SSL"].keeps == 5 and arms["Uniform-Consistency"].keeps == 1
     assert study.rounds == 2 and study.start.percent == 2.5 and study.batch == "2.5%"
     assert study.start_name(arms["Entropy"]) != study.start_name(arms["Uniform@5+Entropy"])
