@@ -21,12 +21,19 @@ __all__ = ["glas", "isic2016"]
 
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
-#: Whose costs are divided: regions by full images, and ours by the paper's arms.
-_PAIRS = (
-    *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
-    *((own, f"regions-{word}") for own in ("ours", "ours-mixed") for word in _MEASURES),
+#: What goes past the paper, and what each arm of it adds to another one.
+_OURS = ("ours", "ours-mixed", "ours-unlabelled", "ours-mixed-unlabelled")
+_ADDED = (
     ("ours-mixed", "ours"),
     ("ours-unlabelled", "ours"),
+    ("ours-mixed-unlabelled", "ours-mixed"),
+    ("ours-mixed-unlabelled", "ours-unlabelled"),
+)
+#: Whose costs are divided: regions by full images, and ours by the regions of the paper.
+_PAIRS = (
+    *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
+    *((own, f"regions-{word}") for own in _OURS for word in ("random", *_MEASURES)),
+    *_ADDED,
 )
 #: What the network of the paper is, and how it is trained, as far as its text and code say.
 _NETWORK: Mapping[str, Any] = {
@@ -262,18 +269,21 @@ def _arms(
 def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSettings, ...]:
     """Return what goes past the paper: from regions on, spread over classes, none over another.
 
-    The second draws every other square at random, so that not all it learns from is hard; the third
-    learns from images without labels too, as soon as there are labels enough.
+    The mixed ones draw every other square at random, so that not all they learn from is hard; the
+    unlabelled ones learn from images without labels too, as soon as there are labels enough.
     """
     shared = {
         "strategy": "clasp-regions",
-        "parts": {"size": size},
         "batch": batch,
         "rounds": rounds,
         "start": StartSettings(regions=start, size=size, first="coverage"),
     }
+    window = {"size": size}
+    mixed = {**window, "control": 0.5}
+    more = {"unlabelled": "consistency"}
     return (
-        ArmSettings(name="ours", **shared),
-        ArmSettings(name="ours-mixed", **{**shared, "parts": {"size": size, "control": 0.5}}),
-        ArmSettings(name="ours-unlabelled", settings={"unlabelled": "consistency"}, **shared),
+        ArmSettings(name="ours", parts=window, **shared),
+        ArmSettings(name="ours-mixed", parts=mixed, **shared),
+        ArmSettings(name="ours-unlabelled", parts=window, settings=more, **shared),
+        ArmSettings(name="ours-mixed-unlabelled", parts=mixed, settings=more, **shared),
     )
