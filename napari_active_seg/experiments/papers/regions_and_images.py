@@ -21,19 +21,26 @@ __all__ = ["glas", "isic2016"]
 
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
-#: What goes past the paper, and what each arm of it adds to another one.
-_OURS = ("ours", "ours-mixed", "ours-unlabelled", "ours-mixed-unlabelled")
-_ADDED = (
-    ("ours-mixed", "ours"),
-    ("ours-unlabelled", "ours"),
-    ("ours-mixed-unlabelled", "ours-mixed"),
-    ("ours-mixed-unlabelled", "ours-unlabelled"),
-)
-#: Whose costs are divided: regions by full images, and ours by the regions of the paper.
+#: What goes past the paper, by how its squares are chosen: by uncertainty over classes, every
+#: other one at random, or all at random, beside which choosing them must pay.
+_OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "ours": ("clasp-regions", {}),
+    "ours-mixed": ("clasp-regions", {"control": 0.5}),
+    "ours-random": ("random-regions", {}),
+}
+_WITH_UNLABELLED = "-unlabelled"
+_ALL_OURS = (*_OURS, *(f"{own}{_WITH_UNLABELLED}" for own in _OURS))
+#: Whose costs are divided: regions by full images, ours by the regions of the paper, and what was
+#: added to ours by what it was added to.
 _PAIRS = (
     *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
-    *((own, f"regions-{word}") for own in _OURS for word in ("random", *_MEASURES)),
-    *_ADDED,
+    *((own, f"regions-{word}") for own in _ALL_OURS for word in ("random", *_MEASURES)),
+    *((f"{own}{_WITH_UNLABELLED}", own) for own in _OURS),
+    *(
+        (f"{own}{more}", f"ours-random{more}")
+        for more in ("", _WITH_UNLABELLED)
+        for own in ("ours", "ours-mixed")
+    ),
 )
 #: What the network of the paper is, and how it is trained, as far as its text and code say.
 _NETWORK: Mapping[str, Any] = {
@@ -272,18 +279,20 @@ def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSet
     The mixed ones draw every other square at random, so that not all they learn from is hard; the
     unlabelled ones learn from images without labels too, as soon as there are labels enough.
     """
-    shared = {
-        "strategy": "clasp-regions",
-        "batch": batch,
-        "rounds": rounds,
-        "start": StartSettings(regions=start, size=size, first="coverage"),
+    ways: Mapping[str, Mapping[str, Any]] = {
+        "": {},
+        _WITH_UNLABELLED: {"unlabelled": "consistency"},
     }
-    window = {"size": size}
-    mixed = {**window, "control": 0.5}
-    more = {"unlabelled": "consistency"}
-    return (
-        ArmSettings(name="ours", parts=window, **shared),
-        ArmSettings(name="ours-mixed", parts=mixed, **shared),
-        ArmSettings(name="ours-unlabelled", parts=window, settings=more, **shared),
-        ArmSettings(name="ours-mixed-unlabelled", parts=mixed, settings=more, **shared),
+    return tuple(
+        ArmSettings(
+            name=f"{name}{ending}",
+            strategy=strategy,
+            parts={"size": size, **parts},
+            settings=settings,
+            batch=batch,
+            rounds=rounds,
+            start=StartSettings(regions=start, size=size, first="coverage"),
+        )
+        for ending, settings in ways.items()
+        for name, (strategy, parts) in _OURS.items()
     )

@@ -66,11 +66,13 @@ def test_with_few_labels_a_step_costs_as_much_in_regions_as_in_images(name):
     own = arms["ours"]
     assert own.start.regions * few.size**2 < few.start.images * an_image
     assert own.rounds == few.rounds + 1
-    for ending, control in (("", 0), ("-mixed", 0.5)):
+    for ending in ("", "-mixed", "-random"):
         alone, more = arms[f"ours{ending}"], arms[f"ours{ending}-unlabelled"]
-        assert alone.parts.get("control", 0) == more.parts.get("control", 0) == control
+        assert (alone.strategy, alone.parts) == (more.strategy, more.parts)
         uses = [few.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
         assert uses == ["off", "consistency"]
+    assert arms["ours-mixed"].parts["control"] == 0.5
+    assert strategy_named(arms["ours-random"].strategy).is_chance
     assert {name for pair in few.pairs for name in pair} <= set(arms)
 
 
