@@ -204,6 +204,7 @@ def stopping_at(step):
     return check
 
 
+KEEPING = "napari_active_seg.learning.training.keeping"
 PLANS = {
     "fast": TrainingPlan(epochs=12),
     "unet": TrainingPlan(epochs=6, schedule="cosine", average=0.9, patience=4),
@@ -215,7 +216,8 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_training_that_was_killed_goes_on_bit_for_bit(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("napari_active_seg.learning.training.keeping._SHARE_OF_TIME", 1e9)
+    monkeypatch.setattr(f"{KEEPING}._SHARE_OF_TIME", 1e9)
+    monkeypatch.setattr(f"{KEEPING}._LEAST_APART_S", 0.0)
     preset = "fast" if name == "fast" else "unet"
     if preset == "unet":
         monkeypatch.setitem(PRESETS, "unet", Preset("unet", "", 6, 2, 64, 2e-3))
@@ -251,15 +253,23 @@ def test_damaged_or_foreign_file_of_a_training_starts_over(tmp_path):
         assert outcome.resumed_at == 0 and len(outcome.losses) == 6 // 2
 
 
-def test_writing_down_takes_a_small_share_of_the_time_and_a_full_disk_stops_nothing(tmp_path):
+def test_writing_down_takes_little_time_and_wear_and_a_full_disk_stops_nothing(
+    tmp_path, monkeypatch
+):
     network = FilterBankMLP(2)
     state = TrainingState({"network": network}, [], np.random.default_rng(0), CPU)
     keeper = Keeper(tmp_path / "a" / "t.safetensors", "s")
     facts = Unfinished((1.0,), (), float("inf"), 0)
     keeper.keep(state, facts, {})
     first = (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns
-    keeper.keep(state, facts, {})  # at once: it would take more than a twentieth
-    assert (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns == first
+    for share, apart in ((1e-9, 0.0), (1e9, 1e9)):  # too much of the time; too soon
+        monkeypatch.setattr(f"{KEEPING}._SHARE_OF_TIME", share)
+        monkeypatch.setattr(f"{KEEPING}._LEAST_APART_S", apart)
+        keeper.keep(state, facts, {})
+        assert (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns == first
+    monkeypatch.setattr(f"{KEEPING}._LEAST_APART_S", 0.0)
+    keeper.keep(state, facts, {})
+    assert (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns > first
     (tmp_path / "file").write_text("in the way")
     Keeper(tmp_path / "file" / "t.safetensors", "s").keep(state, facts, {})
     assert not list(tmp_path.glob("file/*"))

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 __all__ = ["Keeper", "TrainingState", "Unfinished"]
 
 _FORMAT = "napari-active-seg training 1"
-#: Writing may take this share of the time.
-_SHARE_OF_TIME = 0.05
+#: Writing may take this share of the time, and is not worth a disk's wear more often than this.
+_SHARE_OF_TIME, _LEAST_APART_S = 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,12 +119,13 @@ class Keeper:
         return found, _below(tensors, "best/")
 
     def keep(self, state: TrainingState, facts: Unfinished, best: Mapping[str, Tensor]) -> None:
-        """Write the training down, unless that would take too much of the time.
+        """Write the training down, unless that would take too much of the time or was just done.
 
         A disk that is full costs the way back, not the training.
         """
         now = time.perf_counter()
-        if self._path is None or now - self._written_at < self._took / _SHARE_OF_TIME:
+        apart = max(_LEAST_APART_S, self._took / _SHARE_OF_TIME) if self._took else 0.0
+        if self._path is None or now - self._written_at < apart:
             return
         tensors = state.tensors() | {f"best/{name}": value for name, value in best.items()}
         header = {
