@@ -9,6 +9,7 @@ from typing import Any
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
 from napari_active_seg.experiments.papers.scales import Scale
+from napari_active_seg.experiments.papers.ways import each_way
 from napari_active_seg.experiments.study.settings import (
     ArmSettings,
     DataSettings,
@@ -31,12 +32,12 @@ _POLYGONS = {
     "Entropy-Polygon": "entropy-polygons",
 }
 _UNLABELLED = {"unlabelled": "s4gan"}
-#: Ways of learning by what their arms' names begin with: from labels alone, the paper's from images
-#: without labels too, and one that goes past the paper.
-_LEARNED: Mapping[str, dict[str, Any]] = {
-    "": {},
-    "SSL-": _UNLABELLED,
-    "Consistency-": {"unlabelled": "consistency"},
+#: Ways of learning: from labels alone, the paper's from images without labels too, and one that
+#: goes past the paper.
+_WAYS: Mapping[str, Mapping[str, Any]] = {
+    "{}": {},
+    "SSL-{}": _UNLABELLED,
+    "Consistency-{}": {"unlabelled": "consistency"},
 }
 
 
@@ -106,23 +107,14 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
 
 def _arms() -> tuple[ArmSettings, ...]:
     """Return every method with each way of learning, and the discriminator's own score."""
-    found = []
-    for name, (strategy, settings) in _IMAGES.items():
-        found += _each_way(name, strategy, settings)
-    found.append(
-        ArmSettings(
-            name="SSL-D-score",
-            strategy="discriminator-images",
-            settings={**_UNLABELLED, "measure": "discriminator"},
-        )
-    )
-    for name, strategy in _POLYGONS.items():
-        found += _each_way(name, strategy, {})
-    return tuple(found)
-
-
-def _each_way(name: str, strategy: str, settings: Mapping[str, Any]) -> list[ArmSettings]:
-    return [
-        ArmSettings(name=f"{beginning}{name}", strategy=strategy, settings={**settings, **learned})
-        for beginning, learned in _LEARNED.items()
+    images = [
+        ArmSettings(name=name, strategy=strategy, settings=settings)
+        for name, (strategy, settings) in _IMAGES.items()
     ]
+    by_discriminator = ArmSettings(
+        name="SSL-D-score",
+        strategy="discriminator-images",
+        settings={**_UNLABELLED, "measure": "discriminator"},
+    )
+    polygons = [ArmSettings(name=name, strategy=strategy) for name, strategy in _POLYGONS.items()]
+    return (*each_way(images, _WAYS), by_discriminator, *each_way(polygons, _WAYS))

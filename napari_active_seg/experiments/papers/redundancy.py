@@ -9,6 +9,7 @@ from typing import Any
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.datasets import Fit
 from napari_active_seg.experiments.papers.scales import Scale
+from napari_active_seg.experiments.papers.ways import each_way
 from napari_active_seg.experiments.study.settings import (
     ArmSettings,
     DataSettings,
@@ -38,12 +39,12 @@ _DROPOUT: Mapping[str, str] = {
     "BALD": "bald-images",
     "Core-set-MCD": "core-set-images",
 }
-#: Ways of learning by what their arms' names end in: from labels alone, the paper's from images
-#: without labels too, and one that goes past the paper.
-_LEARNED: Mapping[str, dict[str, Any]] = {
-    "": {},
-    "-SSL": {"unlabelled": "s4gan"},
-    "-Consistency": {"unlabelled": "consistency"},
+#: Ways of learning: from labels alone, the paper's from images without labels too, and one that
+#: goes past the paper.
+_WAYS: Mapping[str, Mapping[str, Any]] = {
+    "{}": {},
+    "{}-SSL": {"unlabelled": "s4gan"},
+    "{}-Consistency": {"unlabelled": "consistency"},
 }
 
 
@@ -104,14 +105,15 @@ def a2d2_3k(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> S
         paper="a2d2-3k",
     )
     in_time = [
-        *_each_way({"Uniform": "even-images"}),
-        *_each_way({"Uniform@5+Entropy": "max-entropy-images"}, keeps=5),
+        ArmSettings(name="Uniform", strategy="even-images"),
+        ArmSettings(name="Uniform@5+Entropy", strategy="max-entropy-images", keeps=5),
     ]
     return StudySettings.made(
         **{
             **study.model_dump(),
             "title": "Three thousand of forty thousand frames",
-            "arms": [arm for arm in study.arms if "EqualAL" not in arm.name] + in_time,
+            "arms": [arm for arm in study.arms if "EqualAL" not in arm.name]
+            + each_way(in_time, _WAYS),
             "start": StartSettings(percent=2.5),
             "batch": "2.5%",
             "rounds": 2,
@@ -155,6 +157,11 @@ def _study(
             f"Images at 1/{data.fit.shrink:g} of their size{_limits_of(data)}.",
         )
     with_dropout = {"preset": dropout, "sampling": "dropout", "samples": 20 if full else 10}
+    methods = [
+        ArmSettings(name=method, strategy=strategy, settings=own)
+        for strategies, own in ((_SINGLE, {}), (_DROPOUT, with_dropout))
+        for method, strategy in strategies.items()
+    ]
     return StudySettings.made(
         name=name,
         title="Redundancy, budget and images without labels",
@@ -165,7 +172,7 @@ def _study(
         rounds=rounds,
         size=128 if full else 32,
         settings=settings,
-        arms=(*_each_way(_SINGLE), *_each_way(_DROPOUT, settings=with_dropout)),
+        arms=each_way(methods, _WAYS),
         score="mean_jaccard",
         levels=(),
         budgets=(percent * (rounds + 1) / 100, percent * 3 / 100),
@@ -173,22 +180,6 @@ def _study(
         changed=changed,
         paper=paper,
     )
-
-
-def _each_way(
-    strategies: Mapping[str, str], *, settings: Mapping[str, Any] | None = None, keeps: int = 1
-) -> list[ArmSettings]:
-    """Return an arm for each strategy and each way of learning."""
-    return [
-        ArmSettings(
-            name=f"{name}{ending}",
-            strategy=strategy,
-            settings={**(settings or {}), **learned},
-            keeps=keeps,
-        )
-        for name, strategy in strategies.items()
-        for ending, learned in _LEARNED.items()
-    ]
 
 
 def _limits_of(data: DataSettings) -> str:

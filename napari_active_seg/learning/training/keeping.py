@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Keeper:
 
     def __init__(self, path: Path | None, signature: str) -> None:
         self._path, self._signature = path, signature
-        self._written_at, self._took = time.perf_counter(), 0.0
+        self._written_at, self._took = -math.inf, 0.0
 
     def find(self, state: TrainingState) -> tuple[Unfinished, dict[str, Tensor]] | None:
         """Restore what was written for this training; None if there is nothing that fits.
@@ -124,7 +125,7 @@ class Keeper:
         A disk that is full costs the way back, not the training.
         """
         now = time.perf_counter()
-        apart = max(_LEAST_APART_S, self._took / _SHARE_OF_TIME) if self._took else 0.0
+        apart = max(_LEAST_APART_S, self._took / _SHARE_OF_TIME)
         if self._path is None or now - self._written_at < apart:
             return
         tensors = state.tensors() | {f"best/{name}": value for name, value in best.items()}

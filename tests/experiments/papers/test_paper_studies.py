@@ -66,14 +66,20 @@ def test_with_few_labels_a_step_costs_as_much_in_regions_as_in_images(name):
     own = arms["ours"]
     assert own.start.regions * few.size**2 < few.start.images * an_image
     assert own.rounds == few.rounds + 1
+
+
+@pytest.mark.parametrize("name", ["glas", "isic2016"])
+def test_ours_is_chosen_in_three_ways_and_learns_in_two(name):
+    study = made(name, Scale.SMALL)
+    arms = {arm.name: arm for arm in study.arms}
     for ending in ("", "-mixed", "-random"):
         alone, more = arms[f"ours{ending}"], arms[f"ours{ending}-unlabelled"]
         assert (alone.strategy, alone.parts) == (more.strategy, more.parts)
-        uses = [few.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
+        uses = [study.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
         assert uses == ["off", "consistency"]
     assert arms["ours-mixed"].parts["control"] == 0.5
     assert strategy_named(arms["ours-random"].strategy).is_chance
-    assert {name for pair in few.pairs for name in pair} <= set(arms)
+    assert {name for pair in study.pairs for name in pair} <= set(arms)
 
 
 def test_clicks_are_paid_as_the_paper_on_polygons_does():
