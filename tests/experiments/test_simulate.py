@@ -102,6 +102,22 @@ def test_files_hold_what_was_measured(study, tmp_path):
     assert "What was selected" in page and "95% of all labels" in page
 
 
+def test_arms_of_one_network_share_the_reference_whatever_else_they_learn_from(study, tmp_path):
+    plain = {"name": "plain", "strategy": "uncertain-regions"}
+    ways = (
+        {**plain, "name": "more", "keeps": 2, "settings": {"unlabelled": "consistency"}},
+        plain,
+        {**plain, "name": "other", "settings": {"preset": "fast"}},
+    )
+    records = run(study(arms=ways, rounds=0, reference=True), tmp_path / "out")
+    found = list((tmp_path / "out" / "references").glob("*/seed-0/project"))
+    assert sorted(len(Project.open(p, read_only=True).images.all()) for p in found) == [4, 4]
+    assert {Project.open(p, read_only=True).config.unlabelled for p in found} == {"off"}
+    family = {r.arm: r.family for r in records if r.arm != "all labels"}
+    assert family["plain"] == family["more"] != family["other"]
+    assert {r.family for r in records if r.arm == "all labels"} == set(family.values())
+
+
 def test_arms_share_start_and_first_model(study, tmp_path):
     records = run(study(beside="foreground-regions", rounds=1), tmp_path / "out")
     assert [(r.arm, r.round) for r in records] == [

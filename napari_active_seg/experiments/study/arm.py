@@ -232,8 +232,14 @@ class ReferenceRun(ProjectRun):
     """What the network makes of all labels of the pool."""
 
     def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
-        family = bench.study.family_of(arm)
-        super().__init__(bench, bench.out / "references" / family / f"seed-{seed}", arm, seed)
+        network = bench.study.network_of(arm)
+        whole = arm.model_copy(update={"keeps": 1})
+        super().__init__(bench, bench.out / "references" / network / f"seed-{seed}", whole, seed)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the project: nothing is left to be unlabelled, nothing to be asked."""
+        return self.study.network_settings_of(self.arm)
 
     def run(self, on_round: OnRound) -> None:
         """Label everything, train and measure."""

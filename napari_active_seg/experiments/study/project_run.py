@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,11 @@ class ProjectRun:
         self.annotate = annotate_with(bench.study.annotator, n_classes=len(bench.data.classes))
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the project."""
+        return self.study.settings_of(self.arm)
+
+    @property
     def records(self) -> tuple[RoundRecord, ...]:
         """The rounds that are done."""
         return read_records(self.folder / RECORDS)
@@ -91,8 +97,8 @@ class ProjectRun:
     @property
     def _n_models(self) -> int:
         """Models of a round: the members, where an ensemble is asked."""
-        settings = self.study.settings_of(self.arm)
-        return int(settings.get("members", 3)) if settings.get("sampling") == "ensemble" else 1
+        asked = self.settings.get("sampling")
+        return int(self.settings.get("members", 3)) if asked == "ensemble" else 1
 
     # --- the project -----------------------------------------------------------------------------
 
@@ -124,7 +130,7 @@ class ProjectRun:
                 name=study.name,
                 annotator="simulated",
                 region_size=study.size,
-                **study.settings_of(self.arm),
+                **self.settings,
             )
             if validation:
                 session.labels.answer_from(self.truth, image_ids=validation)
@@ -185,7 +191,7 @@ class ProjectRun:
             scores=reports[0].figures(),
             strategy="" if strategy is None else strategy.name,
             measure="" if strategy is None else strategy.measure,
-            family=self.study.family_of(self.arm),
+            family=self.study.network_of(self.arm),
             validation_share=tally.validation_share,
             clicks=tally.clicks,
             perimeter=tally.perimeter,

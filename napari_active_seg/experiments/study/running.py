@@ -130,7 +130,7 @@ def _tasks(study: StudySettings) -> tuple[_Task, ...]:
             found[key] = _Task("arm", arm.name, seed, key, start)
         if study.reference:
             for arm in study.arms:
-                key = f"{ALL_LABELS} {study.family_of(arm)} {seed}"
+                key = f"{ALL_LABELS} {study.network_of(arm)} {seed}"
                 found.setdefault(key, _Task("reference", arm.name, seed, key))
     return tuple(found.values())
 

@@ -29,6 +29,9 @@ __all__ = [
 
 #: What of the data's settings says where they lie, which changes nothing.
 PLACES = ("root", "images", "masks", "test_images", "test_masks")
+#: Settings that do not change what a network makes of all labels: nothing is unlabelled then, and
+#: nothing is asked.
+_BESIDE_THE_NETWORK = ("unlabelled", "measure")
 
 
 class DataSettings(Settings):
@@ -210,14 +213,13 @@ class StudySettings(Settings):
         """Return what an arm begins with."""
         return arm.start or self.start
 
-    def family_of(self, arm: ArmSettings) -> str:
-        """Return a name of how an arm trains and is asked; arms of one name are compared alike."""
-        return _short_hash(self.settings_of(arm))
+    def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
+        """Return the settings of an arm's network, asked and trained with labels alone."""
+        return {k: v for k, v in self.settings_of(arm).items() if k not in _BESIDE_THE_NETWORK}
 
     def network_of(self, arm: ArmSettings) -> str:
-        """Return a name of an arm's network and training, whatever unlabelled images are for."""
-        aside = ("unlabelled", "measure")
-        return _short_hash({k: v for k, v in self.settings_of(arm).items() if k not in aside})
+        """Return a name of an arm's network; arms of one name share a full-label reference."""
+        return _short_hash(self.network_settings_of(arm))
 
     def start_name(self, arm: ArmSettings) -> str:
         """Return a name of what an arm shares with others of its seed: start and first model."""

@@ -242,11 +242,12 @@ def _over_shares(
         if not inside:
             found[seed] = None
         elif area_from is not None:
-            cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > area_from]
-            at = score_at_budget(shares, scores, max(area_from, shares[0]))
-            later = [(max(area_from, shares[0]), at), *cut]
-            whole = area_from < budget
-            found[seed] = auc_at_budget(*zip(*later, strict=True), most=budget) if whole else 0.0
+            begin = max(area_from, shares[0])
+            found[seed] = 0.0
+            if begin < budget:
+                cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > begin]
+                later = [(begin, score_at_budget(shares, scores, begin)), *cut]
+                found[seed] = auc_at_budget(*zip(*later, strict=True), most=budget)
         else:
             found[seed] = score_at_budget(shares, scores, budget)
     return found

@@ -118,7 +118,8 @@ def test_pools_have_the_budgets_of_the_realistic_evaluation(variant, dataset, pe
         assert learned == {use}
     plain, dropout = (study.settings_of(arms[n])["preset"] for n in ("Entropy", "BALD"))
     assert plain == f"{dropout}/plain"
-    assert study.family_of(arms["Entropy"]) != study.family_of(arms["BALD"])
+    assert study.network_of(arms["Entropy"]) != study.network_of(arms["BALD"])
+    assert study.network_of(arms["Entropy"]) == study.network_of(arms["Entropy-SSL"])
 
 
 def test_other_variants_of_pools():
