@@ -126,13 +126,16 @@ class TorchSegmenterFactory:
 def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> Companions:
     """Return what stands beside the network, filled with what of it was stored."""
     stored = {name.removeprefix("companions."): value for name, value in weights.items()}
+    judging = {
+        name.removeprefix("discriminator."): value
+        for name, value in stored.items()
+        if name.startswith("discriminator.")
+    }
     companions = Companions(
         loss_predictor=LossPredictor.for_network(network)
         if any(name.startswith("loss_predictor.") for name in stored)
         else None,
-        discriminator=Discriminator(n_classes)
-        if any(name.startswith("discriminator.") for name in stored)
-        else None,
+        discriminator=Discriminator.stored(judging, n_classes) if judging else None,
     )
     companions.load_state_dict(stored)
     return companions

@@ -363,6 +363,19 @@ def test_discriminator_judges_prediction_beside_image():
     assert discriminator(p[..., :3, :3], x[..., :3, :3])[0].shape == (1,)
 
 
+def test_discriminator_does_not_outweigh_a_small_network_and_is_read_back_as_wide():
+    def weights(module):
+        return sum(p.numel() for p in module.parameters())
+
+    small, large = built("unet"), nn.Conv2d(512, 3 * 2048, 3)
+    judges = [Discriminator.for_network(network, 3) for network in (small, large)]
+    assert [judge.body[0].out_channels for judge in judges] == [16, 64]  # the authors' has 64
+    assert weights(judges[0]) < weights(small) and 4 * weights(judges[1]) < weights(large)
+    for judge in judges:
+        again = Discriminator.stored(judge.state_dict(), 3)
+        again.load_state_dict(judge.state_dict())
+
+
 @pytest.mark.parametrize("name", ["contour", "learned-loss", "discriminator"])
 def test_output_that_the_model_lacks_is_refused_before_the_work(name):
     calls = []

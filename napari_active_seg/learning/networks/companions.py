@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,10 @@ from napari_active_seg.learning.networks.base import Features, Network
 
 __all__ = ["Companions", "Discriminator", "LossPredictor"]
 
-_WIDTH = 128
+#: Channels of each level that foretell the loss.
+_SQUEEZED = 128
+#: Layers of a discriminator, and how wide its first may be.
+_JUDGING_LAYERS, _WIDTHS = 4, (64, 32, 16)
 
 
 class Companions(nn.Module):
@@ -39,8 +42,8 @@ class LossPredictor(nn.Module):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        self.squeeze = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in channels)
-        self.join = nn.Conv2d(_WIDTH * len(channels), 1, 1)
+        self.squeeze = nn.ModuleList(nn.Conv2d(c, _SQUEEZED, 1) for c in channels)
+        self.join = nn.Conv2d(_SQUEEZED * len(channels), 1, 1)
 
     @classmethod
     def for_network(cls, network: Network) -> LossPredictor:
@@ -69,27 +72,44 @@ class LossPredictor(nn.Module):
 class Discriminator(nn.Module):
     """Tells predicted from painted masks (Mittal et al. 2019, s4GAN).
 
-    Four 4 x 4 convolutions of stride 2 (64, 128, 256, 512; leaky ReLU 0.2; dropout 0.5 after the
-    first three), the mean over all places, one sigmoid. It sees class probabilities, or a painted
-    mask as such, beside the image in 0..1.
+    Four 4 x 4 convolutions of stride 2 (64, 128, 256, 512 for ``width`` 64, the authors'; leaky
+    ReLU 0.2; dropout 0.5 after the first three), the mean over all places, one sigmoid. It sees
+    class probabilities, or a painted mask as such, beside the image in 0..1.
     """
 
-    _widths = (64, 128, 256, 512)
-
-    def __init__(self, n_classes: int) -> None:
+    def __init__(self, n_classes: int, *, width: int = 64) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = n_classes + 3
-        for number, width in enumerate(self._widths):
-            layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-            if number < 3:
+        for number in range(_JUDGING_LAYERS):
+            after = width * 2**number
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            if number < _JUDGING_LAYERS - 1:
                 layers.append(nn.Dropout2d(0.5))
-            before = width
+            before = after
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(before, 1)
 
+    @classmethod
+    def for_network(cls, network: Network, n_classes: int) -> Discriminator:
+        """Return one with at most a quarter of the network's weights, as far as 16 wide.
+
+        The authors' has a sixteenth of theirs. Beside a small network it would be the larger of
+        the two, and most of the work.
+        """
+        with torch.device("meta"):  # weighed without being made
+            weights = {width: _weights_of(cls(n_classes, width=width)) for width in _WIDTHS}
+        most = _weights_of(network) / 4
+        width = next((w for w in _WIDTHS if weights[w] <= most), _WIDTHS[-1])
+        return cls(n_classes, width=width).to(next(network.parameters()).device)
+
+    @classmethod
+    def stored(cls, weights: Mapping[str, Tensor], n_classes: int) -> Discriminator:
+        """Return one as wide as the one whose weights were kept."""
+        return cls(n_classes, width=weights["body.0.weight"].shape[0])
+
     def forward(self, probs: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (N,) of being real, and the pooled features (N, 512)."""
+        """Return logits (N,) of being real, and the pooled features (N, 8 x width)."""
         pooled = self._features(probs, images).mean(dim=(-2, -1))
         return self.head(pooled)[:, 0], pooled
 
@@ -103,7 +123,11 @@ class Discriminator(nn.Module):
 
     def _features(self, probs: Tensor, images: Tensor) -> Tensor:
         joined = torch.cat([probs, images], dim=1)
-        smallest = 2 ** len(self._widths)
+        smallest = 2**_JUDGING_LAYERS
         bottom, right = (max(0, smallest - length) for length in joined.shape[-2:])
         planes: Tensor = self.body(F.pad(joined, (0, right, 0, bottom)))
         return planes
+
+
+def _weights_of(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

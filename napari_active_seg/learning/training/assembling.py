@@ -271,7 +271,7 @@ def _from_unlabelled(parts: TrainingParts, averaged: Averaged[Network] | None) -
         )
     painted = PaintedCrops(parts.data.examples, most=side, stride=network.stride)
     crops = UnlabelledCrops(draw, count=count, side=painted.side, augmentation=augmentation)
-    discriminator = Discriminator(parts.n_classes).to(parts.device)
+    discriminator = Discriminator.for_network(network, parts.n_classes)
     parts.companions.discriminator = discriminator
     return Adversarial(
         network,
