@@ -22,10 +22,12 @@ __all__ = ["glas", "isic2016"]
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
 #: What goes past the paper, by how its squares are chosen: by uncertainty over classes, every
-#: other one at random, or all at random, beside which choosing them must pay.
+#: other one at random, by chances that grow with uncertainty, or all at random, beside which
+#: choosing them must pay.
 _OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ours": ("clasp-regions", {}),
     "ours-mixed": ("clasp-regions", {"control": 0.5}),
+    "ours-power": ("power-regions", {}),
     "ours-random": ("random-regions", {}),
 }
 _WITH_UNLABELLED = "-unlabelled"
@@ -39,7 +41,8 @@ _PAIRS = (
     *(
         (f"{own}{more}", f"ours-random{more}")
         for more in ("", _WITH_UNLABELLED)
-        for own in ("ours", "ours-mixed")
+        for own in _OURS
+        if own != "ours-random"
     ),
 )
 #: What the network of the paper is, and how it is trained, as far as its text and code say.
@@ -276,8 +279,9 @@ def _arms(
 def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSettings, ...]:
     """Return what goes past the paper: from regions on, spread over classes, none over another.
 
-    The mixed ones draw every other square at random, so that not all they learn from is hard; the
-    unlabelled ones learn from images without labels too, as soon as there are labels enough.
+    So that not all they learn from is hard, the mixed ones draw every other square at random, and
+    the power ones all, with chances that grow as the uncertainty does. The unlabelled ones learn
+    from images without labels too, as soon as there are labels enough.
     """
     ways: Mapping[str, Mapping[str, Any]] = {
         "": {},
