@@ -69,16 +69,18 @@ def test_with_few_labels_a_step_costs_as_much_in_regions_as_in_images(name):
 
 
 @pytest.mark.parametrize("name", ["glas", "isic2016"])
-def test_ours_is_chosen_in_four_ways_and_learns_in_two(name):
+def test_ours_is_chosen_in_five_ways_and_learns_in_two(name):
     study = made(name, Scale.SMALL)
     arms = {arm.name: arm for arm in study.arms}
-    for ending in ("", "-mixed", "-power", "-random"):
+    for ending in ("", "-mixed", "-power", "-per-minute", "-random"):
         alone, more = arms[f"ours{ending}"], arms[f"ours{ending}-unlabelled"]
         assert (alone.strategy, alone.parts) == (more.strategy, more.parts)
         uses = [study.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
         assert uses == ["off", "consistency"]
     assert arms["ours-mixed"].parts["control"] == 0.5
-    assert ("ours-power", "ours-random") in study.pairs
+    per_minute, power = arms["ours-per-minute"], arms["ours-power"]
+    assert per_minute.strategy == power.strategy and per_minute.parts["beta"] == 1.0
+    assert {("ours-power", "ours-random"), ("ours-per-minute", "ours-power")} <= set(study.pairs)
     assert strategy_named(arms["ours-random"].strategy).is_chance
     assert {name for pair in study.pairs for name in pair} <= set(arms)
 
