@@ -22,11 +22,13 @@ __all__ = ["glas", "isic2016"]
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
 #: What goes past the paper, by how its squares are chosen: by uncertainty over classes, every
-#: other one at random, by chances that grow with uncertainty, or with uncertainty over the seconds
-#: that a square should take, or all at random, beside which choosing them must pay.
+#: other one at random, the most uncertain ones (as the product does unless told otherwise), by
+#: chances that grow with uncertainty, or with uncertainty over the seconds that a square should
+#: take, or all at random, beside which choosing them must pay.
 _OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ours": ("clasp-regions", {}),
     "ours-mixed": ("clasp-regions", {"control": 0.5}),
+    "ours-top": ("uncertain-regions", {}),
     "ours-power": ("power-regions", {}),
     "ours-per-minute": ("power-regions", {"cost": "learned", "beta": 1.0}),
     "ours-random": ("random-regions", {}),
@@ -39,7 +41,11 @@ _PAIRS = (
     *((f"regions-{word}", f"images-{word}") for word in ("random", *_MEASURES)),
     *((own, f"regions-{word}") for own in _ALL_OURS for word in ("random", *_MEASURES)),
     *((f"{own}{_WITH_UNLABELLED}", own) for own in _OURS),
-    *((f"ours-per-minute{more}", f"ours-power{more}") for more in ("", _WITH_UNLABELLED)),
+    *(
+        (f"{own}{more}", f"{beside}{more}")
+        for more in ("", _WITH_UNLABELLED)
+        for own, beside in (("ours-power", "ours-top"), ("ours-per-minute", "ours-power"))
+    ),
     *(
         (f"{own}{more}", f"ours-random{more}")
         for more in ("", _WITH_UNLABELLED)
@@ -282,9 +288,9 @@ def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSet
     """Return what goes past the paper: from regions on, spread over classes, none over another.
 
     So that not all they learn from is hard, the mixed ones draw every other square at random, and
-    the power ones all, with chances that grow as the uncertainty does, and those per minute with
-    chances that fall too as the expected seconds grow. The unlabelled ones learn from images
-    without labels too, as soon as there are labels enough.
+    the top ones take the most uncertain, the power ones draw all, with chances that grow as the
+    uncertainty does, and those per minute with chances that fall too as the expected seconds grow.
+    The unlabelled ones learn from images without labels too, as soon as there are labels enough.
     """
     ways: Mapping[str, Mapping[str, Any]] = {
         "": {},
