@@ -23,6 +23,9 @@ __all__ = [
     "draw_panels",
 ]
 
+#: So many curves leave room for their names among them.
+_FEW = 5
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
@@ -62,7 +65,7 @@ def draw_curves(
 
     A ``footnote`` is written into the figure, so that it goes wherever the figure goes.
     """
-    figure, axes = blank(4.6, 3.0)
+    figure, axes = blank(4.6 if len(curves) <= _FEW else 6.2, 3.0)
     _draw_with_bands(axes, curves)
     for name, level in (lines or {}).items():
         axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
@@ -71,7 +74,7 @@ def draw_curves(
         )
     axes.set(xlabel=x_title, ylabel=y_title)
     if curves:
-        axes.legend(fontsize="small", frameon=False)
+        _tell_apart(figure, axes, len(curves), size="small")
     if footnote:
         axes.set_title(footnote, fontsize="small", color="0.3", loc="right")
     return figure
@@ -79,16 +82,27 @@ def draw_curves(
 
 def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:
     """Return small figures side by side, one for each score by its title."""
-    figure = Figure(figsize=(2.7 * len(panels), 2.6), layout="constrained")
+    most = max(map(len, panels.values()), default=0)
+    width = 2.7 * len(panels) + (0 if most <= _FEW else 1.4)
+    figure = Figure(figsize=(width, 2.6), layout="constrained")
     rows = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (title, curves) in zip(rows, panels.items(), strict=True):
         _draw_with_bands(axes, curves)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel=x_title, ylim=(0, None))
-    if any(len(curves) > 1 for curves in panels.values()):
-        rows[0].legend(fontsize="x-small", frameon=False)
+    if most > 1:
+        _tell_apart(figure, rows[0], most, size="x-small")
     return figure
+
+
+def _tell_apart(figure: Figure, axes: Axes, n_curves: int, *, size: str) -> None:
+    """Name the curves, beside the axes where there are so many that names would hide some."""
+    if n_curves <= _FEW:
+        axes.legend(fontsize=size, frameon=False)
+        return
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=size, frameon=False, loc="outside right center")
 
 
 def _draw_with_bands(axes: Axes, curves: Sequence[Curve]) -> None:

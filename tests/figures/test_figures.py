@@ -150,6 +150,20 @@ def test_curves_stay_apart_without_colour():
     assert len(draw_panels({"one": curves, "two": curves[:1]}, x_title="x").axes) == 2
 
 
+@pytest.mark.parametrize("count", [5, 9])
+def test_names_of_many_curves_stand_beside_them(count):
+    curves = [Curve(str(k), [0, 1], [k, k]) for k in range(count)]
+    for figure in (
+        draw_curves(curves, x_title="x", y_title="y"),
+        draw_panels({"one": curves, "two": curves}, x_title="x"),
+    ):
+        legend = figure.legends[0] if count > 5 else figure.axes[0].get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == list(map(str, range(count)))
+        figure.draw_without_rendering()
+        names, axes = legend.get_window_extent(), figure.axes[-1].get_window_extent()
+        assert (names.x0 > axes.x1) == (count > 5) and names.x1 <= figure.bbox.x1
+
+
 def test_selected_and_rest_are_shares_of_their_own():
     values = np.linspace(0, 0.69, 100).reshape(10, 10)
     mask = values > 0.5
