@@ -19,6 +19,7 @@ from napari_active_seg.experiments.classification import (
 )
 from napari_active_seg.experiments.classification.report import write_classification
 from napari_active_seg.experiments.classification.rounds import at_the_end, first_to_reach
+from napari_active_seg.experiments.study.results_json import device_of
 from napari_active_seg.experiments.study.tables import Spread
 
 __all__ = ["reproduce_images", "with_changes"]
@@ -59,7 +60,9 @@ def reproduce_images(
         say(line)
     beside = workers or (1 if device == "cuda" else max(1, os.cpu_count() or 1))
     words = f"{device} device, {study.threads} thread(s) an arm, {beside} side by side"
-    if not only_report:
+    if only_report:
+        words = device_of(out)
+    else:
         with showing_progress("Studying") as tell:
             run_classification(
                 study,

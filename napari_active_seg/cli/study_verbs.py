@@ -214,7 +214,7 @@ def reproduce(
     for line in asked.changed:
         say(line)
     if only_report:
-        _tell(write_study(asked, out, device=device), asked, out, as_json=as_json)
+        _tell(write_study(asked, out), asked, out, as_json=as_json)
         return
     _run(asked, out, workers, device, as_json=as_json)
 

@@ -12,6 +12,7 @@ from napari_active_seg.experiments.study import RoundRecord, StudySettings, run_
 from napari_active_seg.experiments.study.pictures import add_pictures
 from napari_active_seg.experiments.study.project_run import OpenSession
 from napari_active_seg.experiments.study.report import study_report
+from napari_active_seg.experiments.study.results_json import device_of
 from napari_active_seg.experiments.study.running import finished_records, seconds_of_work
 from napari_active_seg.experiments.study.settings import ArmSettings
 from napari_active_seg.experiments.study.written import write_results
@@ -37,7 +38,11 @@ def simulate(
 
 
 def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[RoundRecord, ...]:
-    """Write curves.csv, results.json and the report with its figures of what is done in ``out``."""
+    """Write curves.csv, results.json and the report with its figures of what is done in ``out``.
+
+    Without a ``device`` it is the one that was told when the study ran.
+    """
+    device = device or device_of(out)
     data = PreparedData.open(out / "data")
     records = finished_records(study, data, out)
     work = seconds_of_work(study, data, out)

@@ -110,8 +110,14 @@ def test_reproduce_runs_a_papers_study_and_prints_its_figures(run, glas, tmp_pat
     assert [r["regions"] for r in rounds] == [10, 14]  # then the pool is used up
     page = (tmp_path / "out" / "report.html").read_text()
     assert "29.39" in page and "--set, whatever is said above: preset=fast, steps=3." in page
-    code, only, _ = run(*asked, "--only-report", "--json")
+    results = tmp_path / "out" / "results.json"
+    before = results.read_bytes()
+    assert json.loads(before)["device"].startswith("cpu device, ")
+    code, only, _ = run(*asked[:-1], "auto", "--only-report", "--json")
     assert code == 0 and json.loads(only) == json.loads(out)
+    assert results.read_bytes() == before
+    results.unlink()  # by hand: a page is written all the same
+    assert run(*asked, "--only-report")[0] == 0 and "not told" in results.read_text()
     code, _, err = run(*asked[:4], "--arms", "nonsense", "--out", tmp_path / "x")
     assert code == 2 and "regions-bald" in err
     code, _, err = run("reproduce", "isic2016", "--data", glas, "--out", tmp_path / "y")

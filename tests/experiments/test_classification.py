@@ -387,9 +387,12 @@ def test_from_the_command_line(root, tmp_path, monkeypatch, capsys):
     told = json.loads(capsys.readouterr().out)
     assert set(told["images"]) == {"bald"}
     assert (tmp_path / "out" / "figures").is_dir()
+    ran_on = json.loads((tmp_path / "out" / "results.json").read_text())["device"]
     with pytest.raises(SystemExit) as ended:
         main([*words[:-1], "--only-report", "--set", "levels=[0.999, 0.0001]"])
     assert ended.value.code in (0, None)
     said = capsys.readouterr().out
     assert "bald: 20 images to 100% error, 0% error not reached, " in said
     assert "% error at the end" in said
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["device"] == ran_on and "1 side by side" in ran_on
