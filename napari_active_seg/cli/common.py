@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "opened",
     "pair",
     "run_verb",
+    "side_by_side",
     "told_of_settings",
 ]
 
@@ -71,6 +73,12 @@ def told_of_settings(changes: Mapping[str, object]) -> tuple[str, ...]:
     """Return the line with which a study says what --set changed; nothing where nothing was."""
     words = ", ".join(f"{name}={value}" for name, value in changes.items())
     return (f"Asked for by --set, whatever is said above: {words}.",) if words else ()
+
+
+def side_by_side(workers: int, device: str, threads: int) -> tuple[int, str]:
+    """Return how many arms of a study run at once, and what they run on in words."""
+    beside = workers or (1 if device == "cuda" else max(1, os.cpu_count() or 1))
+    return beside, f"{device} device, {threads} thread(s) an arm, {beside} side by side"
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

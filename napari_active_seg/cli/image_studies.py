@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
 
-from napari_active_seg.cli.common import pair, told_of_settings
+from napari_active_seg.cli.common import pair, side_by_side, told_of_settings
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.classification import (
@@ -58,11 +57,10 @@ def reproduce_images(
 
     for line in study.changed:
         say(line)
-    beside = workers or (1 if device == "cuda" else max(1, os.cpu_count() or 1))
-    words = f"{device} device, {study.threads} thread(s) an arm, {beside} side by side"
     if only_report:
         words = device_of(out)
     else:
+        beside, words = side_by_side(workers, device, study.threads)
         with showing_progress("Studying") as tell:
             run_classification(
                 study,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from napari_active_seg.cli.common import (
     JsonOption,
     class_names,
     pair,
+    side_by_side,
     told_of_settings,
 )
 from napari_active_seg.cli.completion import completing
@@ -350,9 +350,7 @@ def _annotator(given: Sequence[str] | None) -> AnnotatorSettings:
 def _run(study: StudySettings, out: Path, workers: int, device: str, *, as_json: bool) -> None:
     from napari_active_seg.plugin import open_session
 
-    on_gpu = device == "cuda"
-    beside = workers or (1 if on_gpu else max(1, os.cpu_count() or 1))
-    words = f"{device} device, {study.threads} thread(s) an arm, {beside} side by side"
+    beside, words = side_by_side(workers, device, study.threads)
     with showing_progress("Studying") as tell:
         records = run_simulation(
             study,

@@ -287,8 +287,8 @@ def _arms(
 def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSettings, ...]:
     """Return what goes past the paper: from regions on, spread over classes, none over another.
 
-    So that not all they learn from is hard, the mixed ones draw every other square at random, and
-    the top ones take the most uncertain, the power ones draw all, with chances that grow as the
+    The top ones take the most uncertain squares. So that not all they learn from is hard, the
+    mixed ones draw every other square at random, the power ones all, with chances that grow as the
     uncertainty does, and those per minute with chances that fall too as the expected seconds grow.
     The unlabelled ones learn from images without labels too, as soon as there are labels enough.
     """
