@@ -23,13 +23,15 @@ __all__ = ["glas", "isic2016"]
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
 #: What goes past the paper, by how its squares are chosen: by uncertainty over classes, every
 #: other one at random, the most uncertain ones (as the product does unless told otherwise), by
-#: chances that grow with uncertainty, or with uncertainty over the seconds that a square should
-#: take, or all at random, beside which choosing them must pay.
+#: chances that grow with uncertainty, with its cube (between the last two), or with uncertainty
+#: over the seconds that a square should take, or all at random, beside which choosing them must
+#: pay.
 _OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ours": ("clasp-regions", {}),
     "ours-mixed": ("clasp-regions", {"control": 0.5}),
     "ours-top": ("uncertain-regions", {}),
     "ours-power": ("power-regions", {}),
+    "ours-power-3": ("power-regions", {"coldness": 3.0}),
     "ours-per-minute": ("power-regions", {"cost": "learned", "beta": 1.0}),
     "ours-random": ("random-regions", {}),
 }
@@ -44,7 +46,12 @@ _PAIRS = (
     *(
         (f"{own}{more}", f"{beside}{more}")
         for more in ("", _WITH_UNLABELLED)
-        for own, beside in (("ours-power", "ours-top"), ("ours-per-minute", "ours-power"))
+        for own, beside in (
+            ("ours-power", "ours-top"),
+            ("ours-power-3", "ours-power"),
+            ("ours-power-3", "ours-top"),
+            ("ours-per-minute", "ours-power"),
+        )
     ),
     *(
         (f"{own}{more}", f"ours-random{more}")
@@ -289,7 +296,8 @@ def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSet
 
     The top ones take the most uncertain squares. So that not all they learn from is hard, the
     mixed ones draw every other square at random, the power ones all, with chances that grow as the
-    uncertainty does, and those per minute with chances that fall too as the expected seconds grow.
+    uncertainty or its cube does, and those per minute with chances that fall too as the expected
+    seconds grow.
     The unlabelled ones learn from images without labels too, as soon as there are labels enough.
     """
     ways: Mapping[str, Mapping[str, Any]] = {

@@ -69,10 +69,10 @@ def test_with_few_labels_a_step_costs_as_much_in_regions_as_in_images(name):
 
 
 @pytest.mark.parametrize("name", ["glas", "isic2016"])
-def test_ours_is_chosen_in_six_ways_and_learns_in_two(name):
+def test_ours_is_chosen_in_seven_ways_and_learns_in_two(name):
     study = made(name, Scale.SMALL)
     arms = {arm.name: arm for arm in study.arms}
-    for ending in ("", "-mixed", "-top", "-power", "-per-minute", "-random"):
+    for ending in ("", "-mixed", "-top", "-power", "-power-3", "-per-minute", "-random"):
         alone, more = arms[f"ours{ending}"], arms[f"ours{ending}-unlabelled"]
         assert (alone.strategy, alone.parts) == (more.strategy, more.parts)
         uses = [study.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
@@ -80,7 +80,9 @@ def test_ours_is_chosen_in_six_ways_and_learns_in_two(name):
     assert arms["ours-mixed"].parts["control"] == 0.5
     per_minute, power = arms["ours-per-minute"], arms["ours-power"]
     assert per_minute.strategy == power.strategy and per_minute.parts["beta"] == 1.0
-    for pair in (("power", "random"), ("power", "top"), ("per-minute", "power")):
+    assert arms["ours-power-3"].strategy == power.strategy
+    assert arms["ours-power-3"].parts["coldness"] == 3.0 and "coldness" not in power.parts
+    for pair in (("power", "random"), ("power-3", "power"), ("per-minute", "power")):
         assert tuple(f"ours-{word}" for word in pair) in study.pairs
     assert strategy_named(arms["ours-random"].strategy).is_chance
     assert {name for pair in study.pairs for name in pair} <= set(arms)
