@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from fakes import FakeSegmenters
 from tiny_data import write_pool
@@ -9,8 +8,8 @@ from napari_active_seg.experiments.comparing import compare_runs, records_of
 from napari_active_seg.experiments.datasets import PreparedData
 from napari_active_seg.experiments.guide_table import kind_of, kinds_by_area
 from napari_active_seg.experiments.study import RoundRecord
+from napari_active_seg.experiments.study.collapse import chosen_by
 from napari_active_seg.experiments.study.rows import rows_of_predictions
-from napari_active_seg.experiments.study.seen_map import draw_seen, flattened, spread_of
 from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
 from napari_active_seg.session import Session
@@ -69,27 +68,17 @@ def test_runs_and_projects_are_laid_side_by_side(ran):
 def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     out = ran("shown", shown=2, maps=True)
     page = (out / "report.html").read_text()
-    assert "round by round" in page and "collapse" in page
+    assert "round by round" in page and "collapse" in page and "% new" not in page
+    study = StudySettings.read(out / "study.json")
+    run = chosen_by(study, out, study.arms[0], seed=0)
+    assert [run.given.sum(), run.first.sum(), run.every.sum()] == [1, 1, 2]
+    assert not (run.given & run.every).any() and (run.every >= run.first).all()
+    assert chosen_by(study, out, study.arms[0], seed=1) is None
     rows = rows_of_predictions(out / "arms/random-images/seed-0", PreparedData.open(out / "data"))
     assert rows.shape[1] > rows.shape[0]
     rounds = sorted(p.name for p in (out / "arms/random-images/seed-0/shown").iterdir())
     assert rounds == ["round-0", "round-1", "round-2"]
     assert rows_of_predictions(out, PreparedData.open(out / "data")) is None
-
-
-def test_a_batch_that_collapsed_lies_nearer_than_chance():
-    rng = np.random.default_rng(0)
-    seen = np.concatenate([rng.normal(c, 0.05, (20, 5)) for c in rng.normal(0, 1, (5, 5))])
-    one_cluster = np.arange(100) < 10
-    spread = np.zeros(100, bool)
-    spread[::20] = True
-    assert spread_of(seen, one_cluster) < 0.7 < 1.2 < spread_of(seen, spread)
-    assert np.isnan(spread_of(seen, np.arange(100) < 1))
-    places = flattened(seen)
-    assert places.std(axis=0) == pytest.approx([1, 1])
-    assert (flattened(np.ones((4, 3))) == 0).all()
-    figure = draw_seen(places, dict.fromkeys("abcde", one_cluster))
-    assert sum(axes.get_visible() for axes in figure.axes) == 5
 
 
 def test_kinds_are_compared_among_networks_alike():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,10 @@ from PIL import Image, ImageEnhance
 from napari_active_seg.experiments.datasets.base import Sample
 from napari_active_seg.experiments.datasets.fitting import nearest
 
-__all__ = ["augmented_pool", "consecutive_pool", "copied_pool"]
+__all__ = ["augmented_pool", "consecutive_pool", "copied_pool", "original_of"]
 
 _COPIES = 5
+_COPY = "_copy"
 #: Share of the area that a copy keeps.
 _AREA = 0.85
 
@@ -58,6 +60,13 @@ def copied_pool(samples: Sequence[Sample], *, copies: int, seed: int) -> tuple[S
     return _with_copies(samples, copies, size=len(samples), seed=seed)
 
 
+def original_of(image_id: str) -> str:
+    """Return the id of the image that a copy was made of; an image is its own original."""
+    ending = Path(image_id).suffix
+    original, found, number = image_id.removesuffix(ending).rpartition(_COPY)
+    return f"{original}{ending}" if found and number.isdecimal() else image_id
+
+
 def _with_copies(
     samples: Sequence[Sample], copies: int, *, size: int, seed: int
 ) -> tuple[Sample, ...]:
@@ -78,7 +87,7 @@ def _copies(sample: Sample, count: int, seed: int) -> list[Sample]:
         made.append(
             replace(
                 sample,
-                id=f"{sample.id}_copy{number}",
+                id=f"{sample.id}{_COPY}{number}",
                 image=partial(_coloured, partial(change, sample.image), tuple(colours)),
                 truth=partial(change, sample.truth),
                 objects=None if sample.objects is None else partial(change, sample.objects),

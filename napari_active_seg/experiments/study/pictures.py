@@ -12,15 +12,10 @@ from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.experiments.datasets.prepared import PreparedData
-from napari_active_seg.experiments.study.project_run import SEEN, arm_folder, start_folder
+from napari_active_seg.experiments.study.collapse import add_collapse
+from napari_active_seg.experiments.study.project_run import arm_folder
 from napari_active_seg.experiments.study.rows import rows_of_predictions
-from napari_active_seg.experiments.study.seen_map import (
-    chosen_in_first_round,
-    draw_seen,
-    flattened,
-    spread_of,
-)
-from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
+from napari_active_seg.experiments.study.settings import StudySettings
 from napari_active_seg.figures import Report, image_png, outline_rgb
 from napari_active_seg.images import read_rgb
 from napari_active_seg.project import Project, QueuedRegion
@@ -37,7 +32,7 @@ def add_pictures(page: Report, study: StudySettings, data: PreparedData, out: Pa
     """Add what arms selected, predicted and overlooked with the first seed, where that was kept."""
     _add_selected(page, study, data, out)
     _add_rows(page, study, data, out)
-    _add_maps(page, study, out)
+    add_collapse(page, study, out)
 
 
 def _add_rows(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:
@@ -53,36 +48,6 @@ def _add_rows(page: Report, study: StudySettings, data: PreparedData, out: Path)
     page.paragraph("Each row: the image, its truth, and what each round says, the truth outlined.")
     for name, rows in found:
         page.picture(image_png(rows), name)
-
-
-def _add_maps(page: Report, study: StudySettings, out: Path) -> None:
-    """Add where the first model sees the pool, and what arms chose of it (mode collapse)."""
-    seed = study.seeds[0]
-    by_start: dict[Path, list[ArmSettings]] = {}
-    for arm in study.arms:
-        if (arm_folder(out, arm, seed) / "project").is_dir():
-            by_start.setdefault(start_folder(study, out, arm, seed), []).append(arm)
-    rows: list[tuple[object, ...]] = []
-    drawn = []
-    for start, arms in by_start.items():
-        if not (start / SEEN).is_file():
-            continue
-        with np.load(start / SEEN) as kept:
-            ids, seen = kept["ids"], kept["seen"]
-        first = {
-            arm.name: chosen_in_first_round(arm_folder(out, arm, seed) / "project", ids)
-            for arm in arms
-        }
-        chosen = {name: mask for name, mask in first.items() if mask.any()}
-        if chosen:
-            drawn.append(draw_seen(flattened(seen), chosen))
-            rows += [(name, int(m.sum()), spread_of(seen, m)) for name, m in chosen.items()]
-    if not drawn:
-        return
-    page.heading("Do batches collapse onto images that are alike?")
-    for figure in drawn:
-        page.chart(figure, "The pool as the first model sees it, and the first batch")
-    page.table(("", "images of the first batch", "nearest neighbour, over chance"), rows)
 
 
 def _add_selected(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:

@@ -7,15 +7,12 @@ Mittal et al. 2025). The map has the two directions along which images differ mo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_active_seg.project import Project
-
-__all__ = ["chosen_in_first_round", "draw_seen", "flattened", "spread_of"]
+__all__ = ["draw_seen", "flattened", "spread_of"]
 
 
 def flattened(seen: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -48,15 +45,6 @@ def _nearest(points: NDArray[np.floating]) -> float:
     apart = np.linalg.norm(points[:, None].astype(np.float64) - points[None], axis=2)
     np.fill_diagonal(apart, np.inf)
     return float(apart.min(axis=1).mean())
-
-
-def chosen_in_first_round(project: Path, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Return which images an arm asked about in its first round after the start."""
-    with Project.open(project, read_only=True) as opened:
-        asked = [q for q in opened.regions.queue() if q.proposal is not None]
-        first = min((q.round for q in asked), default=0)
-        chosen = {q.region.image_id for q in asked if q.round == first}
-    return np.array([str(i) in chosen for i in ids], bool)
 
 
 def draw_seen(
