@@ -233,8 +233,13 @@ def compare_runs(
     """
     compared = lay_beside(runs, score=score)
     compared.page.write(out)
-    facts = {"out": str(out), "runs": [str(run) for run in runs], "rows": compared.rows}
-    lines = [" | ".join(str(cell) for cell in row) for row in compared.rows]
+    facts = {
+        "out": str(out),
+        "runs": [str(run) for run in runs],
+        "rows": compared.rows,
+        "kinds": compared.kinds,
+    }
+    lines = [" | ".join(map(str, row)) for row in (*compared.rows, *compared.kinds)]
     print_result(facts, as_json=as_json, text="\n".join([*lines, f"the page is {out}"]))
 
 

@@ -37,10 +37,11 @@ __all__ = ["Compared", "compare_runs", "records_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """The page, and its main table as rows of words."""
+    """The page, its main table as rows of words, and that of kinds of methods in each study."""
 
     page: Report
     rows: list[tuple[object, ...]]
+    kinds: list[tuple[object, ...]]
 
 
 def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
@@ -81,26 +82,44 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     page.paragraph(
         f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."
     )
-    _add_kinds(page, runs, names)
-    return Compared(page, rows)
+    return Compared(page, rows, _add_kinds(page, runs, names))
 
 
-def _add_kinds(page: Report, runs: Sequence[Path], names: Sequence[str]) -> None:
+def _add_kinds(
+    page: Report, runs: Sequence[Path], names: Sequence[str]
+) -> list[tuple[object, ...]]:
     """Add which kind of method was best in each study, beside the guide of the paper."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, run in zip(names, runs, strict=True):
         if not (run / "study.json").is_file():
             continue
         study = StudySettings.read(run / "study.json")
-        best = kinds_by_area(study, records_of(run))
-        words = [f"{one.kind} ({one.arm}, {one.area.words(3)})" for one in best]
-        rows.append((name, *(*words, "", "")[:3]))
+        kinds = kinds_by_area(study, records_of(run))
+        chance = next((one for one in kinds if one.kind == "Random"), None)
+        rows += [
+            (
+                name,
+                one.kind,
+                one.arm,
+                one.area.words(3),
+                one.score.words(3),
+                "" if chance in (None, one) else paired(one.areas, chance.areas).words,
+            )
+            for one in kinds
+        ]
     if rows:
         page.heading("Which kind of method was best?")
-        page.table(("", "best by AUC@B", "second", "third"), rows)
+        page.table(("", "kind", "its best arm", "AUC@B", "score@B", "AUC beside Random"), rows)
+        page.paragraph(
+            "The best kind first, in each study at the largest budget B that all of its runs have "
+            "reached. Single: the best images one by one; Batch: images unlike each other; SSL: "
+            "images without labels are learned from too. Of a kind with several arms the one that "
+            "turned out best is shown, which flatters it."
+        )
         guide = PUBLISHED["pools"]
         page.paragraph(guide.title)
         page.table(guide.head, guide.rows)
+    return rows
 
 
 def records_of(run: Path) -> tuple[RoundRecord, ...]:

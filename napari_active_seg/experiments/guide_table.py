@@ -6,7 +6,7 @@ are unlike each other), each with or without learning from images without labels
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_active_seg.acquisition import strategy_named
@@ -17,6 +17,7 @@ from napari_active_seg.experiments.study.tables import (
     area_at,
     arms_of,
     least_common_budget,
+    score_at,
 )
 
 __all__ = ["KindScore", "kind_of", "kinds_by_area"]
@@ -24,11 +25,22 @@ __all__ = ["KindScore", "kind_of", "kinds_by_area"]
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """A kind of method with the best of its arms."""
+    """A kind of method with the best of its arms: AUC@B and score@B of each seed."""
 
     kind: str
     arm: str
-    area: Spread
+    areas: Mapping[int, float | None]
+    scores: Mapping[int, float | None]
+
+    @property
+    def area(self) -> Spread:
+        """AUC@B over seeds."""
+        return Spread.over(list(self.areas.values()))
+
+    @property
+    def score(self) -> Spread:
+        """The score at B over seeds."""
+        return Spread.over(list(self.scores.values()))
 
 
 def kind_of(study: StudySettings, arm: ArmSettings) -> str:
@@ -59,9 +71,13 @@ def kinds_by_area(
     at = least_common_budget(records, axis=study.axis) if budget is None else budget
     best: dict[str, KindScore] = {}
     for arm in most:
-        areas = area_at(records, arm.name, score=study.score, budget=at, axis=study.axis)
-        spread = Spread.over(list(areas.values()))
-        kind = kind_of(study, arm)
-        if spread.n and (kind not in best or spread.mean > best[kind].area.mean):
-            best[kind] = KindScore(kind, arm.name, spread)
+        areas, scores = (
+            measure(records, arm.name, score=study.score, budget=at, axis=study.axis)
+            for measure in (area_at, score_at)
+        )
+        found = KindScore(kind_of(study, arm), arm.name, areas, scores)
+        if found.area.n and (
+            found.kind not in best or found.area.mean > best[found.kind].area.mean
+        ):
+            best[found.kind] = found
     return tuple(sorted(best.values(), key=lambda one: -one.area.mean))

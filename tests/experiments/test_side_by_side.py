@@ -52,6 +52,10 @@ def test_runs_and_projects_are_laid_side_by_side(ran):
         f"{run}: {arm}" for run in ("one", "two") for arm in ("random-images", "core-set-images")
     ]
     assert "better in" in str(compared.rows[2][3])
+    kinds = {(row[0], row[1]): row for row in compared.kinds}
+    assert set(kinds) == {(run, kind) for run in ("one", "two") for kind in ("Random", "Batch")}
+    assert kinds["one", "Batch"][2] == "core-set-images" and kinds["one", "Random"][5] == ""
+    assert "better in" in str(kinds["two", "Batch"][5]) and "±" in str(kinds["two", "Batch"][3])
     project = one / "arms/random-images/seed-0/project"
     records = records_of(project)
     assert [r.labelled_pixels for r in records] == [96 * 128 * n for n in (1, 2, 3)]
