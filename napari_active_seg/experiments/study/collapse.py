@@ -83,21 +83,19 @@ def chosen_by(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> C
 
 def add_collapse(page: Report, study: StudySettings, out: Path) -> None:
     """Add maps of what arms chose with the first seed, and over all seeds how alike that is."""
-    found = {
-        (arm.name, seed): run
-        for arm in study.arms
-        for seed in study.seeds
-        if (run := chosen_by(study, out, arm, seed)) is not None
+    runs_of_arms = {
+        arm.name: [chosen_by(study, out, arm, seed) for seed in study.seeds] for arm in study.arms
     }
+    found = {name: runs for name, runs in runs_of_arms.items() if any(runs)}
     if not found:
         return
     page.heading("Do batches collapse onto images that are alike?")
     shown = study.seeds[0]
     by_start: dict[Path, dict[str, Chosen]] = {}
     for arm in study.arms:
-        if (arm.name, shown) in found:
-            start = start_folder(study, out, arm, shown)
-            by_start.setdefault(start, {})[arm.name] = found[arm.name, shown]
+        run = runs_of_arms[arm.name][0]
+        if run is not None:
+            by_start.setdefault(start_folder(study, out, arm, shown), {})[arm.name] = run
     for runs in by_start.values():
         places = flattened(next(iter(runs.values())).seen)
         figure = draw_seen(places, {name: run.first for name, run in runs.items()})
@@ -107,11 +105,8 @@ def add_collapse(page: Report, study: StudySettings, out: Path) -> None:
     _add_table(page, found)
 
 
-def _add_table(page: Report, found: Mapping[tuple[str, int], Chosen]) -> None:
-    by_arm: dict[str, list[Chosen]] = {}
-    for (name, _), run in found.items():
-        by_arm.setdefault(name, []).append(run)
-    copies = any(run.has_copies for run in found.values())
+def _add_table(page: Report, found: Mapping[str, Sequence[Chosen | None]]) -> None:
+    copies = any(run is not None and run.has_copies for runs in found.values() for run in runs)
     head = ["", "images in the first batch", "apart", "images in all", "apart"]
     rows = [
         [
@@ -122,7 +117,7 @@ def _add_table(page: Report, found: Mapping[tuple[str, int], Chosen]) -> None:
             _spread(runs, lambda run: spread_of(run.seen, run.every), 2),
             *([_spread(runs, lambda run: 100 * run.new, 0)] if copies else []),
         ]
-        for name, runs in by_arm.items()
+        for name, runs in found.items()
     ]
     page.table([*head, *(["% new"] if copies else [])], rows)
     page.paragraph(
@@ -132,7 +127,7 @@ def _add_table(page: Report, found: Mapping[tuple[str, int], Chosen]) -> None:
     )
 
 
-def _spread(runs: Sequence[Chosen], value: Callable[[Chosen], float], digits: int) -> str:
-    values = [None if math.isnan(one) else one for one in map(value, runs)]
-    spread = Spread.over(values)
+def _spread(runs: Sequence[Chosen | None], value: Callable[[Chosen], float], digits: int) -> str:
+    values = [math.nan if run is None else value(run) for run in runs]
+    spread = Spread.over([None if math.isnan(one) else one for one in values])
     return spread.words(digits) if spread.n else ""
