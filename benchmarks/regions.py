@@ -20,6 +20,7 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -37,12 +38,16 @@ from napari_active_seg.acquisition import (
     draw_windows,
     gather,
     k_centre_greedy,
+    likeness_of,
     redundancy_of,
+    runs_by_name,
 )
 from napari_active_seg.acquisition.windows import best_windows, valued_windows
-from napari_active_seg.images import open_image, scan_folder
+from napari_active_seg.experiments.datasets.base import Sample
+from napari_active_seg.experiments.datasets.pools import copied_pool
+from napari_active_seg.images import read_rgb, scan_folder
 from napari_active_seg.plugin import LazySegmenters
-from napari_active_seg.regions import Place
+from napari_active_seg.segmenter import Segmenter
 
 SHAPE, MAPS, BEST = (528, 784), 85, 20
 WINDOWS = (32, 64, 128, 256)
@@ -207,31 +212,58 @@ def compare_k_centre(rounds: int, n: int, dimensions: int, count: int) -> None:
 
 
 def tell_redundancy(folders: list[Path], size: int, places: int) -> None:
-    """Pools by themselves, and with each place there four times, a few pixels apart."""
+    """Pools as they are, and made of some images with five copies of each, at half size.
+
+    Redundancy of places that are drawn anywhere, and how alike images are that follow each other.
+    """
     segmenter = LazySegmenters("cpu").build("fast", classes=("a", "b"), seed=0)
     for folder in folders:
-        images = scan_folder(folder).images[:100]
-        pool = [PoolImage(image.id, image.shape) for image in images]
-        paths = {image.id: image.path for image in images}
-        drawn = draw_windows(pool, count=places, size=size, rng=np.random.default_rng(0))
-        plain = np.stack([seen(segmenter, paths, c.place, 0) for c in drawn])
-        few = drawn[: len(drawn) // 4]
-        copies = [seen(segmenter, paths, c.place, shift) for c in few for shift in (0, 4, 8, 12)]
-        values = [
-            redundancy_of(rows, np.random.default_rng(1)) for rows in (plain, np.stack(copies))
-        ]
-        print(
-            f"{folder.parent.name}/{folder.name}: redundancy {values[0]:.2f} over {len(drawn)} "
-            f"places of {size}; {values[1]:.2f} over {len(few)} places four times"
+        samples = tuple(
+            Sample(image.id, partial(halved, image.path), partial(np.zeros, (1, 1), np.uint8))
+            for image in scan_folder(folder).images[:100]
         )
+        for words, pool in (
+            ("as it is", samples),
+            ("with copies", copied_pool(samples, copies=5, seed=0)),
+        ):
+            pixels = {sample.id: sample.image() for sample in pool}
+            found = [
+                (of_places(segmenter, pixels, size, places, seed), of_runs(segmenter, pixels, seed))
+                for seed in range(3)
+            ]
+            told = [
+                f"{np.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for v in zip(*found, strict=True)
+            ]
+            print(
+                f"{folder.parent.name}/{folder.name} {words}: redundancy {told[0]} over up to "
+                f"{places} places of {size}, likeness {told[1]}"
+            )
 
 
-def seen(segmenter: object, paths: dict[str, Path], place: Place, shift: int) -> np.ndarray:
-    source, region = open_image(paths[place.region.image_id]), place.region
-    y = min(region.y + shift, source.shape[0] - region.height)
-    x = min(region.x + shift, source.shape[1] - region.width)
-    crop = source.read(0, y, x, region.height, region.width)
-    return segmenter.embed(crop, check_cancelled=lambda: None).mean(axis=(1, 2))  # type: ignore[attr-defined]
+def halved(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(read_rgb(path)[::2, ::2])
+
+
+def of_places(
+    segmenter: Segmenter, pixels: dict[str, np.ndarray], size: int, places: int, seed: int
+) -> float:
+    pool = [PoolImage(name, image.shape[:2]) for name, image in pixels.items()]
+    drawn = draw_windows(pool, count=places, size=size, rng=np.random.default_rng(seed))
+    regions = [candidate.place.region for candidate in drawn]
+    seen = [mean_seen(segmenter, pixels[r.image_id][r.slices]) for r in regions]
+    return redundancy_of(np.stack(seen), np.random.default_rng(1))
+
+
+def of_runs(segmenter: Segmenter, pixels: dict[str, np.ndarray], seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    runs = runs_by_name(tuple(pixels), most=100, rng=rng)
+    return likeness_of(
+        np.stack([mean_seen(segmenter, pixels[name]) for run in runs for name in run]), rng
+    )
+
+
+def mean_seen(segmenter: Segmenter, crop: np.ndarray) -> np.ndarray:
+    return segmenter.embed(crop, check_cancelled=lambda: None).mean(axis=(1, 2))
 
 
 def main() -> None:

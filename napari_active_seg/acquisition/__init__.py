@@ -30,7 +30,13 @@ from napari_active_seg.acquisition.draws import (
 )
 from napari_active_seg.acquisition.embedding import region_embedding
 from napari_active_seg.acquisition.gathering import Search, gather
-from napari_active_seg.acquisition.guide import Advice, advise, redundancy_of
+from napari_active_seg.acquisition.guide import (
+    Advice,
+    advise,
+    likeness_of,
+    redundancy_of,
+    runs_by_name,
+)
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.acquisition.learned_cost import (
     FROM_NETWORK,
@@ -119,6 +125,7 @@ __all__ = [
     "gather",
     "k_centre_greedy",
     "learned_cost",
+    "likeness_of",
     "needed_for",
     "pool_quantile",
     "reason_for_cost",
@@ -128,6 +135,7 @@ __all__ = [
     "reason_for_uncertain",
     "redundancy_of",
     "region_embedding",
+    "runs_by_name",
     "scattered_windows",
     "simplified_outlines",
     "strategy_named",

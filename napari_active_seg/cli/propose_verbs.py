@@ -178,6 +178,7 @@ def guide(
         "strategy": advice.strategy,
         "unlabelled": advice.unlabelled,
         "redundancy": advice.redundancy,
+        "likeness": advice.likeness,
         "places": advice.n_places,
         "covered": advice.covered,
         "words": advice.words,

@@ -21,12 +21,14 @@ from napari_active_seg.acquisition import (
     control_due,
     cost_features,
     learned_cost,
+    likeness_of,
     needed_for,
     reason_for_cost,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
     redundancy_of,
+    runs_by_name,
     strategy_named,
     validation_due,
     value_per_cost,
@@ -278,6 +280,35 @@ def test_copies_are_redundant_and_scattered_points_are_not():
         redundancy_of(scattered[:5], rng())
     with pytest.raises(BadInputError, match="NaN"):
         redundancy_of(np.full((20, 4), np.nan), rng())
+
+
+def test_images_that_follow_each_other_are_alike_or_not():
+    draws = rng(1)
+    scattered = draws.normal(size=(60, 20)) * np.linspace(0.1, 50, 20)
+    copies = np.repeat(scattered[:12], 5, axis=0) + draws.normal(0, 0.1, (60, 20))
+    assert likeness_of(scattered, rng()) < 0.1
+    assert likeness_of(copies, rng()) > 0.9
+    assert likeness_of(copies[draws.permutation(60)], rng()) < 0.2
+    assert likeness_of(np.ones((20, 4)), rng()) == 1.0
+    with pytest.raises(BadInputError, match="runs"):
+        likeness_of(scattered[:15], rng())
+    with pytest.raises(BadInputError, match="NaN"):
+        likeness_of(np.full((20, 4), np.nan), rng())
+
+
+def test_runs_follow_numbers_in_names_and_hold_no_name_twice():
+    names = [f"frame{k}.png" for k in range(23)]
+    runs = runs_by_name(names[::-1], most=100, rng=rng())
+    assert runs == tuple(tuple(names[5 * k : 5 * k + 5]) for k in range(4))
+    few = runs_by_name(names, most=12, rng=rng())
+    assert len(few) == 2 and set(few) < set(runs)
+    assert runs_by_name(names[:4], most=100, rng=rng()) == ()
+
+
+def test_a_pool_of_copies_is_redundant_whatever_its_places_say():
+    assert advise(0.3, 0.2, n_places=50, likeness=0.4).strategy == "diverse-regions"
+    assert advise(0.3, 0.2, n_places=50, likeness=0.1).strategy == "uncertain-regions"
+    assert advise(0.6, 0.2, n_places=50, likeness=0.0).strategy == "diverse-regions"
 
 
 @pytest.mark.parametrize(

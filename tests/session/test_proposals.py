@@ -1,9 +1,11 @@
 import itertools
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
 from fakes import FakeSegmenter, FakeSegmenters
+from PIL import Image
 from tiny_data import write_pool
 
 from napari_active_seg.acquisition import STRATEGIES, Budget, RegionKind
@@ -334,9 +336,39 @@ def test_guide_tells_why_and_auto_follows_it(large):
     large.wait()
     (advice,) = found
     assert 0 <= advice.redundancy <= 1 and advice.n_places > 20
+    assert advice.likeness is None and "neighbours" not in advice.words  # ten images are too few
     new = propose(large, 3, strategy="auto", size=16)
     assert large.proposals.notes[0].startswith("The pool is")
     assert new[0].round == 2
+
+
+def write_tinted(folder, tints):
+    """Write a picture for each tint, named in their order."""
+    pool = write_pool(folder, len(tints))
+    for number, tint in enumerate(tints):
+        path = pool / "images" / f"img{number}.png"
+        Image.fromarray((np.asarray(Image.open(path)) * tint).astype(np.uint8)).save(path)
+    return pool
+
+
+def test_guide_tells_copies_of_images_by_their_names(tmp_path):
+    tints = np.random.default_rng(0).uniform(0.3, 1.0, (25, 3))
+    pools = {
+        "plain": write_tinted(tmp_path / "plain", tints),
+        "copied": write_tinted(tmp_path / "copied", tints.repeat(5, axis=0)[:25]),
+    }
+    advice = {}
+    for name, pool in pools.items():
+        with closing(opened_project(tmp_path, pool, name=f"p-{name}", val_fraction=0)) as opened:
+            opened.masks = pool / "masks"
+            lap(opened, 4)
+            found = []
+            opened.proposals.guide(on_advice=found.append, size=24)
+            opened.wait()
+            (advice[name],) = found
+    assert advice["plain"].likeness < 0.2 < 0.5 < advice["copied"].likeness
+    assert advice["copied"].strategy == "diverse-regions"
+    assert "neighbours by name" in advice["copied"].words
 
 
 def test_guide_needs_places_to_compare(large):

@@ -8,21 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import Advice, PoolImage, advise, draw_windows, redundancy_of
-from napari_active_seg.acquisition.guide import LEAST_PLACES
+from napari_active_seg.acquisition import (
+    Advice,
+    PoolImage,
+    advise,
+    draw_windows,
+    likeness_of,
+    redundancy_of,
+    runs_by_name,
+)
+from napari_active_seg.acquisition.guide import LEAST_PLACES, LEAST_RUNS
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.images import ImageRef, ImageSource
+from napari_active_seg.images import ImageRef, ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import Place, Region
 from napari_active_seg.segmenter import Segmenter
 from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.session.steps.pool import PoolReader
 
 __all__ = ["GuideRequest", "advice_for", "advise_on_pool"]
 
-#: Places that are looked at.
-_PLACES = 150
+#: Places that are looked at, and images in runs, by their middle so many pixels wide.
+_PLACES, _IMAGES, _MIDDLE = 150, 100, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,25 @@ def advice_for(
         )
     report(0, 1, f"comparing {len(drawn)} places of the pool")
     seen = looker.embeddings([candidate.place for candidate in drawn])
+    redundancy = redundancy_of(seen, rng)
+    likeness = _likeness_in_runs(pool, looker, rng)
     pixels = sum(image.shape[0] * image.shape[1] for image in pool)
     covered = covered_pixels / max(pixels, 1)
-    return advise(redundancy_of(seen, rng), min(covered, 1.0), n_places=len(drawn))
+    return advise(redundancy, min(covered, 1.0), n_places=len(drawn), likeness=likeness)
+
+
+def _likeness_in_runs(
+    pool: Sequence[PoolImage], looker: Looker, rng: np.random.Generator
+) -> float | None:
+    """Return how alike images are that follow each other; None for too few. Slides are left out."""
+    shapes = {image.image_id: image.shape for image in pool if goes_whole(image.shape)}
+    runs = runs_by_name(tuple(shapes), most=_IMAGES, rng=rng)
+    if len(runs) < LEAST_RUNS:
+        return None
+    middles = [Place(_middle_of(name, shapes[name])) for run in runs for name in run]
+    return likeness_of(looker.embeddings(middles), rng)
+
+
+def _middle_of(name: str, shape: tuple[int, int]) -> Region:
+    height, width = (min(length, _MIDDLE) for length in shape)
+    return Region(name, (shape[0] - height) // 2, (shape[1] - width) // 2, height, width)
