@@ -9,8 +9,8 @@ the places by itself.
 
 0 is a pool without any likeness beyond chance, 1 one of exact copies of places.
 
-Copies of images and frames of a video are told by another figure: of two places that are drawn out
-of a large pool neither is likely to show what the other does. But they follow each other by name.
+Copies of images are told by another figure: of two places that are drawn out of a large pool
+neither is likely to show what the other does. But they follow each other by name.
 
     likeness = 1 - mean distance to the nearest of its run / to the nearest of as many others
 
