@@ -151,8 +151,8 @@ def evaluate_request(
     chosen = labelled_images(project) if images is None else tuple(images)
     if not chosen:
         raise NothingToDoError(
-            "no validation image is labelled; give --images and --masks, "
-            "or make the project with --masks"
+            "no validation image is labelled: label some (propose puts squares for validation into "
+            "the queue), or name other images with their masks (--images, --masks)"
         )
     rules = InstanceRules.from_figures(model.metrics)
     return EvaluateRequest(

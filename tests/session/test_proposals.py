@@ -374,7 +374,7 @@ def test_guide_tells_copies_of_images_by_their_names(tmp_path):
 def test_guide_needs_places_to_compare(large):
     lap(large, 8)
     large.proposals.guide(on_advice=print, size=96)
-    with pytest.raises(NothingToDoError, match="smaller --size"):
+    with pytest.raises(NothingToDoError, match="smaller regions"):
         large.wait()
 
 

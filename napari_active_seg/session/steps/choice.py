@@ -173,7 +173,7 @@ def _refuse_small_budget(candidates: Sequence[Candidate], ledger: Ledger) -> Non
     least = min(one.spent.in_unit(unit) for one in single)
     raise NothingToDoError(
         f"a budget of {ledger.budget} buys no region: the cheapest takes {least:.3g} {unit}. "
-        "Give more, or use a smaller --size"
+        "Give more, or use smaller regions"
     )
 
 

@@ -87,7 +87,7 @@ def advice_for(
     if len(drawn) < LEAST_PLACES:
         raise NothingToDoError(
             f"the guide needs {LEAST_PLACES} free places of {size} pixels and found "
-            f"{len(drawn)}; name a strategy, or use a smaller --size"
+            f"{len(drawn)}; name a strategy, or use smaller regions"
         )
     report(0, 1, f"comparing {len(drawn)} places of the pool")
     seen = looker.embeddings([candidate.place for candidate in drawn])

@@ -75,7 +75,7 @@ def _label(
     if total == 0:
         raise NothingToDoError(
             "there is nothing to label from these labels: propose regions first, "
-            "or take whole images over with --only images"
+            "or take whole images over (--only images)"
         )
     for number, queued in enumerate(regions):
         token.check()

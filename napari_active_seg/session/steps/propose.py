@@ -183,7 +183,8 @@ class _Proposing:
             if strategy.size > height and strategy.size > width:
                 raise ConfigError(
                     f"a size of {strategy.size} is larger than every image of the pool, of at most "
-                    f"{height} x {width}; use --size {max(height, width)} or less, or whole images"
+                    f"{height} x {width}; use regions of {max(height, width)} or less, or whole "
+                    "images"
                 )
         return strategy
 
@@ -241,11 +242,11 @@ class _Proposing:
         if strategy.unit == "polygons" and self._request.predict is not None:
             return (
                 f"no area of any size lies above a threshold of {strategy.threshold:g} of the "
-                "highest uncertainty; give a lower one with --set threshold=0.3, or label squares"
+                "highest uncertainty; give a lower one (--set threshold=0.3), or label squares"
             )
         return (
             "no free place is left for a region: everything is labelled or queued. "
-            "Use a smaller --size, or add images"
+            "Use smaller regions, or add images"
         )
 
     def _regions_wanted(self) -> int:

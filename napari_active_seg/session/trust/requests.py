@@ -42,7 +42,7 @@ def calibrate_request(project: Project, model: ModelRecord, load: Load) -> Calib
         raise NothingToDoError(
             "no validation image is labelled, and a calibration is fitted on these alone; label "
             "some (propose puts squares for validation into the queue), or make the project with "
-            "--masks"
+            "masks (--masks)"
         )
     return CalibrateRequest(
         images=images,
