@@ -99,7 +99,7 @@ def test_dcan_learns_objects_and_their_outlines():
     with seeded(0, CPU):
         network = DCAN(2, width=1 / 8)
     batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU, augmentation=FLIPS)
-    outcome = fit_for(network, batches, n_steps=80, learning_rate=4e-3)
+    outcome = fit_for(network, batches, n_steps=240, learning_rate=4e-3)
     assert np.mean(outcome.losses[-10:]) < 0.6 * np.mean(outcome.losses[:10])
     image, mask = disk_picture(99)
     plan = SamplingPlan(passes=8, extras=("contour",))
