@@ -17,7 +17,7 @@ from napari_active_seg.experiments.study import (
     StudySettings,
     finished_records,
 )
-from napari_active_seg.experiments.study.report import study_curves
+from napari_active_seg.experiments.study.curves import in_groups, study_curves
 from napari_active_seg.experiments.study.tables import (
     AXES,
     Spread,
@@ -27,7 +27,7 @@ from napari_active_seg.experiments.study.tables import (
     paired,
     score_at,
 )
-from napari_active_seg.figures import Report, draw_curves
+from napari_active_seg.figures import Report, draw_groups
 from napari_active_seg.project import Project, Split
 from napari_active_seg.session.trust.history import Spending
 from napari_active_seg.session.trust.records import kept_figures
@@ -76,8 +76,10 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     ]
     page = Report("Runs side by side", f"napari-active-seg {__version__}: {score}")
     curves = study_curves(records, score)
-    drawn = draw_curves(curves, x_title=AXES["pixels"], y_title=score)
-    page.chart(drawn, f"{score} over the share of pixels that is labelled", width=620)
+    groups = in_groups(curves, {arm: arm.split(":")[0] for arm in arms})
+    drawn = draw_groups(groups, x_title=AXES["pixels"], y_title=score)
+    width = 620 if len(groups) == 1 else 940
+    page.chart(drawn, f"{score} over the share of pixels that is labelled", width=width)
     page.table(("", f"AUC@{percent}", f"{score}@{percent}", f"beside {arms[0]}"), rows)
     page.paragraph(
         f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."

@@ -3,6 +3,8 @@
 from napari_active_seg.figures.curves import (
     Curve,
     draw_curves,
+    draw_grouped_panels,
+    draw_groups,
     draw_learning_curve,
     draw_losses,
     draw_model_history,
@@ -24,6 +26,8 @@ __all__ = [
     "Report",
     "draw_curves",
     "draw_errors_by_uncertainty",
+    "draw_grouped_panels",
+    "draw_groups",
     "draw_learning_curve",
     "draw_losses",
     "draw_model_history",

@@ -17,6 +17,8 @@ from napari_active_seg.metrics import CurveFit
 __all__ = [
     "Curve",
     "draw_curves",
+    "draw_grouped_panels",
+    "draw_groups",
     "draw_learning_curve",
     "draw_losses",
     "draw_model_history",
@@ -25,6 +27,8 @@ __all__ = [
 
 #: So many curves leave room for their names among them.
 _FEW = 5
+#: So many groups of curves stand beside each other.
+_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,16 +71,48 @@ def draw_curves(
     """
     figure, axes = blank(4.6 if len(curves) <= _FEW else 6.2, 3.0)
     _draw_with_bands(axes, curves)
-    for name, level in (lines or {}).items():
-        axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
-        axes.annotate(
-            name, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
-        )
+    _draw_levels(axes, lines or {})
     axes.set(xlabel=x_title, ylabel=y_title)
     if curves:
         _tell_apart(figure, axes, len(curves), size="small")
     if footnote:
         axes.set_title(footnote, fontsize="small", color="0.3", loc="right")
+    return figure
+
+
+def draw_groups(
+    groups: Sequence[Sequence[Curve]],
+    *,
+    x_title: str,
+    y_title: str,
+    lines: Mapping[str, float] | None = None,
+) -> Figure:
+    """Return small figures of one scale, one for each group; all other curves lie grey behind.
+
+    A single group is drawn as ``draw_curves`` does.
+    """
+    if len(groups) == 1:
+        return draw_curves(groups[0], x_title=x_title, y_title=y_title, lines=lines)
+    columns = min(len(groups), _COLUMNS)
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.4 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+    for group, axes in zip(groups, grid, strict=False):
+        for other in groups:
+            for curve in other if other is not group else ():
+                axes.plot(curve.x, curve.y, color="0.85", linewidth=0.8, zorder=0)
+        _draw_with_bands(axes, group)
+        _draw_levels(axes, lines or {})
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelbottom=True)
+        axes.set(xlabel=x_title)
+        handles, names = axes.get_legend_handles_labels()
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncol": 2}
+        axes.legend(handles, names, fontsize="x-small", frameon=False, **below)
+    for axes in grid:
+        axes.set_axis_off()
+    for axes in figure.axes[::columns]:
+        axes.set(ylabel=y_title)
     return figure
 
 
@@ -94,6 +130,37 @@ def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figur
     if most > 1:
         _tell_apart(figure, rows[0], most, size="x-small")
     return figure
+
+
+def draw_grouped_panels(panels: Mapping[str, Sequence[Sequence[Curve]]], *, x_title: str) -> Figure:
+    """Return a column of small figures for each score by its title, a row for each group.
+
+    Figures of a column have one scale. A single group is drawn as ``draw_panels`` does.
+    """
+    n_rows = max(map(len, panels.values()))
+    if n_rows == 1:
+        return draw_panels({title: rows[0] for title, rows in panels.items()}, x_title=x_title)
+    size = (2.7 * len(panels) + 1.4, 2.3 * n_rows)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(n_rows, len(panels), sharex=True, sharey="col", squeeze=False)
+    for column, (title, groups) in zip(grid.T, panels.items(), strict=True):
+        column[0].set_title(title, fontsize="medium")
+        for axes, group in zip(column, groups, strict=True):
+            _draw_with_bands(axes, group)
+            axes.spines[["top", "right"]].set_visible(False)
+        column[-1].set(xlabel=x_title, ylim=(0, None))  # for the whole column, all being drawn
+    for axes in grid[:, -1]:
+        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
+        axes.legend(fontsize="x-small", frameon=False, **beside)
+    return figure
+
+
+def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    for name, level in levels.items():
+        axes.axhline(level, color="0.4", linestyle=":", linewidth=1)
+        axes.annotate(
+            name, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
+        )
 
 
 def _tell_apart(figure: Figure, axes: Axes, n_curves: int, *, size: str) -> None:

@@ -8,6 +8,8 @@ from napari_active_seg.figures import (
     Report,
     draw_curves,
     draw_errors_by_uncertainty,
+    draw_grouped_panels,
+    draw_groups,
     draw_learning_curve,
     draw_losses,
     draw_model_history,
@@ -162,6 +164,39 @@ def test_names_of_many_curves_stand_beside_them(count):
         figure.draw_without_rendering()
         names, axes = legend.get_window_extent(), figure.axes[-1].get_window_extent()
         assert (names.x0 > axes.x1) == (count > 5) and names.x1 <= figure.bbox.x1
+
+
+def test_groups_of_curves_share_a_scale_and_lie_grey_behind_each_other():
+    curves = [Curve(str(k), [0, k + 1], [k, k], [k, k - 1], [k, k + 1]) for k in range(7)]
+    groups = [curves[:3], curves[3:5], curves[5:6], curves[6:]]
+    figure = draw_groups(groups, x_title="x", y_title="y", lines={"all labels": 6.5})
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert len(shown) == 4 and len({(axes.get_xlim(), axes.get_ylim()) for axes in shown}) == 1
+    for axes, group in zip(shown, groups, strict=True):
+        names = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert names == [curve.label for curve in group]
+        grey = [line for line in axes.lines if line.get_color() == "0.85"]
+        assert len(grey) == len(curves) - len(group) and len(axes.collections) == len(group)
+        assert axes.texts[0].get_text() == "all labels"
+    figure.draw_without_rendering()
+    for axes in shown:
+        assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0
+    alone = draw_groups(groups[:1], x_title="x", y_title="y")
+    assert len(alone.axes) == 1 and alone.axes[0].get_ylabel() == "y"
+
+
+def test_panels_of_groups_share_a_scale_in_their_column():
+    low, high = ([Curve(f"{k} {top}", [0, 1], [top, k]) for k in range(3)] for top in (4, 9))
+    figure = draw_grouped_panels({"one": [low, high], "ten": [high, low]}, x_title="x")
+    (a, b), (c, d) = (figure.axes[:2], figure.axes[2:])
+    assert a.get_ylim() == c.get_ylim() and b.get_ylim() == d.get_ylim()
+    assert a.get_ylim()[0] == 0 and a.get_ylim()[1] > 9
+    assert [axes.get_title() for axes in (a, b, c, d)] == ["one", "ten", "", ""]
+    names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in (b, d)]
+    assert names == [[curve.label for curve in group] for group in (high, low)]
+    figure.draw_without_rendering()
+    assert b.get_legend().get_window_extent().x0 > b.get_window_extent().x1
+    assert len(draw_grouped_panels({"one": [low], "ten": [high]}, x_title="x").axes) == 2
 
 
 def test_selected_and_rest_are_shares_of_their_own():

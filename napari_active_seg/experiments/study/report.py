@@ -12,6 +12,7 @@ from napari_active_seg._version import __version__
 from napari_active_seg.calibration import ReliabilityBins, SelectedAndRest
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments.published import PUBLISHED
+from napari_active_seg.experiments.study.curves import in_groups, study_curves
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
 from napari_active_seg.experiments.study.settings import StudySettings
 from napari_active_seg.experiments.study.tables import (
@@ -19,7 +20,6 @@ from napari_active_seg.experiments.study.tables import (
     Spread,
     area_at,
     arms_of,
-    cost_of,
     costs_to_reach,
     least_common_budget,
     paired,
@@ -31,13 +31,13 @@ from napari_active_seg.experiments.study.tables import (
 from napari_active_seg.figures import (
     Curve,
     Report,
-    draw_curves,
-    draw_panels,
+    draw_grouped_panels,
+    draw_groups,
     draw_reliability,
     draw_selected_and_rest,
 )
 
-__all__ = ["study_curves", "study_report"]
+__all__ = ["study_report"]
 
 _CALIBRATION = {
     "nll": "NLL (nats)",
@@ -84,24 +84,6 @@ def study_report(
     return page
 
 
-def study_curves(
-    records: Sequence[RoundRecord], score: str, *, axis: str = "pixels"
-) -> list[Curve]:
-    """Return a score of each arm over what was spent, as the mean over seeds with a band."""
-    curves = []
-    for arm in arms_of(records):
-        runs = []
-        for run in runs_of(records, arm).values():
-            known = [record for record in run if score in record.scores]
-            if known:
-                x = [cost_of(record, axis) for record in known]
-                runs.append((x, [record.scores[score] for record in known]))
-        shortest = min((len(x) for x, _ in runs), default=0)
-        if shortest:
-            curves.append(Curve.over_runs(arm, [(x[:shortest], y[:shortest]) for x, y in runs]))
-    return curves
-
-
 def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     page.heading("Accuracy as more is labelled")
     full = {
@@ -114,8 +96,10 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
         curves = study_curves(records, score, axis=study.axis)
         if curves:
             lines = full if score == study.score else {}
-            drawn = draw_curves(curves, x_title=AXES[study.axis], y_title=words, lines=lines)
-            page.chart(drawn, f"{words} on the test images", width=470)
+            groups = _grouped(study, curves)
+            drawn = draw_groups(groups, x_title=AXES[study.axis], y_title=words, lines=lines)
+            width = 470 if len(groups) == 1 else 940
+            page.chart(drawn, f"{words} on the test images", width=width)
     aside = max((record.validation_share for record in records), default=0.0)
     page.paragraph(
         "Labelled pixels are counted once, in shares of the pixels of the pool whose truth is "
@@ -125,6 +109,11 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
             else "known; no validation image was used."
         )
     )
+
+
+def _grouped(study: StudySettings, curves: Sequence[Curve]) -> list[list[Curve]]:
+    """Return curves by what their arms start from, since those differ by their choice alone."""
+    return in_groups(curves, {arm.name: study.start_of(arm) for arm in study.arms})
 
 
 def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord], axis: str) -> None:
@@ -244,9 +233,9 @@ def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySetti
     panels = {
         words: study_curves(records, key, axis=study.axis) for key, words in _CALIBRATION.items()
     }
-    known = {words: curves for words, curves in panels.items() if curves}
+    known = {words: _grouped(study, curves) for words, curves in panels.items() if curves}
     if known:
-        drawn = draw_panels(known, x_title=AXES[study.axis])
+        drawn = draw_grouped_panels(known, x_title=AXES[study.axis])
         page.chart(drawn, "NLL, ECE, Brier score and its reliability: low is good")
     for arm in arms_of(records):
         runs = list(runs_of(records, arm).values())

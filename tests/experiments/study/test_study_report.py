@@ -6,8 +6,10 @@ import pytest
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments import ArmSettings, DataSettings, StartSettings, StudySettings
 from napari_active_seg.experiments.study import ALL_LABELS, RoundRecord
-from napari_active_seg.experiments.study.report import study_curves, study_report
+from napari_active_seg.experiments.study.curves import in_groups, study_curves
+from napari_active_seg.experiments.study.report import study_report
 from napari_active_seg.experiments.study.written import summary_of
+from napari_active_seg.figures import Curve
 from napari_active_seg.metrics import auc_at_budget
 
 ARMS = (("uncertain-regions", 0.05), ("random-regions", 0.02))
@@ -60,6 +62,14 @@ def test_curves_are_means_over_seeds_with_a_deviation_either_way():
     assert study_curves(records(), "object_f1") == []
     (clicks, _) = study_curves(records(), "mean_dice", axis="clicks")
     assert clicks.x == pytest.approx([100, 200, 300, 400])
+
+
+def test_many_curves_are_grouped_by_what_they_share():
+    curves = [Curve(name, [0.0], [0.0]) for name in "abcdefghijk"]
+    assert in_groups(curves[:6], {}) == [curves[:6]]
+    shared = {name: name in "bdk" for name in "abcdefghijk"}
+    groups = [[curve.label for curve in group] for group in in_groups(curves, shared)]
+    assert groups == [list("acef"), list("ghij"), list("bdk")]
 
 
 def test_report_holds_everything_in_one_file_without_links(tmp_path):
