@@ -19,10 +19,11 @@ import shutil
 from pathlib import Path
 
 from napari_active_seg.experiments.study.arm import USED_UP
+from napari_active_seg.experiments.study.chosen import ALIKE
 from napari_active_seg.experiments.study.project_run import RECORDS, TIMINGS
 
 FILES = ("report.md", "curves.csv")
-CONFIG, DONE = "study.json", (RECORDS, USED_UP, TIMINGS)
+CONFIG, DONE = "study.json", (RECORDS, USED_UP, TIMINGS, ALIKE)
 RESULTS, ROUNDS = "results.json", {"rounds", "records"}
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from fakes import FakeSegmenters
 from tiny_data import write_pool
@@ -8,7 +10,7 @@ from napari_active_seg.experiments.comparing import compare_runs, records_of
 from napari_active_seg.experiments.datasets import PreparedData
 from napari_active_seg.experiments.guide_table import kind_of, kinds_by_area
 from napari_active_seg.experiments.study import RoundRecord
-from napari_active_seg.experiments.study.collapse import chosen_by
+from napari_active_seg.experiments.study.chosen import ALIKE, alike_by, chosen_by
 from napari_active_seg.experiments.study.rows import rows_of_predictions
 from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
@@ -35,8 +37,9 @@ def ran(tmp_path):
                 "test_images": test / "images", "test_masks": test / "masks",
                 "classes": ("background", "object"),
             },
-            start={"images": 1}, batch="1", rounds=2, settings={"samples": 3}, reference=False,
-            **{"arms": arms_for(["random-images", "core-set-images"]), **more},
+            start={"images": 1}, settings={"samples": 3}, reference=False,
+            **{"batch": "1", "rounds": 2, "arms": arms_for(["random-images", "core-set-images"])}
+            | more,
         )  # fmt: skip
         simulate(study, tmp_path / name, open_fake, on_progress=quiet)
         return tmp_path / name
@@ -83,6 +86,29 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     rounds = sorted(p.name for p in (out / "arms/random-images/seed-0/shown").iterdir())
     assert rounds == ["round-0", "round-1", "round-2"]
     assert rows_of_predictions(out, PreparedData.open(out / "data")) is None
+
+
+def test_how_alike_chosen_images_are_is_known_without_the_projects(ran):
+    batches = {"maps": True, "batch": "2", "rounds": 1}
+    out = ran("kept", **batches)
+    study = StudySettings.read(out / "study.json")
+    known = {arm.name: alike_by(study, out, arm, seed=0) for arm in study.arms}
+    assert all(one.n_first == one.n_every == 2 for one in known.values())
+    assert all(one.first_apart > 0 and one.new is None for one in known.values())
+    assert "(seed 0)" in (out / "report.md").read_text()
+    for arm in study.arms:
+        shutil.rmtree(out / "arms" / arm.name / "seed-0" / "project")
+        assert chosen_by(study, out, arm, seed=0) is None
+        assert alike_by(study, out, arm, seed=0) == known[arm.name]
+        assert alike_by(study, out, arm, seed=1) is None
+    ran("kept", seeds=(0, 1), **batches)
+    told = (out / "report.md").read_text()
+    assert "(seed 1)" in told and "(seed 0)" not in told  # a map needs the project
+    assert "| core-set-images | 2 ± 0 |" in told and "of 2)" not in told.split("collapse")[1]
+    for arm in study.arms:
+        (out / "arms" / arm.name / "seed-0" / ALIKE).unlink()
+    ran("kept", seeds=(0, 1), **batches)
+    assert "| core-set-images | 2 (1 of 2) |" in (out / "report.md").read_text()
 
 
 def test_kinds_are_compared_among_networks_alike():

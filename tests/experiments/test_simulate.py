@@ -225,11 +225,11 @@ def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, mon
     import keep_study
 
     out, opened = tmp_path / "out", []
-    first = run(study(reference=True), out)
+    first = run(study(reference=True, maps=True), out)
     keep_study.keep(out, tmp_path / "kept")
     keep_study.keep_rounds(out, tmp_path / "kept" / "study")
     kept = [p for p in (tmp_path / "kept" / "study").rglob("*") if p.is_file()]
-    names = ["rounds.jsonl"] * 2 + ["study.json"] + ["timings.jsonl"] * 3
+    names = ["alike.json"] + ["rounds.jsonl"] * 2 + ["study.json"] + ["timings.jsonl"] * 3
     assert sorted(p.name for p in kept) == names
     assert not any(str(tmp_path) in p.read_text() for p in kept)
     elsewhere = tmp_path / "elsewhere"
@@ -239,10 +239,11 @@ def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, mon
         opened.append(folder.parent.name)
         return open_fake(folder)
 
-    more = simulate(study(reference=True, seeds=(0, 1)), elsewhere, open_noting, on_progress=quiet)
+    both = study(reference=True, maps=True, seeds=(0, 1))
+    more = simulate(both, elsewhere, open_noting, on_progress=quiet)
     assert set(opened) == {"seed-1"}
     assert tuple(r for r in more if r.seed == 0) == first
-    assert more == run(study(reference=True, seeds=(0, 1)), out)
+    assert more == run(both, out)
 
 
 def test_a_budget_in_clicks_is_spent_as_the_annotator_clicks(study, tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_active_seg.acquisition import Budget, Strategy, strategy_named
 from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.experiments.study.chosen import keep_alike
 from napari_active_seg.experiments.study.draws import drawn_order
 from napari_active_seg.experiments.study.lines import add_line, lines_by
 from napari_active_seg.experiments.study.project_run import (
@@ -124,6 +125,8 @@ class ArmRun(ProjectRun):
                 append_record(self.folder / RECORDS, record)
         finally:
             session.close()
+        if self.study.maps:
+            keep_alike(self.study, self.bench.out, self.arm, self.seed)
         if not self.study.keep_models:
             self.forget_models()
 

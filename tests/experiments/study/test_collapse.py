@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_active_seg.experiments.datasets.pools import original_of
-from napari_active_seg.experiments.study.collapse import Chosen
+from napari_active_seg.experiments.study.chosen import Chosen
 from napari_active_seg.experiments.study.seen_map import draw_seen, flattened, spread_of
 
 IDS = np.array(["a.png", "a_copy1.png", "a_copy2.png", "b.png", "b_copy1.png", "c.png"])
