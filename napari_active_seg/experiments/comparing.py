@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.experiments.datasets import PreparedData
 from napari_active_seg.experiments.guide_table import kinds_by_area
 from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study import (
@@ -68,23 +69,37 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     rows: list[tuple[object, ...]] = [
         (
             arm,
-            Spread.over(list(areas[arm].values())).words(3),
+            _area_words(areas[arm]),
             Spread.over(list(scores[arm].values())).words(3),
             "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).words,
         )
         for arm in arms
     ]
     page = Report("Runs side by side", f"napari-active-seg {__version__}: {score}")
-    curves = study_curves(records, score)
-    groups = in_groups(curves, {arm: arm.split(":")[0] for arm in arms})
-    drawn = draw_groups(groups, x_title=AXES["pixels"], y_title=score)
-    width = 620 if len(groups) == 1 else 940
-    page.chart(drawn, f"{score} over the share of pixels that is labelled", width=width)
+    page.chart(*_curves_of_runs(records, score))
     page.table(("", f"AUC@{percent}", f"{score}@{percent}", f"beside {arms[0]}"), rows)
     page.paragraph(
         f"All at {percent} % of the pool, the most that every run has reached; seeds are paired."
     )
     return Compared(page, rows, _add_kinds(page, runs, names))
+
+
+def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure, str]:
+    """Return the curves of all runs and the words for them; many are drawn run by run."""
+    curves = study_curves(records, score)
+    runs = {curve.label: curve.label.split(": ")[0] for curve in curves}
+    groups, titles = in_groups(curves, runs), []
+    if len(groups) > 1:
+        titles = [runs[group[0].label] for group in groups]
+        groups = [[replace(c, label=c.label.partition(": ")[2]) for c in group] for group in groups]
+    figure = draw_groups(groups, x_title=AXES["pixels"], y_title=score, titles=titles)
+    return figure, f"{score} over the share of pixels that is labelled"
+
+
+def _area_words(areas: Mapping[int, float | None]) -> str:
+    """Return an area in words; runs that begin where others end have none in common."""
+    values = list(areas.values())
+    return Spread.over(values).words(3) if any(values) else "none in common"
 
 
 def _add_kinds(
@@ -127,9 +142,7 @@ def _add_kinds(
 def records_of(run: Path) -> tuple[RoundRecord, ...]:
     """Return the rounds of a study, or of a project's models on its validation, else its audit."""
     if (run / "study.json").is_file():
-        return finished_records(
-            StudySettings.read(run / "study.json"), PreparedData.open(run / "data"), run
-        )
+        return finished_records(StudySettings.read(run / "study.json"), run)
     if (run / "project.json").is_file():
         return _records_of_project(run)
     raise BadInputError(f"{run} is neither the folder of a study nor a project")

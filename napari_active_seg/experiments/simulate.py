@@ -44,8 +44,8 @@ def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[R
     """
     device = device or device_of(out)
     data = PreparedData.open(out / "data")
-    records = finished_records(study, data, out)
-    work = seconds_of_work(study, data, out)
+    records = finished_records(study, out)
+    work = seconds_of_work(study, out)
     write_results(study, records, out, device=device, work=work)
     page = study_report(study, records, device=device, notes=data.notes)
     add_pictures(page, study, data, out)

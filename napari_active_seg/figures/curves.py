@@ -29,6 +29,8 @@ __all__ = [
 _FEW = 5
 #: So many groups of curves stand beside each other.
 _COLUMNS = 3
+#: Names of so many letters stand side by side below a small figure.
+_SHORT = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,18 +88,19 @@ def draw_groups(
     x_title: str,
     y_title: str,
     lines: Mapping[str, float] | None = None,
+    titles: Sequence[str] = (),
 ) -> Figure:
     """Return small figures of one scale, one for each group; all other curves lie grey behind.
 
-    A single group is drawn as ``draw_curves`` does.
+    ``titles`` are those of the groups. A single group is drawn as ``draw_curves`` does.
     """
     if len(groups) == 1:
         return draw_curves(groups[0], x_title=x_title, y_title=y_title, lines=lines)
-    columns = min(len(groups), _COLUMNS)
+    columns = 2 if len(groups) == 4 else min(len(groups), _COLUMNS)
     rows = -(-len(groups) // columns)
     figure = Figure(figsize=(3.2 * columns, 3.4 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-    for group, axes in zip(groups, grid, strict=False):
+    for number, (group, axes) in enumerate(zip(groups, grid, strict=False)):
         for other in groups:
             for curve in other if other is not group else ():
                 axes.plot(curve.x, curve.y, color="0.85", linewidth=0.8, zorder=0)
@@ -106,14 +109,27 @@ def draw_groups(
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelbottom=True)
         axes.set(xlabel=x_title)
-        handles, names = axes.get_legend_handles_labels()
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncol": 2}
-        axes.legend(handles, names, fontsize="x-small", frameon=False, **below)
+        axes.set_title(titles[number] if titles else "", fontsize="medium")
+        _name_below(axes)
     for axes in grid:
         axes.set_axis_off()
     for axes in figure.axes[::columns]:
         axes.set(ylabel=y_title)
     return figure
+
+
+def _name_below(axes: Axes) -> None:
+    """Name the curves below the axes, side by side where the names are short."""
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        names,
+        fontsize="x-small",
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+        ncol=2 if max(map(len, names)) <= _SHORT else 1,
+    )
 
 
 def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:

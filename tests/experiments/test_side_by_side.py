@@ -12,6 +12,7 @@ from napari_active_seg.experiments.guide_table import kind_of, kinds_by_area
 from napari_active_seg.experiments.study import RoundRecord
 from napari_active_seg.experiments.study.chosen import ALIKE, alike_by, chosen_by
 from napari_active_seg.experiments.study.rows import rows_of_predictions
+from napari_active_seg.figures import Report
 from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
 from napari_active_seg.session import Session
@@ -37,9 +38,11 @@ def ran(tmp_path):
                 "test_images": test / "images", "test_masks": test / "masks",
                 "classes": ("background", "object"),
             },
-            start={"images": 1}, settings={"samples": 3}, reference=False,
-            **{"batch": "1", "rounds": 2, "arms": arms_for(["random-images", "core-set-images"])}
-            | more,
+            settings={"samples": 3}, reference=False,
+            **{
+                "start": {"images": 1}, "batch": "1", "rounds": 2,
+                "arms": arms_for(["random-images", "core-set-images"]),
+            } | more,
         )  # fmt: skip
         simulate(study, tmp_path / name, open_fake, on_progress=quiet)
         return tmp_path / name
@@ -64,12 +67,34 @@ def test_runs_and_projects_are_laid_side_by_side(ran):
     assert [r.labelled_pixels for r in records] == [96 * 128 * n for n in (1, 2, 3)]
     assert all("mean_dice" in r.scores for r in records)
     assert len(compare_runs([one, project], score="mean_dice").rows) == 3
+    for run in (one, two):  # rounds that were kept are enough
+        shutil.rmtree(run / "data")
+    assert compare_runs([one, two], score="mean_dice").rows == compared.rows
     with pytest.raises(BadInputError, match="two runs"):
         compare_runs([one], score="mean_dice")
     with pytest.raises(BadInputError, match="'shine'"):
         compare_runs([one, two], score="shine")
     with pytest.raises(BadInputError, match="neither"):
-        compare_runs([one, one / "data"], score="mean_dice")
+        compare_runs([one, one / "arms"], score="mean_dice")
+
+
+def test_runs_with_many_arms_have_a_picture_each(ran, monkeypatch):
+    four = arms_for(["random-images", "core-set-images", "entropy-images", "even-images"])
+    one, two = (ran(name, rounds=1, arms=four) for name in ("one", "two"))
+    drawn = []
+    monkeypatch.setattr(Report, "chart", lambda self, figure, caption: drawn.append(figure))
+    compare_runs([one, two], score="mean_dice")
+    assert [axes.get_title() for axes in drawn[0].axes] == ["one", "two"]
+    for axes in drawn[0].axes:
+        names = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert names == [arm.name for arm in four]
+
+
+def test_runs_that_end_where_others_begin_have_no_area_in_common(ran):
+    early = ran("early", rounds=1)
+    late = ran("late", rounds=1, start={"images": 2})
+    compared = compare_runs([early, late], score="mean_dice")
+    assert [row[1] for row in compared.rows] == ["none in common"] * 4
 
 
 def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):

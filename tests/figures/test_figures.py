@@ -181,6 +181,12 @@ def test_groups_of_curves_share_a_scale_and_lie_grey_behind_each_other():
     figure.draw_without_rendering()
     for axes in shown:
         assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0
+    long = [[Curve("a name that is rather long", [0], [0])], curves[:1]]
+    named = draw_groups(long, x_title="x", y_title="y", titles=("one", "two"))
+    assert [axes.get_title() for axes in named.axes] == ["one", "two"]
+    named.draw_without_rendering()
+    names = named.axes[0].get_legend().get_window_extent()
+    assert names.x0 > 0 and names.x1 < named.bbox.width / 2
     alone = draw_groups(groups[:1], x_title="x", y_title="y")
     assert len(alone.axes) == 1 and alone.axes[0].get_ylabel() == "y"
 

@@ -55,7 +55,10 @@ class PreparedData:
         try:
             facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         except (OSError, json.JSONDecodeError) as error:
-            raise BadInputError(f"no prepared data in {folder}: {error}") from error
+            raise BadInputError(
+                f"no prepared data in {folder}: {error}; a study prepares them when it is run "
+                "(without --only-report), and where all is done it runs nothing else"
+            ) from error
         images = tuple(
             PreparedImage(**{**image, "shape": tuple(image["shape"])}) for image in facts["images"]
         )

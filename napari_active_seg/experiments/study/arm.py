@@ -26,6 +26,7 @@ from napari_active_seg.experiments.study.project_run import (
     OnRound,
     ProjectRun,
     arm_folder,
+    reference_folder,
     start_folder,
 )
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, append_record
@@ -102,7 +103,7 @@ class ArmRun(ProjectRun):
     @property
     def rounds(self) -> int:
         """How many rounds come after the start."""
-        return self.study.rounds if self.arm.rounds is None else self.arm.rounds
+        return self.study.rounds_of(self.arm)
 
     @property
     def is_done(self) -> bool:
@@ -235,9 +236,8 @@ class ReferenceRun(ProjectRun):
     """What the network makes of all labels of the pool."""
 
     def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
-        network = bench.study.network_of(arm)
-        whole = arm.model_copy(update={"keeps": 1})
-        super().__init__(bench, bench.out / "references" / network / f"seed-{seed}", whole, seed)
+        folder = reference_folder(bench.study, bench.out, arm, seed)
+        super().__init__(bench, folder, arm.model_copy(update={"keeps": 1}), seed)
 
     @property
     def settings(self) -> dict[str, Any]:

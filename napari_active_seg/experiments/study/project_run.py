@@ -17,7 +17,7 @@ from napari_active_seg.acquisition import Strategy
 from napari_active_seg.experiments.annotator import annotate_with
 from napari_active_seg.experiments.datasets.prepared import PreparedData, write_table
 from napari_active_seg.experiments.study.draws import at_every, drawn_validation
-from napari_active_seg.experiments.study.lines import add_line, lines_by, lines_of
+from napari_active_seg.experiments.study.lines import add_line, lines_by
 from napari_active_seg.experiments.study.record import RoundRecord, read_records
 from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
 from napari_active_seg.experiments.study.tally import Tally, tally_of
@@ -31,11 +31,13 @@ __all__ = [
     "RECORDS",
     "SEEN",
     "SELECTED",
+    "TIMINGS",
     "Bench",
     "OnRound",
     "OpenSession",
     "ProjectRun",
     "arm_folder",
+    "reference_folder",
     "start_folder",
 ]
 
@@ -63,6 +65,11 @@ def start_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -
 def arm_folder(out: Path, arm: ArmSettings, seed: int) -> Path:
     """Return where an arm of a seed lies."""
     return out / "arms" / arm.name / f"seed-{seed}"
+
+
+def reference_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where the network of an arm with all labels lies, which arms of one network share."""
+    return out / "references" / study.network_of(arm) / f"seed-{seed}"
 
 
 class ProjectRun:
@@ -234,11 +241,6 @@ class ProjectRun:
         """Write down how long a step took."""
         facts = {"round": number, "what": what, "seconds": round(perf_counter() - began, 2)}
         add_line(self.folder / TIMINGS, facts)
-
-    @property
-    def seconds_of_work(self) -> float:
-        """How long the steps took; one that was not finished does not count."""
-        return sum(float(facts["seconds"]) for facts in lines_of(self.folder / TIMINGS))
 
     def forget_models(self) -> None:
         """Remove what was predicted and all checkpoints but the newest."""

@@ -98,7 +98,7 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
             lines = full if score == study.score else {}
             groups = _grouped(study, curves)
             drawn = draw_groups(groups, x_title=AXES[study.axis], y_title=words, lines=lines)
-            width = 470 if len(groups) == 1 else 940
+            width = 470 if len(groups) == 1 else None
             page.chart(drawn, f"{words} on the test images", width=width)
     aside = max((record.validation_share for record in records), default=0.0)
     page.paragraph(

@@ -16,11 +16,24 @@ from napari_active_seg.experiments.datasets.pools import copied_pool
 from napari_active_seg.experiments.datasets.prepared import PreparedData, prepare
 from napari_active_seg.experiments.side_by_side import OnProgress, run_side_by_side
 from napari_active_seg.experiments.study.arm import ArmRun, ReferenceRun, StartRun
-from napari_active_seg.experiments.study.project_run import Bench, OpenSession
-from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
-from napari_active_seg.experiments.study.settings import PLACES, DataSettings, StudySettings
+from napari_active_seg.experiments.study.lines import lines_of
+from napari_active_seg.experiments.study.project_run import (
+    RECORDS,
+    TIMINGS,
+    Bench,
+    OpenSession,
+    arm_folder,
+    reference_folder,
+    start_folder,
+)
+from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, read_records
+from napari_active_seg.experiments.study.settings import (
+    PLACES,
+    ArmSettings,
+    DataSettings,
+    StudySettings,
+)
 from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
-from napari_active_seg.session import Session
 
 __all__ = ["finished_records", "run_study", "seconds_of_work"]
 
@@ -75,28 +88,31 @@ def run_study(
     on_progress(len(tasks), len(tasks), "done")
 
 
-def finished_records(
-    study: StudySettings, data: PreparedData, out: Path
-) -> tuple[RoundRecord, ...]:
-    """Return the records of all rounds that are done: references first, then arm by arm."""
-    bench = Bench(study, data, out, _no_session)
+def finished_records(study: StudySettings, out: Path) -> tuple[RoundRecord, ...]:
+    """Return the records of all rounds that are done: references first, then arm by arm.
+
+    Rounds that were kept are enough: neither data nor projects are looked at.
+    """
     found: list[RoundRecord] = []
     for task in _tasks(study):
         if task.kind == "reference":
-            found += _run_of(bench, task).records
+            found += read_records(_folder_of(study, out, task) / RECORDS)
     for arm in study.arms:
         for seed in study.seeds:
-            run = ArmRun(bench, arm, seed)
-            found += run.records[: run.rounds + 1]
+            done = read_records(arm_folder(out, arm, seed) / RECORDS)
+            found += done[: study.rounds_of(arm) + 1]
     return tuple(found)
 
 
-def seconds_of_work(study: StudySettings, data: PreparedData, out: Path) -> dict[int, float]:
-    """Return how long each seed's steps took one after the other, starts and references too."""
-    bench = Bench(study, data, out, _no_session)
+def seconds_of_work(study: StudySettings, out: Path) -> dict[int, float]:
+    """Return how long each seed's steps took one after the other, starts and references too.
+
+    A step that was not finished does not count.
+    """
     found = dict.fromkeys(study.seeds, 0.0)
     for task in _tasks(study):
-        found[task.seed] += _run_of(bench, task).seconds_of_work
+        steps = lines_of(_folder_of(study, out, task) / TIMINGS)
+        found[task.seed] += sum(float(step["seconds"]) for step in steps)
     return found
 
 
@@ -107,10 +123,6 @@ def _set_out_shown(study: StudySettings, data: PreparedData, out: Path) -> None:
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data.images_dir("test") / image.id, copy)
-
-
-def _no_session(folder: Path) -> Session:
-    raise ConfigError(f"{folder} is only read here")
 
 
 # --- what is to be run ---------------------------------------------------------------------------
@@ -154,8 +166,19 @@ def _run_of(bench: Bench, task: _Task) -> StartRun | ArmRun | ReferenceRun:
         "arm": ArmRun,
         "reference": ReferenceRun,
     }
-    arm = next(arm for arm in bench.study.arms if arm.name == task.arm)
-    return kinds[task.kind](bench, arm, task.seed)
+    return kinds[task.kind](bench, _arm_of(bench.study, task), task.seed)
+
+
+def _folder_of(study: StudySettings, out: Path, task: _Task) -> Path:
+    kinds = {"start": start_folder, "reference": reference_folder}
+    arm = _arm_of(study, task)
+    if task.kind == "arm":
+        return arm_folder(out, arm, task.seed)
+    return kinds[task.kind](study, out, arm, task.seed)
+
+
+def _arm_of(study: StudySettings, task: _Task) -> ArmSettings:
+    return next(arm for arm in study.arms if arm.name == task.arm)
 
 
 def _check_folder(study: StudySettings, out: Path) -> None:

@@ -213,6 +213,10 @@ class StudySettings(Settings):
         """Return what an arm begins with."""
         return arm.start or self.start
 
+    def rounds_of(self, arm: ArmSettings) -> int:
+        """Return how many rounds of an arm come after its start."""
+        return self.rounds if arm.rounds is None else arm.rounds
+
     def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of an arm's network, asked and trained with labels alone."""
         return {k: v for k, v in self.settings_of(arm).items() if k not in _BESIDE_THE_NETWORK}
