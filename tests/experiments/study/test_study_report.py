@@ -92,6 +92,17 @@ def test_report_holds_everything_in_one_file_without_links(tmp_path):
         study_report(study(), [], device="CPU")
 
 
+def test_arms_of_too_few_seeds_are_named(tmp_path):
+    third = [replace(r, seed=2) for r in records() if r.seed == 1 and r.arm != ARMS[1][0]]
+    study_report(study(), [*records(), *third], device="CPU").write_all(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "a direction and no result: random-regions." in text
+    assert "Fewer than three seeds" not in text
+    whole = [replace(r, seed=2) for r in records() if r.seed == 1]
+    study_report(study(), [*records(), *whole], device="CPU").write_all(tmp_path)
+    assert "a direction" not in (tmp_path / "report.md").read_text()
+
+
 def test_cost_is_told_in_minutes_beside_the_axis_of_the_study(tmp_path):
     pair = ("uncertain-regions", "random-regions")
     slow = [replace(r, seconds=2 * r.seconds) if r.arm == pair[0] else r for r in records()]
