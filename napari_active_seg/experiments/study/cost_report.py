@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_active_seg.experiments.study.record import RoundRecord
+from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
 from napari_active_seg.experiments.study.settings import StudySettings
 from napari_active_seg.experiments.study.tables import (
     AXES,
@@ -32,8 +32,12 @@ _WHOLES = {
 
 
 def add_costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
-    """Add what scores cost along the study's axis, and in minutes of the annotator."""
-    for axis in dict.fromkeys((study.axis, "minutes")):
+    """Add what scores cost along the study's axis, and in minutes of the annotator.
+
+    Nothing where a study names no score and its full-label score is not known.
+    """
+    axes = dict.fromkeys((study.axis, "minutes")) if _levels_in_words(study, records) else ()
+    for axis in axes:
         _costs(page, study, records, axis)
         _ratios(page, study, records, axis)
 
@@ -41,27 +45,14 @@ def add_costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]
 def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord], axis: str) -> None:
     """Add the cost of scores, as table 1 of the regions paper has it."""
     page.heading(f"Cost to reach a score: {AXES[axis]}")
-    arms = arms_of(records)
     rows = []
-    for level in study.levels:
-        costs = [
-            costs_to_reach(records, arm, score=study.score, level=level, axis=axis) for arm in arms
-        ]
-        rows.append((f"{study.score} {level:g}", *(_spread(c) for c in costs)))
-    for share in study.shares:
-        cells = []
-        for arm in arms:
-            full = reference_of(records, arm, study.score)
-            if not full.n:
-                cells.append("")
-                continue
-            level = share * full.mean
-            cells.append(
-                _spread(costs_to_reach(records, arm, score=study.score, level=level, axis=axis))
-            )
-        if any(cells):
-            rows.append((f"{share:.0%} of all labels", *cells))
-    page.table(("", *arms), rows)
+    for arm in arms_of(records):
+        costs = (
+            costs_to_reach(records, arm, score=study.score, level=level, axis=axis)
+            for level in _levels_of(study, records, arm)
+        )
+        rows.append((arm, *map(_spread, costs)))
+    page.table(("", *_levels_in_words(study, records)), rows)
     page.paragraph(
         "The first round that reached the score counts, nothing is interpolated; seeds that never "
         "did are left out of the mean and counted."
@@ -82,18 +73,33 @@ def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord], 
     for one, other in study.pairs:
         if not {one, other} <= there:
             continue
-        cells = []
-        full = reference_of(records, one, study.score)
-        shares = [share * full.mean for share in study.shares if full.n]
-        for level in (*study.levels, *shares):
-            ratios = ratios_to_reach(records, one, other, score=study.score, level=level, axis=axis)
-            cells.append(_spread(ratios, 2))
-        rows.append((f"{one} / {other}", *cells))
+        ratios = (
+            ratios_to_reach(records, one, other, score=study.score, level=level, axis=axis)
+            for level in _levels_of(study, records, one)
+        )
+        rows.append((f"{one} / {other}", *(_spread(r, 2) for r in ratios)))
     if rows:
-        names = [f"{study.score} {level:g}" for level in study.levels]
-        names += [f"{share:.0%} of all labels" for share in study.shares][: len(cells) - len(names)]
-        page.table((f"{axis} over {axis}", *names), rows)
+        page.table((f"{axis} over {axis}", *_levels_in_words(study, records)), rows)
         page.paragraph("Seed by seed, where both arms reached the score.")
+
+
+def _levels_of(study: StudySettings, records: Sequence[RoundRecord], arm: str) -> list[float]:
+    """Return the scores whose cost is told, shares of what all labels give the arm's network too.
+
+    A share of what is not known is NaN, which nothing reaches.
+    """
+    full = reference_of(records, arm, study.score).mean
+    return [*study.levels, *(share * full for share in _shares_of(study, records))]
+
+
+def _levels_in_words(study: StudySettings, records: Sequence[RoundRecord]) -> list[str]:
+    levels = [f"{study.score} {level:g}" for level in study.levels]
+    return [*levels, *(f"{share:.0%} of all labels" for share in _shares_of(study, records))]
+
+
+def _shares_of(study: StudySettings, records: Sequence[RoundRecord]) -> tuple[float, ...]:
+    known = any(record.arm == ALL_LABELS and study.score in record.scores for record in records)
+    return study.shares if known else ()
 
 
 def add_areas(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:

@@ -118,6 +118,11 @@ def test_cost_is_told_in_minutes_beside_the_axis_of_the_study(tmp_path):
     assert found[pair[0]]["clicks to reach"]["0.65"]["mean"] == pytest.approx(200)
     over = found["minutes over minutes"]["uncertain-regions / random-regions"]
     assert over["80% of all labels"]["mean"] == pytest.approx(7 / 6)
+    assert "\n|  | mean\\_dice 0.65 | 80% of all labels |\n" in text
+    assert "\n| uncertain-regions | 10.0 ± 0.0 | 10.0 ± 0.0 |\n" in text
+    alone = [r for r in slow if r.arm != ALL_LABELS]
+    study_report(study(levels=()), alone, device="CPU").write_all(tmp_path)
+    assert "## Cost to reach" not in (tmp_path / "report.md").read_text()
     in_minutes = study(axis="minutes", levels=(0.65,))
     study_report(in_minutes, slow, device="CPU").write_all(tmp_path)
     assert (tmp_path / "report.md").read_text().count("## Cost to reach") == 1
