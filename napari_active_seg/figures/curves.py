@@ -151,7 +151,8 @@ def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figur
 def draw_grouped_panels(panels: Mapping[str, Sequence[Sequence[Curve]]], *, x_title: str) -> Figure:
     """Return a column of small figures for each score by its title, a row for each group.
 
-    Figures of a column have one scale. A single group is drawn as ``draw_panels`` does.
+    Figures of a column have one scale, and all scores have the same curves, empty ones where one is
+    not known. A single group is drawn as ``draw_panels`` does.
     """
     n_rows = max(map(len, panels.values()))
     if n_rows == 1:

@@ -115,9 +115,8 @@ def keep_alike(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> 
         path.write_text(json.dumps(asdict(Alike.of(chosen))) + "\n", encoding="utf-8")
 
 
-def alike_by(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Alike | None:
-    """Return how alike what an arm chose is, from its project or else from what was kept of it."""
-    chosen = chosen_by(study, out, arm, seed)
+def alike_by(chosen: Chosen | None, out: Path, arm: ArmSettings, seed: int) -> Alike | None:
+    """Return how alike what an arm chose is, or what was kept of it where that is not known."""
     if chosen is not None:
         return Alike.of(chosen)
     kept = arm_folder(out, arm, seed) / ALIKE

@@ -22,25 +22,36 @@ _NEW = (
 
 def add_collapse(page: Report, study: StudySettings, out: Path) -> None:
     """Add maps of what arms chose with one seed, and over all seeds how alike that is."""
+    chosen = {
+        (arm.name, seed): chosen_by(study, out, arm, seed)
+        for arm in study.arms
+        for seed in study.seeds
+    }
     alike = {
-        arm.name: [alike_by(study, out, arm, seed) for seed in study.seeds] for arm in study.arms
+        arm.name: [alike_by(chosen[arm.name, seed], out, arm, seed) for seed in study.seeds]
+        for arm in study.arms
     }
     found = {name: runs for name, runs in alike.items() if any(runs)}
     if not found:
         return
     page.heading("Do batches collapse onto images that are alike?")
-    _add_maps(page, study, out)
+    _add_maps(page, study, out, chosen)
     _add_table(page, found)
 
 
-def _add_maps(page: Report, study: StudySettings, out: Path) -> None:
+def _add_maps(
+    page: Report,
+    study: StudySettings,
+    out: Path,
+    chosen: Mapping[tuple[str, int], Chosen | None],
+) -> None:
     """Add the pool as first models see it, with the first seed of which the projects are there."""
     by_start: dict[Path, dict[str, Chosen]] = {}
     for seed in study.seeds:
         for arm in study.arms:
-            chosen = chosen_by(study, out, arm, seed)
-            if chosen is not None:
-                by_start.setdefault(start_folder(study, out, arm, seed), {})[arm.name] = chosen
+            run = chosen[arm.name, seed]
+            if run is not None:
+                by_start.setdefault(start_folder(study, out, arm, seed), {})[arm.name] = run
         if by_start:
             break
     for runs in by_start.values():

@@ -119,7 +119,12 @@ def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySetti
     panels = {
         words: study_curves(records, key, axis=study.axis) for key, words in _CALIBRATION.items()
     }
-    known = {words: _grouped(study, curves) for words, curves in panels.items() if curves}
+    groups = _grouped(study, max(panels.values(), key=len))
+    known = {
+        words: [[_of_the_same(one, curves) for one in group] for group in groups]
+        for words, curves in panels.items()
+        if curves
+    }
     if known:
         drawn = draw_grouped_panels(known, x_title=AXES[study.axis])
         page.chart(drawn, "NLL, ECE, Brier score and its reliability: low is good")
@@ -130,6 +135,11 @@ def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySetti
             if rows:
                 drawn = draw_reliability(_bins_of(rows), title=f"{arm}, {words} round")
                 page.chart(drawn, f"{arm}: the {words} round", width=270, dpi=80)
+
+
+def _of_the_same(arm: Curve, curves: Sequence[Curve]) -> Curve:
+    """Return the curve of the same arm, else an empty one: every arm keeps its style."""
+    return next((curve for curve in curves if curve.label == arm.label), Curve(arm.label, [], []))
 
 
 def _bins_of(rows: Sequence[tuple[float, float, int]]) -> ReliabilityBins:

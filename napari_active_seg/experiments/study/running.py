@@ -170,11 +170,11 @@ def _run_of(bench: Bench, task: _Task) -> StartRun | ArmRun | ReferenceRun:
 
 
 def _folder_of(study: StudySettings, out: Path, task: _Task) -> Path:
-    kinds = {"start": start_folder, "reference": reference_folder}
     arm = _arm_of(study, task)
     if task.kind == "arm":
         return arm_folder(out, arm, task.seed)
-    return kinds[task.kind](study, out, arm, task.seed)
+    shared = start_folder if task.kind == "start" else reference_folder
+    return shared(study, out, arm, task.seed)
 
 
 def _arm_of(study: StudySettings, task: _Task) -> ArmSettings:

@@ -72,6 +72,17 @@ def test_many_curves_are_grouped_by_what_they_share():
     assert groups == [list("acef"), list("ghij"), list("bdk")]
 
 
+def test_report_of_many_arms_holds_where_some_lack_a_score(tmp_path):
+    names = [f"arm-{k}" for k in range(7)]
+    one = [r for r in records() if r.arm == ARMS[0][0]]
+    lacking = [replace(r, scores={k: v for k, v in r.scores.items() if k != "nll"}) for r in one]
+    made = [replace(r, arm=n) for n in names for r in (one if n == names[0] else lacking)]
+    arms = tuple(ArmSettings(name=n, strategy="random-regions") for n in names)
+    asked = study().model_copy(update={"arms": arms})
+    study_report(asked, made, device="CPU").write_all(tmp_path)
+    assert len(list((tmp_path / "figures").glob("*nll-ece*.png"))) == 1
+
+
 def test_report_holds_everything_in_one_file_without_links(tmp_path):
     page = tmp_path / "report.html"
     study_report(study(paper="glas"), records(), device="CPU", notes=("Patients.",)).write(page)
