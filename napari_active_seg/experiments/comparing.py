@@ -98,8 +98,8 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
 
 def _area_words(areas: Mapping[int, float | None]) -> str:
     """Return an area in words; runs that begin where others end have none in common."""
-    values = list(areas.values())
-    return Spread.over(values).words(3) if any(values) else "none in common"
+    spread = Spread.over(list(areas.values()))
+    return spread.words(3) if spread.n else "none in common"
 
 
 def _add_kinds(

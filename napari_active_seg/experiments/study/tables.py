@@ -188,7 +188,7 @@ def least_common_budget(records: Sequence[RoundRecord], *, axis: str = "pixels")
 def area_at(
     records: Sequence[RoundRecord], arm: str, *, score: str, budget: float, axis: str = "pixels"
 ) -> dict[int, float | None]:
-    """Return AUC@B by seed; None where a curve ends earlier.
+    """Return AUC@B by seed; None where a curve ends earlier, or the last of all runs begins later.
 
     Budgets are shares of what all labels cost along ``axis``. The area begins where the last of all
     runs begins, so that an arm which starts from less gets nothing for that.
@@ -243,7 +243,7 @@ def _over_shares(
             found[seed] = None
         elif area_from is not None:
             begin = max(area_from, shares[0])
-            found[seed] = 0.0
+            found[seed] = None
             if begin < budget:
                 cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > begin]
                 later = [(begin, score_at_budget(shares, scores, begin)), *cut]

@@ -53,7 +53,7 @@ def test_budgets_beyond_a_curve_are_not_made_up():
 
 def test_run_that_ended_before_another_began_has_no_area():
     records = run("short", 0, [(0.05, 0.5)], "f") + run("late", 0, [(0.1, 0.5), (0.2, 0.6)], "f")
-    assert area_at(records, "short", score="s", budget=0.05) == {0: 0.0}
+    assert area_at(records, "short", score="s", budget=0.05) == {0: None}
     assert area_at(records, "late", score="s", budget=0.05) == {0: None}
     assert area_at(records, "late", score="s", budget=0.2) == {0: pytest.approx(100 * 0.1 * 0.55)}
 
