@@ -2,12 +2,13 @@
 
     python scripts/keep_study.py mnist-small/ docs/reproduction/mnist/
 
-Nothing of a data set is copied: the report as Markdown names charts alone. Rounds are kept once,
-in curves.csv.
+Nothing of a data set is copied: the report as Markdown names charts alone.
 
-With ``--rounds`` a study can be gone on with from what was kept: the folder study/ is what
+With ``--rounds``, for studies of segmentation, the rounds are kept too, and the report is written
+from them. They are enough to write it again, or to go on with the study: the folder study/ is what
 ``reproduce --out`` finds of it, without projects and models. Copy it, and ask for more seeds or
-arms with the same command; what is done is not run again.
+arms with the same command; what is done is not run again. A kept study may be kept anew
+(``keep_study.py --rounds KEPT/study KEPT``), when reports are written otherwise than before.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ import argparse
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
+from napari_active_seg.experiments.simulate import write_study
+from napari_active_seg.experiments.study import StudySettings
 from napari_active_seg.experiments.study.arm import USED_UP
-from napari_active_seg.experiments.study.chosen import ALIKE
+from napari_active_seg.experiments.study.chosen import CHOICE
 from napari_active_seg.experiments.study.project_run import RECORDS, TIMINGS
+from napari_active_seg.experiments.study.results_json import RESULTS
+from napari_active_seg.experiments.study.seen_map import MAP
+from napari_active_seg.experiments.study.settings import PLACES
 
 FILES = ("report.md", "curves.csv")
-CONFIG, DONE = "study.json", (RECORDS, USED_UP, TIMINGS, ALIKE)
-RESULTS, ROUNDS = "results.json", {"rounds", "records"}
+CONFIG, DONE, OF_STARTS = "study.json", (RECORDS, USED_UP, TIMINGS, CHOICE, MAP), (TIMINGS, MAP)
+EVERY_ROUND, TOLD = {"rounds", "records"}, ("device", "notes")
 
 
 def keep(study: Path, kept: Path) -> tuple[Path, ...]:
@@ -37,23 +44,37 @@ def keep(study: Path, kept: Path) -> tuple[Path, ...]:
     for name in names:
         shutil.copyfile(study / name, kept / name)
     results = json.loads((study / RESULTS).read_text("utf-8"))
-    found = {key: value for key, value in results.items() if key not in ROUNDS}
-    (kept / RESULTS).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    _write(kept / RESULTS, {k: v for k, v in results.items() if k not in EVERY_ROUND})
     return tuple(kept / name for name in (*names, RESULTS))
 
 
-def keep_rounds(study: Path, kept: Path) -> tuple[Path, ...]:
+def keep_with_rounds(study: Path, kept: Path) -> tuple[Path, ...]:
+    """Keep a study's rounds, and the report that is written from them alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        rounds, written = Path(folder) / "study", Path(folder) / "written"
+        keep_rounds(study, rounds)
+        write_study(StudySettings.read(rounds / CONFIG), rounds, into=written)
+        found = keep(written, kept)
+        shutil.copytree(rounds, kept / "study")
+    return (*found, *sorted(path for path in (kept / "study").rglob("*") if path.is_file()))
+
+
+def keep_rounds(study: Path, kept: Path) -> None:
     """Copy into ``kept`` what a study needs to know of its rounds to be gone on with."""
-    found = []
     for path in sorted(p for name in DONE for p in study.rglob(name)):
         # nothing goes on from a start's rounds alone
-        if path.relative_to(study).parts[0] != "starts" or path.name == TIMINGS:
-            found.append(kept / path.relative_to(study))
-            found[-1].parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, found[-1])
-    settings = json.loads((study / RESULTS).read_text("utf-8"))["settings"]  # without folders
-    (kept / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
-    return (*found, kept / CONFIG)
+        if path.relative_to(study).parts[0] != "starts" or path.name in OF_STARTS:
+            (kept / path.relative_to(study)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, kept / path.relative_to(study))
+    results = json.loads((study / RESULTS).read_text("utf-8"))
+    _write(kept / RESULTS, {name: results[name] for name in TOLD})
+    settings = json.loads((study / CONFIG).read_text("utf-8"))
+    own = {name: value for name, value in settings["data"].items() if name not in PLACES}
+    _write(kept / CONFIG, {**settings, "data": own})
+
+
+def _write(path: Path, facts: object) -> None:
+    path.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
@@ -62,8 +83,5 @@ if __name__ == "__main__":
     asked.add_argument("kept", type=Path, help="a folder in docs/reproduction")
     asked.add_argument("--rounds", action="store_true", help="keep what going on with it needs too")
     told = asked.parse_args()
-    names = keep(told.study, told.kept)
-    if told.rounds:
-        names += keep_rounds(told.study, told.kept / "study")
-    for path in names:
+    for path in (keep_with_rounds if told.rounds else keep)(told.study, told.kept):
         print(path)

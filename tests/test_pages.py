@@ -14,11 +14,15 @@ import yaml
 
 from napari_active_seg.cli.defaults import Defaults, knobs_of
 from napari_active_seg.cli.main import app, main
+from napari_active_seg.experiments.simulate import write_study
+from napari_active_seg.experiments.study import StudySettings
 from napari_active_seg.figures import Report, draw_losses, image_png
+from napari_active_seg.figures import report as report_page
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 KNOBS = knobs_of(app)
+KEPT = sorted(path.parent for path in (ROOT / "docs" / "reproduction").glob("*/study"))
 
 
 def blocks(page, language):
@@ -203,3 +207,17 @@ def test_of_a_study_its_tables_and_charts_are_kept_and_no_pictures(monkeypatch, 
     kept = sorted(p.name for p in (tmp_path / "kept").rglob("*") if p.is_file())
     assert kept == ["02-how-it-fell.png", "curves.csv", "report.md", "results.json"]
     assert json.loads((tmp_path / "kept" / "results.json").read_text()) == {"version": "1"}
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
+def test_a_kept_report_is_what_its_kept_rounds_give(kept, monkeypatch, tmp_path):
+    monkeypatch.setattr(report_page, "figure_png", lambda figure, dpi: b"")  # names alone
+    study = StudySettings.read(kept / "study" / "study.json")
+    write_study(study, kept / "study", into=tmp_path)
+    place = kept.relative_to(ROOT)
+    again = f"run python scripts/keep_study.py --rounds {place}/study {place}"
+    told = (kept / "report.md").read_text()
+    assert (tmp_path / "report.md").read_text() == told, again
+    assert (tmp_path / "curves.csv").read_text() == (kept / "curves.csv").read_text(), again
+    for chart in re.findall(r"\]\((figures/[^)]+)\)", told):
+        assert (kept / chart).is_file(), again

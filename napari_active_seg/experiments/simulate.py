@@ -9,10 +9,11 @@ from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.experiments.datasets import PreparedData
 from napari_active_seg.experiments.side_by_side import OnProgress
 from napari_active_seg.experiments.study import RoundRecord, StudySettings, run_study
+from napari_active_seg.experiments.study.collapse import add_collapse
 from napari_active_seg.experiments.study.pictures import add_pictures
 from napari_active_seg.experiments.study.project_run import OpenSession
 from napari_active_seg.experiments.study.report import study_report
-from napari_active_seg.experiments.study.results_json import device_of
+from napari_active_seg.experiments.study.results_json import device_of, notes_of
 from napari_active_seg.experiments.study.running import finished_records, seconds_of_work
 from napari_active_seg.experiments.study.settings import ArmSettings
 from napari_active_seg.experiments.study.written import write_results
@@ -37,19 +38,25 @@ def simulate(
     return write_study(study, out, device=device)
 
 
-def write_study(study: StudySettings, out: Path, *, device: str = "") -> tuple[RoundRecord, ...]:
+def write_study(
+    study: StudySettings, out: Path, *, into: Path | None = None, device: str = ""
+) -> tuple[RoundRecord, ...]:
     """Write curves.csv, results.json and the report with its figures of what is done in ``out``.
 
-    Without a ``device`` it is the one that was told when the study ran.
+    They are written into ``out`` or ``into``. Without a ``device`` it is the one that was told when
+    the study ran. The rounds are enough: without data and projects there are no pictures.
     """
     device = device or device_of(out)
-    data = PreparedData.open(out / "data")
+    data = PreparedData.open(out / "data") if (out / "data").is_dir() else None
+    notes = notes_of(out) if data is None else data.notes
     records = finished_records(study, out)
+    page = study_report(study, records, device=device, notes=notes)
+    add_collapse(page, study, out)
+    if data is not None:
+        add_pictures(page, study, data, out)
     work = seconds_of_work(study, out)
-    write_results(study, records, out, device=device, work=work)
-    page = study_report(study, records, device=device, notes=data.notes)
-    add_pictures(page, study, data, out)
-    page.write_all(out)
+    write_results(study, records, into or out, device=device, notes=notes, work=work)
+    page.write_all(into or out)
     return records
 
 

@@ -9,9 +9,12 @@ from napari_active_seg.experiments import ArmSettings, StudySettings, arms_for, 
 from napari_active_seg.experiments.comparing import compare_runs, records_of
 from napari_active_seg.experiments.datasets import PreparedData
 from napari_active_seg.experiments.guide_table import kind_of, kinds_by_area
+from napari_active_seg.experiments.simulate import write_study
 from napari_active_seg.experiments.study import RoundRecord
-from napari_active_seg.experiments.study.chosen import ALIKE, alike_by, chosen_by
+from napari_active_seg.experiments.study.chosen import CHOICE, Choice, Chosen
+from napari_active_seg.experiments.study.project_run import arm_folder, start_folder
 from napari_active_seg.experiments.study.rows import rows_of_predictions
+from napari_active_seg.experiments.study.seen_map import kept_map, seen_in
 from napari_active_seg.figures import Report
 from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
@@ -102,10 +105,16 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     page = (out / "report.html").read_text()
     assert "round by round" in page and "collapse" in page and "% new" not in page
     study = StudySettings.read(out / "study.json")
-    run = chosen_by(study, out, study.arms[0], seed=0)
+    ids, seen = seen_in(start_folder(study, out, study.arms[0], 0))
+    assert kept_map(start_folder(study, out, study.arms[0], 0)).shape == (len(seen), 2)
+    with Project.open(out / "arms/random-images/seed-0/project", read_only=True) as project:
+        queue = project.regions.queue()
+    run = Chosen.of(queue, ids, seen)
     assert [run.given.sum(), run.first.sum(), run.every.sum()] == [1, 1, 2]
     assert not (run.given & run.every).any() and (run.every >= run.first).all()
-    assert chosen_by(study, out, study.arms[0], seed=1) is None
+    assert Choice.read(out / "arms/random-images/seed-0") == Choice.of(run)
+    assert Choice.read(out / "arms/random-images/seed-1") is None
+    assert Chosen.of([one for one in queue if one.proposal is None], ids, seen) is None
     rows = rows_of_predictions(out / "arms/random-images/seed-0", PreparedData.open(out / "data"))
     assert rows.shape[1] > rows.shape[0]
     rounds = sorted(p.name for p in (out / "arms/random-images/seed-0/shown").iterdir())
@@ -113,31 +122,42 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     assert rows_of_predictions(out, PreparedData.open(out / "data")) is None
 
 
-def test_how_alike_chosen_images_are_is_known_without_the_projects(ran):
+def test_what_was_chosen_is_told_without_data_and_projects(ran):
     batches = {"maps": True, "batch": "2", "rounds": 1}
     out = ran("kept", **batches)
     study = StudySettings.read(out / "study.json")
-
-    def alike(arm, seed):
-        return alike_by(chosen_by(study, out, arm, seed), out, arm, seed)
-
-    known = {arm.name: alike(arm, 0) for arm in study.arms}
-    assert all(one.n_first == one.n_every == 2 for one in known.values())
-    assert all(one.first_apart > 0 and one.new is None for one in known.values())
-    assert "(seed 0)" in (out / "report.md").read_text()
-    for arm in study.arms:
-        shutil.rmtree(out / "arms" / arm.name / "seed-0" / "project")
-        assert chosen_by(study, out, arm, seed=0) is None
-        assert alike(arm, 0) == known[arm.name]
-        assert alike(arm, 1) is None
-    ran("kept", seeds=(0, 1), **batches)
+    known = [Choice.read(arm_folder(out, arm, 0)) for arm in study.arms]
+    assert all(len(one.first) == one.n_every == 2 for one in known)
+    assert all(one.first_apart > 0 and one.new is None for one in known)
     told = (out / "report.md").read_text()
-    assert "(seed 1)" in told and "(seed 0)" not in told  # a map needs the project
-    assert "| core-set-images | 2 ± 0 |" in told and "of 2)" not in told.split("collapse")[1]
-    for arm in study.arms:
-        (out / "arms" / arm.name / "seed-0" / ALIKE).unlink()
+    assert "(seed 0)" in told
+    projects = [*(out / "arms").rglob("project"), *(out / "starts").rglob("project")]
+    for folder in (out / "data", *projects):
+        shutil.rmtree(folder)
+    write_study(study, out)
+    numbers, pictures = told.split("\n\n## What was selected")
+    assert (out / "report.md").read_text() == numbers + "\n"
+    assert "figures/" not in pictures  # which need both
+
+
+def test_choices_of_more_seeds_stand_beside_those_that_were_kept(ran):
+    batches = {"maps": True, "batch": "2", "rounds": 1}
+    out = ran("kept", **batches)
+    first = {path: path.read_bytes() for path in out.rglob(CHOICE)}
+    assert len(first) == 2
+    for project in (out / "arms").rglob("project"):
+        shutil.rmtree(project)
     ran("kept", seeds=(0, 1), **batches)
-    assert "| core-set-images | 2 (1 of 2) |" in (out / "report.md").read_text()
+    assert {path: path.read_bytes() for path in first} == first
+    told = (out / "report.md").read_text()
+    assert "(seed 0)" in told and "| core-set-images | 2 ± 0 |" in told
+    for path in first:
+        path.unlink()
+    study = StudySettings.read(out / "study.json")
+    write_study(study, out)
+    told = (out / "report.md").read_text()
+    assert "(seed 1)" in told and "(seed 0)" not in told
+    assert "| core-set-images | 2 (1 of 2) |" in told
 
 
 def test_kinds_are_compared_among_networks_alike():

@@ -226,12 +226,17 @@ def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, mon
 
     out, opened = tmp_path / "out", []
     first = run(study(reference=True, maps=True), out)
-    keep_study.keep(out, tmp_path / "kept")
-    keep_study.keep_rounds(out, tmp_path / "kept" / "study")
+    keep_study.keep_with_rounds(out, tmp_path / "kept")
     kept = [p for p in (tmp_path / "kept" / "study").rglob("*") if p.is_file()]
-    names = ["alike.json"] + ["rounds.jsonl"] * 2 + ["study.json"] + ["timings.jsonl"] * 3
-    assert sorted(p.name for p in kept) == names
+    names = ["choice.json", "map.json", "results.json", *["rounds.jsonl"] * 2]
+    assert sorted(p.name for p in kept) == [*names, "study.json", *["timings.jsonl"] * 3]
     assert not any(str(tmp_path) in p.read_text() for p in kept)
+    whole, told = ((one / "report.md").read_text() for one in (out, tmp_path / "kept"))
+    assert "What was selected" in whole and "What was selected" not in told
+    curves = (tmp_path / "kept" / "curves.csv").read_bytes()
+    assert curves == (out / "curves.csv").read_bytes()
+    keep_study.keep_with_rounds(tmp_path / "kept" / "study", tmp_path / "kept")  # and once more
+    assert (tmp_path / "kept" / "report.md").read_text() == told
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(tmp_path / "kept" / "study", elsewhere)
 

@@ -15,12 +15,11 @@ import numpy as np
 
 from napari_active_seg.acquisition import Budget, Strategy, strategy_named
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.experiments.study.chosen import keep_alike
+from napari_active_seg.experiments.study.chosen import Choice, Chosen
 from napari_active_seg.experiments.study.draws import drawn_order
 from napari_active_seg.experiments.study.lines import add_line, lines_by
 from napari_active_seg.experiments.study.project_run import (
     RECORDS,
-    SEEN,
     SELECTED,
     Bench,
     OnRound,
@@ -30,6 +29,7 @@ from napari_active_seg.experiments.study.project_run import (
     start_folder,
 )
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord, append_record
+from napari_active_seg.experiments.study.seen_map import SEEN, seen_in
 from napari_active_seg.experiments.study.settings import ArmSettings, parsed_batch
 from napari_active_seg.session import Session
 from napari_active_seg.session.trust.figures import bins_of_selected
@@ -123,11 +123,11 @@ class ArmRun(ProjectRun):
                     break
                 self.train(session, number)
                 record = self.measure(session, number, self.arm.name)
+                if self.study.maps:
+                    self._keep_choice(session)
                 append_record(self.folder / RECORDS, record)
         finally:
             session.close()
-        if self.study.maps:
-            keep_alike(self.study, self.bench.out, self.arm, self.seed)
         if not self.study.keep_models:
             self.forget_models()
 
@@ -230,6 +230,13 @@ class ArmRun(ProjectRun):
                 "rest": bins.rest.tolist(),
             }
             add_line(self.folder / SELECTED, facts)
+
+    def _keep_choice(self, session: Session) -> None:
+        """Write down which images were asked for so far, as the start's model sees them."""
+        seen = seen_in(start_folder(self.study, self.bench.out, self.arm, self.seed))
+        chosen = Chosen.of(session.project.regions.queue(), *seen)
+        if chosen is not None:
+            Choice.of(chosen).write(self.folder)
 
 
 class ReferenceRun(ProjectRun):

@@ -1,13 +1,13 @@
 """What arms chose of a pool, as their first model saw it, and how alike that is.
 
-How alike it is is written down when an arm is done, so that it is still known where a study goes on
-without its projects.
+It is written down as a study runs, so that it is still known without the projects.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.experiments.datasets.pools import original_of
-from napari_active_seg.experiments.study.project_run import SEEN, arm_folder, start_folder
 from napari_active_seg.experiments.study.seen_map import spread_of
-from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
-from napari_active_seg.project import Project
+from napari_active_seg.project import QueuedRegion
 
-__all__ = ["ALIKE", "Alike", "Chosen", "alike_by", "chosen_by", "keep_alike"]
+__all__ = ["CHOICE", "Choice", "Chosen"]
 
-ALIKE = "alike.json"
+CHOICE = "choice.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +35,26 @@ class Chosen:
     given: NDArray[np.bool_]
     first: NDArray[np.bool_]
     every: NDArray[np.bool_]
+
+    @staticmethod
+    def of(
+        queue: Iterable[QueuedRegion], ids: NDArray[np.str_], seen: NDArray[np.floating]
+    ) -> Chosen | None:
+        """Return what was asked for in a project; None where nothing was so far."""
+        queue = tuple(queue)
+        asked = [queued for queued in queue if queued.proposal is not None]
+        if not asked:
+            return None
+        first = min(queued.round for queued in asked)
+        given, first_batch, every = (
+            np.isin(ids, [queued.region.image_id for queued in some])
+            for some in (
+                [queued for queued in queue if queued.proposal is None],
+                [queued for queued in asked if queued.round == first],
+                asked,
+            )
+        )
+        return Chosen(ids, seen, given, first_batch, every)
 
     @property
     def has_copies(self) -> bool:
@@ -55,69 +73,44 @@ class Chosen:
         return np.array([original_of(str(one)) for one in self.ids])
 
 
-def chosen_by(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Chosen | None:
-    """Return what an arm chose; None where that is not known, or where it chose nothing so far."""
-    kept = start_folder(study, out, arm, seed) / SEEN
-    project = arm_folder(out, arm, seed) / "project"
-    if not kept.is_file() or not project.is_dir():
-        return None
-    with np.load(kept) as seen:
-        ids, places = seen["ids"], seen["seen"]
-    with Project.open(project, read_only=True) as opened:
-        queue = opened.regions.queue()
-    asked = [q for q in queue if q.proposal is not None]
-    if not asked:
-        return None
-    first = min(queued.round for queued in asked)
-    given, first_batch, every = (
-        np.isin(ids, [queued.region.image_id for queued in some])
-        for some in (
-            [queued for queued in queue if queued.proposal is None],
-            [queued for queued in asked if queued.round == first],
-            asked,
-        )
-    )
-    return Chosen(ids, places, given, first_batch, every)
-
-
 @dataclass(frozen=True, slots=True)
-class Alike:
-    """How many images an arm chose, in its first batch and in all, and how far apart they lie.
+class Choice:
+    """Which images of a pool an arm chose first, how many in all, and how far apart they lie.
 
-    Distances are over what they are for as many at random, None for fewer than two images. ``new``
-    is the share that is no copy of one before, None in a pool without copies.
+    ``first`` counts along the pool. Distances are over what they are for as many at random, None
+    for fewer than two images. ``new`` is the share that is no copy of one before, None in a pool
+    without copies.
     """
 
-    n_first: int
+    first: tuple[int, ...]
     first_apart: float | None
     n_every: int
     every_apart: float | None
     new: float | None
 
     @staticmethod
-    def of(chosen: Chosen) -> Alike:
-        """Return how alike chosen images are."""
+    def of(chosen: Chosen) -> Choice:
+        """Return what is told of chosen images."""
         first, every = (spread_of(chosen.seen, mask) for mask in (chosen.first, chosen.every))
-        return Alike(
-            n_first=int(chosen.first.sum()),
+        return Choice(
+            first=tuple(np.flatnonzero(chosen.first).tolist()),
             first_apart=None if math.isnan(first) else first,
             n_every=int(chosen.every.sum()),
             every_apart=None if math.isnan(every) else every,
             new=chosen.new if chosen.has_copies else None,
         )
 
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of an arm."""
+        half = folder / f"new-{CHOICE}"
+        half.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        half.replace(folder / CHOICE)
 
-def keep_alike(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> None:
-    """Write down how alike what an arm chose is, if that is known."""
-    chosen = chosen_by(study, out, arm, seed)
-    if chosen is not None:
-        path = arm_folder(out, arm, seed) / ALIKE
-        path.write_text(json.dumps(asdict(Alike.of(chosen))) + "\n", encoding="utf-8")
-
-
-def alike_by(chosen: Chosen | None, out: Path, arm: ArmSettings, seed: int) -> Alike | None:
-    """Return how alike what an arm chose is, or what was kept of it where that is not known."""
-    if chosen is not None:
-        return Alike.of(chosen)
-    kept = arm_folder(out, arm, seed) / ALIKE
-    return Alike(**json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else None
+    @staticmethod
+    def read(folder: Path) -> Choice | None:
+        """Return what was written for an arm; None where nothing was."""
+        path = folder / CHOICE
+        if not path.is_file():
+            return None
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Choice(**{**told, "first": tuple(told["first"])})

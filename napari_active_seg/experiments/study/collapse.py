@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from napari_active_seg.experiments.study.chosen import Alike, Chosen, alike_by, chosen_by
-from napari_active_seg.experiments.study.project_run import start_folder
-from napari_active_seg.experiments.study.seen_map import draw_seen, flattened
+import numpy as np
+
+from napari_active_seg.experiments.study.chosen import Choice
+from napari_active_seg.experiments.study.project_run import arm_folder, start_folder
+from napari_active_seg.experiments.study.seen_map import draw_seen, kept_map
 from napari_active_seg.experiments.study.settings import StudySettings
 from napari_active_seg.experiments.study.tables import Spread
 from napari_active_seg.figures import Report
@@ -22,20 +24,15 @@ _NEW = (
 
 def add_collapse(page: Report, study: StudySettings, out: Path) -> None:
     """Add maps of what arms chose with one seed, and over all seeds how alike that is."""
-    chosen = {
-        (arm.name, seed): chosen_by(study, out, arm, seed)
-        for arm in study.arms
-        for seed in study.seeds
-    }
-    alike = {
-        arm.name: [alike_by(chosen[arm.name, seed], out, arm, seed) for seed in study.seeds]
+    choices = {
+        arm.name: {seed: Choice.read(arm_folder(out, arm, seed)) for seed in study.seeds}
         for arm in study.arms
     }
-    found = {name: runs for name, runs in alike.items() if any(runs)}
+    found = {name: list(runs.values()) for name, runs in choices.items() if any(runs.values())}
     if not found:
         return
     page.heading("Do batches collapse onto images that are alike?")
-    _add_maps(page, study, out, chosen)
+    _add_maps(page, study, out, choices)
     _add_table(page, found)
 
 
@@ -43,33 +40,34 @@ def _add_maps(
     page: Report,
     study: StudySettings,
     out: Path,
-    chosen: Mapping[tuple[str, int], Chosen | None],
+    choices: Mapping[str, Mapping[int, Choice | None]],
 ) -> None:
-    """Add the pool as first models see it, with the first seed of which the projects are there."""
-    by_start: dict[Path, dict[str, Chosen]] = {}
+    """Add the pool as first models see it, with the first seed of which that is known."""
     for seed in study.seeds:
+        by_start: dict[Path, dict[str, Choice]] = {}
         for arm in study.arms:
-            run = chosen[arm.name, seed]
-            if run is not None:
-                by_start.setdefault(start_folder(study, out, arm, seed), {})[arm.name] = run
-        if by_start:
-            break
-    for runs in by_start.values():
-        places = flattened(next(iter(runs.values())).seen)
-        figure = draw_seen(places, {name: run.first for name, run in runs.items()})
-        names = ", ".join(runs)
-        page.chart(figure, f"The pool as the first model of {names} sees it (seed {seed})")
-    if by_start:
-        page.paragraph("Orange: the first batch that each arm chose.")
+            choice = choices[arm.name][seed]
+            if choice is not None:
+                by_start.setdefault(start_folder(study, out, arm, seed), {})[arm.name] = choice
+        known = [(kept_map(start), runs) for start, runs in by_start.items()]
+        for places, runs in known:
+            if places is not None:
+                numbers = np.arange(len(places))
+                first = {name: np.isin(numbers, run.first) for name, run in runs.items()}
+                words = f"The pool as the first model of {', '.join(runs)} sees it (seed {seed})"
+                page.chart(draw_seen(places, first), words)
+        if any(places is not None for places, _ in known):
+            page.paragraph("Orange: the first batch that each arm chose.")
+            return
 
 
-def _add_table(page: Report, found: Mapping[str, Sequence[Alike | None]]) -> None:
+def _add_table(page: Report, found: Mapping[str, Sequence[Choice | None]]) -> None:
     copies = any(run is not None and run.new is not None for runs in found.values() for run in runs)
     head = ["", "images in the first batch", "apart", "images in all", "apart"]
     rows = [
         [
             name,
-            _spread(runs, lambda run: run.n_first, 0),
+            _spread(runs, lambda run: len(run.first), 0),
             _spread(runs, lambda run: run.first_apart, 2),
             _spread(runs, lambda run: run.n_every, 0),
             _spread(runs, lambda run: run.every_apart, 2),
@@ -86,8 +84,8 @@ def _add_table(page: Report, found: Mapping[str, Sequence[Alike | None]]) -> Non
 
 
 def _spread(
-    runs: Sequence[Alike | None],
-    value: Callable[[Alike], float | None],
+    runs: Sequence[Choice | None],
+    value: Callable[[Choice], float | None],
     digits: int,
     *,
     of: float = 1.0,

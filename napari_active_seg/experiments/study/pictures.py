@@ -12,7 +12,6 @@ from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.experiments.datasets.prepared import PreparedData
-from napari_active_seg.experiments.study.collapse import add_collapse
 from napari_active_seg.experiments.study.project_run import arm_folder
 from napari_active_seg.experiments.study.rows import rows_of_predictions
 from napari_active_seg.experiments.study.settings import StudySettings
@@ -32,7 +31,6 @@ def add_pictures(page: Report, study: StudySettings, data: PreparedData, out: Pa
     """Add what arms selected, predicted and overlooked with the first seed, where that was kept."""
     _add_selected(page, study, data, out)
     _add_rows(page, study, data, out)
-    add_collapse(page, study, out)
 
 
 def _add_rows(page: Report, study: StudySettings, data: PreparedData, out: Path) -> None:

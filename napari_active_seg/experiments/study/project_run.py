@@ -19,6 +19,7 @@ from napari_active_seg.experiments.datasets.prepared import PreparedData, write_
 from napari_active_seg.experiments.study.draws import at_every, drawn_validation
 from napari_active_seg.experiments.study.lines import add_line, lines_by
 from napari_active_seg.experiments.study.record import RoundRecord, read_records
+from napari_active_seg.experiments.study.seen_map import keep_seen
 from napari_active_seg.experiments.study.settings import ArmSettings, StudySettings
 from napari_active_seg.experiments.study.tally import Tally, tally_of
 from napari_active_seg.metrics import EvalReport
@@ -29,7 +30,6 @@ from napari_active_seg.session.trust.records import keep_evaluation
 
 __all__ = [
     "RECORDS",
-    "SEEN",
     "SELECTED",
     "TIMINGS",
     "Bench",
@@ -43,7 +43,7 @@ __all__ = [
 
 OpenSession = Callable[[Path], Session]
 OnRound = Callable[[str], None]
-RECORDS, SELECTED, SEEN = "rounds.jsonl", "selected.jsonl", "seen.npz"
+RECORDS, SELECTED = "rounds.jsonl", "selected.jsonl"
 TIMINGS = "timings.jsonl"
 
 
@@ -224,9 +224,7 @@ class ProjectRun:
         pool = self.pool(session)
         session.predictions.embed(pool, on_done=found.append)
         session.wait()
-        temporary = self.folder / f"new-{SEEN}"
-        np.savez_compressed(temporary, ids=np.array(pool), seen=found[0])
-        temporary.replace(self.folder / SEEN)
+        keep_seen(self.folder, np.array(pool), found[0])
 
     def tally(self, session: Session) -> Tally:
         """Return what the labels have cost so far."""

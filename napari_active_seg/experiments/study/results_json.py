@@ -8,21 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["device_of", "write_results_json"]
+__all__ = ["RESULTS", "device_of", "notes_of", "write_results_json"]
+
+RESULTS = "results.json"
 
 
 def write_results_json(out: Path, results: Mapping[str, Any]) -> None:
     """Write what a study found into its folder."""
     text = json.dumps(_without_nan(dict(results)), indent=1)
-    (out / "results.json").write_text(text, encoding="utf-8")
+    (out / RESULTS).write_text(text, encoding="utf-8")
 
 
 def device_of(out: Path) -> str:
     """Return what the study in a folder ran on, as far as it says so itself."""
+    return str(_told_in(out).get("device", "device not told"))
+
+
+def notes_of(out: Path) -> tuple[str, ...]:
+    """Return what the study in a folder says of its data, as far as it does."""
+    return tuple(map(str, _told_in(out).get("notes", ())))
+
+
+def _told_in(out: Path) -> dict[str, Any]:
+    """Return what the file of a folder holds, nothing where it cannot be read."""
     try:
-        return str(json.loads((out / "results.json").read_text(encoding="utf-8"))["device"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "device not told"
+        told = json.loads((out / RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _without_nan(value: Any) -> Any:

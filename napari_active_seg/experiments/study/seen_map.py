@@ -6,13 +6,41 @@ Mittal et al. 2025). The map has the two directions along which images differ mo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
-__all__ = ["draw_seen", "flattened", "spread_of"]
+__all__ = ["MAP", "SEEN", "draw_seen", "flattened", "keep_seen", "kept_map", "seen_in", "spread_of"]
+
+#: What a start keeps: where its model sees the pool, and a map of that, which is small.
+SEEN, MAP = "seen.npz", "map.json"
+
+
+def keep_seen(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -> None:
+    """Write down where images ``ids`` (N,) are seen, (N, D), with a map of them."""
+    half = folder / f"new-{MAP}"
+    half.write_text(json.dumps(np.round(flattened(seen), 2).tolist()) + "\n", encoding="utf-8")
+    half.replace(folder / MAP)
+    half = folder / f"new-{SEEN}"
+    np.savez_compressed(half, ids=ids, seen=seen)
+    half.replace(folder / SEEN)
+
+
+def seen_in(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]]:
+    """Return the images (N,) and where they are seen (N, D), as a start kept them."""
+    with np.load(folder / SEEN) as kept:
+        return kept["ids"], kept["seen"]
+
+
+def kept_map(folder: Path) -> NDArray[np.float64] | None:
+    """Return the map (N, 2) that a start kept, None where it kept none."""
+    path = folder / MAP
+    return np.array(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def flattened(seen: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -42,7 +70,7 @@ def spread_of(seen: NDArray[np.floating], chosen: NDArray[np.bool_]) -> float:
 
 
 def _nearest(points: NDArray[np.floating]) -> float:
-    apart = np.linalg.norm(points[:, None].astype(np.float64) - points[None], axis=2)
+    apart = cdist(points, points)
     np.fill_diagonal(apart, np.inf)
     return float(apart.min(axis=1).mean())
 

@@ -41,9 +41,13 @@ def write_results(
     out: Path,
     *,
     device: str,
+    notes: Sequence[str],
     work: Mapping[int, float],
 ) -> None:
-    """Write curves.csv and results.json into ``out``; ``work`` is the seconds of each seed."""
+    """Write curves.csv and results.json into ``out``.
+
+    ``notes`` say what is to be known of the data, ``work`` the seconds of each seed.
+    """
     out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for record in records for name in record.scores})
     with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
@@ -55,6 +59,7 @@ def write_results(
     results = {
         "version": __version__,
         "device": device,
+        "notes": list(notes),
         "settings": _without_places(json.loads(study.as_json())),
         "summary": summary_of(study, records),
         "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
