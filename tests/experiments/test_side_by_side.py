@@ -160,6 +160,13 @@ def test_choices_of_more_seeds_stand_beside_those_that_were_kept(ran):
     assert "| core-set-images | 2 (1 of 2) |" in told
 
 
+def test_a_study_that_began_without_maps_goes_on_with_them(ran):
+    ran("late", rounds=1)
+    out = ran("late", rounds=2, maps=True)
+    assert not list(out.rglob(CHOICE))  # its start did not look
+    assert "collapse" not in (out / "report.md").read_text()
+
+
 def test_kinds_are_compared_among_networks_alike():
     plain, dropout = {"preset": "unet:plain"}, {"preset": "unet"}
     arms = {

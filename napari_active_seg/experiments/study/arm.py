@@ -234,9 +234,10 @@ class ArmRun(ProjectRun):
     def _keep_choice(self, session: Session) -> None:
         """Write down which images were asked for so far, as the start's model sees them."""
         seen = seen_in(start_folder(self.study, self.bench.out, self.arm, self.seed))
-        chosen = Chosen.of(session.project.regions.queue(), *seen)
-        if chosen is not None:
-            Choice.of(chosen).write(self.folder)
+        if seen is not None:
+            chosen = Chosen.of(session.project.regions.queue(), *seen)
+            if chosen is not None:
+                Choice.of(chosen).write(self.folder)
 
 
 class ReferenceRun(ProjectRun):

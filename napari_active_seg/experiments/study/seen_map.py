@@ -31,8 +31,10 @@ def keep_seen(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -
     half.replace(folder / SEEN)
 
 
-def seen_in(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]]:
-    """Return the images (N,) and where they are seen (N, D), as a start kept them."""
+def seen_in(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]] | None:
+    """Return the images (N,) and where they are seen (N, D), None where a start kept none."""
+    if not (folder / SEEN).is_file():
+        return None
     with np.load(folder / SEEN) as kept:
         return kept["ids"], kept["seen"]
 
