@@ -68,7 +68,8 @@ def keep_rounds(study: Path, kept: Path) -> None:
             shutil.copyfile(path, kept / path.relative_to(study))
     results = json.loads((study / RESULTS).read_text("utf-8"))
     _write(kept / RESULTS, {name: results[name] for name in TOLD})
-    settings = json.loads((study / CONFIG).read_text("utf-8"))
+    # what was reported last, which may be of more seeds than ran last
+    settings = results.get("settings") or json.loads((study / CONFIG).read_text("utf-8"))
     own = {name: value for name, value in settings["data"].items() if name not in PLACES}
     _write(kept / CONFIG, {**settings, "data": own})
 

@@ -237,6 +237,12 @@ def test_a_study_goes_on_elsewhere_from_what_was_kept_of_it(study, tmp_path, mon
     assert curves == (out / "curves.csv").read_bytes()
     keep_study.keep_with_rounds(tmp_path / "kept" / "study", tmp_path / "kept")  # and once more
     assert (tmp_path / "kept" / "report.md").read_text() == told
+    other = StudySettings.read(out / "study.json").model_copy(update={"seeds": (5,)})
+    (out / "study.json").write_text(other.as_json())  # of what ran last; 0 was reported last
+    keep_study.keep_with_rounds(out, tmp_path / "kept")
+    assert (tmp_path / "kept" / "report.md").read_text() == told
+    first_settings = study(reference=True, maps=True)
+    (out / "study.json").write_text(first_settings.as_json())
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(tmp_path / "kept" / "study", elsewhere)
 
