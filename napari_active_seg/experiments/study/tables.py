@@ -241,15 +241,14 @@ def _over_shares(
         inside = bool(shares) and shares[0] <= budget <= shares[-1]
         if not inside:
             found[seed] = None
-        elif area_from is not None:
-            begin = max(area_from, shares[0])
-            found[seed] = None
-            if begin < budget:
-                cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > begin]
-                later = [(begin, score_at_budget(shares, scores, begin)), *cut]
-                found[seed] = auc_at_budget(*zip(*later, strict=True), most=budget)
-        else:
+        elif area_from is None:
             found[seed] = score_at_budget(shares, scores, budget)
+        elif (begin := max(area_from, shares[0])) < budget:
+            cut = [(b, s) for b, s in zip(shares, scores, strict=True) if b > begin]
+            later = [(begin, score_at_budget(shares, scores, begin)), *cut]
+            found[seed] = auc_at_budget(*zip(*later, strict=True), most=budget)
+        else:
+            found[seed] = None
     return found
 
 
