@@ -118,6 +118,19 @@ def test_arms_of_one_network_share_the_reference_whatever_else_they_learn_from(s
     assert {r.family for r in records if r.arm == "all labels"} == set(family.values())
 
 
+def test_arms_that_learn_from_images_without_labels_are_run_first(study, tmp_path):
+    plain = {"name": "plain", "strategy": "random-regions"}
+    learned = {**plain, "name": "learned", "settings": {"unlabelled": "consistency"}}
+    began = []
+    asked = study(arms=(plain, learned), rounds=1, seeds=(0, 1))
+    records = simulate(
+        asked, tmp_path / "out", open_fake, on_progress=lambda *told: began.append(told[-1])
+    )
+    rounds = [words.split(":")[0] for words in began if "round 1" in words]
+    assert rounds == ["learned, seed 0", "plain, seed 0", "learned, seed 1", "plain, seed 1"]
+    assert list(dict.fromkeys(r.arm for r in records)) == ["plain", "learned"]
+
+
 def test_arms_share_start_and_first_model(study, tmp_path):
     records = run(study(beside="foreground-regions", rounds=1), tmp_path / "out")
     assert [(r.arm, r.round) for r in records] == [

@@ -54,7 +54,7 @@ def write_classification(
     """Write curves.csv, results.json and the report with its figures; return the page."""
     arms = list(dict.fromkeys(facts["arm"] for facts in rounds))
     with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _FACTS, extrasaction="ignore")
+        writer = csv.DictWriter(file, _FACTS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rounds)
     reached = {

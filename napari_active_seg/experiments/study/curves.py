@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
-from napari_active_seg.experiments.study.record import RoundRecord
-from napari_active_seg.experiments.study.tables import arms_of, cost_of, runs_of
+from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
+from napari_active_seg.experiments.study.tables import arms_of, cost_of, reference_of, runs_of
 from napari_active_seg.figures import Curve
 
-__all__ = ["in_groups", "study_curves"]
+__all__ = ["full_label_lines", "in_groups", "study_curves"]
 
 #: So many curves with their bands can be told apart in one picture.
 _MOST = 6
@@ -30,6 +30,26 @@ def study_curves(
         if shortest:
             curves.append(Curve.over_runs(arm, [(x[:shortest], y[:shortest]) for x, y in runs]))
     return curves
+
+
+def full_label_lines(records: Sequence[RoundRecord], score: str) -> dict[str, float]:
+    """Return what all labels give, by words that name the first arm of a network if others differ.
+
+    An arm of a network that was not trained on all labels has no line.
+    """
+    first_of: dict[str, str] = {}
+    for record in records:
+        if record.arm != ALL_LABELS:
+            first_of.setdefault(record.family, record.arm)
+    known = {
+        arm: spread
+        for arm in first_of.values()
+        if (spread := reference_of(records, arm, score)).n
+    }
+    return {
+        f"all labels{f', {arm}' if len(known) > 1 else ''} ({spread.words(3)})": spread.mean
+        for arm, spread in known.items()
+    }
 
 
 def in_groups(curves: Sequence[Curve], shared: Mapping[str, Hashable]) -> list[list[Curve]]:

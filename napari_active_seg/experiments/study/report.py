@@ -12,13 +12,16 @@ from napari_active_seg.calibration import ReliabilityBins, SelectedAndRest
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study.cost_report import add_areas, add_costs
-from napari_active_seg.experiments.study.curves import in_groups, study_curves
+from napari_active_seg.experiments.study.curves import (
+    full_label_lines,
+    in_groups,
+    study_curves,
+)
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
 from napari_active_seg.experiments.study.settings import StudySettings
 from napari_active_seg.experiments.study.tables import (
     AXES,
     arms_of,
-    reference_of,
     runs_of,
 )
 from napari_active_seg.figures import (
@@ -76,11 +79,7 @@ def study_report(
 
 def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
     page.heading("Accuracy as more is labelled")
-    full = {
-        f"all labels ({spread.words(3)})": spread.mean
-        for arm in arms_of(records)
-        if (spread := reference_of(records, arm, study.score)).n
-    }
+    full = full_label_lines(records, study.score)
     names = {study.score: study.score.replace("/", " of "), **_SCORES}
     for score, words in names.items():
         curves = study_curves(records, score, axis=study.axis)

@@ -129,14 +129,18 @@ def _set_out_shown(study: StudySettings, data: PreparedData, out: Path) -> None:
 
 
 def _tasks(study: StudySettings) -> tuple[_Task, ...]:
-    """Return all pieces: starts and references come first, each but once."""
+    """Return all pieces, each but once: starts first, and of each seed the longest first.
+
+    An arm that begins last keeps one process at work while the others have nothing left to do.
+    """
     found: dict[str, _Task] = {}
     for seed in study.seeds:
         for arm in study.arms:
             start = f"start {study.start_name(arm)} {seed}"
             found.setdefault(start, _Task("start", arm.name, seed, start))
+    longest_first = sorted(study.arms, key=lambda arm: not study.learns_from_unlabelled(arm))
     for seed in study.seeds:
-        for arm in study.arms:
+        for arm in longest_first:
             start = f"start {study.start_name(arm)} {seed}"
             key = f"arm {arm.name} {seed}"
             found[key] = _Task("arm", arm.name, seed, key, start)

@@ -217,6 +217,10 @@ class StudySettings(Settings):
         """Return how many rounds of an arm come after its start."""
         return self.rounds if arm.rounds is None else arm.rounds
 
+    def learns_from_unlabelled(self, arm: ArmSettings) -> bool:
+        """Return whether an arm's network sees images without labels too, which takes long."""
+        return self.settings_of(arm).get("unlabelled", "off") != "off"
+
     def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of an arm's network, asked and trained with labels alone."""
         return {k: v for k, v in self.settings_of(arm).items() if k not in _BESIDE_THE_NETWORK}

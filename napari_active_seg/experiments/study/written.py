@@ -51,7 +51,7 @@ def write_results(
     out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for record in records for name in record.scores})
     with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*_FACTS, *names))
         for record in records:
             row = [getattr(record, fact) for fact in _FACTS]

@@ -6,7 +6,7 @@ import pytest
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments import ArmSettings, DataSettings, StartSettings, StudySettings
 from napari_active_seg.experiments.study import ALL_LABELS, RoundRecord
-from napari_active_seg.experiments.study.curves import in_groups, study_curves
+from napari_active_seg.experiments.study.curves import full_label_lines, in_groups, study_curves
 from napari_active_seg.experiments.study.report import study_report
 from napari_active_seg.experiments.study.written import summary_of
 from napari_active_seg.figures import Curve
@@ -62,6 +62,21 @@ def test_curves_are_means_over_seeds_with_a_deviation_either_way():
     assert study_curves(records(), "object_f1") == []
     (clicks, _) = study_curves(records(), "mean_dice", axis="clicks")
     assert clicks.x == pytest.approx([100, 200, 300, 400])
+
+
+def test_lines_of_all_labels_name_their_network_where_there_are_several():
+    assert full_label_lines(records(), "mean_dice") == {
+        "all labels (0.810 ± 0.014)": pytest.approx(0.81)
+    }
+    other = [replace(r, family="g") for r in records() if r.arm in ("random-regions", ALL_LABELS)]
+    other = [replace(r, scores={"mean_dice": 0.5}) if r.arm == ALL_LABELS else r for r in other]
+    both = [r for r in records() if r.arm != "random-regions"] + other
+    assert full_label_lines(both, "mean_dice") == {
+        "all labels, uncertain-regions (0.810 ± 0.014)": pytest.approx(0.81),
+        "all labels, random-regions (0.500 ± 0.000)": 0.5,
+    }
+    unknown = [r for r in both if r.arm != ALL_LABELS or r.family == "g"]
+    assert list(full_label_lines(unknown, "mean_dice")) == ["all labels (0.500 ± 0.000)"]
 
 
 def test_many_curves_are_grouped_by_what_they_share():
