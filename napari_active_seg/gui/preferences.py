@@ -13,6 +13,8 @@ from typing import Any
 from psygnal import Signal
 from qtpy.QtCore import QStandardPaths
 
+from napari_active_seg.whole_file import whole_file
+
 __all__ = ["SETTINGS_VARIABLE", "Preferences", "PreferencesFile"]
 
 _log = logging.getLogger(__name__)
@@ -54,11 +56,9 @@ class PreferencesFile:
         if new == self.now:
             return
         self.now = new
-        beside = self._path.with_name(self._path.name + ".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(asdict(new), indent=2), encoding="utf-8")
-            beside.replace(self._path)
+            with whole_file(self._path) as begun:
+                begun.write_text(json.dumps(asdict(new), indent=2), encoding="utf-8")
         except OSError as error:
             _log.warning("preferences hold for this time only: %s", error)
         self.changed.emit(new)

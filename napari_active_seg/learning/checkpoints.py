@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import ModelError
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -45,14 +45,10 @@ def save_checkpoint(
         **{f"companions.{name}": value for name, value in companions.state_dict().items()},
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    temporary = path.with_suffix(".new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(weights, temporary, metadata=header)
-        temporary.replace(path)
+        with whole_file(path) as begun:
+            safetensors.torch.save_file(weights, begun, metadata=header)
     except (OSError, safetensors.SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ModelError(
             f"the model {path} could not be written ({error}); the one in use stays. "
             "Free disk space and train again"

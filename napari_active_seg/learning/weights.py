@@ -5,7 +5,6 @@ A refused download is told within two seconds, with the name of the file and whe
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_active_seg.errors import ModelError
+from napari_active_seg.whole_file import whole_file
 
 __all__ = [
     "KnownWeights",
@@ -196,30 +196,25 @@ def _unreachable(url: str) -> str | None:
 def _download(known: KnownWeights, path: Path, network: str) -> None:
     """Fetch a file whole or not at all."""
     refuse_unless_reachable(known.url, file=known.file, network=network)
-    temporary = path.with_name(path.name + ".part")
     _log.info("fetching %s", known.url)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        with (
-            urllib.request.urlopen(known.url, timeout=30) as source,
-            temporary.open("wb") as target,
-        ):
-            while block := source.read(1 << 20):
-                digest.update(block)
-                target.write(block)
-        named = re.search(r"-([0-9a-f]{8})\.pth$", known.file)
-        if named and not digest.hexdigest().startswith(named[1]):
-            raise ModelError(f"{known.url} came damaged; try again")
-        temporary.replace(path)
+        with whole_file(path) as begun:
+            digest = hashlib.sha256()
+            with (
+                urllib.request.urlopen(known.url, timeout=30) as source,
+                begun.open("wb") as target,
+            ):
+                while block := source.read(1 << 20):
+                    digest.update(block)
+                    target.write(block)
+            named = re.search(r"-([0-9a-f]{8})\.pth$", known.file)
+            if named and not digest.hexdigest().startswith(named[1]):
+                raise ModelError(f"{known.url} came damaged; try again")
     except OSError as error:
         raise ModelError(
             f"{known.file} could not be fetched ({error}); get it from {known.url} and put it into "
             f"{path.parent}"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def local_file(stem: str) -> Path | None:

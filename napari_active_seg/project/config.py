@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import MOST_LONGER, STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.whole_file import whole_file
 
 __all__ = [
     "EDITABLE",
@@ -302,13 +302,9 @@ class ProjectConfig(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
-        temporary = path.with_name(path.name + ".new")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with whole_file(path, lasting=True) as begun:
+                begun.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise ProjectError(
                 f"{path} could not be written ({error.strerror or error}); the settings of before "

@@ -7,7 +7,6 @@ of their own: they need not wait while another thread's write reaches the disk.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["Database"]
 
@@ -273,16 +273,13 @@ def _brought_up_to_date(
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
     """Write a copy to ``path``; half a copy never bears that name."""
-    building = path.with_name(path.name + ".new")
-    building.unlink(missing_ok=True)
-    target = sqlite3.connect(building)
-    try:
-        source.backup(target)
-    finally:
-        target.close()
-    with building.open("rb+") as file:
-        os.fsync(file.fileno())
-    building.replace(path)
+    with whole_file(path, lasting=True) as begun:
+        begun.unlink(missing_ok=True)
+        target = sqlite3.connect(begun)
+        try:
+            source.backup(target)
+        finally:
+            target.close()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

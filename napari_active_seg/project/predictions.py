@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import BadInputError, ProjectError
 from napari_active_seg.regions import Region
 from napari_active_seg.uncertainty import EXTRAS, Moments, Prediction
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["PredictionCache"]
 
@@ -59,15 +60,12 @@ class PredictionCache:
                 _remove(file)
 
     def _save(self, prediction: Prediction, path: Path) -> None:
-        temporary = path.with_suffix(".new")
         moments, region = prediction.moments, prediction.region
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             for name, values in moments.extras.items():
-                with temporary.open("wb") as file:
+                with whole_file(_extra_path(path, name)) as begun, begun.open("wb") as file:
                     np.save(file, values)
-                temporary.replace(_extra_path(path, name))
-            with temporary.open("wb") as file:
+            with whole_file(path) as begun, begun.open("wb") as file:
                 np.savez(
                     file,
                     n=np.int64(moments.n),
@@ -77,14 +75,11 @@ class PredictionCache:
                     votes=moments.votes,
                     place=np.array([prediction.step, region.y, region.x, *region.shape]),
                 )
-            temporary.replace(path)
         except OSError as error:
             raise ProjectError(
                 f"the prediction of {region.image_id} could not be kept "
                 f"({error.strerror or error}); free disk space: {self._folder} may be deleted"
             ) from error
-        finally:
-            _remove(temporary)
         with self._turn:
             self._recent.pop((prediction.model_id, path.name), None)
 

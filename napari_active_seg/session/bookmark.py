@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from napari_active_seg.whole_file import whole_file
+
 __all__ = ["Bookmark", "BookmarkFile"]
 
 _log = logging.getLogger(__name__)
@@ -43,11 +45,9 @@ class BookmarkFile:
         self.latest = new
         if not self._writes:
             return
-        beside = self._path.with_name(self._path.name + ".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(asdict(new)), encoding="utf-8")
-            beside.replace(self._path)
+            with whole_file(self._path) as begun:
+                begun.write_text(json.dumps(asdict(new)), encoding="utf-8")
         except OSError as error:
             _log.info("the place was not written down: %s", error)
 

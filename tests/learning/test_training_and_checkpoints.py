@@ -301,7 +301,7 @@ def test_checkpoint_that_cannot_be_written_says_so_and_leaves_the_old_one(tmp_pa
     path = tmp_path / "m001.safetensors"
     segmenter.save(path, facts={})
     before = path.read_bytes()
-    (tmp_path / "m001.new").mkdir()  # in the way of the file that is written first
+    (tmp_path / "m001.safetensors.new").mkdir()  # in the way of the file that is written first
     with pytest.raises(ModelError, match="could not be written"):
         segmenter.save(path, facts={})
     assert path.read_bytes() == before

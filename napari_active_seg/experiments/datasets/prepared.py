@@ -20,6 +20,7 @@ from napari_active_seg.experiments.datasets.fitting import Fit
 from napari_active_seg.images import ImageRef, open_image, read_array
 from napari_active_seg.regions import UNLABELLED, Region
 from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["PreparedData", "PreparedImage", "PreparedTruth", "prepare", "write_table"]
 
@@ -159,9 +160,8 @@ def prepare(
         "images": [asdict(image) for image in images],
         "asked": wanted,
     }
-    temporary = folder / (_FACTS + ".new")
-    temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    temporary.replace(folder / _FACTS)
+    with whole_file(folder / _FACTS) as begun:
+        begun.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return PreparedData.open(folder)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_active_seg.experiments.datasets.pools import original_of
 from napari_active_seg.experiments.study.seen_map import spread_of
 from napari_active_seg.project import QueuedRegion
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["CHOICE", "Choice", "Chosen"]
 
@@ -102,9 +103,8 @@ class Choice:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of an arm."""
-        half = folder / f"new-{CHOICE}"
-        half.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        half.replace(folder / CHOICE)
+        with whole_file(folder / CHOICE) as begun:
+            begun.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> Choice | None:

@@ -42,9 +42,7 @@ def full_label_lines(records: Sequence[RoundRecord], score: str) -> dict[str, fl
         if record.arm != ALL_LABELS:
             first_of.setdefault(record.family, record.arm)
     known = {
-        arm: spread
-        for arm in first_of.values()
-        if (spread := reference_of(records, arm, score)).n
+        arm: spread for arm in first_of.values() if (spread := reference_of(records, arm, score)).n
     }
     return {
         f"all labels{f', {arm}' if len(known) > 1 else ''} ({spread.words(3)})": spread.mean

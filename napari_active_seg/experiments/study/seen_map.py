@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from napari_active_seg.whole_file import whole_file
+
 __all__ = ["MAP", "SEEN", "draw_seen", "flattened", "keep_seen", "kept_map", "seen_in", "spread_of"]
 
 #: What a start keeps: where its model sees the pool, and a map of that, which is small.
@@ -23,12 +25,11 @@ SEEN, MAP = "seen.npz", "map.json"
 
 def keep_seen(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -> None:
     """Write down where images ``ids`` (N,) are seen, (N, D), with a map of them."""
-    half = folder / f"new-{MAP}"
-    half.write_text(json.dumps(np.round(flattened(seen), 2).tolist()) + "\n", encoding="utf-8")
-    half.replace(folder / MAP)
-    half = folder / f"new-{SEEN}"
-    np.savez_compressed(half, ids=ids, seen=seen)
-    half.replace(folder / SEEN)
+    with whole_file(folder / MAP) as begun:
+        drawn = np.round(flattened(seen), 2).tolist()
+        begun.write_text(json.dumps(drawn) + "\n", encoding="utf-8")
+    with whole_file(folder / SEEN) as begun, begun.open("wb") as file:
+        np.savez_compressed(file, ids=ids, seen=seen)
 
 
 def seen_in(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]] | None:

@@ -23,6 +23,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from napari_active_seg.whole_file import whole_file
+
 __all__ = ["Keeper", "TrainingState", "Unfinished"]
 
 _FORMAT = "napari-active-seg training 1"
@@ -143,14 +145,11 @@ class Keeper:
             ),
         }
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        temporary = self._path.with_suffix(".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(plain, temporary, metadata=header)
-            temporary.replace(self._path)
-        except (OSError, safetensors.SafetensorError):
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with (
+            contextlib.suppress(OSError, safetensors.SafetensorError),
+            whole_file(self._path) as begun,
+        ):
+            safetensors.torch.save_file(plain, begun, metadata=header)
         self._written_at = time.perf_counter()
         self._took = self._written_at - now
 
