@@ -118,6 +118,19 @@ def test_arms_of_one_network_share_the_reference_whatever_else_they_learn_from(s
     assert {r.family for r in records if r.arm == "all labels"} == set(family.values())
 
 
+def test_what_is_drawn_of_the_data_is_the_same_for_each_seed_in_any_order(study, tmp_path):
+    asked = study(seeds=(0, 1), rounds=0)
+    asked = asked.model_copy(
+        update={"data": asked.data.model_copy(update={"copies": 1, "most_train": 3})}
+    )
+    both = run(asked, tmp_path / "out")
+    drawn = {image.id for image in PreparedData.open(tmp_path / "out" / "data").part("train")}
+    assert len(drawn) == 3 and any("_copy" in name for name in drawn)
+    again = run(asked.model_copy(update={"seeds": (1,)}), tmp_path / "out")  # no other data
+    alone = run(asked.model_copy(update={"seeds": (1,)}), tmp_path / "alone")
+    assert again == alone == tuple(record for record in both if record.seed == 1)
+
+
 def test_arms_that_learn_from_images_without_labels_are_run_first(study, tmp_path):
     plain = {"name": "plain", "strategy": "random-regions"}
     learned = {**plain, "name": "learned", "settings": {"unlabelled": "consistency"}}

@@ -219,7 +219,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         settings={**_SMALL_NETWORK, "augmentation": "dermoscopy"},
         arms=_small_arms(amounts, size=40),
         changed=(
-            "300 training images drawn by the first seed, 170 test images, at half of the size "
+            "300 training images drawn once, 170 test images, at half of the size "
             "that they have in the subset of 256 pixels; regions of 40 pixels a side, stride 8.",
             "A U-Net of 0.92 million parameters from random weights, 3,000 steps of 8 crops "
             "of 96 pixels in bfloat16, in place of DCAN with a ResNet-50 from ImageNet.",

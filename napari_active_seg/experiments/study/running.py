@@ -66,7 +66,7 @@ def run_study(
     """
     _check_folder(study, out)
     data = prepare(
-        _limited(_opened(study.data), study.data, study.seeds[0]),
+        _limited(_opened(study.data), study.data),
         study.data.fit,
         out / "data",
         on_image=on_progress,
@@ -220,16 +220,16 @@ def _opened(data: DataSettings) -> DataSet:
     return read_folders(*folders, classes=data.classes)  # type: ignore[arg-type]
 
 
-def _limited(data: DataSet, asked: DataSettings, seed: int) -> DataSet:
-    """Return the data set with no more images than are asked for, drawn by the seed."""
+def _limited(data: DataSet, asked: DataSettings) -> DataSet:
+    """Return the data set with no more images than are asked for, and with copies."""
     parts = dict(data.parts)
     for part, most in (("train", asked.most_train), ("test", asked.most_test)):
         samples = parts.get(part, ())
         if 0 < most < len(samples):
-            kept = np.sort(np.random.default_rng((seed, 3)).permutation(len(samples))[:most])
+            kept = np.sort(np.random.default_rng((asked.seed, 3)).permutation(len(samples))[:most])
             parts[part] = tuple(samples[i] for i in kept)
     if asked.copies:
-        parts["train"] = copied_pool(parts["train"], copies=asked.copies, seed=seed)
+        parts["train"] = copied_pool(parts["train"], copies=asked.copies, seed=asked.seed)
     return DataSet(data.classes, parts, data.notes)
 
 

@@ -38,8 +38,8 @@ class DataSettings(Settings):
     """Which data set, where it lies, and what is made of its images.
 
     ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
-    the classes say all. ``most_train`` and ``most_test`` keep so many images, drawn by the study's
-    first seed; 0 keeps all.
+    the classes say all. ``most_train`` and ``most_test`` keep so many images; 0 keeps all. What is
+    drawn of the data is drawn by ``seed``, the same for each seed of the study.
     """
 
     dataset: str = "folders"
@@ -52,9 +52,8 @@ class DataSettings(Settings):
     fit: Fit = Fit()
     most_train: int = Field(default=0, ge=0)
     most_test: int = Field(default=0, ge=0)
-    copies: int = Field(
-        default=0, ge=0
-    )  #: of each training image that is drawn, in place of others
+    copies: int = Field(default=0, ge=0)  #: of each training image that is drawn
+    seed: int = 0
 
 
 class StartSettings(Settings):
