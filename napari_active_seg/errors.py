@@ -23,6 +23,7 @@ Messages name the thing, its value and the remedy, in one line.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 __all__ = [
@@ -41,7 +42,23 @@ __all__ = [
     "SchemaError",
     "StoppedError",
     "did_you_mean",
+    "refused_by_disk",
 ]
+
+#: What to do about what a disk or the system refuses.
+_REMEDIES = {
+    errno.ENOENT: "check the name, and that its folder is there",
+    errno.EACCES: "choose another place, or allow it there",
+    errno.EPERM: "choose another place, or allow it there",
+    errno.EROFS: "choose another place",
+    errno.EEXIST: "choose another name",
+    errno.ENOTDIR: "choose another name",
+    errno.EISDIR: "choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: "free disk space",
+    errno.EDQUOT: "free disk space",
+    errno.EIO: "check the drive",
+}
 
 
 class ActiveSegError(Exception):
@@ -110,3 +127,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(names)}"
+
+
+def refused_by_disk(error: BaseException) -> str | None:
+    """Return what a disk or the system refused, with the remedy; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _REMEDIES:
+        return None
+    if error.filename is None and error.errno == errno.ENOENT:
+        return None  # nobody can look for a name that is not told
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}; {_REMEDIES[error.errno]}"

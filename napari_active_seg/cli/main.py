@@ -32,7 +32,7 @@ from napari_active_seg.cli import (
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
 from napari_active_seg.cli.line import parted, refuse_unknown_options
 from napari_active_seg.cli.output import be_quiet, say
-from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError
+from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError, refused_by_disk
 
 __all__ = ["app", "main"]
 
@@ -102,6 +102,10 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        refused = refused_by_disk(error)
+        if refused:
+            say(f"error: {refused}", always=True)
+            sys.exit(1)
         say(
             f"error: the program made a mistake: {type(error).__name__}: {error}. "
             "Run the same again with --debug and report what it prints",

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
-from napari_active_seg.errors import ActiveSegError
+from napari_active_seg.errors import ActiveSegError, refused_by_disk
 
 __all__ = ["MessageBar", "details_of"]
 
@@ -68,12 +68,13 @@ class MessageBar(QFrame):  # type: ignore[misc]
 def in_words(error: Exception) -> str:
     """Return what went wrong and what to do about it.
 
-    Errors of ours carry their remedy; anything else is a fault of the program and says so.
+    Errors of ours carry their remedy, and what the disk refuses has one; anything else is a fault
+    of the program and says so.
     """
     if isinstance(error, ActiveSegError):
         text = str(error)
         return text[:1].upper() + text[1:]
-    return (
+    return refused_by_disk(error) or (
         f"The program made a mistake: {type(error).__name__}: {error}. Nothing that was saved is "
         "lost. Copy the details and report them with what you did last"
     )

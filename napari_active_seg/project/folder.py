@@ -198,7 +198,7 @@ class Project:
         """Who writes to this project now."""
         return current_holder(self.database, self.folder)
 
-    def configure(self, **changes: object) -> None:
+    def configure(self, /, **changes: object) -> None:
         """Change settings and write them down; ConfigError names what does not fit."""
         config = self.config.with_changes(changes)
         self.events.add("settings", annotator=config.annotator, facts=changes)

@@ -163,7 +163,7 @@ class Upkeep:
 
     # --- settings ----------------------------------------------------------------------------
 
-    def configure(self, **changes: object) -> None:
+    def configure(self, /, **changes: object) -> None:
         """Change settings of the project; ConfigError names what does not fit."""
         self._project.configure(**changes)
         config = self._project.config

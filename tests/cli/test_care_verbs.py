@@ -156,6 +156,7 @@ def test_settings_are_shown_and_set(run, made):
     assert (json.loads(out)["annotator"], json.loads(out)["samples"]) == ("Anna", 30)
     assert run("config", made, "--set", "sampels=3")[0] == 2
     assert run("config", made, "--set", "strategy=nonsense")[0] == 2
+    assert run("config", made, "--set", "self=1")[0] == 2
     assert "annotator: Anna" in run("config", made)[1]
 
 

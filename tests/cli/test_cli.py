@@ -171,6 +171,15 @@ def test_failures_name_what_to_do_first(run, made):
     assert "train first" in " ".join(err.split())
 
 
+def test_a_place_that_cannot_be_written_to_is_named_with_a_remedy(run, made, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file" / "report.html", tmp_path):
+        code, _, err = run("report", made, "--out", out)
+        said = " ".join(err.split())
+        assert code == 1 and "mistake" not in said and "choose another name" in said
+        assert str(tmp_path) in said.replace(" ", "")
+
+
 def test_unknown_options_and_verbs_exit_with_2(run, made):
     assert run("info", made, "--nonsense")[0] == 2
     assert run("fly")[0] == 2

@@ -122,6 +122,11 @@ def test_reproduce_runs_a_papers_study_and_prints_its_figures(run, glas, tmp_pat
     assert code == 2 and "regions-bald" in err
     code, _, err = run("reproduce", "isic2016", "--data", glas, "--out", tmp_path / "y")
     assert code == 1 and "challenge.isic-archive.com" in err
+    code, _, err = run("reproduce", "glas", "--data", tmp_path / "no", "--out", tmp_path / "y")
+    assert code == 2 and "no folder is at" in err
+    code, _, err = run("reproduce", "mnist", "--data", tmp_path / "no", "--out", tmp_path / "y")
+    assert code == 1 and "MNIST has four such files" in err
+    assert not (tmp_path / "y").exists()  # so that another study may be put there
 
 
 def test_datasets_are_listed_with_their_terms(run):

@@ -35,6 +35,11 @@ def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):
     assert code == 2 and "did you mean 'focal'" in err
     code, _, err = run("train", labelled, "--unlabelled", "gan")
     assert code == 2 and "known: consistency, off, s4gan" in err
+    code, _, err = run("train", labelled, "--set", "preset=fats")
+    assert code == 2 and "did you mean 'fast'" in err
+    for unknown in ("helps=1", "epochs=2", "seed=1"):
+        code, _, err = run("train", labelled, "--set", unknown)
+        assert code == 2 and "cannot be changed" in err
     code, out, _ = run("train", labelled, "--epochs", 2, "--unlabelled", "consistency")
     assert code == 0 and "too few labels to learn from unlabelled images: 6 of 8" in out
     code, out, _ = run("config", labelled, "--json")

@@ -192,6 +192,11 @@ def test_snap_without_paint_is_a_word_in_the_dock(on_disk):
     assert "NothingToDoError" in copied and "napari-active-seg" in copied and "Python" in copied
     window.click(window.dock.message.away)
     assert not window.dock.message.isVisible()
+    window.dock.message.show_error(PermissionError(13, "Permission denied", "/locked/out.csv"))
+    told = window.dock.message.text.text()
+    assert told == "/locked/out.csv: Permission denied; choose another place, or allow it there"
+    window.dock.message.show_error(KeyError("x"))
+    assert "made a mistake: KeyError" in window.dock.message.text.text()
 
 
 def test_the_whole_region_gets_the_class_in_hand(on_disk):

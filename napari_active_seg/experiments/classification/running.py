@@ -17,6 +17,7 @@ from napari_active_seg.experiments.classification.pool import ImagePool
 from napari_active_seg.experiments.classification.settings import ClassificationStudy
 from napari_active_seg.experiments.side_by_side import OnProgress, run_side_by_side
 from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["finished_rounds", "open_pool", "run_classification"]
 
@@ -62,8 +63,10 @@ def run_classification(
     ``workers`` processes work side by side, each with the study's threads; 0 works in this one.
     ``networks`` must be picklable for more.
     """
-    _check_folder(study, out)
+    _refuse_another_study(study, out)
     pool = open_pool(study)
+    with whole_file(out / _CONFIG) as begun:
+        begun.write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")
     tasks = [
         _Task(arm.name, seed)
         for seed in study.seeds
@@ -111,7 +114,7 @@ def _arm_of(
     return ImageArm(study, pool, out, arm, task.seed, networks)
 
 
-def _check_folder(study: ClassificationStudy, out: Path) -> None:
+def _refuse_another_study(study: ClassificationStudy, out: Path) -> None:
     config = out / _CONFIG
     if config.is_file():
         there = ClassificationStudy.model_validate_json(config.read_text(encoding="utf-8"))
@@ -122,5 +125,3 @@ def _check_folder(study: ClassificationStudy, out: Path) -> None:
         refuse_other_settings(out, differ)
     else:
         refuse_taken(out)
-    out.mkdir(parents=True, exist_ok=True)
-    config.write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")

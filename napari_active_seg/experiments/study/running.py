@@ -34,6 +34,7 @@ from napari_active_seg.experiments.study.settings import (
     StudySettings,
 )
 from napari_active_seg.experiments.study_folder import refuse_other_settings, refuse_taken
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["finished_records", "run_study", "seconds_of_work"]
 
@@ -64,9 +65,12 @@ def run_study(
     ``workers`` processes work side by side, each with the study's threads; 0 works in this one,
     with whatever threads it has. ``open_session`` must be picklable for more.
     """
-    _check_folder(study, out)
+    _refuse_another_study(study, out)
+    opened = _limited(_opened(study.data), study.data)
+    with whole_file(out / _CONFIG) as begun:
+        begun.write_text(study.as_json(), encoding="utf-8")
     data = prepare(
-        _limited(_opened(study.data), study.data),
+        opened,
         study.data.fit,
         out / "data",
         on_image=on_progress,
@@ -185,7 +189,7 @@ def _arm_of(study: StudySettings, task: _Task) -> ArmSettings:
     return next(arm for arm in study.arms if arm.name == task.arm)
 
 
-def _check_folder(study: StudySettings, out: Path) -> None:
+def _refuse_another_study(study: StudySettings, out: Path) -> None:
     """Refuse a folder of something else; a study's own is gone on with, with more arms or seeds."""
     config = out / _CONFIG
     if config.is_file():
@@ -204,16 +208,19 @@ def _check_folder(study: StudySettings, out: Path) -> None:
         refuse_other_settings(out, differ)
     else:
         refuse_taken(out)
-    out.mkdir(parents=True, exist_ok=True)
-    config.write_text(study.as_json(), encoding="utf-8")
 
 
 def _opened(data: DataSettings) -> DataSet:
     if data.dataset != "folders":
+        reader = reader_named(data.dataset)
         if data.root is None:
-            reader = reader_named(data.dataset)
             raise ConfigError(f"--data is the folder of {reader.title}, from {reader.source}")
-        return reader_named(data.dataset).open(data.root)
+        if not data.root.is_dir():
+            raise ConfigError(
+                f"no folder is at {data.root}; --data is that of {reader.title}, from "
+                f"{reader.source}"
+            )
+        return reader.open(data.root)
     folders = (data.images, data.masks, data.test_images, data.test_masks)
     if any(folder is None for folder in folders) or not data.classes:
         raise ConfigError("two pairs of folders and the classes are needed")
