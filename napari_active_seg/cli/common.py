@@ -76,9 +76,15 @@ def told_of_settings(changes: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def side_by_side(workers: int, device: str, threads: int) -> tuple[int, str]:
-    """Return how many arms of a study run at once, and what they run on in words."""
-    beside = workers or (1 if device == "cuda" else max(1, os.cpu_count() or 1))
-    return beside, f"{device} device, {threads} thread(s) an arm, {beside} side by side"
+    """Return how many arms of a study run at once, and what they run on in words.
+
+    A device that is not there is refused, before any data are prepared.
+    """
+    from napari_active_seg.learning import resolve_device
+
+    kind = resolve_device(device).type
+    beside = workers or (1 if kind == "cuda" else max(1, os.cpu_count() or 1))
+    return beside, f"{kind} device, {threads} thread(s) an arm, {beside} side by side"
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

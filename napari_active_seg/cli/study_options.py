@@ -47,7 +47,7 @@ OutOption = Annotated[
 ]
 WorkersOption = Annotated[
     int,
-    typer.Option(help="Arms that run side by side; 0 is one a core, or one with --device cuda."),
+    typer.Option(help="Arms that run side by side; 0 is one a core, or one on a GPU."),
 ]
 SeedsOption = Annotated[str, typer.Option(help="Seeds, with commas; three or more give a band.")]
 ImagesOption = Annotated[Path | None, typer.Option(help="Pool of images.")]

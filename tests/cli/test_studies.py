@@ -62,6 +62,8 @@ def test_simulate_writes_its_curve_and_goes_on(run, folders, tmp_path):
     code, third, _ = run("simulate", "--config", config, "--out", tmp_path / "again", "--json")
     assert code == 0
     assert json.loads(third)["rounds"] == json.loads(out)["rounds"]
+    ran_on = json.loads((tmp_path / "again" / "results.json").read_text())["device"]
+    assert ran_on.split()[0] in ("cpu", "cuda")  # not auto, which was asked for
     code, beside, _ = run(
         "compare-runs", tmp_path / "study", tmp_path / "again", "--out", tmp_path / "b.html",
         "--json",
@@ -127,6 +129,19 @@ def test_reproduce_runs_a_papers_study_and_prints_its_figures(run, glas, tmp_pat
     code, _, err = run("reproduce", "mnist", "--data", tmp_path / "no", "--out", tmp_path / "y")
     assert code == 1 and "MNIST has four such files" in err
     assert not (tmp_path / "y").exists()  # so that another study may be put there
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_prepared(run, glas, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    for asked in (("glas", glas), ("mnist", tmp_path)):
+        name, data = asked
+        given = ("--data", data, "--out", tmp_path / "out", "--device", "cuda")
+        code, _, err = run("reproduce", name, *given)
+        assert code == 2 and "no CUDA device" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_datasets_are_listed_with_their_terms(run):
