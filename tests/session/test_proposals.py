@@ -149,6 +149,20 @@ def test_a_budget_is_kept_in_any_unit_and_told(large, budget, spent, strategy):
     assert any(note.startswith("to label:") for note in large.proposals.notes)
 
 
+@pytest.mark.parametrize("has_model", [False, True])
+@pytest.mark.parametrize("strategy", ["uncertain-regions", "covering-regions", "random-regions"])
+def test_more_regions_than_there_is_room_for_lie_apart(large, strategy, has_model):
+    if has_model:
+        lap(large, 8)
+    new = propose(large, 5000, strategy=strategy)
+    assert any(f"{len(new)} of 5000 regions found room" in n for n in large.proposals.notes)
+    pool = [q for q in new if q.kind is not RegionKind.VALIDATION]
+    assert 8 * 96 * 128 / 24**2 >= len(pool) >= 40
+    assert {q.kind for q in pool} > {RegionKind.CONTROL} or not has_model
+    places = [q.place for q in large.state.queue if q.kind is not RegionKind.WHOLE]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(places, 2))
+
+
 def test_a_budget_that_buys_nothing_says_what_the_cheapest_takes(large):
     lap(large, 8)
     large.propose(budget="0.01min", size=24)

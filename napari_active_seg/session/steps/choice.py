@@ -123,7 +123,7 @@ def _covering(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple
     at = {candidate.place: index for index, candidate in enumerate(candidates)}
     return tuple(
         replace(one, stands_for=order.share_of(at[one.place]))
-        for one in _taken(candidates, order, ledger)
+        for one in _taken(candidates, order, ledger, apart=not strategy.overlap)
     )
 
 
@@ -139,9 +139,15 @@ def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
     return min(inside / free, 1.0) if free > 0 else 1.0
 
 
-def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tuple[Candidate, ...]:
-    """Take one after the other until nothing is left that the budget allows."""
+def _taken(
+    candidates: Sequence[Candidate], order: Order, ledger: Ledger, *, apart: bool = False
+) -> tuple[Candidate, ...]:
+    """Take one after the other until nothing is left that the budget allows.
+
+    Candidates that overlap each other are kept ``apart`` where that is asked for.
+    """
     left = np.ones(len(candidates), bool)
+    beside = dict(grouped_by_image([one.place for one in candidates])) if apart else {}
     chosen: list[Candidate] = []
     while True:
         allowed = ledger.allowed(candidates, left)
@@ -150,6 +156,9 @@ def _taken(candidates: Sequence[Candidate], order: Order, ledger: Ledger) -> tup
         index = order.pick(allowed)
         left[index] = False
         ledger.take(candidates[index])
+        place = candidates[index].place
+        for other in beside.get(place.region.image_id, ()):
+            left[other] &= not candidates[other].place.overlaps(place)
         chosen.append(_with_chance(candidates[index], order.chance(index, allowed), allowed))
     if candidates and not chosen:
         _refuse_small_budget(candidates, ledger)

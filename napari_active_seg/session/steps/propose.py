@@ -250,14 +250,19 @@ class _Proposing:
         )
 
     def _regions_wanted(self) -> int:
-        """Return about how many regions the budget buys."""
-        budget, size = self._request.budget, self._strategy.size
+        """Return about how many regions the budget buys, and the pool has room for."""
+        budget, strategy = self._request.budget, self._strategy
+        size = strategy.size
         if budget.unit == "clicks":
             return max(1, int(budget.amount // 10))
         most = budget.most_regions(
             least_pixels=size**2, least_seconds=self._request.cost.least(size**2)
         )
-        return max(1, most or 1)
+        wanted = max(1, most or 1)
+        if strategy.unit != "squares" or strategy.overlap:
+            return wanted
+        pixels = sum(height * width for height, width in (ref.shape for ref in self._request.pool))
+        return max(1, min(wanted, pixels // size**2))
 
     def _pool_beside(self, drawn: Sequence[Place]) -> Callable[..., Iterator[PoolImage]]:
         taken = (*self._request.taken, *drawn)
