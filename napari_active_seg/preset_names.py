@@ -5,9 +5,10 @@ A test holds them equal to ``learning.PRESETS``.
 
 from __future__ import annotations
 
+from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.registered_networks import registered_names
 
-__all__ = ["AUTO", "PRESET_HELP", "PRESET_NAMES", "preset_names"]
+__all__ = ["AUTO", "PRESET_HELP", "PRESET_NAMES", "preset_names", "refuse_unknown_preset"]
 
 PRESET_NAMES = ("fast", "unet", "dcan", "deeplabv3plus", "deeplabv2")
 #: Stands for the best network that is trained within the project's training_seconds.
@@ -21,3 +22,11 @@ PRESET_HELP = (
 def preset_names() -> tuple[str, ...]:
     """Return the names of networks: ours, and those that were registered."""
     return (*PRESET_NAMES, *registered_names())
+
+
+def refuse_unknown_preset(name: str) -> None:
+    """Raise ConfigError if nothing is called what stands before the colon."""
+    known = (AUTO, "smp", *preset_names())
+    family = name.partition(":")[0]
+    if family not in known:
+        raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")

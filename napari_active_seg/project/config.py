@@ -20,6 +20,7 @@ from pydantic import (
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
+from napari_active_seg.preset_names import refuse_unknown_preset
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import MOST_LONGER, STARTS, TrainingPlan
 from napari_active_seg.uncertainty import measure_named
@@ -318,6 +319,8 @@ class ProjectConfig(BaseModel):
                 raise ConfigError(
                     f"setting {key!r} cannot be changed: {did_you_mean(key, EDITABLE)}"
                 )
+        if "preset" in changes:  # a project that came from elsewhere may name one that is not here
+            refuse_unknown_preset(str(changes["preset"]))
         try:
             return ProjectConfig.model_validate({**self.model_dump(), **changes})
         except ValidationError as error:

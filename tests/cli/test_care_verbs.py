@@ -157,6 +157,10 @@ def test_settings_are_shown_and_set(run, made):
     assert run("config", made, "--set", "sampels=3")[0] == 2
     assert run("config", made, "--set", "strategy=nonsense")[0] == 2
     assert run("config", made, "--set", "self=1")[0] == 2
+    code, _, err = run("config", made, "--set", "preset=dcann")
+    assert code == 2 and "did you mean 'dcan'" in " ".join(err.split())
+    for known in ("auto", "dcan:101", "smp:unet/resnet18", "unet:plain"):
+        assert run("config", made, "--set", f"preset={known}")[0] == 0
     assert "annotator: Anna" in run("config", made)[1]
 
 
