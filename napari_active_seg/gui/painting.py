@@ -128,8 +128,11 @@ class RegionPainter:
 
     def pick_up(self) -> None:
         """Make the paint layer the one that the mouse works on."""
-        if self.layer is not None and self._queued is not None:
-            self._viewer.layers.selection.active = self.layer
+        if self.layer is None or self._queued is None:
+            return
+        if self.layer not in self._viewer.layers:  # somebody removed it, with what is painted in it
+            self._viewer.add_layer(self.layer)
+        self._viewer.layers.selection.active = self.layer
 
     def put_down(self) -> None:
         """Hand over what is not saved yet and hide the paint layer."""

@@ -199,6 +199,20 @@ def test_snap_without_paint_is_a_word_in_the_dock(on_disk):
     assert "made a mistake: KeyError" in window.dock.message.text.text()
 
 
+def test_a_paint_layer_that_was_removed_comes_back_behind_the_tissue(on_disk):
+    window = on_disk
+    stroke(window)
+    layer, painted = window.paint, paint(window).copy()
+    assert painted.any()
+    window.dock.annotate.edit_tissue(True)
+    window.drawn()
+    window.viewer.layers.remove(layer)
+    window.dock.annotate.edit_tissue(False)
+    window.drawn()
+    assert layer in window.viewer.layers and window.viewer.layers.selection.active == layer
+    assert (paint(window) == painted).all()
+
+
 def test_the_whole_region_gets_the_class_in_hand(on_disk):
     window = on_disk
     window.key(Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
