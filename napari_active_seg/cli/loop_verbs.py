@@ -168,17 +168,15 @@ def train(
     Example: napari-active-seg train my-project --preset fast
     """
     chosen: dict[str, Any] = dict(pair(text, "--set") for text in settings or ())
-    chosen |= {k: v for k, v in (("start", start), ("unlabelled", unlabelled)) if v is not None}
+    own = {"preset": preset, "weights": weights, "start": start, "unlabelled": unlabelled}
+    chosen |= {name: value for name, value in own.items() if value is not None}
     helping = int(os.environ.get("RANK", "0")) > 0
     with opened(project, device=device, read_only=helping) as session:
         session.project.config.with_changes(chosen)  # refuses at once what cannot be
-        named = {"preset": chosen.pop("preset", None), "weights": chosen.pop("weights", None)}
 
         def verb() -> None:
             session.train(
-                preset=preset or named["preset"],
                 epochs=epochs,
-                weights=weights or named["weights"],
                 accept_worse=accept_worse,
                 go_on=not from_start,
                 helps=helping,
