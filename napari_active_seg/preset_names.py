@@ -5,10 +5,19 @@ A test holds them equal to ``learning.PRESETS``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.registered_networks import registered_names
 
-__all__ = ["AUTO", "PRESET_HELP", "PRESET_NAMES", "preset_names", "refuse_unknown_preset"]
+__all__ = [
+    "AUTO",
+    "PRESET_HELP",
+    "PRESET_NAMES",
+    "family_among",
+    "preset_names",
+    "refuse_unknown_preset",
+]
 
 PRESET_NAMES = ("fast", "unet", "dcan", "deeplabv3plus", "deeplabv2")
 #: Stands for the best network that is trained within the project's training_seconds.
@@ -26,7 +35,14 @@ def preset_names() -> tuple[str, ...]:
 
 def refuse_unknown_preset(name: str) -> None:
     """Raise ConfigError if nothing is called what stands before the colon."""
-    known = (AUTO, "smp", *preset_names())
+    ours = (AUTO, "smp", *PRESET_NAMES)
+    if name.partition(":")[0] not in ours:  # to look for those of others takes milliseconds
+        family_among(name, (*ours, *registered_names()))
+
+
+def family_among(name: str, known: Sequence[str]) -> str:
+    """Return what stands before the colon; ConfigError if that is none of the ``known``."""
     family = name.partition(":")[0]
     if family not in known:
         raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")
+    return family

@@ -25,6 +25,7 @@ def whole_file(path: Path, *, lasting: bool = False) -> Iterator[Path]:
             with begun.open("rb+") as file:
                 os.fsync(file.fileno())
         begun.replace(path)
-    finally:
+    except BaseException:
         with contextlib.suppress(OSError):
             begun.unlink(missing_ok=True)
+        raise

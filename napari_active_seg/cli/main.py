@@ -102,15 +102,11 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        refused = refused_by_disk(error)
-        if refused:
-            say(f"error: {refused}", always=True)
-            sys.exit(1)
-        say(
-            f"error: the program made a mistake: {type(error).__name__}: {error}. "
-            "Run the same again with --debug and report what it prints",
-            always=True,
+        words = refused_by_disk(error) or (
+            f"the program made a mistake: {type(error).__name__}: {error}. "
+            "Run the same again with --debug and report what it prints"
         )
+        say(f"error: {words}", always=True)
         sys.exit(1)
 
 

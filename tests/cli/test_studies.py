@@ -136,8 +136,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_prepared(run, 
 
     if torch.cuda.is_available():
         pytest.skip("a GPU is here")
-    for asked in (("glas", glas), ("mnist", tmp_path)):
-        name, data = asked
+    for name, data in (("glas", glas), ("mnist", tmp_path)):
         given = ("--data", data, "--out", tmp_path / "out", "--device", "cuda")
         code, _, err = run("reproduce", name, *given)
         assert code == 2 and "no CUDA device" in err

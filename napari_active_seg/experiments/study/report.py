@@ -12,18 +12,10 @@ from napari_active_seg.calibration import ReliabilityBins, SelectedAndRest
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.experiments.published import PUBLISHED
 from napari_active_seg.experiments.study.cost_report import add_areas, add_costs
-from napari_active_seg.experiments.study.curves import (
-    full_label_lines,
-    in_groups,
-    study_curves,
-)
+from napari_active_seg.experiments.study.curves import full_label_lines, in_groups, study_curves
 from napari_active_seg.experiments.study.record import ALL_LABELS, RoundRecord
 from napari_active_seg.experiments.study.settings import StudySettings
-from napari_active_seg.experiments.study.tables import (
-    AXES,
-    arms_of,
-    runs_of,
-)
+from napari_active_seg.experiments.study.tables import AXES, arms_of, runs_of
 from napari_active_seg.figures import (
     Curve,
     Report,

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
+from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError
 from napari_active_seg.learning.networks.assembled import AssembledNetwork
 from napari_active_seg.learning.networks.base import Network
 from napari_active_seg.learning.networks.dcan import DCAN
@@ -38,6 +38,7 @@ from napari_active_seg.learning.weights import (
     refuse_unless_reachable,
     starting_weights,
 )
+from napari_active_seg.preset_names import family_among
 from napari_active_seg.registered_networks import registered_builder, registered_names
 
 __all__ = ["BuiltNetwork", "build_network", "network_family"]
@@ -57,11 +58,7 @@ class BuiltNetwork:
 
 def network_family(name: str) -> str:
     """Return what stands before the colon; ConfigError if no network is called so."""
-    family = name.partition(":")[0]
-    known = (*_BUILDERS, *registered_names())
-    if family not in known:
-        raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")
-    return family
+    return family_among(name, (*_BUILDERS, *registered_names()))
 
 
 def build_network(name: str, n_classes: int, *, weights: str = "random") -> BuiltNetwork:
