@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,12 @@ __all__ = [
     "read_mask_target",
 ]
 
+_LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
+#: Values this near to 0 or 255 are black or white in a mask with soft edges, of which at most
+#: this share of pixels lies between, or this share of twice the white ones.
+_NEAR, _MOST_BETWEEN = 64, 0.25
+#: JPEG turns grey into colours whose channels differ by so much.
+_JPEG_SPREAD = 24
 _SUFFIXES_OF_MASKS = ("", "_mask", "_segmentation", "_anno", "_label", "_labels", "_gt")
 
 
@@ -31,7 +38,7 @@ class MaskConvention(StrEnum):
     """What the numbers of a folder of masks mean."""
 
     INDEX = "index"  #: 0..K-1 are classes, 255 is not labelled
-    BINARY = "binary"  #: 0 is the first class, 255 is the second
+    BINARY = "binary"  #: 0 is the first class, 255 the second, cut at the middle
     INSTANCES = "instances"  #: 0 is the first class, any id is the second
     NAPARI = "napari"  #: 0 is not labelled, 1..K are the classes, as napari's labels are painted
     COLOURS = "colours"  #: each colour is a class, by a table
@@ -78,16 +85,28 @@ def detect_convention(
     values of the whole folder decide. With two classes, instance ids and napari's labels
     cannot be told apart by their values: ids are taken, unless the caller says otherwise.
     """
-    values: set[int] = set()
+    counts: Counter[int] = Counter()
     for path in paths:
         pixels = _read_pixels(path)
         if pixels.ndim == 3:
             return MaskConvention.COLOURS
-        values.update(int(v) for v in np.unique(pixels))
-    values -= set(ignore)
+        numbers, found = np.unique(pixels, return_counts=True)
+        counts.update(dict(zip(numbers.tolist(), found.tolist(), strict=True)))
+    for value in ignore:
+        del counts[value]
+    values = set(counts)
     if values <= {0, UNLABELLED} and n_classes == 2:
         return MaskConvention.BINARY
-    if all(0 <= v < n_classes or v == UNLABELLED for v in values):
+    lossy = next((path for path in paths if path.suffix.lower() in _LOSSY_SUFFIXES), None)
+    is_index = all(0 <= v < n_classes or v == UNLABELLED for v in values)
+    if n_classes == 2 and (lossy or not is_index) and _is_black_and_white(counts):
+        return MaskConvention.BINARY
+    if lossy is not None:
+        raise ImageError(
+            f"mask {lossy.name} is a JPEG, which changes the numbers of classes; export the masks "
+            "again as PNG or TIFF"
+        )
+    if is_index:
         return MaskConvention.INDEX
     if n_classes == 2 and min(values) >= 0:
         return MaskConvention.INSTANCES
@@ -99,6 +118,18 @@ def detect_convention(
         f"(0 to {n_classes - 1}, 255 for 'not labelled'); name all classes, say which values to "
         "ignore, or convert the masks"
     )
+
+
+def _is_black_and_white(counts: Mapping[int, int]) -> bool:
+    """Return whether values lie near 0 and 255, with few between: two classes with soft edges.
+
+    Instance ids, which start at 1, have most of their pixels elsewhere.
+    """
+    dark = sum(n for value, n in counts.items() if value < _NEAR)
+    bright = sum(n for value, n in counts.items() if 255 - _NEAR < value <= 255)
+    total = sum(counts.values())
+    whole = min(counts, default=-1) >= 0 and max(counts, default=0) <= 255
+    return whole and bright > 0 and total - dark - bright <= _MOST_BETWEEN * min(total, 2 * bright)
 
 
 def read_mask_target(
@@ -144,6 +175,8 @@ def _target_of(values: NDArray[np.integer], convention: MaskConvention) -> NDArr
         return values.astype(np.uint8)
     if convention is MaskConvention.NAPARI:
         return np.where(values == 0, UNLABELLED, values - 1).astype(np.uint8)
+    if convention is MaskConvention.BINARY:
+        return (values > (0 if values.max(initial=0) == 1 else 127)).astype(np.uint8)
     return (values > 0).astype(np.uint8)
 
 
@@ -151,8 +184,9 @@ def _read_pixels(path: Path) -> NDArray[np.integer]:
     """Return whole numbers (H, W), or colours (H, W, 3) where they are not all grey."""
     pixels = read_array(path, indices=True)
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        if (pixels[..., :1] == pixels[..., :3]).all():
-            pixels = pixels[..., 0]  # grey, though stored as a colour picture
+        spread = np.ptp(pixels[..., :3].astype(np.int16), axis=-1).max(initial=0)
+        if spread <= (_JPEG_SPREAD if path.suffix.lower() in _LOSSY_SUFFIXES else 0):
+            pixels = pixels[..., 1]  # grey, though stored as a colour picture
         else:
             return pixels[..., :3].astype(np.int64)
     if pixels.ndim == 3:

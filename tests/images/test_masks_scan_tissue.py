@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from napari_active_seg.annotations import (
     MaskConvention,
@@ -49,7 +49,7 @@ def test_masks_become_targets(tmp_path):
         if c is not MaskConvention.COLOURS
     }
     assert read[MaskConvention.INDEX] == [[0, 1, 255]]
-    assert read[MaskConvention.BINARY] == [[0, 1, 1]]
+    assert read[MaskConvention.BINARY] == [[0, 0, 1]]
     assert read[MaskConvention.INSTANCES] == [[0, 1, 1]]
     assert read[MaskConvention.NAPARI] == [[255, 0, 254]]
 
@@ -121,3 +121,67 @@ def test_glass_is_told_from_tissue_but_skin_is_tissue_all_over():
     skin[20:40, 20:40] = (90, 50, 40)
     assert tissue_mask(skin).all()
     assert tissue_mask(np.full((8, 8, 3), 250, np.uint8)).all()
+
+
+def disks(rng, side=160):
+    """A mask (side, side) of a few disks, True inside."""
+    y, x = np.mgrid[:side, :side]
+    inside = np.zeros((side, side), bool)
+    for _ in range(4):
+        cy, cx, radius = (*rng.integers(20, side - 20, 2), rng.integers(6, 22))
+        inside |= (y - cy) ** 2 + (x - cx) ** 2 < radius**2
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".jpg", {"quality": 95}),
+        (".jpg", {"quality": 70}),
+        (".jpg", {"quality": 30}),
+        (".jpeg", {"quality": 70, "mode": "RGB"}),
+        (".png", {"soft": 1.0}),
+        (".png", {"soft": 2.0}),
+    ],
+)
+def test_black_and_white_masks_with_soft_edges_are_two_classes(tmp_path, suffix, options):
+    """Read as instance ids, four fifths of their pixels were wrong."""
+    rng = np.random.default_rng(5)
+    truths = []
+    for number in range(4):
+        inside = disks(rng)
+        truths.append(inside)
+        picture = Image.fromarray(np.where(inside, 255, 0).astype(np.uint8))
+        if "soft" in options:
+            picture = picture.filter(ImageFilter.GaussianBlur(options["soft"]))
+        if "mode" in options:
+            picture = picture.convert(options["mode"])
+        kept = {key: value for key, value in options.items() if key == "quality"}
+        picture.save(tmp_path / f"{number}{suffix}", **kept)
+    paths = sorted(tmp_path.iterdir())
+    convention = detect_convention(paths, n_classes=2)
+    assert convention is MaskConvention.BINARY
+    wrong = np.mean(
+        [
+            read_mask_target(p, shape=t.shape, reading=MaskReading(convention)) != t
+            for p, t in zip(paths, truths, strict=True)
+        ]
+    )
+    assert wrong < 0.01
+
+
+def test_instance_ids_over_the_whole_range_stay_instance_ids(tmp_path):
+    ids = np.repeat(np.arange(256, dtype=np.uint8), 16).reshape(64, 64)
+    Image.fromarray(ids).save(tmp_path / "a.png")
+    assert detect_convention([tmp_path / "a.png"], n_classes=2) is MaskConvention.INSTANCES
+    few = np.zeros((64, 64), np.uint8)
+    few[:20, :20], few[40:50, 40:50] = 1, 2
+    Image.fromarray(few).save(tmp_path / "a.png")
+    assert detect_convention([tmp_path / "a.png"], n_classes=2) is MaskConvention.INSTANCES
+
+
+def test_classes_in_a_jpeg_are_refused(tmp_path):
+    mask = np.kron(np.array([[0, 1], [2, 0]], np.uint8), np.ones((40, 40), np.uint8))
+    Image.fromarray(mask * 60).save(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"a\.jpg is a JPEG.*export the masks again as PNG"):
+        detect_convention([tmp_path / "a.jpg"], n_classes=3)
