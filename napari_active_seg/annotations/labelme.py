@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from napari_active_seg.annotations.json_file import points_of, read_json
 from napari_active_seg.annotations.names import ClassNames
 from napari_active_seg.annotations.polygons import Outline, PixelMask, Shape
 from napari_active_seg.errors import AnnotationError
+from napari_active_seg.images import open_picture
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["is_labelme", "read_labelme"]
@@ -76,7 +76,7 @@ def _mask(drawn: dict[str, Any], value: int, where: str) -> Shape:
     (x0, y0), _ = _two_points(drawn, where)
     try:
         data = base64.b64decode(str(drawn.get("mask", "")), validate=True)
-        mask = np.asarray(Image.open(io.BytesIO(data))) > 0
+        mask = np.asarray(open_picture(io.BytesIO(data))) > 0
     except (binascii.Error, ValueError, OSError) as error:
         raise AnnotationError(f"{where}: a mask that cannot be read") from error
     if mask.ndim != 2 or x0 < 0 or y0 < 0:

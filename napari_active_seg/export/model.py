@@ -17,8 +17,9 @@ import json, pathlib, sys
 import numpy as np, onnxruntime
 from PIL import Image
 
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")  # no other decoder sees the file
 facts = json.loads((here := pathlib.Path(__file__).parent).joinpath("model.json").read_bytes())
-image = np.asarray(Image.open(sys.argv[1]).convert("RGB"), np.float32) / 255
+image = np.asarray(Image.open(sys.argv[1], formats=FORMATS).convert("RGB"), np.float32) / 255
 rows, columns = (-length % facts["input_multiple"] for length in image.shape[:2])
 padded = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge").transpose(2, 0, 1)[None]
 model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])

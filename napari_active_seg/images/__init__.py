@@ -9,6 +9,7 @@ from napari_active_seg.images.near_copies import (
     perceptual_hash,
 )
 from napari_active_seg.images.opening import candidate_files, open_image
+from napari_active_seg.images.pillow_reader import PICTURE_FORMATS, open_picture
 from napari_active_seg.images.plain import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
@@ -31,6 +32,7 @@ from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
 
 __all__ = [
+    "PICTURE_FORMATS",
     "PICTURE_SUFFIXES",
     "TIFF_SUFFIXES",
     "FileBytes",
@@ -59,6 +61,7 @@ __all__ = [
     "map_step",
     "near_copies",
     "open_image",
+    "open_picture",
     "perceptual_hash",
     "picture_at_step",
     "read_array",

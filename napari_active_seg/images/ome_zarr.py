@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from napari_active_seg.images.spacing import believable
 
 __all__ = ["OmeZarrImage", "is_ome_zarr"]
 
+#: A chunk is decoded as a whole, whatever part of it is asked for.
+_LARGEST_CHUNK = 2**27
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "centimeter": 1e4}
 
 
@@ -77,7 +80,8 @@ class OmeZarrImage:
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
         check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         raw = self._raw(level, y, x, height, width)
-        return as_rgb(raw, name=self._path.name, white=self._white)
+        white = self.white if raw.dtype.kind == "f" else self._white
+        return as_rgb(raw, name=self._path.name, white=white)
 
     def check(self) -> None:
         """Raise ImageError if a window of the lowest level cannot be decoded."""
@@ -138,12 +142,20 @@ class OmeZarrImage:
                 f"{self._path.name} is an OME-Zarr; to read it: pip install napari-active-seg[zarr]"
             ) from error
         try:
-            return [
+            arrays = [
                 zarr.open_array(self._path / dataset["path"], mode="r")
                 for dataset in self._multiscale["datasets"]
             ]
         except (OSError, ValueError, KeyError) as error:
             raise ImageError(f"{self._path.name} cannot be opened ({error})") from error
+        for array in arrays:
+            size = math.prod(array.chunks)
+            if size > _LARGEST_CHUNK:
+                raise ImageError(
+                    f"{self._path.name} has chunks of {size:,} values, each of which is decoded "
+                    f"whole; write it again in chunks of at most {_LARGEST_CHUNK:,}"
+                )
+        return arrays
 
 
 def _attributes_file(path: Path) -> Path | None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
+from skimage.color import lab2rgb
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["as_rgb", "cmyk_to_rgb", "white_of", "ycbcr_to_rgb"]
+__all__ = ["LAB_PHOTOMETRICS", "as_rgb", "cmyk_to_rgb", "float_scale", "lab_to_rgb", "white_of"]
+__all__ += ["ycbcr_to_rgb"]
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
+#: TIFF's numbers for CIELab with signed colours, and with colours that are shifted by 128.
+_CIELAB, _ICCLAB = 8, 9
+LAB_PHOTOMETRICS = (_CIELAB, _ICCLAB, 10)
+#: Filters overshoot: real numbers up to 2 are read as 0..1, those up to 267 as 0..255, and clipped.
+_UNIT_OVERSHOOT, _OVERSHOOT = 2.0, 1.05
+#: Between 0..1 and this nobody can tell what full brightness is.
+_LEAST_FULL_SCALE = 16.0
 
 
 def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDArray[np.uint8]:
@@ -36,11 +47,13 @@ def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDAr
 
 
 def white_of(pixels: NDArray[np.generic]) -> int | None:
-    """Return the value that stands for white in whole-numbered pixels deeper than 8 bits.
+    """Return the value that stands for white in pixels deeper than 8 bits.
 
-    Cameras use 10, 12 or 14 of 16 bits: the smallest depth that holds all values. None for
-    8 bits, where there is nothing to decide, and for real numbers.
+    Cameras use 10, 12 or 14 of 16 bits: the smallest depth that holds all values. Real numbers
+    go by `float_scale`. None for 8 bits, where there is nothing to decide, or if it is unknown.
     """
+    if pixels.dtype.kind == "f" and pixels.size:
+        return float_scale(float(pixels.max()))
     if pixels.dtype.kind not in "ui" or pixels.dtype.itemsize == 1 or pixels.size == 0:
         return None
     highest = int(pixels.max())
@@ -52,6 +65,39 @@ def cmyk_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     light = 255 - pixels.astype(np.uint16)
     mixed: NDArray[np.uint8] = ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
     return mixed
+
+
+def lab_to_rgb(pixels: NDArray[np.generic], *, name: str, photometric: int) -> NDArray[np.uint8]:
+    """Return 8-bit CIELab pixels (H, W, 3) of a TIFF as RGB uint8; ImageError for other kinds."""
+    if pixels.dtype != np.uint8 or pixels.shape[-1] != 3 or photometric not in (_CIELAB, _ICCLAB):
+        raise ImageError(f"{name} is in a CIELab encoding that cannot be read; save it as RGB")
+    lightness = pixels[..., 0].astype(np.float64) * (100 / 255)
+    colour = pixels[..., 1:]
+    if photometric == _CIELAB:
+        colours = np.ascontiguousarray(colour).view(np.int8).astype(np.float64)
+    else:
+        colours = colour.astype(np.float64) - 128
+    with warnings.catch_warnings():  # colours that no screen shows are clipped
+        warnings.simplefilter("ignore", UserWarning)
+        rgb = lab2rgb(np.concatenate([lightness[..., None], colours], axis=-1))
+    return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+
+def float_scale(highest: float) -> int | None:
+    """Return the value of full brightness of real numbers up to ``highest``.
+
+    1 for 0..1 with a little overshoot, 255 for 0..255, otherwise the smallest camera depth; None
+    where it cannot be known.
+
+    >>> [float_scale(highest) for highest in (0.4, 1.02, 200.0, 256.5, 4000.0, 5.0)]
+    [1, 1, 255, 255, 4095, None]
+    """
+    if highest <= _UNIT_OVERSHOOT:
+        return 1
+    if not highest >= _LEAST_FULL_SCALE:
+        return None
+    depths = (2**bits - 1 for bits in _BIT_DEPTHS)
+    return next((full for full in depths if highest <= full * _OVERSHOOT), None)
 
 
 def ycbcr_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -74,12 +120,17 @@ def _to_8_bit(pixels: NDArray[np.generic], name: str, white: int | None) -> NDAr
     values = pixels.astype(np.float64)
     if not np.isfinite(values).all():
         raise ImageError(f"{name} holds NaN or infinity; set it aside")
-    top = float(white) if white else _full_scale(pixels, values)
+    top = float(white) if white else _full_scale(pixels, values, name)
     return np.clip(np.round(values * (255.0 / top)), 0, 255).astype(np.uint8)
 
 
-def _full_scale(pixels: NDArray[np.generic], values: NDArray[np.float64]) -> float:
+def _full_scale(pixels: NDArray[np.generic], values: NDArray[np.float64], name: str) -> float:
     if pixels.dtype.kind == "f":
-        highest = float(values.max())
-        return 1.0 if highest <= 1.0 else max(255.0, highest)
+        scale = float_scale(float(values.max(initial=0)))
+        if scale is None:
+            raise ImageError(
+                f"{name} holds real numbers up to {values.max():g}, so that full brightness is "
+                "unknown; scale it to 0..1 or 0..255"
+            )
+        return scale
     return float(white_of(pixels) or 255)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -11,12 +13,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images.pixels import as_rgb, cmyk_to_rgb, white_of
+from napari_active_seg.images.pillow_reader import check_regular_file, open_picture
+from napari_active_seg.images.pixels import (
+    LAB_PHOTOMETRICS,
+    as_rgb,
+    cmyk_to_rgb,
+    lab_to_rgb,
+    white_of,
+)
 from napari_active_seg.images.source import check_window
 from napari_active_seg.images.spacing import spacing_of_resolution, spacing_of_tiff
 
-__all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "decode_error"]
-__all__ += ["read_array", "read_rgb", "refuse_lying_offsets"]
+__all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "check_layout"]
+__all__ += ["decode_error", "read_array", "read_rgb", "refuse_lying_offsets"]
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
@@ -25,14 +34,19 @@ PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
 _MOST_PIXELS = 300_000_000
 #: What Pillow and tifffile raise on files that are cut short or scrambled.
 BROKEN_FILE = (
+    ArithmeticError,  # a width of 0
+    AssertionError,
+    AttributeError,
+    EOFError,
     OSError,
     ValueError,
     SyntaxError,
     IndexError,
     KeyError,
     TypeError,
-    OverflowError,
     RuntimeError,  # imagecodecs' errors are
+    struct.error,
+    zlib.error,
     tifffile.TiffFileError,
 )
 
@@ -67,7 +81,7 @@ class PlainImage:
             if self._path.suffix.lower() in TIFF_SUFFIXES:
                 with tifffile.TiffFile(self._path) as file:
                     return spacing_of_tiff(file, file.pages.first)
-            with Image.open(self._path) as picture:
+            with open_picture(self._path) as picture:
                 x, y = picture.info.get("dpi", (0, 0))
                 return spacing_of_resolution(float(y), float(x), "inch")
         except (*BROKEN_FILE, Image.DecompressionBombError):
@@ -99,6 +113,7 @@ def read_array(path: Path, *, indices: bool = False) -> NDArray[np.generic]:
 
     Palettes are turned into colours, or kept as ``indices``; EXIF orientation is honoured.
     """
+    check_regular_file(path)
     try:
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path, indices=indices)
@@ -118,7 +133,7 @@ def decode_error(path: Path, error: Exception) -> ImageError:
 
 
 def _read_picture(path: Path, *, indices: bool) -> NDArray[np.generic]:
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         if picture.width * picture.height > _MOST_PIXELS:
             raise ImageError(_too_large(path, (picture.height, picture.width)))
         picture.load()
@@ -138,6 +153,7 @@ def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
         shape = (int(page.imagelength), int(page.imagewidth))
         if shape[0] * shape[1] > _MOST_PIXELS:
             raise ImageError(_too_large(path, shape))
+        check_layout(path, page)
         refuse_lying_offsets(path, page)
         pixels = page.asarray()
         if page.axes == "SYX":
@@ -147,9 +163,19 @@ def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
             return (np.moveaxis(colours[:, pixels], 0, -1) >> 8).astype(np.uint8)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not indices:
             pixels = np.invert(pixels)
+        if page.photometric in LAB_PHOTOMETRICS:
+            pixels = lab_to_rgb(pixels, name=path.name, photometric=page.photometric)
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED and pixels.dtype == np.uint8:
             pixels = cmyk_to_rgb(pixels)
         return _upright(np.asarray(pixels), page)
+
+
+def check_layout(path: Path, page: tifffile.TiffPage) -> None:
+    """Raise ImageError where a TIFF has no pixels, or its tiles have none."""
+    sizes = [page.imagelength, page.imagewidth]
+    sizes += [page.tilelength, page.tilewidth] if page.is_tiled else [page.rowsperstrip]
+    if min(int(size) for size in sizes) < 1:
+        raise ImageError(f"{path.name} claims a size of 0; copy the file again, or remove it")
 
 
 def refuse_lying_offsets(path: Path, page: tifffile.TiffPage) -> None:

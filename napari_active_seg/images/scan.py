@@ -11,7 +11,9 @@ from napari_active_seg.images.opening import (
     IMAGE_SUFFIXES,
     candidate_files,
     check_image,
+    check_name,
     open_image,
+    printable_name,
 )
 from napari_active_seg.images.ref import absolute_path
 
@@ -63,9 +65,10 @@ def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = No
     for number, path in enumerate(files, 1):
         name = path.relative_to(folder).as_posix()
         try:
+            check_name(name)
             images.append(_looked_at(path, name))
         except (ImageError, MissingExtraError) as error:
-            problems.append(Problem(name, str(error)))
+            problems.append(Problem(printable_name(name), str(error)))
         if on_file is not None:
             on_file(number, len(files))
     if not images:
@@ -82,6 +85,11 @@ def _looked_at(path: Path, name: str) -> FoundImage:
 
 
 def _with_one_white(images: list[FoundImage]) -> tuple[FoundImage, ...]:
-    """Give all deep pictures of a set the same white: one dark picture must not be brightened."""
+    """Give all deep pictures of a set the same white: one dark picture must not be brightened.
+
+    Real numbers from 0 to 1 keep theirs.
+    """
     white = max((image.white for image in images if image.white is not None), default=None)
-    return tuple(image if image.white is None else replace(image, white=white) for image in images)
+    return tuple(
+        image if image.white in (None, 1) else replace(image, white=white) for image in images
+    )

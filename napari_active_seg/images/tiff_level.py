@@ -13,8 +13,19 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images.pixels import as_rgb, cmyk_to_rgb, ycbcr_to_rgb
-from napari_active_seg.images.plain import BROKEN_FILE, decode_error, refuse_lying_offsets
+from napari_active_seg.images.pixels import (
+    LAB_PHOTOMETRICS,
+    as_rgb,
+    cmyk_to_rgb,
+    lab_to_rgb,
+    ycbcr_to_rgb,
+)
+from napari_active_seg.images.plain import (
+    BROKEN_FILE,
+    check_layout,
+    decode_error,
+    refuse_lying_offsets,
+)
 
 __all__ = ["FileBytes", "TiffLevel", "series_pages"]
 
@@ -76,6 +87,7 @@ class TiffLevel:
     def check_offsets(self) -> None:
         """Raise ImageError if a tile lies behind the end of the file."""
         for page in self.pages:
+            check_layout(self.path, page)
             refuse_lying_offsets(self.path, page)
 
     def _rgb(self, pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -89,6 +101,8 @@ class TiffLevel:
             pixels = np.invert(pixels)
         elif photometric == tifffile.PHOTOMETRIC.SEPARATED and pixels.dtype == np.uint8:
             return cmyk_to_rgb(pixels.astype(np.uint8))
+        elif photometric in LAB_PHOTOMETRICS:
+            return lab_to_rgb(pixels, name=self.path.name, photometric=photometric)
         elif page.compression == _APERIO_YCBCR:
             return ycbcr_to_rgb(pixels.astype(np.uint8))
         return as_rgb(pixels, name=self.path.name, white=self.white)

@@ -1,5 +1,6 @@
 """Folders that other tools wrote, without a card of ours."""
 
+import base64
 import json
 
 import numpy as np
@@ -99,4 +100,18 @@ def test_shapes_of_labelme_that_cannot_be_read_are_named(tmp_path, shape):
     images = [labelled("a.png", np.zeros((20, 20), np.uint8))]
     (tmp_path / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": [shape]}))
     with pytest.raises(AnnotationError, match="shape 1"):
+        read_back(tmp_path, images, schema=THREE)
+
+
+def test_postscript_in_the_mask_of_labelme_runs_nowhere(tmp_path, monkeypatch):
+    def start(*_args, **_options):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("subprocess.Popen", start)
+    code = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n{ } loop\n"
+    mask = base64.b64encode(code).decode()
+    shape = {"label": "gland", "shape_type": "mask", "points": [[0, 0], [1, 1]], "mask": mask}
+    images = [labelled("a.png", np.zeros((20, 20), np.uint8))]
+    (tmp_path / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": [shape]}))
+    with pytest.raises(AnnotationError, match="a mask that cannot be read"):
         read_back(tmp_path, images, schema=THREE)

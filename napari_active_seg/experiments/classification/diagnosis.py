@@ -11,6 +11,7 @@ from PIL import Image
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.experiments.classification.pool import ImagePool
+from napari_active_seg.images import open_picture
 
 __all__ = ["CLASSES", "read_diagnoses"]
 
@@ -60,7 +61,7 @@ def _rows(root: Path) -> list[tuple[str, str]]:
 
 def _square(path: Path, side: int) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             small = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error}") from error

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.experiments.datasets.base import (
@@ -19,6 +18,7 @@ from napari_active_seg.experiments.datasets.base import (
     picture,
     read_ids,
 )
+from napari_active_seg.images import open_picture
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["BCSS", "read_bcss"]
@@ -63,7 +63,7 @@ def read_bcss(root: Path) -> DataSet:
 
 def _crops(path: Path, mask: Path, patient: str) -> list[Sample]:
     """Return the crops of a region of interest that hold enough annotation."""
-    with Image.open(path) as opened:
+    with open_picture(path) as opened:
         width, height = opened.size
     codes = read_ids(mask)
     if codes.shape != (height, width):

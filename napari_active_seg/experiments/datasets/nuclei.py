@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_active_seg.acquisition.outlines import polygon_mask
 from napari_active_seg.errors import ImageError
@@ -21,6 +20,7 @@ from napari_active_seg.experiments.datasets.base import (
     picture,
     read_ids,
 )
+from napari_active_seg.images import open_picture
 
 __all__ = ["DSB2018", "MONUSEG", "read_dsb2018", "read_monuseg"]
 
@@ -54,7 +54,7 @@ def _monuseg_folder(folder: Path) -> list[Sample]:
     for path in sorted(p for p in folder.rglob("*.tif") if p.is_file()):
         if path.stem not in outlines:
             raise ImageError(f"{path} has no outlines {path.stem}.xml")
-        with Image.open(path) as opened:
+        with open_picture(path) as opened:
             shape = (opened.height, opened.width)
         objects = partial(_monuseg_ids, outlines[path.stem], shape)
         found.append(
@@ -137,7 +137,7 @@ def _dsb_ids(masks: Sequence[Path]) -> NDArray[np.int32]:
 
 
 def _brightness(path: Path) -> str:
-    with Image.open(path) as opened:
+    with open_picture(path) as opened:
         small = np.asarray(opened.convert("L").resize((32, 32)))
     return "fluorescent" if small.mean() < 100 else "stained"
 
