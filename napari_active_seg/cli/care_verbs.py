@@ -20,7 +20,7 @@ from napari_active_seg.cli.common import (
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.cli.sources import show_sources
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.project import EDITABLE, Project, Relinked, merge_projects
+from napari_active_seg.project import EDITABLE, MergeConflict, Project, Relinked, merge_projects
 from napari_active_seg.session import Session
 from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
@@ -233,6 +233,7 @@ def merge(
                 "annotators": list(c.annotators),
                 "differing_pixels": c.differing_pixels,
                 "in_force": c.kept,
+                "states": [str(state) for state in c.states],
             }
             for c in report.conflicts
         ],
@@ -244,11 +245,17 @@ def merge(
     ]
     lines += [
         f"  {c.image_id}, region {c.region_id}: {c.annotators[0]} and {c.annotators[1]} differ in "
-        f"{c.differing_pixels} pixels; in force: {c.kept}"
+        f"{c.differing_pixels} pixels; in force: {c.kept}{_describe_states(c)}"
         for c in report.conflicts
     ]
     lines += [f"note: {note}" for note in report.notes]
     print_result(facts, as_json=as_json, text="\n".join(lines))
+
+
+def _describe_states(conflict: MergeConflict) -> str:
+    """Return in which state a region is in either copy, where these differ."""
+    ours, theirs = (str(state).replace("_", " ") for state in conflict.states)
+    return "" if ours == theirs else f" ({ours} in ours, {theirs} in theirs)"
 
 
 def config(

@@ -37,7 +37,8 @@ class MergeConflict:
     image_id: str
     annotators: tuple[str, str]  #: of the copy merged into, and of the other
     differing_pixels: int
-    kept: str  #: "ours" or "theirs": what is in force; the other stays beside it
+    kept: str  #: "ours" or "theirs": the label in force; the other stays in the history
+    states: tuple[RegionState, RegionState]  #: of the copy merged into, and of the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,20 +273,29 @@ class _Merge:
     def _merge_labels(
         self, connection: sqlite3.Connection
     ) -> tuple[int, tuple[MergeConflict, ...]]:
+        """Add their saves, and settle label and state of each region that both copies know.
+
+        What one copy alone has changed holds. Where both did, the later save decides, and a
+        region that either copy had finished stays finished if the labels are the same.
+        """
         count = 0
         conflicts: list[MergeConflict] = []
         for region in self._theirs.database.rows("SELECT * FROM regions ORDER BY number"):
             here = _labels_of(connection.execute(_LABELS_OF, (region["id"],)).fetchall())
             there = _labels_of(self._theirs.database.rows(_LABELS_OF, (region["id"],)))
             theirs_alone = [row for uid, row in there.items() if uid not in here]
-            ours_alone = [row for uid, row in here.items() if uid not in there]
             for row in theirs_alone:
                 insert_row(connection, "labels", row, number=None, target=self._blob(row["target"]))
             count += len(theirs_alone)
-            if ours_alone and theirs_alone:
-                conflicts += self._settle(connection, region, ours_alone[-1], theirs_alone[-1])
-            elif not ours_alone:
-                self._take_later_state(connection, region, forced=bool(theirs_alone))
+            versions = _Versions(
+                ours=next(reversed(here.values()), None),
+                theirs=next(reversed(there.values()), None),
+                ours_changed=any(uid not in there for uid in here),
+                theirs_changed=bool(theirs_alone),
+            )
+            conflict = self._settle(connection, region, versions)
+            if conflict is not None:
+                conflicts.append(conflict)
         conflicts += self._overlaps(connection)
         return count, tuple(conflicts)
 
@@ -308,54 +318,60 @@ class _Merge:
                 if differing:
                     who = (a[-1]["annotator"], b[-1]["annotator"])
                     image_id = queued.region.image_id
-                    yield MergeConflict(queued.id, image_id, who, differing, "theirs")
+                    states = (ours.state, queued.state)
+                    yield MergeConflict(queued.id, image_id, who, differing, "theirs", states)
 
     def _settle(
-        self,
-        connection: sqlite3.Connection,
-        region: sqlite3.Row,
-        ours: sqlite3.Row,
-        theirs: sqlite3.Row,
-    ) -> Iterator[MergeConflict]:
-        """Put the later of two saves in force and yield the conflict if they differ."""
-        ours_is_later = ours["saved_at"] >= theirs["saved_at"]
-        if ours_is_later:
-            insert_label(
-                connection,
-                region["id"],
-                ours["target"],
-                at=ours["saved_at"],
-                annotator=ours["annotator"],
-                effort=Effort(),
-                state=RegionState(ours["state"]) if ours["state"] else None,
-                note="kept by a merge",
-                objects=ours["objects"],
-            )
+        self, connection: sqlite3.Connection, region: sqlite3.Row, labels: _Versions
+    ) -> MergeConflict | None:
+        """Put one label and one state in force; return the conflict where both copies count."""
+        ours = connection.execute(_REGION, (region["id"],)).fetchone()
+        theirs_state, ours_state = RegionState(region["state"]), RegionState(ours["state"])
+        state_of_ours, state_of_theirs = self._state_changes(connection, region["id"])
+        ours_counts = labels.ours_changed or state_of_ours
+        theirs_counts = labels.theirs_changed or state_of_theirs
+        if not theirs_counts:
+            return None
+        if not ours_counts:
+            _write_state(connection, region["id"], theirs_state, region["state_at"])
+            return None
+        differing = self._differing_pixels(labels)
+        ours_is_later = labels.ours_is_later
+        if ours_is_later is None:
+            ours_is_later = ours["state_at"] >= region["state_at"]
+        if ours_is_later and labels.theirs_changed and labels.ours is not None:
+            _keep_label(connection, region["id"], labels.ours)
+        finished = RegionState.DONE in (ours_state, theirs_state)
+        if finished and not differing:
+            state = RegionState.DONE
         else:
-            self._take_later_state(connection, region, forced=True)
-        differing = int(
-            np.count_nonzero(
-                target_from_blob(ours["target"]) != target_from_blob(self._blob(theirs["target"]))
-            )
+            state = ours_state if ours_is_later else theirs_state
+        if state is not ours_state:
+            _write_state(connection, region["id"], state, region["state_at"])
+        if not differing and not (finished and state is not RegionState.DONE):
+            return None
+        return MergeConflict(
+            region["id"],
+            region["image_id"],
+            (_annotator_of(labels.ours), _annotator_of(labels.theirs)),
+            differing,
+            "ours" if ours_is_later else "theirs",
+            (ours_state, theirs_state),
         )
-        if differing:
-            yield MergeConflict(
-                region["id"],
-                region["image_id"],
-                (ours["annotator"], theirs["annotator"]),
-                differing,
-                "ours" if ours_is_later else "theirs",
-            )
 
-    def _take_later_state(
-        self, connection: sqlite3.Connection, region: sqlite3.Row, *, forced: bool
-    ) -> None:
-        later = "" if forced else " AND state_at < ?"
-        values = [region["state"], region["state_at"], region["id"]]
-        connection.execute(
-            f"UPDATE regions SET state = ?, state_at = ? WHERE id = ?{later}",  # noqa: S608
-            values if forced else [*values, region["state_at"]],
-        )
+    def _state_changes(self, connection: sqlite3.Connection, region_id: str) -> tuple[bool, bool]:
+        """Return whether our copy, and theirs, moved a region since they parted."""
+        here = {row["uid"] for row in connection.execute(_STATE_EVENTS, (region_id,)).fetchall()}
+        there = {row["uid"] for row in self._theirs.database.rows(_STATE_EVENTS, (region_id,))}
+        return bool(here - there), bool(there - here)
+
+    def _differing_pixels(self, labels: _Versions) -> int:
+        """Return how many pixels the latest labels of the two copies give different classes."""
+        if labels.ours is None or labels.theirs is None:
+            one = labels.ours or labels.theirs
+            return 0 if one is None else int(target_from_blob(one["target"]).size)
+        ours = target_from_blob(labels.ours["target"])
+        return int(np.count_nonzero(ours != target_from_blob(self._blob(labels.theirs["target"]))))
 
     def _blob(self, blob: bytes) -> bytes:
         """Return a stored label of theirs in our uids."""
@@ -371,7 +387,55 @@ class _Merge:
                 insert_row(connection, "events", row, number=None, **renamed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Versions:
+    """The latest label of a region in either copy, and which copies saved since they parted."""
+
+    ours: sqlite3.Row | None
+    theirs: sqlite3.Row | None
+    ours_changed: bool
+    theirs_changed: bool
+
+    @property
+    def ours_is_later(self) -> bool | None:
+        """Whether ours was saved later; None where they are one save, or none."""
+        if not (self.ours_changed or self.theirs_changed):
+            return None
+        if self.ours is None or self.theirs is None:
+            return self.theirs is None
+        return bool(self.ours["saved_at"] >= self.theirs["saved_at"])
+
+
+def _keep_label(connection: sqlite3.Connection, region_id: str, label: sqlite3.Row) -> None:
+    """Save a label of ours once more, after theirs, so that it is the one in force."""
+    insert_label(
+        connection,
+        region_id,
+        label["target"],
+        at=label["saved_at"],
+        annotator=label["annotator"],
+        effort=Effort(),
+        state=RegionState(label["state"]) if label["state"] else None,
+        note="kept by a merge",
+        objects=label["objects"],
+    )
+
+
+def _write_state(
+    connection: sqlite3.Connection, region_id: str, state: RegionState, at: float
+) -> None:
+    connection.execute(
+        "UPDATE regions SET state = ?, state_at = ? WHERE id = ?", (str(state), at, region_id)
+    )
+
+
+def _annotator_of(label: sqlite3.Row | None) -> str:
+    return "" if label is None else str(label["annotator"])
+
+
 _ALL_SCHEMAS = "SELECT made_at, book FROM schemas ORDER BY number"
+_REGION = "SELECT * FROM regions WHERE id = ?"
+_STATE_EVENTS = "SELECT uid FROM events WHERE what = 'state' AND subject = ?"
 _LABELS_OF = "SELECT * FROM labels WHERE region_id = ? ORDER BY number"
 
 

@@ -191,3 +191,56 @@ def test_merge_that_fails_in_the_middle_changes_nothing(two_copies, monkeypatch)
         merged(ours, theirs)
     assert values(ours) == {}
     assert not (ours / "models" / "m001.safetensors").exists()
+
+
+def state_of(folder, region_id):
+    with Project.open(folder, read_only=True) as project:
+        return project.regions.get(region_id).state
+
+
+def finish(folder, region_id, who, state=DONE):
+    """Move a region to a state without another save, as the window's Done does."""
+    with Project.open(folder) as project:
+        project.regions.set_state(region_id, state, annotator=who)
+
+
+@pytest.mark.parametrize("other_paints", [False, True])
+def test_a_region_finished_by_its_state_alone_stays_finished(two_copies, other_paints):
+    """Its last save says 'in progress'; the merge went by that save and reopened the region."""
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    for folder, who in ((ours, "Anna"), (theirs, "Ben")):
+        with Project.open(folder) as project:
+            paint(project, one, 1, who)
+    finish(ours, one, "Anna")
+    if other_paints:
+        with Project.open(theirs) as project:
+            paint(project, other, 0, "Ben", DONE)
+    report = merged(ours, theirs)
+    assert report.conflicts == ()  # both painted the same
+    assert state_of(ours, one) is DONE
+
+
+def test_a_finished_region_that_the_other_copy_paints_on_later_is_reported(two_copies):
+    ours, theirs = two_copies
+    one, _ = regions_of(ours)
+    with Project.open(ours) as project:
+        paint(project, one, 1, "Anna")
+    finish(ours, one, "Anna")
+    with Project.open(theirs) as project:
+        paint(project, one, 0, "Ben")
+    (conflict,) = merged(ours, theirs).conflicts
+    assert conflict.kept == "theirs"
+    assert conflict.states == (DONE, RegionState.IN_PROGRESS)
+    assert state_of(ours, one) is RegionState.IN_PROGRESS
+
+
+def test_what_one_copy_alone_changed_holds(two_copies):
+    """Finished before they parted; one copy reopens it, the other does nothing."""
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    finish(theirs, one, "Ben", RegionState.SKIPPED)
+    finish(ours, other, "Anna", RegionState.LATER)
+    assert merged(ours, theirs).conflicts == ()
+    assert state_of(ours, one) is RegionState.SKIPPED
+    assert state_of(ours, other) is RegionState.LATER
