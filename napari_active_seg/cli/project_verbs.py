@@ -17,7 +17,7 @@ from napari_active_seg.cli.common import (
 )
 from napari_active_seg.cli.output import print_result, say, showing_progress
 from napari_active_seg.project import Project, Split
-from napari_active_seg.regions import RegionState
+from napari_active_seg.regions import RegionState, count_labelled_pixels
 from napari_active_seg.session.creation import CreatedProject, ImageSettings, create_project
 
 __all__ = ["register"]
@@ -179,7 +179,7 @@ def _facts(project: Project) -> dict[str, Any]:
     pool = project.images.all(Split.POOL)
     labels = project.labels.done([ref.id for ref in pool])
     total = sum(ref.shape[0] * ref.shape[1] for ref in pool)
-    pixels = sum(label.labelled_pixels for label in labels)
+    pixels = count_labelled_pixels(labels)
     model = project.models.in_use()
     return {
         "project": project.config.name,

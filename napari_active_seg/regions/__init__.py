@@ -2,6 +2,7 @@
 
 from napari_active_seg.regions.class_book import ClassBook
 from napari_active_seg.regions.contours import contour_target
+from napari_active_seg.regions.coverage import Coverage, count_labelled_pixels, count_pixels
 from napari_active_seg.regions.label import BEGINNINGS, Effort, RegionLabel, RegionState
 from napari_active_seg.regions.place import Place, RegionShape, inside_shape, mask_of_places
 from napari_active_seg.regions.region import Region, union_area
@@ -18,6 +19,7 @@ __all__ = [
     "BEGINNINGS",
     "UNLABELLED",
     "ClassBook",
+    "Coverage",
     "Effort",
     "LabelSchema",
     "Place",
@@ -29,6 +31,8 @@ __all__ = [
     "blend_window",
     "check_target",
     "contour_target",
+    "count_labelled_pixels",
+    "count_pixels",
     "inside_shape",
     "mask_of_places",
     "paint_to_target",

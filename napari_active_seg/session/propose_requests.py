@@ -18,7 +18,7 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.images import ImageRef
 from napari_active_seg.project import STRATEGY_KEYS, Project, QueuedRegion, Split
-from napari_active_seg.regions import RegionState
+from napari_active_seg.regions import RegionState, count_pixels
 from napari_active_seg.session.cost_shelf import CostShelf
 from napari_active_seg.session.requests import load_prediction
 from napari_active_seg.session.state import OPEN_STATES
@@ -170,5 +170,5 @@ def _earlier(queue: tuple[QueuedRegion, ...], pool: tuple[ImageRef, ...]) -> Ear
         with_model=len(with_model),
         controls=sum(q.kind is RegionKind.CONTROL for q in with_model),
         labelled=tuple(q.place for q in done),
-        covered_pixels=sum(q.place.pixels for q in done),
+        covered_pixels=count_pixels(q.place for q in done),
     )

@@ -15,7 +15,7 @@ from napari_active_seg.figures import (
     outline_rgb,
 )
 from napari_active_seg.project import Split
-from napari_active_seg.regions import RegionState
+from napari_active_seg.regions import RegionState, count_labelled_pixels
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.trust.figures import project_figures
 from napari_active_seg.session.trust.records import calibration_words
@@ -48,7 +48,7 @@ def _add_contents(report: Report, session: Session) -> None:
     done = [q for q in state.queue if q.state is RegionState.DONE]
     pool = {ref.id: ref.shape[0] * ref.shape[1] for ref in images.all(Split.POOL)}
     labels = session.project.labels.done(tuple(pool))
-    labelled = sum(label.labelled_pixels for label in labels)
+    labelled = count_labelled_pixels(labels)
     share = labelled / sum(pool.values()) if pool else 0.0
     report.heading("What is in it")
     report.facts(

@@ -11,7 +11,13 @@ import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, Split
-from napari_active_seg.regions import UNLABELLED, Region, RegionLabel, RegionState
+from napari_active_seg.regions import (
+    UNLABELLED,
+    Region,
+    RegionLabel,
+    RegionState,
+    count_labelled_pixels,
+)
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.requests import labelled_images, sampling_plan
 from napari_active_seg.session.steps.control import CONTROL_EVENT, ControlSquare
@@ -178,7 +184,7 @@ def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> Unlabe
     """Return what is to be said of learning from the images that nobody has labelled."""
     pool = project.images.all(Split.POOL)
     seen = {int(k) for label in labels for k in np.unique(label.target) if k != UNLABELLED}
-    labelled = sum(label.labelled_pixels for label in labels)
+    labelled = count_labelled_pixels(labels)
     pixels = sum(ref.shape[0] * ref.shape[1] for ref in pool)
     each = project.config.region_size**2  # a whole image is as good as the regions that fill it
     return advice_on_unlabelled(

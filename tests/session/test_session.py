@@ -5,9 +5,11 @@ import pytest
 from fakes import FakeSegmenters
 from PIL import Image
 from scipy import ndimage
+from tiny_project import add_regions, paint
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.annotations import MaskFolder
+from napari_active_seg.cli.project_verbs import _facts
 from napari_active_seg.errors import (
     BadInputError,
     BusyError,
@@ -19,7 +21,10 @@ from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
+from napari_active_seg.session.propose_requests import _earlier
+from napari_active_seg.session.report import write_project_report
 from napari_active_seg.session.steps.evaluate import LabelledImage, _known_part
+from napari_active_seg.session.trust.history import Spending
 
 
 def propose(session, **more):
@@ -450,3 +455,25 @@ def test_somebody_who_knows_the_truth_answers_with_effort(session, pool):
     session.labels.answer_from(truth, image_ids=["img1.png"], annotate=annotate)
     session.wait()
     assert asked[-1][0].image_id == "img1.png" and len(asked) == first + 1
+
+
+def test_overlapping_regions_count_their_pixels_once(session):
+    """Counted twice, the labelled share went above 100 %."""
+    project = session.project
+    ref = project.images.all(Split.POOL)[0]
+    for region_id in add_regions(project, [(ref.id, 0, 0), (ref.id, 0, 0), (ref.id, 8, 0)]):
+        paint(project, region_id, 1, state=RegionState.DONE)
+    once = 24 * 16
+    assert Spending(project).until(float("inf"))[0] == once
+    assert _earlier(project.regions.queue(), (ref,)).covered_pixels == once
+    facts = _facts(project)
+    assert facts["labelled_pixels"] == once
+    whole = sum(r.shape[0] * r.shape[1] for r in project.images.all(Split.POOL))
+    assert facts["labelled_share"] == once / whole
+    assert f"{once / whole:.2%}" in _written_report(session)
+
+
+def _written_report(session):
+    path = session.project.folder / "report.html"
+    write_project_report(session, path)
+    return path.read_text(encoding="utf-8")

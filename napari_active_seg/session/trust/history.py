@@ -11,6 +11,7 @@ import numpy as np
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, fitted_curve
 from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import Coverage
 from napari_active_seg.session.trust.records import AGREED
 
 __all__ = ["LearningCurve", "LearningPoint", "Spending", "learning_curve"]
@@ -81,16 +82,18 @@ class Spending:
 
     def __init__(self, project: Project) -> None:
         pool = {ref.id for ref in project.images.all(Split.POOL)}
-        pixels = {
-            queued.id: queued.place.pixels
+        places = {
+            queued.id: queued.place
             for queued in project.regions.queue()
             if queued.region.image_id in pool
         }
-        saves = [save for save in project.labels.saves() if save.region_id in pixels]
+        saves = [save for save in project.labels.saves() if save.region_id in places]
+        coverage = Coverage()
         first: set[str] = set()
         new: list[int] = []
         for save in saves:
-            new.append(0 if save.region_id in first else pixels[save.region_id])
+            known = save.region_id in first
+            new.append(0 if known else coverage.add_place(places[save.region_id]))
             first.add(save.region_id)
         self._at = [save.saved_at for save in saves]
         self._pixels = np.cumsum([0, *new])
