@@ -42,7 +42,17 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 #: How many times as long a person may let a network train: a minute becomes a night.
 MOST_LONGER = 1000
 
-_LEAST = {"epochs": 1, "steps": 1, "batch": 1, "crop": 16, "longer": 1, "shorter": 1}
+_MOST_LEARNING_RATE = 10.0
+#: The smallest and largest value of what is counted.
+_LIMITS = {
+    "epochs": (1, 100_000_000),
+    "steps": (1, 100_000_000),
+    "batch": (1, 65_536),
+    "crop": (16, 16_384),
+    "longer": (1, MOST_LONGER),
+    "shorter": (1, MOST_LONGER),
+    "patience": (0, 1_000_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,10 @@ class TrainingPlan:
     shorter: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
+        for name, (least, most) in _LIMITS.items():
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name} must be {least} or more, got {value}")
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"{name} must lie between {least:,} and {most:,}, got {value}")
         for what, value, known in (
             ("loss", self.loss, LOSS_NAMES),
             ("balance", self.balance, BALANCES),
@@ -102,10 +112,11 @@ class TrainingPlan:
                 _refuse_unknown(what, value, known)
         if self.average is not None and not 0 <= self.average < 1:
             raise ConfigError(f"average must be 0 or more and below 1, got {self.average}")
-        if self.patience is not None and self.patience < 0:
-            raise ConfigError(f"patience must be 0 or more, got {self.patience}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ConfigError(f"the learning rate must be above 0, got {self.learning_rate}")
+        if self.learning_rate is not None and not 0 < self.learning_rate <= _MOST_LEARNING_RATE:
+            raise ConfigError(
+                f"the learning rate must be above 0 and at most {_MOST_LEARNING_RATE:g}, "
+                f"got {self.learning_rate}"
+            )
         if not 0 < self.confidence < 1:
             raise ConfigError(f"confidence must lie between 0 and 1, got {self.confidence}")
 

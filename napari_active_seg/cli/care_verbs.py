@@ -19,7 +19,7 @@ from napari_active_seg.cli.common import (
 )
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.cli.sources import show_sources
-from napari_active_seg.errors import ConfigError, NothingToDoError
+from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectHeldError
 from napari_active_seg.project import EDITABLE, MergeConflict, Project, Relinked, merge_projects
 from napari_active_seg.session import Session
 from napari_active_seg.session.adding import AddedImages
@@ -298,11 +298,16 @@ def config(
 
 def unlock(
     project: ProjectArgument,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take over from a program that still runs on this machine."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a project over from a program that is gone; its window can no longer write.
 
-    A program that died on this machine is noticed by itself; this is for another machine's.
+    A program that died on this machine is noticed automatically; this is for one on another
+    machine. A program that still runs here is refused: close it, or use --force.
 
     Example: napari-active-seg unlock my-project
     """
@@ -310,6 +315,12 @@ def unlock(
         holder = seen.holder
     if holder is None:
         raise NothingToDoError(f"nobody holds {project}; it can be opened as it is")
+    if holder.is_on_this_machine and not force:
+        raise ProjectHeldError(
+            f"{project} is held by {holder.in_words}, which still runs: close it there, or take "
+            "the project over with --force if it hangs",
+            holder=holder.in_words,
+        )
     Project.open(project, take_over=True).close()
     text = f"taken over from {holder.in_words}"
     print_result({"taken_over_from": holder.in_words}, as_json=as_json, text=text)

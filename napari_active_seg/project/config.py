@@ -38,6 +38,8 @@ __all__ = [
 FORMAT_VERSION = 2
 #: Each class of images has a key of its own, from 1.
 MOST_IMAGE_CLASSES = 9
+#: A week: beyond it a limit is none.
+MOST_TRAINING_SECONDS = 7 * 24 * 3600.0
 #: What a person may set; the rest is decided when the project is made.
 EDITABLE = (
     "alpha",
@@ -122,7 +124,7 @@ STRATEGY_KEYS = (
 class ProjectConfig(BaseModel):
     """Settings that a file stores; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal["napari-active-seg"] = "napari-active-seg"
     format_version: int = FORMAT_VERSION
@@ -137,7 +139,7 @@ class ProjectConfig(BaseModel):
     blind: bool = False
     image_classes: tuple[str, ...] = ()
     unpainted: str | None = None
-    train_after: int = Field(default=0, ge=0)
+    train_after: int = Field(default=0, ge=0, le=100_000)
     preset: str = "fast"
     measure: str = "bald"
     strategy: str = "uncertain-regions"
@@ -148,8 +150,8 @@ class ProjectConfig(BaseModel):
     temperature: float = Field(default=1.0, ge=0.01, le=100)
     precision: Literal["float32", "bfloat16"] = "float32"
     weights: str = "pretrained"
-    region_size: int = Field(default=128, ge=8)
-    regions_per_round: int = Field(default=8, ge=1)
+    region_size: int = Field(default=128, ge=8, le=16_384)
+    regions_per_round: int = Field(default=8, ge=1, le=100_000)
     start: str = "warm"
     restarts: int = Field(default=1, ge=1, le=50)
     loss: str = "cross-entropy"
@@ -176,7 +178,7 @@ class ProjectConfig(BaseModel):
     per_image: int | None = None
     per_patient: int | None = None
     training_precision: str = "auto"
-    training_seconds: float = Field(default=60, gt=0)
+    training_seconds: float = Field(default=60, gt=0, le=MOST_TRAINING_SECONDS)
     worker: Literal["thread", "process"] = "thread"
 
     @property

@@ -48,10 +48,15 @@ class Holder:
     folder: str
 
     @property
+    def is_on_this_machine(self) -> bool:
+        """Whether its process runs on this machine, so that it can be asked whether it lives."""
+        return self.host == socket.gethostname()
+
+    @property
     def in_words(self) -> str:
         """Who, where and since when."""
         since = datetime.fromtimestamp(self.since, UTC).astimezone().strftime("%d %b %H:%M")
-        here = self.host == socket.gethostname()
+        here = self.is_on_this_machine
         if here and self.pid == os.getpid():
             return f"this very program (another window or session, since {since})"
         place = "this machine" if here else self.host

@@ -164,12 +164,40 @@ def test_settings_are_shown_and_set(run, made):
     assert "annotator: Anna" in run("config", made)[1]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "training_seconds=inf",
+        "training_seconds=1e300",
+        "temperature=nan",
+        "alpha=inf",
+        "beta=nan",
+        "confidence=nan",
+        "learning_rate=inf",
+        "learning_rate=1e9",
+        "average=nan",
+        "region_size=100000000",
+        "regions_per_round=1000000000",
+        "steps=10000000000",
+        "batch=1000000",
+        "patience=-1",
+    ],
+)
+def test_infinite_and_absurd_settings_are_refused(run, made, setting):
+    before = (made / "project.json").read_text()
+    code, _, err = run("config", made, "--set", setting)
+    assert code == 2 and setting.partition("=")[0].split("_")[0] in err
+    assert (made / "project.json").read_text() == before
+
+
 def test_held_project_can_be_read_and_taken_over_on_purpose(run, made):
     holder = Project.open(made)
     assert "this very program" in info(run, made)["held_by"]
     code, _, err = run("propose", made, "--count", 1)
     assert code == 1 and "open for writing" in err
-    assert run("unlock", made)[0] == 0
+    code, _, err = run("unlock", made)
+    assert code == 1 and "still runs" in err and "--force" in err
+    assert run("unlock", made, "--force")[0] == 0
     assert run("propose", made, "--count", 1, "--size", 24)[0] == 0
     holder.close()
     assert run("unlock", made)[0] == 1
