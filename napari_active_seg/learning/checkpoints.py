@@ -45,6 +45,12 @@ def save_checkpoint(
         **{f"companions.{name}": value for name, value in companions.state_dict().items()},
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    damaged = _first_not_finite(weights)
+    if damaged is not None:
+        raise ModelError(
+            f"the training diverged: {damaged} holds NaN or infinity, and the model was not saved; "
+            "train again with a lower learning rate"
+        )
     try:
         with whole_file(path) as begun:
             safetensors.torch.save_file(weights, begun, metadata=header)
@@ -66,6 +72,19 @@ def load_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
                 raise ModelError(
                     f"{path} was not written by napari-active-seg; choose another file"
                 )
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
         raise ModelError(f"the model file {path} is damaged ({error}); train again") from error
+    damaged = _first_not_finite(weights)
+    if damaged is not None:
+        raise ModelError(
+            f"the model file {path} holds weights that are no numbers (NaN or infinity, in "
+            f"{damaged}); use another model, or train again"
+        )
+    return header, weights
+
+
+def _first_not_finite(weights: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with NaN or infinity in it."""
+    numbers = ((name, tensor) for name, tensor in weights.items() if tensor.is_floating_point())
+    return next((name for name, tensor in numbers if not tensor.isfinite().all()), None)

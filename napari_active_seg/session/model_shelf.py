@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from napari_active_seg.errors import ModelError
-from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.project import ModelRecord, Project, checkpoint_facts
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.model_members import class_places, members_of
 from napari_active_seg.session.prediction_key import prediction_key
@@ -63,5 +66,25 @@ class ModelShelf:
                 "classes is gone; train a new one, or undo the change of classes"
             )
         path = self._project.models.path(model.id)
+        _check_header(path, model)
         classes = self._project.schema.names
         return self._factory.load(path, classes=classes, outputs=places)
+
+
+def _check_header(path: Path, model: ModelRecord) -> None:
+    """Raise ModelError where a file of weights is not the model that the project recorded.
+
+    A merge may store a model under another id, so that its data and seed are compared instead.
+    """
+    header = checkpoint_facts(path)
+    recorded = {
+        "data_hash": model.data_hash,
+        "seed": str(model.seed),
+        "classes": json.dumps(model.classes),
+    }
+    wrong = [key for key, value in recorded.items() if header.get(key, value) != value]
+    if wrong:
+        raise ModelError(
+            f"the file {path.name} is not model {model.id}: its {', '.join(wrong)} differ from "
+            "what the project recorded; put the right file back, or use another model"
+        )

@@ -134,6 +134,11 @@ class Sampler:
         for member in self._members:
             member.passes.run(images, plan, take, check_cancelled, origin=origin)
         moments = stream.moments()
+        if not np.isfinite(moments.mean_p).all():
+            raise ModelError(
+                "the model returned probabilities that are no numbers (NaN or infinity): its "
+                "weights are damaged or its training diverged; use another model, or train again"
+            )
         extras = self._extras(images, stream.mean, plan, origin)
         if extras:
             moments = Moments(

@@ -1,0 +1,94 @@
+"""Weights that are not what the project recorded are refused, in words, before they predict."""
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+
+from napari_active_seg.errors import ModelError
+from napari_active_seg.learning.checkpoints import save_checkpoint
+from napari_active_seg.plugin import open_session
+
+
+@pytest.fixture
+def trained(project_folder, pool):
+    """A session with two real models of different data."""
+    with_models = open_session(project_folder, device="cpu")
+    for count in (2, 1):
+        with_models.propose(count=count, size=24)
+        with_models.labels.answer_from_masks(pool / "masks")
+        with_models.train(preset="fast", epochs=1, accept_worse=True)
+        with_models.wait()
+    yield with_models
+    with_models.close()
+
+
+def rewrite(path, change):
+    with safetensors.safe_open(path, framework="pt") as file:
+        header = dict(file.metadata())
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(header, weights)
+    safetensors.torch.save_file(weights, path, metadata=header)
+
+
+def predict_anew(session):
+    session.free_memory()
+    for path in session.project.folder.rglob("*.npz"):
+        path.unlink()
+    session.predict()
+    session.wait()
+
+
+def test_a_file_of_another_model_does_not_predict(trained):
+    first, second = trained.state.models
+    models = trained.project.models
+    models.path(second.id).write_bytes(models.path(first.id).read_bytes())
+    with pytest.raises(ModelError, match=rf"is not model {second.id}: its data_hash"):
+        predict_anew(trained)
+
+
+def test_a_file_for_other_classes_does_not_predict(trained):
+    path = trained.project.models.path(trained.state.models[-1].id)
+    rewrite(path, lambda header, _: header.update(classes='["disk", "background"]'))
+    with pytest.raises(ModelError, match="its classes differ"):
+        predict_anew(trained)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_do_not_predict(trained, value):
+    path = trained.project.models.path(trained.state.models[-1].id)
+
+    def spoil(_header, weights):
+        name = next(n for n, tensor in weights.items() if tensor.is_floating_point())
+        weights[name].view(-1)[0] = value
+
+    rewrite(path, spoil)
+    with pytest.raises(ModelError, match="weights that are no numbers"):
+        predict_anew(trained)
+
+
+def test_weights_that_overflow_do_not_predict(trained):
+    """Finite one by one, they still give NaN, and the export ended with a traceback."""
+    path = trained.project.models.path(trained.state.models[-1].id)
+
+    def inflate(_header, weights):
+        for tensor in weights.values():
+            if tensor.is_floating_point():
+                tensor.fill_(3e38)
+
+    rewrite(path, inflate)
+    with pytest.raises(ModelError, match="probabilities that are no numbers"):
+        predict_anew(trained)
+
+
+def test_a_diverged_training_is_not_saved(tmp_path):
+    network = torch.nn.Conv2d(3, 2, 1)
+    with torch.no_grad():
+        network.weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match="training diverged"):
+        save_checkpoint(
+            tmp_path / "m001.safetensors", network, companions=torch.nn.Module(), preset="fast",
+            classes=("a", "b"), facts={},
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
