@@ -1,6 +1,10 @@
 """Everything that needs torch: networks, sampling, losses, training and checkpoints."""
 
-# ruff: noqa: E402 - the guard must come before torchvision is imported
+# ruff: noqa: E402 - both must come before torch and torchvision are imported
+from napari_active_seg.learning.thread_waiting import wait_asleep
+
+wait_asleep()
+
 from napari_active_seg.learning.triton_guard import keep_triton_out
 
 keep_triton_out()
