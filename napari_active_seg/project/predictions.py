@@ -1,20 +1,33 @@
-"""Cached predictions, one file per image and model; the folder may be deleted at any time."""
+"""Cached predictions, one file per image and model; the folder may be deleted at any time.
+
+A key names a model and how it was asked. Maps of older models are dropped by `prune`, which also
+keeps the whole folder below a limit.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import shutil
 import threading
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError, ProjectError
+from napari_active_seg.project.packed_moments import (
+    compress,
+    decompress,
+    pack_moments,
+    unpack_moments,
+)
 from napari_active_seg.regions import Region
-from napari_active_seg.uncertainty import EXTRAS, Moments, Prediction
+from napari_active_seg.uncertainty import EXTRAS, Prediction
 from napari_active_seg.whole_file import whole_file
 
 __all__ = ["PredictionCache"]
@@ -23,6 +36,7 @@ __all__ = ["PredictionCache"]
 _RECENT = 3
 #: Parts of slides kept on the disk for each model, and what marks their names.
 _PARTS, _PART = 40, "-part-"
+_SUFFIX = ".maps"
 
 
 class PredictionCache:
@@ -46,6 +60,60 @@ class PredictionCache:
         with self._turn:
             self._recent.clear()
 
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(n for _, n, _ in self._files())
+
+    def clear(self) -> int:
+        """Remove all of it; return how many bytes that freed."""
+        freed = self.size
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.forget()
+        return freed
+
+    def prune(self, *, keeps: Callable[[str], bool], limit: int) -> int:
+        """Remove what is no longer needed, and return how many bytes that freed.
+
+        Parameters
+        ----------
+        keeps
+            Whether the predictions under a key (the model and how it was asked) are still needed.
+        limit
+            Bytes that the folder may take; of what is still needed the least recently written
+            files go first.
+        """
+        freed = left = 0
+        needed: list[tuple[float, int, Path]] = []
+        for path, size, written in self._files():
+            current = path.suffix == _SUFFIX and keeps(path.relative_to(self._folder).parts[0])
+            if current:
+                needed.append((written, size, path))
+                left += size
+            else:
+                _remove(path)
+                freed += size
+        for _, size, path in sorted(needed):
+            if left <= limit:
+                break
+            _remove(path)
+            left -= size
+            freed += size
+        for folder in self._folder.glob("*"):
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only where it is empty
+        return freed
+
+    def _files(self) -> list[tuple[Path, int, float]]:
+        """Return each file with its size and when it was written; one that is just gone is none."""
+        found = []
+        for path in self._folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    facts = path.stat()
+                    found.append((path, facts.st_size, facts.st_mtime))
+        return found
+
     def save(self, prediction: Prediction) -> None:
         """Write the prediction of a whole image, what goes beyond moments in files beside it."""
         self._save(prediction, self._path(prediction.model_id, prediction.region.image_id))
@@ -54,7 +122,7 @@ class PredictionCache:
         """Write the prediction of a part of a slide; of each model the latest few are kept."""
         path = self._part(prediction.model_id, prediction.region)
         self._save(prediction, path)
-        kept = sorted(path.parent.glob(f"*{_PART}*.npz"), key=_age)
+        kept = sorted(path.parent.glob(f"*{_PART}*{_SUFFIX}"), key=_age)
         for old in kept[:-_PARTS]:
             for file in (old, *(_extra_path(old, name) for name in EXTRAS)):
                 _remove(file)
@@ -63,18 +131,9 @@ class PredictionCache:
         moments, region = prediction.moments, prediction.region
         try:
             for name, values in moments.extras.items():
-                with whole_file(_extra_path(path, name)) as begun, begun.open("wb") as file:
-                    np.save(file, values)
-            with whole_file(path) as begun, begun.open("wb") as file:
-                np.savez(
-                    file,
-                    n=np.int64(moments.n),
-                    mean_p=moments.mean_p,
-                    mean_plogp=moments.mean_plogp,
-                    var_p=moments.var_p,
-                    votes=moments.votes,
-                    place=np.array([prediction.step, region.y, region.x, *region.shape]),
-                )
+                _write(_extra_path(path, name), {name: values})
+            place = np.array([prediction.step, region.y, region.x, *region.shape])
+            _write(path, {**pack_moments(moments), "place": place})
         except OSError as error:
             raise ProjectError(
                 f"the prediction of {region.image_id} could not be kept "
@@ -102,17 +161,9 @@ class PredictionCache:
                 self._recent.move_to_end(key)
                 return self._recent[key]
         try:
-            extras = _load_extras(path)
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                moments = Moments(
-                    n=int(stored["n"]),
-                    mean_p=stored["mean_p"],
-                    mean_plogp=stored["mean_plogp"],
-                    var_p=stored["var_p"],
-                    votes=stored["votes"],
-                    extras=extras,
-                )
-                place = stored["place"].tolist() if "place" in stored else (1, 0, 0, *moments.shape)
+            stored = _read(path)
+            moments = unpack_moments(stored, _load_extras(path))
+            place = stored["place"].tolist()
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, BadInputError):
             return None
         prediction = Prediction(Region(image_id, *place[1:]), moments, model_id, place[0])
@@ -128,12 +179,12 @@ class PredictionCache:
 
     def _path(self, model_id: str, image_id: str) -> Path:
         name = hashlib.sha256(image_id.encode()).hexdigest()[:20]
-        return self._folder / model_id / f"{name}.npz"
+        return self._folder / model_id / f"{name}{_SUFFIX}"
 
     def _part(self, model_id: str, region: Region) -> Path:
         whole = self._path(model_id, region.image_id)
         place = "-".join(map(str, (region.y, region.x, *region.shape)))
-        return whole.with_name(f"{whole.stem}{_PART}{place}.npz")
+        return whole.with_name(f"{whole.stem}{_PART}{place}{_SUFFIX}")
 
 
 def _is_there(path: Path, extra: str | None) -> bool:
@@ -149,13 +200,32 @@ def _age(path: Path) -> float:
 
 
 def _extra_path(path: Path, name: str) -> Path:
-    return path.with_suffix(f".{name}.npy")
+    return path.with_suffix(f".{name}{_SUFFIX}")
 
 
-def _load_extras(path: Path) -> dict[str, NDArray[np.float32]]:
+def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write compressed arrays; a crash leaves the old file or the new one."""
+    layout = {name: (values.dtype.str, values.shape) for name, values in arrays.items()}
+    packed = {name: np.frombuffer(compress(values), np.uint8) for name, values in arrays.items()}
+    packed["layout"] = np.frombuffer(json.dumps(layout).encode(), np.uint8)
+    with whole_file(path) as begun, begun.open("wb") as file:
+        np.savez(file, allow_pickle=False, **packed)
+
+
+def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays that `_write` wrote; ValueError, KeyError or OSError for a damaged file."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        layout = json.loads(stored["layout"].tobytes())
+        return {
+            name: decompress(stored[name].tobytes(), dtype, tuple(shape))
+            for name, (dtype, shape) in layout.items()
+        }
+
+
+def _load_extras(path: Path) -> dict[str, NDArray[np.generic]]:
     """Return what lies beside a prediction."""
     found = {name: _extra_path(path, name) for name in EXTRAS}
-    return {n: np.load(p, allow_pickle=False) for n, p in found.items() if p.is_file()}
+    return {name: _read(file)[name] for name, file in found.items() if file.is_file()}
 
 
 def _remove(path: Path) -> None:

@@ -213,7 +213,7 @@ def test_predictions_are_cached_and_damage_only_costs_time(project):
     found = Project.open(project.folder, read_only=True).predictions.load("m001", "img0.png")
     assert (found.mean_probs == prediction.mean_probs).all()
     assert (found.moments.votes == prediction.moments.votes).all()
-    (file,) = (project.folder / "cache").rglob("*.npz")
+    (file,) = (project.folder / "cache").rglob("*.maps")
     file.write_bytes(file.read_bytes()[:100])
     with Project.open(project.folder, read_only=True) as again:
         assert again.predictions.load("m001", "img0.png") is None

@@ -34,8 +34,7 @@ def rewrite(path, change):
 
 def predict_anew(session):
     session.free_memory()
-    for path in session.project.folder.rglob("*.npz"):
-        path.unlink()
+    session.project.predictions.clear()
     session.predict()
     session.wait()
 

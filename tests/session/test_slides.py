@@ -230,7 +230,7 @@ def test_few_parts_of_slides_stay_on_the_disk(session, monkeypatch):
     for queued in session.state.open_regions:
         session.select_region(queued.id)
         session.wait()
-    parts = list(session.project.folder.rglob("*-part-*.npz"))
+    parts = list(session.project.folder.rglob("*-part-*.maps"))
     assert 1 <= len(parts) <= 3
 
 
