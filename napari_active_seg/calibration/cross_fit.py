@@ -14,6 +14,8 @@ from napari_active_seg.calibration.scores import ProbabilityScores
 __all__ = ["CalibrationTrial", "MethodTrial", "tried_calibrations"]
 
 _FOLDS = 5
+#: Above this a method with numbers of its own for each class is not tried.
+_MOST_CLASSES = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +67,13 @@ def tried_calibrations(
     samples: Sequence[PassSample],
     *,
     groups: Mapping[str, str | None] | None = None,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] | None = None,
     check_cancelled: Callable[[], None] = lambda: None,
 ) -> CalibrationTrial | None:
     """Return what each method does on images that it was not fitted on.
+
+    By default all methods, or with many classes the temperature alone: a weight and an offset for
+    each of 254 classes would need more labels than anybody has.
 
     Images of one group (a patient, a slide) stay together. None with fewer than two groups: a
     calibration would mark its own work.
@@ -85,13 +90,16 @@ def tried_calibrations(
     for sample in kept:
         plain = plain.add(sample, None)
     tried = {}
+    if methods is None:
+        few = kept[0].log_probs.shape[1] <= _MOST_CLASSES
+        methods = tuple(METHODS) if few else ("temperature",)
     for method in methods:
         check_cancelled()
-        of_all, sums = fitted(kept, method), _Sums()
+        of_all, sums = fitted(kept, method, check_cancelled=check_cancelled), _Sums()
         for fold in range(n_folds):
             check_cancelled()
             seen = [s for s, k in zip(kept, folds, strict=True) if k != fold]
-            calibration = fitted(seen, method, start=of_all)
+            calibration = fitted(seen, method, start=of_all, check_cancelled=check_cancelled)
             for sample, k in zip(kept, folds, strict=True):
                 if k == fold:
                     sums = sums.add(sample, calibration)

@@ -14,7 +14,7 @@ probabilities stand for logits: a softmax does not tell logits apart that differ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ _BOUNDS_OF_OFFSETS = (-20.0, 20.0)
 _LEAST_LIKELIHOOD = 1e-300
 #: Keeps what the labels say nothing about at what it was.
 _RIDGE = 1e-6
+#: The search takes a few dozen; more bring nothing that lasts.
+_MOST_STEPS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,11 @@ def calibrated_log(
 
 
 def fitted(
-    samples: Sequence[PassSample], method: str, *, start: Calibration | None = None
+    samples: Sequence[PassSample],
+    method: str,
+    *,
+    start: Calibration | None = None,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Return the calibration under which the labels of ``samples`` are most likely.
 
@@ -161,6 +167,7 @@ def fitted(
         return values[:n_classes], values[n_classes:]
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        check_cancelled()
         weights, offsets = unpacked(values)
         nll, by_weight, by_offset = _nll(inputs, labels, weights, offsets, platt=method == "platt")
         if shared:
@@ -175,7 +182,12 @@ def fitted(
     bounds = [_BOUNDS_OF_WEIGHTS] * (1 if shared else n_classes)
     bounds += [] if shared else [_BOUNDS_OF_OFFSETS] * n_classes
     best = minimize(
-        loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-8}
+        loss,
+        first,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"ftol": 1e-8, "maxiter": _MOST_STEPS},
     ).x
     weights, offsets = unpacked(best)
     return Calibration(method, tuple(float(w) for w in weights), tuple(float(b) for b in offsets))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -12,7 +14,7 @@ from napari_active_seg.calibration import (
     tried_calibrations,
 )
 from napari_active_seg.calibration.scaling import _nll
-from napari_active_seg.errors import BadInputError, ConfigError
+from napari_active_seg.errors import BadInputError, ConfigError, StoppedError
 
 
 def sample(seed, *, n=1500, passes=4, classes=3, sharpness=2.0, spread=0.4):
@@ -136,3 +138,24 @@ def test_facts_come_back():
         Calibration("temprature", (1.0, 1.0), (0.0, 0.0))
     with pytest.raises(BadInputError, match="no labelled pixel"):
         fitted([], "vector")
+
+
+def test_many_classes_try_the_temperature_alone():
+    """A weight and an offset for each of 254 classes did not end."""
+    samples = [sample(seed, n=150, classes=254) for seed in (0, 1)]
+    samples = [replace(one, image_id=f"image{k}") for k, one in enumerate(samples)]
+    trial = tried_calibrations(samples)
+    assert set(trial.methods) == {"temperature"}
+
+
+def test_a_fit_stops_within_a_step():
+    steps = []
+
+    def stop_at_the_third():
+        steps.append(1)
+        if len(steps) == 3:
+            raise StoppedError("stopped")
+
+    with pytest.raises(StoppedError):
+        fitted([sample(0)], "platt", check_cancelled=stop_at_the_third)
+    assert len(steps) == 3

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _PIXELS = 10_000
 #: Pixels of an image of which every pass is kept until some of them are drawn.
 _PIXELS_OF_IMAGE = 60_000
+#: With more classes than this there are fewer pixels, so that time and memory stay the same.
+_FEW_CLASSES = 8
 #: Labelled regions of a slide that are asked about.
 _OF_SLIDE = 12
 
@@ -49,7 +51,8 @@ def calibrate_model(
     """Return what every method does; NothingToDoError with fewer than two labelled images."""
     segmenter = request.load_segmenter()
     rng = np.random.default_rng(request.seed)
-    most = max(200, _PIXELS // max(1, len(request.images)))
+    share = _share_of_pixels(segmenter)
+    most = max(50, round(share * max(200, _PIXELS // max(1, len(request.images)))))
     samples = []
     for number, image in enumerate(request.images):
         token.check()
@@ -79,7 +82,7 @@ def _sample(
     source = image.source()
     pieces = _pieces(image, source, rng)
     area = sum(region.area for region, _ in pieces)
-    step = max(1, math.ceil(math.sqrt(area / _PIXELS_OF_IMAGE)))
+    step = max(1, math.ceil(math.sqrt(area / (_share_of_pixels(segmenter) * _PIXELS_OF_IMAGE))))
     plan = replace(request.plan, joint_stride=step, joint_picks=True)
     passes, classes = [], []
     for region, target in pieces:
@@ -92,6 +95,11 @@ def _sample(
     flat, known = np.concatenate(passes, axis=2), np.concatenate(classes)
     kept = rng.permutation(np.flatnonzero(known != UNLABELLED))[:most]
     return PassSample.of(image.id, flat[:, :, kept], known[kept])
+
+
+def _share_of_pixels(segmenter: Segmenter) -> float:
+    """Return the share of the usual pixels that many classes leave room for."""
+    return min(1.0, _FEW_CLASSES / len(segmenter.classes))
 
 
 def _pieces(
