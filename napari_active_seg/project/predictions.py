@@ -63,9 +63,9 @@ class PredictionCache:
         moments, region = prediction.moments, prediction.region
         try:
             for name, values in moments.extras.items():
-                with whole_file(_extra_path(path, name)) as begun, begun.open("wb") as file:
+                with self._begin(_extra_path(path, name)) as begun, begun.open("wb") as file:
                     np.save(file, values)
-            with whole_file(path) as begun, begun.open("wb") as file:
+            with self._begin(path) as begun, begun.open("wb") as file:
                 np.savez(
                     file,
                     n=np.int64(moments.n),
@@ -82,6 +82,9 @@ class PredictionCache:
             ) from error
         with self._turn:
             self._recent.pop((prediction.model_id, path.name), None)
+
+    def _begin(self, path: Path) -> contextlib.AbstractContextManager[Path]:
+        return whole_file(path, root=self._folder.parents[1])
 
     def load(self, model_id: str, image_id: str) -> Prediction | None:
         """Return the prediction of a whole image; None where there is none, or a damaged one."""

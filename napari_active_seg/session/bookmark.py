@@ -31,11 +31,18 @@ class Bookmark:
 
 
 class BookmarkFile:
-    """Keeps the latest bookmark in ``path``; where nothing may be written it is kept in memory."""
+    """Keeps the latest bookmark in ``path``, a file in the project's cache.
+
+    Where nothing may be written it is kept in memory.
+    """
 
     def __init__(self, path: Path, *, writes: bool) -> None:
         self._path, self._writes = path, writes
         self.latest = _read(path)
+
+    def stop_writing(self) -> None:
+        """Keep the bookmark in memory alone from now on."""
+        self._writes = False
 
     def keep(self, **changes: str | int) -> None:
         """Change parts of the bookmark and write it down, unless all is as it was."""
@@ -46,7 +53,7 @@ class BookmarkFile:
         if not self._writes:
             return
         try:
-            with whole_file(self._path) as begun:
+            with whole_file(self._path, root=self._path.parents[1]) as begun:
                 begun.write_text(json.dumps(asdict(new)), encoding="utf-8")
         except OSError as error:
             _log.info("the place was not written down: %s", error)
