@@ -10,7 +10,8 @@
     │   └── AnnotationError         a file of labels cannot be read, or names other classes
     ├── ProjectError                the project folder is missing, foreign, damaged or taken
     │   ├── ProjectHeldError        somebody else writes to it; it can be opened read-only
-    │   └── ProjectNotWritableError the folder or drive may not be written to; the same goes
+    │   ├── ProjectNotWritableError the folder or drive may not be written to; the same goes
+    │   └── ProjectTakenOverError   somebody else writes to it now; it is read-only from then on
     ├── NothingToDoError            the request is sound, but there is nothing left to do it with
     ├── BusyError                   a job runs already; wait for it or stop it
     ├── ModelError                  a checkpoint or network cannot be used
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 __all__ = [
     "ActiveSegError",
@@ -39,6 +40,7 @@ __all__ = [
     "ProjectError",
     "ProjectHeldError",
     "ProjectNotWritableError",
+    "ProjectTakenOverError",
     "SchemaError",
     "StoppedError",
     "did_you_mean",
@@ -99,6 +101,22 @@ class ProjectHeldError(ProjectError):
 
 class ProjectNotWritableError(ProjectError):
     """The folder or the drive of the project may not be written to."""
+
+
+class ProjectTakenOverError(ProjectError):
+    """Another window or program writes to the project now; ``by`` names who."""
+
+    def __init__(self, message: str, *, by: str) -> None:
+        super().__init__(message)
+        self.by = by
+
+    def __reduce__(self) -> tuple[Callable[[str, str], ProjectTakenOverError], tuple[str, str]]:
+        """Cross to another process with ``by``."""
+        return _taken_over, (str(self), self.by)
+
+
+def _taken_over(message: str, by: str) -> ProjectTakenOverError:
+    return ProjectTakenOverError(message, by=by)
 
 
 class NothingToDoError(ActiveSegError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,16 +33,10 @@ from napari_active_seg.session.creation import (
     look_at_folder,
 )
 
-if TYPE_CHECKING:
-    from napari import Viewer
-
-    from napari_active_seg.gui.dock import Dock
-
 LayerData = tuple[Any, dict[str, Any], str]
 
 __all__ = [
     "DesktopTools",
-    "DockWidget",
     "ImageNetworks",
     "LazySegmenters",
     "create_project",
@@ -256,23 +250,6 @@ class DesktopTools:
     def preset_names(self) -> tuple[str, ...]:
         """Names of the networks that can be trained."""
         return (AUTO, *preset_names())
-
-
-class DockWidget:
-    """What the manifest names: calling it returns the dock for a viewer.
-
-    A class, since napari looks at ``__init__`` to learn that a viewer is wanted; and one that
-    hands out another class's instance, so that reading the manifest loads no Qt.
-    """
-
-    def __new__(cls, napari_viewer: Viewer) -> Dock:
-        """Return the dock for ``napari_viewer``."""
-        from napari_active_seg.gui.dock import Dock
-
-        return Dock(napari_viewer, DesktopTools())
-
-    def __init__(self, napari_viewer: Viewer) -> None:
-        """Take a viewer; never called, since ``__new__`` returns something else."""
 
 
 def project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:

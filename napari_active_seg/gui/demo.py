@@ -20,6 +20,8 @@ from napari_active_seg.session.report import project_report
 __all__ = ["run_demo"]
 
 _START, _COUNT, _SIZE = 6, 6, 128
+#: What napari calls the dock that its menu opens, so that the menu shows and hides this one.
+_MENU_NAME = "Label and train (Active Segmentation)"
 _TABS = ("Project", "Propose", "Annotate", "Train", "Trust", "Export")
 
 
@@ -103,7 +105,7 @@ def _open_window(tools: Tools, preferences: PreferencesFile | None) -> tuple[Any
     viewer = napari.Viewer(title="napari-active-seg demo", show_welcome_screen=False)
     viewer.window.resize(1280, 720)
     dock = Dock(viewer, tools, preferences)
-    viewer.window.add_dock_widget(dock, name="Active Segmentation", area="right")
+    viewer.window.add_dock_widget(dock, name=_MENU_NAME, area="right")
     return viewer, dock
 
 

@@ -21,6 +21,7 @@ from napari_active_seg.errors import (
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.gui.questions import Held, ask_held
+from napari_active_seg.images import absolute_path
 from napari_active_seg.session import Session
 from napari_active_seg.session.creation import CreatedProject, FolderLook
 
@@ -81,6 +82,7 @@ class Desk:
         self.tools = tools
         self.parent: QWidget | None = None  # of dialogs
         self.preferences = preferences or PreferencesFile()
+        self.may_close: Callable[[], bool] = lambda: True  # asks where something would be lost
         self._session: Session | None = None
 
     @property
@@ -88,17 +90,22 @@ class Desk:
         """The open session."""
         return self._session
 
-    def open(self, folder: Path) -> None:
-        """Open the project in ``folder`` in place of what is open.
+    def open(self, folder: Path) -> bool:
+        """Open the project in ``folder`` in place of the open one; return whether it is open now.
 
-        Where somebody else holds it, the person decides how.
+        Where somebody else holds it, the person decides how; where closing the open one would stop
+        a job or lose paint, whether.
         """
+        if self._is_open(folder):
+            return True
+        if not self.may_close():
+            return False
         try:
             opened = self.tools.open_session(folder)
         except ProjectHeldError as held:
             answer = ask_held(self.parent, held.holder)
             if answer is Held.CANCEL:
-                return
+                return False
             opened = self.tools.open_session(
                 folder,
                 read_only=answer is Held.READ_ONLY,
@@ -112,6 +119,14 @@ class Desk:
         self.sign_in()
         opened.failed.connect(self.tell)
         self.session_changed.emit(opened)
+        return True
+
+    def _is_open(self, folder: Path) -> bool:
+        """Return whether the project in ``folder`` is open for writing already."""
+        session = self._session
+        if session is None or session.state.read_only:
+            return False
+        return session.project.folder == absolute_path(folder)
 
     def sign_in(self) -> None:
         """Label under the name of the person at this machine, where they have given one."""

@@ -9,8 +9,8 @@ from typing import Any
 from napari.components import ViewerModel
 from psygnal.qt import start_emitting_from_queue
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -24,9 +24,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.errors import ProjectTakenOverError, StoppedError
 from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
 from napari_active_seg.gui.cell_turns import give_cells_turns
+from napari_active_seg.gui.closing import ClosingGuard, Consent
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
@@ -36,7 +37,7 @@ from napari_active_seg.gui.name_bar import NameBar
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
 from napari_active_seg.gui.preferences import Preferences, PreferencesFile
-from napari_active_seg.gui.questions import ask_close_training, ask_close_unsaved
+from napari_active_seg.gui.unsaved_layers import UnsavedLayers
 from napari_active_seg.jobs import Progress
 from napari_active_seg.plugin_keys import PROJECT_KEY
 from napari_active_seg.session import Session, SessionState, ViewState, resolve_view
@@ -65,8 +66,12 @@ class Dock(QWidget):  # type: ignore[misc]
         self._bound: list[tuple[Any, list[str]]] = []
         self._stale: set[int] = set()
         self._released = False
+        self._save_error: Exception | None = None
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
         self._build()
+        self._unsaved = UnsavedLayers(viewer)
+        self._guard = ClosingGuard(self, viewer, self._unsaved)
+        self.desk.may_close = lambda: self._guard.ask_to_close() is not Consent.REFUSED
         self.desk.session_changed.connect(self._on_session)
         self.desk.failed.connect(self._on_failed)
         self.desk.tab_wanted.connect(self._show_tab)
@@ -138,7 +143,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._binder = LayerBinder(self._viewer, session, self._painter, now, run=self.desk.run)
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
-            self._viewer, self.window(), session, book=self._book, say=self.hover.setText
+            self._viewer, self._guard.window, session, book=self._book, say=self.hover.setText
         )
         if self._extras.colours is not None:
             self._binder.maps.on_map = self._extras.colours.follow
@@ -153,7 +158,7 @@ class Dock(QWidget):  # type: ignore[misc]
         if self._painter is not None:
             self._painter.put_down()
         if self._binder is not None:
-            hold_drawn(self.window())
+            hold_drawn(self._guard.window)
             self._binder.clear()
             self._unbind()
         if self._extras is not None:
@@ -210,6 +215,8 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         # States may arrive while layers are being changed; the last one drawn is what counts.
         shown, self._shown = self._shown, state
+        if state.taken_over_by and (shown is None or not shown.taken_over_by):
+            QTimer.singleShot(0, self._on_taken_over)  # after what this state is drawn with
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
         self.desk.run(lambda: binder.render(state, shown))
@@ -249,13 +256,32 @@ class Dock(QWidget):  # type: ignore[misc]
             self.tabs.setCurrentIndex(titles.index(title))
 
     def _on_failed(self, error: Exception) -> None:
-        if not isinstance(error, StoppedError):
-            self.message.show_error(error)
+        if isinstance(error, StoppedError):
+            return
+        session = self.desk.session
+        if session is not None and session.state.unsaved:
+            self._save_error = error
+        self.message.show_error(self._unsaved.explain(error))
+
+    def _on_taken_over(self) -> None:
+        """Let nobody paint any more, and keep what is painted but not saved on the screen."""
+        session, painter = self.desk.session, self._painter
+        if session is None or painter is None:
+            return
+        painter.offer()
+        painter.lock()
+        session.cancel()
+        self._unsaved.keep(session)
+        by = session.state.taken_over_by
+        self._on_failed(ProjectTakenOverError(f"{by} has taken over this project", by=by))
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""
         self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
         if not state.unsaved:
+            if self._save_error is not None:
+                self.message.hide_error(self._save_error)
+                self._save_error = None
             self._panels[self.tabs.currentIndex()].render_saved(session)
 
     def _on_progress(self, progress: Progress) -> None:
@@ -316,38 +342,14 @@ class Dock(QWidget):  # type: ignore[misc]
         if current is None or current.project.folder != folder:
             self.desk.run(lambda: self.desk.open(folder))
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Learn which window this is, to hear when it closes."""
-        super().showEvent(event)
-        if not self._released:
-            self.window().installEventFilter(self)  # a second time replaces the first
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Save what is in hand before the window closes; where that fails, the person decides."""
-        if event.type() == QEvent.Type.Close and not self._may_close():
-            event.ignore()
-            return True
-        return bool(super().eventFilter(watched, event))
-
-    def _may_close(self) -> bool:
-        session, painter = self.desk.session, self._painter
-        if session is None or painter is None:
-            return True
-        if "training" in session.state.jobs and not ask_close_training(self):
-            return False
-        painter.offer()
-        try:
-            session.labels.flush()
-        except ActiveSegError as error:
-            return ask_close_unsaved(self, str(error))
-        return True
+    # --- closing -----------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Save, stop and let go of the project before the widget goes."""
         self.release()
         super().closeEvent(event)
 
-    def release(self) -> None:
+    def release(self, *, window_closes: bool = False) -> None:
         """Let go of the project and of napari's events; twice does no harm."""
         if self._released:
             return
@@ -365,8 +367,12 @@ class Dock(QWidget):  # type: ignore[misc]
         for panel in self._panels:
             panel.let_go()
         if isalive(self):
-            self.window().removeEventFilter(self)
+            self._guard.release()
+        if isalive(self) and not window_closes:
             self._put_away()
-        elif self._painter is not None:  # the window is gone, and its layers with it
+        elif self._painter is not None:  # layers and what lies over the canvas go with the window
+            self.annotate.keep_tissue()
             self._painter.save()
+            if self._binder is not None:
+                self._binder.stop()
         self.desk.close()

@@ -155,10 +155,14 @@ class LayerBinder:
 
     def clear(self) -> None:
         """Remove every layer of ours."""
+        self.stop()
+        self._stock.clear()
+
+    def stop(self) -> None:
+        """Draw and read nothing more."""
         self._later.clear()
         self._ahead.wait()
         self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
-        self._stock.clear()
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""

@@ -58,6 +58,11 @@ class MessageBar(QFrame):  # type: ignore[misc]
         self.copy.setText("Copy details")
         self.show()
 
+    def hide_error(self, error: Exception) -> None:
+        """Hide an error that no longer holds, if it is the one on show."""
+        if in_words(error) == self._said:
+            self.hide()
+
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:

@@ -126,6 +126,13 @@ class RegionPainter:
         self.on_taken()
         self._meter.start()
 
+    def lock(self) -> None:
+        """Keep what is painted on the screen, and let nobody paint any more."""
+        self._mouse_is_down = False
+        if self.layer is not None:
+            self.layer.mode = "pan_zoom"
+            self.layer.editable = False
+
     def pick_up(self) -> None:
         """Make the paint layer the one that the mouse works on."""
         if self.layer is None or self._queued is None:

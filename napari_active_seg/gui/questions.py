@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox,
 
 __all__ = [
     "Held",
-    "ask_close_training",
+    "ask_close_running",
     "ask_close_unsaved",
     "ask_colour",
     "ask_file",
@@ -21,7 +21,12 @@ __all__ = [
     "ask_one_of",
     "ask_text",
     "ask_unpainted",
+    "closing_stops",
+    "running_job",
 ]
+
+#: How the names of jobs begin that the program starts to show something; nobody waits for them.
+_OWN_JOBS = ("looking", "learning")
 
 
 class Held(Enum):
@@ -54,17 +59,32 @@ def ask_held(parent: QWidget | None, holder: str) -> Held:
     return Held.TAKE_OVER if clicked is take else Held.CANCEL
 
 
-def ask_close_training(parent: QWidget | None) -> bool:
-    """Return whether to close although a network is being trained."""
+def running_job(jobs: Sequence[str]) -> str | None:
+    """Return the first job that the person started, not the program for its own display."""
+    return next((job for job in jobs if not job.startswith(_OWN_JOBS)), None)
+
+
+def closing_stops(job: str) -> tuple[str, str]:
+    """Return a sentence that ``job`` is running, and one about what closing does to it."""
+    if job == "training":
+        return "A network is being trained.", (
+            "Closing stops it; the model in use stays. When you open the project again and train "
+            "on the same labels, training resumes from its last epoch."
+        )
+    return f"{job[:1].upper()}{job[1:]} is running.", (
+        "Closing stops it before it is finished. Labels and models that are saved stay."
+    )
+
+
+def ask_close_running(parent: QWidget | None, job: str) -> bool:
+    """Return whether to close although ``job`` is running."""
+    running, consequence = closing_stops(job)
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Training is under way")
-    box.setText("A network is being trained.")
-    box.setInformativeText(
-        "Closing stops it; the model in use stays. When you open the project again and train on "
-        "the same labels, it goes on from its last epoch."
-    )
-    stay = box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
+    box.setWindowTitle(f"{job[:1].upper()}{job[1:]} is running")
+    box.setText(running)
+    box.setInformativeText(consequence)
+    stay = box.addButton(f"Keep {job}", QMessageBox.ButtonRole.RejectRole)
     leave = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(stay)
     box.exec_()

@@ -306,7 +306,7 @@ class ProjectConfig(BaseModel):
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
         try:
-            with whole_file(path, lasting=True) as begun:
+            with whole_file(path, lasting=True, root=path.parent) as begun:
                 begun.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise ProjectError(

@@ -7,17 +7,21 @@ of their own: they need not wait while another thread's write reaches the disk.
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg.errors import ProjectError
+from psygnal import Signal
+
+from napari_active_seg.errors import ProjectError, ProjectTakenOverError
 from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
 from napari_active_seg.whole_file import whole_file
 
@@ -29,7 +33,13 @@ _HEADER_BYTES = 100
 
 
 class Database:
-    """One file, one writing and one reading connection; threads take turns at each."""
+    """One file, one writing and one reading connection; threads take turns at each.
+
+    A connection that failed is opened again as soon as the file is there: a folder that was renamed
+    for a moment, or a drive that was away, can be read and written again when it is back.
+    """
+
+    taken_over = Signal(ProjectTakenOverError)  #: emitted once, in the thread that tried to write
 
     def __init__(
         self, path: Path, reader: sqlite3.Connection, writer: sqlite3.Connection | None
@@ -40,6 +50,8 @@ class Database:
         self._read_turn = threading.RLock()
         self._write_turn = threading.RLock()
         self._token: str | None = None
+        self._lost: ProjectTakenOverError | None = None
+        self._writer_failed = self._reader_failed = False
         self.closed = False
 
     @staticmethod
@@ -85,8 +97,8 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be written through this database."""
-        return self._writer is None
+        """Whether nothing can be written through this database, or no longer."""
+        return self._writer is None or self._lost is not None
 
     def write_as(self, token: str | None) -> None:
         """Refuse every later write unless the writer's place still holds ``token``."""
@@ -96,36 +108,41 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection inside a transaction that is kept whole or not at all."""
         with self._write_turn:
-            writer = self._writer
-            if writer is None:
-                raise ProjectError(
-                    f"{self.path.parent} was opened read-only; nothing was changed. "
-                    "Open it for writing once nobody else does"
-                )
+            writer = self._usable_writer()
             try:
                 writer.execute("BEGIN IMMEDIATE")
                 self._refuse_if_taken_over(writer)
                 yield writer
                 writer.execute("COMMIT")
             except sqlite3.Error as error:
+                self._writer_failed = True
                 _roll_back(writer)
-                raise ProjectError(
-                    f"{self.path} could not be written ({error}); nothing of this step was kept. "
-                    "Free disk space or check that the folder may be written to"
-                ) from error
-            except BaseException:
+                raise ProjectError(_not_written(self.path, error)) from error
+            except BaseException as error:
                 _roll_back(writer)
+                if isinstance(error, ProjectTakenOverError) and self._lost is None:
+                    self._lost = error
+                    self.taken_over.emit(error)
                 raise
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with self._read_turn:
+            if self._reader_failed and self.path.is_file():
+                self._open_reader_again()
             try:
                 return self._reader.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
+                self._reader_failed = True
                 raise ProjectError(
                     f"{self.path} could not be read ({error}); restore the folder from a copy"
                 ) from error
+
+    def check_writer(self) -> None:
+        """Find out whether somebody else writes now; ``taken_over`` is emitted if so."""
+        if self._token is not None and not self.read_only:
+            with suppress(ProjectError), self.transaction():
+                pass  # beginning a transaction is the check
 
     def copy_to(self, path: Path) -> None:
         """Write a whole and consistent copy of the database to ``path``."""
@@ -140,16 +157,52 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
 
+    def _usable_writer(self) -> sqlite3.Connection:
+        """Return the writing connection, opened again where the last write failed."""
+        if self._lost is not None:
+            raise self._lost
+        writer = self._writer
+        if writer is None:
+            raise ProjectError(
+                f"{self.path.parent} was opened read-only; nothing was changed. "
+                "Open it for writing once nobody else does"
+            )
+        if self._writer_failed and self.path.is_file():
+            with suppress(sqlite3.Error):  # where this fails too, the old one tells why
+                opened = _connect(self.path)
+                writer.close()
+                self._writer = writer = opened
+                self._writer_failed = False
+                self._reader_failed = True  # it may still read the file that was here before
+        return writer
+
+    def _open_reader_again(self) -> None:
+        with suppress(sqlite3.Error, OSError):
+            opened = _connect_to_read(self.path) if self._writer is None else _connect(self.path)
+            self._reader.close()
+            self._reader = opened
+            self._reader_failed = False
+
     def _refuse_if_taken_over(self, writer: sqlite3.Connection) -> None:
         if self._token is None:
             return
-        row = writer.execute("SELECT token, user, host FROM writer").fetchone()
+        row = writer.execute("SELECT token, user, host, pid FROM writer").fetchone()
         if row is None or row["token"] != self._token:
-            who = "somebody else" if row is None else f"{row['user']} on {row['host']}"
-            raise ProjectError(
-                f"{self.path.parent} was taken over by {who}; this window may no longer write. "
-                "Close it and open the project again"
+            who = "somebody else" if row is None else _who(row)
+            raise ProjectTakenOverError(
+                f"{self.path.parent} was taken over by {who}; it is read-only here from now on. "
+                "To write again, close it there and open it here again",
+                by=who,
             )
+
+
+def _who(writer: sqlite3.Row) -> str:
+    """Return who holds the place of the writer, for a person."""
+    if writer["host"] != socket.gethostname():
+        return f"{writer['user']} on {writer['host']}"
+    if writer["pid"] == os.getpid():
+        return "another window of this program"
+    return f"{writer['user']} in another program on this machine"
 
 
 def _to_read(path: Path) -> Database:
@@ -283,8 +336,21 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+    with suppress(sqlite3.Error):  # of a file that is gone; closing the connection does the same
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _not_written(path: Path, error: Exception) -> str:
+    if not path.is_file():
+        return (
+            f"{path} could not be written: it is not there. Was the folder renamed, or its drive "
+            "disconnected? Put it back; labels that are not saved yet are kept until then"
+        )
+    return (
+        f"{path} could not be written ({error}); nothing of this step was kept. "
+        "Free disk space or check that the folder may be written to"
+    )
 
 
 def _damaged(path: Path, why: str) -> str:

@@ -131,9 +131,9 @@ class PredictionCache:
         moments, region = prediction.moments, prediction.region
         try:
             for name, values in moments.extras.items():
-                _write(_extra_path(path, name), {name: values})
+                self._write(_extra_path(path, name), {name: values})
             place = np.array([prediction.step, region.y, region.x, *region.shape])
-            _write(path, {**pack_moments(moments), "place": place})
+            self._write(path, {**pack_moments(moments), "place": place})
         except OSError as error:
             raise ProjectError(
                 f"the prediction of {region.image_id} could not be kept "
@@ -141,6 +141,15 @@ class PredictionCache:
             ) from error
         with self._turn:
             self._recent.pop((prediction.model_id, path.name), None)
+
+    def _write(self, path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Write compressed arrays; a crash leaves the old file or the new one."""
+        layout = {name: (values.dtype.str, values.shape) for name, values in arrays.items()}
+        packed = {n: np.frombuffer(compress(values), np.uint8) for n, values in arrays.items()}
+        packed["layout"] = np.frombuffer(json.dumps(layout).encode(), np.uint8)
+        root = self._folder.parents[1]
+        with whole_file(path, root=root) as begun, begun.open("wb") as file:
+            np.savez(file, allow_pickle=False, **packed)
 
     def load(self, model_id: str, image_id: str) -> Prediction | None:
         """Return the prediction of a whole image; None where there is none, or a damaged one."""
@@ -203,17 +212,8 @@ def _extra_path(path: Path, name: str) -> Path:
     return path.with_suffix(f".{name}{_SUFFIX}")
 
 
-def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write compressed arrays; a crash leaves the old file or the new one."""
-    layout = {name: (values.dtype.str, values.shape) for name, values in arrays.items()}
-    packed = {name: np.frombuffer(compress(values), np.uint8) for name, values in arrays.items()}
-    packed["layout"] = np.frombuffer(json.dumps(layout).encode(), np.uint8)
-    with whole_file(path) as begun, begun.open("wb") as file:
-        np.savez(file, allow_pickle=False, **packed)
-
-
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays that `_write` wrote; ValueError, KeyError or OSError for a damaged file."""
+    """Return the arrays of a file; ValueError, KeyError or OSError for a damaged file."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         layout = json.loads(stored["layout"].tobytes())
         return {

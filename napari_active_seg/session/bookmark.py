@@ -31,7 +31,10 @@ class Bookmark:
 
 
 class BookmarkFile:
-    """Keeps the latest bookmark in ``path``; where nothing may be written it is kept in memory."""
+    """Keeps the latest bookmark in ``path``, a file in the project's cache.
+
+    Where nothing may be written it is kept in memory.
+    """
 
     def __init__(self, path: Path, *, writes: bool) -> None:
         self._path, self._writes = path, writes
@@ -46,7 +49,7 @@ class BookmarkFile:
         if not self._writes:
             return
         try:
-            with whole_file(self._path) as begun:
+            with whole_file(self._path, root=self._path.parents[1]) as begun:
                 begun.write_text(json.dumps(asdict(new)), encoding="utf-8")
         except OSError as error:
             _log.info("the place was not written down: %s", error)

@@ -53,7 +53,8 @@ def _written(error: BaseException, job: str, folder: Path) -> Path | None:
     )
     for place in (folder, Path(tempfile.gettempdir()) / "napari-active-seg-logs"):
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            place.parent.stat()  # a project folder that is away is not made again
+            place.mkdir(exist_ok=True)
             path = place / name
             path.write_text(text, encoding="utf-8")
             for old in sorted(place.glob("*.log"))[:-_KEPT]:

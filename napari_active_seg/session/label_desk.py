@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from psygnal import emit_queued
 
 from napari_active_seg.annotations import AnnotationOptions, AnnotationSource
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import NothingToDoError, ProjectTakenOverError
 from napari_active_seg.project import Project, SavedLabel
 from napari_active_seg.regions import (
     UNLABELLED,
@@ -57,6 +57,7 @@ class LabelDesk:
         self._apply = apply
         self.saver = LabelSaver(self._write)
         self.saver.saved.connect(self._on_saved, thread="main")
+        project.database.taken_over.connect(self._on_taken_over, thread="main")
 
     # --- in the background -------------------------------------------------------------------
 
@@ -92,6 +93,15 @@ class LabelDesk:
         self.saver.flush()
         if threading.current_thread() is threading.main_thread():
             emit_queued()
+
+    def abandon(self) -> tuple[Unsaved, ...]:
+        """Return the labels that can no longer be saved, and stop trying to save them."""
+        abandoned = self.saver.abandon()
+        self._apply(unsaved=self.saver.unsaved)
+        return abandoned
+
+    def _on_taken_over(self, error: ProjectTakenOverError) -> None:
+        self._apply(read_only=True, taken_over_by=error.by)
 
     # --- from elsewhere ----------------------------------------------------------------------
 
@@ -218,6 +228,7 @@ class LabelDesk:
             if threading.current_thread() is threading.main_thread():
                 emit_queued()  # what its thread told last, while somebody is here to hear it
             self.saver.saved.disconnect(self._on_saved)
+            self._project.database.taken_over.disconnect(self._on_taken_over)
 
     # --- pixels that nobody painted --------------------------------------------------------------
 

@@ -22,6 +22,7 @@ __all__ = ["LabelSaver", "Unsaved"]
 
 _BETWEEN_WRITES_S = 1.0
 _BETWEEN_TRIES_S = 3.0
+_ABANDON_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +110,14 @@ class LabelSaver:
                 self._changed.wait(timeout=0.5)
                 if self._error is not None and self._failed_try > before:
                     raise self._error
+
+    def abandon(self) -> tuple[Unsaved, ...]:
+        """Return all that is not on the disk, and try no longer to write it."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._writing, timeout=_ABANDON_WITHIN_S)
+            waiting, self._waiting, self._error = self._waiting, {}, None
+            self._changed.notify_all()
+        return tuple(waiting.values())
 
     def close(self) -> None:
         """Write what is left and end the thread; raise what keeps it from the disk."""

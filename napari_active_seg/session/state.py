@@ -37,6 +37,7 @@ class SessionState:
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     read_only: bool = False
+    taken_over_by: str = ""  #: who writes to the project now; empty unless it was taken over
     blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order
     pace: str = ""  #: what is known of this person's own seconds, in words
     calibrated: str = ""  #: the calibration that is in force, in words; empty without one

@@ -45,6 +45,8 @@ def resolve_view(state: SessionState) -> ViewState:
 
 
 def _status(state: SessionState, done: int) -> str:
+    if state.taken_over_by:
+        return f"Read-only: {state.taken_over_by} has taken over this project"
     if state.read_only:
         return "Read-only: somebody else writes to this project, or it may not be written to"
     if state.job is not None:

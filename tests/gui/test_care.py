@@ -229,9 +229,9 @@ def test_window_asks_before_it_closes_on_a_full_disk(proposed, monkeypatch):
     stroke(window)
     window.qtbot.wait(250)
     answer(button="Stay and try again")
-    assert window.dock._may_close() is False
+    assert window.dock.desk.may_close() is False
     monkeypatch.undo()
-    assert window.dock._may_close() is True  # there is room again: nothing is lost
+    assert window.dock.desk.may_close() is True  # there is room again: nothing is lost
     label = window.session.labels.latest(window.session.state.region_id)
     assert (label.target == 1).any()
 

@@ -79,6 +79,11 @@ class AnnotateActions:
             painter.pick_up()
             self.zoom()
 
+    def keep_tissue(self) -> None:
+        """Keep a tissue mask that is being corrected; the window is closing."""
+        if self._tissue is not None and self._tissue.is_open:
+            self._desk.run(self._tissue.close)
+
     def forget_tissue(self) -> None:
         """Go back to the tissue that is computed for the current image."""
         self.edit_tissue(False)

@@ -161,9 +161,9 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._errand.run(work, opened)
 
     def _open(self, folder: Path, unpainted: str) -> None:
-        self._desk.open(folder)
+        opened = self._desk.open(folder)
         session = self._desk.session
-        if session is not None:
+        if opened and session is not None:
             said = "unlabelled" if unpainted == _NOT_LABELLED else unpainted
             session.upkeep.configure(unpainted=said)
 

@@ -147,7 +147,7 @@ class Keeper:
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with (
             contextlib.suppress(OSError, safetensors.SafetensorError),
-            whole_file(self._path) as begun,
+            whole_file(self._path, root=self._path.parents[1]) as begun,
         ):
             safetensors.torch.save_file(plain, begun, metadata=header)
         self._written_at = time.perf_counter()

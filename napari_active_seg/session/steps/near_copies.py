@@ -90,7 +90,7 @@ def _known(path: Path) -> dict[str, PerceptualHash]:
 
 def _keep(path: Path, hashes: Mapping[str, PerceptualHash]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # never the project folder itself
         text = json.dumps({key: list(found.bits) for key, found in hashes.items()})
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -169,6 +169,8 @@ def _trained(
 
     kept = None
     if request.kept_in is not None:
+        with contextlib.suppress(OSError):
+            request.kept_in.parent.mkdir(exist_ok=True)  # later it is not made any more
         path = request.kept_in / f"{request.model_id}-{number}.safetensors"
         facts = (request.data_hash, asdict(plan), request.preset, request.classes, origin)
         kept = Kept(path, hashlib.sha256(repr(facts).encode()).hexdigest())
@@ -225,6 +227,11 @@ def _response(
 
 
 def _save(request: TrainRequest, best: _Trained) -> None:
+    if not request.path.parent.is_dir():  # a project folder that is away is not made again
+        raise ModelError(
+            f"the model {request.path} could not be written: its folder is not there; the one in "
+            "use stays. Put the folder back and train again"
+        )
     facts = {
         "model_id": request.model_id,
         "seed": str(best.seed),
