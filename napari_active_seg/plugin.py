@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -32,17 +32,12 @@ from napari_active_seg.session.creation import (
     create_project,
     look_at_folder,
 )
-
-if TYPE_CHECKING:
-    from napari import Viewer
-
-    from napari_active_seg.gui.dock import Dock
+from napari_active_seg.torch_libraries import load_torch_libraries
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 __all__ = [
     "DesktopTools",
-    "DockWidget",
     "ImageNetworks",
     "LazySegmenters",
     "create_project",
@@ -138,6 +133,8 @@ class LazySegmenters:
 
     @cached_property
     def _factory(self) -> SegmenterFactory:
+        if self._beside_a_window:
+            load_torch_libraries()
         from napari_active_seg.learning import TorchSegmenterFactory
 
         return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)
@@ -256,23 +253,6 @@ class DesktopTools:
     def preset_names(self) -> tuple[str, ...]:
         """Names of the networks that can be trained."""
         return (AUTO, *preset_names())
-
-
-class DockWidget:
-    """What the manifest names: calling it returns the dock for a viewer.
-
-    A class, since napari looks at ``__init__`` to learn that a viewer is wanted; and one that
-    hands out another class's instance, so that reading the manifest loads no Qt.
-    """
-
-    def __new__(cls, napari_viewer: Viewer) -> Dock:
-        """Return the dock for ``napari_viewer``."""
-        from napari_active_seg.gui.dock import Dock
-
-        return Dock(napari_viewer, DesktopTools())
-
-    def __init__(self, napari_viewer: Viewer) -> None:
-        """Take a viewer; never called, since ``__new__`` returns something else."""
 
 
 def project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:

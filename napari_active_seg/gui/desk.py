@@ -19,6 +19,7 @@ from napari_active_seg.errors import (
     StoppedError,
 )
 from napari_active_seg.gui.notifications import tell_info
+from napari_active_seg.gui.opening import ProjectOpener
 from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.session import Session
@@ -82,6 +83,8 @@ class Desk:
         self.parent: QWidget | None = None  # of dialogs
         self.preferences = preferences or PreferencesFile()
         self._session: Session | None = None
+        self._is_replacing = False
+        self.opener = ProjectOpener(self)
 
     @property
     def session(self) -> Session | None:
@@ -107,11 +110,24 @@ class Desk:
         except ProjectNotWritableError as error:
             opened = self.tools.open_session(folder, read_only=True)
             tell_info(f"Opened read-only: {error}")
-        self.close()
+        self.replace(opened)
+
+    def replace(self, opened: Session) -> None:
+        """Put a session that was just opened in place of the current one."""
+        self._is_replacing = True
+        try:
+            self.close()
+        finally:
+            self._is_replacing = False
         self._session = opened
         self.sign_in()
         opened.failed.connect(self.tell)
         self.session_changed.emit(opened)
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether another project follows at once on the one that is being closed."""
+        return self._is_replacing
 
     def sign_in(self) -> None:
         """Label under the name of the person at this machine, where they have given one."""

@@ -25,11 +25,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.gui.background_imports import start_imports
 from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
 from napari_active_seg.gui.cell_turns import give_cells_turns
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
+from napari_active_seg.gui.layer_stock import LayerStock
 from napari_active_seg.gui.layers import LayerBinder
 from napari_active_seg.gui.message import MessageBar
 from napari_active_seg.gui.name_bar import NameBar
@@ -43,6 +45,9 @@ from napari_active_seg.session import Session, SessionState, ViewState, resolve_
 
 __all__ = ["Dock"]
 
+#: Time for events between two tabs whose widgets are made.
+_BUILD_EVERY_MS = 20
+
 
 class Dock(QWidget):  # type: ignore[misc]
     """The plugin's widget."""
@@ -53,6 +58,7 @@ class Dock(QWidget):  # type: ignore[misc]
         super().__init__()
         start_emitting_from_queue(msec=15)
         give_cells_turns()
+        start_imports()
         self.desk = Desk(viewer, tools, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
@@ -63,13 +69,20 @@ class Dock(QWidget):  # type: ignore[misc]
         self._shown: SessionState | None = None
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
+        self._stock = LayerStock(viewer)
         self._stale: set[int] = set()
         self._released = False
+        self._opening = ""
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
+        self._panels[0].ensure_built()
         self._build()
+        self._build_soon = QTimer()  # without a parent: it must outlive the window to be stopped
+        self._build_soon.timeout.connect(self._build_next_panel)
+        self._build_soon.start(_BUILD_EVERY_MS)
         self.desk.session_changed.connect(self._on_session)
         self.desk.failed.connect(self._on_failed)
         self.desk.tab_wanted.connect(self._show_tab)
+        self.desk.opener.announced.connect(self._on_opening)
         self.desk.preferences.changed.connect(self._prefer)
         viewer.layers.events.inserted.connect(self._on_layer)
         QApplication.instance().aboutToQuit.connect(self.release)
@@ -125,6 +138,23 @@ class Dock(QWidget):  # type: ignore[misc]
         layout.addLayout(busy)
         self.setMinimumWidth(360)
 
+    def _build_next_panel(self) -> None:
+        """Make the widgets of one more tab, so that all are there when they are wanted."""
+        for panel in self._panels:
+            if panel.ensure_built():
+                if self.desk.session is None:
+                    panel.render_closed()
+                return
+        self._build_soon.stop()
+
+    @property
+    def _built_panels(self) -> list[Panel]:
+        return [panel for panel in self._panels if panel.is_built]
+
+    def _build_all_panels(self) -> None:
+        while self._build_soon.isActive():
+            self._build_next_panel()
+
     # --- session -----------------------------------------------------------------------------
 
     def _on_session(self, session: Session | None) -> None:
@@ -132,10 +162,14 @@ class Dock(QWidget):  # type: ignore[misc]
         if session is None:
             self._render_without_session()
             return
+        self._build_all_panels()
         now = self.desk.preferences.now
         self._painter = RegionPainter(self._viewer, session, self.desk.run)
         self._painter.meter.measures_time = now.measures_time
-        self._binder = LayerBinder(self._viewer, session, self._painter, now, run=self.desk.run)
+        self._binder = LayerBinder(
+            self._viewer, session, self._painter, now, run=self.desk.run, stock=self._stock
+        )
+        self._binder.on_taken = self._on_first_region
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
             self._viewer, self.window(), session, book=self._book, say=self.hover.setText
@@ -154,7 +188,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.put_down()
         if self._binder is not None:
             hold_drawn(self.window())
-            self._binder.clear()
+            self._binder.clear(keep=self.desk.is_replacing)
             self._unbind()
         if self._extras is not None:
             self._extras.release()
@@ -180,6 +214,15 @@ class Dock(QWidget):  # type: ignore[misc]
     def _bind(self, owner: Any) -> None:
         keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
         self._bound.append((owner, bind_keys(owner, keys)))
+
+    def _bind_paint(self) -> None:
+        paint = None if self._painter is None else self._painter.layer
+        if paint is not None and all(owner is not paint for owner, _ in self._bound):
+            self._bind(paint)
+
+    def _on_first_region(self) -> None:
+        self._bind_paint()
+        self.annotate.on_tool()
 
     def _unbind(self) -> None:
         for owner, keys in self._bound:
@@ -213,12 +256,10 @@ class Dock(QWidget):  # type: ignore[misc]
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
         self.desk.run(lambda: binder.render(state, shown))
-        paint = None if self._painter is None else self._painter.layer
-        if paint is not None and all(owner is not paint for owner, _ in self._bound):
-            self._bind(paint)
+        self._bind_paint()
         if self._extras is not None:
             self._extras.render(state)
-        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+        self._show_status(view, state)
         self.stop.setEnabled(view.can_cancel)
         self.bar.setVisible(view.can_cancel)  # the pixel under the mouse has its place meanwhile
         self.hover.setVisible(not view.can_cancel)
@@ -238,6 +279,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._panels[index].render_state(session, view)
 
     def _on_tab(self, index: int) -> None:
+        self._build_all_panels()
         session = self.desk.session
         if session is not None and self._binder is not None:
             session.walk.bookmark.keep(tab=self._panels[index].title)
@@ -254,9 +296,24 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""
-        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+        self._show_status(view, state)
         if not state.unsaved:
             self._panels[self.tabs.currentIndex()].render_saved(session)
+
+    def _show_status(self, view: ViewState, state: SessionState) -> None:
+        if not self._opening:  # which says more until it is done
+            self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+
+    def _on_opening(self, line: str) -> None:
+        """Show what is being opened, and the usual line again afterwards."""
+        self._opening = line
+        session = self.desk.session
+        if line:
+            self.status.setText(line)
+        elif session is None:
+            self._render_without_session()
+        else:
+            self._show_status(resolve_view(session.state), session.state)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))
@@ -273,7 +330,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self.bar.hide()
         self.hover.show()
         self._stale.clear()
-        for panel in self._panels:
+        for panel in self._built_panels:
             panel.render_closed()
 
     # --- what is dropped ---------------------------------------------------------------------
@@ -290,7 +347,7 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         event.acceptProposedAction()
         if project_in(folder) is not None:
-            self.desk.run(lambda: self.desk.open(folder))
+            self.desk.opener.open(folder)
             return
         self._show_tab("Project")
         panel = self._panels[0]
@@ -359,10 +416,13 @@ class Dock(QWidget):  # type: ignore[misc]
         self.desk.session_changed.disconnect(self._on_session)
         self.desk.failed.disconnect(self._on_failed)
         self.desk.tab_wanted.disconnect(self._show_tab)
+        self.desk.opener.announced.disconnect(self._on_opening)
+        self.desk.opener.release()
         self.desk.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)
-        for panel in self._panels:
+        self._build_soon.stop()
+        for panel in self._built_panels:
             panel.let_go()
         if isalive(self):
             self.window().removeEventFilter(self)

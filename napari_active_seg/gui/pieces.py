@@ -58,7 +58,7 @@ class Pieces:
             return
         self._one()
         if self._waiting:
-            self._timer.start(0)
+            self._timer.start(_PAUSE_MS)  # events come in between, and the canvas is painted
 
     def _one(self) -> None:
         if self._waiting:

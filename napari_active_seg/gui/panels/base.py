@@ -38,7 +38,10 @@ __all__ = [
 
 
 class Panel(QWidget):  # type: ignore[misc]
-    """A tab: ``render_state`` draws a session's state, ``render_closed`` draws none."""
+    """A tab: ``render_state`` draws a session's state, ``render_closed`` draws none.
+
+    Its widgets are made by ``ensure_built``, when the tab is first needed.
+    """
 
     title = ""
 
@@ -49,8 +52,16 @@ class Panel(QWidget):  # type: ignore[misc]
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(4, 8, 4, 4)
         self.body.setSpacing(8)
+        self.is_built = False
+
+    def ensure_built(self) -> bool:
+        """Make the widgets unless they are there; return whether they had to be made."""
+        if self.is_built:
+            return False
+        self.is_built = True
         self.build()
         self.body.addStretch(1)
+        return True
 
     def build(self) -> None:
         """Lay out the widgets in ``body``."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox
 
-from napari_active_seg.figures import figure_png
 from napari_active_seg.gui.errand import Errand
 from napari_active_seg.gui.panels.base import Picture, button, words
 from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.plot import DRAWING
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.trust.figures import project_figures
 
 __all__ = ["FiguresBox"]
 
@@ -57,6 +56,10 @@ class FiguresBox(Box):
             self._fill([])
         self.draw.setEnabled(session.state.model is not None and not self._errand.is_running)
 
+    def release(self) -> None:
+        """Forget figures that are still being drawn."""
+        self._errand.forget()
+
     def _draw(self) -> None:
         session = self.desk.session
         if session is None:
@@ -64,10 +67,14 @@ class FiguresBox(Box):
         project = session.project
 
         def work(_tell: object) -> object:
-            return [
-                (named.name, named.caption, figure_png(named.figure, dpi=100))
-                for named in project_figures(project)
-            ]
+            from napari_active_seg.figures import figure_png  # matplotlib loads in this thread
+            from napari_active_seg.session.trust.figures import project_figures
+
+            with DRAWING:
+                return [
+                    (named.name, named.caption, figure_png(named.figure, dpi=100))
+                    for named in project_figures(project)
+                ]
 
         self.draw.setEnabled(False)
         self.draw.setText("Drawing...")

@@ -93,11 +93,9 @@ class ProjectPanel(Panel):
     def _open(self) -> None:
         chosen = ask_folder(self, "Open a project folder")
         if chosen is not None:
-            self.desk.run(lambda: self.desk.open(chosen))
+            self.desk.opener.open(chosen)
 
     def _sample(self, name: str) -> None:
         chosen = ask_folder(self, "Where should the sample project go?")
         if chosen is not None:
-            self.desk.run(
-                lambda: self.desk.open(self.desk.tools.write_sample_project(name, chosen))
-            )
+            self.desk.opener.open_sample(name, chosen)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_active_seg.figures import draw_losses, figure_png
 from napari_active_seg.gui.notifications import tell_info
-from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.live_curve import LiveCurve
+from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["TrainPanel"]
 
@@ -51,7 +56,7 @@ class TrainPanel(Panel):
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
         self.advice = words()
-        self.loss = Picture()
+        self.loss = Plot(self.desk.tell)
         self.live = LiveCurve()
         self.live.hide()
         self.after = SpinBox(label="by itself after", min=0, max=1000, value=0)
@@ -121,8 +126,7 @@ class TrainPanel(Panel):
         self.use.setEnabled(bool(state.models) and not state.read_only)
         if training is not None and training is not self._drawn:
             self._drawn = training
-            drawn = draw_losses(training.losses, training.outcome.held_out)
-            self.loss.show_png(figure_png(drawn, dpi=100))
+            self.loss.draw(lambda: _loss_figure(training))
             if not training.model.in_use:
                 tell_info(training.verdict)
 
@@ -159,6 +163,10 @@ class TrainPanel(Panel):
         """Draw the loss as it falls."""
         self.live.add(progress)
 
+    def let_go(self) -> None:
+        """Forget a curve that is still being drawn."""
+        self.loss.release()
+
     def _keep(self, key: str, value: object) -> None:
         session = self.desk.session
         if session is not None:
@@ -174,6 +182,12 @@ class TrainPanel(Panel):
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
             self.desk.run(lambda: session.use_model(model_id))
+
+
+def _loss_figure(training: TrainResponse) -> Figure:
+    from napari_active_seg.figures import draw_losses  # in the drawing thread, which may wait
+
+    return draw_losses(training.losses, training.outcome.held_out)
 
 
 def _lengths(also: int = 1) -> list[tuple[str, int]]:
