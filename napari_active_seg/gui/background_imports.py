@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import threading
+from typing import Any
 
 import pint
+from pint.registry import ApplicationRegistry, LazyRegistry
 
 __all__ = ["finish_imports", "start_imports"]
 
@@ -36,11 +38,11 @@ def _load_units() -> None:
 
     The lazy one reads its table at the first question, and must not be asked by two threads.
     """
-    current = pint.get_application_registry()
-    if isinstance(current.get(), pint.LazyRegistry):
-        complete = pint.UnitRegistry()
-        if isinstance(current.get(), pint.LazyRegistry):  # nobody has used it meanwhile
-            pint.set_application_registry(complete)
+    current: ApplicationRegistry = pint.application_registry
+    if isinstance(current.get(), LazyRegistry):
+        complete: Any = pint.UnitRegistry()
+        if isinstance(current.get(), LazyRegistry):  # nobody has used it meanwhile
+            current.set(complete)
 
 
 def start_imports() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_active_seg.errors import ActiveSegError, StoppedError
+from napari_active_seg.errors import ActiveSegError, ImageError, StoppedError
 from napari_active_seg.gui.background_imports import start_imports
 from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
 from napari_active_seg.gui.cell_turns import give_cells_turns
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
+from napari_active_seg.gui.fixed_label import FixedLabel
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
 from napari_active_seg.gui.layer_stock import LayerStock
 from napari_active_seg.gui.layers import LayerBinder
@@ -37,6 +39,7 @@ from napari_active_seg.gui.message import MessageBar
 from napari_active_seg.gui.name_bar import NameBar
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.preferences import Preferences, PreferencesFile
 from napari_active_seg.gui.questions import ask_close_training, ask_close_unsaved
 from napari_active_seg.jobs import Progress
@@ -45,6 +48,10 @@ from napari_active_seg.session import Session, SessionState, ViewState, resolve_
 
 __all__ = ["Dock"]
 
+#: Why there is nothing to stop.
+_IDLE = "Nothing is running"
+#: What an error of an image that cannot be shown belongs to; it goes when another one is shown.
+_SHOWING = "showing an image"
 #: Time for events between two tabs whose widgets are made.
 _BUILD_EVERY_MS = 20
 
@@ -81,6 +88,8 @@ class Dock(QWidget):  # type: ignore[misc]
         self._build_soon.start(_BUILD_EVERY_MS)
         self.desk.session_changed.connect(self._on_session)
         self.desk.failed.connect(self._on_failed)
+        self.desk.resolved.connect(self.message.resolve)
+        self.desk.opened_at_once.connect(self._finish_opening)
         self.desk.tab_wanted.connect(self._show_tab)
         self.desk.opener.announced.connect(self._on_opening)
         self.desk.preferences.changed.connect(self._prefer)
@@ -111,16 +120,16 @@ class Dock(QWidget):  # type: ignore[misc]
         self.tabs.tabBar().setExpanding(False)
         self.tabs.currentChanged.connect(self._on_tab)
         self.name_bar = NameBar(self.desk)
-        self.message = MessageBar()
+        self.message = MessageBar(self.tabs)
         self.hover = QLabel()
         self.hover.setToolTip("What the model says of the pixel under the mouse")
         self.hover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = FixedLabel(lines=2)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.doing = QLabel()
-        self.doing.setWordWrap(True)
+        self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.doing.hide()
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.desk.with_session(Session.cancel))
@@ -132,7 +141,6 @@ class Dock(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.name_bar)
         layout.addWidget(self.status)
-        layout.addWidget(self.message)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.doing)
         layout.addLayout(busy)
@@ -167,7 +175,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._painter = RegionPainter(self._viewer, session, self.desk.run)
         self._painter.meter.measures_time = now.measures_time
         self._binder = LayerBinder(
-            self._viewer, session, self._painter, now, run=self.desk.run, stock=self._stock
+            self._viewer, session, self._painter, now, run=self._draw, stock=self._stock
         )
         self._binder.on_taken = self._on_first_region
         self.annotate.attach(self._painter, self._binder)
@@ -220,6 +228,14 @@ class Dock(QWidget):  # type: ignore[misc]
         if paint is not None and all(owner is not paint for owner, _ in self._bound):
             self._bind(paint)
 
+    def _draw(self, draw: Callable[[], object]) -> bool:
+        """Draw a layer; that it succeeded says nothing of an error that is shown."""
+        return self.desk.attempt(draw, action=_SHOWING)
+
+    def _finish_opening(self) -> None:
+        if self._binder is not None:
+            self._binder.later.finish("region", "frames")
+
     def _on_first_region(self) -> None:
         self._bind_paint()
         self.annotate.on_tool()
@@ -255,12 +271,14 @@ class Dock(QWidget):  # type: ignore[misc]
         shown, self._shown = self._shown, state
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
-        self.desk.run(lambda: binder.render(state, shown))
+        is_new = shown is None or shown.image_id != state.image_id
+        if self.desk.attempt(lambda: binder.render(state, shown), action=_SHOWING) and is_new:
+            self.desk.resolve(_SHOWING)
         self._bind_paint()
         if self._extras is not None:
             self._extras.render(state)
         self._show_status(view, state)
-        self.stop.setEnabled(view.can_cancel)
+        allow(self.stop, "" if view.can_cancel else _IDLE)
         self.bar.setVisible(view.can_cancel)  # the pixel under the mouse has its place meanwhile
         self.hover.setVisible(not view.can_cancel)
         if state.job is None:
@@ -290,9 +308,23 @@ class Dock(QWidget):  # type: ignore[misc]
         if title in titles:
             self.tabs.setCurrentIndex(titles.index(title))
 
-    def _on_failed(self, error: Exception) -> None:
-        if not isinstance(error, StoppedError):
-            self.message.show_error(error)
+    def _on_failed(self, error: Exception, action: str) -> None:
+        if isinstance(error, StoppedError):
+            return
+        self.message.show_error(error, action)
+        if isinstance(error, ImageError):
+            self.desk.missing.check(self._offer_to_find)
+
+    def _offer_to_find(self) -> None:
+        session = self.desk.session
+        if session is not None and session.state.missing and not session.state.read_only:
+            self.message.offer("Find missing images...", self._find_missing)
+
+    def _find_missing(self) -> None:
+        self._show_tab("Project")
+        panel = self._panels[0]
+        if isinstance(panel, ProjectPanel):
+            panel.care_box.find_missing()
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""
@@ -320,13 +352,14 @@ class Dock(QWidget):  # type: ignore[misc]
         self.bar.setValue(progress.done)
         self.bar.setFormat(f"{progress.job} %p %")
         self.doing.setText(progress.text)
+        self.doing.setToolTip(progress.text)
         for panel in self._panels:
             panel.render_progress(progress)
         self.doing.setVisible(bool(progress.text) and self.stop.isEnabled())
 
     def _render_without_session(self) -> None:
         self.status.setText("Open a project, or make one from a folder of images")
-        self.stop.setEnabled(False)
+        allow(self.stop, _IDLE)
         self.bar.hide()
         self.hover.show()
         self._stale.clear()
@@ -371,7 +404,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._viewer.layers.remove(layer)
         current = self.desk.session
         if current is None or current.project.folder != folder:
-            self.desk.run(lambda: self.desk.open(folder))
+            self.desk.opener.open(folder)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Learn which window this is, to hear when it closes."""
@@ -415,9 +448,12 @@ class Dock(QWidget):  # type: ignore[misc]
             session.progressed.disconnect(self._on_progress)
         self.desk.session_changed.disconnect(self._on_session)
         self.desk.failed.disconnect(self._on_failed)
+        self.desk.resolved.disconnect(self.message.resolve)
+        self.desk.opened_at_once.disconnect(self._finish_opening)
         self.desk.tab_wanted.disconnect(self._show_tab)
         self.desk.opener.announced.disconnect(self._on_opening)
         self.desk.opener.release()
+        self.desk.missing.release()
         self.desk.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)

@@ -83,6 +83,7 @@ class LayerBinder:
                 "disagreement": self._show_disagreement,
                 "labels": self._show_labels,
                 "next": self._read_ahead,
+                "tidy": self._drop_inherited,
             },
             lambda draw: run(lambda: draw(session.state)),
         )
@@ -100,21 +101,12 @@ class LayerBinder:
         the way to the next region is short. Of a project that is just opened the region and its
         frames are pieces too: napari takes a while to make each layer.
         """
-        is_first = old is None
-        new_image = old is None or old.image_id != state.image_id
-        new_classes = old is None or old.schema != state.schema
-        new_region = new_image or new_classes or old is None or old.region_id != state.region_id
+        new_image = _shows_new_image(state, old)
+        new_region = new_image or old is None or _shows_new_region(state, old)
         if new_region:
             self._later.add("next")
         if new_image:
-            self._painter.offer()
-            for role in _OVER_IMAGE:
-                self._stock.hide(role)
-            self._show_image(state)
-            if is_first:
-                self._later.add("region")
-                self._later.add("frames")
-            self._later.add("tissue")
+            self._begin_image(state, is_first=old is None)
         for piece, key in (
             ("heat", self.maps.heat_key),
             ("outline", self.maps.outline_key),
@@ -122,12 +114,26 @@ class LayerBinder:
         ):
             if new_image or old is None or key(old) != key(state):
                 self._draw(piece, soon=new_region)
-        if new_region and not is_first:
+        if old is None:
+            self._draw("labels", soon=True)
+            self._later.add("tidy")
+            return
+        if new_region:
             self._take_region(state)
-        if new_region or old is None or old.queue != state.queue:
-            if not is_first:
-                self._show_frames(state)
+        if new_region or old.queue != state.queue:
+            self._show_frames(state)
             self._draw("labels", soon=new_region)
+
+    def _begin_image(self, state: SessionState, *, is_first: bool) -> None:
+        """Show another image alone; what lies over it waits for its turn."""
+        self._painter.offer()
+        for role in _OVER_IMAGE:
+            self._stock.hide(role)
+        self._show_image(state)
+        if is_first:
+            self._later.add("region")
+            self._later.add("frames")
+        self._later.add("tissue")
 
     def _draw(self, piece: str, *, soon: bool) -> None:
         if soon:
@@ -311,6 +317,11 @@ class LayerBinder:
         if self._stock.get("regions") is not None and self._line_width() != self._line:
             self._show_frames(self._session.state)
 
+    def _drop_inherited(self, _state: SessionState) -> None:
+        """Remove what the project before has left and this one has not used, layer by layer."""
+        if self._stock.drop_inherited():
+            self._later.add("tidy")
+
     def _show_first_region(self, state: SessionState) -> None:
         self._take_region(state)
         self.on_taken()
@@ -330,3 +341,14 @@ class LayerBinder:
         else:
             self._painter.take(queued, state.schema, paint_colours(state.schema))
             self._stock.keep("paint", self._painter.layer, top=self._painter.layer)
+
+
+def _shows_new_image(state: SessionState, old: SessionState | None) -> bool:
+    """Return whether another image is to be shown, or one whose file was found again."""
+    if old is None or old.image_id != state.image_id:
+        return True
+    return state.image_id in old.missing - state.missing
+
+
+def _shows_new_region(state: SessionState, old: SessionState) -> bool:
+    return old.schema != state.schema or old.region_id != state.region_id

@@ -41,15 +41,17 @@ class ProjectOpener:
         self._desk = desk
         self._number = 0
         self._waiting: Session | None = None  # opened, while jobs of the one before still stop
+        self._then: Callable[[Session], object] | None = None
         self._timer = QTimer()
         self._timer.setInterval(_LOOK_EVERY_MS)
         self._timer.timeout.connect(self._replace_when_idle)
         self._progressed.connect(self._announce, thread="main")
         self._ended.connect(self._call, thread="main")
 
-    def open(self, folder: Path) -> None:
-        """Open the project in ``folder`` in place of what is open."""
+    def open(self, folder: Path, then: Callable[[Session], object] | None = None) -> None:
+        """Open the project in ``folder`` in place of what is open, and call ``then`` with it."""
         self._begin(f"Opening {folder.name}...", lambda _announce: folder)
+        self._then = then
 
     def open_sample(self, name: str, folder: Path) -> None:
         """Write the sample project of a name below ``folder`` and open it."""
@@ -71,6 +73,7 @@ class ProjectOpener:
         self._number += 1
         number = self._number
         self._drop_waiting()
+        self._then = None
         self.announced.emit(text)
 
         def work() -> None:
@@ -123,9 +126,12 @@ class ProjectOpener:
     def _replace(self) -> None:
         self._timer.stop()
         session, self._waiting = self._waiting, None
+        then, self._then = self._then, None
         self.announced.emit("")
         if session is not None:
             self._desk.run(partial(self._desk.replace, session))
+            if then is not None:
+                self._desk.run(partial(then, session))
 
     def _drop_waiting(self) -> None:
         self._timer.stop()

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 
@@ -68,7 +69,7 @@ class Panel(QWidget):  # type: ignore[misc]
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Draw the session's current state."""
-        self.setEnabled(True)
+        allow_inside(self)
 
     def render_saved(self, session: Session) -> None:
         """Draw that strokes of the region in hand have reached the disk."""
@@ -80,8 +81,8 @@ class Panel(QWidget):  # type: ignore[misc]
         """Stop what works for the panel in the background; the window may be gone already."""
 
     def render_closed(self) -> None:
-        """Draw that no project is open."""
-        self.setEnabled(False)
+        """Draw that no project is open, and forget what belongs to the one before."""
+        allow_inside(self, "No project is open: open one in the Project tab")
 
 
 def button(text: str, slot: Callable[[], object], tip: str = "") -> QPushButton:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_active_seg.gui.panels.base import button, sentence, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.plot import Plot
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.trust.history import LearningCurve
 from napari_active_seg.session.trust.scoreboard import ScoreRow
@@ -44,9 +45,8 @@ class EvidenceBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable what can be asked."""
-        state = session.state
-        self.audit.setEnabled(not state.read_only and state.model is not None)
-        self.look.setEnabled(not state.read_only)
+        allow(self.audit, view.why_not.write or view.why_not.use_model)
+        allow(self.look, view.why_not.write)
 
     def show_known(self, session: Session) -> None:
         """Show what is known, and what cannot be."""
@@ -97,7 +97,8 @@ class StoppingBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable the comparison where there are two models."""
-        self.compare.setEnabled(not session.state.read_only and len(session.state.models) > 1)
+        too_few = "" if len(session.state.models) > 1 else "Two models are needed: train once more"
+        allow(self.compare, view.why_not.write or view.why_not.use_model or too_few)
 
     def show_known(self, session: Session) -> None:
         """Show the advice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidgetItem
 
 from napari_active_seg.gui.panels.base import Panel, button, group, words
@@ -74,6 +75,11 @@ class ProjectPanel(Panel):
             for image_id in state.image_ids
         ]
         self.images.show_rows(rows, current=state.image_id)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Look whether every image file is still where it was."""
+        super().showEvent(event)
+        self.desk.missing.check()
 
     def let_go(self) -> None:
         """Forget a folder that is still being looked at."""

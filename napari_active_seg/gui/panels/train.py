@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, SpinBox
@@ -11,7 +12,9 @@ from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.jobs import Progress
+from napari_active_seg.project import ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
 
@@ -36,7 +39,6 @@ class TrainPanel(Panel):
     def build(self) -> None:
         """Lay out the button, how to learn, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.preset.value = "fast"
         self.longer = ComboBox(label="how long", choices=_lengths())
         self.longer.tooltip = "More steps learn more from the same labels, while you go on"
         self.start = ComboBox(label="goes on", choices=_STARTS)
@@ -50,7 +52,7 @@ class TrainPanel(Panel):
         self.augmentation.tooltip = "How pictures are changed while the network learns"
         self.unlabelled.tooltip = "Whether the network also learns from images without labels"
         self.preset.changed.connect(self._preset)
-        self._kept = ("start", "augmentation", "unlabelled", "longer")
+        self._kept = ("preset", "weights", "start", "augmentation", "unlabelled", "longer")
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
@@ -92,10 +94,8 @@ class TrainPanel(Panel):
         """Show what there is to train on, and how the models did."""
         super().render_state(session, view)
         state, config = session.state, session.project.config
-        self.go.setEnabled(view.can_train)
-        if config.longer not in self.longer.choices:  # set by a command
-            with self.longer.changed.blocked():
-                self.longer.choices = _lengths(config.longer)
+        allow(self.go, view.why_not.train)
+        self._offer(config)
         for name in self._kept:
             widget = getattr(self, name)
             with widget.changed.blocked():
@@ -122,13 +122,39 @@ class TrainPanel(Panel):
         self.verdict.setText("" if training is None else training.verdict)
         self._preset(self.preset.value)
         self._show_models(session)
-        self.free.setEnabled(not state.jobs)
-        self.use.setEnabled(bool(state.models) and not state.read_only)
+        allow(self.free, view.why_not.start_job)
+        allow(self.use, view.why_not.use_model or view.why_not.write)
         if training is not None and training is not self._drawn:
             self._drawn = training
             self.loss.draw(lambda: _loss_figure(training))
             if not training.model.in_use:
                 tell_info(training.verdict)
+
+    def render_closed(self) -> None:
+        """Forget the curves, models and advice of the project that was open."""
+        super().render_closed()
+        self.loss.clear()
+        self.live.begin()
+        self.live.hide()
+        self.models.setRowCount(0)
+        for part in (self.advice, self.verdict, self.hint):
+            part.setText("")
+        self._drawn = self._advised = None
+
+    def _offer(self, config: ProjectConfig) -> None:
+        """Add what the project says and the lists do not have: set by a command, or elsewhere."""
+        for widget, value, choices in (
+            (self.preset, config.preset, [*self.desk.tools.preset_names, config.preset]),
+            (
+                self.weights,
+                config.weights,
+                [*_WEIGHTS, (Path(config.weights).name, config.weights)],
+            ),
+            (self.longer, config.longer, _lengths(config.longer)),
+        ):
+            if value not in widget.choices:
+                with widget.changed.blocked():
+                    widget.choices = choices
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
@@ -175,7 +201,9 @@ class TrainPanel(Panel):
 
     def _preset(self, name: str) -> None:
         """Ask for weights only where the network has an encoder that was trained elsewhere."""
-        self.weights.enabled = name not in ("fast", "unet")
+        session = self.desk.session
+        read_only = session is not None and session.state.read_only
+        self.weights.enabled = name not in ("fast", "unet") and not read_only
 
     def _use(self) -> None:
         session, row = self.desk.session, self.models.currentRow()

@@ -87,6 +87,16 @@ class TrustPanel(Panel):
         if self._session is not None and self._session is self.desk.session:
             self._refresh(self._session)
 
+    def render_closed(self) -> None:
+        """Forget the scores and figures of the project that was open."""
+        super().render_closed()
+        self.scores.setRowCount(0)
+        self.diagram.clear()
+        self.stopping.curve.clear()
+        for part in (self.about, self.finds, self.stopping.advice, self.evidence.board):
+            part.setText("")
+        self._session = self._shown = None
+
     def let_go(self) -> None:
         """Forget figures that are still being drawn."""
         for part in (self.diagram, self.stopping, self.figures):
