@@ -1,18 +1,28 @@
-"""Gaps of a real window's event loop while a person paints: idle, and with a training beside it.
+"""Gaps of a real window's event loop: while a person paints, and at the first use of everything.
 
-    xvfb-run -a python benchmarks/window.py            # in a thread
-    xvfb-run -a python benchmarks/window.py --process  # in a process of its own
+    xvfb-run -a python benchmarks/window.py            # painting, training in a thread
+    xvfb-run -a python benchmarks/window.py --process  # painting, training in a separate process
+    xvfb-run -a python benchmarks/window.py --stalls   # the first use of everything
 
 A timer fires every 5 ms; what it is late by is what a person feels. In every round the same script
 paints for 10 s, once beside nothing and once beside `unet` in training, in one window. The bar: the
 99th percentile with a training is at most 2 times that without.
+
+`--stalls` reports the longest gap of each step of a first session: the dock opens, the sample
+project opens, a second project opens, the first figures of Train and Trust are drawn. Every round
+is a fresh process. The bar: no gap above 0.3 s.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import os
+import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,10 +33,19 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_active_seg.plugin import open_session, write_sample_project
-
 PAINTED_S = 10.0
 EVERY_MS = 5
+#: The steps of a first session, as they are reported.
+STEPS = {
+    "napari": "an empty napari window, left alone",
+    "dock": "the dock opens",
+    "sample": "the sample project opens",
+    "second": "a second project opens",
+    "trust": "first figures of Trust",
+    "train": "first training and its figure",
+    "third": "a project opens after training",
+}
+STALL_BAR_MS = 300
 
 
 class Gaps:
@@ -107,8 +126,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--process", action="store_true")
+    parser.add_argument("--stalls", action="store_true", help="measure the first use of everything")
+    parser.add_argument("--first-session", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.first_session is not None:
+        print(json.dumps(measure_first_session(asked.first_session)))
+        return
+    if asked.stalls:
+        report_stalls(asked.rounds)
+        return
     import napari
+
+    from napari_active_seg.plugin import open_session, write_sample_project
 
     with tempfile.TemporaryDirectory() as name:
         folder = write_sample_project("histology", Path(name))
@@ -149,6 +178,113 @@ def measured(dock, canvas) -> tuple[float, float]:
     if not np.asarray(dock.painter.layer.data).any():
         raise RuntimeError("nothing was painted")
     return float(np.percentile(idle, 99)), float(np.percentile(busy, 99))
+
+
+def longest_gap(act, done, settle_ms: int = 1500) -> float:
+    """Return the longest gap in milliseconds from ``act()`` until the window has settled."""
+    gaps = Gaps()
+    wait(200)
+    started = len(gaps.found)
+    act()
+    until(done)
+    wait(settle_ms)
+    gaps.stop()
+    return max(gaps.found[started:])
+
+
+def measure_first_session(folder: Path) -> dict[str, float]:
+    """Return the longest gap of each step of a first session, in milliseconds.
+
+    ``folder`` has a project with a model in ``data``; the sample project is written to ``sample``.
+    """
+    import napari
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 720)
+    wait(2000)
+    found = {"napari": longest_gap(lambda: None, lambda: True)}
+    docks: list = []
+    found["dock"] = longest_gap(
+        lambda: docks.append(viewer.window.add_plugin_dock_widget("napari-active-seg")[1]),
+        lambda: bool(docks),
+    )
+    from napari_active_seg.gui.panels import project as project_panel
+
+    dock = docks[0]
+    panel = dock._panels[0]
+    sample, prepared = folder / "sample", folder / "data" / "histology-project"
+    sample.mkdir()
+
+    def is_open(project: Path) -> bool:
+        session = dock.desk.session
+        return (
+            session is not None
+            and session.project.folder == project
+            and session.state.job is None
+            and dock._binder.later.is_done
+        )
+
+    def choose(project: Path) -> None:
+        project_panel.ask_folder = lambda *_: project
+        panel._open()
+
+    def open_sample() -> None:
+        project_panel.ask_folder = lambda *_: sample
+        panel._sample("histology")
+
+    def train() -> None:
+        dock._show_tab("Train")
+        dock.desk.session.train(epochs=2)
+
+    found["sample"] = longest_gap(open_sample, lambda: is_open(sample / "histology-project"))
+    found["second"] = longest_gap(lambda: choose(prepared), lambda: is_open(prepared))
+    found["trust"] = longest_gap(lambda: dock._show_tab("Trust"), lambda: True)
+    found["train"] = longest_gap(
+        train, lambda: dock.desk.session.last_training is not None and is_open(prepared)
+    )
+    found["third"] = longest_gap(
+        lambda: choose(sample / "histology-project"), lambda: is_open(sample / "histology-project")
+    )
+    dock.release()
+    viewer.close()
+    return found
+
+
+def report_stalls(rounds: int) -> None:
+    """Print the longest gap of each step over fresh processes: median and range."""
+    from napari_active_seg.plugin import open_session, write_sample_project
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = folder / "data"
+        data.mkdir()
+        made = write_sample_project("histology", data)
+        with contextlib.closing(open_session(made)) as session:
+            session.propose(count=6)
+            session.labels.answer_from_masks(data / "masks")
+            session.train()
+            session.predict()
+            session.propose(count=4)
+        settings = folder / "settings.json"
+        settings.write_text('{"name": "Anna"}')
+        found: dict[str, list[float]] = {}
+        for number in range(rounds):
+            work = folder / str(number)
+            work.mkdir()
+            shutil.copytree(data, work / "data")
+            command = [sys.executable, __file__, "--first-session", str(work)]
+            env = {**os.environ, "NAPARI_ACTIVE_SEG_SETTINGS": str(settings)}
+            done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr)
+            for step, longest in json.loads(done.stdout.splitlines()[-1]).items():
+                found.setdefault(step, []).append(longest)
+    for step, values in found.items():
+        print(
+            f"{STEPS[step]:36} longest gap {statistics.median(values):6.0f} ms "
+            f"({min(values):.0f} to {max(values):.0f}); bar {STALL_BAR_MS}",
+            flush=True,
+        )
 
 
 def report(rounds: list[tuple[float, float]], worker: str) -> None:

@@ -1,15 +1,22 @@
 """The widget that napari opens from its menus.
 
 A module of its own, which napari imports when the widget is first opened: reading the manifest,
-the reader and the sample data load no Qt.
+the reader and the sample data load no Qt. What the dock needs takes a second or two to import; it is
+loaded in a background thread behind a dialog that says so, so that the window keeps responding.
 """
 
 from __future__ import annotations
 
-from napari.viewer import Viewer
+from napari_active_seg.gui.loading import import_behind_dialog
 
-from napari_active_seg.gui.dock import Dock
-from napari_active_seg.plugin import DesktopTools
+import_behind_dialog(
+    ("napari_active_seg.plugin", "napari_active_seg.gui.dock"), "Opening Label and train..."
+)
+
+from napari.viewer import Viewer  # noqa: E402
+
+from napari_active_seg.gui.dock import Dock  # noqa: E402
+from napari_active_seg.plugin import DesktopTools  # noqa: E402
 
 __all__ = ["LabelAndTrain"]
 

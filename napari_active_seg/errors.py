@@ -7,6 +7,7 @@
     │   ├── ConfigError             a setting is out of its range or unknown
     │   ├── SchemaError             the list of classes does not make sense
     │   ├── ImageError              an image or mask cannot be read, or does not fit its partner
+    │   │   └── MissingImageError   its file is not where it should be
     │   └── AnnotationError         a file of labels cannot be read, or names other classes
     ├── ProjectError                the project folder is missing, foreign, damaged or taken
     │   ├── ProjectHeldError        somebody else writes to it; it can be opened read-only
@@ -35,6 +36,7 @@ __all__ = [
     "ConfigError",
     "ImageError",
     "MissingExtraError",
+    "MissingImageError",
     "ModelError",
     "NothingToDoError",
     "ProjectError",
@@ -81,6 +83,10 @@ class SchemaError(BadInputError):
 
 class ImageError(BadInputError):
     """An image or mask cannot be read, or does not fit its partner."""
+
+
+class MissingImageError(ImageError):
+    """The file of an image is not where it should be."""
 
 
 class AnnotationError(BadInputError):

@@ -32,6 +32,7 @@ from napari_active_seg.session.creation import (
     create_project,
     look_at_folder,
 )
+from napari_active_seg.torch_libraries import load_torch_libraries
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -132,6 +133,8 @@ class LazySegmenters:
 
     @cached_property
     def _factory(self) -> SegmenterFactory:
+        if self._beside_a_window:
+            load_torch_libraries()
         from napari_active_seg.learning import TorchSegmenterFactory
 
         return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)

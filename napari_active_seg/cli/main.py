@@ -32,7 +32,13 @@ from napari_active_seg.cli import (
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
 from napari_active_seg.cli.line import parted, refuse_unknown_options
 from napari_active_seg.cli.output import be_quiet, say
-from napari_active_seg.errors import ActiveSegError, ConfigError, SchemaError, refused_by_disk
+from napari_active_seg.errors import (
+    ActiveSegError,
+    ConfigError,
+    MissingImageError,
+    SchemaError,
+    refused_by_disk,
+)
 
 __all__ = ["app", "main"]
 
@@ -94,7 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
     except ActiveSegError as error:
         if debug:
             raise
-        say(f"error: {error}", always=True)
+        hint = " ('relink' finds it)" if isinstance(error, MissingImageError) else ""
+        say(f"error: {error}{hint}", always=True)
         sys.exit(2 if isinstance(error, ConfigError | SchemaError) else 1)
     except KeyboardInterrupt:
         say("stopped; what was saved before stays", always=True)

@@ -178,7 +178,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
         folder, desk = window.property(_PROJECT_PROPERTY), self._dock.desk
         if folder and desk.session is None:
             window.setProperty(_PROJECT_PROPERTY, "")
-            desk.run(lambda: desk.open(Path(folder)))
+            desk.opener.open(Path(folder))
 
     def _on_removed(self) -> None:
         """Release the project of a dock that was closed, or put the dock back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,14 +19,19 @@ from napari_active_seg.errors import (
     ProjectNotWritableError,
     StoppedError,
 )
+from napari_active_seg.gui.missing import MissingImages
 from napari_active_seg.gui.notifications import tell_info
+from napari_active_seg.gui.opening import ProjectOpener
 from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.images import absolute_path
 from napari_active_seg.session import Session
 from napari_active_seg.session.creation import CreatedProject, FolderLook
 
-__all__ = ["Desk", "Tools"]
+__all__ = ["Desk", "Tools", "action_name"]
+
+#: What an error of the saver belongs to.
+_SAVING = "saving"
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +78,9 @@ class Desk:
     """Holds the open session; panels speak to it and never to one another."""
 
     session_changed = Signal(object)  # Session | None
-    failed = Signal(Exception)
+    failed = Signal(Exception, str)  # the error, and the action that it came from
+    resolved = Signal(str)  # an action that failed and has succeeded now; empty for all of them
+    opened_at_once = Signal()  # whoever opened the project goes on to work in it
     tab_wanted = Signal(str)  # its title
 
     def __init__(
@@ -84,6 +92,11 @@ class Desk:
         self.preferences = preferences or PreferencesFile()
         self.may_close: Callable[[], bool] = lambda: True  # asks where something would be lost
         self._session: Session | None = None
+        self._is_replacing = False
+        self._unresolved: set[str] = set()
+        self._failed_job: tuple[str, object] = ("", None)
+        self.opener = ProjectOpener(self)
+        self.missing = MissingImages(self)
 
     @property
     def session(self) -> Session | None:
@@ -93,10 +106,11 @@ class Desk:
     def open(self, folder: Path) -> bool:
         """Open the project in ``folder`` in place of the open one; return whether it is open now.
 
-        Where somebody else holds it, the person decides how; where closing the open one would stop
-        a job or lose paint, whether.
+        ``opener`` does the same without blocking the window. Where somebody else holds the
+        project, the person decides how; where closing the open one would stop a job or lose
+        paint, whether.
         """
-        if self._is_open(folder):
+        if self.is_open(folder):
             return True
         if not self.may_close():
             return False
@@ -114,19 +128,37 @@ class Desk:
         except ProjectNotWritableError as error:
             opened = self.tools.open_session(folder, read_only=True)
             tell_info(f"Opened read-only: {error}")
-        self.close()
-        self._session = opened
-        self.sign_in()
-        opened.failed.connect(self.tell)
-        self.session_changed.emit(opened)
+        self.replace(opened)
+        self.opened_at_once.emit()
         return True
 
-    def _is_open(self, folder: Path) -> bool:
+    def replace(self, opened: Session) -> None:
+        """Put a session that was just opened in place of the current one."""
+        self._unresolved.clear()
+        self.resolved.emit("")
+        self._is_replacing = True
+        try:
+            self.close()
+        finally:
+            self._is_replacing = False
+        self._session = opened
+        self.sign_in()
+        opened.job_ended.connect(self._on_job_ended)
+        opened.failed.connect(self._on_session_failed)
+        opened.labels.saver.saved.connect(self._on_saved, thread="main")
+        self.session_changed.emit(opened)
+
+    def is_open(self, folder: Path) -> bool:
         """Return whether the project in ``folder`` is open for writing already."""
         session = self._session
         if session is None or session.state.read_only:
             return False
         return session.project.folder == absolute_path(folder)
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether another project follows at once on the one that is being closed."""
+        return self._is_replacing
 
     def sign_in(self) -> None:
         """Label under the name of the person at this machine, where they have given one."""
@@ -143,12 +175,29 @@ class Desk:
             self.session_changed.emit(None)
             self.run(session.close)
 
-    def run(self, verb: Callable[[], object]) -> None:
-        """Call ``verb``; an error that carries a remedy becomes a message, once."""
+    def run(self, verb: Callable[[], object], *, action: str = "") -> None:
+        """Call ``verb``; an error that carries a remedy becomes a message, once.
+
+        The message goes when the same action succeeds later: ``action``, or the name of ``verb``.
+        """
+        name = action or action_name(verb)
+        if self.attempt(verb, action=name):
+            self.resolve(name)
+
+    def attempt(self, verb: Callable[[], object], *, action: str) -> bool:
+        """Call ``verb`` and return whether it succeeded; its message stays until ``resolve``."""
         try:
             verb()
         except ActiveSegError as error:
-            self.tell(error)
+            self.tell(error, action)
+            return False
+        return True
+
+    def resolve(self, action: str) -> None:
+        """Let the message of an action go that has succeeded now."""
+        if action in self._unresolved:
+            self._unresolved.discard(action)
+            self.resolved.emit(action)
 
     def show_tab(self, title: str) -> None:
         """Bring another tab to the front."""
@@ -160,14 +209,35 @@ class Desk:
         def slot() -> None:
             session = self._session
             if session is not None:
-                self.run(lambda: verb(session))
+                self.run(lambda: verb(session), action=action_name(verb))
 
         return slot
 
-    def tell(self, error: Exception) -> None:
-        """Tell the person of an error, once; the dock shows it."""
-        self.failed.emit(error)
+    def tell(self, error: Exception, action: str = "") -> None:
+        """Tell the person of an error of an action, once; the dock shows it."""
+        if action:
+            self._unresolved.add(action)
+        self.failed.emit(error, action)
         if isinstance(error, StoppedError):
             tell_info(str(error))
         else:
             _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
+
+    def _on_job_ended(self, job: str, error: object) -> None:
+        self._failed_job = (f"job {job}", error)
+        if error is None:
+            self.resolve(f"job {job}")
+
+    def _on_session_failed(self, error: Exception) -> None:
+        """Tell of an error of a job, or of the saver."""
+        job, of_job = self._failed_job
+        self.tell(error, job if error is of_job else _SAVING)
+
+    def _on_saved(self, _saved: object) -> None:
+        self.resolve(_SAVING)
+
+
+def action_name(verb: Callable[..., object]) -> str:
+    """Return what tells one action from another: the name of the code that is run."""
+    code = verb.func if isinstance(verb, partial) else verb
+    return f"{code.__module__}.{getattr(code, '__qualname__', type(code).__qualname__)}"

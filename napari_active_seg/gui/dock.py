@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_active_seg.errors import ProjectTakenOverError, StoppedError
+from napari_active_seg.errors import ImageError, ProjectTakenOverError, StoppedError
+from napari_active_seg.gui.background_imports import start_imports
 from napari_active_seg.gui.canvas import CanvasExtras, hold_drawn
 from napari_active_seg.gui.cell_turns import give_cells_turns
 from napari_active_seg.gui.closing import ClosingGuard, Consent
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
+from napari_active_seg.gui.layer_stock import LayerStock
 from napari_active_seg.gui.layers import LayerBinder
 from napari_active_seg.gui.message import MessageBar
 from napari_active_seg.gui.name_bar import NameBar
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.preferences import Preferences, PreferencesFile
 from napari_active_seg.gui.unsaved_layers import UnsavedLayers
 from napari_active_seg.jobs import Progress
@@ -43,6 +47,13 @@ from napari_active_seg.plugin_keys import PROJECT_KEY
 from napari_active_seg.session import Session, SessionState, ViewState, resolve_view
 
 __all__ = ["Dock"]
+
+#: Why there is nothing to stop.
+_IDLE = "Nothing is running"
+#: What an error of an image that cannot be shown belongs to; it goes when another one is shown.
+_SHOWING = "showing an image"
+#: Time for events between two tabs whose widgets are made.
+_BUILD_EVERY_MS = 20
 
 
 class Dock(QWidget):  # type: ignore[misc]
@@ -54,6 +65,7 @@ class Dock(QWidget):  # type: ignore[misc]
         super().__init__()
         start_emitting_from_queue(msec=15)
         give_cells_turns()
+        start_imports()
         self.desk = Desk(viewer, tools, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
@@ -64,17 +76,26 @@ class Dock(QWidget):  # type: ignore[misc]
         self._shown: SessionState | None = None
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
+        self._stock = LayerStock(viewer)
         self._stale: set[int] = set()
         self._released = False
         self._save_error: Exception | None = None
+        self._opening = ""
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
+        self._panels[0].ensure_built()
         self._build()
         self._unsaved = UnsavedLayers(viewer)
         self._guard = ClosingGuard(self, viewer, self._unsaved)
         self.desk.may_close = lambda: self._guard.ask_to_close() is not Consent.REFUSED
+        self._build_soon = QTimer()  # without a parent: it must outlive the window to be stopped
+        self._build_soon.timeout.connect(self._build_next_panel)
+        self._build_soon.start(_BUILD_EVERY_MS)
         self.desk.session_changed.connect(self._on_session)
         self.desk.failed.connect(self._on_failed)
+        self.desk.resolved.connect(self.message.resolve)
+        self.desk.opened_at_once.connect(self._finish_opening)
         self.desk.tab_wanted.connect(self._show_tab)
+        self.desk.opener.announced.connect(self._on_opening)
         self.desk.preferences.changed.connect(self._prefer)
         viewer.layers.events.inserted.connect(self._on_layer)
         QApplication.instance().aboutToQuit.connect(self.release)
@@ -103,16 +124,21 @@ class Dock(QWidget):  # type: ignore[misc]
         self.tabs.tabBar().setExpanding(False)
         self.tabs.currentChanged.connect(self._on_tab)
         self.name_bar = NameBar(self.desk)
-        self.message = MessageBar()
+        self.message = MessageBar(self.tabs)
         self.hover = QLabel()
         self.hover.setToolTip("What the model says of the pixel under the mouse")
         self.hover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status = QLabel()
         self.status.setWordWrap(True)
+        self.status.setFixedHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status.setAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.doing = QLabel()
-        self.doing.setWordWrap(True)
+        self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        keeps_room = self.doing.sizePolicy()
+        keeps_room.setRetainSizeWhenHidden(True)
+        self.doing.setSizePolicy(keeps_room)
         self.doing.hide()
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.desk.with_session(Session.cancel))
@@ -124,11 +150,27 @@ class Dock(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.name_bar)
         layout.addWidget(self.status)
-        layout.addWidget(self.message)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.doing)
         layout.addLayout(busy)
         self.setMinimumWidth(360)
+
+    def _build_next_panel(self) -> None:
+        """Make the widgets of one more tab, so that all are there when they are wanted."""
+        for panel in self._panels:
+            if panel.ensure_built():
+                if self.desk.session is None:
+                    panel.render_closed()
+                return
+        self._build_soon.stop()
+
+    @property
+    def _built_panels(self) -> list[Panel]:
+        return [panel for panel in self._panels if panel.is_built]
+
+    def _build_all_panels(self) -> None:
+        while self._build_soon.isActive():
+            self._build_next_panel()
 
     # --- session -----------------------------------------------------------------------------
 
@@ -137,10 +179,14 @@ class Dock(QWidget):  # type: ignore[misc]
         if session is None:
             self._render_without_session()
             return
+        self._build_all_panels()
         now = self.desk.preferences.now
         self._painter = RegionPainter(self._viewer, session, self.desk.run)
         self._painter.meter.measures_time = now.measures_time
-        self._binder = LayerBinder(self._viewer, session, self._painter, now, run=self.desk.run)
+        self._binder = LayerBinder(
+            self._viewer, session, self._painter, now, run=self._draw, stock=self._stock
+        )
+        self._binder.on_taken = self._on_first_region
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
             self._viewer, self._guard.window, session, book=self._book, say=self.hover.setText
@@ -159,7 +205,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.put_down()
         if self._binder is not None:
             hold_drawn(self._guard.window)
-            self._binder.clear()
+            self._binder.clear(keep=self.desk.is_replacing)
             self._unbind()
         if self._extras is not None:
             self._extras.release()
@@ -185,6 +231,23 @@ class Dock(QWidget):  # type: ignore[misc]
     def _bind(self, owner: Any) -> None:
         keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
         self._bound.append((owner, bind_keys(owner, keys)))
+
+    def _bind_paint(self) -> None:
+        paint = None if self._painter is None else self._painter.layer
+        if paint is not None and all(owner is not paint for owner, _ in self._bound):
+            self._bind(paint)
+
+    def _draw(self, draw: Callable[[], object]) -> bool:
+        """Draw a layer; that it succeeded says nothing of an error that is shown."""
+        return self.desk.attempt(draw, action=_SHOWING)
+
+    def _finish_opening(self) -> None:
+        if self._binder is not None:
+            self._binder.later.finish("region", "frames")
+
+    def _on_first_region(self) -> None:
+        self._bind_paint()
+        self.annotate.on_tool()
 
     def _unbind(self) -> None:
         for owner, keys in self._bound:
@@ -219,14 +282,14 @@ class Dock(QWidget):  # type: ignore[misc]
             QTimer.singleShot(0, self._on_taken_over)  # after what this state is drawn with
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
-        self.desk.run(lambda: binder.render(state, shown))
-        paint = None if self._painter is None else self._painter.layer
-        if paint is not None and all(owner is not paint for owner, _ in self._bound):
-            self._bind(paint)
+        is_new = shown is None or shown.image_id != state.image_id
+        if self.desk.attempt(lambda: binder.render(state, shown), action=_SHOWING) and is_new:
+            self.desk.resolve(_SHOWING)
+        self._bind_paint()
         if self._extras is not None:
             self._extras.render(state)
-        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
-        self.stop.setEnabled(view.can_cancel)
+        self._show_status(view, state)
+        allow(self.stop, "" if view.can_cancel else _IDLE)
         self.bar.setVisible(view.can_cancel)  # the pixel under the mouse has its place meanwhile
         self.hover.setVisible(not view.can_cancel)
         if state.job is None:
@@ -245,6 +308,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._panels[index].render_state(session, view)
 
     def _on_tab(self, index: int) -> None:
+        self._build_all_panels()
         session = self.desk.session
         if session is not None and self._binder is not None:
             session.walk.bookmark.keep(tab=self._panels[index].title)
@@ -255,13 +319,26 @@ class Dock(QWidget):  # type: ignore[misc]
         if title in titles:
             self.tabs.setCurrentIndex(titles.index(title))
 
-    def _on_failed(self, error: Exception) -> None:
+    def _on_failed(self, error: Exception, action: str = "") -> None:
         if isinstance(error, StoppedError):
             return
         session = self.desk.session
         if session is not None and session.state.unsaved:
             self._save_error = error
-        self.message.show_error(self._unsaved.explain(error))
+        self.message.show_error(self._unsaved.explain(error), action)
+        if isinstance(error, ImageError):
+            self.desk.missing.check(self._offer_to_find)
+
+    def _offer_to_find(self) -> None:
+        session = self.desk.session
+        if session is not None and session.state.missing and not session.state.read_only:
+            self.message.offer("Find missing images...", self._find_missing)
+
+    def _find_missing(self) -> None:
+        self._show_tab("Project")
+        panel = self._panels[0]
+        if isinstance(panel, ProjectPanel):
+            panel.care_box.find_missing()
 
     def _on_taken_over(self) -> None:
         """Let nobody paint any more, and keep what is painted but not saved on the screen."""
@@ -277,29 +354,45 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""
-        self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+        self._show_status(view, state)
         if not state.unsaved:
             if self._save_error is not None:
                 self.message.hide_error(self._save_error)
                 self._save_error = None
             self._panels[self.tabs.currentIndex()].render_saved(session)
 
+    def _show_status(self, view: ViewState, state: SessionState) -> None:
+        if not self._opening:  # which says more until it is done
+            self.status.setText(view.status + (" Saving..." if state.unsaved else ""))
+
+    def _on_opening(self, line: str) -> None:
+        """Show what is being opened, and the usual line again afterwards."""
+        self._opening = line
+        session = self.desk.session
+        if line:
+            self.status.setText(line)
+        elif session is None:
+            self._render_without_session()
+        else:
+            self._show_status(resolve_view(session.state), session.state)
+
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))
         self.bar.setValue(progress.done)
         self.bar.setFormat(f"{progress.job} %p %")
         self.doing.setText(progress.text)
+        self.doing.setToolTip(progress.text)
         for panel in self._panels:
             panel.render_progress(progress)
         self.doing.setVisible(bool(progress.text) and self.stop.isEnabled())
 
     def _render_without_session(self) -> None:
         self.status.setText("Open a project, or make one from a folder of images")
-        self.stop.setEnabled(False)
+        allow(self.stop, _IDLE)
         self.bar.hide()
         self.hover.show()
         self._stale.clear()
-        for panel in self._panels:
+        for panel in self._built_panels:
             panel.render_closed()
 
     # --- what is dropped ---------------------------------------------------------------------
@@ -316,7 +409,7 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         event.acceptProposedAction()
         if project_in(folder) is not None:
-            self.desk.run(lambda: self.desk.open(folder))
+            self.desk.opener.open(folder)
             return
         self._show_tab("Project")
         panel = self._panels[0]
@@ -340,7 +433,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._viewer.layers.remove(layer)
         current = self.desk.session
         if current is None or current.project.folder != folder:
-            self.desk.run(lambda: self.desk.open(folder))
+            self.desk.opener.open(folder)
 
     # --- closing -----------------------------------------------------------------------------
 
@@ -360,11 +453,17 @@ class Dock(QWidget):  # type: ignore[misc]
             session.progressed.disconnect(self._on_progress)
         self.desk.session_changed.disconnect(self._on_session)
         self.desk.failed.disconnect(self._on_failed)
+        self.desk.resolved.disconnect(self.message.resolve)
+        self.desk.opened_at_once.disconnect(self._finish_opening)
         self.desk.tab_wanted.disconnect(self._show_tab)
+        self.desk.opener.announced.disconnect(self._on_opening)
+        self.desk.opener.release()
+        self.desk.missing.release()
         self.desk.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)
-        for panel in self._panels:
+        self._build_soon.stop()
+        for panel in self._built_panels:
             panel.let_go()
         if isalive(self):
             self._guard.release()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from napari.layers import Labels
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import simplified_outlines
@@ -30,7 +29,7 @@ def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
 def heat_colours(name: str = "magma", title: str = "uncertainty") -> Colormap:
     """Return a scale that is clear where nothing is uncertain, so that the tissue stays seen."""
     steps = np.linspace(0, 1, 64)
-    colours = colormaps[name](0.25 + 0.75 * steps)
+    colours = ensure_colormap(name).map(0.25 + 0.75 * steps)
     colours[:, 3] = np.clip(1.6 * steps, 0, 1) ** 1.2
     return Colormap(colours, name=title, display_name=title)
 

@@ -1,6 +1,7 @@
 """Our layers by role: made once, given new data, put away and brought back in their order.
 
-napari collects garbage at each removal, which is slow in a process that has loaded torch.
+napari collects garbage at each removal, which is slow in a process that has loaded torch, and new
+layers take a tenth of a second each. So one stock serves all projects of a window in turn.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+
+from napari_active_seg.gui.garbage import quick_collections
 
 __all__ = ["ROLE_KEY", "LayerStock"]
 
@@ -98,10 +101,22 @@ class LayerStock:
         if layer is not None and role not in self._put_away:
             layer.visible = not layer.visible
 
+    def hand_over(self, *, without: str) -> None:
+        """Hide every layer for the next project, as if new; remove the one of a role."""
+        kept = {role: layer for role, layer in self._layers.items() if role != without}
+        gone = self._layers.get(without)
+        self._layers = {} if gone is None else {without: gone}
+        self.clear()
+        for role, layer in kept.items():
+            layer.visible = False
+            self._put_away[role] = True
+        self._layers = kept
+
     def clear(self) -> None:
         """Remove every layer of ours."""
-        for layer in self._layers.values():
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        with quick_collections():
+            for layer in self._layers.values():
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
         self._layers.clear()
         self._put_away.clear()

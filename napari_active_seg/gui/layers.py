@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgba
 from napari.components import ViewerModel
 from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtGui import QColor
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import ImageError
@@ -60,12 +60,14 @@ class LayerBinder:
         prefers: Preferences | None = None,
         *,
         run: Callable[[Callable[[], object]], object] = lambda verb: verb(),
+        stock: LayerStock | None = None,
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._painter = painter
         self._prefers = prefers or Preferences()
-        self._stock = LayerStock(viewer)
+        self._stock = stock or LayerStock(viewer)
+        self.on_taken: Callable[[], None] = lambda: None  # the first region can be painted now
         self._see = See()
         self._framed: object = None
         self._line, self._taking = 0.0, False
@@ -73,6 +75,8 @@ class LayerBinder:
         self._ahead = ReadAhead(session.project.images.source)
         self._later = Pieces(
             {
+                "region": self._show_first_region,
+                "frames": self._show_frames,
                 "tissue": self._show_tissue,
                 "heat": lambda state: self.maps.show_heat(state, self._prefers),
                 "outline": lambda state: self.maps.show_outline(state, self._prefers),
@@ -93,19 +97,15 @@ class LayerBinder:
         """Apply the difference between two states.
 
         A new image and its region come first; what lies over them follows piece by piece, so that
-        the way to the next region is short.
+        the way to the next region is short. Of a project that is just opened the region and its
+        frames are pieces too: napari takes a while to make each layer.
         """
-        new_image = old is None or old.image_id != state.image_id
-        new_classes = old is None or old.schema != state.schema
-        new_region = new_image or new_classes or old is None or old.region_id != state.region_id
+        new_image = _shows_new_image(state, old)
+        new_region = new_image or old is None or _shows_new_region(state, old)
         if new_region:
             self._later.add("next")
         if new_image:
-            self._painter.offer()
-            for role in _OVER_IMAGE:
-                self._stock.hide(role)
-            self._show_image(state)
-            self._later.add("tissue")
+            self._begin_image(state, is_first=old is None)
         for piece, key in (
             ("heat", self.maps.heat_key),
             ("outline", self.maps.outline_key),
@@ -113,11 +113,25 @@ class LayerBinder:
         ):
             if new_image or old is None or key(old) != key(state):
                 self._draw(piece, soon=new_region)
+        if old is None:
+            self._draw("labels", soon=True)
+            return
         if new_region:
             self._take_region(state)
-        if new_region or old is None or old.queue != state.queue:
+        if new_region or old.queue != state.queue:
             self._show_frames(state)
             self._draw("labels", soon=new_region)
+
+    def _begin_image(self, state: SessionState, *, is_first: bool) -> None:
+        """Show another image alone; what lies over it waits for its turn."""
+        self._painter.offer()
+        for role in _OVER_IMAGE:
+            self._stock.hide(role)
+        self._show_image(state)
+        if is_first:
+            self._later.add("region")
+            self._later.add("frames")
+        self._later.add("tissue")
 
     def _draw(self, piece: str, *, soon: bool) -> None:
         if soon:
@@ -153,10 +167,16 @@ class LayerBinder:
         self._show_tissue(self._session.state)
         self._show_disagreement(self._session.state)
 
-    def clear(self) -> None:
-        """Remove every layer of ours."""
+    def clear(self, *, keep: bool = False) -> None:
+        """Remove every layer of ours, or keep them hidden for the project that follows.
+
+        The paint layer always goes, with everything that is bound to it.
+        """
         self.stop()
-        self._stock.clear()
+        if keep:
+            self._stock.hand_over(without="paint")
+        else:
+            self._stock.clear()
 
     def stop(self) -> None:
         """Draw and read nothing more."""
@@ -276,7 +296,7 @@ class LayerBinder:
             shape = self._session.project.images.ref(in_hand.image_id).shape
             hole = (in_hand.y - 0.5, in_hand.x - 0.5, in_hand.bottom - 0.5, in_hand.right - 0.5)
             mesh = joined(veil_mesh(shape, hole, float(len(_STATES))), mesh)
-        colours = [*(to_rgba(STATE_COLOURS[state]) for state in _STATES), _VEIL]
+        colours = [*(QColor(STATE_COLOURS[state]).getRgbF() for state in _STATES), _VEIL]
         layer = self._given(
             "regions",
             lambda: self._viewer.add_surface(
@@ -299,6 +319,10 @@ class LayerBinder:
         if self._stock.get("regions") is not None and self._line_width() != self._line:
             self._show_frames(self._session.state)
 
+    def _show_first_region(self, state: SessionState) -> None:
+        self._take_region(state)
+        self.on_taken()
+
     def _take_region(self, state: SessionState) -> None:
         self._taking = True
         try:
@@ -314,3 +338,14 @@ class LayerBinder:
         else:
             self._painter.take(queued, state.schema, paint_colours(state.schema))
             self._stock.keep("paint", self._painter.layer, top=self._painter.layer)
+
+
+def _shows_new_image(state: SessionState, old: SessionState | None) -> bool:
+    """Return whether another image is to be shown, or one whose file was found again."""
+    if old is None or old.image_id != state.image_id:
+        return True
+    return state.image_id in old.missing - state.missing
+
+
+def _shows_new_region(state: SessionState, old: SessionState) -> bool:
+    return old.schema != state.schema or old.region_id != state.region_id

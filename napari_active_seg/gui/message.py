@@ -5,12 +5,21 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from qtpy import API_NAME
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+)
 
 from napari_active_seg.errors import ActiveSegError, refused_by_disk
 
@@ -23,12 +32,20 @@ _PACKAGES = ("napari-active-seg", "napari", "torch", "torchvision", "numpy")
 
 
 class MessageBar(QFrame):  # type: ignore[misc]
-    """Shows the latest error until it is put away; the same one again is counted."""
+    """Shows the latest error over the top of a tab; the same one again is counted.
 
-    def __init__(self) -> None:
-        super().__init__()
+    It lies over the tab rather than above it, so that no button moves under the mouse.
+    It goes when it is closed, when its action has succeeded, or when another project is opened.
+    """
+
+    def __init__(self, tabs: QTabWidget) -> None:
+        super().__init__(tabs)
+        self._tabs = tabs
+        tabs.installEventFilter(self)
         self.setStyleSheet(_LOOK)
-        self._details, self._said, self._times = "", "", 0
+        self.setAutoFillBackground(True)
+        self._details, self._said, self._times, self._action = "", "", 0, ""
+        self._on_offer: Callable[[], object] = lambda: None
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -38,7 +55,10 @@ class MessageBar(QFrame):  # type: ignore[misc]
         self.copy.clicked.connect(self._copy)
         self.away = QPushButton("Close")
         self.away.clicked.connect(self.hide)
+        self.remedy = QPushButton()
+        self.remedy.clicked.connect(lambda _checked=False: self._on_offer())
         buttons = QHBoxLayout()
+        buttons.addWidget(self.remedy)
         buttons.addStretch(1)
         buttons.addWidget(self.copy)
         buttons.addWidget(self.away)
@@ -48,15 +68,41 @@ class MessageBar(QFrame):  # type: ignore[misc]
         layout.addLayout(buttons)
         self.hide()
 
-    def show_error(self, error: Exception) -> None:
-        """Show an error; one that is shown already is not shown twice."""
+    def show_error(self, error: Exception, action: str = "") -> None:
+        """Show an error of an action; one that is shown already is not shown twice."""
         said = in_words(error)
         self._times = self._times + 1 if said == self._said and not self.isHidden() else 1
-        self._said, self._details = said, details_of(error)
+        self._said, self._details, self._action = said, details_of(error), action
+        self.remedy.hide()
         again = f" ({self._times} times)" if self._times > 1 else ""
         self.text.setText(said + again)
         self.copy.setText("Copy details")
         self.show()
+        self._place()
+
+    def offer(self, text: str, remedy: Callable[[], object]) -> None:
+        """Offer a button that does something about the error that is shown."""
+        self.remedy.setText(text)
+        self._on_offer = remedy
+        self.remedy.show()
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Stay as wide as the tabs."""
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return bool(super().eventFilter(watched, event))
+
+    def _place(self) -> None:
+        """Lie below the names of the tabs, as high as the text needs."""
+        width, top = self._tabs.width(), self._tabs.tabBar().height()
+        self.setGeometry(0, top, width, self.layout().totalHeightForWidth(width))
+        self.raise_()
+
+    def resolve(self, action: str) -> None:
+        """Hide the error of an action; of any, if ``action`` is empty."""
+        if not action or action == self._action:
+            self.hide()
 
     def hide_error(self, error: Exception) -> None:
         """Hide an error that no longer holds, if it is the one on show."""

@@ -124,7 +124,7 @@ class RegionPainter:
         self._viewer.layers.selection.active = layer
         self.layer = layer
         self.on_taken()
-        self._meter.start()
+        self._meter.start(already_s=self._session.labels.seconds(queued.id))
 
     def lock(self) -> None:
         """Keep what is painted on the screen, and let nobody paint any more."""

@@ -41,6 +41,12 @@ class Pieces:
             self._waiting.remove(piece)
         self._run(self._draws[piece])
 
+    def finish(self, *pieces: str) -> None:
+        """Draw those of ``pieces`` at once that wait."""
+        for piece in pieces:
+            if piece in self._waiting:
+                self.now(piece)
+
     @property
     def is_done(self) -> bool:
         """Whether nothing waits."""
@@ -58,7 +64,7 @@ class Pieces:
             return
         self._one()
         if self._waiting:
-            self._timer.start(0)
+            self._timer.start(_PAUSE_MS)  # events come in between, and the canvas is painted
 
     def _one(self) -> None:
         if self._waiting:

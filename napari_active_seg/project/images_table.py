@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import BadInputError, ImageError, did_you_mean
+from napari_active_seg.errors import BadInputError, ImageError, MissingImageError, did_you_mean
 from napari_active_seg.images import (
     FoundImage,
     ImageRef,
@@ -108,9 +108,9 @@ class ImagesTable:
             return absolute_path(self._folder / row["relative_path"])
         path = self._key.read().get(image_id)
         if path is None:
-            raise ImageError(
+            raise MissingImageError(
                 f"image {image_id} bears a pseudonym, and its key {self._key.path} is not here or "
-                "does not know it; put the key back, or run 'relink' on the folder of images"
+                "does not know it; put the key back, or let the images be found again"
             )
         return path
 
@@ -118,9 +118,9 @@ class ImagesTable:
         """Return the image to read from; ImageError if it is gone or has another size."""
         row, path = self._row(image_id), self.path(image_id)
         if not path.exists():
-            raise ImageError(
-                f"image {image_id} is missing: {path} is not there; put it back, or run 'relink' "
-                "on the folder where it is now"
+            raise MissingImageError(
+                f"image {image_id} is missing: {path} is not there; put it back, or let it be "
+                "found again where it is now"
             )
         source = open_image(path, white=row["white"])
         if source.shape != (row["height"], row["width"]):

@@ -21,13 +21,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """What is looked at, and with which tool in which class."""
+    """What is looked at, with which tool in which class, and how much was proposed last."""
 
     image_id: str = ""
     region_id: str = ""
     tool: str = ""
     class_index: int = -1
     tab: str = ""
+    amount: int = 0  #: of the budget, in ``unit``; 0 before anybody has chosen one
+    unit: str = ""
 
 
 class BookmarkFile:

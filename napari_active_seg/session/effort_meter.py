@@ -19,12 +19,13 @@ class EffortMeter:
         self.measures_time = True
         self._clock = clock
         self._last: float | None = None
-        self._active = self._idle = 0.0
+        self._active = self._idle = self._taken = 0.0
         self._strokes = self._clicks = self._undos = 0
 
-    def start(self) -> None:
-        """Begin with a region; what was counted before is forgotten."""
+    def start(self, *, already_s: float = 0.0) -> None:
+        """Begin with a region that took ``already_s`` before; forget what was counted so far."""
         self.take(0)
+        self._taken = already_s
         self._last = self._clock()
 
     def touched(self) -> None:
@@ -58,11 +59,17 @@ class EffortMeter:
         """Seconds of work on this region since they were last taken."""
         return self._active
 
+    @property
+    def total_s(self) -> float:
+        """Seconds of work on this region in all, those before ``start`` included."""
+        return self._taken + self._active
+
     def take(self, changed_px: int) -> Effort:
         """Return what was counted since the last time, and count anew."""
         effort = Effort(
             self._active, self._idle, self._strokes, self._clicks, self._undos, changed_px
         )
+        self._taken += self._active
         self._active = self._idle = 0.0
         self._strokes = self._clicks = self._undos = 0
         return effort

@@ -43,6 +43,7 @@ class JobDesk:
 
     progressed = Signal(Progress)
     failed = Signal(Exception)
+    ended = Signal(str, object)  # a job, and its error or None; before ``failed``
 
     def __init__(
         self,
@@ -143,7 +144,7 @@ class JobDesk:
             try:
                 work = order.freeze()
             except ActiveSegError as error:
-                self._tell(error)
+                self._tell(order.name, error)
                 continue
             self._hand_over(order, work)
         self._on_change(self.names)
@@ -162,14 +163,17 @@ class JobDesk:
         finally:
             self._delivering = False
         self._on_idle()
-        if error is not None:
+        if error is None:
+            self.ended.emit(order.name, None)
+        else:
             if not self._waiting:
                 self._on_change(())
-            self._tell(explained(error, order.name, self._folder))
+            self._tell(order.name, explained(error, order.name, self._folder))
         if not self._handing_over:
             self._go_on()
 
-    def _tell(self, error: BaseException) -> None:
+    def _tell(self, name: str, error: BaseException) -> None:
         if self._error is None:
             self._error = error
+        self.ended.emit(name, error)
         self.failed.emit(error)

@@ -204,6 +204,14 @@ class LabelDesk:
         """Return the names of all who saved a label."""
         return self._project.labels.annotators()
 
+    def seconds(self, region_id: str) -> float:
+        """Return the seconds of work on a region that are saved."""
+        saves = self._project.labels.history(region_id)
+        looked = self._project.events.of(region_id, what="state")
+        facts = [event.facts.get("active_s", 0.0) for event in looked]
+        numbers = [value for value in facts if isinstance(value, int | float)]
+        return sum(saved.effort.active_s for saved in saves) + sum(numbers)
+
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
         """Return every save of a region, the oldest first."""
         self.flush()

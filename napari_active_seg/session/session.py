@@ -65,6 +65,7 @@ class Session:
     state_changed = Signal(SessionState, SessionState)  # new, old
     progressed = Signal(Progress)
     failed = Signal(Exception)
+    job_ended = Signal(str, object)  # a job, and its error or None; before ``failed``
 
     def __init__(
         self,
@@ -144,6 +145,7 @@ class Session:
     def _pass_on(self) -> None:
         self._jobs.progressed.connect(self.progressed.emit)
         self._jobs.failed.connect(self.failed.emit)
+        self._jobs.ended.connect(self.job_ended.emit)
         self.labels.saver.failed.connect(self.failed.emit, thread="main")
 
     # --- what is ---------------------------------------------------------------------------------
@@ -316,6 +318,7 @@ class Session:
         self._jobs.close()
         self._jobs.progressed.disconnect(self.progressed.emit)
         self._jobs.failed.disconnect(self.failed.emit)
+        self._jobs.ended.disconnect(self.job_ended.emit)
         try:
             self.labels.close()
         finally:

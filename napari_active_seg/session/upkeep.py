@@ -111,6 +111,10 @@ class Upkeep:
 
         self._start("looking for images", work, deliver)
 
+    def note_missing(self, image_ids: Sequence[str]) -> None:
+        """Take in which images are not where they should be now."""
+        self._apply(missing=frozenset(image_ids))
+
     def _keep_relinked(self, relinked: Relinked) -> None:
         if relinked.found:
             self._project.images.move(relinked.found)

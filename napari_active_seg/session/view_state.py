@@ -7,41 +7,102 @@ from dataclasses import dataclass
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["ViewState", "resolve_view"]
+__all__ = ["READ_ONLY", "ViewState", "WhyNot", "resolve_view"]
+
+
+#: Why nothing of a project can be changed.
+READ_ONLY = "The project is open read-only"
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why something cannot be done now, in a sentence; empty where it can."""
+
+    write: str = ""
+    use_model: str = ""
+    propose: str = ""
+    predict: str = ""
+    train: str = ""
+    paint: str = ""
+    answer: str = ""
+    reopen: str = ""
+    start_job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """Which controls are enabled, which layers are wanted, and a line that says where we are."""
 
-    can_propose: bool
-    can_predict: bool
-    can_train: bool
-    can_paint: bool
-    can_answer: bool
-    can_reopen: bool
+    why_not: WhyNot
     can_cancel: bool
     shows_prediction: bool
     status: str
 
+    @property
+    def can_propose(self) -> bool:
+        """Whether regions can be proposed."""
+        return not self.why_not.propose
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether images can be predicted."""
+        return not self.why_not.predict
+
+    @property
+    def can_train(self) -> bool:
+        """Whether a network can be trained."""
+        return not self.why_not.train
+
+    @property
+    def can_paint(self) -> bool:
+        """Whether there is a region to paint in."""
+        return not self.why_not.paint
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether there is a region to finish, or a question to answer."""
+        return not self.why_not.answer
+
+    @property
+    def can_reopen(self) -> bool:
+        """Whether the current region can be reopened."""
+        return not self.why_not.reopen
+
 
 def resolve_view(state: SessionState) -> ViewState:
     """Return the view of ``state``."""
-    writable, jobs = not state.read_only, state.jobs
     done = len(state.done_in_pool)
     return ViewState(
-        can_propose=writable and "proposing" not in jobs,
-        can_predict=writable and "predicting" not in jobs and state.model is not None,
-        can_train=writable and "training" not in jobs and done > 0,
-        can_paint=state.region is not None and not state.read_only,
-        can_answer=state.in_hand_id is not None and not state.read_only,
-        can_reopen=state.region is not None
-        and not state.read_only
-        and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
+        why_not=_why_not(state, done),
         can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted and not state.blind,
         status=_status(state, done),
     )
+
+
+def _why_not(state: SessionState, done: int) -> WhyNot:
+    write = READ_ONLY if state.read_only else ""
+    jobs, region = state.jobs, state.region
+    model = "" if state.model is not None else "No model yet: train one first"
+    no_region = "" if region is not None else "No region is selected: click a thumbnail above"
+    none_done = "" if done else "No finished regions yet: finish a region first"
+    is_open = region is not None and region.state in (RegionState.PROPOSED, RegionState.IN_PROGRESS)
+    open_still = "This region is not finished yet" if is_open else ""
+    return WhyNot(
+        write=write,
+        use_model=model,
+        propose=write or _running("proposing", jobs, "Regions are being proposed"),
+        predict=write or model or _running("predicting", jobs, "Images are being predicted"),
+        train=write or none_done or _running("training", jobs, "A network is being trained"),
+        paint=write or no_region,
+        answer=write or ("" if state.in_hand_id is not None else no_region),
+        reopen=write or no_region or open_still,
+        start_job=f"Wait for this to end, or stop it: {state.job}" if state.job else "",
+    )
+
+
+def _running(job: str, jobs: tuple[str, ...], words: str) -> str:
+    return f"{words}: wait for it, or stop it" if job in jobs else ""
 
 
 def _status(state: SessionState, done: int) -> str:

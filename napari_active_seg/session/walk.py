@@ -79,6 +79,13 @@ class Walk:
         turned = waiting if at is None else waiting[at:] + waiting[:at]
         return next((i for i in turned if i not in leaving), None)
 
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there is a region to go back to."""
+        state = self._state()
+        there = {queued.id for queued in (*state.queue, *state.questions)} - {state.in_hand_id}
+        return any(step in there for step in self._steps)
+
     def back(self) -> None:
         """Take the region in hand again that was before this one."""
         state = self._state()

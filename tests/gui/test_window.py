@@ -260,7 +260,7 @@ def test_reopened_project_lands_on_the_same_region_with_every_stroke(proposed):
 
 def test_dropped_project_folder_opens_in_the_dock(window, project_folder):
     window.viewer.open(str(project_folder), plugin="napari-active-seg")
-    window.qtbot.wait(50)
+    window.qtbot.waitUntil(lambda: window.session is not None, timeout=10_000)
     assert window.session.project.folder == project_folder
     assert roles(window.viewer).count("image") == 1
 
@@ -269,7 +269,7 @@ def test_dock_opens_the_project_that_was_read_before_it(make_napari_viewer, proj
     viewer = make_napari_viewer(show=True)
     viewer.open(str(project_folder / "project.json"), plugin="napari-active-seg")
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-    qtbot.wait(50)
+    qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=10_000)
     assert dock.desk.session.project.folder == project_folder
     dock.release()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.gui.clicking import Clicking
-from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.desk import Desk, action_name
 from napari_active_seg.gui.layers import LayerBinder, See
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.question import QuestionInHand
@@ -60,8 +60,8 @@ class AnnotateActions:
 
     @property
     def seconds(self) -> float:
-        """Seconds of work on the region in hand that are not on the disk yet."""
-        return 0.0 if self._painter is None else self._painter.meter.active_s
+        """Seconds of work on the current region, saved or not."""
+        return 0.0 if self._painter is None else self._painter.meter.total_s
 
     @property
     def see(self) -> See:
@@ -284,10 +284,10 @@ class AnnotateActions:
         self.touch()
         tools = self.tools
         if tools is not None:
-            self._desk.run(lambda: verb(tools))
+            self._desk.run(lambda: verb(tools), action=action_name(verb))
 
     def _with_region(self, verb: Callable[[Session, RegionPainter], None]) -> None:
         self.touch()
         session, painter = self._desk.session, self._painter
         if session is not None and painter is not None and painter.region_id is not None:
-            self._desk.run(lambda: verb(session, painter))
+            self._desk.run(lambda: verb(session, painter), action=action_name(verb))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
 from napari_active_seg.gui.keys import KeyBook, in_words
 from napari_active_seg.gui.panels.base import Panel, button, group, sentence, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.habits import HabitsBox
 from napari_active_seg.gui.panels.image_classes import ImageClassBox
+from napari_active_seg.gui.panels.reasons import allow, set_tip
 from napari_active_seg.gui.panels.saves import SavesBox
 from napari_active_seg.gui.panels.see import SeeBox
 from napari_active_seg.gui.panels.toolbox import ToolsBox
@@ -53,7 +54,9 @@ class AnnotatePanel(Panel):
             box.currentTextChanged.connect(lambda _text: self._show_strip())
         self.body.setSpacing(4)
         self.about = words()
+        _fix_height(self.about, lines=3)
         self.progress = words()
+        _fix_height(self.progress, lines=1)
         self.progress.setToolTip(
             "Regions that are answered, and the seconds that you worked on this one: rests are "
             "left out"
@@ -105,9 +108,13 @@ class AnnotatePanel(Panel):
         self._session = session
         state, queued = session.state, session.state.region
         for answer, part in self.answers.items():
-            part.setEnabled(view.can_paint if answer is RegionState.DONE else view.can_answer)
-        self.reopen.setEnabled(view.can_reopen)
-        self.by.setEnabled(not state.blind)
+            allow(part, view.why_not.paint if answer is RegionState.DONE else view.why_not.answer)
+        allow(self.reopen, view.why_not.reopen)
+        nothing_waits = "Nothing else waits to be labelled: propose regions"
+        allow(self.next, "" if session.walk.following is not None else nothing_waits)
+        first = "This is the first region that you came to"
+        allow(self.back, "" if session.walk.can_go_back else first)
+        allow(self.by, "You label blind: the order is random" if state.blind else "")
         for box in (*self.boxes, self.as_a_whole):
             box.render_state(session, view)
         self.tools.setVisible(state.question is None)
@@ -131,7 +138,7 @@ class AnnotatePanel(Panel):
         why = "" if state.blind else f" {queued.reason}."
         where = f"{region.height} x {region.width}, {queued.state.replace('_', ' ')}"
         self.about.setText(f"<b>{region.image_id}</b>, {where}.{_shortened(why)}")
-        self.about.setToolTip(why.strip())
+        self.about.setToolTip(f"{region.image_id}, {where}.{why}")
 
     def _show_question(self, asked: QueuedRegion, *, blind: bool) -> None:
         """Say of which image a class is asked, and why."""
@@ -188,10 +195,16 @@ class AnnotatePanel(Panel):
         book = KeyBook(now.hand, now.keys)
         self.tools.show_keys(book)
         for state, (_, name) in _ANSWERS.items():
-            self.answers[state].setToolTip(in_words(book.keys[name]))
+            set_tip(self.answers[state], in_words(book.keys[name]))
         named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
-            made.setToolTip(in_words(book.keys[name]))
+            set_tip(made, in_words(book.keys[name]))
+
+
+def _fix_height(label: QLabel, *, lines: int) -> None:
+    """Give a label room for so many lines, whatever it says, so that nothing below it moves."""
+    label.setFixedHeight(label.fontMetrics().lineSpacing() * lines + 2)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
 
 def _shortened(reason: str, most: int = 88) -> str:

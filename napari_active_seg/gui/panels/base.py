@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 
@@ -38,7 +39,10 @@ __all__ = [
 
 
 class Panel(QWidget):  # type: ignore[misc]
-    """A tab: ``render_state`` draws a session's state, ``render_closed`` draws none."""
+    """A tab: ``render_state`` draws a session's state, ``render_closed`` draws none.
+
+    Its widgets are made by ``ensure_built``, when the tab is first needed.
+    """
 
     title = ""
 
@@ -49,15 +53,23 @@ class Panel(QWidget):  # type: ignore[misc]
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(4, 8, 4, 4)
         self.body.setSpacing(8)
+        self.is_built = False
+
+    def ensure_built(self) -> bool:
+        """Make the widgets unless they are there; return whether they had to be made."""
+        if self.is_built:
+            return False
+        self.is_built = True
         self.build()
         self.body.addStretch(1)
+        return True
 
     def build(self) -> None:
         """Lay out the widgets in ``body``."""
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Draw the session's current state."""
-        self.setEnabled(True)
+        allow_inside(self)
 
     def render_saved(self, session: Session) -> None:
         """Draw that strokes of the region in hand have reached the disk."""
@@ -69,8 +81,8 @@ class Panel(QWidget):  # type: ignore[misc]
         """Stop what works for the panel in the background; the window may be gone already."""
 
     def render_closed(self) -> None:
-        """Draw that no project is open."""
-        self.setEnabled(False)
+        """Draw that no project is open, and forget what belongs to the one before."""
+        allow_inside(self, "No project is open: open one in the Project tab")
 
 
 def button(text: str, slot: Callable[[], object], tip: str = "") -> QPushButton:

@@ -7,7 +7,9 @@ from magicgui.widgets import ComboBox
 from napari_active_seg.calibration import METHODS
 from napari_active_seg.gui.panels.base import button, form, sentence, words
 from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["CalibrationBox"]
 
@@ -35,16 +37,20 @@ class CalibrationBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable what can be asked."""
-        state = session.state
-        writable = not state.read_only and state.model is not None
-        self.fit.setEnabled(writable and "calibrating" not in state.jobs)
-        self.back.setEnabled(writable and session.project.config.calibration != "none")
+        why_not = view.why_not.write or view.why_not.use_model
+        running = "calibrating" in session.state.jobs
+        used = session.project.config.calibration != "none"
+        allow(self.fit, why_not or ("Calibration is under way" if running else ""))
+        allow(self.back, why_not or ("" if used else "No calibration is in use"))
 
     def show_known(self, session: Session) -> None:
         """Say what is in use, and what each method does on images left out."""
         self.now.setText(sentence(session.trust.calibration_words()))
         record = session.trust.calibration()
-        self.use.setEnabled(record is not None and not session.state.read_only)
+        why_not = READ_ONLY if session.state.read_only else ""
+        allow(
+            self.use, why_not or ("" if record is not None else "Nothing is fitted yet: calibrate")
+        )
         if record is None:
             self.tried.setText("Not fitted for this model yet")
             return

@@ -10,11 +10,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import button, form, words
+from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.questions import ask_file, ask_folder
 from napari_active_seg.project import Relinked
 from napari_active_seg.session import Session
 from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
+from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["CareBox"]
 
@@ -33,7 +35,7 @@ class CareBox(QWidget):  # type: ignore[misc]
         self.file = button("Import QuPath GeoJSON, COCO or a zip...", self._import_file)
         self.more = button("Add images...", self._add_images, "They join the pool")
         self.missing = words()
-        self.relink = button("Find missing images...", self._relink)
+        self.relink = button("Find missing images...", self.find_missing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         widgets = (
@@ -50,7 +52,7 @@ class CareBox(QWidget):  # type: ignore[misc]
     def render_state(self, session: Session) -> None:
         """Show who labels and which images are missing."""
         state = session.state
-        self.setEnabled(not state.read_only)
+        allow_inside(self, READ_ONLY if state.read_only else "")
         with self.annotator.changed.blocked():
             self.annotator.value = session.project.config.annotator
         missing = sorted(state.missing)
@@ -87,7 +89,8 @@ class CareBox(QWidget):  # type: ignore[misc]
                 lambda session: session.upkeep.add_images(folder, on_done=_tell_added)
             )()
 
-    def _relink(self) -> None:
+    def find_missing(self) -> None:
+        """Ask where the missing images are now, and look for them there."""
         folder = ask_folder(self, "Where are the images now?")
         if folder is not None:
             self._desk.with_session(

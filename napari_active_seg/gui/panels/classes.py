@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QVBoxLayou
 
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.base import button, words
+from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.questions import ask_colour, ask_one_of, ask_text
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session import Session
+from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["ClassesBox", "swatch"]
 
@@ -44,7 +46,7 @@ class ClassesBox(QWidget):  # type: ignore[misc]
 
     def render_state(self, session: Session) -> None:
         """Show the classes that are in force."""
-        self.setEnabled(not session.state.read_only)
+        allow_inside(self, READ_ONLY if session.state.read_only else "")
         schema = session.state.schema
         if schema == self._schema:
             return

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from napari_active_seg.figures import draw_learning_curve, figure_png
-from napari_active_seg.gui.panels.base import Picture, button, sentence, words
+from napari_active_seg.gui.panels.base import button, sentence, words
 from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.plot import Plot
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.trust.history import LearningCurve
 from napari_active_seg.session.trust.scoreboard import ScoreRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["EvidenceBox", "StoppingBox"]
 
@@ -39,9 +45,8 @@ class EvidenceBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable what can be asked."""
-        state = session.state
-        self.audit.setEnabled(not state.read_only and state.model is not None)
-        self.look.setEnabled(not state.read_only)
+        allow(self.audit, view.why_not.write or view.why_not.use_model)
+        allow(self.look, view.why_not.write)
 
     def show_known(self, session: Session) -> None:
         """Show what is known, and what cannot be."""
@@ -81,7 +86,7 @@ class StoppingBox(Box):
     def build(self) -> None:
         """Lay out the advice and the curve."""
         self.advice = words()
-        self.curve = Picture()
+        self.curve = Plot(self.desk.tell)
         self.compare = button(
             "Compare models on the pool",
             self.desk.with_session(lambda session: session.trust.compare_models()),
@@ -92,18 +97,26 @@ class StoppingBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable the comparison where there are two models."""
-        self.compare.setEnabled(not session.state.read_only and len(session.state.models) > 1)
+        too_few = "" if len(session.state.models) > 1 else "Two models are needed: train once more"
+        allow(self.compare, view.why_not.write or view.why_not.use_model or too_few)
 
     def show_known(self, session: Session) -> None:
         """Show the advice."""
         found = session.trust.learning_curve()
         verdict = found.advice.verdict.capitalize()
         self.advice.setText(f"<b>{verdict}</b>: {found.advice.words}")
-        png = b""
         if len(found.points) > 1:
-            scores = [point.score for point in found.points]
-            drawn = draw_learning_curve(
-                found.x, scores, unit=found.unit, fit=found.fit, step=found.step
-            )
-            png = figure_png(drawn, dpi=100)
-        self.curve.show_png(png)
+            self.curve.draw(lambda: _curve_figure(found))
+        else:
+            self.curve.clear()
+
+    def release(self) -> None:
+        """Forget a curve that is still being drawn."""
+        self.curve.release()
+
+
+def _curve_figure(found: LearningCurve) -> Figure:
+    from napari_active_seg.figures import draw_learning_curve  # in the drawing thread
+
+    scores = [point.score for point in found.points]
+    return draw_learning_curve(found.x, scores, unit=found.unit, fit=found.fit, step=found.step)

@@ -16,6 +16,7 @@ from napari_active_seg.gui.panels.base import (
     group,
     words,
 )
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.steps.export import ExportChoice
@@ -102,9 +103,10 @@ class ExportPanel(Panel):
         self.hint.setText(
             f"{done} finished regions. What is not labelled is said to be so, never background"
         )
-        self.go.setEnabled(bool(session.state.queue) and not view.can_cancel)
+        nothing = "" if session.state.queue else "There are no regions yet: propose some first"
+        allow(self.go, nothing or view.why_not.start_job)
         for act in (self.apply, self.write):
-            act.setEnabled(session.state.model is not None and not view.can_cancel)
+            allow(act, view.why_not.use_model or view.why_not.start_job)
 
     def _export(self) -> None:
         session = self.desk.session

@@ -5,12 +5,12 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox
 
-from napari_active_seg.figures import figure_png
 from napari_active_seg.gui.errand import Errand
 from napari_active_seg.gui.panels.base import Picture, button, words
 from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.plot import DRAWING
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.trust.figures import project_figures
 
 __all__ = ["FiguresBox"]
 
@@ -55,7 +55,12 @@ class FiguresBox(Box):
             self._of = session
             self._errand.forget()
             self._fill([])
-        self.draw.setEnabled(session.state.model is not None and not self._errand.is_running)
+        drawing = "The figures are being drawn" if self._errand.is_running else ""
+        allow(self.draw, view.why_not.use_model or drawing)
+
+    def release(self) -> None:
+        """Forget figures that are still being drawn."""
+        self._errand.forget()
 
     def _draw(self) -> None:
         session = self.desk.session
@@ -64,12 +69,16 @@ class FiguresBox(Box):
         project = session.project
 
         def work(_tell: object) -> object:
-            return [
-                (named.name, named.caption, figure_png(named.figure, dpi=100))
-                for named in project_figures(project)
-            ]
+            from napari_active_seg.figures import figure_png  # matplotlib loads in this thread
+            from napari_active_seg.session.trust.figures import project_figures
 
-        self.draw.setEnabled(False)
+            with DRAWING:
+                return [
+                    (named.name, named.caption, figure_png(named.figure, dpi=100))
+                    for named in project_figures(project)
+                ]
+
+        allow(self.draw, "The figures are being drawn")
         self.draw.setText("Drawing...")
         self._errand.run(work, self._drawn)
 
@@ -90,7 +99,9 @@ class FiguresBox(Box):
             self.which.clear()
             self.which.addItems([_title(name) for name, _, _ in pages])
         self.draw.setText("Draw the figures")
-        self.draw.setEnabled(self.desk.session is not None)
+        session = self.desk.session
+        if session is not None and session.state.model is not None:
+            allow(self.draw)
         for widget in (self.which, self.picture, self.caption):
             widget.setVisible(bool(pages))
         if pages:

@@ -8,9 +8,11 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
 from napari_active_seg.gui.key_help import KeysDialog
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.questions import ask_folder
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.label_desk import NOT_LABELLED
+from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["HabitsBox"]
 
@@ -62,9 +64,9 @@ class HabitsBox(Box):
         ):
             with QSignalBlocker(box):
                 box.setChecked(value)
-        self.shows.setEnabled(now.measures_time)
+        allow(self.shows, "" if now.measures_time else "Time is not measured")
         for widget in (self.unpainted, self.blind):
-            widget.setEnabled(not state.read_only)
+            allow(widget, READ_ONLY if state.read_only else "")
 
     def _unpainted(self, index: int) -> None:
         text = self.unpainted.itemText(index)

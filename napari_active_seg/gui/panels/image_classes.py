@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.base import button, form, sentence, words
 from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.question import QuestionInHand
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
@@ -46,7 +47,6 @@ class ImageClassBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what was said of the image, and what the second head says."""
-        del view
         state, desk = session.state, session.image_classes
         self._asking.render_state(state)
         self.setVisible(bool(desk.classes) and state.image_id is not None)
@@ -56,7 +56,7 @@ class ImageClassBox(Box):
         for index, made in enumerate(self.buttons):
             there = index < len(desk.classes)
             made.setVisible(there)
-            made.setEnabled(there and not state.read_only)
+            allow(made, view.why_not.write)
             if there:
                 made.setText(desk.classes[index])
                 with QSignalBlocker(made):
@@ -95,14 +95,17 @@ class AskBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what holds and how the second head did."""
-        del view
         state, desk = session.state, session.image_classes
         if not self.names.native.hasFocus():
             with self.names.changed.blocked():
                 self.names.value = ", ".join(desk.classes)
         self.names.enabled = not state.read_only
-        ready = bool(desk.classes) and not state.read_only
-        self.go.setEnabled(ready and "asking about images" not in state.jobs)
+        why_not = view.why_not.write
+        if not desk.classes:
+            why_not = why_not or "Name the classes of images first"
+        if "asking about images" in state.jobs:
+            why_not = why_not or "Images are being chosen: wait for it, or stop it"
+        allow(self.go, why_not)
         parts = []
         if state.questions:
             known = sum(asked.is_answered for asked in state.questions)

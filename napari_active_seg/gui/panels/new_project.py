@@ -14,6 +14,7 @@ from napari_active_seg.errors import ActiveSegError, ConfigError
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.errand import Errand, Tell
 from napari_active_seg.gui.panels.base import button, folder_edit, folder_of, form, words
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
 
 __all__ = ["NewProjectBox"]
@@ -128,7 +129,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             self.found.setText(f"Looking: {number} of {total} files")
 
     def _failed(self, error: Exception) -> None:
-        self.make.setEnabled(True)
+        allow(self.make)
         self.found.setText(str(error) if isinstance(error, ActiveSegError) else "")
         self._desk.tell(error)
 
@@ -148,24 +149,23 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             spacing=self.spacing.value or None,
         )
         unpainted = self.unpainted.value
-        self.make.setEnabled(False)
+        allow(self.make, "The project is being made")
 
         def work(tell: Tell) -> object:
             return create(on_file=tell).folder
 
         def opened(made: object) -> None:
-            self.make.setEnabled(True)
+            allow(self.make)
             self.found.setText("Drop a folder of images here, or choose one")
-            self._desk.run(lambda: self._open(Path(str(made)), unpainted))
+            self._open(Path(str(made)), unpainted)
 
         self._errand.run(work, opened)
 
     def _open(self, folder: Path, unpainted: str) -> None:
-        opened = self._desk.open(folder)
-        session = self._desk.session
-        if opened and session is not None:
-            said = "unlabelled" if unpainted == _NOT_LABELLED else unpainted
-            session.upkeep.configure(unpainted=said)
+        value = "unlabelled" if unpainted == _NOT_LABELLED else unpainted
+        self._desk.opener.open(
+            folder, then=lambda session: session.upkeep.configure(unpainted=value)
+        )
 
 
 def _free_name(images: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidgetItem
 
 from napari_active_seg.gui.panels.base import Panel, button, group, words
@@ -75,6 +76,11 @@ class ProjectPanel(Panel):
         ]
         self.images.show_rows(rows, current=state.image_id)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Look whether every image file is still where it was."""
+        super().showEvent(event)
+        self.desk.missing.check()
+
     def let_go(self) -> None:
         """Forget a folder that is still being looked at."""
         self.new.release()
@@ -93,11 +99,9 @@ class ProjectPanel(Panel):
     def _open(self) -> None:
         chosen = ask_folder(self, "Open a project folder")
         if chosen is not None:
-            self.desk.run(lambda: self.desk.open(chosen))
+            self.desk.opener.open(chosen)
 
     def _sample(self, name: str) -> None:
         chosen = ask_folder(self, "Where should the sample project go?")
         if chosen is not None:
-            self.desk.run(
-                lambda: self.desk.open(self.desk.tools.write_sample_project(name, chosen))
-            )
+            self.desk.opener.open_sample(name, chosen)

@@ -20,6 +20,7 @@ from napari_active_seg.acquisition import (
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.image_classes import AskBox
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.questions import ask_file, ask_new_file
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, ViewState
@@ -56,6 +57,8 @@ class ProposePanel(Panel):
         self.sampling.changed.connect(self._sampling)
         self.measure.changed.connect(self._measure)
         self.strategy.changed.connect(self._strategy)
+        for field in (self.amount, self.unit, self.size):
+            field.changed.connect(lambda _value: self._remember())
         self.go = button("Propose regions", self._propose)
         self.which = button(
             "Which strategy suits?",
@@ -137,15 +140,18 @@ class ProposePanel(Panel):
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the queue and what can be asked."""
         super().render_state(session, view)
-        self._session = session
+        if self._session is not session:
+            self._session = session
+            self._recall(session)
         state = session.state
+        no_image = "" if state.image_id is not None else "No image is shown"
         for made in (self.tissue, self.computed):
-            made.setEnabled(not state.read_only and state.image_id is not None)
+            allow(made, view.why_not.write or no_image)
         with QSignalBlocker(self.tissue):
             self.tissue.setChecked(self.in_hand.edits_tissue)
-        self.go.setEnabled(view.can_propose)
-        self.predict.setEnabled(view.can_predict)
-        self.which.setEnabled(view.can_predict)
+        allow(self.go, view.why_not.propose)
+        allow(self.predict, view.why_not.predict)
+        allow(self.which, view.why_not.predict)
         now = (state.queue, state.pace, session.project.config)
         if now != self._planned:  # reads the diary: only when something changed
             self._planned = now
@@ -157,7 +163,8 @@ class ProposePanel(Panel):
             self.sampling.value = session.project.config.sampling
         self.sampling.enabled = not state.read_only and state.job is None
         self.ask.render_state(session, view)
-        self.label.setEnabled(bool(state.open_regions or state.open_questions))
+        waits = bool(state.open_regions or state.open_questions)
+        allow(self.label, "" if waits else "Nothing waits to be labelled: propose regions first")
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(
@@ -165,6 +172,42 @@ class ProposePanel(Panel):
             if waiting
             else "Nothing waits. Propose regions"
         )
+
+    def render_closed(self) -> None:
+        """Forget what belongs to the project that was open."""
+        super().render_closed()
+        self._session = self._planned = None
+        for part in (self.said, self.pace, self.plan, self.hint):
+            part.setText("")
+
+    def _recall(self, session: Session) -> None:
+        """Show how much and of which size this project proposes."""
+        config, kept = session.project.config, session.walk.bookmark.latest
+        by_unit = kept.amount > 0 and kept.unit in self.unit.choices
+        values = (
+            (self.unit, kept.unit if by_unit else BUDGET_UNITS[0]),
+            (self.amount, kept.amount if by_unit else config.regions_per_round),
+            (self.size, config.region_size),
+        )
+        for field, value in values:
+            with field.changed.blocked():
+                if isinstance(field, SpinBox):
+                    value = min(max(int(value), int(field.min)), int(field.max))
+                field.value = value
+
+    def _remember(self) -> None:
+        """Keep how much and of which size this project proposes, for the next time."""
+        session = self._session
+        if session is None or session.state.read_only:
+            return
+        amount, unit, size = int(self.amount.value), str(self.unit.value), int(self.size.value)
+        session.walk.bookmark.keep(amount=amount, unit=unit)
+        new: dict[str, object] = {"region_size": size}
+        if unit == BUDGET_UNITS[0]:
+            new["regions_per_round"] = amount
+        config = session.project.config
+        if any(getattr(config, key) != value for key, value in new.items()):
+            self.desk.run(lambda: session.upkeep.configure(**new))
 
     def _strategy(self, name: str) -> None:
         """Show the size and the measure that a strategy brings along."""

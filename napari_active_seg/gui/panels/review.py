@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QListWidgetItem
 from napari_active_seg.gui.panels.base import button, sentence, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["ReviewBox"]
@@ -37,12 +38,12 @@ class ReviewBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable a review where there is something to review."""
-        state = session.state
-        self.go.setEnabled(
-            not state.read_only
-            and bool(state.done_in_pool)
-            and "reviewing labels" not in state.jobs
-        )
+        why_not = view.why_not.write
+        if not session.state.done_in_pool:
+            why_not = why_not or "No finished regions yet: finish a region first"
+        if "reviewing labels" in session.state.jobs:
+            why_not = why_not or "Labels are being reviewed: wait for it, or stop it"
+        allow(self.go, why_not)
 
     def show_known(self, session: Session) -> None:
         """Show what the latest review doubts, and how far people agree."""

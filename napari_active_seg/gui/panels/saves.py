@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.gui.panels.base import button
+from napari_active_seg.gui.panels.reasons import allow, allow_inside
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["SavesBox"]
@@ -35,7 +36,7 @@ class SavesBox(QWidget):  # type: ignore[misc]
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the saves of the region in hand."""
         state, queued = session.state, session.state.region
-        self.setEnabled(view.can_paint)
+        allow_inside(self, view.why_not.paint)
         if queued is None or queued.id not in state.unsaved:
             self._show(session, None if queued is None else queued.id)
 
@@ -54,7 +55,7 @@ class SavesBox(QWidget):  # type: ignore[misc]
             at = datetime.fromtimestamp(saved.saved_at).astimezone().strftime("%d %b %H:%M:%S")
             state = "" if saved.state is None else saved.state.replace("_", " ")
             self.list.addItem(f"{at}  {saved.annotator}  {state}", saved.uid)
-        self.back.setEnabled(self.isEnabled() and len(history) > 1)
+        allow(self.back, "" if len(history) > 1 else "There is no earlier save of this region")
 
     def _take_back(self) -> None:
         uid = self.list.currentData()

@@ -11,6 +11,7 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["SeeBox"]
@@ -61,8 +62,11 @@ class SeeBox(Box):
                 box.setChecked(value)
         with QSignalBlocker(self.clip):
             self.clip.setValue(now.clip)
-        self.disagreement.setEnabled(len(state.models) > 1 and not state.blind)
-        self.jump.setEnabled(view.shows_prediction)
+        blind = "You label blind: predictions are hidden" if state.blind else ""
+        one = "" if len(state.models) > 1 else "Two models are needed: train once more"
+        allow(self.disagreement, blind or one)
+        unknown = "" if view.shows_prediction else "This image is not predicted yet"
+        allow(self.jump, blind or view.why_not.use_model or unknown)
 
     def _look(self, **wanted: bool) -> None:
         self.in_hand.look(replace(self.in_hand.see, **wanted))

@@ -21,6 +21,7 @@ from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.classes import swatch
+from napari_active_seg.gui.panels.reasons import allow, allow_inside, set_tip
 from napari_active_seg.gui.tools import TOOLS
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session import Session, ViewState
@@ -90,21 +91,24 @@ class ToolsBox(Box):
         state = session.state
         if self._schema != state.schema:
             self._show_classes(state.schema)
-        self.setEnabled(view.can_paint)
+        allow_inside(self, view.why_not.paint)
         region = state.region
         seen = region is not None and session.predictions.may_know(region.region)
-        self.draft.setEnabled(view.can_paint and seen and not state.blind)
-        self.tools["lasso"].setEnabled(self.draft.isEnabled())
+        why_not = "" if seen else "The region is not predicted yet"
+        if state.blind:
+            why_not = "You label blind: predictions are hidden"
+        allow(self.draft, view.why_not.use_model or why_not)
+        allow(self.tools["lasso"], view.why_not.use_model or why_not)
         self.show_tool()
 
     def show_keys(self, book: KeyBook) -> None:
         """Say in the tips which key does what."""
         for name, made in self.tools.items():
-            made.setToolTip(f"{ACTIONS[name].words} ({in_words(book.keys[name])})")
+            set_tip(made, f"{ACTIONS[name].words} ({in_words(book.keys[name])})")
         whole = in_words(book.keys["whole"])
-        self.whole.setToolTip(f"The whole region is of the class in hand ({whole})")
+        set_tip(self.whole, f"The whole region is of the class in hand ({whole})")
         accept = in_words(book.keys["accept"])
-        self.draft.setToolTip(f"Lay the prediction in where nothing is painted ({accept})")
+        set_tip(self.draft, f"Lay the prediction in where nothing is painted ({accept})")
 
     def show_tool(self) -> None:
         """Mark the tool and the class in hand."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_active_seg.figures import draw_losses, figure_png
 from napari_active_seg.gui.notifications import tell_info
-from napari_active_seg.gui.panels.base import Panel, Picture, button, form, group, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.live_curve import LiveCurve
+from napari_active_seg.gui.panels.plot import Plot
+from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["TrainPanel"]
 
@@ -31,7 +37,6 @@ class TrainPanel(Panel):
     def build(self) -> None:
         """Lay out the button, how to learn, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.preset.value = "fast"
         self.longer = ComboBox(label="how long", choices=_lengths())
         self.longer.tooltip = "More steps learn more from the same labels, while you go on"
         self.start = ComboBox(label="goes on", choices=_STARTS)
@@ -45,13 +50,13 @@ class TrainPanel(Panel):
         self.augmentation.tooltip = "How pictures are changed while the network learns"
         self.unlabelled.tooltip = "Whether the network also learns from images without labels"
         self.preset.changed.connect(self._preset)
-        self._kept = ("start", "augmentation", "unlabelled", "longer")
+        self._kept = ("preset", "weights", "start", "augmentation", "unlabelled", "longer")
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
         self.hint = words()
         self.advice = words()
-        self.loss = Picture()
+        self.loss = Plot(self.desk.tell)
         self.live = LiveCurve()
         self.live.hide()
         self.after = SpinBox(label="by itself after", min=0, max=1000, value=0)
@@ -87,7 +92,10 @@ class TrainPanel(Panel):
         """Show what there is to train on, and how the models did."""
         super().render_state(session, view)
         state, config = session.state, session.project.config
-        self.go.setEnabled(view.can_train)
+        allow(self.go, view.why_not.train)
+        if config.preset not in self.preset.choices:  # a network that is not installed here
+            with self.preset.changed.blocked():
+                self.preset.choices = [*self.desk.tools.preset_names, config.preset]
         if config.longer not in self.longer.choices:  # set by a command
             with self.longer.changed.blocked():
                 self.longer.choices = _lengths(config.longer)
@@ -117,14 +125,24 @@ class TrainPanel(Panel):
         self.verdict.setText("" if training is None else training.verdict)
         self._preset(self.preset.value)
         self._show_models(session)
-        self.free.setEnabled(not state.jobs)
-        self.use.setEnabled(bool(state.models) and not state.read_only)
+        allow(self.free, view.why_not.start_job)
+        allow(self.use, view.why_not.use_model or view.why_not.write)
         if training is not None and training is not self._drawn:
             self._drawn = training
-            drawn = draw_losses(training.losses, training.outcome.held_out)
-            self.loss.show_png(figure_png(drawn, dpi=100))
+            self.loss.draw(lambda: _loss_figure(training))
             if not training.model.in_use:
                 tell_info(training.verdict)
+
+    def render_closed(self) -> None:
+        """Forget the curves, models and advice of the project that was open."""
+        super().render_closed()
+        self.loss.clear()
+        self.live.begin()
+        self.live.hide()
+        self.models.setRowCount(0)
+        for part in (self.advice, self.verdict, self.hint):
+            part.setText("")
+        self._drawn = self._advised = None
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
@@ -159,6 +177,10 @@ class TrainPanel(Panel):
         """Draw the loss as it falls."""
         self.live.add(progress)
 
+    def let_go(self) -> None:
+        """Forget a curve that is still being drawn."""
+        self.loss.release()
+
     def _keep(self, key: str, value: object) -> None:
         session = self.desk.session
         if session is not None:
@@ -167,13 +189,21 @@ class TrainPanel(Panel):
 
     def _preset(self, name: str) -> None:
         """Ask for weights only where the network has an encoder that was trained elsewhere."""
-        self.weights.enabled = name not in ("fast", "unet")
+        session = self.desk.session
+        read_only = session is not None and session.state.read_only
+        self.weights.enabled = name not in ("fast", "unet") and not read_only
 
     def _use(self) -> None:
         session, row = self.desk.session, self.models.currentRow()
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
             self.desk.run(lambda: session.use_model(model_id))
+
+
+def _loss_figure(training: TrainResponse) -> Figure:
+    from napari_active_seg.figures import draw_losses  # in the drawing thread, which may wait
+
+    return draw_losses(training.losses, training.outcome.held_out)
 
 
 def _lengths(also: int = 1) -> list[tuple[str, int]]:

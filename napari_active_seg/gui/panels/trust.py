@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_active_seg.figures import draw_reliability, figure_png
-from napari_active_seg.gui.panels.base import Panel, Picture, group, words
+from napari_active_seg.calibration import ReliabilityBins
+from napari_active_seg.gui.panels.base import Panel, group, words
 from napari_active_seg.gui.panels.calibration import CalibrationBox
 from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
 from napari_active_seg.gui.panels.figures import FiguresBox
+from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.uncertainty import measure_named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["TrustPanel"]
 
@@ -49,7 +54,7 @@ class TrustPanel(Panel):
         self.scores.setToolTip("95 %: between these limits over images drawn anew")
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
-        self.diagram = Picture()
+        self.diagram = Plot(self.desk.tell)
         self.no_diagram = words("Drawn once a model was measured on labelled validation images")
         self.calibration = CalibrationBox(self.desk)
         self.evidence = EvidenceBox(self.desk)
@@ -81,6 +86,21 @@ class TrustPanel(Panel):
         super().showEvent(event)
         if self._session is not None and self._session is self.desk.session:
             self._refresh(self._session)
+
+    def render_closed(self) -> None:
+        """Forget the scores and figures of the project that was open."""
+        super().render_closed()
+        self.scores.setRowCount(0)
+        self.diagram.clear()
+        self.stopping.curve.clear()
+        for part in (self.about, self.finds, self.stopping.advice, self.evidence.board):
+            part.setText("")
+        self._session = self._shown = None
+
+    def let_go(self) -> None:
+        """Forget figures that are still being drawn."""
+        for part in (self.diagram, self.stopping, self.figures):
+            part.release()
 
     def _refresh(self, session: Session) -> None:
         state = session.state
@@ -129,16 +149,18 @@ class TrustPanel(Panel):
         self.finds.setText("" if report is None else _found_errors(session, report))
         self.finds.setVisible(bool(self.finds.text()))
         if report is None or not there:
-            self.diagram.show_png(b"")
+            self.diagram.clear()
             return
         record = session.trust.calibration()
         method = None if record is None else record.shown(session.project.config.calibration)
-        drawn = draw_reliability(
-            report.bins,
-            by_image=report.bins_by_image,
-            calibrated=None if record is None or method is None else record.bins.get(method),
-        )
-        self.diagram.show_png(figure_png(drawn, dpi=100))
+        calibrated = None if record is None or method is None else record.bins.get(method)
+        self.diagram.draw(lambda: _reliability_figure(report, calibrated))
+
+
+def _reliability_figure(report: EvalReport, calibrated: ReliabilityBins | None) -> Figure:
+    from napari_active_seg.figures import draw_reliability  # in the drawing thread
+
+    return draw_reliability(report.bins, by_image=report.bins_by_image, calibrated=calibrated)
 
 
 def _found_errors(session: Session, report: EvalReport) -> str:

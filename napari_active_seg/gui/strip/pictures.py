@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 import numpy as np
-from matplotlib import colormaps
+from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtGui import QImage
@@ -91,7 +91,8 @@ def _image(thumbnail: Thumbnail) -> QImage:
     pixels: NDArray[np.floating] = thumbnail.pixels.astype(np.float32)
     if thumbnail.heat is not None and thumbnail.heat.shape == pixels.shape[:2]:
         heat = np.sqrt(thumbnail.heat)  # the lower half of the scale is where most of it is
-        colours = colormaps["magma"](0.25 + 0.75 * heat)[..., :3].astype(np.float32) * 255
+        scale = ensure_colormap("magma").map(0.25 + 0.75 * heat)
+        colours = scale[..., :3].astype(np.float32) * 255
         opacity = (0.75 * np.clip(1.6 * heat, 0, 1))[..., None]
         pixels = pixels * (1 - opacity) + colours * opacity
     shown = np.ascontiguousarray(np.clip(pixels, 0, 255).astype(np.uint8))

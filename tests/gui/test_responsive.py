@@ -1,0 +1,207 @@
+"""The window keeps responding: what takes time happens in other threads, or in small pieces."""
+
+import gc
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from napari_active_seg import figures
+from napari_active_seg.gui.garbage import quick_collections
+from napari_active_seg.gui.layers import ROLE_KEY
+from napari_active_seg.gui.panels import project as project_panel
+
+FIRST_OPENING = Path(__file__).with_name("first_opening.py")
+
+
+def test_first_dock_loads_behind_a_dialog(tmp_path):
+    """In a fresh process the event loop turns while the dock's modules load."""
+    settings = tmp_path / "settings.json"
+    done = subprocess.run(
+        [sys.executable, str(FIRST_OPENING)],
+        env={**os.environ, "NAPARI_ACTIVE_SEG_SETTINGS": str(settings)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout.splitlines()[-1])
+    assert not facts["loaded_before"]
+    assert facts["turns"] >= 5
+    assert facts["texts"] == ["Opening Active Segmentation..."]
+    assert facts["dock"] == "Dock" and not facts["dialog_left"]
+
+
+def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
+    """The button returns at once with a line about what happens; the project opens later."""
+    threads, tools = [], type(window.dock.desk.tools)
+    write = tools.write_sample_project
+
+    def recorded(*arguments, **facts):
+        threads.append(threading.current_thread())
+        return write(*arguments, **facts)
+
+    monkeypatch.setattr(tools, "write_sample_project", recorded)
+    monkeypatch.setattr(project_panel, "ask_folder", lambda *_: tmp_path)
+    panel = window.panel("Project")
+    panel._sample("histology")
+    assert window.session is None
+    assert "sample" in window.dock.status.text()
+    window.qtbot.waitUntil(lambda: window.session is not None, timeout=60_000)
+    window.drawn()
+    assert threads and threads[0] is not threading.main_thread()
+    assert window.session.state.project == "histology-project"
+    assert "Start with Propose" in window.dock.status.text()
+
+
+def test_project_is_read_in_another_thread(window, project_folder, monkeypatch):
+    threads, tools = [], type(window.dock.desk.tools)
+    read = tools.open_session
+
+    def recorded(*arguments, **facts):
+        threads.append(threading.current_thread())
+        return read(*arguments, **facts)
+
+    monkeypatch.setattr(tools, "open_session", recorded)
+    monkeypatch.setattr(project_panel, "ask_folder", lambda *_: project_folder)
+    window.panel("Project")._open()
+    assert window.dock.status.text() == "Opening project..."
+    window.qtbot.waitUntil(lambda: window.session is not None, timeout=30_000)
+    assert threads and threads[0] is not threading.main_thread()
+
+
+def test_project_that_cannot_be_opened_leaves_the_current_one(proposed, tmp_path, monkeypatch):
+    folder = proposed.session.project.folder
+    monkeypatch.setattr(project_panel, "ask_folder", lambda *_: tmp_path / "nothing")
+    proposed.panel("Project")._open()
+    proposed.qtbot.waitUntil(lambda: proposed.dock.message.isVisible(), timeout=10_000)
+    assert "is no project" in proposed.dock.message.text.text()
+    assert proposed.session.project.folder == folder
+    assert "to label" in proposed.dock.status.text()
+
+
+def test_opening_another_project_stops_a_job_and_waits_for_it(proposed, tmp_path, pool):
+    window = proposed
+    window.finish_all(pool)
+    first = window.session
+    other = copied_project(window, tmp_path)
+    first.train(preset="unet", epochs=10_000)
+    window.qtbot.waitUntil(lambda: first.state.job == "training")
+    window.dock.desk.opener.open(other)
+    window.qtbot.waitUntil(lambda: window.session is not first, timeout=60_000)
+    assert window.session.project.folder == other
+    assert first.state.job is None and first.state.model is None
+
+
+def copied_project(window, tmp_path):
+    """Return a copy of the open project that nobody holds; images and masks are linked to."""
+    folder = window.session.project.folder
+    copy = tmp_path / "second" / folder.name
+    shutil.copytree(folder, copy)
+    (copy.parent / "data").symlink_to(folder.parent / "data")
+    from napari_active_seg.project import Project
+
+    Project.open(copy, take_over=True).close()
+    return copy
+
+
+def ours(viewer):
+    return {
+        layer.metadata[ROLE_KEY]: layer for layer in viewer.layers if ROLE_KEY in layer.metadata
+    }
+
+
+def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
+    """No layer but the paint layer is removed, and nothing of the first project is seen."""
+    window = proposed
+    mine = window.viewer.add_points(np.array([[5, 5]]), name="mine")
+    window.finish_all(pool)
+    window.session.train(epochs=20)
+    window.settle()
+    window.drawn()
+    before = ours(window.viewer)
+    assert {"image", "regions", "labels", "paint", "prediction"} <= before.keys()
+    other = copied_project(window, tmp_path)
+    before["image"].visible = False  # as the person may have left it
+    window.open(other)
+    now = ours(window.viewer)
+    assert all(now[role] is before[role] for role in ("image", "regions", "labels"))
+    assert now["image"].visible and now["image"].name == window.session.state.image_id
+    assert before["paint"] not in window.viewer.layers
+    assert mine in window.viewer.layers
+    window.dock.desk.close()
+    assert list(window.viewer.layers) == [mine]
+
+
+def test_frames_and_maps_of_the_project_before_are_hidden(proposed, pool, tmp_path):
+    from napari_active_seg.session.creation import create_project
+
+    window = proposed
+    window.finish_all(pool)
+    window.session.train(epochs=20)
+    window.settle()
+    assert window.layer("prediction").visible
+    plain = create_project(
+        tmp_path / "plain", images_dir=pool / "images", classes=["background", "disk"]
+    )
+    window.open(plain.folder)
+    assert window.session.state.queue == ()
+    for role in ("prediction", "uncertainty"):
+        assert not window.layer(role).visible
+    assert not np.asarray(window.layer("labels").data).any()
+
+
+def test_quick_collections_leave_out_what_exists_and_only_meanwhile():
+    gc.unfreeze()
+    try:
+        with quick_collections():
+            assert gc.get_freeze_count() > 1000
+        assert gc.get_freeze_count() == 0
+        gc.freeze()
+        frozen = gc.get_freeze_count()
+        with quick_collections():  # of somebody else: stays as it is
+            assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.freeze()
+
+
+def test_figures_are_drawn_in_another_thread(proposed, pool, monkeypatch):
+    threads, draw = [], figures.figure_png
+
+    def recorded(*arguments, **facts):
+        threads.append(threading.current_thread())
+        return draw(*arguments, **facts)
+
+    monkeypatch.setattr(figures, "figure_png", recorded)
+    window = proposed
+    window.finish_all(pool)
+    train = window.panel("Train")
+    window.click(train.go)
+    window.settle()
+    window.qtbot.waitUntil(lambda: train.loss.height() > 50, timeout=30_000)
+    trust = window.panel("Trust")
+    window.qtbot.waitUntil(lambda: trust.diagram.height() > 50, timeout=30_000)
+    assert len(threads) >= 2 and threading.main_thread() not in threads
+
+
+def test_libraries_of_torch_load_before_torch():
+    """What is loaded early is what the import then uses."""
+    code = (
+        "import sys\n"
+        "from napari_active_seg.torch_libraries import load_torch_libraries\n"
+        "load_torch_libraries()\n"
+        "assert 'torch' not in sys.modules\n"
+        "if sys.platform == 'linux':\n"
+        "    assert 'libtorch_cpu' in open('/proc/self/maps').read()\n"
+        "import torch\n"
+        "load_torch_libraries()\n"
+        "print(float(torch.ones(3).sum()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "3.0", done.stderr
