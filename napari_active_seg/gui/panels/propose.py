@@ -101,6 +101,8 @@ class ProposePanel(Panel):
         self.body.addWidget(group("Strategy as a file", self.files))
         self.body.addWidget(group("Whole pool", self.predict))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
+        self.in_hand.on_propose = self._propose
+        self.in_hand.on_tissue = self._show_editing
 
     def _build_weights(self) -> None:
         """Lay out what weighs information against a person's time, and the drawn share."""
@@ -141,8 +143,7 @@ class ProposePanel(Panel):
         state = session.state
         for made in (self.tissue, self.computed):
             made.setEnabled(not state.read_only and state.image_id is not None)
-        with QSignalBlocker(self.tissue):
-            self.tissue.setChecked(self.in_hand.edits_tissue)
+        self._show_editing()
         self.go.setEnabled(view.can_propose)
         self.predict.setEnabled(view.can_predict)
         self.which.setEnabled(view.can_predict)
@@ -165,6 +166,11 @@ class ProposePanel(Panel):
             if waiting
             else "Nothing waits. Propose regions"
         )
+
+    def _show_editing(self) -> None:
+        """Show whether the tissue mask is being edited."""
+        with QSignalBlocker(self.tissue):
+            self.tissue.setChecked(self.in_hand.edits_tissue)
 
     def _strategy(self, name: str) -> None:
         """Show the size and the measure that a strategy brings along."""
