@@ -63,6 +63,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._shown: SessionState | None = None
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
+        self._bound_for: object = None
         self._stale: set[int] = set()
         self._released = False
         self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
@@ -138,10 +139,11 @@ class Dock(QWidget):  # type: ignore[misc]
         self._binder = LayerBinder(self._viewer, session, self._painter, now, run=self.desk.run)
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
-            self._viewer, self.window(), session, book=self._book, say=self.hover.setText
+            self._viewer, self, session, book=self._book, say=self.hover.setText
         )
         if self._extras.colours is not None:
             self._binder.maps.on_map = self._extras.colours.follow
+        self._binder.maps.on_preferred = self.desk.preferences.change
         session.state_changed.connect(self._on_state)
         session.progressed.connect(self._on_progress)
         self._bind(self._viewer)
@@ -178,6 +180,8 @@ class Dock(QWidget):  # type: ignore[misc]
         return KeyBook(now.hand, now.keys)
 
     def _bind(self, owner: Any) -> None:
+        now = self.desk.preferences.now
+        self._bound_for = (now.hand, now.keys)
         keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
         self._bound.append((owner, bind_keys(owner, keys)))
 
@@ -192,6 +196,8 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         self._painter.meter.measures_time = now.measures_time
         self._binder.prefer(now)
+        if (now.hand, now.keys) == self._bound_for:
+            return
         owners = [owner for owner, _ in self._bound]
         self._unbind()
         for owner in owners:
