@@ -12,9 +12,10 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
 
 from napari_active_seg.gui.colour_bar import ColourBar
+from napari_active_seg.gui.focus import CanvasFocus
 from napari_active_seg.gui.hover import Hover
 from napari_active_seg.gui.key_help import KeyHelp
-from napari_active_seg.gui.keys import KeyBook
+from napari_active_seg.gui.keys import CLASS_KEYS, KeyBook
 from napari_active_seg.gui.scale import ScaleBar
 from napari_active_seg.session import Session, SessionState
 
@@ -27,9 +28,10 @@ class CanvasExtras:
     def __init__(
         self,
         viewer: ViewerModel,
-        window: QWidget,
+        dock: QWidget,
         session: Session,
         *,
+        window: QWidget,
         book: Callable[[], KeyBook],
         say: Callable[[str], None],
     ) -> None:
@@ -39,6 +41,9 @@ class CanvasExtras:
         self.scale = None if canvas is None else ScaleBar(viewer, canvas)
         self.colours = None if canvas is None else ColourBar(canvas)
         self.help = None if canvas is None else KeyHelp(canvas, book)
+        self.focus = None
+        if canvas is not None:
+            self.focus = CanvasFocus(dock, canvas, lambda: {*book().keys.values(), *CLASS_KEYS})
 
     def render(self, state: SessionState) -> None:
         """Follow the image on show."""
@@ -48,7 +53,7 @@ class CanvasExtras:
     def release(self) -> None:
         """Take everything away again."""
         self._hover.release()
-        for part in (self.scale, self.colours, self.help):
+        for part in (self.scale, self.colours, self.help, self.focus):
             if part is not None:
                 part.release()
 

@@ -77,6 +77,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
         self._stock = LayerStock(viewer)
+        self._bound_for: object = None
         self._stale: set[int] = set()
         self._released = False
         self._save_error: Exception | None = None
@@ -189,10 +190,16 @@ class Dock(QWidget):  # type: ignore[misc]
         self._binder.on_taken = self._on_first_region
         self.annotate.attach(self._painter, self._binder)
         self._extras = CanvasExtras(
-            self._viewer, self._guard.window, session, book=self._book, say=self.hover.setText
+            self._viewer,
+            self,
+            session,
+            window=self._guard.window,
+            book=self._book,
+            say=self.hover.setText,
         )
         if self._extras.colours is not None:
             self._binder.maps.on_map = self._extras.colours.follow
+        self._binder.maps.on_preferred = self.desk.preferences.change
         session.state_changed.connect(self._on_state)
         session.progressed.connect(self._on_progress)
         self._bind(self._viewer)
@@ -229,6 +236,8 @@ class Dock(QWidget):  # type: ignore[misc]
         return KeyBook(now.hand, now.keys)
 
     def _bind(self, owner: Any) -> None:
+        now = self.desk.preferences.now
+        self._bound_for = (now.hand, now.keys)
         keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
         self._bound.append((owner, bind_keys(owner, keys)))
 
@@ -260,6 +269,8 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         self._painter.meter.measures_time = now.measures_time
         self._binder.prefer(now)
+        if (now.hand, now.keys) == self._bound_for:
+            return
         owners = [owner for owner, _ in self._bound]
         self._unbind()
         for owner in owners:

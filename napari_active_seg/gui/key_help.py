@@ -20,7 +20,9 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.focus import key_of
 from napari_active_seg.gui.keys import ACTIONS, HANDS, KeyBook, in_words
+from napari_active_seg.gui.napari_keys import list_napari_keys
 
 __all__ = ["KeyHelp", "KeysDialog"]
 
@@ -71,6 +73,7 @@ class KeyHelp(QLabel):  # type: ignore[misc]
             ("Alt+1, 2, ...", "paint a class, or answer"),
             ("Ctrl+Z", "undo"),
             ("Ctrl+Shift+Z", "redo"),
+            ("Space", "hold it and drag to move the image"),
         ]
         room = self._canvas.size()
         columns = 2 if room.width() > _WIDE else 1
@@ -96,7 +99,7 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")
-        self._desk = desk
+        self._desk, self._parent = desk, parent
         self.hand = QComboBox()
         for name, said in HANDS.items():
             self.hand.addItem(said, name)
@@ -122,7 +125,7 @@ class KeysDialog(QDialog):  # type: ignore[misc]
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Take the key that is pressed for the action that is chosen."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            key = _key_of(event)
+            key = key_of(event)
             if key is not None:
                 self._take(key)
                 return True
@@ -134,7 +137,8 @@ class KeysDialog(QDialog):  # type: ignore[misc]
             return
         now, name = self._desk.preferences.now, tuple(ACTIONS)[row]
         try:
-            KeyBook(now.hand, now.keys).with_key(name, key)
+            used = list_napari_keys(self._parent)
+            KeyBook(now.hand, now.keys).with_key(name, key, napari_keys=used)
         except ConfigError as error:
             self.said.setText(str(error))
             return
@@ -157,34 +161,3 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         for row, (name, action) in enumerate(ACTIONS.items()):
             self.table.setItem(row, 0, QTableWidgetItem(in_words(book.keys[name])))
             self.table.setItem(row, 1, QTableWidgetItem(action.words))
-
-
-def _key_of(event: QKeyEvent) -> str | None:
-    """Return the key of an event as keys are bound; None for a modifier alone, or a bare key."""
-    arrows = {
-        Qt.Key.Key_Up: "Up",
-        Qt.Key.Key_Down: "Down",
-        Qt.Key.Key_Left: "Left",
-        Qt.Key.Key_Right: "Right",
-        Qt.Key.Key_Home: "Home",
-        Qt.Key.Key_End: "End",
-    }
-    code = event.key()
-    name = arrows.get(code)
-    if name is None and Qt.Key.Key_A <= code <= Qt.Key.Key_Z:
-        name = chr(code)
-    if name is None and Qt.Key.Key_F1 <= code <= Qt.Key.Key_F12:
-        name = f"F{code - Qt.Key.Key_F1 + 1}"
-    held = event.modifiers()
-    modifiers = [
-        word
-        for word, flag in (
-            ("Control", Qt.KeyboardModifier.ControlModifier),
-            ("Shift", Qt.KeyboardModifier.ShiftModifier),
-            ("Alt", Qt.KeyboardModifier.AltModifier),
-        )
-        if held & flag
-    ]
-    if name is None or not modifiers:
-        return None
-    return "-".join([*modifiers, name])

@@ -1,8 +1,8 @@
 """Keys that work while the paint layer has the focus; none is a bare digit or letter.
 
-napari's labels layer takes most bare keys, so ours hold Shift, and Alt for classes. They are
-bound to the viewer where nobody else has bound them, and, since a layer's own keys come first, to
-the paint layer too.
+napari's labels layer takes most bare keys, so ours hold Shift, Ctrl and Shift, or Alt for classes.
+They are bound to the viewer where nobody else has bound them, and, since a layer's own keys come
+first, to the paint layer too. Keys that napari uses itself (``napari_keys.py``) are never ours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import Any
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["ACTIONS", "HANDS", "KeyAction", "KeyBook", "bind_keys", "in_words", "unbind_keys"]
+__all__ = [
+    "ACTIONS",
+    "CLASS_KEYS",
+    "HANDS",
+    "KeyAction",
+    "KeyBook",
+    "bind_keys",
+    "in_words",
+    "unbind_keys",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +48,22 @@ ACTIONS: dict[str, KeyAction] = {
     "later": KeyAction("later", "Shift-L", "Shift-O"),
     "reopen": KeyAction("reopen a finished region", "Shift-R", "Shift-R"),
     "whole": KeyAction("the whole region is of this class", "Shift-W", "Shift-W"),
+    "rest": KeyAction(
+        "fill the unpainted rest of the region with background",
+        "Control-Shift-R",
+        "Control-Shift-J",
+    ),
     "brush": KeyAction("brush", "Shift-C", "Shift-P"),
     "polygon": KeyAction("polygon", "Shift-G", "Shift-G"),
     "fill": KeyAction("fill", "Shift-F", "Shift-U"),
     "smart_fill": KeyAction("smart fill: drag to take more or less", "Shift-M", "Shift-Y"),
-    "click": KeyAction("outline what is clicked on, or drag a box around it", "Alt-C", "Alt-C"),
+    "click": KeyAction(
+        "outline what is clicked on, or drag a box around it", "Control-Shift-A", "Control-Shift-K"
+    ),
     "erase": KeyAction("erase", "Shift-E", "Shift-M"),
     "lasso": KeyAction("lasso: copy the prediction inside a loop", "Shift-O", "Shift-F"),
-    "smaller": KeyAction("smaller brush", "Shift-Down", "Shift-Down"),
-    "larger": KeyAction("larger brush", "Shift-Up", "Shift-Up"),
+    "smaller": KeyAction("smaller brush", "Shift-Left", "Shift-Left"),
+    "larger": KeyAction("larger brush", "Shift-Right", "Shift-Right"),
     "keep_others": KeyAction("do not paint over other classes", "Shift-Q", "Shift-Q"),
     "snap": KeyAction("snap this class to the image's edges", "Shift-K", "Shift-S"),
     "smooth": KeyAction("smooth all edges", "Shift-J", "Shift-D"),
@@ -58,10 +74,12 @@ ACTIONS: dict[str, KeyAction] = {
     "image": KeyAction("show or hide the image", "Shift-H", "Shift-C"),
     "zoom": KeyAction("zoom to the region", "Shift-Z", "Shift-Z"),
     "most_uncertain": KeyAction("jump to the most uncertain place", "Shift-Y", "Shift-B"),
+    "propose": KeyAction("propose regions", "Control-Shift-N", "Control-Shift-N"),
+    "train": KeyAction("train on the finished regions", "Control-Shift-L", "Control-Shift-L"),
 }
 HANDS = {"right": "mouse or pen in the right hand", "left": "mouse or pen in the left hand"}
-#: Keys of napari that work on labels; ours are never one of them.
-_CLASS_KEYS = tuple(f"Alt-{number}" for number in range(1, 10))
+#: Keys that choose a class, or answer a question, by its number.
+CLASS_KEYS = tuple(f"Alt-{number}" for number in range(1, 10))
 _FORM = re.compile(r"((Shift|Alt|Control)-)+([A-Z]|F\d{1,2}|Up|Down|Left|Right|Home|End)")
 
 
@@ -73,24 +91,41 @@ class KeyBook:
             raise ConfigError(f"no hand {hand!r}: {did_you_mean(hand, HANDS)}")
         usual = {name: getattr(action, hand) for name, action in ACTIONS.items()}
         kept = {name: key for name, key in (own or {}).items() if name in ACTIONS}
+        self._own = frozenset(kept)
         self.keys: dict[str, str] = {**usual, **kept}
 
-    def with_key(self, name: str, key: str) -> dict[str, str]:
-        """Return all keys with that of one action changed; ConfigError where it cannot be."""
+    def with_key(
+        self, name: str, key: str, *, napari_keys: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return all keys with that of one action changed; ConfigError where it cannot be.
+
+        ``napari_keys`` gives what napari uses a key for, by the key as people write it.
+        """
+        if key in CLASS_KEYS:
+            raise ConfigError(f"{in_words(key)} is the key for: paint a class; choose another")
         if not _FORM.fullmatch(key):
             raise ConfigError(
                 f"{in_words(key)} cannot be a key here: it needs Shift, Alt or Ctrl with a letter, "
                 "an arrow or a function key, since napari takes the bare ones"
             )
         taken = [other for other, k in self.keys.items() if k == key and other != name]
-        if taken or key in _CLASS_KEYS or key in ("Control-Z", "Control-Shift-Z"):
-            does = ACTIONS[taken[0]].words if taken else "something else"
+        if taken:
+            does = ACTIONS[taken[0]].words
             raise ConfigError(f"{in_words(key)} is the key for: {does}; choose another")
+        used_for = (napari_keys or {}).get(in_words(key))
+        if used_for is not None:
+            raise ConfigError(
+                f"{in_words(key)} is a key of napari's own, for: {used_for}; choose another"
+            )
         return {**self.keys, name: key}
 
     def bindings(self, does: Mapping[str, Callable[[], object]]) -> dict[str, Callable[[], object]]:
-        """Return what is done by key, for actions by name."""
-        return {self.keys[name]: action for name, action in does.items() if name in self.keys}
+        """Return what is done by key, for actions by name.
+
+        A key that a person has chosen for one action is not another's, although it is its default.
+        """
+        chosen = sorted((name for name in does if name in self.keys), key=self._own.__contains__)
+        return {self.keys[name]: does[name] for name in chosen}
 
 
 def in_words(key: str) -> str:

@@ -17,12 +17,21 @@ __all__ = ["class_layer", "colour_layer", "heat_colours", "lay_over", "paint_col
 
 #: The schema whose colours a layer has.
 _SCHEMA_KEY = "napari_active_seg_schema"
+#: Background is painted over most of a region: so faint that the tissue below it is seen.
+_BACKGROUND_ALPHA = 0.3
 
 
 def paint_colours(schema: LabelSchema) -> DirectLabelColormap:
-    """Return a colormap in which paint k + 1 has the colour of class k and 0 is clear."""
-    colours: dict[int | None, str] = {0: "transparent", None: "transparent"}
-    colours.update({k + 1: colour for k, colour in enumerate(schema.colours)})
+    """Return a colormap in which paint k + 1 has the colour of class k and 0 is clear.
+
+    The background class is faint, so that tissue is seen although all of it is painted.
+    """
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colours: dict[int | None, tuple[float, float, float, float]] = {0: clear, None: clear}
+    for k, colour in enumerate(schema.colours):
+        alpha = _BACKGROUND_ALPHA if k == schema.background else 1.0
+        red, green, blue = (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+        colours[k + 1] = (red, green, blue, alpha)
     return DirectLabelColormap(color_dict=colours)
 
 

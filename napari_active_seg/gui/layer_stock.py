@@ -6,11 +6,12 @@ layers take a tenth of a second each. So one stock serves all projects of a wind
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Layer, LayerLock
 
 from napari_active_seg.gui.garbage import quick_collections
 
@@ -39,6 +40,7 @@ class LayerStock:
         self._viewer = viewer
         self._layers: dict[str, Any] = {}
         self._put_away: dict[str, bool] = {}  # roles hidden by us, and whether they were visible
+        self._is_changing = False
 
     def get(self, role: str) -> Any:
         """Return the layer of a role, as long as the person has not removed it."""
@@ -48,6 +50,41 @@ class LayerStock:
     def is_away(self, role: str) -> bool:
         """Return whether we have put a layer away."""
         return role in self._put_away
+
+    def role_of(self, layer: Layer) -> str | None:
+        """Return the role of a layer; None if it is not ours."""
+        return next((role for role, kept in self._layers.items() if kept is layer), None)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether the program, not the person, changes how a layer looks just now."""
+        return self._is_changing
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Mark what is changed meanwhile as done by the program."""
+        before, self._is_changing = self._is_changing, True
+        try:
+            yield
+        finally:
+            self._is_changing = before
+
+    def show(self, role: str, wanted: bool) -> None:
+        """Show or hide a layer; one that we have put away is shown or not when it comes back."""
+        layer = self.get(role)
+        if role in self._put_away:
+            self._put_away[role] = wanted
+        elif layer is not None and layer.visible != wanted:
+            with self.changing():
+                layer.visible = wanted
+
+    def forget(self, role: str) -> None:
+        """Let a layer go that somebody has removed; another is made when it is needed again."""
+        layer = self._layers.pop(role, None)
+        self._put_away.pop(role, None)
+        if layer is not None:
+            with self.changing():
+                layer.visible = False  # what follows it, such as a colour bar, is done with it
 
     def given(
         self, role: str, make: Callable[[], Layer], data: Any, *, top: Layer | None = None
@@ -67,15 +104,21 @@ class LayerStock:
         """Show a layer again that we had put away, as visible as it was."""
         layer = self.get(role)
         if layer is not None and role in self._put_away:
-            layer.visible = self._put_away.pop(role)
+            with self.changing():
+                layer.visible = self._put_away.pop(role)
 
     def keep(self, role: str, layer: Any, *, top: Layer | None = None) -> Any:
         """Remember a new layer under its role, and bring ours into their order.
 
-        The mouse goes on working on ``top``.
+        The mouse goes on working on ``top``. Nobody deletes it by a key or a button, and nobody
+        paints on it or moves it, unless it is the paint layer.
         """
         if self._layers.get(role) is layer:
             return layer
+        layer.locked = LayerLock.DELETION
+        if role != "paint":
+            layer.editable = False
+            layer.events.editable.connect(_refuse_editing)  # napari allows it with new data
         self._put_away.pop(role, None)
         layer.metadata[ROLE_KEY] = role
         self._layers[role] = layer
@@ -93,7 +136,8 @@ class LayerStock:
         layer = self._layers.get(role)
         if layer is not None and role not in self._put_away:
             self._put_away[role] = layer.visible
-            layer.visible = False
+            with self.changing():
+                layer.visible = False
 
     def toggle(self, role: str) -> None:
         """Show or hide a layer that is not put away."""
@@ -120,3 +164,9 @@ class LayerStock:
                     self._viewer.layers.remove(layer)
         self._layers.clear()
         self._put_away.clear()
+
+
+def _refuse_editing(event: Any) -> None:
+    """Make a layer as it was before something allowed to edit it."""
+    if event.source.editable:
+        event.source.editable = False

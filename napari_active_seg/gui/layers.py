@@ -39,6 +39,14 @@ _TISSUE_COLOUR = "#009e73"
 _VEIL = (0.0, 0.0, 0.0, 0.42)
 #: What belongs to one image and is drawn after it.
 _OVER_IMAGE = ("tissue", "uncertainty", "disagreement", "prediction", "labels")
+#: What draws the layer of a role again after somebody has removed it.
+_PIECES = {
+    "tissue": "tissue",
+    "uncertainty": "heat",
+    "disagreement": "disagreement",
+    "prediction": "outline",
+    "labels": "labels",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class LayerBinder:
         self._see = See()
         self._framed: object = None
         self._line, self._taking = 0.0, False
+        self._removed: set[str] = set()
+        self.on_removed: Callable[[Any], None] = lambda _layer: None
         self.maps = MapLayers(session, self._stock, painter)
         self._ahead = ReadAhead(session.project.images.source)
         self._later = Pieces(
@@ -79,6 +89,7 @@ class LayerBinder:
                 "frames": self._show_frames,
                 "tissue": self._show_tissue,
                 "heat": lambda state: self.maps.show_heat(state, self._prefers),
+                "hole": self.maps.show_hole,
                 "outline": lambda state: self.maps.show_outline(state, self._prefers),
                 "disagreement": self._show_disagreement,
                 "labels": self._show_labels,
@@ -87,6 +98,7 @@ class LayerBinder:
             lambda draw: run(lambda: draw(session.state)),
         )
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def see(self) -> See:
@@ -106,8 +118,12 @@ class LayerBinder:
             self._later.add("next")
         if new_image:
             self._begin_image(state, is_first=old is None)
+            self._removed.clear()
+        elif new_region and self._removed:
+            self._restore_removed(state)
         for piece, key in (
             ("heat", self.maps.heat_key),
+            ("hole", self.maps.hole_key),
             ("outline", self.maps.outline_key),
             ("disagreement", self.maps.disagreement_key),
         ):
@@ -183,6 +199,7 @@ class LayerBinder:
         self._later.clear()
         self._ahead.wait()
         self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
@@ -202,6 +219,25 @@ class LayerBinder:
         if role == "image" and self._stock.is_away("image"):
             role = "slide"
         self._stock.toggle(role)
+
+    def _on_removed(self, event: Any) -> None:
+        """Remember which of our layers somebody has removed: it comes back at the next region.
+
+        Not so the paint layer, whose paint nobody may lose: ``on_removed`` brings it back.
+        """
+        role = self._stock.role_of(event.value)
+        if role is not None and role != "paint":
+            self._stock.forget(role)
+            self._removed.add(role)
+        self.on_removed(event.value)
+
+    def _restore_removed(self, state: SessionState) -> None:
+        """Draw again what somebody has removed."""
+        removed, self._removed = self._removed, set()
+        if removed & {"image", "slide"}:
+            self._show_image(state)
+        for piece in (_PIECES[role] for role in _PIECES if role in removed):
+            self._later.add(piece)
 
     def _picture(self) -> Any:
         """Return the layer of the image on show, plain or slide."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,49 @@ from napari_active_seg.gui.layer_look import class_layer, colour_layer, heat_col
 from napari_active_seg.gui.layer_stock import LayerStock
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.preferences import Preferences
-from napari_active_seg.regions import target_to_paint
+from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
+from napari_active_seg.session.state import OPEN_STATES
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["MapLayers"]
 
+#: A filled prediction is this much fainter than one that is outlined.
+_FILLED = 0.55
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Uncertainty:
+    """A map of uncertainty and the pixels of the image that it covers."""
+
+    values: NDArray[np.float32]
+    prediction: Prediction
+
+    def without(self, hole: Region | None) -> NDArray[np.float32]:
+        """Return the map with nothing uncertain, which is clear, inside ``hole``."""
+        if hole is None:
+            return self.values
+        step, place = self.prediction.step, self.prediction.region
+        top, left = (hole.y - place.y) // step, (hole.x - place.x) // step
+        bottom, right = -((place.y - hole.bottom) // step), -((place.x - hole.right) // step)
+        shown = self.values.copy()
+        shown[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
+        return shown
+
 
 class MapLayers:
-    """Draws the maps of the image on show; ``on_map`` hears of each that has a scale of colours."""
+    """Draws the maps of the image on show; ``on_map`` hears of each that has a scale of colours.
+
+    ``on_preferred`` is given what the person has changed by napari's own means, as preferences.
+    """
 
     def __init__(self, session: Session, stock: LayerStock, painter: RegionPainter) -> None:
         self._session, self._stock, self._painter = session, stock, painter
         self.on_map: Callable[[Any], object] = lambda _layer: None
+        self.on_preferred: Callable[..., object] = lambda **_changes: None
+        self._uncertainty: _Uncertainty | None = None
+        self._hole: Region | None = None
+        self._prefers: Preferences | None = None
 
     # --- what they depend on -----------------------------------------------------------------
 
@@ -34,6 +66,13 @@ class MapLayers:
         """Return what decides how the map of uncertainty looks."""
         seen = state.image_id in state.predicted
         return (_shown_key(state), None if seen else (state.near, state.region_id))
+
+    def hole_key(self, state: SessionState) -> Region | None:
+        """Return the region that is being painted, whose tissue no map covers; None without one."""
+        queued = state.region
+        if queued is None or state.read_only or queued.state not in OPEN_STATES:
+            return None
+        return queued.region if queued.region.image_id == state.image_id else None
 
     def outline_key(self, state: SessionState) -> object:
         """Return what decides how the prediction looks; of a slide, what is near the region."""
@@ -50,19 +89,29 @@ class MapLayers:
 
     def prefer(self, prefers: Preferences) -> None:
         """Show what is there as a person prefers it from now on."""
-        outline = self._stock.get("prediction")
-        if outline is not None:
-            outline.contour = 0 if prefers.fills_prediction else 2
-            outline.opacity = 0.5 if prefers.fills_prediction else 0.9
-        for role in ("uncertainty", "disagreement"):
-            layer = self._stock.get(role)
-            if layer is not None:
-                layer.contrast_limits = _limits(np.asarray(layer.data), prefers)
+        before, self._prefers = self._prefers, prefers
+        outline, uncertainty = self._stock.get("prediction"), self._stock.get("uncertainty")
+        self._stock.show("prediction", prefers.shows_prediction)
+        self._stock.show("uncertainty", prefers.shows_uncertainty)
+        with self._stock.changing():
+            if outline is not None:
+                outline.contour = 0 if prefers.fills_prediction else 2
+                outline.opacity = _outline_opacity(prefers)
+            if uncertainty is not None:
+                uncertainty.opacity = prefers.uncertainty_opacity
+        if before is not None and before.clip == prefers.clip:
+            return
+        if uncertainty is not None and self._uncertainty is not None:
+            uncertainty.contrast_limits = _limits(self._uncertainty.values, prefers)
+        disagreement = self._stock.get("disagreement")
+        if disagreement is not None:
+            disagreement.contrast_limits = _limits(np.asarray(disagreement.data), prefers)
 
     def show_heat(self, state: SessionState, prefers: Preferences) -> None:
         """Show how uncertain the model is, with the unit of the measure."""
         known = self._known(state)
         if not known:
+            self._uncertainty = None
             self._stock.hide("uncertainty")
             return
         prediction = known[-1]
@@ -70,8 +119,18 @@ class MapLayers:
         values = measure.compute(prediction.moments)
         calibrated = ", calibrated" if state.calibrated else ""
         title = f"{measure.title} [{measure.unit}]{calibrated}"
-        layer = self._show_map("uncertainty", values, title, heat_colours(), prefers)
+        self._uncertainty, self._hole = _Uncertainty(values, prediction), self.hole_key(state)
+        limits = _limits(values, prefers)
+        shown = self._uncertainty.without(self._hole)
+        layer = self._show_map("uncertainty", shown, title, heat_colours(), prefers, limits)
         lay_over(layer, prediction.step, prediction.region.y, prediction.region.x)
+
+    def show_hole(self, state: SessionState) -> None:
+        """Leave the region that is painted out of the map of uncertainty, and no other."""
+        layer, hole = self._stock.get("uncertainty"), self.hole_key(state)
+        if layer is not None and self._uncertainty is not None and hole != self._hole:
+            self._hole = hole
+            layer.data = self._uncertainty.without(hole)
 
     def show_outline(self, state: SessionState, prefers: Preferences) -> None:
         """Outline what is predicted; of a slide near the region in hand, where there is one."""
@@ -86,8 +145,9 @@ class MapLayers:
         fills = prefers.fills_prediction
         layer = self._given(
             "prediction",
-            lambda: class_layer(paint, state.schema, opacity=0.5 if fills else 0.9),
+            lambda: class_layer(paint, state.schema, opacity=_outline_opacity(prefers)),
             paint,
+            prefers,
         )
         layer.name = f"Prediction ({prediction.model_id.partition('@')[0]})"
         lay_over(layer, prediction.step, prediction.region.y, prediction.region.x)
@@ -106,9 +166,9 @@ class MapLayers:
             self._stock.hide("disagreement")
             return
         title = f"{state.model.id} against {earlier.id} [share of probability]"
-        layer = self._show_map(
-            "disagreement", values, title, heat_colours("viridis", "disagreement"), prefers
-        )
+        colours = heat_colours("viridis", "disagreement")
+        limits = _limits(values, prefers)
+        layer = self._show_map("disagreement", values, title, colours, prefers, limits)
         known = self._session.prediction(state.image_id or "")
         if known is not None:
             lay_over(layer, known.step)
@@ -120,22 +180,51 @@ class MapLayers:
         title: str,
         colours: Colormap,
         prefers: Preferences,
+        limits: tuple[float, float],
     ) -> Any:
+        opacity = prefers.uncertainty_opacity if role == "uncertainty" else 0.75
         layer = self._given(
             role,
-            lambda: Image(values, colormap=colours, opacity=0.75, interpolation2d="nearest"),
+            lambda: Image(values, colormap=colours, opacity=opacity, interpolation2d="nearest"),
             values,
+            prefers,
         )
         layer.name = title
-        layer.contrast_limits = _limits(values, prefers)
+        layer.contrast_limits = limits
         self.on_map(layer)
         return layer
 
     def _known(self, state: SessionState) -> tuple[Prediction, ...]:
         return () if state.blind else self._session.predictions.on_screen()
 
-    def _given(self, role: str, make: Callable[[], Any], data: Any) -> Any:
-        return self._stock.given(role, make, data, top=self._painter.layer)
+    def _given(self, role: str, make: Callable[[], Any], data: Any, prefers: Preferences) -> Any:
+        is_new = self._stock.get(role) is None
+        layer = self._stock.given(role, make, data, top=self._painter.layer)
+        if is_new and role in ("prediction", "uncertainty"):
+            shows = {
+                "prediction": prefers.shows_prediction,
+                "uncertainty": prefers.shows_uncertainty,
+            }
+            self._stock.show(role, shows[role])
+            for event in (layer.events.visible, layer.events.opacity):
+                event.connect(partial(self._on_look, role))
+        return layer
+
+    def _on_look(self, role: str, event: Any) -> None:
+        """Take over as a preference how the person shows a map by a key or in napari's list."""
+        if self._stock.is_changing or self._stock.is_away(role):
+            return
+        layer = event.source
+        if event.type == "visible":
+            self.on_preferred(**{f"shows_{role}": bool(layer.visible)})
+            return
+        is_filled = role == "prediction" and layer.contour == 0
+        opacity = layer.opacity / _FILLED if is_filled else layer.opacity
+        self.on_preferred(**{f"{role}_opacity": min(float(opacity), 1.0)})
+
+
+def _outline_opacity(prefers: Preferences) -> float:
+    return prefers.prediction_opacity * (_FILLED if prefers.fills_prediction else 1.0)
 
 
 def _limits(values: NDArray[np.float32], prefers: Preferences) -> tuple[float, float]:

@@ -87,6 +87,11 @@ class RegionPainter:
         """The region in hand."""
         return None if self._queued is None else self._queued.id
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the mouse and the keys work on the paint layer."""
+        return self.layer is not None and self._viewer.layers.selection.active is self.layer
+
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
         """Save what is in hand and lay the paint layer over ``queued``."""
         self.preview(None)
@@ -153,6 +158,7 @@ class RegionPainter:
         layer = self._viewer.add_labels(paint, name="Paint here", colormap=colours, opacity=0.6)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_change)
+        layer.events.mode.connect(self._on_mode)
         layer.mouse_drag_callbacks.append(self._on_press)
         layer.mouse_move_callbacks.append(self._on_move)
         return layer
@@ -285,6 +291,12 @@ class RegionPainter:
             with layer.events.set_data.blocker(self._on_change):
                 layer.data[outside] = 0
                 layer.refresh()
+
+    def _on_mode(self, _event: Any = None) -> None:
+        """Take up the tool again where napari would move the layer off its region."""
+        if self.layer is not None and self.layer.mode == "transform":
+            self.layer.mode = "pan_zoom"
+            self.on_taken()
 
     def _on_press(self, _layer: Labels, _event: Any) -> Iterator[None]:
         self._meter.clicked()

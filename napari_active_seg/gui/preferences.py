@@ -27,7 +27,8 @@ class Preferences:
     """A person's name, keys and how things are shown.
 
     ``clip`` is the percentile at which the colours of uncertainty end. ``click_helper`` is a folder
-    with a checkpoint, or the name of a helper that somebody registered.
+    with a checkpoint, or the name of a helper that somebody registered. ``offers_retraining`` is
+    False once the person has declined to have models trained automatically.
     """
 
     name: str = ""
@@ -39,6 +40,11 @@ class Preferences:
     fills_prediction: bool = False
     clip: float = 99.5
     click_helper: str = ""
+    shows_prediction: bool = True
+    shows_uncertainty: bool = True
+    prediction_opacity: float = 0.9
+    uncertainty_opacity: float = 0.75
+    offers_retraining: bool = True
 
 
 class PreferencesFile:

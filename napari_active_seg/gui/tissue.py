@@ -33,6 +33,10 @@ class TissueEditor:
         """Whether a mask is being edited."""
         return self._image_id is not None
 
+    def is_on(self, layer: Any) -> bool:
+        """Return whether ``layer`` is the mask that is being edited."""
+        return self._layer is not None and layer is self._layer
+
     def open(self) -> None:
         """Show the mask of the current image, ready to paint and to erase."""
         image_id = self._session.state.image_id

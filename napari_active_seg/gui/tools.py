@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from napari.utils.action_manager import action_manager
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -59,6 +60,8 @@ class Toolbox:
         self._pixels: tuple[str, NDArray[np.uint8]] | None = None
         self._listening: Any = None
         self._brush_size: float | None = None
+        self._pans = False  # while Space is held
+        self._has_polygon = False
         kept = session.walk.bookmark.latest
         self.tool = kept.tool if kept.tool in TOOLS else "brush"
         self.keeps_others = False
@@ -92,6 +95,9 @@ class Toolbox:
             self._listening = layer
             layer.mouse_drag_callbacks.append(self._on_drag)
             layer.events.brush_size.connect(self._on_brush_size)
+            layer.events.paint.connect(self._on_painted)
+            layer.bind_key("Space", self._hold_to_pan)
+        self._forget_polygon()
         if self._first_class >= 0:
             self._painter.choose_class(self._first_class)
             self._first_class = -1
@@ -145,8 +151,16 @@ class Toolbox:
     # --- the mouse ---------------------------------------------------------------------------
 
     def _on_drag(self, layer: Any, event: Any) -> Iterator[None]:
-        """Show what smart fill or lasso would do, and do it when the button comes up."""
-        if TOOLS[self.tool] or event.button != 1 or self._painter.region_id is None:
+        """Show what smart fill or lasso would do, and do it when the button comes up.
+
+        What begins outside of the region's frame does nothing.
+        """
+        if event.button != 1 or self._painter.region_id is None or self._pans:
+            return
+        if self.tool == "polygon":
+            yield from self._begin_polygon(layer, event)
+            return
+        if TOOLS[self.tool] or not self._is_inside(layer, event):
             return
         paint = np.array(layer.data)
         now: list[NDArray[np.uint8]] = [paint]
@@ -175,8 +189,7 @@ class Toolbox:
         self, layer: Any, event: Any, paint: NDArray[np.uint8]
     ) -> Callable[[Any], NDArray[np.uint8]]:
         alike = self._alike_pixels()
-        place = layer.world_to_data(event.position)
-        y, x = (int(np.clip(round(v), 0, n - 1)) for v, n in zip(place, paint.shape, strict=True))
+        y, x = (round(float(v)) for v in layer.world_to_data(event.position))
         start, label = float(event.pos[0]), int(layer.selected_label)
 
         def filled(now: Any) -> NDArray[np.uint8]:
@@ -241,6 +254,45 @@ class Toolbox:
         queued = self._painter.queued
         if queued is not None:
             self._clicking.look(queued.region, self._session.project.images.source)
+
+    def _is_inside(self, layer: Any, event: Any) -> bool:
+        """Return whether the mouse is over what may be painted of the region."""
+        queued = self._painter.queued
+        if queued is None:
+            return False
+        y, x = (round(float(v)) for v in layer.world_to_data(event.position))
+        mask = queued.place.mask
+        return 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and bool(mask[y, x])
+
+    def _begin_polygon(self, layer: Any, event: Any) -> Iterator[None]:
+        """Let a polygon begin inside the region alone; its later corners may lie outside."""
+        if self._has_polygon or self._is_inside(layer, event):
+            self._has_polygon = True
+            return
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._has_polygon = True  # napari has taken the corner
+        self._forget_polygon()
+
+    def _forget_polygon(self) -> None:
+        """Drop the corners of a polygon that was begun and not closed."""
+        if self._has_polygon and self._painter.is_active:
+            action_manager.trigger("napari:reset_polygon")  # acts on the active layer
+        self._has_polygon = False
+
+    def _on_painted(self, _event: Any = None) -> None:
+        self._has_polygon = False
+
+    def _hold_to_pan(self, layer: Any) -> Iterator[None]:
+        """Move the image with the mouse while Space is held, whatever the tool is."""
+        mode, pans, cursor = layer.mode, layer.mouse_pan, layer.cursor
+        layer.mode = "pan_zoom"
+        layer.mouse_pan, self._pans = True, True
+        yield
+        self._pans = False
+        layer.mode = mode
+        layer.mouse_pan, layer.cursor = pans, cursor
 
     # --- what is seen ------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ _PALETTE = (
     "#999999",
 )
 _MOST_CLASSES = 255
+#: Names of a class that covers whatever is of no interest.
+_BACKGROUNDS = ("background", "ground", "other", "rest", "normal", "healthy", "skin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ class LabelSchema:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def background(self) -> int | None:
+        """The class that covers whatever is of no interest; None where no name says so.
+
+        That is a class called background, or else ground, other, rest, normal, healthy or skin;
+        of two classes without such a name the first.
+        """
+        folded = [name.casefold() for name in self.names]
+        known = next((folded.index(name) for name in _BACKGROUNDS if name in folded), None)
+        return 0 if known is None and len(self) == 2 else known
 
     def index(self, name: str) -> int:
         """Return the target value of the class called ``name``."""

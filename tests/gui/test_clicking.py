@@ -126,7 +126,9 @@ def test_a_checkpoint_outlines_in_the_window_and_undo_takes_it_back(proposed, tm
     window = proposed
     window.dock.desk.preferences.change(click_helper=str(save_tiny_sam(tmp_path / "sam")))
     window.panel("Annotate")
-    window.key(Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
+    window.key(
+        Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
     assert window.dock.annotate.tools.tool == "click"
     clicking = window.dock.annotate._clicking
     region = window.session.state.region.region

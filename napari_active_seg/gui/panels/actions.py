@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.gui.clicking import Clicking
@@ -41,6 +43,10 @@ class AnnotateActions:
             on_failed=desk.tell,
         )
         self.on_tool: Callable[[], None] = lambda: None
+        #: Set by the tabs that hold the settings of a proposal and of a training.
+        self.on_propose: Callable[[], None] = lambda: None
+        self.on_train: Callable[[], None] = lambda: None
+        self.on_tissue: Callable[[], None] = lambda: None
 
     def attach(self, painter: RegionPainter | None, binder: LayerBinder | None) -> None:
         """Act on this painter and these layers from now on."""
@@ -49,6 +55,8 @@ class AnnotateActions:
         attached = binder is not None and session is not None
         self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
         self.tools = None
+        if binder is not None:
+            binder.on_removed = self._on_removed
         self._clicking.release()
         if painter is not None and session is not None:
             self.tools = Toolbox(painter, session, self._desk.run, self._clicking)
@@ -74,6 +82,7 @@ class AnnotateActions:
         if editor is None or editor.is_open == wanted:
             return
         self._desk.run(editor.open if wanted else editor.close)
+        self.on_tissue()
         session, painter = self._desk.session, self._painter
         if not wanted and session is not None and painter is not None:
             painter.pick_up()
@@ -83,6 +92,19 @@ class AnnotateActions:
         """Keep a tissue mask that is being corrected; the window is closing."""
         if self._tissue is not None and self._tissue.is_open:
             self._desk.run(self._tissue.close)
+
+    def _on_removed(self, layer: Any) -> None:
+        """Bring the paint layer back, and end the editing of a tissue mask that was removed."""
+        painter, editor = self._painter, self._tissue
+        if editor is not None and editor.is_on(layer):
+            QTimer.singleShot(0, lambda: self.edit_tissue(False))
+        elif painter is not None and layer is painter.layer:
+            QTimer.singleShot(0, self._restore_paint)
+
+    def _restore_paint(self) -> None:
+        """Put the paint layer back over its region, once napari has done with removing it."""
+        if self._painter is not None and not self.edits_tissue:
+            self._painter.pick_up()
 
     def forget_tissue(self) -> None:
         """Go back to the tissue that is computed for the current image."""
@@ -105,6 +127,7 @@ class AnnotateActions:
             "later": partial(self.finish, RegionState.LATER),
             "reopen": self.reopen,
             "whole": self.fill_whole,
+            "rest": self.fill_background,
             **{name: partial(self.choose_tool, name) for name in TOOLS},
             "smaller": partial(self._with_tools, lambda tools: tools.resize_brush(_SMALLER)),
             "larger": partial(self._with_tools, lambda tools: tools.resize_brush(_LARGER)),
@@ -118,6 +141,8 @@ class AnnotateActions:
             },
             "zoom": self.zoom,
             "most_uncertain": self.to_most_uncertain,
+            "propose": lambda: self.on_propose(),
+            "train": lambda: self.on_train(),
         }
 
     @property
@@ -206,6 +231,20 @@ class AnnotateActions:
     def fill_rest(self, index: int) -> None:
         """Give class ``index`` to all that is not painted in the region."""
         self._with_region(lambda _, painter: painter.fill_rest(index))
+
+    def fill_background(self) -> None:
+        """Give the background class to all that is not painted in the region."""
+
+        def fill(session: Session, painter: RegionPainter) -> None:
+            background = session.state.schema.background
+            if background is None:
+                raise NothingToDoError(
+                    f"none of the classes ({', '.join(session.state.schema.names)}) is called "
+                    "background; press 'rest' beside the class that fills the region"
+                )
+            painter.fill_rest(background)
+
+        self._with_region(fill)
 
     def fill_whole(self) -> None:
         """Give the class in hand to the whole region."""

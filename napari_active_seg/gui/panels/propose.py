@@ -104,6 +104,8 @@ class ProposePanel(Panel):
         self.body.addWidget(group("Strategy as a file", self.files))
         self.body.addWidget(group("Whole pool", self.predict))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
+        self.in_hand.on_propose = self._propose
+        self.in_hand.on_tissue = self._show_editing
 
     def _build_weights(self) -> None:
         """Lay out what weighs information against a person's time, and the drawn share."""
@@ -147,8 +149,7 @@ class ProposePanel(Panel):
         no_image = "" if state.image_id is not None else "No image is shown"
         for made in (self.tissue, self.computed):
             allow(made, view.why_not.write or no_image)
-        with QSignalBlocker(self.tissue):
-            self.tissue.setChecked(self.in_hand.edits_tissue)
+        self._show_editing()
         allow(self.go, view.why_not.propose)
         allow(self.predict, view.why_not.predict)
         allow(self.which, view.why_not.predict)
@@ -208,6 +209,11 @@ class ProposePanel(Panel):
         config = session.project.config
         if any(getattr(config, key) != value for key, value in new.items()):
             self.desk.run(lambda: session.upkeep.configure(**new))
+
+    def _show_editing(self) -> None:
+        """Show whether the tissue mask is being edited."""
+        with QSignalBlocker(self.tissue):
+            self.tissue.setChecked(self.in_hand.edits_tissue)
 
     def _strategy(self, name: str) -> None:
         """Show the size and the measure that a strategy brings along."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QSlider
 
 from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.keys import KeyBook, in_words
 from napari_active_seg.gui.panels.actions import AnnotateActions
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["SeeBox"]
@@ -28,6 +30,28 @@ class SeeBox(Box):
 
     def build(self) -> None:
         """Lay out what can be shown."""
+        change = self.desk.preferences.change
+        self.prediction, self.uncertainty = QCheckBox("prediction"), QCheckBox("uncertainty")
+        self.prediction.toggled.connect(lambda on: change(shows_prediction=on))
+        self.uncertainty.toggled.connect(lambda on: change(shows_uncertainty=on))
+        self.prediction_opacity = _opacity_slider("Opacity of the prediction")
+        self.uncertainty_opacity = _opacity_slider(
+            "Opacity of the uncertainty; inside the region that you paint it is never shown"
+        )
+        self.prediction_opacity.valueChanged.connect(
+            lambda percent: change(prediction_opacity=percent / 100)
+        )
+        self.uncertainty_opacity.valueChanged.connect(
+            lambda percent: change(uncertainty_opacity=percent / 100)
+        )
+        overlays = QGridLayout()
+        overlays.addWidget(self.prediction, 0, 0)
+        overlays.addWidget(self.prediction_opacity, 0, 1)
+        overlays.addWidget(self.uncertainty, 1, 0)
+        overlays.addWidget(self.uncertainty_opacity, 1, 1)
+        self.body.addLayout(overlays)
+        self.desk.preferences.changed.connect(self._show_overlays)
+        self._show_overlays(self.desk.preferences.now)
         self.dims = QCheckBox("dim outside")
         self.fills = QCheckBox("fill the prediction")
         self.disagreement = QCheckBox("two models")
@@ -68,5 +92,37 @@ class SeeBox(Box):
         unknown = "" if view.shows_prediction else "This image is not predicted yet"
         allow(self.jump, blind or view.why_not.use_model or unknown)
 
+    def _show_overlays(self, now: Preferences) -> None:
+        """Show how the maps are shown, which keys and napari's layer list change too."""
+        book = KeyBook(now.hand, now.keys)
+        for box, slider, name, shown, opacity in (
+            (
+                self.prediction,
+                self.prediction_opacity,
+                "prediction",
+                now.shows_prediction,
+                now.prediction_opacity,
+            ),
+            (
+                self.uncertainty,
+                self.uncertainty_opacity,
+                "uncertainty",
+                now.shows_uncertainty,
+                now.uncertainty_opacity,
+            ),
+        ):
+            with QSignalBlocker(box), QSignalBlocker(slider):
+                box.setChecked(shown)
+                slider.setValue(round(100 * opacity))
+            box.setToolTip(f"Show the {name} ({in_words(book.keys[name])})")
+            slider.setEnabled(shown)
+
     def _look(self, **wanted: bool) -> None:
         self.in_hand.look(replace(self.in_hand.see, **wanted))
+
+
+def _opacity_slider(tip: str) -> QSlider:
+    made = QSlider(Qt.Orientation.Horizontal)
+    made.setRange(5, 100)
+    made.setToolTip(tip)
+    return made

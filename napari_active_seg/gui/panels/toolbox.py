@@ -132,7 +132,8 @@ class ToolsBox(Box):
             item.widget().deleteLater()
         for index, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True)):
             tip = f"Paint {name}" + (f" (Alt+{index + 1})" if index < 9 else "")
-            paint = button(name, partial(self.in_hand.choose_class, index), tip)
+            shown = name.replace("&", "&&")  # a single one would take Alt and the next letter
+            paint = button(shown, partial(self.in_hand.choose_class, index), tip)
             paint.setIcon(swatch(colour))
             paint.setCheckable(True)
             self.class_buttons.addButton(paint)

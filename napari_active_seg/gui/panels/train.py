@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, SpinBox
-from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
+from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
@@ -25,6 +26,8 @@ __all__ = ["TrainPanel"]
 _STARTS = [("from the model in use", "warm"), ("from before the project", "fresh")]
 _WEIGHTS = [("pretrained weights", "pretrained"), ("random weights", "random")]
 _PICTURES = dict(zip(AUGMENTATIONS, ("unchanged", "only flipped"), strict=False))
+#: Automatic training is offered after so many finished regions.
+_OFFERED = 5
 _LENGTHS = (1, 3, 10, 30, 100)
 _UNLABELLED = {"off": "not used", "consistency": "consistency", "s4gan": "adversarial (s4GAN)"}
 
@@ -54,6 +57,17 @@ class TrainPanel(Panel):
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
+        self.offer = QWidget()
+        self.offer_text = words(
+            f"Retrain automatically after every {_OFFERED} finished regions? Overlays and queue "
+            "then follow while you label."
+        )
+        self.accept = button("Retrain automatically", self._accept_offer)
+        self.decline = button("No, thanks", self._decline_offer, "Do not offer this again")
+        offered = QVBoxLayout(self.offer)
+        offered.setContentsMargins(0, 0, 0, 0)
+        offered.addWidget(self.offer_text)
+        offered.addWidget(row(self.accept, self.decline))
         self.hint = words()
         self.advice = words()
         self.loss = Plot(self.desk.tell)
@@ -80,11 +94,21 @@ class TrainPanel(Panel):
         self.models.setMinimumHeight(130)
         self.verdict = words()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        parts = (self.form, self.advice, self.go, self.live, self.verdict, self.hint, self.loss)
+        parts = (
+            self.form,
+            self.advice,
+            self.go,
+            self.offer,
+            self.live,
+            self.verdict,
+            self.hint,
+            self.loss,
+        )
         self.body.addWidget(group("Train", *parts))
         self.free = button("Free memory", self.desk.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
         self.body.addWidget(group("Models", self.models, self.use, self.free))
+        self.in_hand.on_train = self._train
         self._drawn: object = None
         self._advised: object = None
 
@@ -108,6 +132,7 @@ class TrainPanel(Panel):
         with self.after.changed.blocked():
             self.after.value = config.train_after
         self.after.enabled = not state.read_only
+        self._show_offer(session)
         trains = state.job == "training"
         if trains and self.live.isHidden():
             self.live.begin()
@@ -144,6 +169,20 @@ class TrainPanel(Panel):
             part.setText("")
         self._drawn = self._advised = None
 
+    def _show_offer(self, session: Session) -> None:
+        """Offer to retrain automatically, once there is a model, until it is set or declined."""
+        is_open = self.desk.preferences.now.offers_retraining and not session.state.read_only
+        is_unset = session.project.config.train_after == 0
+        self.offer.setVisible(is_open and is_unset and session.state.model is not None)
+
+    def _accept_offer(self) -> None:
+        self.after.value = _OFFERED
+        self.offer.hide()
+
+    def _decline_offer(self) -> None:
+        self.desk.preferences.change(offers_retraining=False)
+        self.offer.hide()
+
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
         wanted = session.project.config.unlabelled != "off"
@@ -157,7 +196,7 @@ class TrainPanel(Panel):
     def _show_models(self, session: Session) -> None:
         models = session.state.models
         self.models.setRowCount(len(models))
-        for row, record in enumerate(models):
+        for index, record in enumerate(models):
             cells = (
                 record.id + (" *" if record.in_use else ""),
                 str(record.round),
@@ -165,7 +204,7 @@ class TrainPanel(Panel):
                 _digits(record.metrics.get("ece")),
             )
             for column, text in enumerate(cells):
-                self.models.setItem(row, column, QTableWidgetItem(text))
+                self.models.setItem(index, column, QTableWidgetItem(text))
 
     def _train(self) -> None:
         session = self.desk.session
