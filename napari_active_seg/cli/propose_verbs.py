@@ -133,7 +133,7 @@ def _tell(session: Session, strategy: str | None, measure: str | None, *, as_jso
     }
     lines = [
         f"{q.region.image_id}  y {q.region.y}, x {q.region.x}, {q.region.height} x "
-        f"{q.region.width}  {q.kind}  score {q.information:.4f}  {q.reason}"
+        f"{q.region.width}  {q.kind.display_name}  score {q.information:.4f}  {q.reason}"
         for q in latest
     ]
     print_result(facts, as_json=as_json, text="\n".join([*lines, *notes]))

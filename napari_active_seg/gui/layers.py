@@ -19,6 +19,7 @@ from napari_active_seg.gui.layer_look import (
     colour_layer,
     lay_over,
     paint_colours,
+    rectangle_ring,
     ring_of,
 )
 from napari_active_seg.gui.layer_stock import ROLE_KEY, LayerStock
@@ -28,7 +29,7 @@ from napari_active_seg.gui.pieces import Pieces
 from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.read_ahead import ReadAhead
 from napari_active_seg.gui.state_colours import STATE_COLOURS
-from napari_active_seg.regions import target_to_paint
+from napari_active_seg.regions import Region, RegionState, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.requests import coarse_step
 
@@ -69,6 +70,8 @@ class LayerBinder:
         self._see = See()
         self._framed: object = None
         self._line, self._taking = 0.0, False
+        self._ghost: Region | None = None
+        self._has_ghost = False
         self.maps = MapLayers(session, self._stock, painter)
         self._ahead = ReadAhead(session.project.images.source)
         self._later = Pieces(
@@ -162,7 +165,7 @@ class LayerBinder:
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
-        layer = self._painter.layer if state.region is not None else self._picture()
+        layer = self._painter.layer if state.region is not None else self.picture
         if layer is not None and layer in self._viewer.layers:
             margin = 0.3 if state.region is not None else 0.05
             self._viewer.reset_view(layers=[layer], margin=margin)
@@ -173,14 +176,25 @@ class LayerBinder:
         camera.center = (y, x)
         camera.zoom = max(camera.zoom, 3.0)
 
+    def show_ghost(self, region: Region | None) -> None:
+        """Outline where a region would be placed, with nothing dimmed; None outlines nothing."""
+        self._ghost, self._has_ghost = region, True
+        self._show_frames(self._session.state)
+
+    def end_ghost(self) -> None:
+        """Show the frames of the regions alone again."""
+        self._ghost, self._has_ghost = None, False
+        self._show_frames(self._session.state)
+
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
         if role == "image" and self._stock.is_away("image"):
             role = "slide"
         self._stock.toggle(role)
 
-    def _picture(self) -> Any:
-        """Return the layer of the image on show, plain or slide."""
+    @property
+    def picture(self) -> Any:
+        """The layer of the image on show, plain or slide."""
         return self._stock.get("slide" if self._stock.is_away("image") else "image")
 
     # --- what is shown -----------------------------------------------------------------------
@@ -256,17 +270,20 @@ class LayerBinder:
             for q in state.queue
             if q.region.image_id == state.image_id and q.kind is not RegionKind.WHOLE
         ]
-        line, dims = self._line_width(), self._prefers.dims
-        framed = ([(q.id, q.state) for q in here], state.region_id, line, state.image_id, dims)
+        line, dims = self._line_width(), self._prefers.dims and not self._has_ghost
+        placed = (state.region_id, state.image_id, self._ghost)
+        framed = ([(q.id, q.state) for q in here], placed, line, dims)
         if framed == self._framed and self._stock.get("regions") is not None:
             return
         self._framed, self._line = framed, line
         widths = [1.6 * line if q.id == state.region_id else line for q in here]
-        mesh = outline_mesh(
-            [ring_of(q, width) for q, width in zip(here, widths, strict=True)],
-            [float(_STATES.index(q.state)) for q in here],
-            widths,
-        )
+        rings = [ring_of(q, width) for q, width in zip(here, widths, strict=True)]
+        values = [float(_STATES.index(q.state)) for q in here]
+        if self._ghost is not None:
+            rings.append(rectangle_ring(self._ghost, line))
+            values.append(float(_STATES.index(RegionState.PROPOSED)))
+            widths.append(line)
+        mesh = outline_mesh(rings, values, widths)
         in_hand = next((q.region for q in here if q.id == state.region_id), None)
         if dims and in_hand is not None:
             shape = self._session.project.images.ref(in_hand.image_id).shape

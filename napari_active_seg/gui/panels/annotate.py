@@ -17,6 +17,7 @@ from napari_active_seg.gui.panels.saves import SavesBox
 from napari_active_seg.gui.panels.see import SeeBox
 from napari_active_seg.gui.panels.toolbox import ToolsBox
 from napari_active_seg.gui.preferences import Preferences
+from napari_active_seg.gui.reasons import describe_reason
 from napari_active_seg.gui.strip import FILTERS, ORDERS, FilmStrip
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import RegionState
@@ -64,7 +65,10 @@ class AnnotatePanel(Panel):
         self.tools, self.see = self.boxes
         self.as_a_whole = ImageClassBox(self.desk, self.in_hand.asking)
         self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
-        self.body.addWidget(row(self.shown, self.by))
+        self.label_here = button("Label here", self._place_or_not)
+        self.label_here.setCheckable(True)
+        self.in_hand.on_placing = self._show_placing
+        self.body.addWidget(row(self.shown, self.by, self.label_here))
         self.body.addWidget(self.strip)
         self.body.addWidget(self.about)
         self.body.addWidget(self.progress)
@@ -107,6 +111,7 @@ class AnnotatePanel(Panel):
         for answer, part in self.answers.items():
             part.setEnabled(view.can_paint if answer is RegionState.DONE else view.can_answer)
         self.reopen.setEnabled(view.can_reopen)
+        self.label_here.setEnabled(state.image_id is not None and not state.read_only)
         self.by.setEnabled(not state.blind)
         for box in (*self.boxes, self.as_a_whole):
             box.render_state(session, view)
@@ -122,13 +127,16 @@ class AnnotatePanel(Panel):
         if queued is None:
             waits = bool(state.open_regions or state.open_questions)
             self.about.setText(
-                "No region in hand: click one above"
+                "No region selected: click one above, or press Label here to choose a place "
+                "yourself"
                 if waits
-                else "Nothing waits here. Propose regions, or train on those that are done"
+                else "Nothing waits here. Propose regions, press Label here to choose a place "
+                "yourself, or train on those that are done"
             )
             return
         region = queued.region
-        why = "" if state.blind else f" {queued.reason}."
+        why = describe_reason(queued, session.project.config.annotator)
+        why = "" if state.blind else f" {why}."
         where = f"{region.height} x {region.width}, {queued.state.replace('_', ' ')}"
         self.about.setText(f"<b>{region.image_id}</b>, {where}.{_shortened(why)}")
         self.about.setToolTip(why.strip())
@@ -181,6 +189,16 @@ class AnnotatePanel(Panel):
         shows = now.shows_time and now.measures_time and self._session.state.region is not None
         self.progress.setText(self._answered + (f"; {seconds:.0f} s" if shows else ""))
 
+    def _place_or_not(self) -> None:
+        if self.in_hand.is_placing:
+            self.in_hand.stop_placing()
+        else:
+            self.in_hand.start_placing()
+
+    def _show_placing(self) -> None:
+        """Show on the button whether the next click places a region."""
+        self.label_here.setChecked(self.in_hand.is_placing)
+
     def _take(self, region_id: str) -> None:
         self.desk.with_session(lambda session: session.select_region(region_id))()
 
@@ -189,6 +207,12 @@ class AnnotatePanel(Panel):
         self.tools.show_keys(book)
         for state, (_, name) in _ANSWERS.items():
             self.answers[state].setToolTip(in_words(book.keys[name]))
+        key = in_words(book.keys["label_here"])
+        self.label_here.setToolTip(
+            f"Choose a place yourself, where the prediction is wrong ({key}): click for a square, "
+            f"drag for a box, {key} again for a square under the mouse, Esc to cancel. Skip "
+            "removes it again while nothing is painted in it"
+        )
         named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
             made.setToolTip(in_words(book.keys[name]))
