@@ -50,6 +50,12 @@ def fit_between(
     It stays a rectangle beside rectangles; what belongs to another shape is left out pixel by
     pixel. BadInputError if too little is left for a region of an image of ``shape``.
     """
+    least = min(SMALLEST_SIDE, shape[0]), min(SMALLEST_SIDE, shape[1])
+    if wanted.height < least[0] or wanted.width < least[1]:
+        raise BadInputError(
+            f"a region needs {least[0]} x {least[1]} pixels at least, this one has "
+            f"{wanted.height} x {wanted.width}: make it larger"
+        )
     others = [place for place in taken if place.region.overlaps(wanted)]
     part = wanted
     for place in others:
@@ -59,7 +65,6 @@ def fit_between(
     for place in others:
         if place.shape is not None and place.region.overlaps(part):
             mask &= ~_mask_within(place, part)
-    least = min(SMALLEST_SIDE, shape[0]), min(SMALLEST_SIDE, shape[1])
     too_small = part.height < least[0] or part.width < least[1]
     if too_small or int(mask.sum()) < least[0] * least[1]:
         free = f"{part.height} x {part.width}" if mask.all() else f"{int(mask.sum())}"

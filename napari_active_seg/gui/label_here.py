@@ -67,11 +67,12 @@ class RegionPlacer:
         self._viewer.layers.selection.active = image
         image.mouse_pan, image.cursor = False, "cross"
         image.bind_key("Space", self._pan_while_held, overwrite=True)
+        image.bind_key("Escape", lambda _layer: self.stop(), overwrite=True)
         self._viewer.mouse_move_callbacks.append(self._on_move)
         self._viewer.mouse_drag_callbacks.append(self._on_press)
         self._viewer.layers.selection.events.active.connect(self._on_active)
         self._session.state_changed.connect(self._on_state)
-        if self._window is not None:
+        if self._window is not None:  # wherever the focus is
             self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self._window)
             self._escape.setContext(Qt.ShortcutContext.ApplicationShortcut)
             self._escape.activated.connect(self.stop)
@@ -92,6 +93,7 @@ class RegionPlacer:
             self._escape.deleteLater()
             self._escape = None
         image.bind_key("Space", None)
+        image.bind_key("Escape", None)
         image.mouse_pan, image.cursor, self._is_panning = True, "standard", False
         self._binder.end_ghost()
         if self._viewer.layers.selection.active is image:

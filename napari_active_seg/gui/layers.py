@@ -29,7 +29,7 @@ from napari_active_seg.gui.pieces import Pieces
 from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.read_ahead import ReadAhead
 from napari_active_seg.gui.state_colours import STATE_COLOURS
-from napari_active_seg.regions import Region, RegionState, target_to_paint
+from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.requests import coarse_step
 
@@ -38,6 +38,7 @@ __all__ = ["ROLE_KEY", "LayerBinder", "See"]
 _STATES = tuple(STATE_COLOURS)
 _TISSUE_COLOUR = "#009e73"
 _VEIL = (0.0, 0.0, 0.0, 0.42)
+_GHOST = (1.0, 1.0, 1.0, 1.0)
 #: What belongs to one image and is drawn after it.
 _OVER_IMAGE = ("tissue", "uncertainty", "disagreement", "prediction", "labels")
 
@@ -194,8 +195,9 @@ class LayerBinder:
 
     @property
     def picture(self) -> Any:
-        """The layer of the image on show, plain or slide."""
-        return self._stock.get("slide" if self._stock.is_away("image") else "image")
+        """The layer of the image on show, plain or slide; None where there is none."""
+        shown = (self._stock.get(r) for r in ("image", "slide") if not self._stock.is_away(r))
+        return next((layer for layer in shown if layer is not None), None)
 
     # --- what is shown -----------------------------------------------------------------------
 
@@ -281,7 +283,7 @@ class LayerBinder:
         values = [float(_STATES.index(q.state)) for q in here]
         if self._ghost is not None:
             rings.append(rectangle_ring(self._ghost, line))
-            values.append(float(_STATES.index(RegionState.PROPOSED)))
+            values.append(float(len(_STATES) + 1))
             widths.append(line)
         mesh = outline_mesh(rings, values, widths)
         in_hand = next((q.region for q in here if q.id == state.region_id), None)
@@ -289,7 +291,7 @@ class LayerBinder:
             shape = self._session.project.images.ref(in_hand.image_id).shape
             hole = (in_hand.y - 0.5, in_hand.x - 0.5, in_hand.bottom - 0.5, in_hand.right - 0.5)
             mesh = joined(veil_mesh(shape, hole, float(len(_STATES))), mesh)
-        colours = [*(to_rgba(STATE_COLOURS[state]) for state in _STATES), _VEIL]
+        colours = [*(to_rgba(STATE_COLOURS[state]) for state in _STATES), _VEIL, _GHOST]
         layer = self._given(
             "regions",
             lambda: self._viewer.add_surface(
@@ -297,8 +299,8 @@ class LayerBinder:
             ),
             mesh,
         )
-        if tuple(layer.contrast_limits) != (0.0, float(len(_STATES))):
-            layer.contrast_limits = (0.0, float(len(_STATES)))
+        if tuple(layer.contrast_limits) != (0.0, float(len(colours) - 1)):
+            layer.contrast_limits = (0.0, float(len(colours) - 1))
 
     def _line_width(self) -> float:
         """Return how wide frames are in pixels of the image, so that they are 2 on the screen."""

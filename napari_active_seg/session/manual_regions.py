@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from napari_active_seg.acquisition import (
     CHOSEN_BY_HAND,
-    SMALLEST_SIDE,
     ClassMaps,
     RegionKind,
     ScoredRegion,
@@ -22,7 +21,7 @@ from napari_active_seg.acquisition import (
     reason_for_uncertain,
     square_around,
 )
-from napari_active_seg.errors import BadInputError, BusyError, NothingToDoError
+from napari_active_seg.errors import BadInputError, BusyError, ImageError, NothingToDoError
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import Place, Region, RegionState
 from napari_active_seg.session.state import SessionState
@@ -55,6 +54,8 @@ class ManualRegions:
     def check_image(self, image_id: str) -> None:
         """Raise an error if no region may be placed by hand on an image, and say why."""
         self._project.refuse_if_read_only()
+        if image_id in self._state().missing:
+            raise ImageError(f"the file of {image_id} is missing; find it again, then label here")
         split = self._project.images.placement(image_id).split
         if split is not Split.POOL:
             raise NothingToDoError(
@@ -150,12 +151,7 @@ class ManualRegions:
                 f"{region} does not lie inside its image of {shape[0]} x {shape[1]} pixels: give a "
                 "place and a size that do"
             )
-        least = tuple(min(SMALLEST_SIDE, side) for side in shape)
-        if region.height < least[0] or region.width < least[1]:
-            raise BadInputError(
-                f"a region needs {least[0]} x {least[1]} pixels at least, got {region.height} x "
-                f"{region.width}: give a larger size"
-            )
+        fit_between(region, (), keep=(region.y, region.x), shape=shape)  # is it large enough?
         for queued in self._state().queue:
             if queued.place.overlaps(place):
                 raise BadInputError(
