@@ -49,6 +49,12 @@ from napari_active_seg.acquisition.learned_cost import (
     cost_features,
     learned_cost,
 )
+from napari_active_seg.acquisition.manual import (
+    SMALLEST_SIDE,
+    box_between,
+    fit_between,
+    square_around,
+)
 from napari_active_seg.acquisition.orders import Order
 from napari_active_seg.acquisition.outlines import simplified_outlines
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
@@ -60,6 +66,7 @@ from napari_active_seg.acquisition.proposal import (
     ScoredRegion,
 )
 from napari_active_seg.acquisition.reason import (
+    CHOSEN_BY_HAND,
     reason_for_cost,
     reason_for_covering,
     reason_for_drawn,
@@ -81,6 +88,7 @@ __all__ = [
     "AGGREGATES",
     "BUDGET_UNITS",
     "CHANGEABLE",
+    "CHOSEN_BY_HAND",
     "COSTS",
     "DIVERSITIES",
     "DRAWS",
@@ -89,6 +97,7 @@ __all__ = [
     "FROM_REGRESSION",
     "LEARNED",
     "RANDOM_SHARES",
+    "SMALLEST_SIDE",
     "STRATEGIES",
     "UNITS",
     "Advice",
@@ -116,12 +125,14 @@ __all__ = [
     "Tally",
     "advise",
     "appearance_of",
+    "box_between",
     "comparable",
     "control_due",
     "cost_features",
     "cost_named",
     "draw_windows",
     "draw_windows_on_foreground",
+    "fit_between",
     "gather",
     "k_centre_greedy",
     "learned_cost",
@@ -138,6 +149,7 @@ __all__ = [
     "runs_by_name",
     "scattered_windows",
     "simplified_outlines",
+    "square_around",
     "strategy_named",
     "validation_due",
     "value_per_cost",

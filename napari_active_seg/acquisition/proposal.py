@@ -22,6 +22,12 @@ class RegionKind(StrEnum):
     START = "start"  #: to cover the pool or at random, since there was no model to ask
     WHOLE = "whole"  #: a whole image that came with its labels
     IMAGE = "image"  #: a whole image of which a class is asked; nothing is painted
+    MANUAL = "manual"  #: placed by a person; it trains, and no estimate is made from it
+
+    @property
+    def display_name(self) -> str:
+        """The kind as tables show it to a person."""
+        return "own region" if self is RegionKind.MANUAL else self.value
 
 
 @dataclass(frozen=True, slots=True)

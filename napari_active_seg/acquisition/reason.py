@@ -12,12 +12,16 @@ from napari_active_seg.regions import Place
 from napari_active_seg.uncertainty import Moments
 
 __all__ = [
+    "CHOSEN_BY_HAND",
     "reason_for_cost",
     "reason_for_covering",
     "reason_for_drawn",
     "reason_for_likeness",
     "reason_for_uncertain",
 ]
+
+#: Why a region is in the queue that a person placed.
+CHOSEN_BY_HAND = "chosen by hand"
 
 
 def reason_for_uncertain(moments: Moments, place: Place, classes: Sequence[str]) -> str:

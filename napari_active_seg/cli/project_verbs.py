@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.cli.common import (
     JsonOption,
     ProjectArgument,
@@ -193,6 +194,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "annotators": list(project.labels.annotators()),
         "rounds": project.regions.last_round(),
         "regions": dict(Counter(str(queued.state) for queued in queue)),
+        "own_regions": sum(queued.kind is RegionKind.MANUAL for queued in queue),
         "labelled_pixels": pixels,
         "labelled_share": pixels / total if total else 0.0,
         "models": [

@@ -1,4 +1,4 @@
-"""Verbs that say where to look next: propose, guide."""
+"""Verbs that say where to look next: propose, guide, add-region."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     for verb in (propose, guide):
         app.command()(verb)
+    app.command("add-region")(add_region)
 
 
 def propose(
@@ -133,7 +134,7 @@ def _tell(session: Session, strategy: str | None, measure: str | None, *, as_jso
     }
     lines = [
         f"{q.region.image_id}  y {q.region.y}, x {q.region.x}, {q.region.height} x "
-        f"{q.region.width}  {q.kind}  score {q.information:.4f}  {q.reason}"
+        f"{q.region.width}  {q.kind.display_name}  score {q.information:.4f}  {q.reason}"
         for q in latest
     ]
     print_result(facts, as_json=as_json, text="\n".join([*lines, *notes]))
@@ -187,3 +188,32 @@ def guide(
         "audit_needed": plan.audit.missing,
     }
     print_result(facts, as_json=as_json, text=f"{advice.words}\n{plan.words}")
+
+
+def add_region(
+    project: ProjectArgument,
+    image: Annotated[str, typer.Argument(help="The image, by its name in the project.")],
+    y: Annotated[int, typer.Option(help="First row of the region.")],
+    x: Annotated[int, typer.Option(help="First column of the region.")],
+    size: Annotated[
+        int | None, typer.Option(help="Side of a square; default the project's region size.")
+    ] = None,
+    height: Annotated[int | None, typer.Option(help="Height of a box, with --width.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of a box, with --height.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Queue a region of one's own, where the prediction is wrong.
+
+    It trains like any other region, and no model is measured on it. It may not overlap another
+    region, nor lie on an image that is set aside for validation or audit.
+
+    Example: napari-active-seg add-region my-project a.png --y 100 --x 240 --size 128
+    """
+    if (height is None) != (width is None) or (height is not None and size is not None):
+        raise ConfigError("a region is given by --size, or by --height and --width together")
+    with opened(project) as session:
+        region_id = session.add_region(image, y, x, size=size, height=height, width=width)
+        queued = session.project.regions.get(region_id)
+    r = queued.region
+    text = f"{queued.id}  {r.image_id}  y {r.y}, x {r.x}, {r.height} x {r.width}: {queued.reason}"
+    print_result(_facts(queued), as_json=as_json, text=text)

@@ -208,6 +208,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _put_away(self) -> None:
         self.annotate.edit_tissue(False)
+        self.annotate.stop_placing()
         if self._painter is not None:
             self._painter.put_down()
         if self._binder is not None:

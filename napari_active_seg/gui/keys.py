@@ -73,6 +73,7 @@ ACTIONS: dict[str, KeyAction] = {
     "labels": KeyAction("show or hide the labels so far", "Shift-I", "Shift-T"),
     "image": KeyAction("show or hide the image", "Shift-H", "Shift-C"),
     "zoom": KeyAction("zoom to the region", "Shift-Z", "Shift-Z"),
+    "label_here": KeyAction("label here: place a region of your own", "Alt-R", "Alt-N"),
     "most_uncertain": KeyAction("jump to the most uncertain place", "Shift-Y", "Shift-B"),
     "propose": KeyAction("propose regions", "Control-Shift-N", "Control-Shift-N"),
     "train": KeyAction("train on the finished regions", "Control-Shift-L", "Control-Shift-L"),

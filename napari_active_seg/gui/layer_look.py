@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import simplified_outlines
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import LabelSchema
+from napari_active_seg.regions import LabelSchema, Region
 
-__all__ = ["class_layer", "colour_layer", "heat_colours", "lay_over", "paint_colours", "ring_of"]
+__all__ = [
+    "class_layer",
+    "colour_layer",
+    "heat_colours",
+    "lay_over",
+    "paint_colours",
+    "rectangle_ring",
+    "ring_of",
+]
 
 #: The schema whose colours a layer has.
 _SCHEMA_KEY = "napari_active_seg_schema"
@@ -60,14 +68,20 @@ def colour_layer(layer: Any, schema: LabelSchema) -> None:
 
 def ring_of(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
     """Return the corners (y, x) of what may be painted of a region, its line just outside."""
-    region, out = queued.region, width / 2 + 0.5
+    region = queued.region
     if queued.shape is None:
-        top, left = region.y - out, region.x - out
-        bottom, right = region.bottom - 1 + out, region.right - 1 + out
-        return np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
+        return rectangle_ring(region, width)
     rings = simplified_outlines(queued.place.mask, 0.7)
     ring = max(rings, key=len) if rings else np.array([[0, 0], [0, 1], [1, 1]], float)
     return ring + np.array([region.y, region.x], float)
+
+
+def rectangle_ring(region: Region, width: float) -> NDArray[np.float64]:
+    """Return the corners (y, x) of a rectangle, a line of ``width`` just outside of it."""
+    out = width / 2 + 0.5
+    top, left = region.y - out, region.x - out
+    bottom, right = region.bottom - 1 + out, region.right - 1 + out
+    return np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
 
 
 def lay_over(layer: Any, step: int, y: int = 0, x: int = 0) -> None:

@@ -19,6 +19,7 @@ from napari_active_seg.gui.layer_look import (
     colour_layer,
     lay_over,
     paint_colours,
+    rectangle_ring,
     ring_of,
 )
 from napari_active_seg.gui.layer_stock import ROLE_KEY, LayerStock
@@ -28,7 +29,7 @@ from napari_active_seg.gui.pieces import Pieces
 from napari_active_seg.gui.preferences import Preferences
 from napari_active_seg.gui.read_ahead import ReadAhead
 from napari_active_seg.gui.state_colours import STATE_COLOURS
-from napari_active_seg.regions import target_to_paint
+from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.requests import coarse_step
 
@@ -37,6 +38,7 @@ __all__ = ["ROLE_KEY", "LayerBinder", "See"]
 _STATES = tuple(STATE_COLOURS)
 _TISSUE_COLOUR = "#009e73"
 _VEIL = (0.0, 0.0, 0.0, 0.42)
+_GHOST = (1.0, 1.0, 1.0, 1.0)
 #: What belongs to one image and is drawn after it.
 _OVER_IMAGE = ("tissue", "uncertainty", "disagreement", "prediction", "labels")
 #: What draws the layer of a role again after somebody has removed it.
@@ -81,6 +83,8 @@ class LayerBinder:
         self._line, self._taking = 0.0, False
         self._removed: set[str] = set()
         self.on_removed: Callable[[Any], None] = lambda _layer: None
+        self._ghost: Region | None = None
+        self._has_ghost = False
         self.maps = MapLayers(session, self._stock, painter)
         self._ahead = ReadAhead(session.project.images.source)
         self._later = Pieces(
@@ -203,7 +207,7 @@ class LayerBinder:
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
-        layer = self._painter.layer if state.region is not None else self._picture()
+        layer = self._painter.layer if state.region is not None else self.picture
         if layer is not None and layer in self._viewer.layers:
             margin = 0.3 if state.region is not None else 0.05
             self._viewer.reset_view(layers=[layer], margin=margin)
@@ -213,6 +217,16 @@ class LayerBinder:
         camera = self._viewer.scene.camera
         camera.center = (y, x)
         camera.zoom = max(camera.zoom, 3.0)
+
+    def show_ghost(self, region: Region | None) -> None:
+        """Outline where a region would be placed, with nothing dimmed; None outlines nothing."""
+        self._ghost, self._has_ghost = region, True
+        self._show_frames(self._session.state)
+
+    def end_ghost(self) -> None:
+        """Show the frames of the regions alone again."""
+        self._ghost, self._has_ghost = None, False
+        self._show_frames(self._session.state)
 
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
@@ -239,9 +253,11 @@ class LayerBinder:
         for piece in (_PIECES[role] for role in _PIECES if role in removed):
             self._later.add(piece)
 
-    def _picture(self) -> Any:
-        """Return the layer of the image on show, plain or slide."""
-        return self._stock.get("slide" if self._stock.is_away("image") else "image")
+    @property
+    def picture(self) -> Any:
+        """The layer of the image on show, plain or slide; None where there is none."""
+        shown = (self._stock.get(r) for r in ("image", "slide") if not self._stock.is_away(r))
+        return next((layer for layer in shown if layer is not None), None)
 
     # --- what is shown -----------------------------------------------------------------------
 
@@ -316,23 +332,30 @@ class LayerBinder:
             for q in state.queue
             if q.region.image_id == state.image_id and q.kind is not RegionKind.WHOLE
         ]
-        line, dims = self._line_width(), self._prefers.dims
-        framed = ([(q.id, q.state) for q in here], state.region_id, line, state.image_id, dims)
+        line, dims = self._line_width(), self._prefers.dims and not self._has_ghost
+        placed = (state.region_id, state.image_id, self._ghost)
+        framed = ([(q.id, q.state) for q in here], placed, line, dims)
         if framed == self._framed and self._stock.get("regions") is not None:
             return
         self._framed, self._line = framed, line
         widths = [1.6 * line if q.id == state.region_id else line for q in here]
-        mesh = outline_mesh(
-            [ring_of(q, width) for q, width in zip(here, widths, strict=True)],
-            [float(_STATES.index(q.state)) for q in here],
-            widths,
-        )
+        rings = [ring_of(q, width) for q, width in zip(here, widths, strict=True)]
+        values = [float(_STATES.index(q.state)) for q in here]
+        if self._ghost is not None:
+            rings.append(rectangle_ring(self._ghost, line))
+            values.append(float(len(_STATES) + 1))
+            widths.append(line)
+        mesh = outline_mesh(rings, values, widths)
         in_hand = next((q.region for q in here if q.id == state.region_id), None)
         if dims and in_hand is not None:
             shape = self._session.project.images.ref(in_hand.image_id).shape
             hole = (in_hand.y - 0.5, in_hand.x - 0.5, in_hand.bottom - 0.5, in_hand.right - 0.5)
             mesh = joined(veil_mesh(shape, hole, float(len(_STATES))), mesh)
-        colours = [*(QColor(STATE_COLOURS[state]).getRgbF() for state in _STATES), _VEIL]
+        colours = [
+            *(QColor(STATE_COLOURS[state]).getRgbF() for state in _STATES),
+            _VEIL,
+            _GHOST,
+        ]
         layer = self._given(
             "regions",
             lambda: self._viewer.add_surface(
@@ -340,8 +363,8 @@ class LayerBinder:
             ),
             mesh,
         )
-        if tuple(layer.contrast_limits) != (0.0, float(len(_STATES))):
-            layer.contrast_limits = (0.0, float(len(_STATES)))
+        if tuple(layer.contrast_limits) != (0.0, float(len(colours) - 1)):
+            layer.contrast_limits = (0.0, float(len(colours) - 1))
 
     def _line_width(self) -> float:
         """Return how wide frames are in pixels of the image, so that they are 2 on the screen."""

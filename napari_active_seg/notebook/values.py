@@ -151,7 +151,7 @@ def _(proposal: Proposal) -> Report:
                 scored.region.y,
                 scored.region.x,
                 f"{scored.region.height} x {scored.region.width}",
-                str(scored.kind),
+                scored.kind.display_name,
                 float(scored.information),
                 float(scored.cost),
                 scored.reason,

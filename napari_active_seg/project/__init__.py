@@ -22,7 +22,7 @@ from napari_active_seg.project.records import (
     SavedLabel,
     Split,
 )
-from napari_active_seg.project.regions_table import OFFERED_EVENT
+from napari_active_seg.project.regions_table import OFFERED_EVENT, PLACED_EVENT, WITHDRAWN_EVENT
 from napari_active_seg.project.relink import Relinked, find_moved_images
 from napari_active_seg.project.split import assign_splits, groups_in_several_splits
 
@@ -31,8 +31,10 @@ __all__ = [
     "EDITABLE",
     "MOST_IMAGE_CLASSES",
     "OFFERED_EVENT",
+    "PLACED_EVENT",
     "STRATEGY_KEYS",
     "TRAINING_KEYS",
+    "WITHDRAWN_EVENT",
     "Event",
     "ImageAnswer",
     "MergeConflict",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import BadInputError, NothingToDoError
 from napari_active_seg.project.blobs import (
     objects_from_blob,
@@ -190,13 +191,20 @@ class LabelsTable:
             )  # fmt: skip
             write_state(connection, region_id, state, at=at, annotator=annotator)
 
-    def done(self, image_ids: Sequence[str]) -> tuple[RegionLabel, ...]:
-        """Return the labels of the finished regions of ``image_ids``, in queue order."""
+    def done(
+        self, image_ids: Sequence[str], *, without: Collection[RegionKind] = ()
+    ) -> tuple[RegionLabel, ...]:
+        """Return the labels of the finished regions of ``image_ids``, in queue order.
+
+        Regions of the kinds ``without`` are left out.
+        """
         wanted = set(image_ids)
         labels = (
             self.latest(queued.id)
             for queued in self._regions.queue()
-            if queued.state is RegionState.DONE and queued.region.image_id in wanted
+            if queued.state is RegionState.DONE
+            and queued.region.image_id in wanted
+            and queued.kind not in without
         )
         return tuple(label for label in labels if label is not None)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["MIGRATIONS", "SCHEMA", "SCHEMA_VERSION", "migrate"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 SCHEMA = """
 CREATE TABLE schemas (
     number INTEGER PRIMARY KEY AUTOINCREMENT, made_at REAL NOT NULL, annotator TEXT NOT NULL,
@@ -47,7 +47,8 @@ CREATE TABLE regions (
     y INTEGER NOT NULL, x INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
     kind TEXT NOT NULL, state TEXT NOT NULL, round INTEGER NOT NULL, information REAL NOT NULL,
     cost REAL NOT NULL, reason TEXT NOT NULL, draw_probability REAL, drawn_from INTEGER NOT NULL,
-    state_at REAL NOT NULL DEFAULT 0, shape BLOB
+    state_at REAL NOT NULL DEFAULT 0, shape BLOB, placed_by TEXT NOT NULL DEFAULT '',
+    queued_after TEXT
 );
 CREATE TABLE labels (
     number INTEGER PRIMARY KEY AUTOINCREMENT, region_id TEXT NOT NULL REFERENCES regions (id),
@@ -140,6 +141,15 @@ def _from_5_to_6(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE labels ADD COLUMN begun TEXT NOT NULL DEFAULT ''")
 
 
+def _from_6_to_7(connection: sqlite3.Connection) -> None:
+    """Add who placed a region by hand, and behind which region of the queue it comes.
+
+    Older programs do not know the kind of such regions.
+    """
+    connection.execute("ALTER TABLE regions ADD COLUMN placed_by TEXT NOT NULL DEFAULT ''")
+    connection.execute("ALTER TABLE regions ADD COLUMN queued_after TEXT")
+
+
 def _give_uids(connection: sqlite3.Connection) -> None:
     """Name old rows by their content, so that two copies of a project name them alike."""
     labels = connection.execute(
@@ -166,4 +176,5 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     3: _from_3_to_4,
     4: _from_4_to_5,
     5: _from_5_to_6,
+    6: _from_6_to_7,
 }

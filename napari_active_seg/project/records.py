@@ -59,6 +59,7 @@ class QueuedRegion:
     draw_probability: float | None = None  #: None where it was chosen and not drawn
     drawn_from: int = 0
     proposal: str | None = None  #: uid of the proposal that it came with
+    placed_by: str = ""  #: the annotator who placed it by hand
 
     @property
     def is_answered(self) -> bool:

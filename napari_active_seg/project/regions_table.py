@@ -16,12 +16,20 @@ from napari_active_seg.project.events_table import insert_event
 from napari_active_seg.project.records import ProposalFacts, QueuedRegion
 from napari_active_seg.regions import Effort, Region, RegionState
 
-__all__ = ["OFFERED_EVENT", "WITHDRAWN_EVENT", "RegionsTable", "write_state"]
+__all__ = [
+    "OFFERED_EVENT",
+    "PLACED_EVENT",
+    "WITHDRAWN_EVENT",
+    "RegionsTable",
+    "write_state",
+]
 
 #: Under which name the diary keeps what the regions of a proposal were drawn from.
 OFFERED_EVENT = "offered"
 #: Under which name it keeps regions that were chosen anew before anybody touched them.
 WITHDRAWN_EVENT = "withdrawn"
+#: Name of the event that records who placed a region by hand, and where.
+PLACED_EVENT = "placed by hand"
 _SELECT = (
     "SELECT regions.*, proposals.uid AS proposal_uid FROM regions "
     "LEFT JOIN proposals ON proposals.id = regions.proposal_id"
@@ -104,8 +112,31 @@ class RegionsTable:
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, round_number)
 
+    def add_manual(self, scored: ScoredRegion, *, after: str | None, annotator: str) -> str:
+        """Add a region that ``annotator`` placed by hand, and return its id.
+
+        It belongs to the latest round but to no proposal, and comes right behind the region
+        ``after`` in the queue; last without one.
+        """
+        round_number = self.last_round()
+        facts = {**asdict(scored.region), "round": round_number}
+        with self._database.transaction() as connection:
+            region_id = _insert(connection, None, scored, round_number)
+            connection.execute(
+                "UPDATE regions SET placed_by = ?, queued_after = ? WHERE id = ?",
+                (annotator, after, region_id),
+            )
+            insert_event(
+                connection, at=self._clock(), annotator=annotator, what=PLACED_EVENT,
+                subject=region_id, facts=facts,
+            )  # fmt: skip
+        return region_id
+
     def queue(self) -> tuple[QueuedRegion, ...]:
-        """Return every region to paint, the oldest proposal first and its best region first."""
+        """Return every region to paint, the oldest proposal first and its best region first.
+
+        A region that was placed by hand comes right behind the one that was current then.
+        """
         return self._of_kinds("!=")
 
     def questions(self) -> tuple[QueuedRegion, ...]:
@@ -117,7 +148,7 @@ class RegionsTable:
             f"{_SELECT} WHERE regions.kind {relation} ? ORDER BY regions.number",
             (RegionKind.IMAGE,),
         )
-        return tuple(_queued(row) for row in rows)
+        return tuple(_queued(row) for row in _in_queue_order(rows))
 
     def add_questions(self, asked: Sequence[ScoredRegion], round_number: int) -> tuple[str, ...]:
         """Put whole images into the queue, of which a class is asked; return their ids."""
@@ -173,15 +204,15 @@ class RegionsTable:
     def withdraw(self, region_ids: Sequence[str], *, annotator: str = "") -> tuple[str, ...]:
         """Take chosen regions that nobody has touched out of the queue again; return which went.
 
-        The diary keeps where they were.
+        So are those that were placed by hand. The diary keeps where they were.
         """
         gone = []
         with self._database.transaction() as connection:
             for region_id in region_ids:
                 row = connection.execute(
-                    "SELECT * FROM regions WHERE id = ? AND state = ? AND kind = ? AND NOT EXISTS "
-                    "(SELECT 1 FROM labels WHERE region_id = regions.id)",
-                    (region_id, RegionState.PROPOSED, RegionKind.CHOSEN),
+                    "SELECT * FROM regions WHERE id = ? AND state = ? AND kind IN (?, ?) "
+                    "AND NOT EXISTS (SELECT 1 FROM labels WHERE region_id = regions.id)",
+                    (region_id, RegionState.PROPOSED, RegionKind.CHOSEN, RegionKind.MANUAL),
                 ).fetchone()
                 if row is None:
                     continue
@@ -251,6 +282,25 @@ def _insert(
     return region_id
 
 
+def _in_queue_order(rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Return rows by their number, each with ``queued_after`` right behind the row it names."""
+    followers: dict[str, list[sqlite3.Row]] = {}
+    known = {row["id"] for row in rows}
+    first = []
+    for row in rows:
+        if row["queued_after"] in known:
+            followers.setdefault(row["queued_after"], []).append(row)
+        else:
+            first.append(row)
+    ordered: list[sqlite3.Row] = []
+    pending = first[::-1]
+    while pending:
+        row = pending.pop()
+        ordered.append(row)
+        pending += followers.get(row["id"], [])  # the latest follower comes first
+    return ordered
+
+
 def _queued(row: sqlite3.Row) -> QueuedRegion:
     return QueuedRegion(
         id=row["id"],
@@ -265,4 +315,5 @@ def _queued(row: sqlite3.Row) -> QueuedRegion:
         draw_probability=row["draw_probability"],
         drawn_from=row["drawn_from"] or 0,
         proposal=row["proposal_uid"],
+        placed_by=row["placed_by"],
     )

@@ -152,7 +152,7 @@ def _tally_set_aside(
     and what there is has to do.
     """
     ids = {ref.id for ref in project.images.all(split)}
-    there = [q for q in queue if q.region.image_id in ids]
+    there = [q for q in queue if q.region.image_id in ids and q.kind is not RegionKind.MANUAL]
     done = [q for q in there if q.state is RegionState.DONE]
     whole = {q.region.image_id for q in done if q.kind is RegionKind.WHOLE}
     waiting = sum(q.state in OPEN_STATES for q in there)
@@ -161,7 +161,7 @@ def _tally_set_aside(
 
 def _earlier(queue: tuple[QueuedRegion, ...], pool: tuple[ImageRef, ...]) -> Earlier:
     ids = {ref.id for ref in pool}
-    proposed = [q for q in queue if q.kind is not RegionKind.WHOLE]
+    proposed = [q for q in queue if q.kind not in (RegionKind.WHOLE, RegionKind.MANUAL)]
     of_pool = [q for q in proposed if q.region.image_id in ids]
     with_model = [q for q in of_pool if q.kind is not RegionKind.START]
     done = [q for q in queue if q.state is RegionState.DONE and q.region.image_id in ids]

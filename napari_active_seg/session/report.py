@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_active_seg._version import __version__
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import ImageError
 from napari_active_seg.figures import (
     Report,
@@ -62,7 +63,7 @@ def _add_contents(report: Report, session: Session) -> None:
             "Rounds": state.round,
         }
     )
-    proposed = [q for q in state.queue if q.round > 0]
+    proposed = [q for q in state.queue if q.round > 0 or q.kind is RegionKind.MANUAL]
     if proposed:
         report.heading("Regions and why they were asked for")
         report.table(
@@ -177,7 +178,7 @@ def _add_pictures(report: Report, session: Session) -> None:
         except ImageError as error:
             report.paragraph(str(error))
             continue
-        here = [q.place for q in state.queue if q.round and q.region.image_id == image_id]
+        here = [q.place for q in state.asked if q.region.image_id == image_id]
         boxes = [p.coarser(prediction.step, prediction.moments.shape).region for p in here]
         outlined = outline_rgb(image, prediction.classes, boxes=boxes)
         heat = heatmap_rgb(image, values, highest=float(values.max()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.export import PredictionFolder
 from napari_active_seg.images import (
@@ -34,6 +35,8 @@ from napari_active_seg.uncertainty import Prediction, measure_named
 
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
+#: Kinds of regions on which no model is measured.
+_UNMEASURED = frozenset({RegionKind.MANUAL})
 
 __all__ = [
     "coarse_step",
@@ -171,17 +174,20 @@ def _with_outlines(plan: SamplingPlan, rules: InstanceRules | None) -> SamplingP
 
 
 def labelled_images(project: Project, split: Split = Split.VALIDATION) -> tuple[LabelledImage, ...]:
-    """Return the images of a split that carry labels."""
+    """Return the images of a split that carry labels.
+
+    Regions that a person placed by hand are left out: a score of them would be biased.
+    """
     refs = project.images.all(split)
     by_image: dict[str, list[RegionLabel]] = {}
-    for label in project.labels.done([ref.id for ref in refs]):
+    for label in project.labels.done([ref.id for ref in refs], without=_UNMEASURED):
         by_image.setdefault(label.region.image_id, []).append(label)
     return tuple(
         LabelledImage(
             ref.id,
             partial(project.images.source, ref.id),
-            partial(labels_so_far, project, ref.id),
-            partial(objects_so_far, project, ref.id),
+            partial(labels_so_far, project, ref.id, without=_UNMEASURED),
+            partial(objects_so_far, project, ref.id, without=_UNMEASURED),
             tuple(by_image[ref.id]),
         )
         for ref in refs
@@ -189,15 +195,22 @@ def labelled_images(project: Project, split: Split = Split.VALIDATION) -> tuple[
     )
 
 
-def labels_so_far(project: Project, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
-    """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
+def labels_so_far(
+    project: Project, image_id: str, *, step: int = 1, without: Collection[RegionKind] = ()
+) -> NDArray[np.uint8]:
+    """Return the target of all finished regions of an image, every ``step``-th pixel of it.
+
+    Regions of the kinds ``without`` are left out.
+    """
     shape = project.images.ref(image_id).shape
-    return composed_target(shape, project.labels.done([image_id]), step=step)
+    return composed_target(shape, project.labels.done([image_id], without=without), step=step)
 
 
-def objects_so_far(project: Project, image_id: str) -> NDArray[np.int32] | None:
+def objects_so_far(
+    project: Project, image_id: str, *, without: Collection[RegionKind] = ()
+) -> NDArray[np.int32] | None:
     """Return the ids of the objects of an image; None where some of its labels tell none apart."""
-    labels = project.labels.done([image_id])
+    labels = project.labels.done([image_id], without=without)
     whole = np.zeros(project.images.ref(image_id).shape, np.int32)
     for label in labels:
         if label.objects is None:

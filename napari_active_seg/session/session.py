@@ -19,12 +19,13 @@ from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Project, Split
-from napari_active_seg.regions import RegionState
+from napari_active_seg.regions import Place, Region, RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.bookmark import BookmarkFile
 from napari_active_seg.session.image_class_desk import ImageClassDesk
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
+from napari_active_seg.session.manual_regions import ManualRegions
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import predicted_images
@@ -103,6 +104,9 @@ class Session:
             look=self.predictions.look_at_screen,
             prediction=self.prediction,
             bookmark=bookmark,
+        )
+        self.manual = ManualRegions(
+            project, state, self._set, walk=self.walk, prediction=self.prediction
         )
         self.labels = LabelDesk(project, state, self._set, start=self._start)
         self.proposals = ProposalDesk(
@@ -191,6 +195,27 @@ class Session:
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
         self.walk.on()
+
+    def add_region(
+        self,
+        image_id: str,
+        y: int,
+        x: int,
+        *,
+        size: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> str:
+        """Queue a region of one's own with its first pixel at (y, x), select it, return its id.
+
+        It is a square of ``size`` pixels (the project's region size by default), or ``height`` x
+        ``width``. It trains like any other; no model is measured on it.
+        """
+        side = self.project.config.region_size if size is None else size
+        region = Region(
+            image_id, y, x, side if height is None else height, side if width is None else width
+        )
+        return self.manual.add(Place(region))
 
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""

@@ -42,3 +42,19 @@ def test_weights_are_kept_with_the_project_and_given_back(run, made):
     assert json.loads(run("config", made, "--json")[1])["beta"] is None
     code, _, err = run("config", made, "--set", "beta=-1")
     assert code == 2 and "beta must be 0 or more" in " ".join(err.split())
+
+
+def test_a_region_of_ones_own_is_queued_and_counted(run, made, pool):
+    images = [path.name for path in sorted((pool / "images").iterdir())]
+    answers = {name: run("add-region", made, name, "--y", 8, "--x", 16, "--size", 32, "--json")
+               for name in images}  # fmt: skip
+    refused = [err for code, _, err in answers.values() if code]
+    assert len(refused) == 1 and "set aside to measure the model" in " ".join(refused[0].split())
+    facts = [json.loads(out) for code, out, _ in answers.values() if not code]
+    assert {f["kind"] for f in facts} == {"manual"} and len(facts) == 3
+    code, _, err = run("add-region", made, facts[0]["image"], "--y", 20, "--x", 20)
+    assert code == 1 and "does not lie inside" in " ".join(err.split())
+    code, _, err = run("add-region", made, facts[0]["image"], "--y", 9, "--x", 9, "--height", 20)
+    assert code == 2 and "--height and --width together" in " ".join(err.split())
+    told = json.loads(run("info", made, "--json")[1])
+    assert told["own_regions"] == 3 and told["regions"]["proposed"] == 3

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.gui.clicking import Clicking
 from napari_active_seg.gui.desk import Desk, action_name
+from napari_active_seg.gui.label_here import RegionPlacer
 from napari_active_seg.gui.layers import LayerBinder, See
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.question import QuestionInHand
@@ -35,6 +36,7 @@ class AnnotateActions:
         self._painter: RegionPainter | None = None
         self._binder: LayerBinder | None = None
         self._tissue: TissueEditor | None = None
+        self._placer: RegionPlacer | None = None
         self.tools: Toolbox | None = None
         self.asking = QuestionInHand(desk)
         self._clicking = Clicking(
@@ -47,10 +49,12 @@ class AnnotateActions:
         self.on_propose: Callable[[], None] = lambda: None
         self.on_train: Callable[[], None] = lambda: None
         self.on_tissue: Callable[[], None] = lambda: None
+        self.on_placing: Callable[[], None] = lambda: None
 
     def attach(self, painter: RegionPainter | None, binder: LayerBinder | None) -> None:
         """Act on this painter and these layers from now on."""
-        self._painter, self._binder = painter, binder
+        self.stop_placing()
+        self._painter, self._binder, self._placer = painter, binder, None
         session = self._desk.session
         attached = binder is not None and session is not None
         self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
@@ -60,6 +64,16 @@ class AnnotateActions:
         self._clicking.release()
         if painter is not None and session is not None:
             self.tools = Toolbox(painter, session, self._desk.run, self._clicking)
+        if painter is not None and session is not None and binder is not None:
+            self._placer = RegionPlacer(
+                self._desk.viewer,
+                session,
+                binder,
+                painter,
+                window=self._desk.parent,
+                on_failed=self._desk.tell,
+                on_changed=lambda: self.on_placing(),
+            )
 
     @property
     def edits_tissue(self) -> bool:
@@ -139,6 +153,7 @@ class AnnotateActions:
                 role: partial(self._toggle, role)
                 for role in ("prediction", "uncertainty", "labels", "image")
             },
+            "label_here": self.label_here,
             "zoom": self.zoom,
             "most_uncertain": self.to_most_uncertain,
             "propose": lambda: self.on_propose(),
@@ -182,6 +197,34 @@ class AnnotateActions:
         if session is not None and self._binder is not None:
             self._binder.frame_region(session.state)
 
+    # --- regions of one's own ----------------------------------------------------------------
+
+    @property
+    def is_placing(self) -> bool:
+        """Whether the next click on the image places a region."""
+        return self._placer is not None and self._placer.is_on
+
+    def label_here(self) -> None:
+        """Let the next click place a region; the second time, place it under the mouse."""
+        placer = self._placer
+        if placer is not None and placer.is_on:
+            placer.place_under_mouse()
+        else:
+            self.start_placing()
+
+    def start_placing(self) -> None:
+        """Let the next click on the image place a region of the person's own."""
+        self.touch()
+        if self._placer is not None:
+            self.edit_tissue(False)
+            self._desk.run(self._placer.start)
+        self.on_placing()
+
+    def stop_placing(self) -> None:
+        """Let clicks paint again."""
+        if self._placer is not None:
+            self._placer.stop()
+
     # --- answers -----------------------------------------------------------------------------
 
     def finish(self, state: RegionState) -> None:
@@ -191,6 +234,10 @@ class AnnotateActions:
             return
 
         def leave(session: Session, painter: RegionPainter) -> None:
+            painter.offer()
+            if state is RegionState.SKIPPED and session.manual.is_untouched(str(painter.region_id)):
+                session.manual.discard(str(painter.region_id))
+                return
             if state is RegionState.DONE and not self._knows_unpainted(session, painter):
                 return
             painter.leave(state)

@@ -18,6 +18,7 @@ from napari_active_seg.gui.panels.saves import SavesBox
 from napari_active_seg.gui.panels.see import SeeBox
 from napari_active_seg.gui.panels.toolbox import ToolsBox
 from napari_active_seg.gui.preferences import Preferences
+from napari_active_seg.gui.reasons import describe_reason
 from napari_active_seg.gui.strip import FILTERS, ORDERS, FilmStrip
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import RegionState
@@ -67,7 +68,10 @@ class AnnotatePanel(Panel):
         self.tools, self.see = self.boxes
         self.as_a_whole = ImageClassBox(self.desk, self.in_hand.asking)
         self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
-        self.body.addWidget(row(self.shown, self.by))
+        self.label_here = button("Label here", self._place_or_not)
+        self.label_here.setCheckable(True)
+        self.in_hand.on_placing = self._show_placing
+        self.body.addWidget(row(self.shown, self.by, self.label_here))
         self.body.addWidget(self.strip)
         self.body.addWidget(self.about)
         self.body.addWidget(self.progress)
@@ -110,6 +114,9 @@ class AnnotatePanel(Panel):
         for answer, part in self.answers.items():
             allow(part, view.why_not.paint if answer is RegionState.DONE else view.why_not.answer)
         allow(self.reopen, view.why_not.reopen)
+        allow(
+            self.label_here, view.why_not.write or ("" if state.image_id else "No image is shown")
+        )
         nothing_waits = "Nothing else waits to be labelled: propose regions"
         allow(self.next, "" if session.walk.following is not None else nothing_waits)
         first = "This is the first region that you came to"
@@ -129,13 +136,16 @@ class AnnotatePanel(Panel):
         if queued is None:
             waits = bool(state.open_regions or state.open_questions)
             self.about.setText(
-                "No region in hand: click one above"
+                "No region selected: click one above, or press Label here to choose a place "
+                "yourself"
                 if waits
-                else "Nothing waits here. Propose regions, or train on those that are done"
+                else "Nothing waits here. Propose regions, press Label here to choose a place "
+                "yourself, or train on those that are done"
             )
             return
         region = queued.region
-        why = "" if state.blind else f" {queued.reason}."
+        why = describe_reason(queued, session.project.config.annotator)
+        why = "" if state.blind else f" {why}."
         where = f"{region.height} x {region.width}, {queued.state.replace('_', ' ')}"
         self.about.setText(f"<b>{region.image_id}</b>, {where}.{_shortened(why)}")
         self.about.setToolTip(f"{region.image_id}, {where}.{why}")
@@ -188,6 +198,16 @@ class AnnotatePanel(Panel):
         shows = now.shows_time and now.measures_time and self._session.state.region is not None
         self.progress.setText(self._answered + (f"; {seconds:.0f} s" if shows else ""))
 
+    def _place_or_not(self) -> None:
+        if self.in_hand.is_placing:
+            self.in_hand.stop_placing()
+        else:
+            self.in_hand.start_placing()
+
+    def _show_placing(self) -> None:
+        """Show on the button whether the next click places a region."""
+        self.label_here.setChecked(self.in_hand.is_placing)
+
     def _take(self, region_id: str) -> None:
         self.desk.with_session(lambda session: session.select_region(region_id))()
 
@@ -196,6 +216,13 @@ class AnnotatePanel(Panel):
         self.tools.show_keys(book)
         for state, (_, name) in _ANSWERS.items():
             set_tip(self.answers[state], in_words(book.keys[name]))
+        key = in_words(book.keys["label_here"])
+        set_tip(
+            self.label_here,
+            f"Choose a place yourself, where the prediction is wrong ({key}): click for a square, "
+            f"drag for a box, {key} again for a square under the mouse, Esc to cancel. Skip "
+            "removes it again while nothing is painted in it",
+        )
         named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
             set_tip(made, in_words(book.keys[name]))

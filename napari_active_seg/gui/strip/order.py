@@ -22,6 +22,7 @@ FILTERS: dict[str, Keeps] = {
     "skipped or can't tell": lambda q, _: q.state in (RegionState.SKIPPED, RegionState.CANT_TELL),
     "put off": lambda q, _: q.state is RegionState.LATER,
     "drawn": lambda q, _: q.kind in RANDOM_SHARES,
+    "own regions": lambda q, _: q.kind is RegionKind.MANUAL,
     "images to name": lambda q, _: q.kind is RegionKind.IMAGE,
 }
 #: By what they may be ordered.

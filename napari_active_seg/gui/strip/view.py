@@ -7,6 +7,8 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, Qt, Signa
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QWheelEvent
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.gui.reasons import chosen_by, describe_reason
 from napari_active_seg.gui.state_colours import STATE_COLOURS
 from napari_active_seg.gui.strip.order import in_order
 from napari_active_seg.gui.strip.pictures import PictureShelf
@@ -32,6 +34,7 @@ class _Regions(QAbstractListModel):  # type: ignore[misc]
         self.version: object = None
         self.predicted: frozenset[str] = frozenset()
         self.blind = False
+        self.annotator = ""
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt's name
         """Return how many there are."""
@@ -87,6 +90,8 @@ class _Regions(QAbstractListModel):  # type: ignore[misc]
 
     def _line(self, queued: QueuedRegion) -> str:
         seconds = f"{queued.cost:.0f} s"
+        if queued.kind is RegionKind.MANUAL:
+            return chosen_by(queued, self.annotator)
         return seconds if self.blind else f"{queued.information:.2f}  {seconds}"
 
     def _tip(self, queued: QueuedRegion) -> str:
@@ -94,9 +99,9 @@ class _Regions(QAbstractListModel):  # type: ignore[misc]
         where = f"{region.image_id}, y {region.y}, x {region.x}: {queued.state.replace('_', ' ')}"
         if self.blind:
             return where
-        kind = f" ({queued.kind})"
+        kind = f" ({queued.kind.display_name})"
         return f"{where}{kind}\nscore {queued.information:.4f}, about {queued.cost:.0f} s\n" + (
-            queued.reason
+            describe_reason(queued, self.annotator)
         )
 
 
@@ -171,6 +176,7 @@ class FilmStrip(QListView):  # type: ignore[misc]
             self._known = known
             self.regions.measure, self.regions.blind = measure, state.blind
             self.regions.version, self.regions.predicted = version, state.predicted
+            self.regions.annotator = session.project.config.annotator
             self.regions.show(in_order(state, shown=shown, by=by))
             self.viewport().update()
         self._mark(state)

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
+from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.calibration import ReliabilityBins, SelectedAndRest
 from napari_active_seg.figures import (
     Curve,
@@ -343,7 +344,8 @@ def bins_of_selected(
 
 
 def _latest_round(project: Project) -> list[QueuedRegion]:
-    queue = project.regions.queue()
+    """Return the regions of the latest round; those placed by hand were not selected by a model."""
+    queue = [q for q in project.regions.queue() if q.kind is not RegionKind.MANUAL]
     latest = max((queued.round for queued in queue), default=0)
     return [queued for queued in queue if queued.round == latest and latest > 0]
 
