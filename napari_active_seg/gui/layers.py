@@ -115,6 +115,9 @@ class LayerBinder:
                 self._draw(piece, soon=new_region)
         if new_region:
             self._take_region(state)
+        if old is not None and old.relabelled != state.relabelled:
+            self._painter.reload()
+            self._draw("labels", soon=new_region)
         if new_region or old is None or old.queue != state.queue:
             self._show_frames(state)
             self._draw("labels", soon=new_region)

@@ -103,7 +103,9 @@ class Session:
             prediction=self.prediction,
             bookmark=bookmark,
         )
-        self.labels = LabelDesk(project, state, self._set, start=self._start)
+        self.labels = LabelDesk(
+            project, state, self._set, start=self._start, order=self._order
+        )
         self.proposals = ProposalDesk(
             project,
             shelf,

@@ -40,8 +40,12 @@ def resolve_view(state: SessionState) -> ViewState:
         and state.region.state not in (RegionState.PROPOSED, RegionState.IN_PROGRESS),
         can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted and not state.blind,
-        status=_status(state, done),
+        status=_finished(state) + _status(state, done),
     )
+
+
+def _finished(state: SessionState) -> str:
+    return f"Finished as {state.finished_as}. " if state.finished_as else ""
 
 
 def _status(state: SessionState, done: int) -> str:

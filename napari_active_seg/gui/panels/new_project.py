@@ -15,11 +15,13 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.errand import Errand, Tell
 from napari_active_seg.gui.panels.base import button, folder_edit, folder_of, form, words
 from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
+from napari_active_seg.session.label_desk import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
 
 _OWN = "classes of my own"
-_NOT_LABELLED = "not labelled"
+#: What unpainted pixels count as, where that is not a class: asked at the first region, or ignored.
+_ASK_ME, _IGNORED = ("ask me", ""), ("ignored", NOT_LABELLED)
 
 
 class NewProjectBox(QWidget):  # type: ignore[misc]
@@ -38,7 +40,10 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.masks_dir = folder_edit("masks")
         self.template = ComboBox(label="template", choices=[*CLASS_TEMPLATES, _OWN])
         self.classes = LineEdit(label="classes")
-        self.unpainted = ComboBox(label="unpainted is", choices=[_NOT_LABELLED])
+        self.unpainted = ComboBox(label="unpainted pixels", choices=[_ASK_ME, _IGNORED])
+        self.unpainted.tooltip = (
+            "Unpainted pixels in finished regions count as this; ask me: at the first such region"
+        )
         self.spacing = FloatSpinBox(label="µm per pixel", min=0, max=50, step=0.05, value=0)
         self.spacing.tooltip = "Asked since the files do not say; 0 leaves it open"
         self.folder = folder_edit("save to")
@@ -97,7 +102,8 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         with self.template.changed.blocked():
             self.template.value = known
         kept = self.unpainted.value
-        self.unpainted.choices = [_NOT_LABELLED, *dict.fromkeys(names)]
+        named = [(name, name) for name in dict.fromkeys(names)]
+        self.unpainted.choices = [_ASK_ME, _IGNORED, *named]
         if kept in self.unpainted.choices:
             self.unpainted.value = kept
 
@@ -163,9 +169,8 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def _open(self, folder: Path, unpainted: str) -> None:
         self._desk.open(folder)
         session = self._desk.session
-        if session is not None:
-            said = "unlabelled" if unpainted == _NOT_LABELLED else unpainted
-            session.upkeep.configure(unpainted=said)
+        if session is not None and unpainted:  # else it is asked at the first finished region
+            session.upkeep.configure(unpainted=unpainted)
 
 
 def _free_name(images: Path) -> Path:
