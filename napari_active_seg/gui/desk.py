@@ -16,6 +16,7 @@ from napari_active_seg.errors import (
     ActiveSegError,
     ProjectHeldError,
     ProjectNotWritableError,
+    RemedyId,
     StoppedError,
 )
 from napari_active_seg.gui.notifications import tell_info
@@ -82,6 +83,7 @@ class Desk:
         self.parent: QWidget | None = None  # of dialogs
         self.preferences = preferences or PreferencesFile()
         self._session: Session | None = None
+        self._handlers: dict[RemedyId, Callable[[], object]] = {}
 
     @property
     def session(self) -> Session | None:
@@ -148,6 +150,15 @@ class Desk:
                 self.run(lambda: verb(session))
 
         return slot
+
+    def handle_remedy(self, remedy: RemedyId, handler: Callable[[], object]) -> None:
+        """Call ``handler`` where the person chooses a remedy of an error."""
+        self._handlers[remedy] = handler
+
+    def find_remedies(self, error: Exception) -> list[tuple[str, Callable[[], object]]]:
+        """Return the remedies of an error that the window can apply: text and handler of each."""
+        carried = error.remedies if isinstance(error, ActiveSegError) else ()
+        return [(r.label, self._handlers[r.id]) for r in carried if r.id in self._handlers]
 
     def tell(self, error: Exception) -> None:
         """Tell the person of an error, once; the dock shows it."""

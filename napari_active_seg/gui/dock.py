@@ -250,7 +250,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_failed(self, error: Exception) -> None:
         if not isinstance(error, StoppedError):
-            self.message.show_error(error)
+            self.message.show_error(error, self.desk.find_remedies(error))
 
     def _on_saving(self, session: Session, state: SessionState, view: ViewState) -> None:
         """Show whether all is on the disk; nothing else changed since the last stroke."""

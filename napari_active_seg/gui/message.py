@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from qtpy import API_NAME
@@ -33,11 +34,14 @@ class MessageBar(QFrame):  # type: ignore[misc]
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        #: One button for each remedy of the error on show.
+        self.remedies: list[QPushButton] = []
         self.copy = QPushButton("Copy details")
         self.copy.setToolTip("What happened, where, and which versions, for a report")
         self.copy.clicked.connect(self._copy)
         self.away = QPushButton("Close")
         self.away.clicked.connect(self.hide)
+        self._remedies = QVBoxLayout()
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.copy)
@@ -45,18 +49,41 @@ class MessageBar(QFrame):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addWidget(self.text)
+        layout.addLayout(self._remedies)
         layout.addLayout(buttons)
         self.hide()
 
-    def show_error(self, error: Exception) -> None:
-        """Show an error; one that is shown already is not shown twice."""
+    def show_error(
+        self, error: Exception, remedies: Sequence[tuple[str, Callable[[], object]]] = ()
+    ) -> None:
+        """Show an error; one that is shown already is not shown twice.
+
+        ``remedies`` become buttons: the text of each and what it does.
+        """
         said = in_words(error)
         self._times = self._times + 1 if said == self._said and not self.isHidden() else 1
         self._said, self._details = said, details_of(error)
         again = f" ({self._times} times)" if self._times > 1 else ""
         self.text.setText(said + again)
         self.copy.setText("Copy details")
+        self._show_remedies(remedies)
         self.show()
+
+    def _show_remedies(self, remedies: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        for button in self.remedies:
+            self._remedies.removeWidget(button)
+            button.deleteLater()
+        self.remedies = []
+        for label, apply in remedies:
+            button = QPushButton(label)
+            button.clicked.connect(lambda _checked=False, act=apply: self._apply(act))
+            self._remedies.addWidget(button)
+            self.remedies.append(button)
+
+    def _apply(self, remedy: Callable[[], object]) -> None:
+        """Put the error away and resolve it; what fails then is shown in its place."""
+        self.hide()
+        remedy()
 
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()
