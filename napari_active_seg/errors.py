@@ -14,19 +14,23 @@
     │   ├── ProjectNotWritableError the folder or drive may not be written to; the same goes
     │   └── ProjectTakenOverError   somebody else writes to it now; it is read-only from then on
     ├── NothingToDoError            the request is sound, but there is nothing left to do it with
+    ├── OneClassError               the labels to train on hold one class alone
     ├── BusyError                   a job runs already; wait for it or stop it
     ├── ModelError                  a checkpoint or network cannot be used
     ├── MissingExtraError           an optional package is not installed
     └── StoppedError                the person pressed stop; not a failure
 
-Messages name the thing, its value and the remedy, in one line.
+Messages name the thing, its value and the remedy, in one line. An error may carry ``remedies``, for
+which the window shows buttons.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 __all__ = [
     "ActiveSegError",
@@ -39,10 +43,13 @@ __all__ = [
     "MissingImageError",
     "ModelError",
     "NothingToDoError",
+    "OneClassError",
     "ProjectError",
     "ProjectHeldError",
     "ProjectNotWritableError",
     "ProjectTakenOverError",
+    "Remedy",
+    "RemedyId",
     "SchemaError",
     "StoppedError",
     "did_you_mean",
@@ -65,8 +72,26 @@ _REMEDIES = {
 }
 
 
+class RemedyId(StrEnum):
+    """Actions that resolve an error; the window has a handler for each that it offers."""
+
+    COUNT_UNPAINTED = "count unpainted pixels and train"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """An action that resolves an error, with the text of its button."""
+
+    id: RemedyId
+    label: str
+
+
 class ActiveSegError(Exception):
     """Base of all errors that carry a remedy for a person."""
+
+    def __init__(self, *args: object, remedies: Sequence[Remedy] = ()) -> None:
+        super().__init__(*args)
+        self.remedies = tuple(remedies)
 
 
 class BadInputError(ActiveSegError):
@@ -127,6 +152,10 @@ def _taken_over(message: str, by: str) -> ProjectTakenOverError:
 
 class NothingToDoError(ActiveSegError):
     """The request is sound, but there is nothing left to do it with."""
+
+
+class OneClassError(ActiveSegError):
+    """The labels to train on hold one class alone; a network learns nothing from them."""
 
 
 class BusyError(ActiveSegError):

@@ -24,6 +24,7 @@ from napari_active_seg.project import EDITABLE, MergeConflict, Project, Relinked
 from napari_active_seg.session import Session
 from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
+from napari_active_seg.session.unpainted import RuleEffect
 
 __all__ = ["register"]
 
@@ -271,6 +272,10 @@ def config(
         bool,
         typer.Option("--show", help="Every default of every verb too, and where each comes from."),
     ] = False,
+    apply_unpainted: Annotated[
+        bool,
+        typer.Option(help="Apply unpainted to the regions that are finished already, too."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a project's settings, or change some; show where each value comes from.
@@ -286,14 +291,38 @@ def config(
         return
     if project is None:
         raise ConfigError("name a project, or see the defaults of all verbs with --show")
-    if changes:
+    if changes or apply_unpainted:
+        asked = dict(pair(text, "--set") for text in changes or ())
         with opened(project) as session:
-            session.upkeep.configure(**dict(pair(text, "--set") for text in changes))
+            session.upkeep.configure(**asked)
+            if apply_unpainted:
+                _apply_unpainted(session)
+            elif "unpainted" in asked:
+                _hint_at_finished(session)
             facts = session.project.config.model_dump()
     else:
         with Project.open(project, read_only=True) as seen:
             facts = seen.config.model_dump()
     print_result(facts, as_json=as_json, text="\n".join(f"{k}: {v}" for k, v in facts.items()))
+
+
+def _apply_unpainted(session: Session) -> None:
+    found: list[RuleEffect] = []
+    run_verb(
+        session,
+        "Completing finished regions",
+        lambda: session.labels.apply_unpainted_rule(on_done=found.append),
+    )
+    say(f"{len(found[0].changed)} finished regions have a new version")
+
+
+def _hint_at_finished(session: Session) -> None:
+    """Say that regions that are finished already stay as they are, and how to change that."""
+    if session.labels.asks_about_unpainted:
+        return
+    count = len(session.labels.preview_unpainted_rule().changed)
+    if count:
+        say(f"{count} finished regions stay as they are; --apply-unpainted changes them too")
 
 
 def unlock(

@@ -21,7 +21,7 @@ from napari_active_seg.cli.common import (
 )
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result, say
-from napari_active_seg.errors import ConfigError
+from napari_active_seg.errors import ConfigError, OneClassError
 from napari_active_seg.metrics import EvalReport, Interval
 from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.project import TRAINING_KEYS
@@ -187,7 +187,13 @@ def train(
             verb()
             session.wait()
             return
-        run_verb(session, "Training", verb)
+        try:
+            run_verb(session, "Training", verb)
+        except OneClassError as error:
+            if not error.remedies:
+                raise
+            rule = f"--set unpainted={session.labels.background} --apply-unpainted"
+            raise OneClassError(f"{error} ('config {project} {rule}')") from error
         training = session.last_training
     if training is None:
         raise ConfigError("the training ended without a model")

@@ -118,7 +118,9 @@ def trust(
 def _known(session: Session) -> tuple[dict[str, object], list[str]]:
     rows, curve = session.trust.scoreboard(), session.trust.learning_curve()
     leaks, agreements = session.trust.leaks(), session.trust.agreements()
-    lines = [line for row in rows for line in _row_lines(row)]
+    collapse = session.trust.collapse()
+    lines = [] if collapse is None else [collapse.describe()]
+    lines += [line for row in rows for line in _row_lines(row)]
     if not rows:
         lines.append("no model was measured yet; label validation images, and train")
     lines.append(f"calibration in use: {session.state.calibrated or 'none'}")
@@ -131,6 +133,7 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
         if a.region_id is None
     ]
     facts: dict[str, object] = {
+        "one_class": None if collapse is None else asdict(collapse),
         "scoreboard": [
             {
                 "model": row.model_id,

@@ -17,6 +17,7 @@ from napari_active_seg.errors import (
     ActiveSegError,
     ProjectHeldError,
     ProjectNotWritableError,
+    RemedyId,
     StoppedError,
 )
 from napari_active_seg.gui.missing import MissingImages
@@ -97,6 +98,7 @@ class Desk:
         self._failed_job: tuple[str, object] = ("", None)
         self.opener = ProjectOpener(self)
         self.missing = MissingImages(self)
+        self._handlers: dict[RemedyId, Callable[[], object]] = {}
 
     @property
     def session(self) -> Session | None:
@@ -212,6 +214,15 @@ class Desk:
                 self.run(lambda: verb(session), action=action_name(verb))
 
         return slot
+
+    def handle_remedy(self, remedy: RemedyId, handler: Callable[[], object]) -> None:
+        """Call ``handler`` where the person chooses a remedy of an error."""
+        self._handlers[remedy] = handler
+
+    def find_remedies(self, error: Exception) -> list[tuple[str, Callable[[], object]]]:
+        """Return the remedies of an error that the window can apply: text and handler of each."""
+        carried = error.remedies if isinstance(error, ActiveSegError) else ()
+        return [(r.label, self._handlers[r.id]) for r in carried if r.id in self._handlers]
 
     def tell(self, error: Exception, action: str = "") -> None:
         """Tell the person of an error of an action, once; the dock shows it."""

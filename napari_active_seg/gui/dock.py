@@ -337,7 +337,8 @@ class Dock(QWidget):  # type: ignore[misc]
         session = self.desk.session
         if session is not None and session.state.unsaved:
             self._save_error = error
-        self.message.show_error(self._unsaved.explain(error), action)
+        remedies = self.desk.find_remedies(error)
+        self.message.show_error(self._unsaved.explain(error), action, remedies)
         if isinstance(error, ImageError):
             self.desk.missing.check(self._offer_to_find)
 

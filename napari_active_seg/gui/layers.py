@@ -138,6 +138,9 @@ class LayerBinder:
             return
         if new_region:
             self._take_region(state)
+        if old.relabelled != state.relabelled:
+            self._painter.reload()
+            self._draw("labels", soon=new_region)
         if new_region or old.queue != state.queue:
             self._show_frames(state)
             self._draw("labels", soon=new_region)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from qtpy import API_NAME
@@ -45,46 +45,52 @@ class MessageBar(QFrame):  # type: ignore[misc]
         self.setStyleSheet(_LOOK)
         self.setAutoFillBackground(True)
         self._details, self._said, self._times, self._action = "", "", 0, ""
-        self._on_offer: Callable[[], object] = lambda: None
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        #: One button for each remedy of the error on show.
+        self.remedies: list[QPushButton] = []
         self.copy = QPushButton("Copy details")
         self.copy.setToolTip("What happened, where, and which versions, for a report")
         self.copy.clicked.connect(self._copy)
         self.away = QPushButton("Close")
         self.away.clicked.connect(self.hide)
-        self.remedy = QPushButton()
-        self.remedy.clicked.connect(lambda _checked=False: self._on_offer())
+        self._remedies = QVBoxLayout()
         buttons = QHBoxLayout()
-        buttons.addWidget(self.remedy)
         buttons.addStretch(1)
         buttons.addWidget(self.copy)
         buttons.addWidget(self.away)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addWidget(self.text)
+        layout.addLayout(self._remedies)
         layout.addLayout(buttons)
         self.hide()
 
-    def show_error(self, error: Exception, action: str = "") -> None:
-        """Show an error of an action; one that is shown already is not shown twice."""
+    def show_error(
+        self,
+        error: Exception,
+        action: str = "",
+        remedies: Sequence[tuple[str, Callable[[], object]]] = (),
+    ) -> None:
+        """Show an error of an action; one that is shown already is not shown twice.
+
+        ``remedies`` become buttons: the text of each and what it does.
+        """
         said = in_words(error)
         self._times = self._times + 1 if said == self._said and not self.isHidden() else 1
         self._said, self._details, self._action = said, details_of(error), action
-        self.remedy.hide()
         again = f" ({self._times} times)" if self._times > 1 else ""
         self.text.setText(said + again)
         self.copy.setText("Copy details")
+        self._show_remedies(remedies)
         self.show()
         self._place()
 
     def offer(self, text: str, remedy: Callable[[], object]) -> None:
         """Offer a button that does something about the error that is shown."""
-        self.remedy.setText(text)
-        self._on_offer = remedy
-        self.remedy.show()
+        self._show_remedies([(text, remedy)])
         self._place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
@@ -108,6 +114,22 @@ class MessageBar(QFrame):  # type: ignore[misc]
         """Hide an error that no longer holds, if it is the one on show."""
         if in_words(error) == self._said:
             self.hide()
+
+    def _show_remedies(self, remedies: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        for button in self.remedies:
+            self._remedies.removeWidget(button)
+            button.deleteLater()
+        self.remedies = []
+        for label, apply in remedies:
+            button = QPushButton(label)
+            button.clicked.connect(lambda _checked=False, act=apply: self._apply(act))
+            self._remedies.addWidget(button)
+            self.remedies.append(button)
+
+    def _apply(self, remedy: Callable[[], object]) -> None:
+        """Put the error away and resolve it; what fails then is shown in its place."""
+        self.hide()
+        remedy()
 
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()

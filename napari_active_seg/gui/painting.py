@@ -173,6 +173,15 @@ class RegionPainter:
             self.layer.data = paint
             self.layer.refresh()
 
+    def reload(self) -> None:
+        """Show the label on the disk of a finished region that was changed elsewhere."""
+        queued, session = self._queued, self._session
+        if queued is None or queued.id in session.state.unsaved:
+            return
+        label = session.labels.latest(queued.id)
+        if label is not None and label.state is RegionState.DONE:
+            self.show(label.target)
+
     def choose_class(self, index: int) -> None:
         """Paint with class ``index`` from now on."""
         if self.layer is not None and self._schema is not None and index < len(self._schema):
@@ -244,14 +253,16 @@ class RegionPainter:
             self._session.labels.leave(self._queued.id, state, target=target, effort=effort)
 
     def _to_complete(self) -> NDArray[np.uint8] | None:
-        """Return the paint where the project gives a class to what nobody painted; else None.
+        """Return the paint where the project's rule has something to fill; else None.
 
-        A region that needs nothing keeps the save that it has, with the numbers of its objects.
+        A region without unpainted pixels keeps the save that it has, with the numbers of its
+        objects.
         """
         labels, target, queued = self._session.labels, self.target, self._queued
-        if target is None or queued is None or labels.unpainted_class is None:
+        if target is None or queued is None:
             return None
-        return target if labels.unpainted_pixels(queued.id, target) else None
+        fills = labels.unpainted_class is not None or not (target != UNLABELLED).any()
+        return target if fills and labels.unpainted_pixels(queued.id, target) else None
 
     def preview(self, paint: NDArray[np.uint8] | None) -> None:
         """Show what a tool would make of the region; None shows what is painted again.

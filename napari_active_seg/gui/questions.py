@@ -9,8 +9,12 @@ from pathlib import Path
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
+from napari_active_seg.regions import find_background
+
 __all__ = [
     "Held",
+    "WholeRegion",
+    "ask_apply_rule",
     "ask_close_running",
     "ask_close_unsaved",
     "ask_colour",
@@ -21,12 +25,16 @@ __all__ = [
     "ask_one_of",
     "ask_text",
     "ask_unpainted",
+    "ask_whole_region",
     "closing_stops",
+    "kept_full",
     "running_job",
 ]
 
 #: How the names of jobs begin that the program starts to show something; nobody waits for them.
 _OWN_JOBS = ("looking", "learning")
+#: So many classes have a button of their own in a dialog.
+_MOST_BUTTONS = 4
 
 
 class Held(Enum):
@@ -108,25 +116,99 @@ def ask_close_unsaved(parent: QWidget | None, why: str) -> bool:
 def ask_unpainted(
     parent: QWidget | None, share: float, names: Sequence[str], not_labelled: str
 ) -> str | None:
-    """Return what unpainted pixels of finished regions are: ``not_labelled``, or a class.
+    """Return what unpainted pixels of finished regions count as: ``not_labelled``, or a class.
 
-    None if the person would rather go on painting.
+    ``share`` of the region is not painted. None if the person would rather keep painting.
     """
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Pixels that are not painted")
-    box.setText(f"{max(share, 0.01):.0%} of this region is not painted.")
+    box.setWindowTitle("Unpainted pixels")
+    empty = "Nothing is painted in this region."
+    box.setText(empty if share == 1 else f"{_percent(share)} of this region is not painted.")
     box.setInformativeText(
-        "What are unpainted pixels of finished regions in this project? This is asked once; the "
-        "Annotate tab shows it, and it can be changed there."
+        "What do unpainted pixels of finished regions count as in this project? The model does not "
+        "learn from ignored pixels. This is asked once; you can change it in the Annotate tab."
     )
     roles = QMessageBox.ButtonRole
-    answers = {box.addButton("Not labelled", roles.AcceptRole): not_labelled}
-    for name in names[:4]:
-        answers[box.addButton(name, roles.AcceptRole)] = name
-    box.addButton("Go on painting", roles.RejectRole)
+    background = names[find_background(names)]
+    offered = [background, *(name for name in names if name != background)][:_MOST_BUTTONS]
+    answers = {box.addButton(name, roles.AcceptRole): name for name in offered}
+    box.setDefaultButton(next(iter(answers)))
+    answers[box.addButton("Ignored", roles.AcceptRole)] = not_labelled
+    keep = box.addButton("Keep painting", roles.RejectRole)
+    box.setEscapeButton(keep)
     box.exec_()
     return answers.get(box.clickedButton())
+
+
+def _percent(share: float) -> str:
+    """Return a share between 0 and 1 that is neither, so that neither 0 nor 100 % is shown."""
+    return f"{min(max(share, 0.01), 0.99):.0%}".replace("%", " %")
+
+
+class WholeRegion(Enum):
+    """What to do with a region in which nothing is painted."""
+
+    YES = "Yes"
+    SKIP = "Skip instead"
+    KEEP_PAINTING = "Keep painting"
+
+
+def ask_whole_region(parent: QWidget | None, background: str) -> WholeRegion:
+    """Return whether a region in which nothing is painted is ``background`` as a whole."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Nothing is painted")
+    box.setText(f"Nothing is painted. Is the whole region {background}?")
+    roles = QMessageBox.ButtonRole
+    yes = box.addButton(WholeRegion.YES.value, roles.AcceptRole)
+    skip = box.addButton(WholeRegion.SKIP.value, roles.DestructiveRole)
+    keep = box.addButton(WholeRegion.KEEP_PAINTING.value, roles.RejectRole)
+    box.setDefaultButton(yes)
+    box.setEscapeButton(keep)
+    box.exec_()
+    clicked = box.clickedButton()
+    if clicked is yes:
+        return WholeRegion.YES
+    return WholeRegion.SKIP if clicked is skip else WholeRegion.KEEP_PAINTING
+
+
+def ask_apply_rule(
+    parent: QWidget | None, n_regions: int, name: str | None, *, n_full: int = 0
+) -> bool:
+    """Return whether to apply a new rule for unpainted pixels to regions finished already.
+
+    ``name`` is the class that they become; None where they are ignored from now on, and then
+    ``n_full`` regions stay as they are.
+    """
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Finished regions")
+    regions = "finished region" if n_regions == 1 else f"{n_regions} finished regions"
+    box.setText(f"Apply to the {regions}?")
+    text = f"Unpainted pixels in them become {name}. "
+    if name is None:
+        text = "Pixels that were filled when they were finished become unlabelled again. "
+    text += "Nothing you painted changes; each can be undone in the version history."
+    if name is None and n_full:
+        text += f" {kept_full(n_full)}"
+    box.setInformativeText(text)
+    apply = box.addButton("Apply", QMessageBox.ButtonRole.AcceptRole)
+    leave = box.addButton("Only later regions", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(apply)
+    box.setEscapeButton(leave)
+    box.exec_()
+    return box.clickedButton() is apply
+
+
+def kept_full(n_full: int) -> str:
+    """Return why finished regions stay as they are when unpainted pixels are to be ignored."""
+    regions = (
+        "1 finished region stays as it is"
+        if n_full == 1
+        else (f"{n_full} finished regions stay as they are")
+    )
+    return f"{regions}: which of the pixels were painted is not on record."
 
 
 def ask_text(parent: QWidget, title: str, question: str, given: str = "") -> str | None:

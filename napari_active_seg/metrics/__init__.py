@@ -13,6 +13,7 @@ from napari_active_seg.metrics.budget_curves import (
     budget_to_reach,
     score_at_budget,
 )
+from napari_active_seg.metrics.collapse import LEAST_COLLAPSED_SHARE, find_collapsed_class
 from napari_active_seg.metrics.comparison import Comparison, compared
 from napari_active_seg.metrics.contradictions import (
     ClassConfidence,
@@ -33,6 +34,7 @@ from napari_active_seg.metrics.stopping import StopAdvice, advise_on_stopping
 
 __all__ = [
     "ERROR_MEASURES",
+    "LEAST_COLLAPSED_SHARE",
     "LEAST_IMAGES",
     "BinnedRoc",
     "BoundaryScores",
@@ -59,6 +61,7 @@ __all__ = [
     "compared",
     "contradiction_in",
     "count_objects",
+    "find_collapsed_class",
     "fitted_curve",
     "glas_sums",
     "panoptic_sums",

@@ -187,9 +187,11 @@ class RegionAnnotator(anywidget.AnyWidget):
         target = None
         if state is RegionState.DONE:
             unpainted = labels.unpainted_pixels(queued.id, canvas.target)
-            if unpainted and (canvas.target != UNLABELLED).any() and labels.asks_about_unpainted:
+            if unpainted and labels.asks_about_unpainted:
                 return True
-            target = canvas.target if unpainted and labels.unpainted_class is not None else None
+            is_empty = not (canvas.target != UNLABELLED).any()
+            fills = labels.unpainted_class is not None or is_empty
+            target = canvas.target if unpainted and fills else None
         effort = replace(self._meter.take(0), begun=self._begun)
         labels.leave(queued.id, state, target=target, effort=effort)
         labels.flush()

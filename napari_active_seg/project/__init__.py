@@ -10,6 +10,7 @@ from napari_active_seg.project.config import (
 )
 from napari_active_seg.project.folder import Project, refuse_taken_folder
 from napari_active_seg.project.key_file import pseudonyms_for
+from napari_active_seg.project.labels_table import TAKEN_BACK
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
 from napari_active_seg.project.records import (
     CANT_TELL,
@@ -33,6 +34,7 @@ __all__ = [
     "OFFERED_EVENT",
     "PLACED_EVENT",
     "STRATEGY_KEYS",
+    "TAKEN_BACK",
     "TRAINING_KEYS",
     "WITHDRAWN_EVENT",
     "Event",

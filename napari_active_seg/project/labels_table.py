@@ -23,7 +23,10 @@ from napari_active_seg.project.records import SavedLabel
 from napari_active_seg.project.regions_table import RegionsTable, write_state
 from napari_active_seg.regions import Effort, RegionLabel, RegionState, inside_shape
 
-__all__ = ["LabelsTable", "insert_label"]
+__all__ = ["TAKEN_BACK", "LabelsTable", "insert_label"]
+
+#: How the note of a save begins that repeats an earlier one; the uid of that one follows.
+TAKEN_BACK = "taken back to "
 
 
 def insert_label(
@@ -186,7 +189,7 @@ class LabelsTable:
         with self._database.transaction() as connection:
             insert_label(
                 connection, region_id, rows[0]["target"], at=at, annotator=annotator,
-                effort=Effort(), state=state, note=f"taken back to {uid}",
+                effort=Effort(), state=state, note=f"{TAKEN_BACK}{uid}",
                 objects=rows[0]["objects"],
             )  # fmt: skip
             write_state(connection, region_id, state, at=at, annotator=annotator)

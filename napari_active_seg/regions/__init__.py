@@ -1,5 +1,6 @@
 """Places in an image, the classes that can be painted there, and what paint means."""
 
+from napari_active_seg.regions.background import find_background
 from napari_active_seg.regions.class_book import ClassBook
 from napari_active_seg.regions.contours import contour_target
 from napari_active_seg.regions.coverage import Coverage, count_labelled_pixels, count_pixels
@@ -33,6 +34,7 @@ __all__ = [
     "contour_target",
     "count_labelled_pixels",
     "count_pixels",
+    "find_background",
     "inside_shape",
     "mask_of_places",
     "paint_to_target",

@@ -14,26 +14,32 @@ from numpy.typing import NDArray
 from psygnal import emit_queued
 
 from napari_active_seg.annotations import AnnotationOptions, AnnotationSource
-from napari_active_seg.errors import NothingToDoError, ProjectTakenOverError
-from napari_active_seg.project import Project, SavedLabel
+from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectTakenOverError
+from napari_active_seg.project import Project, QueuedRegion, SavedLabel
 from napari_active_seg.regions import (
     UNLABELLED,
     Effort,
     RegionLabel,
     RegionState,
     check_target,
-    inside_shape,
+    find_background,
 )
+from napari_active_seg.session.job_desk import Order, Work
 from napari_active_seg.session.label_requests import import_request, label_request
 from napari_active_seg.session.requests import labels_so_far
 from napari_active_seg.session.saver import LabelSaver, Unsaved
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.label import Annotate, LabelResponse, label_from_source
+from napari_active_seg.session.unpainted import (
+    NOT_LABELLED,
+    RuleEffect,
+    apply_rule,
+    fill_note,
+    fill_unpainted,
+    preview_rule,
+)
 
 __all__ = ["NOT_LABELLED", "LabelDesk"]
-
-#: The setting ``unpainted`` that leaves unpainted pixels of finished regions without a label.
-NOT_LABELLED = "unlabelled"
 
 
 class LabelDesk:
@@ -50,9 +56,10 @@ class LabelDesk:
         apply: Callable[..., None],
         *,
         start: Callable[..., None],
+        order: Callable[..., None],
     ) -> None:
         self._project = project
-        self._start = start
+        self._start, self._order = start, order
         self._state = state
         self._apply = apply
         self.saver = LabelSaver(self._write)
@@ -65,7 +72,7 @@ class LabelDesk:
         """Take in what was painted; a proposed region is in progress from then on."""
         self._check(region_id, target)
         self.saver.offer(Unsaved(region_id, None, target, effort))
-        self._apply(unsaved=self.saver.unsaved)
+        self._apply(unsaved=self.saver.unsaved, finished_as="")
 
     def leave(
         self,
@@ -77,16 +84,14 @@ class LabelDesk:
     ) -> None:
         """Finish work on a region: it goes to ``state``, with its last strokes if any came.
 
-        NothingToDoError if it is to be done and nothing is painted.
+        Unpainted pixels of a region that is done get the class that the project's rule gives them.
+        NothingToDoError if nothing is painted and the rule gives no class.
         """
         if target is not None:
             self._check(region_id, target)
-        if state is RegionState.DONE:
-            if self._is_empty(region_id, target):
-                raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
-            target = self._completed(region_id, target)
-        self.saver.offer(Unsaved(region_id, state, target, effort or Effort()), at_once=True)
-        self._apply(unsaved=self.saver.unsaved)
+        fill, finished_as = self._completion(region_id, state, target)
+        self.saver.offer(Unsaved(region_id, state, target, effort or Effort(), fill), at_once=True)
+        self._apply(unsaved=self.saver.unsaved, finished_as=finished_as)
 
     def flush(self) -> None:
         """Return when everything painted is on the disk; raise what keeps it from there."""
@@ -180,12 +185,11 @@ class LabelDesk:
         self._apply(queue=self._project.regions.queue())
 
     def set_state(self, region_id: str, state: RegionState) -> None:
-        """Mark a region as done, skipped, can't tell or later."""
+        """Mark a region as done, skipped, can't tell or later; see ``leave`` for done."""
         self.flush()
-        if state is RegionState.DONE and self._is_empty(region_id, None):
-            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
-        self._write(Unsaved(region_id, state))
-        self._apply(queue=self._project.regions.queue())
+        fill, finished_as = self._completion(region_id, state, None)
+        self._write(Unsaved(region_id, state, fill=fill))
+        self._apply(queue=self._project.regions.queue(), finished_as=finished_as)
 
     def reopen(self, region_id: str) -> None:
         """Take back that a region is done, skipped or put off, and take it in hand again."""
@@ -257,34 +261,118 @@ class LabelDesk:
         queued = self._project.regions.get(region_id)
         return int(np.count_nonzero((target == UNLABELLED) & queued.place.mask))
 
-    def _completed(
-        self, region_id: str, target: NDArray[np.uint8] | None
-    ) -> NDArray[np.uint8] | None:
-        """Return a target with what nobody painted in the class that the project says."""
-        index = self.unpainted_class
-        if index is None or target is None:
-            return target
-        queued = self._project.regions.get(region_id)
-        return inside_shape(np.where(target == UNLABELLED, np.uint8(index), target), queued.shape)
+    @property
+    def background(self) -> str:
+        """The class that unpainted pixels most likely are: by its name, else the first."""
+        names = self._project.schema.names
+        return names[find_background(names)]
+
+    def preview_unpainted_rule(self) -> RuleEffect:
+        """Return what applying the rule would change in the regions that are finished already."""
+        self.flush()
+        return preview_rule(self._project, self._known_rule())
+
+    def apply_unpainted_rule(self, *, on_done: Callable[[RuleEffect], None] | None = None) -> None:
+        """Apply the rule to the regions that are finished already; a job.
+
+        Each region that changes gets a new version; the one before stays in its history. Painted
+        pixels are never changed. ConfigError while nobody has said what unpainted pixels are.
+        """
+        self._known_rule()
+
+        def freeze() -> Work:
+            return partial(apply_rule, self._project, self._known_rule())
+
+        def deliver(result: object) -> None:
+            if isinstance(result, RuleEffect):
+                self._apply(
+                    queue=self._project.regions.queue(), relabelled=self._state().relabelled + 1
+                )
+                if on_done is not None:
+                    on_done(result)
+
+        self._order(Order("completing finished regions", freeze, deliver, may_wait=True))
+
+    def _known_rule(self) -> int | None:
+        if self.asks_about_unpainted:
+            choices = ", ".join((NOT_LABELLED, *self._project.schema.names))
+            raise ConfigError(
+                f"setting unpainted is {self._project.config.unpainted}: choose what unpainted "
+                f"pixels of finished regions count as: {choices}"
+            )
+        return self.unpainted_class
+
+    def _completion(
+        self, region_id: str, state: RegionState, target: NDArray[np.uint8] | None
+    ) -> tuple[int | None, str]:
+        """Return the class that unpainted pixels get, and of a region without paint its name.
+
+        NothingToDoError if it is to be done, nothing is painted, and the rule gives no class.
+        """
+        if state is not RegionState.DONE:
+            return None, ""
+        fill, is_empty = self.unpainted_class, self._is_empty(region_id, target)
+        if fill is None and is_empty:
+            raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
+        finished_as = "" if fill is None or not is_empty else self._project.schema.names[fill]
+        return fill, finished_as
 
     # --- inside ------------------------------------------------------------------------------
 
     def _write(self, unsaved: Unsaved) -> None:
-        annotator = self._project.config.annotator
-        now = self._project.regions.get(unsaved.region_id).state
-        state = _state_after(unsaved, now)
-        if unsaved.target is None:
-            self._project.regions.set_state(
-                unsaved.region_id, state, annotator=annotator, effort=unsaved.effort
-            )
+        """Put what is unsaved on the disk.
+
+        Where unpainted pixels are filled, what was painted is a version of its own before that.
+        """
+        queued = self._project.regions.get(unsaved.region_id)
+        state, target, effort = _state_after(unsaved, queued.state), unsaved.target, unsaved.effort
+        if unsaved.fill is not None and self._write_filled(queued, unsaved, state, unsaved.fill):
+            return
+        if target is None:
+            annotator = self._project.config.annotator
+            self._project.regions.set_state(queued.id, state, annotator=annotator, effort=effort)
         else:
-            self._project.labels.save(
-                unsaved.region_id,
-                unsaved.target,
-                state=state,
-                annotator=annotator,
-                effort=unsaved.effort,
-            )
+            self._save(queued.id, target, state, effort)
+
+    def _write_filled(
+        self, queued: QueuedRegion, unsaved: Unsaved, state: RegionState, fill: int
+    ) -> bool:
+        """Save a region with its unpainted pixels filled; False where it has none."""
+        latest = self._project.labels.latest(queued.id)
+        known = np.full(queued.region.shape, UNLABELLED, np.uint8)
+        known = known if latest is None else latest.target
+        painted = known if unsaved.target is None else unsaved.target
+        filled = fill_unpainted(painted, queued.place, fill)
+        if np.array_equal(filled, painted):
+            return False
+        is_known = np.array_equal(painted, known)
+        if not is_known:
+            self._save(queued.id, painted, RegionState.IN_PROGRESS, Effort())
+        objects = latest.objects if is_known and latest is not None else None
+        note = fill_note(self._project.schema.names[fill])
+        self._save(queued.id, filled, state, unsaved.effort, note=note, objects=objects)
+        return True
+
+    def _save(
+        self,
+        region_id: str,
+        target: NDArray[np.uint8],
+        state: RegionState,
+        effort: Effort,
+        *,
+        note: str = "",
+        objects: NDArray[np.int32] | None = None,
+    ) -> None:
+        annotator = self._project.config.annotator
+        self._project.labels.save(
+            region_id,
+            target,
+            state=state,
+            annotator=annotator,
+            effort=effort,
+            note=note,
+            objects=objects,
+        )
 
     def _on_saved(self, unsaved: Unsaved) -> None:
         queue = tuple(
@@ -300,8 +388,8 @@ class LabelDesk:
         check_target(target, n_classes=classes, where=f"region {region_id}")
 
     def _is_empty(self, region_id: str, target: NDArray[np.uint8] | None) -> bool:
-        if target is None and region_id in self.saver.unsaved:
-            return False
+        if target is None:
+            target = self.saver.pending_target(region_id)
         if target is None:
             label = self._project.labels.latest(region_id)
             target = None if label is None else label.target

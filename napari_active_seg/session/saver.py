@@ -30,13 +30,15 @@ class Unsaved:
     """What a region's label is to become.
 
     Without a target only its state changes; without a state it stays in the one that it is in
-    when this is written (a proposed region is in progress from its first stroke on).
+    when this is written (a proposed region is in progress from its first stroke on). With ``fill``
+    pixels that are not painted get this class.
     """
 
     region_id: str
     state: RegionState | None = None
     target: NDArray[np.uint8] | None = None
     effort: Effort = field(default_factory=Effort)
+    fill: int | None = None
 
     def after(self, earlier: Unsaved) -> Unsaved:
         """Return both as one: the newest paint and state, all of the effort."""
@@ -45,6 +47,7 @@ class Unsaved:
             state=earlier.state if self.state is None else self.state,
             target=earlier.target if self.target is None else self.target,
             effort=earlier.effort + self.effort,
+            fill=earlier.fill if self.state is None else self.fill,
         )
 
 
@@ -80,6 +83,15 @@ class LabelSaver:
         """Regions with paint that is not on the disk yet."""
         with self._changed:
             return frozenset(self._waiting) | frozenset(self._writing)
+
+    def pending_target(self, region_id: str) -> NDArray[np.uint8] | None:
+        """Return the newest paint of a region that is not on the disk yet; None without any."""
+        with self._changed:
+            for held in (self._waiting, self._writing):
+                unsaved = held.get(region_id)
+                if unsaved is not None and unsaved.target is not None:
+                    return unsaved.target
+        return None
 
     def offer(self, unsaved: Unsaved, *, at_once: bool = False) -> None:
         """Take a label in; it is written within a second, or ``at_once``."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
+from napari_active_seg.errors import OneClassError
 from napari_active_seg.export import WrittenSet, exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
@@ -42,6 +43,7 @@ from napari_active_seg.session.train_requests import (
     unlabelled_advice,
 )
 from napari_active_seg.session.training_turn import TrainingTurn
+from napari_active_seg.session.trust.collapse import keep_collapse
 from napari_active_seg.session.trust.desk import TrustDesk
 from napari_active_seg.session.trust.records import keep_evaluation
 from napari_active_seg.session.upkeep import Upkeep
@@ -108,7 +110,7 @@ class Session:
         self.manual = ManualRegions(
             project, state, self._set, walk=self.walk, prediction=self.prediction
         )
-        self.labels = LabelDesk(project, state, self._set, start=self._start)
+        self.labels = LabelDesk(project, state, self._set, start=self._start, order=self._order)
         self.proposals = ProposalDesk(
             project,
             shelf,
@@ -255,6 +257,7 @@ class Session:
         accept_worse: bool = False,
         go_on: bool = True,
         helps: bool = False,
+        allow_one_class: bool = False,
         **settings: object,
     ) -> None:
         """Train on all finished pool regions, and put the model in use unless it is worse.
@@ -263,9 +266,10 @@ class Session:
         same. A training that was killed or stopped goes on where nothing has changed since, unless
         ``go_on`` is False. ``helps`` is for the further processes of a shared training, which
         write nothing. ``settings`` are settings of the project for this training alone.
+        OneClassError where all labelled pixels are of one class, unless ``allow_one_class``.
         """
         choices = TrainingChoices(
-            preset, epochs, seed, weights, accept_worse, go_on, helps, settings
+            preset, epochs, seed, weights, accept_worse, go_on, helps, allow_one_class, settings
         )
         self.project.config.with_changes(settings)  # refuses at once what cannot be
 
@@ -402,6 +406,8 @@ class Session:
             self.project.models.add(record)
             if result.report is not None:
                 keep_evaluation(self.project, record.id, result.report, audit=False)
+            if result.collapse is not None:
+                keep_collapse(self.project, result.collapse)
             self.last_training = replace(result, model=record)
             self._set(models=self.project.models.all(), predicted=self.predictions.known())
             self.predictions.look_at_screen()
@@ -418,4 +424,11 @@ class Session:
             if self._follows_screen and new.done_in_pool != old.done_in_pool:
                 self.proposals.look_at_pace()
                 if self._turn.is_due(new):
-                    self.train()
+                    self._train_when_due()
+
+    def _train_when_due(self) -> None:
+        """Train without being asked; a refusal is reported and keeps nothing else from going on."""
+        try:
+            self.train()
+        except OneClassError as error:
+            self.failed.emit(error)

@@ -36,6 +36,8 @@ class SessionState:
     jobs: tuple[str, ...] = ()  #: the one that runs, then those that wait
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
+    relabelled: int = 0  #: grows whenever finished labels were changed by a rule
+    finished_as: str = ""  #: class of the region that was just finished without any paint
     read_only: bool = False
     taken_over_by: str = ""  #: who writes to the project now; empty unless it was taken over
     blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order

@@ -19,9 +19,16 @@ from napari_active_seg.regions import (
     count_labelled_pixels,
 )
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.session.class_counts import (
+    count_classes,
+    describe_rare_classes,
+    find_only_class,
+    one_class_error,
+)
 from napari_active_seg.session.requests import labelled_images, sampling_plan
 from napari_active_seg.session.steps.control import CONTROL_EVENT, ControlSquare
 from napari_active_seg.session.steps.train_values import Standing, Start, TrainRequest
+from napari_active_seg.session.unpainted import has_unpainted
 from napari_active_seg.training_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.training_plan import TrainingPlan
 
@@ -45,6 +52,7 @@ class TrainingChoices:
     accept_worse: bool = False
     go_on: bool = True
     helps: bool = False
+    allow_one_class: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -58,12 +66,19 @@ def train_request(
 ) -> TrainRequest:
     """Return the request to train on everything that is done in the pool.
 
+    OneClassError where all labelled pixels are of one class, unless ``choices`` allow it.
     ``measure`` learned-loss asks for a network that foretells its loss, and d-score for one that
     was trained beside a discriminator.
     """
     config, model_id = project.config.with_changes(choices.settings), project.models.next_id()
     pool = [ref.id for ref in project.images.all(Split.POOL)]
     labels = project.labels.done(pool)
+    names = project.schema.names
+    counts = count_classes(labels, len(names))
+    only = None if choices.allow_one_class else find_only_class(counts)
+    if only is not None:
+        gaps = has_unpainted(project, pool)
+        raise one_class_error(counts, only, names, n_regions=len(labels), has_unpainted=gaps)
     in_use = project.models.in_use()
     plan = replace(
         config.training_plan,
@@ -81,7 +96,7 @@ def train_request(
         open_source=project.images.source,
         factory=factory,
         preset=choices.preset or config.preset,
-        classes=project.schema.names,
+        classes=names,
         class_uids=project.classes.current.uids,
         plan=plan,
         start=_start(project, in_use, load, config.start, choices.weights or config.weights),
@@ -94,7 +109,7 @@ def train_request(
         standing=_standing(project, in_use, load),
         accept_worse=choices.accept_worse,
         kept_in=project.unfinished if choices.go_on else None,
-        notes=notes,
+        notes=(*describe_rare_classes(counts, names), *notes),
         helps=choices.helps,
         controls=_controls(project),
     )

@@ -76,7 +76,7 @@ def resolve_view(state: SessionState) -> ViewState:
         why_not=_why_not(state, done),
         can_cancel=state.job is not None,
         shows_prediction=state.image_id in state.predicted and not state.blind,
-        status=_status(state, done),
+        status=_finished(state) + _status(state, done),
     )
 
 
@@ -103,6 +103,10 @@ def _why_not(state: SessionState, done: int) -> WhyNot:
 
 def _running(job: str, jobs: tuple[str, ...], words: str) -> str:
     return f"{words}: wait for it, or stop it" if job in jobs else ""
+
+
+def _finished(state: SessionState) -> str:
+    return f"Finished as {state.finished_as}. " if state.finished_as else ""
 
 
 def _status(state: SessionState, done: int) -> str:

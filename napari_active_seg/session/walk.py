@@ -97,13 +97,6 @@ class Walk:
                 return
         raise NothingToDoError("this is the first region that you came to; there is no way back")
 
-    @property
-    def can_go_back(self) -> bool:
-        """Whether there is a region before this one to go back to."""
-        state = self._state()
-        there = {queued.id for queued in (*state.queue, *state.questions)}
-        return any(step in there and step != state.in_hand_id for step in self._steps)
-
     def to_most_uncertain(self) -> tuple[int, int]:
         """Return the most uncertain pixel (y, x) of the image on show that nobody labelled.
 

@@ -154,11 +154,11 @@ def test_an_image_renamed_meanwhile_is_found_again_from_the_message(
     (pool / "images" / other).rename(renamed)
     window.session.select_image(other)
     message = window.dock.message
-    window.qtbot.waitUntil(lambda: message.remedy.isVisible(), timeout=10_000)
+    window.qtbot.waitUntil(lambda: bool(message.remedies), timeout=10_000)
     assert "is missing" in message.text.text() and "relink" not in message.text.text()
     assert window.session.state.missing == {other}
     monkeypatch.setattr(care, "ask_folder", lambda *_: pool / "images")
-    window.click(message.remedy)
+    window.click(message.remedies[0])
     window.settle()
     assert window.session.state.missing == frozenset()
     assert window.layer("image").visible and window.layer("image").name == other

@@ -79,8 +79,6 @@ def test_polygon_fill_and_rest(widget, session):
 
 def test_done_goes_to_the_next_and_asks_once_what_unpainted_pixels_are(widget, session):
     first = session.state.region_id
-    widget.answer({"kind": "done"})
-    assert "nothing is painted" in widget.facts["message"]
     widget.answer({"kind": "stroke", "points": [[5, 5]], "radius": 3, "value": 1})
     widget.answer({"kind": "done"})
     assert widget.facts["question"] == ["background", "disk", "unlabelled"]
@@ -96,6 +94,19 @@ def test_done_goes_to_the_next_and_asks_once_what_unpainted_pixels_are(widget, s
     widget.answer({"kind": "skip"})
     assert widget.facts.get("region") is None and widget.facts["waiting"] == 0
     assert sorted(q.state for q in session.state.asked) == ["done", "done", "skipped"]
+
+
+def test_a_region_without_paint_is_done_where_the_rule_gives_a_class(widget, session):
+    first = session.state.region_id
+    widget.answer({"kind": "done"})
+    assert widget.facts["question"] == ["background", "disk", "unlabelled"]
+    widget.answer({"kind": "unpainted", "as": "unlabelled"})
+    assert "nothing is painted" in widget.facts["message"]
+    assert session.project.regions.get(first).state is RegionState.PROPOSED
+    session.upkeep.configure(unpainted="background")
+    widget.answer({"kind": "done"})
+    assert (stored(session, first) == 0).all()
+    assert session.project.regions.get(first).state is RegionState.DONE
 
 
 def test_finished_region_is_reopened_before_it_is_painted_in(widget, session):

@@ -167,7 +167,11 @@ class ProjectRun:
         began = perf_counter()
         wanted = (number + 1) * self._n_models
         while (there := len(session.state.models)) < wanted:
-            session.train(seed=1000 * self.seed + there % self._n_models, accept_worse=True)
+            session.train(
+                seed=1000 * self.seed + there % self._n_models,
+                accept_worse=True,
+                allow_one_class=True,  # a strategy may choose such regions, and is measured so
+            )
             session.wait()
         self.took(number, "train", began)
 

@@ -14,9 +14,10 @@ from napari_active_seg.gui.clicking import Clicking
 from napari_active_seg.gui.desk import Desk, action_name
 from napari_active_seg.gui.label_here import RegionPlacer
 from napari_active_seg.gui.layers import LayerBinder, See
+from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.painting import RegionPainter
 from napari_active_seg.gui.question import QuestionInHand
-from napari_active_seg.gui.questions import ask_unpainted
+from napari_active_seg.gui.questions import WholeRegion, ask_unpainted, ask_whole_region
 from napari_active_seg.gui.tissue import TissueEditor
 from napari_active_seg.gui.tools import TOOLS, Toolbox
 from napari_active_seg.regions import RegionState
@@ -238,10 +239,10 @@ class AnnotateActions:
             if state is RegionState.SKIPPED and session.manual.is_untouched(str(painter.region_id)):
                 session.manual.discard(str(painter.region_id))
                 return
-            if state is RegionState.DONE and not self._knows_unpainted(session, painter):
-                return
-            painter.leave(state)
-            session.next_region()
+            to = self._check_unpainted(session, painter) if state is RegionState.DONE else state
+            if to is not None:
+                painter.leave(to)
+                session.next_region()
 
         self._with_region(leave)
 
@@ -347,20 +348,37 @@ class AnnotateActions:
         if self._binder is not None:
             self._binder.toggle(role)
 
-    def _knows_unpainted(self, session: Session, painter: RegionPainter) -> bool:
-        """Ask once a project what unpainted pixels are, at the first region that has some."""
-        target, region_id = painter.target, painter.region_id
-        if target is None or region_id is None or not session.labels.asks_about_unpainted:
-            return True
-        unpainted = session.labels.unpainted_pixels(region_id, target)
-        if unpainted == 0 or unpainted == target.size:
-            return True
-        share = unpainted / target.size
-        answer = ask_unpainted(self._desk.parent, share, session.state.schema.names, NOT_LABELLED)
-        if answer is None:
-            return False
-        session.upkeep.configure(unpainted=answer)
-        return True
+    def _check_unpainted(self, session: Session, painter: RegionPainter) -> RegionState | None:
+        """Return the state for a region that is to be done; None to keep painting.
+
+        Asks what unpainted pixels are where the project has no rule yet, and whether a region
+        without paint is background where the rule ignores unpainted pixels.
+        """
+        target, queued, labels = painter.target, painter.queued, session.labels
+        if target is None or queued is None:
+            return RegionState.DONE
+        share = labels.unpainted_pixels(queued.id, target) / queued.place.pixels
+        if share > 0 and labels.asks_about_unpainted:
+            names = session.state.schema.names
+            answer = ask_unpainted(self._desk.parent, share, names, NOT_LABELLED)
+            if answer is None:
+                return None
+            session.upkeep.configure(unpainted=answer)
+            if share == 1 and answer == NOT_LABELLED:
+                tell_info("Nothing is painted in this region: paint something, or skip it")
+                return None
+        elif share == 1 and labels.unpainted_class is None:
+            return self._ask_whole(session, painter)
+        return RegionState.DONE
+
+    def _ask_whole(self, session: Session, painter: RegionPainter) -> RegionState | None:
+        """Ask whether a region without paint is background, and paint it where it is."""
+        background = session.labels.background
+        answer = ask_whole_region(self._desk.parent, background)
+        if answer is WholeRegion.YES:
+            painter.fill_rest(session.state.schema.names.index(background))
+            return RegionState.DONE
+        return RegionState.SKIPPED if answer is WholeRegion.SKIP else None
 
     def _with_session(self, verb: Callable[[Session], None]) -> None:
         self.touch()

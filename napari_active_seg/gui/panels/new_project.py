@@ -15,12 +15,15 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.errand import Errand, Tell
 from napari_active_seg.gui.panels.base import button, folder_edit, folder_of, form, words
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.session import Session
 from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
+from napari_active_seg.session.label_desk import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
 
 _OWN = "classes of my own"
-_NOT_LABELLED = "not labelled"
+#: What unpainted pixels count as, where that is not a class: asked at the first region, or ignored.
+_ASK_ME, _IGNORED = ("ask me", ""), ("ignored", NOT_LABELLED)
 
 
 class NewProjectBox(QWidget):  # type: ignore[misc]
@@ -39,7 +42,10 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.masks_dir = folder_edit("masks")
         self.template = ComboBox(label="template", choices=[*CLASS_TEMPLATES, _OWN])
         self.classes = LineEdit(label="classes")
-        self.unpainted = ComboBox(label="unpainted is", choices=[_NOT_LABELLED])
+        self.unpainted = ComboBox(label="unpainted pixels", choices=[_ASK_ME, _IGNORED])
+        self.unpainted.tooltip = (
+            "Unpainted pixels in finished regions count as this; ask me: at the first such region"
+        )
         self.spacing = FloatSpinBox(label="µm per pixel", min=0, max=50, step=0.05, value=0)
         self.spacing.tooltip = "Asked since the files do not say; 0 leaves it open"
         self.folder = folder_edit("save to")
@@ -98,7 +104,8 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         with self.template.changed.blocked():
             self.template.value = known
         kept = self.unpainted.value
-        self.unpainted.choices = [_NOT_LABELLED, *dict.fromkeys(names)]
+        named = [(name, name) for name in dict.fromkeys(names)]
+        self.unpainted.choices = [_ASK_ME, _IGNORED, *named]
         if kept in self.unpainted.choices:
             self.unpainted.value = kept
 
@@ -162,10 +169,11 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._errand.run(work, opened)
 
     def _open(self, folder: Path, unpainted: str) -> None:
-        value = "unlabelled" if unpainted == _NOT_LABELLED else unpainted
-        self._desk.opener.open(
-            folder, then=lambda session: session.upkeep.configure(unpainted=value)
-        )
+        def configure(session: Session) -> None:
+            if unpainted:  # else it is asked at the first finished region
+                session.upkeep.configure(unpainted=unpainted)
+
+        self._desk.opener.open(folder, then=configure)
 
 
 def _free_name(images: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from napari_active_seg.errors import RemedyId
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
@@ -109,6 +110,7 @@ class TrainPanel(Panel):
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
         self.body.addWidget(group("Models", self.models, self.use, self.free))
         self.in_hand.on_train = self._train
+        self.desk.handle_remedy(RemedyId.COUNT_UNPAINTED, self._count_unpainted)
         self._drawn: object = None
         self._advised: object = None
 
@@ -146,8 +148,9 @@ class TrainPanel(Panel):
         elif training is not None:
             hint += _about(training, advice=self.advice.text())
         self.hint.setText(hint)
-        self.verdict.setVisible(training is not None and bool(training.verdict))
-        self.verdict.setText("" if training is None else training.verdict)
+        verdict = "" if training is None else _verdict(training)
+        self.verdict.setVisible(bool(verdict))
+        self.verdict.setText(verdict)
         self._preset(self.preset.value)
         self._show_models(session)
         allow(self.free, view.why_not.start_job)
@@ -207,10 +210,20 @@ class TrainPanel(Panel):
                 self.models.setItem(index, column, QTableWidgetItem(text))
 
     def _train(self) -> None:
-        session = self.desk.session
-        if session is not None:
-            preset, weights = self.preset.value, self.weights.value
-            self.desk.run(lambda: session.train(preset=preset, weights=weights))
+        self.desk.with_session(self._train_as_chosen)()
+
+    def _train_as_chosen(self, session: Session) -> None:
+        session.train(preset=self.preset.value, weights=self.weights.value)
+
+    def _count_unpainted(self) -> None:
+        """Count unpainted pixels of all finished regions as background, and train."""
+
+        def count(session: Session) -> None:
+            session.upkeep.configure(unpainted=session.labels.background)
+            session.labels.apply_unpainted_rule()
+            self._train_as_chosen(session)
+
+        self.desk.with_session(count)()
 
     def render_progress(self, progress: Progress) -> None:
         """Draw the loss as it falls."""
@@ -256,8 +269,15 @@ def _about(training: TrainResponse, *, advice: str) -> str:
     text = f"; the last model started from {training.origin}"
     if training.outcome.resumed_at:
         text += f" and went on from step {training.outcome.resumed_at} of an earlier try"
-    new = [note for note in training.notes if note.lower() != advice.lower()]
+    shown = "" if training.collapse is None else training.collapse.describe()  # in the verdict
+    new = [note for note in training.notes if note != shown and note.lower() != advice.lower()]
     return text + "".join(f". {note[:1].upper()}{note[1:]}" for note in new)
+
+
+def _verdict(training: TrainResponse) -> str:
+    """Return how the model compares, after a warning where it predicts one class everywhere."""
+    warning = "" if training.collapse is None else training.collapse.describe()
+    return "\n".join(filter(None, (warning, training.verdict)))
 
 
 def _digits(value: float | None) -> str:

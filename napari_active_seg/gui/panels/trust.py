@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QShowEvent
@@ -61,6 +62,9 @@ class TrustPanel(Panel):
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
         self.figures = FiguresBox(self.desk)
+        self.warning = words()
+        self.warning.hide()
+        self.body.addWidget(self.warning)
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
         self.finds = words()
         self.finds.setToolTip("The more, the better uncertainty finds what is wrong")
@@ -109,6 +113,9 @@ class TrustPanel(Panel):
         if now == self._shown:
             return
         self._shown = now
+        collapse = session.trust.collapse()
+        self.warning.setText("" if collapse is None else f"<b>{escape(collapse.describe())}</b>")
+        self.warning.setVisible(collapse is not None)
         report = None if model is None else session.trust.evaluation(model.id)
         self._show_scores(session, report)
         self._draw(session, report)

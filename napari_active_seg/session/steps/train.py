@@ -14,7 +14,7 @@ import numpy as np
 from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.metrics import Comparison, EvalReport, compared
+from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.preset_names import AUTO
 from napari_active_seg.project import ModelRecord
@@ -38,11 +38,14 @@ from napari_active_seg.session.steps.training_data import (
     readable_examples,
     window_drawer,
 )
+from napari_active_seg.session.trust.collapse import Collapse, check_confusion
 from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = ["train_model"]
 
 _log = logging.getLogger(__name__)
+#: So many examples are predicted again to see whether a model tells classes apart.
+_MOST_CHECKED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +98,12 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
     if best is None or request.helps:
         return None
     comparison = _compared(request, best.report, token, report)
+    collapse = _find_collapse(request, best, data, token)
+    if collapse is not None:
+        request = replace(request, notes=(collapse.describe(), *request.notes))
     _save(request, best)
     _forget_unfinished(request)
-    return replace(_response(request, best, comparison), controls=controls)
+    return replace(_response(request, best, comparison), controls=controls, collapse=collapse)
 
 
 def _measured_controls(
@@ -321,6 +327,35 @@ def _compared(
         again = _measured(request, standing.load(), request.sampling, token, report)
         scores = {} if again is None else again.scores_by_image
     return compared(evaluated.scores_by_image, scores)
+
+
+def _find_collapse(
+    request: TrainRequest, best: _Trained, data: TrainingData, token: CancelToken
+) -> Collapse | None:
+    """Return whether the model predicts one class nearly everywhere.
+
+    By the validation; where that holds one class or none, by some of what it has learned from.
+    """
+    confusion, pixels = ConfusionMatrix.empty(len(request.classes)), "validation"
+    if best.report is not None:
+        confusion = best.report.confusion
+    if np.count_nonzero(confusion.labelled) < 2:
+        confusion, pixels = _confusion_on_examples(request, best.segmenter, data, token), "training"
+    return check_confusion(confusion, request.classes, model_id=request.model_id, pixels=pixels)
+
+
+def _confusion_on_examples(
+    request: TrainRequest, segmenter: Segmenter, data: TrainingData, token: CancelToken
+) -> ConfusionMatrix:
+    """Return how one plain pass does on the examples that hold the most classes."""
+    plan = replace(request.sampling, method="single", extras=(), calibration=None)
+    by_classes = sorted(data.examples, key=lambda example: -len(np.unique(example.target)))
+    confusion = ConfusionMatrix.empty(len(request.classes))
+    for example in by_classes[:_MOST_CHECKED]:
+        outputs = segmenter.predict(example.image, plan=plan, check_cancelled=token.check)
+        found = outputs.moments.mean_p.argmax(axis=0).astype(np.uint8)
+        confusion = confusion.add(found, example.target)
+    return confusion
 
 
 def _validation_hash(images: tuple[LabelledImage, ...]) -> str:

@@ -15,6 +15,7 @@ from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory, TrainOutcome
 from napari_active_seg.session.steps.control import ControlScore, ControlSquare
 from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.trust.collapse import Collapse
 from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = ["Standing", "Start", "TrainRequest", "TrainResponse"]
@@ -101,6 +102,7 @@ class TrainResponse:
     compared_with: str | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
     controls: tuple[ControlScore, ...] = ()
+    collapse: Collapse | None = None  #: where the model predicts one class nearly everywhere
 
     @property
     def losses(self) -> tuple[float, ...]:

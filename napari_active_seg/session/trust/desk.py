@@ -21,6 +21,7 @@ from napari_active_seg.session.steps.evaluate import evaluate_model
 from napari_active_seg.session.steps.near_copies import LeakReport, look_for_leaks
 from napari_active_seg.session.steps.review import Finding, Review, review_labels
 from napari_active_seg.session.trust.agreement import AnnotatorAgreement, annotator_agreements
+from napari_active_seg.session.trust.collapse import Collapse, find_collapse
 from napari_active_seg.session.trust.history import LearningCurve, learning_curve
 from napari_active_seg.session.trust.records import (
     CalibrationRecord,
@@ -84,6 +85,11 @@ class TrustDesk:
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""
         return kept_evaluation(self._project, model_id)
+
+    def collapse(self) -> Collapse | None:
+        """Return whether the model in use predicts one class nearly everywhere."""
+        model = self._state().model
+        return None if model is None else find_collapse(self._project, model)
 
     def learning_curve(self) -> LearningCurve:
         """Return how models grew with labels, and whether to go on."""
