@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.annotations.colour_table import ColourTable
+from napari_active_seg.annotations.pairing import pair_masks
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import PICTURE_SUFFIXES, read_array
+from napari_active_seg.images import PICTURE_SUFFIXES, absolute_path, read_array
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = [
@@ -22,9 +23,12 @@ __all__ = [
     "find_masks",
     "read_mask_ids",
     "read_mask_target",
+    "read_mask_values",
 ]
-
-_SUFFIXES_OF_MASKS = ("", "_mask", "_segmentation", "_anno", "_label", "_labels", "_gt")
+#: In a mask stored as JPEG, grey values this close to black or white...
+_JPEG_SPREAD = 24
+#: ...are so many of all.
+_JPEG_SHARE = 0.98
 
 
 class MaskConvention(StrEnum):
@@ -46,27 +50,27 @@ class MaskReading:
     colours: ColourTable | None = None
 
 
-def find_masks(images: Iterable[str], folder: Path) -> dict[str, Path]:
+def find_masks(
+    images: Iterable[str], folder: Path, *, not_masks: Collection[Path] = ()
+) -> dict[str, Path]:
     """Return the mask of each image id that has one, by the image's name without suffix.
 
     ``name.png``, ``name_mask.png``, ``name_segmentation.png``, ``name_anno.bmp`` and the
-    like are found, whatever their case, in sub-folders of the same layout too.
+    like are found, whatever their case, in sub-folders of the same layout too; the mask of
+    ``train/images/name.png`` may be ``train/masks/name.png``. ``not_masks`` are files that are
+    left out, such as the images themselves where they lie in the same folder.
     """
     if not folder.is_dir():
         raise ImageError(f"no folder of masks at {folder}")
+    excluded = {absolute_path(path) for path in not_masks}
     files = {
-        path.relative_to(folder).with_suffix("").as_posix().casefold(): path
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and absolute_path(path) not in excluded
     }
-    found: dict[str, Path] = {}
-    for image_id in images:
-        stem = Path(image_id).with_suffix("").as_posix().casefold()
-        candidates = (files.get(stem + ending) for ending in _SUFFIXES_OF_MASKS)
-        match = next((path for path in candidates if path is not None), None)
-        if match is not None:
-            found[image_id] = match
-    return found
+    return {image: files[name] for image, name in pair_masks(images, files).items()}
 
 
 def detect_convention(
@@ -129,6 +133,11 @@ def read_mask_ids(path: Path, *, shape: tuple[int, int]) -> NDArray[np.int32]:
     return pixels.astype(np.int32)
 
 
+def read_mask_values(path: Path) -> NDArray[np.integer]:
+    """Return the whole numbers (H, W) of a mask file, or its colours (H, W, 3)."""
+    return _read_pixels(path)
+
+
 def _read_fitting(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:
     pixels = _read_pixels(path)
     if pixels.shape[:2] != shape:
@@ -163,4 +172,11 @@ def _read_pixels(path: Path) -> NDArray[np.integer]:
         return np.where(pixels, 255, 0).astype(np.int64)
     if pixels.dtype.kind not in "ui":
         raise ImageError(f"mask {path.name} holds {pixels.dtype}; want whole numbers")
-    return pixels.astype(np.int64)
+    whole = pixels.astype(np.int64)
+    return _without_jpeg_noise(whole) if path.suffix.lower() in (".jpg", ".jpeg") else whole
+
+
+def _without_jpeg_noise(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0 and 255 where JPEG has blurred a mask of these two values, else the pixels."""
+    extreme = (pixels <= _JPEG_SPREAD) | (pixels >= 255 - _JPEG_SPREAD)
+    return np.where(pixels > 127, 255, 0) if extreme.mean() >= _JPEG_SHARE else pixels

@@ -49,7 +49,7 @@ def candidate_files(folder: Path) -> list[Path]:
     """Return what may be an image below ``folder``, sorted; OME-Zarr folders count as one."""
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.name == "__MACOSX":  # what macOS leaves in archives
             continue
         if path.is_dir():
             found += [path] if is_ome_zarr(path) else candidate_files(path)
