@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +19,47 @@ from napari_active_seg.cli.common import (
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.creation import CreatedProject, ImageSettings, create_project
+from napari_active_seg.session.creation import (
+    CreatedProject,
+    ImageSettings,
+    MasksAmongImagesError,
+    create_project,
+)
 
 __all__ = ["register"]
 
+
+class MaskLike(StrEnum):
+    """What files with two grey values are."""
+
+    MASKS = "masks"
+    IMAGES = "images"
+
+
+MasksOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Masks that exist already; by default those found among the images or next to them. "
+        "Those of validation images are taken over at once; those of pool images when you run "
+        "'label'."
+    ),
+]
+NoMasksOption = Annotated[
+    bool, typer.Option("--no-masks", help="Take no masks, whatever is found.")
+]
+MaskLikeOption = Annotated[
+    MaskLike | None,
+    typer.Option(
+        help="What files with two grey values are, where a third of the images or more are such: "
+        "masks or images. Without it nothing is created then."
+    ),
+]
+FolderSplitsOption = Annotated[
+    bool, typer.Option(help="Keep the split that folders named train, val and test give.")
+]
 #: Names that a line of words lists; JSON has them all.
 _FEW = 10
 
@@ -38,13 +76,9 @@ def init(
         Path, typer.Option(help="Folder of images: PNG, JPEG, BMP, TIFF, slides, OME-Zarr.")
     ],
     classes: Annotated[str, typer.Option(help="Class names, such as background,gland.")],
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            help="Masks that exist already. Those of validation images are taken over at once; "
-            "those of pool images when you run 'label'."
-        ),
-    ] = None,
+    masks: MasksOption = None,
+    no_masks: NoMasksOption = False,
+    mask_like: MaskLikeOption = None,
     val_fraction: Annotated[
         float, typer.Option(help="Share of images set aside for validation, once and for all.")
     ] = 0.2,
@@ -59,6 +93,7 @@ def init(
         str | None,
         typer.Option(help="Regular expression that finds the patient or slide in a file name."),
     ] = None,
+    folder_splits: FolderSplitsOption = True,
     pseudonyms: Annotated[
         Path | None,
         typer.Option(
@@ -73,23 +108,38 @@ def init(
 
     Example: napari-active-seg init my-project --images slides/ --classes background,gland
     """
-    with showing_progress("Looking at images") as tell:
+    if masks is not None and no_masks:
+        raise ConfigError("--masks and --no-masks exclude each other; give one of them")
+    settings = ImageSettings(
+        val_fraction=val_fraction,
+        audit_fraction=audit_fraction,
+        seed=seed,
+        table=table,
+        group_pattern=group_pattern,
+        key_file=pseudonyms,
+        mask_like="ask" if mask_like is None else mask_like.value,
+        folder_splits=folder_splits,
+    )
+    with showing_progress("Looking at images") as tell, _naming_the_option():
         created = create_project(
             project,
             images_dir=images,
             classes=class_names(classes),
             masks_dir=masks,
-            settings=ImageSettings(
-                val_fraction=val_fraction,
-                audit_fraction=audit_fraction,
-                seed=seed,
-                table=table,
-                group_pattern=group_pattern,
-                key_file=pseudonyms,
-            ),
+            find_masks=not no_masks,
+            settings=settings,
             on_file=tell,
         )
     _print_created(project, created, as_json=as_json)
+
+
+@contextmanager
+def _naming_the_option() -> Iterator[None]:
+    """Add the option that answers to the error about images that look like masks."""
+    try:
+        yield
+    except MasksAmongImagesError as error:
+        raise MasksAmongImagesError(f"{error} (--mask-like masks or --mask-like images)") from error
 
 
 def info(project: ProjectArgument, as_json: JsonOption = False) -> None:
@@ -153,7 +203,10 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
         "validation_images": created.validation_images,
         "validation_labelled": created.validation_labelled,
         "audit_images": created.audit_images,
+        "masks_dir": None if created.masks_dir is None else str(created.masks_dir),
+        "masks": created.masks,
         "masks_left_for_label": created.masks_left,
+        "region_size": created.region_size.size,
         "recognised_as": created.layout,
         "notes": list(created.notes),
         "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
@@ -164,6 +217,9 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
     )
     if created.layout:
         text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.masks_dir is not None:
+        text += f"\nmasks in {created.masks_dir}: {created.masks} of {created.images} match"
+    text += f"\n{created.region_size.summary}"
     if created.audit_images:
         text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
     if created.masks_left:
