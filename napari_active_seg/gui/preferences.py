@@ -27,7 +27,8 @@ class Preferences:
     """A person's name, keys and how things are shown.
 
     ``clip`` is the percentile at which the colours of uncertainty end. ``click_helper`` is a folder
-    with a checkpoint, or the name of a helper that somebody registered.
+    with a checkpoint, or the name of a helper that somebody registered. ``open_sections`` are the
+    sections of the dock that can be folded, and whether each is open.
     """
 
     name: str = ""
@@ -39,6 +40,7 @@ class Preferences:
     fills_prediction: bool = False
     clip: float = 99.5
     click_helper: str = ""
+    open_sections: Mapping[str, bool] = field(default_factory=dict)
 
 
 class PreferencesFile:

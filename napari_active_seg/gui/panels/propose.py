@@ -137,6 +137,8 @@ class ProposePanel(Panel):
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show the queue and what can be asked."""
         super().render_state(session, view)
+        if session is not self._session:
+            self.size.value = session.project.config.region_size
         self._session = session
         state = session.state
         for made in (self.tissue, self.computed):
