@@ -215,7 +215,8 @@ class DesktopTools:
         images_dir: Path,
         classes: list[str],
         masks_dir: Path | None,
-        spacing: float | None = None,
+        find_masks: bool = True,
+        settings: ImageSettings | None = None,
         on_file: Callable[[int, int], None] | None = None,
     ) -> CreatedProject:
         """Make a project."""
@@ -224,7 +225,8 @@ class DesktopTools:
             images_dir=images_dir,
             classes=classes,
             masks_dir=masks_dir,
-            settings=ImageSettings(spacing=spacing),
+            find_masks=find_masks,
+            settings=settings,
             on_file=on_file,
         )
 

@@ -9,8 +9,18 @@ from napari_active_seg.annotations.masks import (
     detect_convention,
     find_masks,
     read_mask_target,
+    read_mask_values,
 )
 from napari_active_seg.annotations.opening import AnnotationOptions, open_annotations
+from napari_active_seg.annotations.pairing import (
+    SortedFiles,
+    image_root,
+    is_image_folder,
+    is_mask_folder,
+    pair_masks,
+    sort_files,
+    split_of_folders,
+)
 from napari_active_seg.annotations.renamed import RenamedImages
 from napari_active_seg.annotations.source import AnnotationSource, KnowsHistory, PartFacts
 
@@ -24,10 +34,18 @@ __all__ = [
     "MaskReading",
     "PartFacts",
     "RenamedImages",
+    "SortedFiles",
     "detect_convention",
     "find_masks",
+    "image_root",
+    "is_image_folder",
+    "is_mask_folder",
     "open_annotations",
+    "pair_masks",
     "read_mask_target",
+    "read_mask_values",
     "recognise_layout",
+    "sort_files",
+    "split_of_folders",
     "unpack_archive",
 ]

@@ -5,7 +5,7 @@ As a simulated annotator it reveals a mask where it is asked, nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,14 @@ from napari_active_seg.regions import Region
 __all__ = ["MaskFolder", "masks_of"]
 
 
-def masks_of(images: tuple[ImageRef, ...], folder: Path) -> dict[str, Path]:
-    """Return the masks in ``folder`` by image; ImageError if none has the name of an image."""
-    masks = find_masks((ref.id for ref in images), folder)
+def masks_of(
+    images: tuple[ImageRef, ...], folder: Path, *, not_masks: Collection[Path] = ()
+) -> dict[str, Path]:
+    """Return the masks in ``folder`` by image; ImageError if none has the name of an image.
+
+    ``not_masks`` are files that are left out, such as the images themselves.
+    """
+    masks = find_masks((ref.id for ref in images), folder, not_masks=not_masks)
     if not masks:
         raise ImageError(
             f"no mask in {folder} has the name of an image (such as {images[0].id}); "
@@ -51,12 +56,18 @@ class MaskFolder:
         self.reading = reading
 
     @staticmethod
-    def from_folder(folder: Path, images: tuple[ImageRef, ...], *, n_classes: int) -> MaskFolder:
+    def from_folder(
+        folder: Path,
+        images: tuple[ImageRef, ...],
+        *,
+        n_classes: int,
+        not_masks: Collection[Path] = (),
+    ) -> MaskFolder:
         """Return the masks in ``folder`` of those of ``images`` that have one.
 
         ImageError if there is none at all, or one is not as large as its image.
         """
-        masks = masks_of(images, folder)
+        masks = masks_of(images, folder, not_masks=not_masks)
         reading = MaskReading(detect_convention(list(masks.values()), n_classes=n_classes))
         return MaskFolder.checked(masks, images, reading)
 

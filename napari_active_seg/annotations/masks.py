@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.annotations.colour_table import ColourTable
+from napari_active_seg.annotations.pairing import pair_masks
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import PICTURE_SUFFIXES, read_array
+from napari_active_seg.images import PICTURE_SUFFIXES, absolute_path, read_array
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "find_masks",
     "read_mask_ids",
     "read_mask_target",
+    "read_mask_values",
 ]
 
 _LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -31,7 +33,6 @@ _LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
 _NEAR, _MOST_BETWEEN = 64, 0.25
 #: JPEG turns grey into colours whose channels differ by so much.
 _JPEG_SPREAD = 24
-_SUFFIXES_OF_MASKS = ("", "_mask", "_segmentation", "_anno", "_label", "_labels", "_gt")
 
 
 class MaskConvention(StrEnum):
@@ -53,27 +54,27 @@ class MaskReading:
     colours: ColourTable | None = None
 
 
-def find_masks(images: Iterable[str], folder: Path) -> dict[str, Path]:
+def find_masks(
+    images: Iterable[str], folder: Path, *, not_masks: Collection[Path] = ()
+) -> dict[str, Path]:
     """Return the mask of each image id that has one, by the image's name without suffix.
 
     ``name.png``, ``name_mask.png``, ``name_segmentation.png``, ``name_anno.bmp`` and the
-    like are found, whatever their case, in sub-folders of the same layout too.
+    like are found, whatever their case, in sub-folders of the same layout too; the mask of
+    ``train/images/name.png`` may be ``train/masks/name.png``. ``not_masks`` are files that are
+    left out, such as the images themselves where they lie in the same folder.
     """
     if not folder.is_dir():
         raise ImageError(f"no folder of masks at {folder}")
+    excluded = {absolute_path(path) for path in not_masks}
     files = {
-        path.relative_to(folder).with_suffix("").as_posix().casefold(): path
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and absolute_path(path) not in excluded
     }
-    found: dict[str, Path] = {}
-    for image_id in images:
-        stem = Path(image_id).with_suffix("").as_posix().casefold()
-        candidates = (files.get(stem + ending) for ending in _SUFFIXES_OF_MASKS)
-        match = next((path for path in candidates if path is not None), None)
-        if match is not None:
-            found[image_id] = match
-    return found
+    return {image: files[name] for image, name in pair_masks(images, files).items()}
 
 
 def detect_convention(
@@ -158,6 +159,18 @@ def read_mask_ids(path: Path, *, shape: tuple[int, int]) -> NDArray[np.int32]:
     if pixels.ndim == 3:
         raise ImageError(f"mask {path.name} is a colour picture; want one number per pixel")
     return pixels.astype(np.int32)
+
+
+def read_mask_values(path: Path) -> NDArray[np.integer]:
+    """Return the whole numbers (H, W) of a mask file, or its colours (H, W, 3).
+
+    Black and white with soft edges is cut at the middle.
+    """
+    pixels = _read_pixels(path)
+    numbers, found = np.unique(pixels, return_counts=True)
+    counts = dict(zip(numbers.tolist(), found.tolist(), strict=True))
+    soft = pixels.ndim == 2 and not counts.keys() <= {0, 255} and _is_black_and_white(counts)
+    return np.where(pixels > 127, 255, 0) if soft and len(counts) > 3 else pixels
 
 
 def _read_fitting(path: Path, shape: tuple[int, int]) -> NDArray[np.integer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class AnnotationOptions:
     ``convention`` is auto or one of the mask conventions; ``ignore`` are mask values that mean
     "not labelled"; ``rest`` is the class of what no outline holds (None: not labelled, but the
     first class for COCO files that have no category of its name); ``renamed`` maps names in the
-    file to the project's.
+    file to the project's; ``not_masks`` are files that are no masks, such as the project's images.
     """
 
     convention: str = "auto"
@@ -43,6 +43,7 @@ class AnnotationOptions:
     colours: Path | None = None
     rest: str | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
+    not_masks: Collection[Path] = ()
 
 
 def open_annotations(
@@ -83,7 +84,7 @@ def open_annotations(
 def _masks(
     folder: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
 ) -> MaskFolder:
-    masks = masks_of(images, folder)
+    masks = masks_of(images, folder, not_masks=options.not_masks)
     known = [str(convention) for convention in MaskConvention]
     if options.convention not in ("auto", *known):
         raise ConfigError(

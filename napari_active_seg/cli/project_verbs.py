@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +18,25 @@ from napari_active_seg.cli.common import (
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState, count_labelled_pixels
-from napari_active_seg.session.creation import CreatedProject, ImageSettings, create_project
+from napari_active_seg.session.creation import (
+    CreatedProject,
+    ImageSettings,
+    MasksAmongImagesError,
+    create_project,
+)
 
 __all__ = ["register"]
+
+
+class MaskLike(StrEnum):
+    """What files with two grey values are."""
+
+    MASKS = "masks"
+    IMAGES = "images"
+
 
 #: Names that a line of words lists; JSON has them all.
 _FEW = 10
@@ -42,8 +57,19 @@ def init(
     masks: Annotated[
         Path | None,
         typer.Option(
-            help="Masks that exist already. Those of validation images are taken over at once; "
-            "those of pool images when you run 'label'."
+            help="Masks that exist already; by default those found among the images or next to "
+            "them. Those of validation images are taken over at once; those of pool images when "
+            "you run 'label'."
+        ),
+    ] = None,
+    no_masks: Annotated[
+        bool, typer.Option("--no-masks", help="Take no masks, whatever is found.")
+    ] = False,
+    mask_like: Annotated[
+        MaskLike | None,
+        typer.Option(
+            help="What files with two grey values are, where a third of the images or more are "
+            "such: masks or images. Without it nothing is created then."
         ),
     ] = None,
     val_fraction: Annotated[
@@ -60,6 +86,10 @@ def init(
         str | None,
         typer.Option(help="Regular expression that finds the patient or slide in a file name."),
     ] = None,
+    folder_splits: Annotated[
+        bool,
+        typer.Option(help="Keep the split that folders named train, val and test give."),
+    ] = True,
     pseudonyms: Annotated[
         Path | None,
         typer.Option(
@@ -74,22 +104,33 @@ def init(
 
     Example: napari-active-seg init my-project --images slides/ --classes background,gland
     """
+    if masks is not None and no_masks:
+        raise ConfigError("--masks and --no-masks exclude each other; give one of them")
+    settings = ImageSettings(
+        val_fraction=val_fraction,
+        audit_fraction=audit_fraction,
+        seed=seed,
+        table=table,
+        group_pattern=group_pattern,
+        key_file=pseudonyms,
+        mask_like="ask" if mask_like is None else mask_like.value,
+        folder_splits=folder_splits,
+    )
     with showing_progress("Looking at images") as tell:
-        created = create_project(
-            project,
-            images_dir=images,
-            classes=class_names(classes),
-            masks_dir=masks,
-            settings=ImageSettings(
-                val_fraction=val_fraction,
-                audit_fraction=audit_fraction,
-                seed=seed,
-                table=table,
-                group_pattern=group_pattern,
-                key_file=pseudonyms,
-            ),
-            on_file=tell,
-        )
+        try:
+            created = create_project(
+                project,
+                images_dir=images,
+                classes=class_names(classes),
+                masks_dir=masks,
+                find_masks=not no_masks,
+                settings=settings,
+                on_file=tell,
+            )
+        except MasksAmongImagesError as error:
+            raise MasksAmongImagesError(
+                f"{error} (--mask-like masks or --mask-like images)"
+            ) from error
     _print_created(project, created, as_json=as_json)
 
 
@@ -154,7 +195,10 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
         "validation_images": created.validation_images,
         "validation_labelled": created.validation_labelled,
         "audit_images": created.audit_images,
+        "masks_dir": None if created.masks_dir is None else str(created.masks_dir),
+        "masks": created.masks,
         "masks_left_for_label": created.masks_left,
+        "region_size": created.region_size.size,
         "recognised_as": created.layout,
         "notes": list(created.notes),
         "set_aside": [{"file": p.file, "why": p.why} for p in created.problems],
@@ -165,6 +209,9 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
     )
     if created.layout:
         text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.masks_dir is not None:
+        text += f"\nmasks in {created.masks_dir}: {created.masks} of {created.images} match"
+    text += f"\n{created.region_size.summary}"
     if created.audit_images:
         text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
     if created.masks_left:

@@ -27,7 +27,7 @@ from napari_active_seg.gui.preferences import PreferencesFile
 from napari_active_seg.gui.questions import Held, ask_held
 from napari_active_seg.images import absolute_path
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import CreatedProject, FolderLook
+from napari_active_seg.session.creation import CreatedProject, FolderLook, ImageSettings
 
 __all__ = ["Desk", "Tools", "action_name"]
 
@@ -52,7 +52,8 @@ class Tools(Protocol):
         images_dir: Path,
         classes: list[str],
         masks_dir: Path | None,
-        spacing: float | None = None,
+        find_masks: bool = True,
+        settings: ImageSettings | None = None,
         on_file: Callable[[int, int], None] | None = None,
     ) -> CreatedProject:
         """Make a project."""

@@ -55,7 +55,7 @@ def _list_layer_keys() -> Iterator[tuple[str, str]]:
     for owner in (*ViewerModel.__mro__, *Labels.__mro__):
         for key, action in getattr(owner, "class_keymap", {}).items():
             name = names.get(str(key)) or getattr(action, "__name__", "an action")
-            yield str(key), name.rpartition(":")[2].replace("_", " ")
+            yield str(key), str(name).rpartition(":")[2].replace("_", " ")
 
 
 def _in_order(key: str) -> str:

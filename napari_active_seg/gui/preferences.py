@@ -28,7 +28,8 @@ class Preferences:
 
     ``clip`` is the percentile at which the colours of uncertainty end. ``click_helper`` is a folder
     with a checkpoint, or the name of a helper that somebody registered. ``offers_retraining`` is
-    False once the person has declined to have models trained automatically.
+    False once the person has declined to have models trained automatically. ``open_sections`` are
+    the sections of the dock that can be folded, and whether each is open.
     """
 
     name: str = ""
@@ -45,6 +46,7 @@ class Preferences:
     prediction_opacity: float = 0.9
     uncertainty_opacity: float = 0.75
     offers_retraining: bool = True
+    open_sections: Mapping[str, bool] = field(default_factory=dict)
 
 
 class PreferencesFile:

@@ -14,11 +14,18 @@ from napari_active_seg.images.plain import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
     PlainImage,
+    picture_shape,
     read_array,
     read_rgb,
 )
 from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
-from napari_active_seg.images.scan import FoundImage, Problem, ScanResult, scan_folder
+from napari_active_seg.images.scan import (
+    FoundImage,
+    Problem,
+    ScanResult,
+    scan_files,
+    scan_folder,
+)
 from napari_active_seg.images.slide import SlideImage
 from napari_active_seg.images.source import ImageSource, goes_whole, map_step, read_whole
 from napari_active_seg.images.spacing import believable
@@ -64,10 +71,12 @@ __all__ = [
     "open_picture",
     "perceptual_hash",
     "picture_at_step",
+    "picture_shape",
     "read_array",
     "read_image_table",
     "read_rgb",
     "read_whole",
+    "scan_files",
     "scan_folder",
     "tissue_at_low_level",
     "tissue_mask",

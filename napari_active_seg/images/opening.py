@@ -79,7 +79,7 @@ def _candidates(folder: Path, searched: set[Path]) -> list[Path]:
     searched.add(real)
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.name == "__MACOSX":  # what macOS leaves in archives
             continue
         if path.is_dir():
             found += [path] if is_ome_zarr(path) else _candidates(path, searched)

@@ -25,13 +25,16 @@ from napari_active_seg.images.source import check_window
 from napari_active_seg.images.spacing import spacing_of_resolution, spacing_of_tiff
 
 __all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "check_layout"]
-__all__ += ["decode_error", "read_array", "read_rgb", "refuse_lying_offsets"]
+__all__ += ["decode_error", "picture_shape", "read_array", "read_rgb", "refuse_lying_offsets"]
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
 #: Above this a picture is read by windows or not at all; the limit also stops a header that
 #: claims an absurd size before memory is asked for.
 _MOST_PIXELS = 300_000_000
+_EXIF_ORIENTATION = 274
+#: From this EXIF orientation on, rows and columns are swapped.
+_FIRST_TURNED = 5
 #: What Pillow and tifffile raise on files that are cut short or scrambled.
 BROKEN_FILE = (
     ArithmeticError,  # a width of 0
@@ -101,6 +104,24 @@ class PlainImage:
         """Return the window (height, width, 3) uint8 that starts at (y, x)."""
         check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         return self._pixels[y : y + height, x : x + width]
+
+
+def picture_shape(path: Path) -> tuple[int, int]:
+    """Return ``(height, width)`` of a picture from its header; its pixels are not decoded."""
+    try:
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            with tifffile.TiffFile(path) as file:
+                page = file.pages.first
+                height, width = int(page.imagelength), int(page.imagewidth)
+                tag = page.tags.get("Orientation")
+                turned = tag is not None and int(tag.value) >= _FIRST_TURNED
+        else:
+            with open_picture(path) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_TURNED
+    except (*BROKEN_FILE, Image.DecompressionBombError) as error:
+        raise decode_error(path, error) from error
+    return (width, height) if turned else (height, width)
 
 
 def read_rgb(path: Path, *, white: int | None = None) -> NDArray[np.uint8]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from napari_active_seg.errors import ImageError, MissingExtraError
 from napari_active_seg.images.opening import (
@@ -15,16 +17,26 @@ from napari_active_seg.images.opening import (
     open_image,
     printable_name,
 )
+from napari_active_seg.images.plain import PlainImage
 from napari_active_seg.images.ref import absolute_path
+from napari_active_seg.images.source import ImageSource
 
-__all__ = ["FoundImage", "Problem", "ScanResult", "scan_folder"]
+__all__ = ["FoundImage", "Problem", "ScanResult", "scan_files", "scan_folder"]
+
+#: Grey values are counted on about this many pixels along the longer side.
+_SAMPLED_SIDE = 512
+#: JPEG blurs the two values of a mask: grey values this close count as one.
+_JPEG_SPREAD = 24
+#: This share of the pixels has to lie close to one of the two values.
+_JPEG_SHARE = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
     """A picture that decodes; ``id`` is its path below the scanned folder.
 
-    ``white`` is the value of full brightness where it has more than 8 bits.
+    ``white`` is the value of full brightness where it has more than 8 bits. ``grey_values`` is 1
+    or 2 where a plain picture is grey and has no more values than that: a mask, perhaps.
     """
 
     id: str
@@ -32,6 +44,7 @@ class FoundImage:
     shape: tuple[int, int]
     spacing: tuple[float, float] | None
     white: int | None = None
+    grey_values: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,13 @@ def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = No
     """
     if not folder.is_dir():
         raise ImageError(f"no folder of images at {folder}")
-    files = candidate_files(folder)
+    return scan_files(folder, candidate_files(folder), on_file=on_file)
+
+
+def scan_files(
+    folder: Path, files: Sequence[Path], *, on_file: Callable[[int, int], None] | None = None
+) -> ScanResult:
+    """Return the usable pictures among ``files`` below ``folder``; see ``scan_folder``."""
     images: list[FoundImage] = []
     problems: list[Problem] = []
     for number, path in enumerate(files, 1):
@@ -81,7 +100,32 @@ def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = No
 def _looked_at(path: Path, name: str) -> FoundImage:
     source = open_image(path)
     check_image(source)
-    return FoundImage(name, absolute_path(path), source.shape, source.spacing, source.white)
+    return FoundImage(
+        name,
+        absolute_path(path),
+        source.shape,
+        source.spacing,
+        source.white,
+        _count_grey_values(source, is_jpeg=path.suffix.lower() in (".jpg", ".jpeg")),
+    )
+
+
+def _count_grey_values(source: ImageSource, *, is_jpeg: bool) -> int | None:
+    """Return 1 or 2 where a plain picture is grey with so few values; None for any other."""
+    if not isinstance(source, PlainImage):
+        return None
+    height, width = source.shape
+    step = max(1, max(height, width) // _SAMPLED_SIDE)
+    pixels = source.read(0, 0, 0, height, width)[::step, ::step]
+    spread = _JPEG_SPREAD if is_jpeg else 0
+    if int(np.ptp(pixels.astype(np.int16), axis=2).max()) > spread:
+        return None
+    grey = pixels[..., 1]
+    low, high = int(grey.min()), int(grey.max())
+    if high - low <= spread:
+        return 1
+    near = (grey <= low + spread) | (grey >= high - spread)
+    return 2 if near.mean() >= (_JPEG_SHARE if is_jpeg else 1.0) else None
 
 
 def _with_one_white(images: list[FoundImage]) -> tuple[FoundImage, ...]:

@@ -59,7 +59,10 @@ def read_image_table(path: Path) -> dict[str, ImageFacts]:
 
 def facts_for(image_ids: Iterable[str], table: Mapping[str, ImageFacts]) -> dict[str, ImageFacts]:
     """Return the facts of those images that the table names, with or without folder and suffix."""
-    folded = {name.casefold(): facts for name, facts in table.items()}
+    bare = {PurePosixPath(name).name.casefold(): facts for name, facts in table.items()}
+    if len(bare) < len(table):  # a file's name alone does not tell which is meant
+        bare = {}
+    folded = bare | {name.casefold(): facts for name, facts in table.items()}
     found: dict[str, ImageFacts] = {}
     for image_id in image_ids:
         path = PurePosixPath(image_id)

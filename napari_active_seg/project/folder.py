@@ -83,6 +83,7 @@ class Project:
         key_file: Path | None = None,
         seed: int = 0,
         annotator: str = "annotator",
+        region_size: int = 128,
         clock: Callable[[], float] = time.time,
     ) -> Project:
         """Make a project folder; it appears whole or not at all.
@@ -101,6 +102,7 @@ class Project:
             masks_dir=None if masks_dir is None or key_file else str(absolute_path(masks_dir)),
             key_file=None if key_file is None else str(absolute_path(key_file)),
             annotator=annotator,
+            region_size=region_size,
         )
         building = folder.with_name(f".{folder.name}.new")
         try:

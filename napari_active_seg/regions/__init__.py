@@ -8,6 +8,12 @@ from napari_active_seg.regions.label import BEGINNINGS, Effort, RegionLabel, Reg
 from napari_active_seg.regions.place import Place, RegionShape, inside_shape, mask_of_places
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
+from napari_active_seg.regions.suggested_size import (
+    REGION_SIZES,
+    SuggestedSize,
+    measure_mixed_squares,
+    suggest_region_size,
+)
 from napari_active_seg.regions.targets import (
     UNLABELLED,
     check_target,
@@ -18,6 +24,7 @@ from napari_active_seg.regions.tiling import Tile, blend_window, tile_grid
 
 __all__ = [
     "BEGINNINGS",
+    "REGION_SIZES",
     "UNLABELLED",
     "ClassBook",
     "Coverage",
@@ -28,6 +35,7 @@ __all__ = [
     "RegionLabel",
     "RegionShape",
     "RegionState",
+    "SuggestedSize",
     "Tile",
     "blend_window",
     "check_target",
@@ -37,7 +45,9 @@ __all__ = [
     "find_background",
     "inside_shape",
     "mask_of_places",
+    "measure_mixed_squares",
     "paint_to_target",
+    "suggest_region_size",
     "target_to_paint",
     "tile_grid",
     "union_area",

@@ -12,9 +12,9 @@ from napari_active_seg.images import (
     Problem,
     fingerprint_of,
     groups_by_pattern,
-    scan_folder,
 )
 from napari_active_seg.project import Placement, Project, Split
+from napari_active_seg.session.folder_look import look_at_folder
 
 __all__ = ["AddedImages", "add_images"]
 
@@ -38,19 +38,20 @@ def add_images(
     """Add the images below ``images_dir`` that the project does not have.
 
     The validation images stay as they were drawn: new images go to the pool, but an image of a
-    patient who is set aside is set aside as well.
+    patient who is set aside is set aside as well. Masks among the images, by the names of files
+    and folders, are left out.
     """
     if project.config.key_file is not None:
         raise BadInputError(
             "a project with pseudonyms takes no further images: a second draw of names would say "
             "which came later. Make a new project of all images"
         )
-    scan = scan_folder(images_dir, on_file=on_file)
+    look = look_at_folder(images_dir, on_file=on_file)
     by_print = {ref.fingerprint: ref.id for ref in project.images.all()}
     taken = set(by_print.values())
     new: list[FoundImage] = []
     known: list[str] = []
-    for image in scan.images:
+    for image in look.images:
         if fingerprint_of(image.path) in by_print:
             known.append(image.id)
         else:
@@ -72,7 +73,7 @@ def add_images(
         project.events.add(
             "images added", annotator=project.config.annotator, facts={"images": list(added)}
         )
-    return AddedImages(added, tuple(known), scan.problems)
+    return AddedImages(added, tuple(known), look.problems)
 
 
 def _free_id(image_id: str, folder: str, taken: set[str]) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from napari_active_seg.annotations import Layout, MaskFolder, recognise_layout
-from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.annotations import (
+    MaskConvention,
+    MaskFolder,
+    MaskReading,
+    detect_convention,
+)
+from napari_active_seg.errors import ConfigError, ImageError, did_you_mean
 from napari_active_seg.images import (
     FoundImage,
     ImageFacts,
@@ -18,7 +24,6 @@ from napari_active_seg.images import (
     facts_for,
     groups_by_pattern,
     read_image_table,
-    scan_folder,
 )
 from napari_active_seg.project import (
     Placement,
@@ -29,28 +34,48 @@ from napari_active_seg.project import (
     pseudonyms_for,
     refuse_taken_folder,
 )
-from napari_active_seg.regions import Effort, LabelSchema, Region, RegionState
+from napari_active_seg.regions import (
+    Effort,
+    LabelSchema,
+    Region,
+    RegionState,
+    SuggestedSize,
+)
+from napari_active_seg.session.folder_look import (
+    FolderLook,
+    MasksAmongImagesError,
+    look_at_folder,
+)
 
 __all__ = [
     "CLASS_TEMPLATES",
+    "GROUP_PATTERNS",
     "CreatedProject",
     "FolderLook",
     "ImageSettings",
+    "MasksAmongImagesError",
+    "SplitPlan",
     "create_project",
     "look_at_folder",
+    "plan_split",
 ]
 
-#: Classes that many begin with, the background first; colours are those of the house's palette.
-CLASS_TEMPLATES: dict[str, tuple[str, ...]] = {
-    "gland / background": ("background", "gland"),
-    "lesion / skin": ("skin", "lesion"),
-    "tumour, stroma, inflammatory, necrosis, other": (
-        "other",
-        "tumour",
-        "stroma",
-        "inflammatory",
-        "necrosis",
-    ),
+_TEMPLATES = (
+    ("background", "gland"),
+    ("background", "nucleus"),
+    ("skin", "lesion"),
+    ("other", "tumour", "stroma", "inflammatory", "necrosis"),
+)
+#: Classes that many begin with, by what a person reads: the background first, as in masks, where it
+#: is 0.
+CLASS_TEMPLATES: dict[str, tuple[str, ...]] = {", ".join(names): names for names in _TEMPLATES}
+
+#: Which part of a file's path names the patient or slide, by what a person reads.
+GROUP_PATTERNS: dict[str, str] = {
+    'up to first "_"': r"(?:^|/)([^/_]+)_[^/]*$",
+    'up to last "_"': r"(?:^|/)([^/]+)_[^/_]*$",
+    'up to first "-"': r"(?:^|/)([^/-]+)-[^/]*$",
+    "parent folder": r"(?:^|/)([^/]+)/(?:(?:images?|imgs?)/)?[^/]+$",
 }
 
 _SPLIT_WORDS = {
@@ -71,7 +96,8 @@ class ImageSettings:
 
     ``table`` is a CSV with patients (slides, groups) and splits; ``group_pattern`` finds the
     patient in the file name. With ``key_file`` images and patients get pseudonyms, and only that
-    file says which is which.
+    file says which is which. ``mask_like`` says what files with two grey values are, where many of
+    the images are such.
     """
 
     val_fraction: float = 0.2
@@ -81,62 +107,43 @@ class ImageSettings:
     group_pattern: str | None = None
     key_file: Path | None = None
     spacing: float | None = None  #: micrometres per pixel of images whose files do not say
+    mask_like: Literal["ask", "masks", "images"] = "ask"
+    folder_splits: bool = True  #: keep the split that folders such as train and test name
+    sort_files: bool = True  #: tell masks from images by the names of files and folders
 
 
 @dataclass(frozen=True, slots=True)
-class FolderLook:
-    """What is found in a folder before a project is made of it."""
+class SplitPlan:
+    """How many images, and patients or slides, a split would set aside for validation."""
 
     images: int
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-    without_spacing: int
-    layout: str | None
-    masks_dir: Path | None
-    problems: tuple[Problem, ...]
+    validation_images: int
+    audit_images: int
+    groups: int
+    validation_groups: int
+    example: tuple[str, str] | None  #: an image, and its patient or slide
 
     @property
-    def words(self) -> str:
-        """What a person should know of it, in a sentence or two."""
-        sizes = " x ".join(map(str, self.smallest))
-        if self.largest != self.smallest:
-            sizes += " to " + " x ".join(map(str, self.largest))
-        text = f"{self.images} images of {sizes} pixels"
-        if self.layout is not None:
-            text += f", the {self.layout} data set"
-        if self.masks_dir is not None:
-            text += f"; masks are in {self.masks_dir.name}"
-        if self.problems:
-            first = self.problems[0]
-            text += f". {len(self.problems)} cannot be used, such as {first.file}: {first.why}"
+    def summary(self) -> str:
+        """The effect in words."""
+        text = f"{self.validation_images} of {self.images} images"
+        if self.groups:
+            text += f", {self.validation_groups} of {self.groups} patients or slides"
         return text
 
 
-def look_at_folder(
-    images_dir: Path, *, on_file: Callable[[int, int], None] | None = None
-) -> FolderLook:
-    """Return what is in a folder of images; nothing is written. ImageError where there are none."""
-    images, layout, problems = _images_in(images_dir, on_file)
-    by_size = sorted((image.shape for image in images), key=lambda shape: shape[0] * shape[1])
-    return FolderLook(
-        images=len(images),
-        smallest=by_size[0],
-        largest=by_size[-1],
-        without_spacing=sum(image.spacing is None for image in images),
-        layout=layout.name if layout else None,
-        masks_dir=layout.masks_dir if layout else None,
-        problems=problems,
+def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
+    """Return what ``settings`` would set aside of a folder; ConfigError where they do not fit."""
+    placements = _placements(look, settings)
+    held_out = [p for p in placements.values() if p.split is Split.VALIDATION]
+    return SplitPlan(
+        images=len(placements),
+        validation_images=len(held_out),
+        audit_images=sum(p.split is Split.AUDIT for p in placements.values()),
+        groups=len({p.group for p in placements.values() if p.group}),
+        validation_groups=len({p.group for p in held_out if p.group}),
+        example=next(((i, p.group) for i, p in placements.items() if p.group), None),
     )
-
-
-def _images_in(
-    images_dir: Path, on_file: Callable[[int, int], None] | None
-) -> tuple[tuple[FoundImage, ...], Layout | None, tuple[Problem, ...]]:
-    """Return the images of a folder without the masks among them, and what else was found."""
-    scan = scan_folder(images_dir, on_file=on_file)
-    layout = recognise_layout(images_dir, (image.id for image in scan.images))
-    masks = layout.not_images if layout else frozenset()
-    return tuple(i for i in scan.images if i.id not in masks), layout, scan.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,9 @@ class CreatedProject:
     audit_images: int
     masks_left: int  #: masks of pool images, for ``label`` to take over
     masks_dir: Path | None
+    masks: int  #: masks of images of the project
     layout: str | None  #: the well-known data set that the folder was recognised as
+    region_size: SuggestedSize  #: what regions are proposed in
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  #: such as patients in more than one split
 
@@ -161,27 +170,33 @@ def create_project(
     images_dir: Path,
     classes: Sequence[str],
     masks_dir: Path | None = None,
+    find_masks: bool = True,
     settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
     """Make a project in ``folder`` from the images below ``images_dir``.
 
-    With masks (given, or known from the data set's layout) the validation and audit images are
+    Masks are those in ``masks_dir``, or else those that are found among the images or next to
+    them, unless ``find_masks`` is False. With masks the validation and audit images are
     labelled at once, so that every model is measured from the first on; masks of pool images
     wait until they are asked for, since the pool is what a person, or a simulated annotator, is
-    to label. All input is checked before anything is written.
+    to label. All input is checked before anything is written; MasksAmongImagesError where many
+    images look like masks and ``settings`` do not say what they are.
     """
     settings = settings or ImageSettings()
     schema = LabelSchema.from_names(classes)
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
-    found, layout, unusable = _images_in(images_dir, on_file)
-    images = tuple(_with_spacing(image, settings.spacing) for image in found)
-    placements = _placements([image.id for image in images], layout, settings)
-    masks_dir = masks_dir or (layout.masks_dir if layout else None)
-    oracle = None
+    look = look_at_folder(images_dir, sort=settings.sort_files, on_file=on_file)
     if masks_dir is not None:
-        oracle = MaskFolder.from_folder(masks_dir, _refs(images), n_classes=len(schema))
+        look = look.with_masks(masks_dir)
+    look = _settle_mask_like(look, settings)
+    if not find_masks and masks_dir is None:
+        look = look.with_masks(None)
+    images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
+    placements = _placements(look, settings)
+    oracle, mask_notes = _open_masks(look, images, masks_dir, n_classes=len(schema))
+    region_size = look.suggest_region_size(settings.spacing)
     names = _names(images, settings)
     groups = _group_names(placements, settings)
     project = Project.create(
@@ -191,10 +206,11 @@ def create_project(
         splits={
             names[i]: replace(p, group=groups.get(p.group or "")) for i, p in placements.items()
         },
-        images_dir=images_dir,
-        masks_dir=masks_dir,
+        images_dir=look.images_dir,
+        masks_dir=None if oracle is None else look.masks.folder,
         key_file=settings.key_file,
         seed=settings.seed,
+        region_size=region_size.size,
     )
     with project:
         labelled = 0 if oracle is None else _label_set_aside(project, oracle, names)
@@ -207,11 +223,48 @@ def create_project(
         validation_labelled=labelled,
         audit_images=splits.count(Split.AUDIT),
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
-        masks_dir=masks_dir,
-        layout=layout.name if layout else None,
-        problems=unusable,
-        notes=_notes(placements, groups),
+        masks_dir=None if oracle is None else look.masks.folder,
+        masks=len(known),
+        layout=look.layout,
+        region_size=region_size,
+        problems=look.problems,
+        notes=(*mask_notes, *_notes(placements, groups)),
     )
+
+
+def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:
+    """Return the look once images that look like masks are known to be images or masks."""
+    if not settings.sort_files or not look.needs_answer or settings.mask_like == "images":
+        return look
+    if settings.mask_like == "masks":
+        return look.with_mask_like_as_masks()
+    raise MasksAmongImagesError(f"{look.question}; say whether they are masks or images")
+
+
+def _open_masks(
+    look: FolderLook, images: Sequence[FoundImage], given: Path | None, *, n_classes: int
+) -> tuple[MaskFolder | None, tuple[str, ...]]:
+    """Return the masks of ``images``, and what is to be noted of them.
+
+    All masks of a folder that was ``given`` have to fit; of those that were found, the ones that
+    fit are taken.
+    """
+    refs = _refs(images)
+    if given is not None:
+        paths = [image.path for image in images]
+        return MaskFolder.from_folder(given, refs, n_classes=n_classes, not_masks=paths), ()
+    notes = tuple(f"{problem.why}; it is not used" for problem in look.masks.misfits)
+    masks = look.masks.by_image
+    if not masks:
+        return None, notes
+    try:
+        convention = detect_convention(list(masks.values()), n_classes=n_classes)
+        if convention is MaskConvention.COLOURS:
+            note = f"masks in {look.masks.folder} are colour pictures; import them with their table"
+            return None, (*notes, note)
+        return MaskFolder.checked(masks, refs, MaskReading(convention)), notes
+    except ImageError as error:
+        raise ImageError(f"{error}; or create the project without masks") from error
 
 
 def _with_spacing(image: FoundImage, spacing: float | None) -> FoundImage:
@@ -234,12 +287,15 @@ def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
         raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
 
 
-def _placements(
-    ids: list[str], layout: Layout | None, settings: ImageSettings
-) -> dict[str, Placement]:
-    facts: dict[str, ImageFacts] = dict(layout.facts) if layout else {}
+def _placements(look: FolderLook, settings: ImageSettings) -> dict[str, Placement]:
+    ids = [image.id for image in look.images]
+    facts: dict[str, ImageFacts] = dict(look.facts)
+    if settings.sort_files and settings.folder_splits and not facts:
+        facts |= look.folder_splits
     if settings.table is not None:
-        facts |= facts_for(ids, read_image_table(settings.table))
+        for image_id, said in facts_for(ids, read_image_table(settings.table)).items():
+            known = facts.get(image_id, ImageFacts())
+            facts[image_id] = ImageFacts(said.group or known.group, said.split or known.split)
     groups = {i: fact.group for i, fact in facts.items() if fact.group}
     if settings.group_pattern is not None:
         groups |= groups_by_pattern(ids, settings.group_pattern)

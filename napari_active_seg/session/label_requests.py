@@ -172,6 +172,8 @@ def _opened(
     images, names = project.images.all(), project.images.file_names()
     own = tuple(replace(ref, id=names[ref.id]) for ref in images if ref.id in names)
     with _unpacked(answers) as place:
+        files = tuple(project.images.path(ref.id) for ref in images if ref.id in names)
+        options = replace(options, not_masks=files)
         source = open_annotations(place, own or images, project.schema, options)
         same = all(ours == theirs for ours, theirs in names.items())
         yield source if same else RenamedImages(source, names)

@@ -30,8 +30,9 @@ def test_a_dropped_folder_becomes_a_project_and_its_first_regions_cover_the_pool
     assert window.dock.tabs.tabText(window.dock.tabs.currentIndex()) == "Project"
     new = window.panel("Project").new
     window.qtbot.waitUntil(lambda: "4 images of" in new.found.text(), timeout=10_000)
+    window.click(new.advanced.toggle)
     assert new.spacing.visible  # the files do not say it
-    new.template.value = "lesion / skin"
+    new.template.value = "skin, lesion"
     assert new.classes.value == "skin, lesion"
     new.unpainted.value = "skin"
     new.spacing.value = 5
@@ -55,7 +56,9 @@ def test_a_dropped_folder_becomes_a_project_and_its_first_regions_cover_the_pool
     window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))
     window.key(Qt.Key.Key_D)  # asks nothing
     window.qtbot.waitUntil(lambda: not window.session.state.unsaved, timeout=5000)
-    done = [q for q in window.session.state.queue if q.state == "done"]
+    done = [
+        q for q in window.session.state.queue if q.state == "done" and q.kind is RegionKind.START
+    ]
     assert len(done) == 1
     assert set(np.unique(window.session.labels.latest(done[0].id).target)) == {0, 1}
 

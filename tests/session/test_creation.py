@@ -42,7 +42,11 @@ def test_corrupt_file_is_set_aside_and_named(tmp_path, pool):
     [
         (lambda pool: {"images_dir": pool / "masks" / "none"}, ImageError, "no folder"),
         (lambda pool: {"classes": ("a", "a")}, SchemaError, "twice"),
-        (lambda pool: {"classes": ("a", "b"), "masks_dir": pool}, ImageError, "no mask"),
+        (
+            lambda pool: {"classes": ("a", "b"), "masks_dir": pool / "images"},
+            ImageError,
+            "no mask",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, pool, spoil, error, words):

@@ -129,7 +129,7 @@ class ProjectRun:
             building,
             images_dir=data.images_dir("train"),
             classes=data.classes,
-            settings=ImageSettings(val_fraction=0.0, seed=self.seed, table=table),
+            settings=ImageSettings(val_fraction=0.0, seed=self.seed, table=table, sort_files=False),
         )
         session = self.bench.open_session(building)
         try:

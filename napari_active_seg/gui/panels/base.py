@@ -29,6 +29,7 @@ __all__ = [
     "Panel",
     "Picture",
     "button",
+    "file_edit",
     "folder_edit",
     "folder_of",
     "form",
@@ -168,7 +169,14 @@ def folder_edit(label: str) -> FileEdit:
     return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, value=None)
 
 
+def file_edit(label: str, kinds: str) -> FileEdit:
+    """Return a line with a button that asks for a file of some ``kinds``, such as ``*.csv``."""
+    return FileEdit(
+        label=label, mode=FileDialogMode.EXISTING_FILE, filter=kinds, nullable=True, value=None
+    )
+
+
 def folder_of(edit: FileEdit) -> Path | None:
-    """Return the folder that was chosen; None while the line is empty."""
+    """Return the folder or file that was chosen; None while the line is empty."""
     text = str(edit.line_edit.value or "").strip()
     return Path(text) if text else None

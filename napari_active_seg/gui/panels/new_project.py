@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
-from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -13,17 +15,35 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_active_seg.errors import ActiveSegError, ConfigError
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.errand import Errand, Tell
-from napari_active_seg.gui.panels.base import button, folder_edit, folder_of, form, words
+from napari_active_seg.gui.panels.base import (
+    button,
+    file_edit,
+    folder_edit,
+    folder_of,
+    form,
+    words,
+)
+from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.collapsible import CollapsibleSection
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
+from napari_active_seg.session.creation import (
+    CLASS_TEMPLATES,
+    GROUP_PATTERNS,
+    FolderLook,
+    ImageSettings,
+    plan_split,
+)
 from napari_active_seg.session.label_desk import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
 
-_OWN = "classes of my own"
+_OWN = "Custom"
 #: What unpainted pixels count as, where that is not a class: asked at the first region, or ignored.
 _ASK_ME, _IGNORED = ("ask me", ""), ("ignored", NOT_LABELLED)
+_NO_GROUPS, _OWN_PATTERN = "not known", "custom pattern"
+_UNANSWERED = "Say first whether the files that look like masks are masks"
+_START = "Drop a folder of images here, or choose one"
 
 
 class NewProjectBox(QWidget):  # type: ignore[misc]
@@ -36,48 +56,125 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._errand.progressed.connect(
             lambda number, total: self._on_progress(number, total), thread="main"
         )
-        self._look: FolderLook | None = None
+        self._found: FolderLook | None = None  # as the folder is
+        self._look: FolderLook | None = None  # as the person has changed it
+        self._answer: Literal["ask", "masks", "images"] = "ask"
         self._suggested = ""
-        self.images_dir = folder_edit("images")
-        self.masks_dir = folder_edit("masks")
-        self.template = ComboBox(label="template", choices=[*CLASS_TEMPLATES, _OWN])
-        self.classes = LineEdit(label="classes")
-        self.unpainted = ComboBox(label="unpainted pixels", choices=[_ASK_ME, _IGNORED])
+        self._suggested_masks = ""
+        self.images_dir = folder_edit("Image folder")
+        self.template = ComboBox(label="Class preset", choices=[*CLASS_TEMPLATES, _OWN])
+        self.classes = LineEdit(label="Classes")
+        self.classes.tooltip = "Names with commas between them, the background first"
+        self.found = words(_START)
+        self.form = form(self.images_dir, self.template, self.classes)
+        self.form.setToolTip("Images: PNG, JPEG, BMP, TIFF, slides or OME-Zarr")
+        self.region_size = words()
+        self._build_question()
+        self._build_advanced()
+        self.make = button("Create project", self._make)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (
+            self.found,
+            self.question_box,
+            self.form,
+            self.region_size,
+            self.advanced,
+            self.make,
+        ):
+            layout.addWidget(widget)
+        self._connect()
+        self._take_template(self.template.value)
+        self._show_pattern()
+        for edit in (self.images_dir, self.masks_dir, self.folder, self.table):
+            edit.choose_btn.text = "Browse..."
+        for hidden in (self.spacing, self.folder_splits):
+            hidden.visible = False
+        self.region_size.hide()
+        self.question_box.hide()
+
+    def _build_question(self) -> None:
+        """Lay out what is asked about images that look like masks."""
+        self.question = words()
+        self.use_as_masks = button("Use them as masks", lambda: self._take_answer("masks"))
+        self.are_images = button("They are images", lambda: self._take_answer("images"))
+        self.question_box = QWidget()
+        layout = QVBoxLayout(self.question_box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.question)
+        layout.addWidget(row(self.use_as_masks, self.are_images))
+
+    def _build_advanced(self) -> None:
+        """Lay out what most people leave as it is."""
+        self.masks_dir = folder_edit("Existing masks")
+        self.masks_dir.tooltip = "Filled in where masks are found; empty: no masks are used"
+        self.unpainted = ComboBox(label="Unpainted pixels", choices=[_ASK_ME, _IGNORED])
         self.unpainted.tooltip = (
             "Unpainted pixels in finished regions count as this; ask me: at the first such region"
         )
-        self.spacing = FloatSpinBox(label="µm per pixel", min=0, max=50, step=0.05, value=0)
-        self.spacing.tooltip = "Asked since the files do not say; 0 leaves it open"
-        self.folder = folder_edit("save to")
-        self.found = words("Drop a folder of images here, or choose one")
-        self.form = form(
-            self.images_dir,
-            self.masks_dir,
-            self.template,
-            self.classes,
-            self.unpainted,
-            self.spacing,
-            self.folder,
+        self.spacing = FloatSpinBox(label="Pixel size (µm)", min=0, max=50, step=0.05, value=0)
+        self.spacing.tooltip = "Pixel size is not stored in these files; 0 = unknown"
+        self.folder = folder_edit("Project folder")
+        self.folder.tooltip = "A new or empty folder; your images stay where they are"
+        share = round(100 * ImageSettings().val_fraction)
+        self.validation = SpinBox(label="Validation (%)", min=0, max=90, step=5, value=share)
+        self.validation.tooltip = (
+            "Share of the images that no model learns from; models are compared on them"
         )
-        self.form.setToolTip(
-            "images: a folder of PNG, JPEG, BMP, TIFF, slides or OME-Zarr; "
-            "masks: only if some exist already; save to: a new or empty folder"
+        self.groups = ComboBox(
+            label="Patient or slide", choices=[_NO_GROUPS, *GROUP_PATTERNS, _OWN_PATTERN]
         )
-        self.make = button("Make the project", self._make)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.found, self.form, self.make):
-            layout.addWidget(widget)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(300)
-        self._soon.timeout.connect(self._look_at_folder)
-        self.images_dir.changed.connect(lambda _value: self._soon.start())
-        self.images_dir.line_edit.changed.connect(lambda _value: self._soon.start())
+        self.groups.tooltip = "Images of one patient or slide are never on both sides of the split"
+        self.pattern = LineEdit(label="Pattern")
+        self.pattern.tooltip = (
+            "Regular expression; its first parentheses enclose the patient or slide"
+        )
+        self.table = file_edit("Patient table", "*.csv")
+        self.table.tooltip = "CSV with the columns image and patient (or slide, group) or split"
+        self.folder_splits = CheckBox(text="Keep the split of the folders", value=True)
+        self.effect = words()
+        self.advanced = CollapsibleSection(
+            "Advanced",
+            form(
+                self.masks_dir,
+                self.unpainted,
+                self.spacing,
+                self.folder,
+                self.validation,
+                self.groups,
+                self.pattern,
+                self.table,
+                self.folder_splits,
+            ),
+            self.effect,
+            name="new project",
+            preferences=self._desk.preferences,
+        )
+
+    def _connect(self) -> None:
+        self._soon = self._timer(self._look_at_folder)
+        self._masks_soon = self._timer(self._look_again)
+        self._effect_soon = self._timer(self._show_effect)
+        for edit, soon in (
+            (self.images_dir, self._soon),
+            (self.masks_dir, self._masks_soon),
+            (self.table, self._effect_soon),
+        ):
+            edit.changed.connect(lambda _value, timer=soon: timer.start())
+            edit.line_edit.changed.connect(lambda _value, timer=soon: timer.start())
+        for field in (self.validation, self.groups, self.pattern, self.folder_splits, self.spacing):
+            field.changed.connect(lambda _value: self._effect_soon.start())
+        self.groups.changed.connect(lambda _value: self._show_pattern())
         self.template.changed.connect(self._take_template)
         self.classes.changed.connect(lambda _value: self._offer_unpainted())
-        self._take_template(self.template.value)
-        self.spacing.visible = False
+
+    def _timer(self, slot: Callable[[], None]) -> QTimer:
+        """Return a timer that waits until a person has stopped typing."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(300)
+        timer.timeout.connect(slot)
+        return timer
 
     @property
     def names(self) -> list[str]:
@@ -113,30 +210,144 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         folder = folder_of(self.images_dir)
         if folder is None or not folder.is_dir():
             return
-        self._look = None
+        self._soon.stop()
+        self._found = self._look = None
+        self._answer = "ask"
         self.found.setText(f"Looking at {folder.name}...")
-        look = self._desk.tools.look_at_folder
-        self._errand.run(lambda tell: look(folder, on_file=tell), self._show_look)
+        self.question_box.hide()
+        self.region_size.hide()
+        allow(self.make, "The folder is being searched")
+        look_at = self._desk.tools.look_at_folder
+
+        def work(tell: Tell) -> object:
+            look = look_at(folder, on_file=tell)
+            _ = look.mixed_squares  # takes a while, and is kept
+            return look
+
+        self._errand.run(work, self._take_look)
         here = folder_of(self.folder)
         if here is None or str(here) == self._suggested:
             self._suggested = str(_free_name(folder))
             self.folder.line_edit.value = self._suggested
 
-    def _show_look(self, look: object) -> None:
+    def _take_look(self, look: object) -> None:
+        """Show what is in the folder, with the masks that were found there."""
         if not isinstance(look, FolderLook):
             return
+        self._found = look
+        chosen = folder_of(self.masks_dir)
+        if chosen is not None and str(chosen) != self._suggested_masks:
+            self._look_again()  # the person named masks before
+        else:
+            self._show_look(look)
+            self._suggest_masks(look)
+
+    def _suggest_masks(self, look: FolderLook) -> None:
+        """Fill in the folder of the masks that were found."""
+        masks = look.masks.folder
+        self._suggested_masks = "" if masks is None else str(masks)
+        self.masks_dir.line_edit.value = self._suggested_masks
+        self._masks_soon.stop()
+
+    @property
+    def _names_other_masks(self) -> bool:
+        """Whether the person has named other masks than those that were found, or none."""
+        return str(self.masks_dir.line_edit.value or "").strip() != self._suggested_masks
+
+    def _look_again(self) -> None:
+        """Show what becomes of the folder with the answer and the masks of the person."""
+        found, answer, masks = self._found, self._answer, folder_of(self.masks_dir)
+        others = self._names_other_masks
+        if found is None or (masks is not None and not masks.is_dir()):
+            return
+
+        def work(_tell: Tell) -> object:
+            look = found if masks is None or not others else found.with_masks(masks)
+            if answer == "masks" and look.needs_answer:
+                look = look.with_mask_like_as_masks()
+            if masks is None and others:
+                look = look.with_masks(None)
+            _ = look.mixed_squares
+            return look
+
+        def shown(look: object) -> None:
+            if isinstance(look, FolderLook):
+                self._show_look(look)
+                if not others:
+                    self._suggest_masks(look)
+
+        allow(self.make, "The folder is being searched")
+        self._errand.run(work, shown)
+
+    def _take_answer(self, answer: Literal["masks", "images"]) -> None:
+        self._answer = answer
+        self.question_box.hide()
+        self._look_again()
+
+    def _show_look(self, look: FolderLook) -> None:
         self._look = look
-        self.found.setText(look.words)
+        self.found.setText(look.summary)
         self.spacing.visible = look.without_spacing > 0
-        if look.masks_dir is not None and folder_of(self.masks_dir) is None:
-            self.masks_dir.line_edit.value = str(look.masks_dir)
+        self.folder_splits.visible = bool(look.folder_splits)
+        other = "Choose the folder of the images" if look.has_only_masks else "What are they?"
+        self.question.setText(f"{look.question}. {other}" if look.mask_like else "")
+        only = "All files look like masks: there would be no images" if look.has_only_masks else ""
+        allow(self.use_as_masks, only)
+        self.question_box.setVisible(self._asks)
+        allow(self.make, _UNANSWERED if self._asks else "")
+        self._show_effect()
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the person still has to say what images that look like masks are."""
+        return self._look is not None and self._look.needs_answer and self._answer == "ask"
+
+    def _show_effect(self) -> None:
+        """Say what the settings do to the images that were found."""
+        look = self._look
+        if look is None or self._asks:
+            self.effect.setText("")
+            self.region_size.hide()
+            return
+        suggestion = look.suggest_region_size(self.spacing.value or None)
+        self.region_size.setText(f"{suggestion.summary}. It can be changed in Propose")
+        self.region_size.show()
+        try:
+            plan = plan_split(look, self._settings())
+        except ActiveSegError as error:
+            self.effect.setText(str(error))
+            return
+        text = f"Validation: {plan.summary}"
+        if plan.audit_images:
+            text += f"; {plan.audit_images} images are kept for the final test"
+        if plan.example is not None:
+            image, group = plan.example
+            text += f". {group} from {PurePosixPath(image).name}; {plan.groups} groups"
+        self.effect.setText(text)
+
+    def _show_pattern(self) -> None:
+        self.pattern.visible = self.groups.value == _OWN_PATTERN
+
+    def _settings(self) -> ImageSettings:
+        """Return what the form says of the images."""
+        pattern = GROUP_PATTERNS.get(self.groups.value)
+        if self.groups.value == _OWN_PATTERN:
+            pattern = self.pattern.value.strip() or None
+        return ImageSettings(
+            val_fraction=self.validation.value / 100,
+            table=folder_of(self.table),
+            group_pattern=pattern,
+            spacing=self.spacing.value or None,
+            mask_like=self._answer,
+            folder_splits=self.folder_splits.value,
+        )
 
     def _on_progress(self, number: int, total: int) -> None:
         if self._errand.is_running and isalive(self):
             self.found.setText(f"Looking: {number} of {total} files")
 
     def _failed(self, error: Exception) -> None:
-        allow(self.make)
+        allow(self.make, _UNANSWERED if self._asks else "")
         self.found.setText(str(error) if isinstance(error, ActiveSegError) else "")
         self._desk.tell(error)
 
@@ -146,14 +357,15 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def _order(self) -> None:
         images_dir, folder = folder_of(self.images_dir), folder_of(self.folder)
         if images_dir is None or folder is None:
-            raise ConfigError("choose a folder of images, and a new folder to save to")
+            raise ConfigError("choose a folder of images, and a new folder for the project")
         create = partial(
             self._desk.tools.create_project,
             folder,
             images_dir=images_dir,
             classes=self.names,
-            masks_dir=folder_of(self.masks_dir),
-            spacing=self.spacing.value or None,
+            masks_dir=folder_of(self.masks_dir) if self._names_other_masks else None,
+            find_masks=not self._names_other_masks,
+            settings=self._settings(),
         )
         unpainted = self.unpainted.value
         allow(self.make, "The project is being made")
@@ -163,7 +375,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
 
         def opened(made: object) -> None:
             allow(self.make)
-            self.found.setText("Drop a folder of images here, or choose one")
+            self.found.setText(_START)
             self._open(Path(str(made)), unpainted)
 
         self._errand.run(work, opened)

@@ -48,7 +48,7 @@ class ProjectPanel(Panel):
         )
         for box in self.boxes:
             self.body.addWidget(box)
-        self.body.addWidget(group("New", self.new))
+        self.body.addWidget(group("New project", self.new))
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what the project holds."""

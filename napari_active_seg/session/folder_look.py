@@ -1,0 +1,366 @@
+"""What a folder holds before a project is made of it: images, masks, splits, a region size."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os.path import commonpath
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.annotations import (
+    find_masks,
+    image_root,
+    is_image_folder,
+    is_mask_folder,
+    read_mask_values,
+    recognise_layout,
+    sort_files,
+    split_of_folders,
+)
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import (
+    FoundImage,
+    ImageFacts,
+    Problem,
+    absolute_path,
+    candidate_files,
+    picture_shape,
+    scan_files,
+)
+from napari_active_seg.regions import (
+    UNLABELLED,
+    SuggestedSize,
+    measure_mixed_squares,
+    suggest_region_size,
+)
+
+__all__ = ["FolderLook", "FoundMasks", "MasksAmongImagesError", "look_at_folder"]
+
+#: Where at least this share of the images has two grey values, a person is asked what they are.
+_MANY_TWO_VALUED = 1 / 3
+#: The region size is measured on this many masks.
+_MEASURED_MASKS = 32
+#: A mask with more values than this holds objects, not classes.
+_MOST_CLASSES = 16
+#: How far up a chosen folder is looked for a folder of masks beside it.
+_LEVELS_UP = 3
+
+
+class MasksAmongImagesError(ImageError):
+    """Many of the images look like masks, and nobody has said what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMasks:
+    """The masks of images.
+
+    ``misfits`` are masks that have another size than their image, or cannot be read; they are left
+    out of ``by_image``.
+    """
+
+    folder: Path | None = None
+    by_image: Mapping[str, Path] = field(default_factory=dict)
+    misfits: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class FolderLook:
+    """What is found in a folder before a project is made of it.
+
+    ``images_dir`` is the folder to which the ids of the images are relative: ``folder`` itself, or
+    the folder of images in it. ``facts`` are the groups and splits that a known data set gives its
+    images, ``folder_splits`` those that the names of folders give.
+    """
+
+    folder: Path
+    images_dir: Path
+    images: tuple[FoundImage, ...]
+    masks: FoundMasks
+    layout: str | None
+    facts: Mapping[str, ImageFacts]
+    problems: tuple[Problem, ...]
+
+    @property
+    def without_spacing(self) -> int:
+        """How many images do not say how large their pixels are."""
+        return sum(image.spacing is None for image in self.images)
+
+    @cached_property
+    def folder_splits(self) -> Mapping[str, ImageFacts]:
+        """Splits by the names of folders: where one of them is ``train`` and others are there."""
+        below = {image.id: image.path.relative_to(self.folder).as_posix() for image in self.images}
+        splits = {image_id: split_of_folders(name) for image_id, name in below.items()}
+        named = set(splits.values()) - {None}
+        if "train" not in named or len(named) == 1:
+            return {}
+        return {image_id: ImageFacts(None, split) for image_id, split in splits.items() if split}
+
+    @cached_property
+    def mask_like(self) -> tuple[str, ...]:
+        """Images that look like masks: they have two grey values, or one beside such."""
+        two_valued = any(image.grey_values == 2 for image in self.images)
+        return tuple(i.id for i in self.images if two_valued and i.grey_values is not None)
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether so many images look like masks that a person has to say what they are."""
+        return bool(self.mask_like) and len(self.mask_like) >= _MANY_TWO_VALUED * len(self.images)
+
+    @property
+    def has_only_masks(self) -> bool:
+        """Whether all of the images look like masks."""
+        return len(self.mask_like) == len(self.images)
+
+    @property
+    def question(self) -> str:
+        """What a person is asked about images that look like masks."""
+        return (
+            f"{len(self.mask_like)} of {len(self.images)} files look like masks "
+            f"(two grey values, such as {self.mask_like[0]})"
+        )
+
+    @cached_property
+    def mixed_squares(self) -> Mapping[int, float]:
+        """Share of squares of each size that hold more than one class; empty without masks."""
+        paths = [path for _, path in sorted(self.masks.by_image.items())]
+        chosen = paths[:: max(1, -(-len(paths) // _MEASURED_MASKS))]
+        return measure_mixed_squares(_class_map(path) for path in chosen)
+
+    def suggest_region_size(self, spacing: float | None = None) -> SuggestedSize:
+        """Return the suggested size; ``spacing`` is that of images whose files do not say."""
+        spacings = [image.spacing[0] if image.spacing else spacing for image in self.images]
+        known = [each for each in spacings if each is not None]
+        return suggest_region_size(
+            [image.shape for image in self.images],
+            mixed=self.mixed_squares,
+            spacing=min(known) if len(known) == len(self.images) else None,
+        )
+
+    def with_masks(self, masks_dir: Path | None) -> FolderLook:
+        """Return the same with the masks in another folder, or with none.
+
+        What lies in ``masks_dir`` is no image, where that is a part of the folder.
+        """
+        if masks_dir is None:
+            return replace(self, masks=FoundMasks())
+        masks_dir = absolute_path(masks_dir)
+        images = self.images
+        if masks_dir != self.images_dir and masks_dir.is_relative_to(self.images_dir):
+            images = tuple(i for i in images if not i.path.is_relative_to(masks_dir))
+        return self._with(images, _pair(images, masks_dir))
+
+    def with_mask_like_as_masks(self) -> FolderLook:
+        """Return the same with images that look like masks as masks of the others."""
+        if self.has_only_masks:
+            raise ImageError(
+                f"all {len(self.images)} files in {self.folder} look like masks; "
+                "choose the folder that holds the images"
+            )
+        apart = set(self.mask_like)
+        images = tuple(image for image in self.images if image.id not in apart)
+        files = [image.path for image in self.images if image.id in apart]
+        images_dir, images = _at_root(self.images_dir, images)
+        found = _pair_inside(images, files, self.folder)
+        masks = found if found.by_image or not self.masks.by_image else self.masks
+        return self._with(images, masks, images_dir=images_dir)
+
+    @property
+    def summary(self) -> str:
+        """What a person should know of it, in a sentence or two."""
+        by_size = sorted((i.shape for i in self.images), key=lambda shape: shape[0] * shape[1])
+        sizes = " x ".join(map(str, by_size[0]))
+        if by_size[0] != by_size[-1]:
+            sizes += " to " + " x ".join(map(str, by_size[-1]))
+        text = f"{_count(len(self.images), 'image')} of {sizes} pixels"
+        if self.layout is not None:
+            text += f", the {self.layout} data set"
+        if self.masks.folder is not None:
+            text += f", masks found in {self._named(self.masks.folder)} ({self._matches()})"
+        sentences = [text, *self._remarks()]
+        return ". ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences)
+
+    def _with(
+        self, images: tuple[FoundImage, ...], masks: FoundMasks, *, images_dir: Path | None = None
+    ) -> FolderLook:
+        kept = {image.id for image in images}
+        return replace(
+            self,
+            images=images,
+            masks=masks,
+            images_dir=images_dir or self.images_dir,
+            facts={image_id: fact for image_id, fact in self.facts.items() if image_id in kept},
+        )
+
+    def _matches(self) -> str:
+        matching = len(self.masks.by_image)
+        if matching + len(self.masks.misfits) == 0:
+            return "none has the name of an image"
+        return (
+            f"{matching} match"
+            if matching == len(self.images)
+            else (f"{matching} of {len(self.images)} match")
+        )
+
+    def _named(self, folder: Path) -> str:
+        """Return a folder's name as a person sees it from the folder that was chosen."""
+        if folder == self.folder:
+            return "the same folder"
+        inside = folder.is_relative_to(self.folder)
+        return f"{folder.relative_to(self.folder).as_posix() if inside else folder.name}/"
+
+    def _remarks(self) -> Iterable[str]:
+        misfits, problems = self.masks.misfits, self.problems
+        if misfits:
+            are = "1 mask does" if len(misfits) == 1 else f"{len(misfits)} masks do"
+            yield f"{are} not fit and will not be used, such as {misfits[0].why}"
+        if self.folder_splits:
+            folders = sorted({fact.split or "" for fact in self.folder_splits.values()})
+            yield f"folders name a split, which is kept: {', '.join(folders)}"
+        same = _same_names(self.images)
+        if same:
+            yield f"images of the same name, such as {' and '.join(same)}, are all taken"
+        if problems:
+            first = problems[0]
+            yield f"{len(problems)} cannot be used, such as {first.file}: {first.why}"
+
+
+def look_at_folder(
+    images_dir: Path,
+    *,
+    sort: bool = True,
+    on_file: Callable[[int, int], None] | None = None,
+) -> FolderLook:
+    """Return what is in a folder of images; nothing is written. ImageError where there are none.
+
+    Images are told from masks by the names of files and folders, and masks are looked for in the
+    folder and next to it. Without ``sort`` every picture is an image, and no masks are looked for.
+    """
+    folder = absolute_path(images_dir)
+    if not folder.is_dir():
+        raise ImageError(f"no folder of images at {images_dir}")
+    files = {path.relative_to(folder).as_posix(): path for path in candidate_files(folder)}
+    named = sort_files(files) if sort else None
+    images = files if named is None else named.images
+    root = folder / image_root(list(images)) if sort else folder
+    scan = scan_files(root, [files[name] for name in images], on_file=on_file)
+    layout = recognise_layout(root, (image.id for image in scan.images))
+    others = layout.not_images if layout else frozenset()
+    look = FolderLook(
+        folder=folder,
+        images_dir=root,
+        images=tuple(image for image in scan.images if image.id not in others),
+        masks=FoundMasks(),
+        layout=layout.name if layout else None,
+        facts=layout.facts if layout else {},
+        problems=scan.problems,
+    )
+    if named is None:
+        return look
+    masks = [files[name] for name in named.masks] + [root / name for name in sorted(others)]
+    if masks:
+        return replace(look, masks=_pair_inside(look.images, masks, folder))
+    beside = list(_mask_folders_beside(root))
+    if layout is not None and layout.masks_dir is not None:
+        beside.append(layout.masks_dir)
+    found = [_pair(look.images, absolute_path(each)) for each in beside]
+    best = max(found, key=lambda each: len(each.by_image) + len(each.misfits), default=None)
+    if best is None or not (best.by_image or best.misfits):
+        return look
+    return replace(look, masks=best)
+
+
+def _at_root(
+    images_dir: Path, images: tuple[FoundImage, ...]
+) -> tuple[Path, tuple[FoundImage, ...]]:
+    """Return the folder of images that holds all of ``images``, and their ids relative to it."""
+    root = image_root([image.id for image in images])
+    if not root:
+        return images_dir, images
+    shorter = (replace(i, id=PurePosixPath(i.id).relative_to(root).as_posix()) for i in images)
+    return images_dir / root, tuple(shorter)
+
+
+def _pair_inside(images: Sequence[FoundImage], masks: Sequence[Path], folder: Path) -> FoundMasks:
+    """Return the masks of images that lie in the same folder.
+
+    Their own folder is the deepest from which the most masks find their images again by name.
+    """
+    masks = [absolute_path(path) for path in masks]
+    deepest = Path(commonpath([path.parent for path in masks]))
+    places = [deepest, *(up for up in deepest.parents if up.is_relative_to(folder))]
+    found = [_pair(images, place) for place in places]
+    return max(found, key=lambda each: len(each.by_image) + len(each.misfits))
+
+
+def _pair(images: Sequence[FoundImage], masks_dir: Path) -> FoundMasks:
+    """Return the masks in a folder that have the name and the size of an image."""
+    by_id = {image.id: image for image in images}
+    pairs = find_masks(by_id, masks_dir, not_masks=[image.path for image in images])
+    fitting, misfits = {}, []
+    for image_id, path in pairs.items():
+        why = _why_not_fitting(path, by_id[image_id])
+        if why is None:
+            fitting[image_id] = path
+        else:
+            misfits.append(Problem(path.relative_to(masks_dir).as_posix(), why))
+    return FoundMasks(masks_dir, fitting, tuple(misfits))
+
+
+def _why_not_fitting(path: Path, image: FoundImage) -> str | None:
+    try:
+        shape = picture_shape(path)
+    except ImageError as error:
+        return str(error)
+    if shape == image.shape:
+        return None
+    return (
+        f"mask {path.name}: {shape[0]} x {shape[1]} pixels, its image "
+        f"{image.shape[0]} x {image.shape[1]}"
+    )
+
+
+def _mask_folders_beside(folder: Path) -> Iterable[Path]:
+    """Yield folders of masks next to a folder of images, or to one above it that is named so.
+
+    Next to ``data/images/train`` these are ``data/images/masks`` and ``data/masks/train``.
+    """
+    for up, here in enumerate((folder, *folder.parents)[:_LEVELS_UP]):
+        if up > 0 and not is_image_folder(here.name):
+            continue
+        try:
+            siblings = sorted(path for path in here.parent.iterdir() if path.is_dir())
+        except OSError:  # a folder above may be closed to us
+            return
+        for sibling in siblings:
+            masks = sibling / folder.relative_to(here)
+            if sibling != here and is_mask_folder(sibling.name) and masks.is_dir():
+                yield masks
+
+
+def _class_map(path: Path) -> NDArray[np.integer]:
+    """Return the classes (H, W) of a mask, as far as its values alone tell them."""
+    values = read_mask_values(path)
+    if values.ndim == 3:
+        values = values @ np.array([1, 256, 65536], np.int64)
+        values = np.unique(values, return_inverse=True)[1].reshape(values.shape)
+    known = set(np.unique(values).tolist())
+    if known <= {0, UNLABELLED} or len(known) > _MOST_CLASSES:
+        return (values > 0).astype(np.uint8)
+    return values
+
+
+def _same_names(images: Collection[FoundImage]) -> tuple[str, ...]:
+    """Return the ids of the first images that have one name with different suffixes."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        by_name[PurePosixPath(image.id).with_suffix("").as_posix().casefold()].append(image.id)
+    return next((tuple(ids) for ids in by_name.values() if len(ids) > 1), ())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
