@@ -74,12 +74,15 @@ class TrainPanel(Panel):
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
         self.verdict = words()
+        self.use_other = button("Use the other model", self._use_other)
+        self.use_other.hide()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        parts = (self.form, self.advice, self.go, self.live, self.verdict, self.hint, self.loss)
-        self.body.addWidget(group("Train", *parts))
+        parts = (self.form, self.advice, self.go, self.live, self.verdict, self.use_other)
+        self.body.addWidget(group("Train", *parts, self.hint, self.loss))
         self.free = button("Free memory", self.desk.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
         self.body.addWidget(group("Models", self.models, self.use, self.free))
+        self._other: str | None = None
         self._drawn: object = None
         self._advised: object = None
 
@@ -113,8 +116,7 @@ class TrainPanel(Panel):
         elif training is not None:
             hint += _about(training, advice=self.advice.text())
         self.hint.setText(hint)
-        self.verdict.setVisible(training is not None and bool(training.verdict))
-        self.verdict.setText("" if training is None else training.verdict)
+        self._show_verdict(session, training)
         self._preset(self.preset.value)
         self._show_models(session)
         self.free.setEnabled(not state.jobs)
@@ -125,6 +127,24 @@ class TrainPanel(Panel):
             self.loss.show_png(figure_png(drawn, dpi=100))
             if not training.model.in_use:
                 tell_info(training.verdict)
+
+    def _show_verdict(self, session: Session, training: TrainResponse | None) -> None:
+        """Show how the last model compares, with a button that uses the other of the two."""
+        model = session.state.model
+        in_use = None if model is None else model.id
+        text = "" if training is None else training.verdict_when_using(in_use)
+        self.verdict.setVisible(bool(text))
+        self.verdict.setText(text)
+        self._other = None if training is None else training.other_model(in_use)
+        self.use_other.setVisible(self._other is not None)
+        self.use_other.setEnabled(not session.state.read_only)
+        if self._other is not None:
+            self.use_other.setText(f"Use {self._other} instead")
+
+    def _use_other(self) -> None:
+        session, other = self.desk.session, self._other
+        if session is not None and other is not None:
+            self.desk.run(lambda: session.use_model(other))
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
