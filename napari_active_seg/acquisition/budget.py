@@ -102,7 +102,13 @@ class Budget:
 
 
 class Ledger:
-    """What is spent of a budget, and how many places of each image and patient were taken."""
+    """What is spent of a budget, and how many places of each image and patient were taken.
+
+    ``per_image_share`` limits what one image may take of the budget, 0 leaves it open. One region
+    of each image is always allowed, and where nothing else is left the limit gives way, so that
+    the budget is spent also in a pool of few images. ``drawn`` regions were paid before; they
+    count towards what their images have taken.
+    """
 
     def __init__(
         self,
@@ -111,13 +117,19 @@ class Ledger:
         spent: Spend | None = None,
         per_image: int = 0,
         per_patient: int = 0,
+        per_image_share: float = 0.0,
         overlap: bool = False,
+        drawn: Sequence[Candidate] = (),
     ) -> None:
         self.budget, self.spent = budget, spent or Spend()
         self._per_image, self._per_patient, self._overlap = per_image, per_patient, overlap
+        self._places: dict[str, list[Place]] = {}
+        self._most_of_image = per_image_share * budget.amount
+        self._of_image: dict[str, float] = {}
+        for candidate in drawn:
+            self._add_to_image(candidate, self._spend(candidate))
         self._images: dict[str, int] = {}
         self._patients: dict[str, int] = {}
-        self._places: dict[str, list[Place]] = {}
 
     def allowed(
         self, candidates: Sequence[Candidate], left: NDArray[np.bool_]
@@ -126,11 +138,37 @@ class Ledger:
         found = left.copy()
         for index in np.flatnonzero(left):
             found[index] = self._allows(candidates[int(index)])
-        return found
+        return self._spread(candidates, found) if self._most_of_image > 0 else found
+
+    def _spread(
+        self, candidates: Sequence[Candidate], payable: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which of the payable candidates keep to what one image may take.
+
+        Where none does, those that exceed it least.
+        """
+        after = np.full(len(candidates), np.inf)
+        for index in np.flatnonzero(payable):
+            after[index] = self._of_image_with(candidates[int(index)])
+        limit = max(self._most_of_image, float(after.min(initial=np.inf)))
+        return payable & (after <= limit + 1e-9)
+
+    def _of_image_with(self, candidate: Candidate) -> float:
+        """Return what the image of a candidate would have taken; 0 for the first of an image."""
+        before = self._of_image.get(candidate.region.image_id, 0.0)
+        if before == 0:
+            return 0.0
+        return before + self._spend(candidate).in_unit(self.budget.unit)
+
+    def _add_to_image(self, candidate: Candidate, spend: Spend) -> None:
+        image_id, amount = candidate.region.image_id, spend.in_unit(self.budget.unit)
+        self._of_image[image_id] = self._of_image.get(image_id, 0.0) + amount
 
     def take(self, candidate: Candidate) -> None:
         """Spend what a candidate takes; pixels that were taken before are not paid again."""
-        self.spent += self._spend(candidate)
+        spend = self._spend(candidate)
+        self.spent += spend
+        self._add_to_image(candidate, spend)
         image_id = candidate.region.image_id
         self._images[image_id] = self._images.get(image_id, 0) + 1
         self._patients[candidate.patient] = self._patients.get(candidate.patient, 0) + 1

@@ -18,21 +18,32 @@ __all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground", "sc
 _PLACES_TO_DRAW_FROM = 1_000_000
 #: Two of three windows lie on predicted foreground, as in the study that calls it hard to beat.
 FOREGROUND_SHARE = 2 / 3
+#: Steps of this share of a whole, begun anywhere, divide it evenly however many are taken.
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def draw_windows(
-    pool: Sequence[PoolImage], *, count: int, size: int, rng: np.random.Generator
+    pool: Sequence[PoolImage],
+    *,
+    count: int,
+    size: int,
+    rng: np.random.Generator,
+    spread: bool = False,
 ) -> tuple[Candidate, ...]:
     """Return ``count`` windows drawn uniformly over all free places of all images.
 
     ``drawn_from`` is the number of places that each had the same chance at its draw. All images
     share one stride, 1 unless one is as large as a slide, so that area alone gives the chances.
+    With ``spread`` the draws are distributed evenly over the images, in proportion to their free
+    places: systematic sampling from a random start. The chance of every place stays the same.
     """
     _check_count(count)
     draw = _Draw(pool, size)
+    start = float(rng.random()) if spread else 0.0
     found = []
-    for _ in range(count):
-        candidate = draw.anywhere(rng)
+    for number in range(count):
+        at = (start + number * _GOLDEN) % 1.0 if spread else None
+        candidate = draw.anywhere(rng, at)
         if candidate is None:
             break
         found.append(candidate)
@@ -109,19 +120,35 @@ class _Draw:
         self._stride = max((_stride(image.shape, size) for image in pool), default=1)
         self._grids: dict[int, WindowGrid] = {}
         self._free = np.array([_n_free(self._made(i)) for i in range(len(pool))], np.int64)
+        self._ends_at_first = np.cumsum(self._free)
 
-    def anywhere(self, rng: np.random.Generator) -> Candidate | None:
-        """Return a window drawn over all free places; None where there is none."""
+    def anywhere(self, rng: np.random.Generator, at: float | None = None) -> Candidate | None:
+        """Return a window drawn over all free places; None where there is none.
+
+        ``at``, 0 to below 1, decides the image, as long as it has a free place: all places that
+        were free at first are laid out one image after the other, and the image at that point of
+        the row is taken, with any of its places.
+        """
         total = int(self._free.sum())
         if total == 0:
             return None
-        draw = int(rng.integers(total))
-        index = int(np.searchsorted(np.cumsum(self._free), draw, side="right"))
+        at_index = None if at is None else self._image_at(at)
+        if at_index is not None and self._free[at_index]:
+            index = at_index
+            nth = int(rng.integers(self._free[index]))
+        else:
+            draw = int(rng.integers(total))
+            index = int(np.searchsorted(np.cumsum(self._free), draw, side="right"))
+            nth = draw - int(self._free[:index].sum())
         grid = self._grid(index)
-        places = np.flatnonzero(grid.value != -np.inf)
-        place = int(places[draw - int(self._free[:index].sum())])
+        place = int(np.flatnonzero(grid.value != -np.inf)[nth])
         row, column = divmod(place, grid.value.shape[1])
         return self._take(index, grid.region(row, column), drawn_from=total, chance=1 / total)
+
+    def _image_at(self, at: float) -> int:
+        """Return the image at a point of the row of all places that were free at first."""
+        place = int(at * int(self._ends_at_first[-1]))
+        return int(np.searchsorted(self._ends_at_first, place, side="right"))
 
     def at_foreground(self, foreground: _Foreground, rng: np.random.Generator) -> Candidate | None:
         """Return a window about a pixel drawn over all foreground; None where none was free."""

@@ -40,7 +40,8 @@ class Search:
     """What is looked for: how many of the best (None: all), and what is to be known of each.
 
     ``prunes`` lets a search end early within an image, once enough better ones are known from the
-    others; limits for images or patients forbid that.
+    others; limits for images or patients forbid that. Where they are ``limited``, ``most`` is how
+    many candidates each image gives, since not all of the best may be taken.
     """
 
     strategy: Strategy
@@ -48,6 +49,7 @@ class Search:
     cost: CostModel
     most: int | None = None
     prunes: bool = True
+    limited: bool = False
     counts_clicks: bool = False
     tells_classes: bool = False
 
@@ -75,7 +77,7 @@ def gather(
                 push(best, candidate.value)
         if found:
             sequences.append(found)
-    return tuple(_merged(sequences, most, rng))
+    return tuple(_merged(sequences, MOST_CANDIDATES if search.limited else most, rng))
 
 
 def _of_image(

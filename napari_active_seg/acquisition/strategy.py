@@ -67,8 +67,10 @@ class Strategy:
     the measure's highest value, ``top`` a share of the pool's pixels, ``tolerance`` pixels from a
     polygon to its outline. ``share`` is what diversity is offered of all candidates, the best of
     them. ``control`` and ``validation`` are shares of all regions. ``per_image`` and
-    ``per_patient`` 0 stand for any number. ``first`` is how regions are found before there is a
-    model. ``auto`` lets the guide choose.
+    ``per_patient`` 0 stand for any number. ``per_image_share`` is the largest share of a round from
+    one image; 0 sets no limit, as the strategies of papers do. Uniform draws of squares are spread
+    over the images instead, so that all places keep the same chance. ``first`` is how regions are
+    found before there is a model. ``auto`` lets the guide choose.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Strategy:
     validation: float = 0.1
     per_image: int = 0
     per_patient: int = 0
+    per_image_share: float = 0.0
     first: str = "coverage"
     auto: bool = False
 
@@ -129,6 +132,8 @@ class Strategy:
         for name in ("control", "validation"):
             if not 0 <= getattr(self, name) <= 0.5:
                 raise ConfigError(f"{name} must be 0 to 0.5, got {getattr(self, name)}")
+        if not 0 <= self.per_image_share <= 1:
+            raise ConfigError(f"per_image_share must be 0 to 1, got {self.per_image_share}")
 
     @property
     def step(self) -> int:
@@ -145,6 +150,27 @@ class Strategy:
     def is_chance(self) -> bool:
         """Whether places are drawn, whatever the model says of each."""
         return self.draws in ("uniform", "foreground", "image-and-place")
+
+    @property
+    def draws_squares(self) -> bool:
+        """Whether squares are drawn at random, each place with the same chance."""
+        return self.unit == "squares" and self.draws == "uniform"
+
+    @property
+    def limits_images(self) -> bool:
+        """Whether an image or a patient may give only a part of a round."""
+        shares = self.per_image_share > 0 and self.unit != "images" and not self.draws_squares
+        return shares or self.per_image > 0 or self.per_patient > 0
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the most valuable of several places of each image are taken, without chance.
+
+        A first part of the images can then be ranked before the rest is predicted: no probability
+        is recorded that would hold for that part alone.
+        """
+        by_chance = self.draws != "none" or self.diversity in ("power", "softmax", "stratified")
+        return self.asks_model and not (self.auto or by_chance or self.unit == "images")
 
     @property
     def asks_all(self) -> bool:
@@ -200,6 +226,8 @@ def _value(key: str, word: str) -> Any:
         raise ConfigError(f"{key} is {wanted}, got {word!r}") from error
 
 
+#: At most a quarter of a round comes from one image, unless a paper says otherwise.
+_SPREAD: dict[str, Any] = {"per_image_share": 0.25}
 _FAITHFUL: dict[str, Any] = {
     "size": 150,
     "stride": 30,
@@ -227,20 +255,20 @@ _POLYGONS: dict[str, Any] = {
 STRATEGIES: dict[str, Strategy] = {
     s.name: s
     for s in (
-        Strategy("uncertain-regions"),
-        Strategy("auto", auto=True),
-        Strategy("regions-per-minute", cost="learned", beta=1.0),
-        Strategy("diverse-regions", diversity="core-set"),
+        Strategy("uncertain-regions", **_SPREAD),
+        Strategy("auto", auto=True, **_SPREAD),
+        Strategy("regions-per-minute", cost="learned", beta=1.0, **_SPREAD),
+        Strategy("diverse-regions", diversity="core-set", **_SPREAD),
         Strategy("core-set-regions", diversity="core-set", share=1.0),
         Strategy("power-regions", diversity="power", share=1.0),
         Strategy("softmax-regions", diversity="softmax", share=1.0),
         Strategy("clasp-regions", measure="entropy", diversity="stratified", share=1.0),
-        Strategy("balanced-regions", diversity="class-balanced", share=1.0),
+        Strategy("balanced-regions", diversity="class-balanced", share=1.0, **_SPREAD),
         Strategy("batch-bald-regions", diversity="batch-bald"),
-        Strategy("random-regions", draws="uniform"),
-        Strategy("covering-regions", diversity="coverage"),
+        Strategy("random-regions", draws="uniform", **_SPREAD),
+        Strategy("covering-regions", diversity="coverage", **_SPREAD),
         Strategy("foreground-regions", draws="foreground"),
-        Strategy("superpixels", unit="superpixels"),
+        Strategy("superpixels", unit="superpixels", **_SPREAD),
         Strategy("crops", unit="crops"),
         Strategy("crops-per-cost", unit="crops", cost="boundary", beta=0.5),
         # the calibration paper: Algorithm 2 and Algorithm 1

@@ -153,7 +153,7 @@ def train(
         ),
     ] = None,
     accept_worse: Annotated[
-        bool, typer.Option(help="Put the model in use even if it is worse on the validation.")
+        bool, typer.Option(help="Use the new model even if the validation scores it lower.")
     ] = False,
     from_start: Annotated[
         bool, typer.Option(help="Forget a training that was killed or stopped; do not go on.")
@@ -161,7 +161,7 @@ def train(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Train on all finished regions and put the model in use, unless it is worse.
+    """Train on all finished regions; the better model on the validation images is in use then.
 
     Under torchrun all processes share each batch, as one process would see it.
 

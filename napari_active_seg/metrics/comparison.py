@@ -1,4 +1,4 @@
-"""Whether one model is worse than another beyond what chance does, on the same images."""
+"""Compare two models on the same images: which one to use, and whether the difference is clear."""
 
 from __future__ import annotations
 
@@ -19,16 +19,39 @@ _CLEAR_DROP = 0.03
 _CONFIDENCE = 0.95
 #: On many images limits get narrow, yet another seed alone moves the Dice by about this much.
 _NEGLIGIBLE = 0.005
+#: Means that differ by less are equal: sums of the same scores in another order differ that much.
+_TIE = 1e-9
+#: A comparison on fewer images than this is called weak.
+_FEW_IMAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The mean change of Dice over images, and between what limits it lies with 95 %."""
+    """The mean Dice over images of a new and an older model, and the mean change.
+
+    ``low`` and ``high`` are the 95 % limits of the change.
+    """
 
     change: float
     low: float
     high: float
     n_images: int
+    new: float
+    old: float
+
+    @property
+    def prefers_new(self) -> bool:
+        """Whether the newer model should be used: its mean Dice is as high or higher.
+
+        A clear difference and an unclear one are decided alike; equal scores go to the newer
+        model, which has learned from more labels.
+        """
+        return self.change >= -_TIE
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether there are too few images for the comparison to mean much."""
+        return self.n_images < _FEW_IMAGES
 
     @property
     def is_worse(self) -> bool:
@@ -41,13 +64,17 @@ class Comparison:
         return self.low > 0 and self.change > _NEGLIGIBLE
 
     @property
-    def words(self) -> str:
-        """The change in words, with its limits."""
-        what = "worse" if self.is_worse else "better" if self.is_better else "no clear change"
-        images = "image" if self.n_images == 1 else "images"
+    def summary(self) -> str:
+        """Both scores and the change with its limits, in one line."""
+        what = "Worse" if self.is_worse else "Better" if self.is_better else "No clear change"
+        limits = f"95 % CI {self.low:+.3f}...{self.high:+.3f}, "
+        if self.n_images < LEAST_IMAGES:
+            limits = ""
+        images = f"{self.n_images} {'image' if self.n_images == 1 else 'images'}"
+        weak = ", too few for a strong comparison" if self.is_weak else ""
         return (
-            f"{what}: Dice {self.change:+.3f} ({self.low:+.3f} to {self.high:+.3f}) on "
-            f"{self.n_images} validation {images}"
+            f"{what}: Dice {self.new:.3f} vs {self.old:.3f} "
+            f"({self.change:+.3f}, {limits}{images}{weak})"
         )
 
 
@@ -63,5 +90,8 @@ def compared(new: Mapping[str, float], old: Mapping[str, float]) -> Comparison |
     changes = np.array([new[i] - old[i] for i in common])
     if len(common) < LEAST_IMAGES:
         mean = float(changes.mean())
-        return Comparison(mean, mean - _CLEAR_DROP, mean + _CLEAR_DROP, len(common))
-    return Comparison(*student_limits(changes, level=_CONFIDENCE), len(common))
+        limits = (mean, mean - _CLEAR_DROP, mean + _CLEAR_DROP)
+    else:
+        limits = student_limits(changes, level=_CONFIDENCE)
+    scores = (float(np.mean([which[i] for i in common])) for which in (new, old))
+    return Comparison(*limits, len(common), *scores)

@@ -68,6 +68,7 @@ EDITABLE = (
     "optimiser",
     "patience",
     "per_image",
+    "per_image_share",
     "per_patient",
     "precision",
     "preset",
@@ -116,6 +117,7 @@ STRATEGY_KEYS = (
     "cost",
     "diversity",
     "per_image",
+    "per_image_share",
     "per_patient",
     "validation",
 )
@@ -176,6 +178,7 @@ class ProjectConfig(BaseModel):
     control: float | None = None
     validation: float | None = None
     per_image: int | None = None
+    per_image_share: float | None = None
     per_patient: int | None = None
     training_precision: str = "auto"
     training_seconds: float = Field(default=60, gt=0, le=MOST_TRAINING_SECONDS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from napari_active_seg.acquisition import (
@@ -17,7 +18,7 @@ from napari_active_seg.acquisition import (
     Strategy,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.project import Project, Split
+from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.cost_shelf import CostShelf
@@ -31,11 +32,16 @@ from napari_active_seg.session.propose_requests import (
     propose_request,
 )
 from napari_active_seg.session.requests import predict_request
+from napari_active_seg.session.staged_proposal import (
+    PROPOSING,
+    StagedProposal,
+    images_of_first_stage,
+)
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.guide import advise_on_pool
 from napari_active_seg.session.steps.learn_cost import learn_cost
 from napari_active_seg.session.steps.predict import PredictRequest
-from napari_active_seg.session.steps.propose import propose_regions
+from napari_active_seg.session.steps.propose import ProposeRequest, propose_regions
 
 __all__ = ["ProposalDesk"]
 
@@ -55,10 +61,12 @@ class ProposalDesk:
         state: Callable[[], SessionState],
         *,
         order: Callable[..., None],
-        on_proposal: Callable[..., None],
+        on_proposal: Callable[..., tuple[QueuedRegion, ...]],
         on_pace: Callable[[str], None],
         cost: CostModel | None = None,
+        in_stages: bool = False,
     ) -> None:
+        self._in_stages = in_stages
         self._project, self._shelf = project, shelf
         self._state, self._order = state, order
         self._on_proposal, self._on_pace = on_proposal, on_pace
@@ -107,6 +115,9 @@ class ProposalDesk:
         ``budget`` is a number of regions, pixels, clicks or minutes, such as ``"10min"``; ``count``
         one of regions. ``parts`` are parts of the strategy that are to be other than it says, by
         name; ``changes`` are the same in words. Without a model places are drawn at random.
+
+        In a window the first regions come before all images are predicted, where the strategy
+        ranks: see ``StagedProposal``.
         """
         chosen = self.strategy(strategy, changes=changes, **parts)
         if count is not None and count < 1:
@@ -114,6 +125,8 @@ class ProposalDesk:
         asked = Budget.parse(budget) if isinstance(budget, str) else budget
         if asked is None:
             asked = Budget(self._project.config.regions_per_round if count is None else count)
+
+        staged: list[StagedProposal] = []
 
         def freeze() -> Work:
             request = propose_request(
@@ -125,9 +138,35 @@ class ProposalDesk:
                 seed=seed,
                 costs=self._costs,
             )
-            return partial(propose_regions, request)
+            first = images_of_first_stage(request) if self._in_stages else None
+            if first is None:
+                return partial(propose_regions, request)
+            staged.append(self._staged(request, first))
+            return staged[0].first_work()
 
-        self._order(Order("proposing", freeze, self._proposed, may_wait=True, may_leave=True))
+        def deliver(result: object) -> None:
+            if staged:
+                staged[0].take_first(result)
+            else:
+                self._proposed(result)
+
+        self._order(Order(PROPOSING, freeze, deliver, may_wait=True, may_leave=True))
+
+    def _staged(self, request: ProposeRequest, first: tuple[str, ...]) -> StagedProposal:
+        return StagedProposal(
+            request,
+            first,
+            order=self._order,
+            untouched=self.untouched,
+            withdraw=self._withdraw,
+            add=self._on_proposal,
+            current=lambda: self._predict(request.strategy),
+        )
+
+    def _withdraw(self, region_ids: Sequence[str]) -> tuple[str, ...]:
+        """Take chosen regions that nobody has touched out of the queue; return which went."""
+        annotator = self._project.config.annotator
+        return self._project.regions.withdraw(region_ids, annotator=annotator)
 
     def untouched(self) -> tuple[str, ...]:
         """Return the chosen regions of the latest round that nobody has touched or has in hand."""
@@ -177,7 +216,9 @@ class ProposalDesk:
             if isinstance(result, Proposal):
                 free = set(replaced) & set(self.untouched())
                 if free:
-                    self._on_proposal(result, instead_of=tuple(i for i in replaced if i in free))
+                    gone = self._withdraw([i for i in replaced if i in free])
+                    regions = result.regions[: len(gone)]
+                    self._on_proposal(replace(result, regions=regions), replaces=True)
 
         order = Order("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=True)

@@ -19,7 +19,7 @@ from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, r
 from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
-from napari_active_seg.project import Project, Split
+from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import Place, Region, RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.bookmark import BookmarkFile
@@ -120,6 +120,7 @@ class Session:
             on_proposal=self._proposed,
             on_pace=lambda pace: self._set(pace=pace),
             cost=cost,
+            in_stages=follows_screen,
         )
         self.trust = TrustDesk(
             project,
@@ -260,13 +261,14 @@ class Session:
         allow_one_class: bool = False,
         **settings: object,
     ) -> None:
-        """Train on all finished pool regions, and put the model in use unless it is worse.
+        """Train on all finished pool regions; the better model on the validation is in use then.
 
-        Worse means: on the fixed validation, beyond the noise; ``accept_worse`` takes it all the
-        same. A training that was killed or stopped goes on where nothing has changed since, unless
-        ``go_on`` is False. ``helps`` is for the further processes of a shared training, which
-        write nothing. ``settings`` are settings of the project for this training alone.
-        OneClassError where all labelled pixels are of one class, unless ``allow_one_class``.
+        Better means a higher mean Dice over the fixed validation images, a tie going to the new
+        model; ``accept_worse`` uses the new one all the same. A training that was killed or
+        stopped goes on where nothing has changed since, unless ``go_on`` is False. ``helps`` is for
+        the further processes of a shared training, which write nothing. ``settings`` are settings
+        of the project for this training alone. OneClassError where all labelled pixels are of one
+        class, unless ``allow_one_class``.
         """
         choices = TrainingChoices(
             preset, epochs, seed, weights, accept_worse, go_on, helps, allow_one_class, settings
@@ -377,24 +379,23 @@ class Session:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _proposed(self, proposal: Proposal, instead_of: tuple[str, ...] = ()) -> None:
+    def _proposed(self, proposal: Proposal, *, replaces: bool = False) -> tuple[QueuedRegion, ...]:
+        """Put a proposal into the queue; go to its first region unless it replaces others."""
         self.project.predictions.forget()
         regions = self.project.regions
-        if instead_of:
-            gone = regions.withdraw(instead_of, annotator=self.project.config.annotator)
-            proposal = replace(proposal, regions=proposal.regions[: len(gone)])
         queued = regions.add_proposal(proposal)
         self.proposals.latest = proposal
         self._set(queue=regions.queue(), predicted=self.predictions.known())
         in_hand = self._state.region
         painted = in_hand is not None and in_hand.state is RegionState.IN_PROGRESS
         if (
-            not instead_of
+            not replaces
             and queued
             and not painted
             and self._state.region_id not in (self._state.unsaved)
         ):
             self.walk.to_region(queued[0].id)
+        return queued
 
     def _trained(self, result: object) -> None:
         if isinstance(result, TrainResponse):

@@ -36,6 +36,8 @@ __all__ = ["TrainingChoices", "held_out_share", "train_request", "unlabelled_adv
 
 #: Share of the finished regions that is held out where there is no validation.
 _SPARE = 0.15
+#: From so many newer models that are not in use on, a training says what it starts from.
+_MANY_UNUSED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def train_request(
         holds_out=config.restarts > 1,
     )
     plan, notes = _with_unlabelled(project, plan, labels)
+    start = _start(project, in_use, load, config.start, choices.weights or config.weights)
     return TrainRequest(
         labels=labels,
         spare=_spare_regions(project, labels),
@@ -99,7 +102,7 @@ def train_request(
         classes=names,
         class_uids=project.classes.current.uids,
         plan=plan,
-        start=_start(project, in_use, load, config.start, choices.weights or config.weights),
+        start=start,
         sampling=sampling_plan(project),
         round=project.regions.last_round(),
         model_id=model_id,
@@ -109,7 +112,11 @@ def train_request(
         standing=_standing(project, in_use, load),
         accept_worse=choices.accept_worse,
         kept_in=project.unfinished if choices.go_on else None,
-        notes=(*describe_rare_classes(counts, names), *notes),
+        notes=(
+            *describe_rare_classes(counts, names),
+            *notes,
+            *_note_on_unused_models(project, in_use, start),
+        ),
         helps=choices.helps,
         controls=_controls(project),
     )
@@ -149,6 +156,22 @@ def _start(
     if start != "warm" or in_use is None or in_use.class_uids != project.classes.current.uids:
         return Start(weights)
     return Start(weights, in_use.id, in_use.preset, partial(load, in_use))
+
+
+def _note_on_unused_models(
+    project: Project, in_use: ModelRecord | None, start: Start
+) -> tuple[str, ...]:
+    """Return a note where several newer models are not in use and training starts before them."""
+    if in_use is None or start.model_id is None:
+        return ()
+    newer = [m.id for m in project.models.all() if m.created_at > in_use.created_at]
+    if len(newer) < _MANY_UNUSED:
+        return ()
+    return (
+        f"the last {len(newer)} models ({', '.join(newer)}) are not in use: this training starts "
+        f"from {in_use.id} again, with all labels so far. If it brings no better model either, "
+        "train one from scratch, or choose the newest in the table",
+    )
 
 
 def _standing(

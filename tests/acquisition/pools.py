@@ -38,7 +38,7 @@ def two_classes(classes):
 def search(strategy=None, *, most=None, cost=FLAT, aggregate=None, **parts):
     told = {
         name: parts.pop(name)
-        for name in ("prunes", "counts_clicks", "tells_classes")
+        for name in ("prunes", "limited", "counts_clicks", "tells_classes")
         if name in parts
     }
     if isinstance(aggregate, str):

@@ -184,7 +184,8 @@ def test_propose_on_the_desk_chooses_what_the_study_chose(study, tmp_path):
     run(study(rounds=1), tmp_path / "out")
     (start,) = (tmp_path / "out" / "starts").glob("*/seed-0/project")
     session = open_fake(start)
-    session.propose(strategy="uncertain-regions", size=24, count=2, control=0.0, validation=0.0)
+    faithful = {"control": 0.0, "validation": 0.0, "per_image_share": 0.0}
+    session.propose(strategy="uncertain-regions", size=24, count=2, **faithful)
     session.wait()
     by_hand = [q.region for q in session.state.queue if q.state is RegionState.PROPOSED]
     session.close()
@@ -192,6 +193,27 @@ def test_propose_on_the_desk_chooses_what_the_study_chose(study, tmp_path):
     with Project.open(arm, read_only=True) as project:
         chosen = [q.region for q in project.regions.queue() if q.round == 2]
     assert by_hand == chosen and len(chosen) == 2
+
+
+def test_studies_ask_strategies_without_a_limit_for_images_unless_an_arm_says_so(study, tmp_path):
+    arms = [{"name": name, "strategy": "uncertain-regions"} for name in ("plain", "limited")]
+    arms[1]["parts"] = {"per_image_share": 0.25}
+    asked = []
+
+    def open_noting(folder):
+        session = open_fake(folder)
+        propose = session.propose
+
+        def noted(strategy=None, per_image_share=None, **options):
+            share = per_image_share if isinstance(strategy, str) else strategy.per_image_share
+            asked.append(share)
+            propose(strategy=strategy, per_image_share=per_image_share, **options)
+
+        session.propose = noted
+        return session
+
+    simulate(study(rounds=1, arms=arms), tmp_path / "out", open_noting, on_progress=quiet)
+    assert sorted(asked) == [0.0, 0.0, 0.25]  # the start, and a round of each arm
 
 
 @pytest.mark.parametrize("step", ["propose", "answer", "train", "measure"])

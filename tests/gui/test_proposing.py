@@ -1,11 +1,15 @@
 """Proposing in a real window: budgets, weights, the guide, and regions that are no squares."""
 
+from collections import Counter
+
 import numpy as np
+from tiny_data import write_pool
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.gui.layer_look import ring_of
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionShape, RegionState
+from napari_active_seg.session.creation import ImageSettings, create_project
 
 
 def wedge(window, side=48):
@@ -66,6 +70,7 @@ def test_budget_in_minutes_and_weights_are_asked_for_and_kept(proposed, pool):
     window.click(panel.go)
     assert not panel._anew_soon.isActive()  # or regions just proposed would be chosen twice
     window.settle()
+    window.panel("Propose")
     new = [q for q in window.session.state.queue if q.round == 2]
     assert len(new) > 1 and sum(q.cost for q in new) <= 60
     assert "To label: " in panel.said.text() and "a budget of 1 minutes" in panel.said.text()
@@ -110,3 +115,115 @@ def test_strategy_brings_its_measure_and_size(window, project_folder):
     panel.strategy.value = "entropy-images"
     assert panel.measure.value == "entropy"
     assert panel.control.value == 0
+    assert panel.per_image_share.value == 0
+    panel.strategy.value = "uncertain-regions"
+    assert panel.per_image_share.value == 0.25
+
+
+def test_share_of_a_round_from_one_image_is_asked_for_and_kept(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    window.session.train(preset="fast", epochs=5)
+    window.settle()
+    panel = window.panel("Propose")
+    assert panel.per_image_share.label == "At most from one image"
+    panel.control.value = 0
+    panel.size.value, panel.amount.value = 24, 6
+    panel.per_image_share.value = 0.35
+    panel._anew_soon.stop()
+    with Project.open(window.session.project.folder, read_only=True) as project:
+        assert project.config.per_image_share == 0.35
+    window.click(panel.go)
+    window.settle()
+    new = Counter(q.region.image_id for q in window.session.state.queue if q.round == 2)
+    assert sum(new.values()) == 6 and max(new.values()) == 2
+
+
+def visible_tab(window):
+    return window.dock.tabs.tabText(window.dock.tabs.currentIndex())
+
+
+def test_annotate_comes_to_the_front_once_regions_are_there(window, project_folder):
+    window.open(project_folder)
+    panel = window.panel("Propose")
+    panel.size.value, panel.amount.value = 32, 4
+    assert not panel.label.isEnabled() and panel.label.text() == "Start labelling"
+    window.click(panel.go)
+    window.settle()
+    assert visible_tab(window) == "Annotate"
+    assert window.session.state.region is not None
+    window.panel("Propose")
+    window.session.propose(count=1, size=32)  # as a script may: nothing else brings it to the front
+    window.settle()
+    assert visible_tab(window) == "Propose"
+
+
+def test_who_has_left_the_tab_or_paints_is_left_in_peace(proposed, pool):
+    window = proposed
+    window.finish_all(pool)
+    window.session.train(preset="fast", epochs=5)
+    window.settle()
+    panel = window.panel("Propose")
+    panel.size.value, panel.amount.value = 24, 4
+    window.click(panel.go)
+    window.panel("Trust")
+    window.settle()
+    assert visible_tab(window) == "Trust"
+    region = window.session.state.region.region
+    window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 16))
+    window.qtbot.waitUntil(
+        lambda: window.session.state.region.state is RegionState.IN_PROGRESS, timeout=10_000
+    )
+    window.panel("Propose")
+    window.click(panel.go)
+    window.settle()
+    assert visible_tab(window) == "Propose"
+
+
+def test_proposal_that_fails_opens_no_tab_later(proposed, pool):
+    window = proposed
+    panel = window.panel("Propose")
+    panel.size.value = 2048
+    window.click(panel.go)
+    window.settle()
+    assert visible_tab(window) == "Propose"
+    window.session.propose(count=2, size=32)  # as a script may
+    window.settle()
+    assert visible_tab(window) == "Propose"
+
+
+def test_first_regions_can_be_labelled_while_the_rest_is_predicted(window, tmp_path, preferences):
+    pool = write_pool(tmp_path / "many", 12, shape=(192, 192))
+    folder = create_project(
+        tmp_path / "large",
+        images_dir=pool / "images",
+        classes=("background", "disk"),
+        settings=ImageSettings(val_fraction=0.0),
+    ).folder
+    window.open(folder)
+    session = window.session
+    session.upkeep.configure(unpainted="unlabelled", control=0.0)
+    session.propose(count=4, size=32)
+    window.settle()
+    window.finish_all(pool)
+    session.train(preset="fast", epochs=5)
+    window.settle()
+    panel = window.panel("Propose")
+    panel.size.value, panel.amount.value = 32, 6
+    texts = []
+    session.progressed.connect(lambda progress: texts.append(progress.text))
+    window.click(panel.go)
+    window.qtbot.waitUntil(lambda: visible_tab(window) == "Annotate", timeout=60_000)
+    assert "proposing" in session.state.jobs  # the other images are being predicted
+    assert len(session.state.predicted) < 12
+    mine = session.state.region
+    assert mine.round == 2
+    at = mine.region
+    window.drag((at.y + 8, at.x + 8), (at.y + 8, at.x + 24))
+    assert np.asarray(window.paint.data).any()
+    window.settle()
+    latest = [q for q in session.state.queue if q.round == 2]
+    assert len(latest) == 6 and mine.id in {q.id for q in latest}
+    assert session.state.region.id == mine.id
+    assert np.asarray(window.paint.data).any()  # nothing of what was painted is gone
+    assert any(text.startswith("Predicting image ") and "left" in text for text in texts)

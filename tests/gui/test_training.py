@@ -51,15 +51,24 @@ def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
     assert panel.start.enabled
     first = panel.models.item(0, 0).text()
     assert first == "m001 *"
+    assert not panel.verdict.isVisible() and not panel.use_other.isVisible()
     window.session.train(epochs=1, start="fresh", learning_rate=1e-9)
     window.settle()
     assert [panel.models.item(row, 0).text() for row in range(2)] == ["m001 *", "m002"]
     assert panel.verdict.isVisible()
-    assert "worse" in panel.verdict.text() and "m001 stays in use" in panel.verdict.text()
-    panel.models.setCurrentCell(1, 0)
-    window.click(panel.use)
+    assert panel.verdict.text().startswith("Worse: Dice 0.")
+    assert "m001 stays in use; m002 can be chosen in the table" in panel.verdict.text()
+    assert panel.use_other.text() == "Use m002 instead" and panel.use_other.isVisible()
+    window.click(panel.use_other)  # one click
     window.settle()
     assert panel.models.item(1, 0).text() == "m002 *"
+    assert "m002 is in use; m001 can be chosen" in panel.verdict.text()
+    assert panel.use_other.text() == "Use m001 instead"
+    panel.models.setCurrentCell(0, 0)
+    window.click(panel.use)
+    window.settle()
+    assert panel.models.item(0, 0).text() == "m001 *"
+    assert panel.use_other.text() == "Use m002 instead"
 
 
 def answer(text, asked):

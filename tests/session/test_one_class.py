@@ -7,7 +7,7 @@ from PIL import Image
 
 from napari_active_seg.errors import OneClassError, RemedyId
 from napari_active_seg.jobs import InlineRunner
-from napari_active_seg.project import Project, Split
+from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.class_counts import describe_rare_classes

@@ -1,5 +1,6 @@
 import itertools
 import json
+from collections import Counter
 from contextlib import closing
 
 import numpy as np
@@ -127,6 +128,105 @@ def test_what_the_project_says_of_shares_and_limits_holds_for_any_strategy(large
         large.upkeep.configure(diversity="coreset")
     large.upkeep.configure(per_image="strategy")
     assert large.project.config.per_image is None
+
+
+# --- spread over images --------------------------------------------------------------------------
+
+
+def per_image(new):
+    return Counter(q.region.image_id for q in new)
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    """A session over eight pictures of which one alone is uncertain."""
+    pool = write_pool(tmp_path / "data", 8)
+    for number in range(8):
+        path = pool / "images" / f"img{number}.png"
+        grey = np.asarray(Image.open(path).convert("L"))
+        flat = np.where(np.asarray(grey) > 160, 250, 20) if number else np.full_like(grey, 132)
+        Image.fromarray(np.repeat(flat[..., None], 3, axis=2).astype(np.uint8)).save(path)
+    opened = opened_project(tmp_path, pool, val_fraction=0.0)
+    opened.project.configure(control=0.0)
+    opened.masks = pool / "masks"
+    yield opened
+    opened.close()
+
+
+def test_regions_of_a_round_are_spread_over_the_images_by_default(uneven):
+    lap(uneven, 8)
+    unlimited = propose(uneven, 8, per_image_share=0.0)
+    assert max(per_image(unlimited).values()) > 4  # what one image would take
+    label(uneven)
+    new = propose(uneven, 8)
+    assert len(new) == 8 and max(per_image(new).values()) == 2
+    label(uneven)
+    uneven.upkeep.configure(per_image_share=0.5)
+    assert max(per_image(propose(uneven, 8)).values()) == 4
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "diverse-regions",
+        "balanced-regions",
+        "superpixels",
+        "regions-per-minute",
+    ],
+)
+def test_share_of_an_image_holds_for_other_units_and_orders(uneven, strategy):
+    lap(uneven, 8)
+    new = propose(uneven, 4, strategy=strategy)
+    assert len(new) == len(per_image(new)) == 4
+
+
+def test_share_of_an_image_holds_for_polygons_where_it_is_asked_for(large):
+    lap(large, 8)
+    parts = {"threshold": 0.05, "tolerance": 2.0, "control": 0.0, "validation": 0.0}
+    new = propose(large, 6, strategy="entropy-polygons", per_image_share=0.2, **parts)
+    assert len(new) == len(per_image(new)) == 6
+
+
+def test_budget_in_pixels_is_spread_too(uneven):
+    lap(uneven, 8)
+    new = propose(uneven, None, budget=f"{8 * 24 * 24}px")
+    assert len(new) == 8 and max(per_image(new).values()) == 2
+
+
+def test_first_regions_and_random_ones_are_spread_over_the_images(tmp_path):
+    pool = write_pool(tmp_path / "data", 8)
+    session = opened_project(tmp_path, pool, val_fraction=0.0)
+    for strategy, first in (
+        ("uncertain-regions", "coverage"),
+        ("uncertain-regions", "random"),
+        ("random-regions", "random"),
+    ):
+        new = propose(session, 8, strategy=strategy, first=first)
+        assert {q.kind for q in new} == {RegionKind.START}
+        assert len(new) == 8 and max(per_image(new).values()) <= 2
+    session.close()
+
+
+def test_control_squares_are_spread_and_count_towards_their_image(tmp_path):
+    pool = write_pool(tmp_path / "data", 8)
+    session = opened_project(tmp_path, pool, val_fraction=0.0)
+    session.masks = pool / "masks"
+    lap(session, 8)
+    new = propose(session, 8, control=0.5)
+    controls = [q for q in new if q.kind is RegionKind.CONTROL]
+    assert len(controls) == len(per_image(controls)) == 4
+    assert max(per_image(new).values()) <= 2
+    session.close()
+
+
+def test_pool_of_two_images_still_fills_the_round(tmp_path):
+    pool = write_pool(tmp_path / "data", 2)
+    session = opened_project(tmp_path, pool, val_fraction=0.0)
+    session.masks = pool / "masks"
+    lap(session, 4)
+    new = propose(session, 8, control=0.0)
+    assert sorted(per_image(new).values()) == [4, 4]
+    session.close()
 
 
 # --- budgets and cost ----------------------------------------------------------------------------

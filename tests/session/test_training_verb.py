@@ -196,7 +196,8 @@ def test_model_that_is_worse_is_kept_but_not_put_in_use(session, pool, monkeypat
     assert session.state.model.id == "m001"
     assert [m.id for m in session.state.models] == ["m001", "m002"]
     assert found.comparison.is_worse
-    assert "m001 stays in use, m002 is kept" in found.verdict
+    assert found.verdict.startswith("Worse: Dice 0.")
+    assert found.verdict.endswith("m001 stays in use; m002 can be chosen in the table")
     assert session.project.models.path("m002").is_file()
     session.use_model("m002")  # the person says so
     assert session.state.model.id == "m002"
@@ -240,7 +241,102 @@ def test_without_validation_nothing_is_held_against_a_model(tmp_path, pool):
     lap(session, pool)
     train(session)
     found = train(session)
-    assert found.comparison is None and found.verdict == "" and found.model.in_use
+    assert found.comparison is None and found.model.in_use
+    assert found.verdict == (
+        "No labelled validation image: m002 could not be compared with m001. m002 is in use"
+    )
+    session.close()
+
+
+def test_first_model_has_nothing_to_be_compared_with(session, pool):
+    lap(session, pool)
+    assert train(session).verdict == ""
+
+
+def score(monkeypatch, *dice):
+    """Let the next trainings end with models of these scores on each validation image."""
+    from napari_active_seg.session.steps import train as module
+
+    given, plain = iter(dice), module.evaluate_model
+
+    def evaluated(request, token, report, **options):
+        found = plain(request, token, report, **options)
+        scores = dict(enumerate(next(given)))
+        monkeypatch.setattr(
+            type(found),
+            "scores_by_image",
+            property(lambda self: {str(k): v for k, v in scores.items()}),
+        )
+        return found
+
+    monkeypatch.setattr(module, "evaluate_model", evaluated)
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        ([-0.02, 0.01, -0.05, 0.03, -0.06, 0.02], True),  # lower, though not clearly
+        ([-0.25] * 3, True),
+        ([0.02, -0.01, 0.05, -0.03, 0.06, -0.02], False),  # higher, though not clearly
+        ([0.0] * 6, False),  # a tie goes to the model that has seen more labels
+        ([0.1, 0.11, 0.1, 0.12, 0.1, 0.1], False),
+    ],
+)
+def test_model_with_the_higher_score_is_in_use_also_where_no_difference_is_clear(
+    session, pool, monkeypatch, change, stays
+):
+    lap(session, pool)
+    old = np.linspace(0.6, 0.8, len(change))
+    score(monkeypatch, old, old + change)
+    train(session)
+    found = train(session)
+    assert session.state.model.id == ("m001" if stays else "m002")
+    assert found.model.in_use == (not stays)
+    both = f"Dice {np.mean(old + change):.3f} vs {np.mean(old):.3f} ("
+    assert both in found.verdict and f", {len(change)} images" in found.verdict
+    ending = "m001 stays in use; m002" if stays else "m002 is in use; m001"
+    assert found.verdict.endswith(f"{ending} can be chosen in the table")
+    assert "\n" not in found.verdict
+    other = found.other_model(session.state.model.id)
+    assert other == ("m002" if stays else "m001")
+    session.use_model(other)
+    assert f"{other} " in found.verdict_when_using(session.state.model.id).rsplit(". ", 1)[1]
+
+
+def test_trainings_that_bring_no_better_model_say_what_they_start_from(session, pool, monkeypatch):
+    lap(session, pool)
+    score(monkeypatch, *([dice] * 6 for dice in (0.8, 0.7, 0.75, 0.78, 0.79, 0.9, 0.91)))
+    notes = [train(session).notes for _ in range(4)]
+    assert notes[:3] == [(), (), ()]
+    (note,) = notes[3]
+    assert "the last 2 models (m002, m003) are not in use" in note and "from m001 again" in note
+    assert train(session, start="fresh").notes == ()  # that one starts from no model
+    assert "the last 4 models (m002, m003, m004, m005)" in train(session).notes[0]
+    assert session.state.model.id == "m006" and train(session).notes == ()
+
+
+def test_training_on_its_own_waits_for_more_labels_where_the_old_model_stays(
+    project_folder, pool, monkeypatch
+):
+    session = Session(
+        Project.open(project_folder), FakeSegmenters(), InlineRunner(), follows_screen=True
+    )
+    lap(session, pool, count=4)
+    train(session)
+    spoil(monkeypatch, -5.0)
+    session.upkeep.configure(train_after=2)
+    models = []
+    for _ in range(2):
+        session.propose(count=2, size=24)
+        session.wait()
+        for queued in session.state.open_regions:
+            target = np.zeros(queued.region.shape, np.uint8)
+            session.labels.save(queued.id, target, state=RegionState.DONE)
+            session.labels.flush()
+            session.wait()
+            models.append(len(session.state.models))
+    assert models == [1, 2, 2, 3]  # once for each two regions, and no more
+    assert session.state.model.id == "m001"
     session.close()
 
 

@@ -88,6 +88,7 @@ class StartRun(ProjectRun):
                     strategy="uncertain-regions",
                     control=0.0,
                     validation=0.0,
+                    per_image_share=0.0,
                 )
                 session.wait()
             session.labels.answer_from(self.truth, annotate=self.annotate)
@@ -148,7 +149,7 @@ class ArmRun(ProjectRun):
 
     def strategy(self, session: Session) -> Strategy:
         """Return the arm's strategy with the measure and size that it is asked with."""
-        parts = {"control": 0.0, "validation": 0.0, **self.arm.parts}
+        parts = {"control": 0.0, "validation": 0.0, "per_image_share": 0.0, **self.arm.parts}
         named = strategy_named(self.arm.strategy)
         if named.unit != "images" and not named.size:
             parts.setdefault("size", self.study.size)

@@ -22,6 +22,7 @@ from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.questions import ask_file, ask_new_file
+from napari_active_seg.regions import RegionState
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.strategy_file import read_strategy, write_strategy
@@ -39,6 +40,7 @@ class ProposePanel(Panel):
         """Lay out the form and the queue."""
         self._session: Session | None = None
         self._planned: object = None
+        self._opens_annotate_after: int | None = None  # this round
         self._loaded: dict[str, Strategy] = {}
         self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
         self.measure = ComboBox(
@@ -72,7 +74,7 @@ class ProposePanel(Panel):
             "Lay the model's prediction and its uncertainty over every image",
         )
         self.hint = words()
-        self.label = button("Label them", lambda: self.desk.show_tab("Annotate"))
+        self.label = button("Start labelling", lambda: self.desk.show_tab("Annotate"))
         self.files = row(
             button("Load...", self._load, "Take a strategy from a YAML file"),
             button("Save...", self._save, "Write the strategy above to a YAML file"),
@@ -119,9 +121,16 @@ class ProposePanel(Panel):
         self.control.tooltip = (
             "Squares drawn at random, on which each model is measured before it learns them"
         )
-        self.weights = form(self.cost, self.alpha, self.beta, self.control)
+        self.per_image_share = FloatSpinBox(
+            label="At most from one image", min=0, max=1, step=0.05, value=0.25
+        )
+        self.per_image_share.tooltip = (
+            "Largest share of a round that comes from one image; 0 sets no limit. One region of an "
+            "image is always allowed, and more where the pool has too few images"
+        )
+        self.weights = form(self.cost, self.alpha, self.beta, self.control, self.per_image_share)
         self.pace, self.plan = words(), words()
-        self._kept = ("cost", "alpha", "beta", "control")
+        self._kept = ("cost", "alpha", "beta", "control", "per_image_share")
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
 
@@ -166,6 +175,7 @@ class ProposePanel(Panel):
         self.ask.render_state(session, view)
         waits = bool(state.open_regions or state.open_questions)
         allow(self.label, "" if waits else "Nothing waits to be labelled: propose regions first")
+        self._open_annotate(session)
         waiting = state.open_regions
         seconds = sum(queued.cost for queued in waiting)
         self.hint.setText(
@@ -214,6 +224,24 @@ class ProposePanel(Panel):
         """Show whether the tissue mask is being edited."""
         with QSignalBlocker(self.tissue):
             self.tissue.setChecked(self.in_hand.edits_tissue)
+
+    def _open_annotate(self, session: Session) -> None:
+        """Go to the tab Annotate once the first regions of a proposal are there.
+
+        This tab is drawn only while it is on show: a person who has left it is left where they are,
+        and so is one who paints.
+        """
+        state, after = session.state, self._opens_annotate_after
+        if after is None:
+            return
+        if state.round > after:
+            self._opens_annotate_after = None
+            region = state.region
+            paints = region is not None and region.state is RegionState.IN_PROGRESS
+            if not paints and not state.unsaved:
+                QTimer.singleShot(0, lambda: self.desk.show_tab("Annotate"))
+        elif "proposing" not in state.jobs:
+            self._opens_annotate_after = None  # it failed, or was stopped
 
     def _strategy(self, name: str) -> None:
         """Show the size and the measure that a strategy brings along."""
@@ -309,6 +337,7 @@ class ProposePanel(Panel):
         session = self.desk.session
         self._anew_soon.stop()  # what is proposed now heeds every change already
         if session is not None:
+            self._opens_annotate_after = session.state.round
             self.desk.run(
                 lambda: session.propose(
                     budget=Budget(self.amount.value, self.unit.value),

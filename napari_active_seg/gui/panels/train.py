@@ -94,6 +94,8 @@ class TrainPanel(Panel):
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
         self.verdict = words()
+        self.use_other = button("Use the other model", self._use_other)
+        self.use_other.hide()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
         parts = (
             self.form,
@@ -102,6 +104,7 @@ class TrainPanel(Panel):
             self.offer,
             self.live,
             self.verdict,
+            self.use_other,
             self.hint,
             self.loss,
         )
@@ -111,6 +114,7 @@ class TrainPanel(Panel):
         self.body.addWidget(group("Models", self.models, self.use, self.free))
         self.in_hand.on_train = self._train
         self.desk.handle_remedy(RemedyId.COUNT_UNPAINTED, self._count_unpainted)
+        self._other: str | None = None
         self._drawn: object = None
         self._advised: object = None
 
@@ -148,9 +152,7 @@ class TrainPanel(Panel):
         elif training is not None:
             hint += _about(training, advice=self.advice.text())
         self.hint.setText(hint)
-        verdict = "" if training is None else _verdict(training)
-        self.verdict.setVisible(bool(verdict))
-        self.verdict.setText(verdict)
+        self._show_verdict(session, training, read_only=view.why_not.write)
         self._preset(self.preset.value)
         self._show_models(session)
         allow(self.free, view.why_not.start_job)
@@ -170,7 +172,8 @@ class TrainPanel(Panel):
         self.models.setRowCount(0)
         for part in (self.advice, self.verdict, self.hint):
             part.setText("")
-        self._drawn = self._advised = None
+        self.use_other.hide()
+        self._drawn = self._advised = self._other = None
 
     def _show_offer(self, session: Session) -> None:
         """Offer to retrain automatically, once there is a model, until it is set or declined."""
@@ -185,6 +188,26 @@ class TrainPanel(Panel):
     def _decline_offer(self) -> None:
         self.desk.preferences.change(offers_retraining=False)
         self.offer.hide()
+
+    def _show_verdict(
+        self, session: Session, training: TrainResponse | None, *, read_only: str
+    ) -> None:
+        """Show how the last model compares, with a button that uses the other of the two."""
+        model = session.state.model
+        in_use = None if model is None else model.id
+        text = "" if training is None else _verdict(training, in_use)
+        self.verdict.setVisible(bool(text))
+        self.verdict.setText(text)
+        self._other = None if training is None else training.other_model(in_use)
+        self.use_other.setVisible(self._other is not None)
+        allow(self.use_other, read_only)
+        if self._other is not None:
+            self.use_other.setText(f"Use {self._other} instead")
+
+    def _use_other(self) -> None:
+        session, other = self.desk.session, self._other
+        if session is not None and other is not None:
+            self.desk.run(lambda: session.use_model(other))
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
@@ -274,10 +297,10 @@ def _about(training: TrainResponse, *, advice: str) -> str:
     return text + "".join(f". {note[:1].upper()}{note[1:]}" for note in new)
 
 
-def _verdict(training: TrainResponse) -> str:
+def _verdict(training: TrainResponse, in_use: str | None) -> str:
     """Return how the model compares, after a warning where it predicts one class everywhere."""
     warning = "" if training.collapse is None else training.collapse.describe()
-    return "\n".join(filter(None, (warning, training.verdict)))
+    return "\n".join(filter(None, (warning, training.verdict_when_using(in_use))))
 
 
 def _digits(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,6 +60,8 @@ _MOST_JOINT = 200
 _MOST_LOOKED_AT = 1500
 #: Draws are made for so many regions where the budget does not say how many.
 _MOST_DRAWN = 500
+#: So many regions are expected of a budget that does not say how many it buys.
+_GUESSED_REGIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ def _refuse_small_budget(candidates: Sequence[Candidate], ledger: Ledger) -> Non
 def _drawn(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
     """Return squares drawn at random, with their costs."""
     strategy, pool = choice.strategy, list(choice.pool(maps=False))
-    limited = strategy.per_image or strategy.per_patient or ledger.budget.unit != "regions"
+    limited = strategy.limits_images or ledger.budget.unit != "regions"
     count = _MOST_DRAWN if limited else int(ledger.budget.amount) - ledger.spent.regions
     if strategy.draws == "foreground":
         shapes = {image.image_id: image.map_shape for image in pool}
@@ -204,7 +207,13 @@ def _drawn(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Ca
             pool, count=max(count, 1), size=strategy.size, rng=rng, classes_of=classes_of
         )
     else:
-        drawn = draw_windows(pool, count=max(count, 1), size=strategy.size, rng=rng)
+        drawn = draw_windows(
+            pool,
+            count=max(count, 1),
+            size=strategy.size,
+            rng=rng,
+            spread=strategy.per_image_share > 0,
+        )
     return costed(choice, drawn, clicks=ledger.budget.unit == "clicks")
 
 
@@ -217,7 +226,7 @@ def _offered(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[
         least_pixels=strategy.size**2 if strategy.unit == "squares" else 1,
         least_seconds=0.0 if learned else choice.cost.least(1),
     )
-    limited = bool(strategy.per_image or strategy.per_patient)
+    limited = strategy.limits_images
     exactly = ledger.budget.unit == "regions"
     search = Search(
         searched,
@@ -225,6 +234,7 @@ def _offered(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[
         choice.cost,
         most=None if strategy.asks_all or most is None else max(most, 1),
         prunes=not limited and exactly,
+        limited=limited,
         counts_clicks=ledger.budget.unit == "clicks",
         tells_classes=strategy.diversity in ("stratified", "class-balanced")
         or strategy.draws == "foreground",
@@ -232,8 +242,28 @@ def _offered(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[
     candidates = gather(choice.pool(maps=strategy.asks_model), search, rng)
     if learned or (strategy.diversity != "none" and strategy.share < 1):
         kept = max(int(np.ceil(strategy.share * len(candidates))), 3 * (most or 1))
+        if strategy.per_image_share > 0:
+            wanted = most or _GUESSED_REGIONS
+            kept = _kept_of_enough_images(candidates, kept, strategy.per_image_share, wanted)
         candidates = candidates[:kept]
     return _repriced(choice, candidates) if learned else candidates
+
+
+def _kept_of_enough_images(
+    candidates: Sequence[Candidate], kept: int, share: float, wanted: int
+) -> int:
+    """Return how many of the best candidates to keep so that their images can fill a round.
+
+    No image gives more than ``share`` of the round. Three times as many places as are ``wanted``
+    leave something to choose from.
+    """
+    each, of_image, usable = max(1, int(share * wanted + 1e-9)), Counter[str](), 0
+    for number, candidate in enumerate(candidates):
+        if number >= kept and usable >= 3 * wanted:
+            return number
+        of_image[candidate.region.image_id] += 1
+        usable += of_image[candidate.region.image_id] <= each
+    return len(candidates)
 
 
 def _repriced(choice: Choice, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

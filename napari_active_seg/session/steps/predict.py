@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,24 +12,41 @@ from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.regions import Region
 from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.segmenter import Segmenter, in_words
 from napari_active_seg.session.steps.slide_map import slide_map
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = [
     "PredictRequest",
     "PredictResponse",
+    "PredictedBefore",
     "iter_predictions",
     "predict_images",
     "predict_parts",
+    "predict_readable_images",
 ]
 
 OpenSource = Callable[[str], ImageSource]
 
 
 @dataclass(frozen=True, slots=True)
+class PredictedBefore:
+    """How much of a larger set of images was predicted before, for the progress of the whole set.
+
+    ``total`` is the number of images of the set; 0 where the request is all of it.
+    """
+
+    images: int = 0
+    seconds: float = 0.0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """Which images, or which parts of slides, by which model, asked how."""
+    """Which images, or which parts of slides, by which model, asked how.
+
+    ``note`` is added to the text of the progress.
+    """
 
     image_ids: tuple[str, ...]
     open_source: OpenSource
@@ -37,15 +55,21 @@ class PredictRequest:
     plan: SamplingPlan
     keep: Callable[[Prediction], None]
     parts: tuple[Region, ...] = ()
+    before: PredictedBefore = PredictedBefore()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictResponse:
-    """Which images were predicted, and which could not be read, with the reason."""
+    """Which images were predicted, and which could not be read, with the reason.
+
+    ``seconds`` is how long it took.
+    """
 
     model_id: str
     image_ids: tuple[str, ...]
     problems: tuple[str, ...]
+    seconds: float = 0.0
 
 
 def predict_parts(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
@@ -63,7 +87,21 @@ def predict_parts(request: PredictRequest, token: CancelToken, report: Report) -
 
 
 def predict_images(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
-    """Predict each image and hand it to ``keep`` at once, so that memory stays flat."""
+    """Predict each image and hand it to ``keep`` at once, so that memory stays flat.
+
+    ImageError if none of them can be read.
+    """
+    response = predict_readable_images(request, token, report)
+    if response.problems and not response.image_ids:
+        raise ImageError(response.problems[0])
+    return response
+
+
+def predict_readable_images(
+    request: PredictRequest, token: CancelToken, report: Report
+) -> PredictResponse:
+    """Predict the images that can be read, even if that is none of them."""
+    began = time.monotonic()
     done, problems = [], []
     for image_id, outcome in iter_predictions(request, token, report):
         if isinstance(outcome, ImageError):
@@ -71,9 +109,8 @@ def predict_images(request: PredictRequest, token: CancelToken, report: Report) 
         else:
             request.keep(outcome)
             done.append(image_id)
-    if problems and not done:
-        raise ImageError(problems[0])
-    return PredictResponse(request.model_id, tuple(done), tuple(problems))
+    seconds = time.monotonic() - began
+    return PredictResponse(request.model_id, tuple(done), tuple(problems), seconds)
 
 
 def iter_predictions(
@@ -81,9 +118,11 @@ def iter_predictions(
 ) -> Iterator[tuple[str, Prediction | ImageError]]:
     """Yield the prediction of each image, or the error that kept it from being read."""
     segmenter = request.load_segmenter()
-    total = len(request.image_ids)
-    for number, image_id in enumerate(request.image_ids):
-        report(number, total, image_id)
+    before, began = request.before, time.monotonic()
+    total = before.total or len(request.image_ids)
+    for number, image_id in enumerate(request.image_ids, before.images):
+        seconds = before.seconds + time.monotonic() - began
+        report(number, total, _describe_progress(number, total, seconds, request.note))
         token.check()
         try:
             source = request.open_source(image_id)
@@ -100,4 +139,13 @@ def iter_predictions(
             continue
         region = Region.whole(image_id, source.shape)
         yield image_id, Prediction(region, moments, request.model_id, step)
-    report(total, total, "")
+    if before.images + len(request.image_ids) == total:
+        report(total, total, "")
+
+
+def _describe_progress(number: int, total: int, seconds: float, note: str) -> str:
+    """Return which image is predicted, and how long all the rest should take."""
+    text = f"Predicting image {number + 1} of {total}"
+    if number:
+        text += f", about {in_words(seconds / number * (total - number))} left"
+    return f"{text}; {note}" if note else text

@@ -39,11 +39,15 @@ from napari_active_seg.session.steps.guide import advice_for
 from napari_active_seg.session.steps.learn_cost import LearnCostRequest, learn_cost
 from napari_active_seg.session.steps.looking import Looker
 from napari_active_seg.session.steps.pool import PoolReader
-from napari_active_seg.session.steps.predict import PredictRequest, predict_images
+from napari_active_seg.session.steps.predict import (
+    PredictRequest,
+    predict_images,
+    predict_readable_images,
+)
 from napari_active_seg.session.steps.reasons import Reasons
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["Earlier", "ProposeRequest", "propose_regions"]
+__all__ = ["Earlier", "ProposeRequest", "propose_from_part", "propose_regions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class ProposeRequest:
     there is no model; the regions are then those that cover the pool by their looks, or are drawn
     at random. ``own_pace`` is what a person's own
     regions took, learned or to be learned from.
+
+    A round may be proposed in stages. ``ranked`` are then the images that regions are chosen from,
+    and None stands for all. ``kept`` are places of this round that stay: nothing is chosen there,
+    and they are paid out of the budget. Without ``draws`` squares for control, validation and audit
+    are drawn, so that nothing is chosen where they lie, and left out of the proposal.
     """
 
     pool: tuple[ImageRef, ...]
@@ -88,6 +97,9 @@ class ProposeRequest:
     budget: Budget
     round: int
     seed: int
+    ranked: frozenset[str] | None = None
+    kept: tuple[Place, ...] = ()
+    draws: bool = True
 
     @property
     def config_hash(self) -> str:
@@ -104,6 +116,16 @@ class ProposeRequest:
 def propose_regions(request: ProposeRequest, token: CancelToken, report: Report) -> Proposal:
     """Return the proposal; images without a prediction are predicted first."""
     return _Proposing(request, token, report).proposal()
+
+
+def propose_from_part(
+    request: ProposeRequest, token: CancelToken, report: Report
+) -> Proposal | None:
+    """Return the proposal from a part of the pool; None where that part offers no region."""
+    try:
+        return propose_regions(request, token, report)
+    except NothingToDoError:
+        return None
 
 
 class _Proposing:
@@ -140,27 +162,28 @@ class _Proposing:
         self._strategy = self._guided(self._strategy)
         learned = self._own_pace()
         drawn = self._drawn_shares()
+        strategy = self._strategy_at_start()
         choice = Choice(
-            self._strategy_at_start(),
+            strategy,
             self._pool_beside([candidate.place for candidate, _ in drawn]),
             self._looker,
             request.cost,
-            request.earlier.labelled,
+            (*request.earlier.labelled, *request.kept),
             None if request.predict is None else request.predict.plan,
             request.round,
             learned,
         )
         counts_clicks = request.budget.unit == "clicks"
         priced = costed(choice, [candidate for candidate, _ in drawn], clicks=counts_clicks)
-        ledger = self._ledger(priced)
-        chosen, self._offered = choose(choice, ledger, self._rng)
-        self._refuse_unreadable()
-        if not chosen:
-            raise NothingToDoError(self._why_nothing())
-        kinds = [self._kind_of()] * len(chosen)
-        everything = [*chosen, *priced]
-        kinds += [kind for _, kind in drawn]
-        self._say_what_it_takes(ledger, learned, len(chosen) + len(priced))
+        kept = costed(choice, self._kept(), clicks=counts_clicks)
+        ledger = self._ledger(strategy, priced, kept)
+        chosen = self._choose(choice, ledger)
+        found = len(chosen) + len(priced) + len(kept)
+        self._say_what_it_takes(ledger, learned, found)
+        everything, kinds = [*chosen], [self._kind_of()] * len(chosen)
+        if request.draws:
+            everything += priced
+            kinds += [kind for _, kind in drawn]
         in_clicks = learned is not None and learned.unit != "s"
         reasons = Reasons(
             self._looker,
@@ -172,6 +195,30 @@ class _Proposing:
         self._report(0, 1, "comparing with what is labelled")
         scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
         return self._as_proposal(scored)
+
+    def _choose(self, choice: Choice, ledger: Ledger) -> tuple[Candidate, ...]:
+        """Return what the strategy chooses; nothing where what is kept leaves nothing to pay."""
+        try:
+            chosen, self._offered = choose(choice, ledger, self._rng)
+        except NothingToDoError:
+            if not self._request.kept:
+                raise
+            chosen = ()
+        self._refuse_unreadable()
+        if not chosen and not self._request.kept:
+            raise NothingToDoError(self._why_nothing())
+        return chosen
+
+    def _kept(self) -> list[Candidate]:
+        """Return the places of the round that stay, as candidates."""
+        groups = self._request.groups
+
+        def patient_of(place: Place) -> str:
+            return groups.get(place.region.image_id) or place.region.image_id
+
+        return [
+            Candidate(place, 0.0, 0.0, patient=patient_of(place)) for place in self._request.kept
+        ]
 
     # --- before the choice -----------------------------------------------------------------------
 
@@ -194,7 +241,8 @@ class _Proposing:
         looks = self._request.cost.looks_at_prediction or strategy.cost in LEARNED
         looks = looks or self._request.budget.unit == "clicks" or strategy.auto
         if predict is not None and predict.image_ids and (strategy.asks_model or looks):
-            predict_images(predict, self._token, self._report)
+            run = predict_images if self._request.ranked is None else predict_readable_images
+            run(predict, self._token, self._report)
 
     def _own_pace(self) -> LearnedCost | None:
         pace = self._request.own_pace
@@ -265,11 +313,13 @@ class _Proposing:
         return max(1, min(wanted, pixels // size**2))
 
     def _pool_beside(self, drawn: Sequence[Place]) -> Callable[..., Iterator[PoolImage]]:
-        taken = (*self._request.taken, *drawn)
+        request = self._request
+        taken = (*request.taken, *drawn, *request.kept)
+        refs = [r for r in request.pool if request.ranked is None or r.id in request.ranked]
 
         def pool(*, maps: bool) -> Iterator[PoolImage]:
-            with_maps = maps and self._request.predict is not None
-            return self._reader.images(self._request.pool, taken, maps=with_maps)
+            with_maps = maps and request.predict is not None
+            return self._reader.images(refs, taken, maps=with_maps)
 
         return pool
 
@@ -310,21 +360,35 @@ class _Proposing:
         return found
 
     def _draw(self, images: Sequence[PoolImage], count: int) -> tuple[Candidate, ...]:
-        return draw_windows(images, count=count, size=self._strategy.size, rng=self._rng)
+        strategy = self._strategy
+        return draw_windows(
+            images,
+            count=count,
+            size=strategy.size,
+            rng=self._rng,
+            spread=strategy.per_image_share > 0,
+        )
 
-    def _ledger(self, drawn: Sequence[Candidate]) -> Ledger:
-        """Return the budget with what was drawn paid, as long as it leaves something to choose."""
-        strategy, budget = self._strategy, self._request.budget
+    def _ledger(
+        self, strategy: Strategy, drawn: Sequence[Candidate], kept: Sequence[Candidate]
+    ) -> Ledger:
+        """Return the budget with what was drawn and what is kept paid."""
+        budget = self._request.budget
         paid = Ledger(budget)
         for candidate in drawn:
             paid.take(candidate)
-        return Ledger(
+        ledger = Ledger(
             budget,
             spent=paid.spent,
             per_image=strategy.per_image,
             per_patient=strategy.per_patient,
+            per_image_share=0.0 if strategy.draws_squares else strategy.per_image_share,
             overlap=strategy.overlap,
+            drawn=drawn,
         )
+        for candidate in kept:
+            ledger.take(candidate)
+        return ledger
 
     # --- after the choice ------------------------------------------------------------------------
 
@@ -341,6 +405,9 @@ class _Proposing:
             self._notes.append(learned.words)
         if budget.unit == "regions" and found < budget.amount:
             self._notes.append(f"{found} of {budget.amount:g} regions found room")
+        ranked, pool = self._request.ranked, self._request.pool
+        if ranked is not None and len(ranked) < len(pool):
+            self._notes.append(f"chosen from the first {len(ranked)} of {len(pool)} images")
         if self._reader.problems:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
         predict = self._request.predict

@@ -202,7 +202,7 @@ def _starting(request: TrainRequest, seed: int) -> tuple[Segmenter, str]:
 def _response(
     request: TrainRequest, best: _Trained, comparison: Comparison | None
 ) -> TrainResponse:
-    keeps_up = comparison is None or not comparison.is_worse or request.accept_worse
+    put_in_use = comparison is None or comparison.prefers_new or request.accept_worse
     record = ModelRecord(
         id=request.model_id,
         created_at=0.0,  # the session knows the time
@@ -215,7 +215,7 @@ def _response(
             **({} if best.report is None else best.report.figures()),
             **({} if best.rules is None else best.rules.as_figures()),
         },
-        in_use=keeps_up,
+        in_use=put_in_use,
         class_uids=request.class_uids,
         image_scores={} if best.report is None else best.report.scores_by_image,
         validation_hash=_validation_hash(request.validation),

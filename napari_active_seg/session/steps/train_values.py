@@ -116,10 +116,33 @@ class TrainResponse:
 
     @property
     def verdict(self) -> str:
-        """Whether the model is in use now, and how it compares, in a sentence or none."""
-        if self.comparison is None:
+        """How the model compares with the one before, and which is in use; empty for the first."""
+        return self.verdict_when_using(self.model.id if self.model.in_use else self.compared_with)
+
+    def verdict_when_using(self, model_id: str | None) -> str:
+        """Return the verdict as it reads while ``model_id`` is in use, whoever chose that."""
+        new, old = self.model.id, self.compared_with
+        if old is None:
             return ""
-        text = f"{self.model.id} against {self.compared_with}: {self.comparison.words}"
-        if not self.model.in_use:
-            text += f"; {self.compared_with} stays in use, {self.model.id} is kept"
-        return text
+        if self.comparison is None:
+            return f"{self._why_not_compared}. {model_id} is in use"
+        if model_id == old:
+            return (
+                f"{self.comparison.summary}. {old} stays in use; {new} can be chosen in the table"
+            )
+        if model_id == new:
+            return f"{self.comparison.summary}. {new} is in use; {old} can be chosen in the table"
+        return f"{self.comparison.summary}. {model_id} is in use"
+
+    def other_model(self, model_id: str | None) -> str | None:
+        """Return which of the two compared models is not in use while ``model_id`` is."""
+        if self.compared_with is None or model_id is None:
+            return None
+        return self.compared_with if model_id == self.model.id else self.model.id
+
+    @property
+    def _why_not_compared(self) -> str:
+        models = f"{self.model.id} could not be compared with {self.compared_with}"
+        if self.report is None:
+            return f"No labelled validation image: {models}"
+        return f"No validation image that both models were measured on: {models}"
