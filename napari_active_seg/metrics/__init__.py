@@ -22,6 +22,11 @@ from napari_active_seg.metrics.contradictions import (
 from napari_active_seg.metrics.evaluation import ERROR_MEASURES, EvalReport
 from napari_active_seg.metrics.evaluation_facts import report_from_facts, report_to_facts
 from napari_active_seg.metrics.glas import GlasSums, glas_sums
+from napari_active_seg.metrics.image_estimates import (
+    Groups,
+    estimate_over_images,
+    scores_by_group,
+)
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
 from napari_active_seg.metrics.learning_curve import CurveFit, Forecast, fitted_curve
 from napari_active_seg.metrics.object_scores import ObjectScores
@@ -44,6 +49,7 @@ __all__ = [
     "EvalReport",
     "Forecast",
     "GlasSums",
+    "Groups",
     "ImageScores",
     "Interval",
     "ObjectCounts",
@@ -59,6 +65,7 @@ __all__ = [
     "compared",
     "contradiction_in",
     "count_objects",
+    "estimate_over_images",
     "fitted_curve",
     "glas_sums",
     "panoptic_sums",
@@ -68,4 +75,5 @@ __all__ = [
     "roc_auc",
     "score_at_budget",
     "scored_image",
+    "scores_by_group",
 ]
