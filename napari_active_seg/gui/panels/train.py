@@ -75,7 +75,13 @@ class TrainPanel(Panel):
         self.models.setMinimumHeight(130)
         self.verdict = words()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
-        parts = (self.form, self.advice, self.go, self.live, self.verdict, self.hint, self.loss)
+        self.estimate = button("How good is it? Estimate from my labels", self._estimate)
+        self.estimate.setToolTip("Test it on images that it has not seen, and show the Trust tab")
+        self.estimate.hide()
+        parts = (
+            self.form, self.advice, self.go, self.live, self.verdict, self.estimate, self.hint,
+            self.loss,
+        )  # fmt: skip
         self.body.addWidget(group("Train", *parts))
         self.free = button("Free memory", self.desk.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
@@ -115,6 +121,8 @@ class TrainPanel(Panel):
         self.hint.setText(hint)
         self.verdict.setVisible(training is not None and bool(training.verdict))
         self.verdict.setText("" if training is None else training.verdict)
+        offers = not state.read_only and not state.jobs
+        self.estimate.setVisible(offers and session.trust.should_offer_cross_validation)
         self._preset(self.preset.value)
         self._show_models(session)
         self.free.setEnabled(not state.jobs)
@@ -154,6 +162,12 @@ class TrainPanel(Panel):
         if session is not None:
             preset, weights = self.preset.value, self.weights.value
             self.desk.run(lambda: session.train(preset=preset, weights=weights))
+
+    def _estimate(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(session.trust.cross_validate)
+            self.desk.show_tab("Trust")
 
     def render_progress(self, progress: Progress) -> None:
         """Draw the loss as it falls."""
