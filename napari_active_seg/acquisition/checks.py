@@ -51,29 +51,33 @@ class DrawnPlan:
 
     @property
     def words(self) -> str:
-        """What is still needed, in a sentence."""
+        """How many there are of those that are needed, in a sentence."""
         parts = []
-        for name, tally in (
-            ("control", self.control),
-            ("validation", self.validation),
-            ("audit", self.audit),
-        ):
-            if not tally.possible:
-                continue
-            missing = f"{tally.missing} more needed" if tally.missing else "enough"
-            parts.append(f"{name} squares: {tally.have} done, {missing}")
+        counted = [
+            f"{tally.have} {name} regions (enough)"
+            if not tally.missing
+            else f"{tally.have} of {tally.needed} {name} regions"
+            for name, tally in (
+                ("control", self.control),
+                ("validation", self.validation),
+                ("audit", self.audit),
+            )
+            if tally.possible
+        ]
+        if counted:
+            parts.append(f"labelled for an unbiased score: {', '.join(counted)}")
         if not self.validation.possible and self.validation.have == 0:
             parts.append("no image is set aside for validation, so models cannot be compared")
         return "; ".join(parts)
 
 
-def needed_for(scores: Sequence[float]) -> int:
-    """Return how many scores it takes to know their mean to ``HALF_WIDTH`` either way.
+def needed_for(scores: Sequence[float], *, half_width: float = HALF_WIDTH) -> int:
+    """Return how many scores it takes to know their mean to ``half_width`` either way.
 
     (1.96 s / h)^2 after the spread s of those that are known; a guess of it while few are.
     """
     spread = float(np.std(scores, ddof=1)) if len(scores) >= _FEW else _GUESSED_SPREAD
-    return max(_LEAST, math.ceil((1.96 * spread / HALF_WIDTH) ** 2))
+    return max(_LEAST, math.ceil((1.96 * spread / half_width) ** 2))
 
 
 def control_due(share: float, chosen: int, drawn: int, *, count: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +22,9 @@ from napari_active_seg.cli.common import (
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.output import print_result
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError
+from napari_active_seg.metrics import Interval
 from napari_active_seg.session import Session
+from napari_active_seg.session.steps.cross_validate import CrossValidation
 from napari_active_seg.session.trust.scoreboard import ScoreRow
 
 __all__ = ["register"]
@@ -97,20 +101,42 @@ def trust(
     leaks: Annotated[
         bool, typer.Option(help="Look for near copies of pool images among those set aside.")
     ] = False,
+    cross_validate: Annotated[
+        bool,
+        typer.Option(
+            "--cross-validate",
+            help="Estimate now how good the model in use is from the finished regions: up to five "
+            "models are trained, each without a part of the images, and tested on these.",
+        ),
+    ] = False,
+    score_validation: Annotated[
+        bool,
+        typer.Option(
+            "--score-validation",
+            help="Score the model in use on the labelled validation images now.",
+        ),
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Say what is known of the model in use, from which labels, and whether to label on.
 
+    Begins with a short answer from the best evidence there is, and what would make it firmer.
+
     Example: napari-active-seg trust my-project --audit --leaks
     """
-    with opened(project, device=device, read_only=not (audit or compare or leaks)) as session:
+    writes = audit or compare or leaks or cross_validate or score_validation
+    with opened(project, device=device, read_only=not writes) as session:
         if audit:
             run_verb(session, "Measuring", session.trust.audit)
         if compare:
             run_verb(session, "Comparing", session.trust.compare_models)
         if leaks:
             run_verb(session, "Looking", session.trust.look_for_leaks)
+        if score_validation:
+            run_verb(session, "Scoring", session.trust.score_validation)
+        if cross_validate:
+            run_verb(session, "Cross-validating", session.trust.cross_validate)
         facts, lines = _known(session)
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
@@ -119,7 +145,10 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
     rows, curve = session.trust.scoreboard(), session.trust.learning_curve()
     leaks, agreements = session.trust.leaks(), session.trust.agreements()
     collapse = session.trust.collapse()
+    summary, known = session.trust.summary(), session.trust.cross_validation()
     lines = [] if collapse is None else [collapse.describe()]
+    lines += [line.text for line in summary]
+    lines += [] if known is None else _cross_validation_lines(known)
     lines += [line for row in rows for line in _row_lines(row)]
     if not rows:
         lines.append("no model was measured yet; label validation images, and train")
@@ -134,6 +163,8 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
     ]
     facts: dict[str, object] = {
         "one_class": None if collapse is None else asdict(collapse),
+        "summary": [asdict(line) for line in summary],
+        "cross_validation": None if known is None else _cross_validation_facts(known),
         "scoreboard": [
             {
                 "model": row.model_id,
@@ -152,6 +183,39 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
         "annotators": [asdict(agreement) for agreement in agreements],
     }
     return facts, lines
+
+
+def _cross_validation_lines(known: CrossValidation) -> list[str]:
+    figures = ", ".join(f"{name} {found.words}" for name, found in known.estimates.items())
+    head = (
+        f"{known.model_id} cross-validated in {known.n_folds} folds ({known.n_regions} regions on "
+        f"{known.n_images} images): {figures}"
+    )
+    return [head, *(f"  {note}" for note in known.notes)]
+
+
+def _cross_validation_facts(known: CrossValidation) -> dict[str, object]:
+    return {
+        "model": known.model_id,
+        "network": known.preset,
+        "data_hash": known.data_hash,
+        "images": known.n_images,
+        "regions": known.n_regions,
+        "chosen": known.n_chosen,
+        "random": known.n_random,
+        "folds": [asdict(fold) for fold in known.folds],
+        "estimates": _interval_facts(known.estimates),
+        "random_estimates": _interval_facts(known.random_estimates),
+        "notes": list(known.notes),
+    }
+
+
+def _interval_facts(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """Return value, limits and level by name; what is not known is null."""
+    return {
+        name: {key: None if math.isnan(value) else value for key, value in asdict(found).items()}
+        for name, found in intervals.items()
+    }
 
 
 def _row_lines(row: ScoreRow) -> list[str]:

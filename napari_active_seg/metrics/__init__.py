@@ -23,6 +23,11 @@ from napari_active_seg.metrics.contradictions import (
 from napari_active_seg.metrics.evaluation import ERROR_MEASURES, EvalReport
 from napari_active_seg.metrics.evaluation_facts import report_from_facts, report_to_facts
 from napari_active_seg.metrics.glas import GlasSums, glas_sums
+from napari_active_seg.metrics.image_estimates import (
+    Groups,
+    estimate_over_images,
+    scores_by_group,
+)
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
 from napari_active_seg.metrics.learning_curve import CurveFit, Forecast, fitted_curve
 from napari_active_seg.metrics.object_scores import ObjectScores
@@ -46,6 +51,7 @@ __all__ = [
     "EvalReport",
     "Forecast",
     "GlasSums",
+    "Groups",
     "ImageScores",
     "Interval",
     "ObjectCounts",
@@ -61,6 +67,7 @@ __all__ = [
     "compared",
     "contradiction_in",
     "count_objects",
+    "estimate_over_images",
     "find_collapsed_class",
     "fitted_curve",
     "glas_sums",
@@ -71,4 +78,5 @@ __all__ = [
     "roc_auc",
     "score_at_budget",
     "scored_image",
+    "scores_by_group",
 ]

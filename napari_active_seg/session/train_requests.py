@@ -32,7 +32,13 @@ from napari_active_seg.session.unpainted import has_unpainted
 from napari_active_seg.training_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["TrainingChoices", "held_out_share", "train_request", "unlabelled_advice"]
+__all__ = [
+    "TrainingChoices",
+    "held_out_share",
+    "spare_regions",
+    "train_request",
+    "unlabelled_advice",
+]
 
 #: Share of the finished regions that is held out where there is no validation.
 _SPARE = 0.15
@@ -93,7 +99,7 @@ def train_request(
     start = _start(project, in_use, load, config.start, choices.weights or config.weights)
     return TrainRequest(
         labels=labels,
-        spare=_spare_regions(project, labels),
+        spare=spare_regions(project, labels),
         validation=labelled_images(project),
         unlabelled=tuple(pool),
         open_source=project.images.source,
@@ -188,7 +194,7 @@ def _standing(
     )
 
 
-def _spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
+def spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
     """Return the regions that are held out where there is no validation.
 
     Each is drawn once, by the project's seed and its own place: it stays held out, or learned from,

@@ -256,9 +256,14 @@ def test_how_many_are_needed_follows_the_spread():
     assert needed_for([]) == 25
     assert needed_for([0.9, 0.91, 0.9, 0.92, 0.9]) == 10
     assert needed_for([0.1, 0.9, 0.2, 0.8, 0.5]) > 25
+    spread = [0.6, 0.7, 0.75, 0.8, 0.9]
+    assert needed_for(spread, half_width=0.05) == np.ceil(
+        (1.96 * np.std(spread, ddof=1) / 0.05) ** 2
+    )
     plan = DrawnPlan(Tally(2, 25), Tally(30, 25), Tally(0, 25, possible=False))
     assert (
-        plan.words == "control squares: 2 done, 23 more needed; validation squares: 30 done, enough"
+        plan.words
+        == "labelled for an unbiased score: 2 of 25 control regions, 30 validation regions (enough)"
     )
     without = DrawnPlan(Tally(0, 25), Tally(0, 25, possible=False), Tally(0, 25, possible=False))
     assert "cannot be compared" in without.words

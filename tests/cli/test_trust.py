@@ -56,6 +56,40 @@ def test_trust_says_what_is_known_and_from_which_labels(run, trained):
     assert code == 1 and "two models" in " ".join(err.split())
 
 
+def test_trust_begins_with_a_short_answer_and_estimates_it_from_the_labels(run, trained):
+    code, out, _ = run("trust", trained)
+    assert code == 0
+    assert out.startswith("How good is m001? Dice about 0.") and "3 validation images" in out
+    assert "To make it firmer: " in out
+    assert json.loads(run("trust", trained, "--json")[1])["cross_validation"] is None
+    code, out, _ = run("trust", trained, "--cross-validate", "--json")
+    facts = json.loads(out)
+    known = facts["cross_validation"]
+    assert code == 0 and known["model"] == "m001" and known["regions"] == 4
+    assert len(known["folds"]) == known["images"] == min(5, known["images"])
+    assert 0 < known["estimates"]["image_mean_dice"]["value"] <= 1
+    assert {"image_dice/disk", "accuracy", "ece"} <= set(known["estimates"])
+    assert [line["key"] for line in facts["summary"]][0] == "score"
+    assert "Cross-validated: 0." in facts["summary"][0]["answer"]
+    code, out, _ = run("trust", trained)
+    assert "m001 cross-validated in" in out  # it was kept
+    assert run("trust", trained, "--score-validation")[0] == 0
+
+
+def test_one_image_with_labels_cannot_be_cross_validated(run, tmp_path):
+    pool = write_pool(tmp_path / "one", 1)
+    folder = tmp_path / "q"
+    for line in (
+        ("init", folder, "--images", pool / "images", "--classes", "background,disk"),
+        ("propose", folder, "--count", 3, "--size", 24),
+        ("label", folder, "--from-masks", pool / "masks"),
+        ("train", folder, "--epochs", 2),
+    ):
+        assert run(*line)[0] == 0
+    code, _, err = run("trust", folder, "--cross-validate")
+    assert code == 1 and "finish a region on another image" in " ".join(err.split())
+
+
 def test_review_names_places_in_words(run, trained):
     code, out, _ = run("review", trained, "--json")
     facts = json.loads(out)

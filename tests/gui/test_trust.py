@@ -1,11 +1,134 @@
 """The Trust tab in a real window: figures with limits, one click to calibrate and one back."""
 
+import re
+
 import numpy as np
 import pytest
 from tiny_data import write_pool
 
 from napari_active_seg.regions import Effort, RegionState
 from napari_active_seg.session.creation import ImageSettings, create_project
+
+
+@pytest.fixture
+def labelled(window, tmp_path):
+    """A window over six pictures, none set aside, with ten finished regions and no model."""
+    pool = write_pool(tmp_path / "six", 6)
+    folder = create_project(
+        tmp_path / "p",
+        images_dir=pool / "images",
+        classes=("background", "disk"),
+        settings=ImageSettings(val_fraction=0.0),
+    ).folder
+    window.open(folder)
+    window.session.upkeep.configure(samples=2, steps=12, unpainted="unlabelled")
+    window.session.propose(count=10, size=32)
+    window.settle()
+    window.finish_all(pool)
+    return window
+
+
+def answers(panel):
+    """Return the short answers as they are on the screen, without their marks."""
+    return re.sub(r"<[^>]+>", "\n", panel.first_answer.lines.text())
+
+
+def test_first_answer_is_estimated_by_a_button_and_read_in_a_line(labelled):
+    window = labelled
+    panel = window.panel("Trust")
+    assert "There is no model yet" in answers(panel)
+    button = panel.first_answer.estimate
+    assert not button.isEnabled() and "train a first model" in button.toolTip()
+    assert not panel.first_answer.score.isVisible()
+    train = window.panel("Train")
+    assert not train.estimate.isVisible()
+    window.click(train.go)
+    window.settle()
+    assert train.estimate.isVisible()  # offered after the first training
+    panel = window.panel("Trust")
+    assert "Not measured yet" in answers(panel)
+    assert "estimate it from the 10 finished regions on" in answers(panel)
+    assert button.isEnabled() and "can be stopped" in button.toolTip()
+    texts = []
+    window.session.progressed.connect(lambda progress: texts.append(progress.text))
+    window.click(button)
+    assert not button.isEnabled() and "being made" in button.toolTip()
+    assert window.dock.stop.isEnabled()
+    window.settle()
+    assert any(text.startswith("fold 1 of 5") for text in texts)
+    shown = answers(panel)
+    limits = r"(\d\.\d\d) \(95 % CI (\d\.\d\d) to (\d\.\d\d)\)"
+    dice = re.search(rf"Dice about {limits}, cross-validated over \d images, 10 regions", shown)
+    assert dice, shown
+    known = window.session.trust.cross_validation().estimates["image_mean_dice"]
+    assert [float(v) for v in dice.groups()] == [
+        pytest.approx(v, abs=0.005) for v in (known.value, known.low, known.high)
+    ]
+    assert "Calibrated?" in shown and "ECE" in shown
+    assert "To make it firmer:" in shown
+    assert not window.panel("Train").estimate.isVisible()  # there is an answer now
+    panel = window.panel("Trust")
+    assert panel.first_answer.y() < panel.scores.parentWidget().y()  # it comes first
+
+
+def test_an_estimate_stops_and_leaves_nothing(labelled):
+    window = labelled
+    window.session.train()
+    window.settle()
+    window.session.upkeep.configure(samples=1000)  # long enough to be stopped
+    train = window.panel("Train")
+    started = []
+    window.session.progressed.connect(lambda progress: started.append(progress.text))
+    window.click(train.estimate)
+    assert window.dock.tabs.tabText(window.dock.tabs.currentIndex()) == "Trust"
+    window.qtbot.waitUntil(lambda: any(t.startswith("fold") for t in started), timeout=30_000)
+    window.click(window.dock.stop)
+    window.settle()
+    assert window.session.trust.cross_validation() is None
+    panel = window.panel("Trust")
+    assert "Not measured yet" in answers(panel) and panel.first_answer.estimate.isEnabled()
+
+
+def test_one_image_names_what_is_missing_in_the_tip(window, tmp_path):
+    pool = write_pool(tmp_path / "one", 1)
+    folder = create_project(
+        tmp_path / "p", images_dir=pool / "images", classes=("background", "disk")
+    ).folder
+    window.open(folder)
+    window.session.upkeep.configure(steps=4)
+    window.session.propose(count=3, size=24)
+    window.settle()
+    window.finish_all(pool)
+    window.session.train()
+    window.settle()
+    assert not window.panel("Train").estimate.isVisible()
+    panel = window.panel("Trust")
+    assert not panel.first_answer.estimate.isEnabled()
+    assert "finish a region on another image" in panel.first_answer.estimate.toolTip()
+    assert "finish a region on another image" in answers(panel)
+
+
+def test_labelled_validation_is_the_first_answer_and_can_be_scored_without_training(trained):
+    window = trained
+    panel = window.panel("Trust")
+    assert "on 3 validation images" in answers(panel)
+    assert "estimate it from the 4 finished regions" in answers(panel)
+    assert not panel.first_answer.score.isVisible()
+    changed = next(q for q in window.session.state.queue if q.kind == "whole")
+    target = window.session.project.labels.latest(changed.id).target
+    window.session.project.labels.save(
+        changed.id, 1 - target, state=RegionState.DONE, annotator="Ben", effort=Effort()
+    )
+    window.panel("Train")
+    panel = window.panel("Trust")
+    assert "Outdated: 1 region was finished or changed since" in answers(panel)
+    before = window.session.trust.evaluation("m001").confusion.accuracy
+    assert panel.first_answer.score.isVisible()
+    window.click(panel.first_answer.score)
+    window.settle()
+    assert window.session.trust.evaluation("m001").confusion.accuracy < before
+    assert "Outdated" not in answers(panel) and not panel.first_answer.score.isVisible()
+    assert len(window.session.state.models) == 1
 
 
 @pytest.fixture

@@ -97,6 +97,9 @@ class TrainPanel(Panel):
         self.use_other = button("Use the other model", self._use_other)
         self.use_other.hide()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
+        self.estimate = button("How good is it? Estimate from my labels", self._estimate)
+        self.estimate.setToolTip("Test it on images that it has not seen, and show the Trust tab")
+        self.estimate.hide()
         parts = (
             self.form,
             self.advice,
@@ -105,6 +108,7 @@ class TrainPanel(Panel):
             self.live,
             self.verdict,
             self.use_other,
+            self.estimate,
             self.hint,
             self.loss,
         )
@@ -153,6 +157,8 @@ class TrainPanel(Panel):
             hint += _about(training, advice=self.advice.text())
         self.hint.setText(hint)
         self._show_verdict(session, training, read_only=view.why_not.write)
+        offers = not state.read_only and not state.jobs
+        self.estimate.setVisible(offers and session.trust.should_offer_cross_validation)
         self._preset(self.preset.value)
         self._show_models(session)
         allow(self.free, view.why_not.start_job)
@@ -247,6 +253,12 @@ class TrainPanel(Panel):
             self._train_as_chosen(session)
 
         self.desk.with_session(count)()
+
+    def _estimate(self) -> None:
+        session = self.desk.session
+        if session is not None:
+            self.desk.run(session.trust.cross_validate)
+            self.desk.show_tab("Trust")
 
     def render_progress(self, progress: Progress) -> None:
         """Draw the loss as it falls."""

@@ -14,6 +14,7 @@ from napari_active_seg.gui.panels.base import Panel, group, words
 from napari_active_seg.gui.panels.calibration import CalibrationBox
 from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
 from napari_active_seg.gui.panels.figures import FiguresBox
+from napari_active_seg.gui.panels.first_answer import FirstAnswerBox
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.metrics import EvalReport
@@ -45,6 +46,8 @@ class TrustPanel(Panel):
 
     def build(self) -> None:
         """Lay out the scores, the diagram and what can be asked."""
+        self.first_answer = FirstAnswerBox(self.desk)
+        self.body.addWidget(self.first_answer)
         self.about = words()
         self.scores = QTableWidget(0, 3)
         self.scores.setHorizontalHeaderLabels(["", "score", "95 %"])
@@ -107,6 +110,7 @@ class TrustPanel(Panel):
             part.release()
 
     def _refresh(self, session: Session) -> None:
+        self.first_answer.show_known(session)
         state = session.state
         model = state.model
         now = (id(session), model, state.calibrated, state.trust, len(state.done_in_pool))
@@ -125,11 +129,14 @@ class TrustPanel(Panel):
     def _show_scores(self, session: Session, report: EvalReport | None) -> None:
         model = session.state.model
         metrics = {} if model is None else dict(model.metrics)
+        if report is not None and not metrics:  # validation images were labelled after training
+            metrics = report.figures()
         if model is None:
             self.about.setText("No model yet")
         elif not metrics:
             self.about.setText(
-                "No validation image is labelled, so nothing can be said about this model"
+                "No validation image is labelled. Your finished regions can give an estimate: see "
+                "above"
             )
         else:
             self.about.setText(f"Model {model.id}, pooled over the labelled validation pixels")
@@ -144,6 +151,7 @@ class TrustPanel(Panel):
             for key, value in metrics.items()
             if key[:5] == "dice/"
         }
+        self.scores.setVisible(bool(named))
         self.scores.setRowCount(len(named))
         for row, (title, (value, interval)) in enumerate(named.items()):
             limits = interval.words.partition(" ")[2].strip("()") if interval is not None else ""

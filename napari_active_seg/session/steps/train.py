@@ -245,6 +245,7 @@ def _save(request: TrainRequest, best: _Trained) -> None:
         "data_hash": request.data_hash,
         "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
         "started_from": best.origin,
+        "weights": request.start.weights,
         "losses": json.dumps(_in_tenths(best.outcome.losses)),
         "notes": json.dumps([*request.notes, *best.outcome.notes]),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,16 @@ from napari_active_seg.session.steps.evaluate import LabelledImage
 from napari_active_seg.session.trust.collapse import Collapse
 from napari_active_seg.training_plan import TrainingPlan
 
-__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse"]
+__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse", "hash_labels"]
+
+
+def hash_labels(labels: Sequence[RegionLabel]) -> str:
+    """Return a hash of every labelled pixel and its place."""
+    digest = hashlib.sha256()
+    for label in labels:
+        digest.update(repr(label.region).encode())
+        digest.update(label.target.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,7 @@ class TrainRequest:
     @property
     def data_hash(self) -> str:
         """A hash of every labelled pixel and its place."""
-        digest = hashlib.sha256()
-        for label in self.labels:
-            digest.update(repr(label.region).encode())
-            digest.update(label.target.tobytes())
-        return digest.hexdigest()[:16]
+        return hash_labels(self.labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

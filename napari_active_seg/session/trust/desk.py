@@ -13,33 +13,44 @@ from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.job_desk import Order, Work
 from napari_active_seg.session.model_shelf import ModelShelf
-from napari_active_seg.session.requests import labelled_images
+from napari_active_seg.session.requests import evaluate_request, labelled_images
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.calibrate import calibrate_model
 from napari_active_seg.session.steps.compare_models import compare_models
+from napari_active_seg.session.steps.cross_validate import CrossValidation, cross_validate
 from napari_active_seg.session.steps.evaluate import evaluate_model
 from napari_active_seg.session.steps.near_copies import LeakReport, look_for_leaks
 from napari_active_seg.session.steps.review import Finding, Review, review_labels
 from napari_active_seg.session.trust.agreement import AnnotatorAgreement, annotator_agreements
 from napari_active_seg.session.trust.collapse import Collapse, find_collapse
+from napari_active_seg.session.trust.evidence import (
+    gather_trust_facts,
+    should_offer_cross_validation,
+    validation_is_unscored,
+)
 from napari_active_seg.session.trust.history import LearningCurve, learning_curve
 from napari_active_seg.session.trust.records import (
     CalibrationRecord,
     calibration_of,
     calibration_words,
     keep_agreement,
+    keep_cross_validation,
     keep_evaluation,
     keep_trial,
+    kept_cross_validation,
     kept_evaluation,
 )
 from napari_active_seg.session.trust.requests import (
     audit_request,
     calibrate_request,
     compare_request,
+    cross_validate_request,
     leak_request,
     review_request,
+    why_not_cross_validate,
 )
 from napari_active_seg.session.trust.scoreboard import ScoreRow, scoreboard
+from napari_active_seg.session.trust.summary import TrustLine, summarise_trust
 
 __all__ = ["TrustDesk"]
 
@@ -68,6 +79,28 @@ class TrustDesk:
         self._model, self._predicted, self._look = model, predicted, look
 
     # --- what is known ---------------------------------------------------------------------------
+
+    def summary(self) -> tuple[TrustLine, ...]:
+        """Return a plain first answer from the best evidence there is, in at most four lines."""
+        return summarise_trust(gather_trust_facts(self._project, self._state().measure))
+
+    def cross_validation(self) -> CrossValidation | None:
+        """Return the latest cross-validation; None before there was one in these classes."""
+        return kept_cross_validation(self._project)
+
+    def why_not_cross_validate(self) -> str:
+        """Return why the finished regions do not allow a cross-validation; empty if they do."""
+        return why_not_cross_validate(self._project)
+
+    @property
+    def should_offer_cross_validation(self) -> bool:
+        """Whether nothing measures the model yet, and finished regions would allow it."""
+        return should_offer_cross_validation(self._project)
+
+    @property
+    def validation_is_unscored(self) -> bool:
+        """Whether there are validation labels that the model in use was not scored on."""
+        return validation_is_unscored(self._project)
 
     def scoreboard(self) -> tuple[ScoreRow, ...]:
         """Return what is known of the model in use and the one before, and from which labels."""
@@ -171,6 +204,49 @@ class TrustDesk:
         missing = wanted and model is not None and self.calibration() is None
         if missing and len(labelled_images(self._project)) > 1:
             self.calibrate()
+
+    # --- scores ----------------------------------------------------------------------------------
+
+    def cross_validate(self, *, on_done: Callable[[CrossValidation], None] | None = None) -> None:
+        """Estimate how good the model in use is from the finished regions of the pool.
+
+        Models of the same network are trained from their initial weights, each without a fold of
+        the images (or patients), and score the regions of that fold.
+        """
+        self._model()
+
+        def freeze() -> Work:
+            request = cross_validate_request(self._project, self._model(), self._segmenters)
+            return partial(cross_validate, request)
+
+        def deliver(result: object) -> None:
+            if isinstance(result, CrossValidation):
+                keep_cross_validation(self._project, result)
+                self._tell()
+                if on_done is not None:
+                    on_done(result)
+
+        self._order(Order("cross-validating", freeze, deliver, may_wait=True, may_leave=True))
+
+    def score_validation(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
+        """Score the model in use on the labelled validation images, without any training."""
+        model = self._model()
+
+        def freeze() -> Work:
+            load = partial(self._shelf.segmenter, model)
+            return partial(
+                evaluate_model, evaluate_request(self._project, model, load, images=None)
+            )
+
+        def deliver(result: object) -> None:
+            if isinstance(result, EvalReport):
+                keep_evaluation(self._project, model.id, result, audit=False)
+                self._tell()
+                if on_report is not None:
+                    on_report(result)
+
+        order = Order("scoring validation images", freeze, deliver, may_wait=True, may_leave=True)
+        self._order(order)
 
     # --- other questions -------------------------------------------------------------------------
 

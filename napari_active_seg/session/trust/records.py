@@ -5,8 +5,10 @@ Each is an event whose subject is the model that it is about, and which is never
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +17,24 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import EvalReport, report_from_facts, report_to_facts
 from napari_active_seg.project import Event, ModelRecord, Project
 from napari_active_seg.session.model_members import other_members
+from napari_active_seg.session.steps.cross_validate import CrossValidation, Fold
 
 __all__ = [
     "AGREED",
     "AUDITED",
     "CALIBRATED",
+    "CROSS_VALIDATED",
     "CalibrationRecord",
     "calibration_in_force",
     "calibration_of",
     "calibration_words",
+    "changes_since",
+    "evaluated_at",
     "keep_agreement",
+    "keep_cross_validation",
     "keep_evaluation",
     "keep_trial",
+    "kept_cross_validation",
     "kept_evaluation",
     "kept_figures",
 ]
@@ -35,6 +43,7 @@ VALIDATED = "validated"  #: measured on the fixed validation, after its training
 AUDITED = "audited"  #: measured on the images kept for the last word
 CALIBRATED = "calibrated"
 AGREED = "compared on the pool"
+CROSS_VALIDATED = "cross-validated"
 
 
 # --- measurements --------------------------------------------------------------------------------
@@ -58,6 +67,12 @@ def kept_evaluation(project: Project, model_id: str, *, audit: bool = False) -> 
         return None
 
 
+def evaluated_at(project: Project, model_id: str, *, audit: bool = False) -> float | None:
+    """Return when a model was last measured; None if it never was."""
+    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    return None if event is None else event.at
+
+
 def kept_figures(project: Project, model_id: str, *, audit: bool = False) -> dict[str, float]:
     """Return the figures of the latest measurement of a model by name; none where none was kept."""
     event = _latest(project, model_id, AUDITED if audit else VALIDATED)
@@ -73,6 +88,70 @@ def keep_agreement(
     """Write down how far two successive models agree on the pool."""
     facts = {"model": model_id, "with": earlier, "kappa": kappa, "changed": changed}
     project.events.add(AGREED, model_id, facts=facts)
+
+
+# --- cross-validation ----------------------------------------------------------------------------
+
+
+def keep_cross_validation(project: Project, result: CrossValidation) -> None:
+    """Write down an estimate from cross-validation, with all that it was made from."""
+    facts = {
+        "model": result.model_id,
+        "preset": result.preset,
+        "seed": result.seed,
+        "data_hash": result.data_hash,
+        "class_uids": list(result.class_uids),
+        "images": result.n_images,
+        "regions": result.n_regions,
+        "folds": [asdict(fold) for fold in result.folds],
+        "estimates": {
+            name: [None if math.isnan(v) else v for v in (known.value, known.low, known.high)]
+            for name, known in result.estimates.items()
+        },
+        "report": report_to_facts(result.report),
+        "random": report_to_facts(result.random),
+        "groups": dict(result.groups),
+        "n_random": result.n_random,
+        "n_chosen": result.n_chosen,
+        "saves": dict(result.saves),
+        "notes": list(result.notes),
+    }
+    project.events.add(CROSS_VALIDATED, result.model_id, facts=facts)
+
+
+def kept_cross_validation(project: Project) -> CrossValidation | None:
+    """Return the latest cross-validation; None where there is none in the current classes."""
+    events = project.events.named(CROSS_VALIDATED)
+    if not events:
+        return None
+    facts: Mapping[str, Any] = events[-1].facts
+    try:
+        found = CrossValidation(
+            model_id=str(facts["model"]),
+            preset=str(facts["preset"]),
+            seed=int(facts["seed"]),
+            data_hash=str(facts["data_hash"]),
+            class_uids=tuple(facts["class_uids"]),
+            folds=tuple(
+                Fold(tuple(one["image_ids"]), one["n_regions"], one["n_training_regions"])
+                for one in facts["folds"]
+            ),
+            report=report_from_facts(facts["report"]),
+            random=report_from_facts(facts["random"]),
+            groups=facts["groups"],
+            n_random=int(facts["n_random"]),
+            n_chosen=int(facts["n_chosen"]),
+            saves=facts["saves"],
+            notes=tuple(facts["notes"]),
+        )
+    except (BadInputError, KeyError, TypeError, ValueError):
+        return None
+    return found if found.class_uids == project.classes.current.uids else None
+
+
+def changes_since(saves: Mapping[str, str], current: Mapping[str, str]) -> int:
+    """Return how many regions were finished, changed or reopened; both are saves by region."""
+    return sum(saves.get(i) != current.get(i) for i in saves.keys() | current.keys())
 
 
 # --- calibrations --------------------------------------------------------------------------------

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.preset_names import AUTO
-from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.project import (
+    ModelRecord,
+    Project,
+    QueuedRegion,
+    Split,
+    checkpoint_facts,
+)
 from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.requests import labelled_images, sampling_plan
 from napari_active_seg.session.steps.calibrate import CalibrateRequest
 from napari_active_seg.session.steps.compare_models import CompareRequest
+from napari_active_seg.session.steps.cross_validate import (
+    CrossValidateRequest,
+    FinishedRegion,
+)
 from napari_active_seg.session.steps.evaluate import EvaluateRequest
 from napari_active_seg.session.steps.near_copies import LeakRequest
 from napari_active_seg.session.steps.review import ReviewRequest
+from napari_active_seg.session.steps.train_values import hash_labels
+from napari_active_seg.session.train_requests import spare_regions
 from napari_active_seg.session.trust.records import AGREED
+from napari_active_seg.training_plan import TrainingPlan
 
 __all__ = [
     "audit_request",
     "calibrate_request",
     "compare_request",
+    "cross_validate_request",
+    "finished_in_pool",
+    "groups_of",
+    "latest_saves",
     "leak_request",
     "review_request",
+    "why_not_cross_validate",
 ]
 
+_log = logging.getLogger(__name__)
 #: Models are compared on so many images of the pool, drawn once.
 _COMPARED_IMAGES = 12
 
@@ -46,7 +68,7 @@ def calibrate_request(project: Project, model: ModelRecord, load: Load) -> Calib
         )
     return CalibrateRequest(
         images=images,
-        groups=_groups(project),
+        groups=groups_of(project),
         load_segmenter=partial(load, model),
         plan=sampling_plan(project),
         seed=project.config.seed,
@@ -118,7 +140,7 @@ def review_request(project: Project, factory: SegmenterFactory) -> ReviewRequest
         preset = factory.candidates()[-1]
     return ReviewRequest(
         labels=labels,
-        groups=_groups(project),
+        groups=groups_of(project),
         open_source=project.images.source,
         factory=factory,
         preset=preset,
@@ -129,5 +151,116 @@ def review_request(project: Project, factory: SegmenterFactory) -> ReviewRequest
     )
 
 
-def _groups(project: Project) -> dict[str, str | None]:
+def cross_validate_request(
+    project: Project, model: ModelRecord, factory: SegmenterFactory
+) -> CrossValidateRequest:
+    """Return the request to cross-validate the network and options of ``model``.
+
+    NothingToDoError if the finished regions lie on one image alone.
+    """
+    reason = why_not_cross_validate(project)
+    if reason:
+        raise NothingToDoError(reason)
+    labelled = [
+        (queued, label)
+        for queued in finished_in_pool(project)
+        if (label := project.labels.latest(queued.id)) is not None
+    ]
+    regions = tuple(
+        FinishedRegion(q.id, label, _is_random(q), q.kind is RegionKind.CHOSEN)
+        for q, label in labelled
+        if label.labelled_pixels
+    )
+    plan, weights = _training_of(project, model)
+    sampling = sampling_plan(project)
+    notes = []
+    if sampling.method == "ensemble":
+        notes.append("each fold was predicted by one model, not by an ensemble")
+    return CrossValidateRequest(
+        model_id=model.id,
+        regions=regions,
+        groups=groups_of(project),
+        held_out=tuple(label for image in labelled_images(project) for label in image.labels),
+        spare=spare_regions(project, [region.label for region in regions]),
+        unlabelled=tuple(ref.id for ref in project.images.all(Split.POOL)),
+        open_source=project.images.source,
+        factory=factory,
+        preset=model.preset,
+        weights=weights,
+        classes=project.schema.names,
+        class_uids=project.classes.current.uids,
+        plan=plan,
+        sampling=sampling,
+        seed=project.config.seed,
+        data_hash=hash_labels([label for _, label in labelled]),
+        saves=latest_saves(project),
+        notes=tuple(notes),
+    )
+
+
+def why_not_cross_validate(project: Project) -> str:
+    """Return why the finished regions do not allow a cross-validation; empty if they do."""
+    if project.models.in_use() is None:
+        return "no model is trained yet: finish regions, then train a first model"
+    groups = groups_of(project)
+    images = {queued.region.image_id for queued in finished_in_pool(project)}
+    if not images:
+        return "no region is finished: finish regions on two images or more"
+    if len(images) == 1:
+        return (
+            "all finished regions lie on one image, and a model has to be tested on images that "
+            "it was not trained on: finish a region on another image"
+        )
+    if len({groups.get(image_id) or image_id for image_id in images}) == 1:
+        return (
+            "all finished regions are of one patient or slide, and a model has to be tested on "
+            "others: finish a region on an image of another one"
+        )
+    return ""
+
+
+def finished_in_pool(project: Project) -> tuple[QueuedRegion, ...]:
+    """Return the finished regions that models learn from."""
+    pool = {ref.id for ref in project.images.all(Split.POOL)}
+    return tuple(
+        queued
+        for queued in project.regions.queue()
+        if queued.state is RegionState.DONE and queued.region.image_id in pool
+    )
+
+
+def latest_saves(project: Project) -> dict[str, str]:
+    """Return the latest save of each finished region of the pool."""
+    finished = {queued.id for queued in finished_in_pool(project)}
+    return {s.region_id: s.uid for s in project.labels.efforts() if s.region_id in finished}
+
+
+def _is_random(queued: QueuedRegion) -> bool:
+    """Return whether a region was drawn uniformly over the tissue, whatever a model predicted."""
+    if queued.kind is RegionKind.CONTROL:
+        return True
+    chance = queued.draw_probability
+    drawn = queued.kind in (RegionKind.DRAWN, RegionKind.START) and chance is not None
+    return drawn and abs((chance or 0.0) * queued.drawn_from - 1) < 1e-9
+
+
+def _training_of(project: Project, model: ModelRecord) -> tuple[TrainingPlan, str]:
+    """Return the options and initial weights that a model was trained with.
+
+    They are in the header of its checkpoint; where they are not, the project's settings hold.
+    """
+    facts = checkpoint_facts(project.models.path(model.id))
+    known = {field.name for field in fields(TrainingPlan)}
+    weights = facts.get("weights", project.config.weights)
+    try:
+        stored = dict(json.loads(facts.get("config", "{}")))
+        plan = TrainingPlan(**{key: value for key, value in stored.items() if key in known})
+    except (ValueError, TypeError, ConfigError) as error:  # written by another version
+        _log.warning("the options of model %s are not known: %s", model.id, error)
+        stored = {}
+    return (plan if stored else project.config.training_plan), weights
+
+
+def groups_of(project: Project) -> dict[str, str | None]:
+    """Return the patient or slide of each image, where it is known."""
     return {i: placed.group for i, placed in project.images.placements().items()}
