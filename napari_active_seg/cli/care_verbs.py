@@ -32,7 +32,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     app.command("import")(import_)
-    for verb in (classes, history, relink, merge, config, unlock):
+    for verb in (classes, history, relink, merge, config, unlock, cache):
         app.command()(verb)
 
 
@@ -353,6 +353,31 @@ def unlock(
     Project.open(project, take_over=True).close()
     text = f"taken over from {holder.in_words}"
     print_result({"taken_over_from": holder.in_words}, as_json=as_json, text=text)
+
+
+def cache(
+    project: ProjectArgument,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all cached predictions.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how much space cached predictions take, or remove them; they are computed again.
+
+    Predictions of the model in use and of the one before it are kept, up to the setting
+    cache_limit (in gigabytes); those of older models are removed after each job.
+
+    Example: napari-active-seg cache my-project --clear
+    """
+    with Project.open(project, read_only=not clear) as kept:
+        freed = kept.predictions.clear() if clear else 0
+        facts = {
+            "bytes": kept.predictions.size,
+            "limit_bytes": round(kept.config.cache_limit * 1e9),
+            "freed_bytes": freed,
+        }
+    text = f"{facts['bytes'] / 1e6:,.1f} MB of at most {facts['limit_bytes'] / 1e6:,.0f} MB"
+    if clear:
+        text = f"{freed / 1e6:,.1f} MB of cached predictions removed"
+    print_result(facts, as_json=as_json, text=text)
 
 
 def _change_classes(

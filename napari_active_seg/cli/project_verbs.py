@@ -242,6 +242,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "rounds": project.regions.last_round(),
         "regions": dict(Counter(str(queued.state) for queued in queue)),
         "own_regions": sum(queued.kind is RegionKind.MANUAL for queued in queue),
+        "cache_bytes": project.predictions.size,
         "labelled_pixels": pixels,
         "labelled_share": pixels / total if total else 0.0,
         "models": [

@@ -1,6 +1,6 @@
 """The project folder: everything that must survive, in files that can be copied."""
 
-from napari_active_seg.project.checkpoint_header import checkpoint_facts
+from napari_active_seg.project.checkpoint_header import checkpoint_facts, hash_weights
 from napari_active_seg.project.config import (
     EDITABLE,
     MOST_IMAGE_CLASSES,
@@ -54,6 +54,7 @@ __all__ = [
     "checkpoint_facts",
     "find_moved_images",
     "groups_in_several_splits",
+    "hash_weights",
     "merge_projects",
     "pseudonyms_for",
     "refuse_taken_folder",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
-__all__ = ["checkpoint_facts"]
+__all__ = ["checkpoint_facts", "hash_weights"]
 
 #: A header larger than this is no header.
 _MOST_BYTES = 10_000_000
@@ -22,3 +23,12 @@ def checkpoint_facts(path: Path) -> dict[str, str]:
     except (OSError, ValueError, AttributeError):
         return {}
     return {str(key): str(value) for key, value in facts.items()}
+
+
+def hash_weights(path: Path) -> str:
+    """Return the SHA-256 of a file of weights; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

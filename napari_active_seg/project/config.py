@@ -50,6 +50,7 @@ EDITABLE = (
     "batch",
     "beta",
     "blind",
+    "cache_limit",
     "calibration",
     "confidence",
     "control",
@@ -183,6 +184,7 @@ class ProjectConfig(BaseModel):
     training_precision: str = "auto"
     training_seconds: float = Field(default=60, gt=0, le=MOST_TRAINING_SECONDS)
     worker: Literal["thread", "process"] = "thread"
+    cache_limit: float = Field(default=10.0, ge=0.01, le=100_000)  # gigabytes of predictions
 
     @property
     def training_plan(self) -> TrainingPlan:

@@ -34,7 +34,8 @@ CREATE TABLE models (
     id TEXT PRIMARY KEY, created_at REAL NOT NULL, preset TEXT NOT NULL, seed INTEGER NOT NULL,
     round INTEGER NOT NULL, classes TEXT NOT NULL, data_hash TEXT NOT NULL, metrics TEXT NOT NULL,
     in_use INTEGER NOT NULL, class_uids TEXT NOT NULL DEFAULT '[]',
-    image_scores TEXT NOT NULL DEFAULT '{}', validation_hash TEXT NOT NULL DEFAULT ''
+    image_scores TEXT NOT NULL DEFAULT '{}', validation_hash TEXT NOT NULL DEFAULT '',
+    weights_hash TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY, created_at REAL NOT NULL, round INTEGER NOT NULL,
@@ -142,10 +143,11 @@ def _from_5_to_6(connection: sqlite3.Connection) -> None:
 
 
 def _from_6_to_7(connection: sqlite3.Connection) -> None:
-    """Add who placed a region by hand, and behind which region of the queue it comes.
+    """Add who placed a region by hand, what it follows in the queue, and hashes of weights.
 
     Older programs do not know the kind of such regions.
     """
+    connection.execute("ALTER TABLE models ADD COLUMN weights_hash TEXT NOT NULL DEFAULT ''")
     connection.execute("ALTER TABLE regions ADD COLUMN placed_by TEXT NOT NULL DEFAULT ''")
     connection.execute("ALTER TABLE regions ADD COLUMN queued_after TEXT")
 

@@ -36,7 +36,7 @@ class ModelsTable:
             if record.in_use:
                 connection.execute("UPDATE models SET in_use = 0")
             connection.execute(
-                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.created_at,
@@ -50,6 +50,7 @@ class ModelsTable:
                     json.dumps(record.class_uids),
                     json.dumps(dict(record.image_scores)),
                     record.validation_hash,
+                    record.weights_hash,
                 ),
             )
 
@@ -84,4 +85,5 @@ def _record(row: sqlite3.Row) -> ModelRecord:
         class_uids=tuple(json.loads(row["class_uids"])),
         image_scores=json.loads(row["image_scores"]),
         validation_hash=row["validation_hash"],
+        weights_hash=row["weights_hash"],
     )

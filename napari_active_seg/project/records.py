@@ -102,6 +102,7 @@ class ModelRecord:
 
     ``image_scores`` are the mean Dice of each validation image, so that models can be compared
     image by image; ``validation_hash`` names the labels that they were measured on.
+    ``weights_hash`` is the SHA-256 of the file of weights, empty for models of older versions.
     """
 
     id: str
@@ -116,6 +117,7 @@ class ModelRecord:
     class_uids: tuple[int, ...] = ()
     image_scores: Mapping[str, float] = field(default_factory=dict)
     validation_hash: str = ""
+    weights_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from napari_active_seg.errors import ModelError
-from napari_active_seg.project import ModelRecord, Project, checkpoint_facts
+from napari_active_seg.project import ModelRecord, Project, checkpoint_facts, hash_weights
 from napari_active_seg.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.session.model_members import class_places, members_of
 from napari_active_seg.session.prediction_key import prediction_key
@@ -66,15 +66,16 @@ class ModelShelf:
                 "classes is gone; train a new one, or undo the change of classes"
             )
         path = self._project.models.path(model.id)
-        _check_header(path, model)
+        _check_file(path, model)
         classes = self._project.schema.names
         return self._factory.load(path, classes=classes, outputs=places)
 
 
-def _check_header(path: Path, model: ModelRecord) -> None:
+def _check_file(path: Path, model: ModelRecord) -> None:
     """Raise ModelError where a file of weights is not the model that the project recorded.
 
-    A merge may store a model under another id, so that its data and seed are compared instead.
+    Header and content are compared; models of older versions have no hash of their content. A
+    merge may store a model under another id, so that its data and seed are compared instead.
     """
     header = checkpoint_facts(path)
     recorded = {
@@ -87,4 +88,9 @@ def _check_header(path: Path, model: ModelRecord) -> None:
         raise ModelError(
             f"the file {path.name} is not model {model.id}: its {', '.join(wrong)} differ from "
             "what the project recorded; put the right file back, or use another model"
+        )
+    if model.weights_hash and path.is_file() and hash_weights(path) != model.weights_hash:
+        raise ModelError(
+            f"the file {path.name} has changed since model {model.id} was trained; put the right "
+            "file back, or use another model"
         )

@@ -29,7 +29,7 @@ from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.manual_regions import ManualRegions
 from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.prediction_desk import PredictionDesk
-from napari_active_seg.session.prediction_key import predicted_images
+from napari_active_seg.session.prediction_key import model_of, predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
 from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
 from napari_active_seg.session.steps.control import CONTROL_EVENT
@@ -375,7 +375,22 @@ class Session:
         self._jobs.submit(order)
 
     def _on_jobs(self, names: tuple[str, ...]) -> None:
+        if not names and self._state.jobs:
+            self._prune_predictions()
         self._set(jobs=names)
+
+    def _prune_predictions(self) -> None:
+        """Drop cached maps of older models, and the oldest ones above the limit."""
+        if self.project.read_only:
+            return
+        in_use, earlier = self.project.models.in_use(), self.predictions.earlier_model()
+        kept = {model.id for model in (in_use, earlier) if model is not None}
+        freed = self.project.predictions.prune(
+            keeps=lambda key: model_of(key) in kept,
+            limit=round(self.project.config.cache_limit * 1e9),
+        )
+        if freed:
+            self._set(predicted=self.predictions.known())
 
     # --- results ---------------------------------------------------------------------------------
 

@@ -246,7 +246,7 @@ RENAME_IMAGE = (
 )
 ADD_MODEL = (
     "INSERT INTO models VALUES "
-    "('{0}', 1, 'fast', 0, 1, '[]', 'h', '{{}}', 1, '[0, 1]', '{{}}', '')",
+    "('{0}', 1, 'fast', 0, 1, '[]', 'h', '{{}}', 1, '[0, 1]', '{{}}', '', '')",
 )
 
 
@@ -267,3 +267,17 @@ def test_tampered_names_write_nothing_outside(run, made, tmp_path, pool, stateme
         code, _, err = run(*verb)
         assert code == 1 and "tampered with" in err
     assert sorted(p for p in tmp_path.rglob("*") if not p.is_relative_to(made)) == before
+
+
+def test_the_cache_says_its_size_and_is_cleared(run, made, pool):
+    run("propose", made, "--count", 1, "--size", 24)
+    run("label", made, "--from-masks", pool / "masks")
+    assert run("train", made, "--epochs", 1, "--accept-worse")[0] == 0
+    assert run("predict", made)[0] == 0
+    _, out, _ = run("cache", made, "--json")
+    size = json.loads(out)["bytes"]
+    assert size > 0 and info(run, made)["cache_bytes"] == size
+    assert "MB of at most 10,000 MB" in run("cache", made)[1]
+    _, out, _ = run("cache", made, "--clear", "--json")
+    assert json.loads(out) == {"bytes": 0, "limit_bytes": 10_000_000_000, "freed_bytes": size}
+    assert run("config", made, "--set", "cache_limit=0")[0] == 2

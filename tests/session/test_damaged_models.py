@@ -91,3 +91,36 @@ def test_a_diverged_training_is_not_saved(tmp_path):
             classes=("a", "b"), facts={},
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_changed_since_the_training_does_not_predict(trained):
+    """Its header is right, and one weight is another."""
+    path = trained.project.models.path(trained.state.models[-1].id)
+
+    def change(_header, weights):
+        name = next(n for n, tensor in weights.items() if tensor.is_floating_point())
+        weights[name].view(-1)[0] += 1
+
+    rewrite(path, change)
+    with pytest.raises(ModelError, match="has changed since model"):
+        predict_anew(trained)
+
+
+def test_maps_of_older_models_are_dropped_after_a_training(trained, pool):
+    """Without it the cache grew with every model, for ever."""
+    trained.predict()
+    trained.wait()
+    cache = trained.project.predictions
+    first, second = trained.state.models
+    assert cache.has(second.id, trained.state.image_ids[0])
+    for _ in range(2):
+        trained.propose(count=1, size=24)
+        trained.labels.answer_from_masks(pool / "masks")
+        trained.train(preset="fast", epochs=1, accept_worse=True)
+        trained.wait()
+    latest = trained.state.models[-1]
+    trained.predict()
+    trained.wait()
+    folders = {path.name.partition("@")[0] for path in cache._folder.iterdir()}
+    assert folders == {trained.state.models[-2].id, latest.id} & folders | {latest.id}
+    assert not {first.id, second.id} & folders

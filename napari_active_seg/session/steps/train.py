@@ -17,7 +17,7 @@ from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.preset_names import AUTO
-from napari_active_seg.project import ModelRecord
+from napari_active_seg.project import ModelRecord, hash_weights
 from napari_active_seg.sampling_plan import SamplingPlan
 from napari_active_seg.segmenter import (
     Kept,
@@ -103,7 +103,9 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
         request = replace(request, notes=(collapse.describe(), *request.notes))
     _save(request, best)
     _forget_unfinished(request)
-    return replace(_response(request, best, comparison), controls=controls, collapse=collapse)
+    response = _response(request, best, comparison)
+    model = replace(response.model, weights_hash=hash_weights(request.path))
+    return replace(response, model=model, controls=controls, collapse=collapse)
 
 
 def _measured_controls(
