@@ -8,7 +8,7 @@ TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist
 # The tested versions; plain pip works without them.
 CONSTRAINTS = constraints.txt
 
-.PHONY: demo test test-quick check check-pure lock docs notebooks clean system browser
+.PHONY: demo test test-quick test-napari-versions check check-pure lock docs notebooks clean system browser
 
 demo: system $(VENV)/.with-all
 	$(BIN)/napari-active-seg demo
@@ -28,6 +28,10 @@ check: $(VENV)/.with-test check-pure
 # The pure rooms' tests pass where neither torch nor Qt is installed.
 check-pure: $(PURE_VENV)/.ready
 	$(PURE_VENV)/bin/python scripts/check_pure.py
+
+# napari's menus and drops, with the oldest napari that pyproject.toml allows and the newest one.
+test-napari-versions: system $(VENV)/.with-test
+	sh scripts/check_napari_versions.sh $(BIN)/python
 
 lock:
 	rm -rf .venv-lock

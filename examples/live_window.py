@@ -21,7 +21,7 @@ def main(out: Path) -> None:
     """One lap in the window."""
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 720)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg", "Active Segmentation")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg", "Label and train")
     with TemporaryDirectory() as name:
         folder = Path(name)
         dock.desk.open(write_sample_project("histology", folder))

@@ -14,6 +14,7 @@ PICTURES = {
     "2-painting": "painting",
     "3-trained": "trained",
     "keys": "keys",
+    "label-here": "label-here",
     "tab-annotate-light": "annotate-light",
     "tab-export": "tab-export",
     "tab-project": "tab-project",

@@ -57,6 +57,15 @@ def test_manifest_is_valid_and_every_command_resolves(manifest):
         assert callable(_resolve(command.python_name))
 
 
+def test_reading_manifest_reader_and_samples_loads_no_qt():
+    loaded = modules_loaded_by(
+        "from npe2 import PluginManifest; import napari_active_seg.plugin; "
+        "PluginManifest.from_distribution('napari-active-seg')"
+    )
+    assert not loaded & {"qtpy", "PyQt6", "napari", "torch"}
+    assert "napari_active_seg.dock_widget" not in loaded
+
+
 def _resolve(name: PythonName):
     from importlib import import_module
 

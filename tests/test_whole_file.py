@@ -36,3 +36,14 @@ def test_what_is_in_the_way_of_the_new_file_is_told_and_left(tmp_path):
     with pytest.raises(OSError, match="new"), whole_file(tmp_path / "facts.json") as begun:
         begun.write_text("new")
     assert names_in(tmp_path) == ["facts.json.new"]
+
+
+def test_folders_are_made_below_a_root_that_is_there_and_nowhere_else(tmp_path):
+    root = tmp_path / "project"
+    with pytest.raises(FileNotFoundError), whole_file(root / "cache" / "a", root=root):
+        raise AssertionError("nothing is to be written")
+    assert not root.exists()
+    root.mkdir()
+    with whole_file(root / "cache" / "a", root=root) as begun:
+        begun.write_text("a")
+    assert (root / "cache" / "a").read_text() == "a"

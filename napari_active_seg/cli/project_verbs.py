@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +40,27 @@ class MaskLike(StrEnum):
     IMAGES = "images"
 
 
+MasksOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Masks that exist already; by default those found among the images or next to them. "
+        "Those of validation images are taken over at once; those of pool images when you run "
+        "'label'."
+    ),
+]
+NoMasksOption = Annotated[
+    bool, typer.Option("--no-masks", help="Take no masks, whatever is found.")
+]
+MaskLikeOption = Annotated[
+    MaskLike | None,
+    typer.Option(
+        help="What files with two grey values are, where a third of the images or more are such: "
+        "masks or images. Without it nothing is created then."
+    ),
+]
+FolderSplitsOption = Annotated[
+    bool, typer.Option(help="Keep the split that folders named train, val and test give.")
+]
 #: Names that a line of words lists; JSON has them all.
 _FEW = 10
 
@@ -54,24 +77,9 @@ def init(
         Path, typer.Option(help="Folder of images: PNG, JPEG, BMP, TIFF, slides, OME-Zarr.")
     ],
     classes: Annotated[str, typer.Option(help="Class names, such as background,gland.")],
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            help="Masks that exist already; by default those found among the images or next to "
-            "them. Those of validation images are taken over at once; those of pool images when "
-            "you run 'label'."
-        ),
-    ] = None,
-    no_masks: Annotated[
-        bool, typer.Option("--no-masks", help="Take no masks, whatever is found.")
-    ] = False,
-    mask_like: Annotated[
-        MaskLike | None,
-        typer.Option(
-            help="What files with two grey values are, where a third of the images or more are "
-            "such: masks or images. Without it nothing is created then."
-        ),
-    ] = None,
+    masks: MasksOption = None,
+    no_masks: NoMasksOption = False,
+    mask_like: MaskLikeOption = None,
     val_fraction: Annotated[
         float, typer.Option(help="Share of images set aside for validation, once and for all.")
     ] = 0.2,
@@ -86,10 +94,7 @@ def init(
         str | None,
         typer.Option(help="Regular expression that finds the patient or slide in a file name."),
     ] = None,
-    folder_splits: Annotated[
-        bool,
-        typer.Option(help="Keep the split that folders named train, val and test give."),
-    ] = True,
+    folder_splits: FolderSplitsOption = True,
     pseudonyms: Annotated[
         Path | None,
         typer.Option(
@@ -116,22 +121,26 @@ def init(
         mask_like="ask" if mask_like is None else mask_like.value,
         folder_splits=folder_splits,
     )
-    with showing_progress("Looking at images") as tell:
-        try:
-            created = create_project(
-                project,
-                images_dir=images,
-                classes=class_names(classes),
-                masks_dir=masks,
-                find_masks=not no_masks,
-                settings=settings,
-                on_file=tell,
-            )
-        except MasksAmongImagesError as error:
-            raise MasksAmongImagesError(
-                f"{error} (--mask-like masks or --mask-like images)"
-            ) from error
+    with showing_progress("Looking at images") as tell, _naming_the_option():
+        created = create_project(
+            project,
+            images_dir=images,
+            classes=class_names(classes),
+            masks_dir=masks,
+            find_masks=not no_masks,
+            settings=settings,
+            on_file=tell,
+        )
     _print_created(project, created, as_json=as_json)
+
+
+@contextmanager
+def _naming_the_option() -> Iterator[None]:
+    """Add the option that answers to the error about images that look like masks."""
+    try:
+        yield
+    except MasksAmongImagesError as error:
+        raise MasksAmongImagesError(f"{error} (--mask-like masks or --mask-like images)") from error
 
 
 def info(project: ProjectArgument, as_json: JsonOption = False) -> None:

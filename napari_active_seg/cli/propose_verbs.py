@@ -212,7 +212,7 @@ def add_region(
     if (height is None) != (width is None) or (height is not None and size is not None):
         raise ConfigError("a region is given by --size, or by --height and --width together")
     with opened(project) as session:
-        region_id = session.add_region(image, y, x, size=size, height=height, width=width)
+        region_id = session.manual.add_region(image, y, x, size=size, height=height, width=width)
         queued = session.project.regions.get(region_id)
     r = queued.region
     text = f"{queued.id}  {r.image_id}  y {r.y}, x {r.x}, {r.height} x {r.width}: {queued.reason}"

@@ -109,6 +109,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
             self._window.removeEventFilter(self)
             if session is not None:
                 self._window.setProperty(_PROJECT_PROPERTY, str(session.project.folder))
+            self._window = None
 
     def ask_to_close(
         self, *, knows_of_jobs: bool = False, can_stay: bool = True, closes_window: bool = False

@@ -139,6 +139,7 @@ def _lap(
     shots.take(
         "1-proposed", "Propose", "The model's outline, its uncertainty, the regions to label"
     )
+    _show_placing(viewer, dock, session, shots)
     oracle = MaskFolder.from_folder(
         out / "masks", session.project.images.all(), n_classes=len(session.state.schema)
     )
@@ -177,6 +178,23 @@ def _lap(
         f"the lap, from predicting to predicting again: {lap_s:.0f} s",
         f"the whole demo, drawing and the first training included: {seconds:.0f} s",
     ]
+
+
+def _show_placing(viewer: Any, dock: Dock, session: Session, shots: _Screenshots) -> None:
+    """Take a picture of a region of one's own that is about to be placed; none is."""
+    image_id = session.state.image_id
+    if image_id is None:
+        return
+    height, width = session.project.images.ref(image_id).shape
+    viewer.reset_view(margin=0.05)
+    for y, x in ((height // 4, width // 4), (3 * height // 4, 3 * width // 4)):
+        if session.manual.region_at(image_id, y, x) is None:
+            viewer.cursor.position = (float(y), float(x))
+            break
+    dock.annotate.start_placing()
+    shots.take("label-here", "Annotate", "A region of one's own, about to be placed by a click")
+    dock.annotate.stop_placing()
+    dock.annotate.zoom()
 
 
 def _paint_all(dock: Dock, session: Session, oracle: MaskFolder, shots: _Screenshots) -> int:

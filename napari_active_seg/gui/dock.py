@@ -32,6 +32,7 @@ from napari_active_seg.gui.cell_turns import give_cells_turns
 from napari_active_seg.gui.closing import ClosingGuard, Consent
 from napari_active_seg.gui.desk import Desk, Tools
 from napari_active_seg.gui.dropping import dropped_folder, project_in
+from napari_active_seg.gui.fixed_label import FixedLabel
 from napari_active_seg.gui.keys import KeyBook, bind_keys, unbind_keys
 from napari_active_seg.gui.layer_stock import LayerStock
 from napari_active_seg.gui.layers import LayerBinder
@@ -129,17 +130,12 @@ class Dock(QWidget):  # type: ignore[misc]
         self.hover = QLabel()
         self.hover.setToolTip("What the model says of the pixel under the mouse")
         self.hover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setFixedHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status = FixedLabel(lines=2)
         self.status.setAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.doing = QLabel()
         self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        keeps_room = self.doing.sizePolicy()
-        keeps_room.setRetainSizeWhenHidden(True)
-        self.doing.setSizePolicy(keeps_room)
         self.doing.hide()
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.desk.with_session(Session.cancel))
@@ -284,6 +280,9 @@ class Dock(QWidget):  # type: ignore[misc]
         if session is None or binder is None:
             return
         view = resolve_view(state)
+        if self._save_error is not None and not state.unsaved:
+            self.message.hide_error(self._save_error)
+            self._save_error = None
         if self._shown is not None and replace(self._shown, unsaved=state.unsaved) == state:
             self._shown = state
             self._on_saving(session, state, view)
@@ -361,6 +360,7 @@ class Dock(QWidget):  # type: ignore[misc]
         painter.offer()
         painter.lock()
         session.cancel()
+        session.walk.bookmark.stop_writing()
         self._unsaved.keep(session)
         by = session.state.taken_over_by
         self._on_failed(ProjectTakenOverError(f"{by} has taken over this project", by=by))
@@ -369,9 +369,6 @@ class Dock(QWidget):  # type: ignore[misc]
         """Show whether all is on the disk; nothing else changed since the last stroke."""
         self._show_status(view, state)
         if not state.unsaved:
-            if self._save_error is not None:
-                self.message.hide_error(self._save_error)
-                self._save_error = None
             self._panels[self.tabs.currentIndex()].render_saved(session)
 
     def _show_status(self, view: ViewState, state: SessionState) -> None:
@@ -478,8 +475,6 @@ class Dock(QWidget):  # type: ignore[misc]
         self._build_soon.stop()
         for panel in self._built_panels:
             panel.let_go()
-        if isalive(self):
-            self._guard.release()
         if isalive(self) and not window_closes:
             self._put_away()
         elif self._painter is not None:  # layers and what lies over the canvas go with the window
@@ -487,4 +482,6 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.save()
             if self._binder is not None:
                 self._binder.stop()
+        if isalive(self):
+            self._guard.release()
         self.desk.close()

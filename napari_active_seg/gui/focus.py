@@ -29,6 +29,7 @@ __all__ = ["CanvasFocus", "key_of"]
 #: The docks of napari from which our keys reach the canvas, by the names that Qt knows them by.
 _NAPARI_DOCKS = ("layer list", "layer controls")
 _ENDS_TYPING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
+_MANY_LINES = (QPlainTextEdit, QTextEdit)
 _TABS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
 _NAMED = {
     Qt.Key.Key_Up: "Up",
@@ -81,12 +82,17 @@ class CanvasFocus(QObject):  # type: ignore[misc]
     def _on_focus(self, _old: QWidget | None, new: QWidget | None) -> None:
         tabbed, self._tabbed = self._tabbed, False
         self._watch(None)
-        if new is None or new is self._canvas or not isalive(self._dock):
+        if new is None or not (isalive(self._dock) and isalive(self._canvas)):
+            return
+        if new is self._canvas:
+            return
+        if new is self._canvas.window():  # has it after a click on nothing that takes it
+            self._focus_canvas()
             return
         in_dock = self._dock.isAncestorOf(new) and new.window() is self._dock.window()
         if in_dock and not (tabbed or _takes_text(new) or isinstance(new, QLabel)):
             self._focus_canvas()
-        elif in_dock or _is_in_napari_dock(new):
+        elif in_dock or (_is_in_napari_dock(new) and not _takes_text(new)):
             self._watch(new)
 
     def _focus_canvas(self) -> None:
@@ -101,9 +107,6 @@ class CanvasFocus(QObject):  # type: ignore[misc]
         self._watched = widget
         if widget is not None:
             widget.installEventFilter(self)
-
-
-_MANY_LINES = (QPlainTextEdit, QTextEdit)
 
 
 def key_of(event: QKeyEvent) -> str | None:

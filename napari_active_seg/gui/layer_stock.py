@@ -41,6 +41,7 @@ class LayerStock:
         self._layers: dict[str, Any] = {}
         self._put_away: dict[str, bool] = {}  # roles hidden by us, and whether they were visible
         self._is_changing = False
+        self._inherited: set[str] = set()  # roles that show the project before, hidden
 
     def get(self, role: str) -> Any:
         """Return the layer of a role, as long as the person has not removed it."""
@@ -53,7 +54,7 @@ class LayerStock:
 
     def role_of(self, layer: Layer) -> str | None:
         """Return the role of a layer; None if it is not ours."""
-        return next((role for role, kept in self._layers.items() if kept is layer), None)
+        return next((role for role, kept in self._layers.items() if kept == layer), None)
 
     @property
     def is_changing(self) -> bool:
@@ -103,6 +104,7 @@ class LayerStock:
     def bring_back(self, role: str) -> None:
         """Show a layer again that we had put away, as visible as it was."""
         layer = self.get(role)
+        self._inherited.discard(role)
         if layer is not None and role in self._put_away:
             with self.changing():
                 layer.visible = self._put_away.pop(role)
@@ -120,6 +122,7 @@ class LayerStock:
             layer.editable = False
             layer.events.editable.connect(_refuse_editing)  # napari allows it with new data
         self._put_away.pop(role, None)
+        self._inherited.discard(role)
         layer.metadata[ROLE_KEY] = role
         self._layers[role] = layer
         layers = self._viewer.layers
@@ -147,23 +150,30 @@ class LayerStock:
 
     def hand_over(self, *, without: str) -> None:
         """Hide every layer for the next project, as if new; remove the one of a role."""
-        kept = {role: layer for role, layer in self._layers.items() if role != without}
-        gone = self._layers.get(without)
-        self._layers = {} if gone is None else {without: gone}
-        self.clear()
-        for role, layer in kept.items():
+        self._remove(without)
+        for role, layer in self._layers.items():
             layer.visible = False
             self._put_away[role] = True
-        self._layers = kept
+        self._inherited = set(self._layers)
+
+    def drop_inherited(self) -> bool:
+        """Remove one layer that still shows the project before; return whether more are left."""
+        if self._inherited:
+            self._remove(self._inherited.pop())
+        return bool(self._inherited)
 
     def clear(self) -> None:
         """Remove every layer of ours."""
-        with quick_collections():
-            for layer in self._layers.values():
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
-        self._layers.clear()
-        self._put_away.clear()
+        for role in tuple(self._layers):
+            self._remove(role)
+        self._inherited.clear()
+
+    def _remove(self, role: str) -> None:
+        self._put_away.pop(role, None)
+        layer = self._layers.pop(role, None)
+        if layer is not None and layer in self._viewer.layers:
+            with quick_collections():
+                self._viewer.layers.remove(layer)
 
 
 def _refuse_editing(event: Any) -> None:

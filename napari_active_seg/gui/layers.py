@@ -98,6 +98,7 @@ class LayerBinder:
                 "disagreement": self._show_disagreement,
                 "labels": self._show_labels,
                 "next": self._read_ahead,
+                "tidy": self._drop_inherited,
             },
             lambda draw: run(lambda: draw(session.state)),
         )
@@ -135,6 +136,7 @@ class LayerBinder:
                 self._draw(piece, soon=new_region)
         if old is None:
             self._draw("labels", soon=True)
+            self._later.add("tidy")
             return
         if new_region:
             self._take_region(state)
@@ -380,6 +382,11 @@ class LayerBinder:
             return  # they are drawn in a moment
         if self._stock.get("regions") is not None and self._line_width() != self._line:
             self._show_frames(self._session.state)
+
+    def _drop_inherited(self, _state: SessionState) -> None:
+        """Remove what the project before has left and this one has not used, layer by layer."""
+        if self._stock.drop_inherited():
+            self._later.add("tidy")
 
     def _show_first_region(self, state: SessionState) -> None:
         self._take_region(state)

@@ -54,8 +54,8 @@ def _list_layer_keys() -> Iterator[tuple[str, str]]:
     names = {str(key): name for name, keys in shortcuts.items() for key in keys}
     for owner in (*ViewerModel.__mro__, *Labels.__mro__):
         for key, action in getattr(owner, "class_keymap", {}).items():
-            name = names.get(str(key)) or getattr(action, "__name__", "an action")
-            yield str(key), str(name).rpartition(":")[2].replace("_", " ")
+            name = names.get(str(key)) or str(getattr(action, "__name__", "an action"))
+            yield str(key), name.rpartition(":")[2].replace("_", " ")
 
 
 def _in_order(key: str) -> str:

@@ -90,7 +90,7 @@ class RegionPainter:
     @property
     def is_active(self) -> bool:
         """Whether the mouse and the keys work on the paint layer."""
-        return self.layer is not None and self._viewer.layers.selection.active is self.layer
+        return self.layer is not None and self._viewer.layers.selection.active == self.layer
 
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
         """Save what is in hand and lay the paint layer over ``queued``."""

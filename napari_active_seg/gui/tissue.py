@@ -35,7 +35,7 @@ class TissueEditor:
 
     def is_on(self, layer: Any) -> bool:
         """Return whether ``layer`` is the mask that is being edited."""
-        return self._layer is not None and layer is self._layer
+        return self._layer is not None and bool(layer == self._layer)
 
     def open(self) -> None:
         """Show the mask of the current image, ready to paint and to erase."""

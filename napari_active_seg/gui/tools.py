@@ -98,6 +98,7 @@ class Toolbox:
             layer.events.paint.connect(self._on_painted)
             layer.bind_key("Space", self._hold_to_pan)
         self._forget_polygon()
+        self._pans = False
         if self._first_class >= 0:
             self._painter.choose_class(self._first_class)
             self._first_class = -1

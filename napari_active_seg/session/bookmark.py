@@ -42,6 +42,10 @@ class BookmarkFile:
         self._path, self._writes = path, writes
         self.latest = _read(path)
 
+    def stop_writing(self) -> None:
+        """Keep the bookmark in memory alone from now on."""
+        self._writes = False
+
     def keep(self, **changes: str | int) -> None:
         """Change parts of the bookmark and write it down, unless all is as it was."""
         new = replace(self.latest, **changes)  # type: ignore[arg-type]

@@ -164,10 +164,10 @@ class FolderLook:
         apart = set(self.mask_like)
         images = tuple(image for image in self.images if image.id not in apart)
         files = [image.path for image in self.images if image.id in apart]
-        images_dir, images = _at_root(self.images_dir, images)
-        found = _pair_inside(images, files, self.folder)
-        masks = found if found.by_image or not self.masks.by_image else self.masks
-        return self._with(images, masks, images_dir=images_dir)
+        known = list(self.masks.by_image.values())
+        if all(path.is_relative_to(self.folder) for path in known):
+            return self._with(images, _pair_inside(images, [*files, *known], self.folder))
+        return self._with(images, self.masks)
 
     @property
     def summary(self) -> str:
@@ -184,17 +184,10 @@ class FolderLook:
         sentences = [text, *self._remarks()]
         return ". ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences)
 
-    def _with(
-        self, images: tuple[FoundImage, ...], masks: FoundMasks, *, images_dir: Path | None = None
-    ) -> FolderLook:
+    def _with(self, images: tuple[FoundImage, ...], masks: FoundMasks) -> FolderLook:
         kept = {image.id for image in images}
-        return replace(
-            self,
-            images=images,
-            masks=masks,
-            images_dir=images_dir or self.images_dir,
-            facts={image_id: fact for image_id, fact in self.facts.items() if image_id in kept},
-        )
+        facts = {image_id: fact for image_id, fact in self.facts.items() if image_id in kept}
+        return replace(self, images=images, masks=masks, facts=facts)
 
     def _matches(self) -> str:
         matching = len(self.masks.by_image)
@@ -272,17 +265,6 @@ def look_at_folder(
     if best is None or not (best.by_image or best.misfits):
         return look
     return replace(look, masks=best)
-
-
-def _at_root(
-    images_dir: Path, images: tuple[FoundImage, ...]
-) -> tuple[Path, tuple[FoundImage, ...]]:
-    """Return the folder of images that holds all of ``images``, and their ids relative to it."""
-    root = image_root([image.id for image in images])
-    if not root:
-        return images_dir, images
-    shorter = (replace(i, id=PurePosixPath(i.id).relative_to(root).as_posix()) for i in images)
-    return images_dir / root, tuple(shorter)
 
 
 def _pair_inside(images: Sequence[FoundImage], masks: Sequence[Path], folder: Path) -> FoundMasks:

@@ -42,7 +42,6 @@ class ManualRegions:
         project: Project,
         state: Callable[[], SessionState],
         apply: Callable[..., None],
-        *,
         walk: Walk,
         prediction: Callable[[str], Prediction | None],
     ) -> None:
@@ -99,8 +98,29 @@ class ManualRegions:
 
     # --- what is done ------------------------------------------------------------------------
 
+    def add_region(
+        self,
+        image_id: str,
+        y: int,
+        x: int,
+        *,
+        size: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> str:
+        """Queue a region of one's own with its first pixel at (y, x), select it, return its id.
+
+        It is a square of ``size`` pixels (the project's region size by default), or ``height`` x
+        ``width``. It trains like any other; no model is measured on it.
+        """
+        side = self._project.config.region_size if size is None else size
+        region = Region(
+            image_id, y, x, side if height is None else height, side if width is None else width
+        )
+        return self.add(Place(region))
+
     def add(self, place: Place) -> str:
-        """Queue a region right behind the current one and select it; return its id."""
+        """Queue a place right behind the current region and select it; return its id."""
         self._check(place)
         state, annotator = self._state(), self._project.config.annotator
         region_id = self._project.regions.add_manual(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export_model import export_model, model_request
 from napari_active_seg.session.steps.predict import (
+    PredictedBefore,
     PredictRequest,
     PredictResponse,
     predict_images,
@@ -350,16 +352,25 @@ class PredictionDesk:
         seen = self._project.predictions.has_part(key, part, extra=needs)
         return () if seen else (part,)
 
-    def _predict(self, wanted: tuple[str, ...], samples: int | None) -> None:
+    def _predict(
+        self,
+        wanted: tuple[str, ...],
+        samples: int | None,
+        before: PredictedBefore = PredictedBefore(),  # noqa: B008  # a frozen value
+    ) -> None:
         now, later = (wanted[:1], wanted[1:]) if self._follows_screen else (wanted, ())
+        so_far = replace(before, total=before.images + len(wanted))
 
         def freeze() -> Work:
-            return partial(predict_images, self.request(now, samples=samples))
+            request = replace(self.request(now, samples=samples), before=so_far)
+            return partial(predict_images, request)
 
         def deliver(result: object) -> None:
             self._take(result)
             if later:
-                self._predict(later, samples)
+                took = result.seconds if isinstance(result, PredictResponse) else 0.0
+                done, seconds = so_far.images + len(now), so_far.seconds + took
+                self._predict(later, samples, PredictedBefore(done, seconds))
 
         order = Order("predicting", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Project, QueuedRegion, Split
-from napari_active_seg.regions import Place, Region, RegionState
+from napari_active_seg.regions import RegionState
 from napari_active_seg.segmenter import SegmenterFactory
 from napari_active_seg.session.bookmark import BookmarkFile
 from napari_active_seg.session.image_class_desk import ImageClassDesk
@@ -107,9 +107,6 @@ class Session:
             prediction=self.prediction,
             bookmark=bookmark,
         )
-        self.manual = ManualRegions(
-            project, state, self._set, walk=self.walk, prediction=self.prediction
-        )
         self.labels = LabelDesk(project, state, self._set, start=self._start, order=self._order)
         self.proposals = ProposalDesk(
             project,
@@ -162,6 +159,11 @@ class Session:
         """The current snapshot."""
         return self._state
 
+    @cached_property
+    def manual(self) -> ManualRegions:
+        """Regions that a person places by hand; ``manual.add_region`` adds one."""
+        return ManualRegions(self.project, self._now, self._set, self.walk, self.prediction)
+
     def read_image(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of an image, or one of each full square of a step."""
         source = self.project.images.source(image_id)
@@ -198,27 +200,6 @@ class Session:
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
         self.walk.on()
-
-    def add_region(
-        self,
-        image_id: str,
-        y: int,
-        x: int,
-        *,
-        size: int | None = None,
-        height: int | None = None,
-        width: int | None = None,
-    ) -> str:
-        """Queue a region of one's own with its first pixel at (y, x), select it, return its id.
-
-        It is a square of ``size`` pixels (the project's region size by default), or ``height`` x
-        ``width``. It trains like any other; no model is measured on it.
-        """
-        side = self.project.config.region_size if size is None else size
-        region = Region(
-            image_id, y, x, side if height is None else height, side if width is None else width
-        )
-        return self.manual.add(Place(region))
 
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""

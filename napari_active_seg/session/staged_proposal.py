@@ -82,7 +82,7 @@ class StagedProposal:
         request: ProposeRequest,
         first: Sequence[str],
         *,
-        order: Callable[[Order], None],
+        order: Callable[..., None],
         untouched: Callable[[], Collection[str]],
         withdraw: Callable[[Sequence[str]], Collection[str]],
         add: Callable[..., Sequence[QueuedRegion]],
@@ -166,7 +166,7 @@ class StagedProposal:
     def _submit(self, freeze: Callable[[], Work], deliver: Callable[[object], None]) -> None:
         """Order a stage before what waits, after what is urgent."""
         order = Order(PROPOSING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
-        self._order(order)
+        self._order(order, reads_labels=False)
 
     # --- requests --------------------------------------------------------------------------------
 

@@ -92,11 +92,23 @@ def test_keys_work_after_a_click_into_the_strip(active):
     check_keys_arrive(active)
 
 
+@pytest.fixture
+def _quick_clicks():
+    """Let a list that has just opened take a click at once: Qt waits for a double click."""
+    usual = QApplication.doubleClickInterval()
+    QApplication.setDoubleClickInterval(1)
+    yield
+    QApplication.setDoubleClickInterval(usual)
+
+
+@pytest.mark.usefixtures("_quick_clicks")
 def test_keys_work_after_a_choice_in_a_combo_box(active):
     box = active.panel("Annotate").shown
     QTest.mouseClick(box, Qt.MouseButton.LeftButton)
     active.qtbot.waitUntil(box.view().isVisible)
     at = box.view().visualRect(box.model().index(1, 0)).center()
+    QTest.mouseMove(box.view().viewport(), at)
+    active.qtbot.wait(20)
     QTest.mouseClick(box.view().viewport(), Qt.MouseButton.LeftButton, pos=at)
     active.qtbot.waitUntil(lambda: not box.view().isVisible())
     active.drawn()
@@ -108,7 +120,7 @@ def test_keys_work_after_a_choice_in_a_combo_box(active):
 @pytest.mark.parametrize("name", ["list", "button", "check box", "slider", "tab"])
 def test_keys_work_after_a_click_on(active, name):
     if name == "list":
-        widget = active.panel("Project").classes.list.viewport()
+        widget = active.panel("Project").classes_box.list.viewport()
     elif name == "tab":
         widget = active.dock.tabs.tabBar()
     else:
@@ -134,7 +146,7 @@ def test_keys_work_after_a_click_into_naparis_layer_list(active):
     )
     window.drawn()
     assert QApplication.focusWidget() is layers  # napari's own keys go on working there
-    assert window.viewer.layers.selection.active is window.paint
+    assert window.viewer.layers.selection.active == window.paint
     check_keys_arrive(window)
 
 
@@ -382,7 +394,7 @@ def test_a_removed_paint_layer_comes_back_with_its_paint_and_can_be_painted_on(a
     window.viewer.layers.remove(layer)
     window.drawn()
     assert layer in window.viewer.layers
-    assert window.viewer.layers.selection.active is layer
+    assert window.viewer.layers.selection.active == layer
     window.drag((region.y + 24, region.x + 8), (region.y + 24, region.x + 24))
     assert (paint(window)[mine > 0] == 2).all() and (paint(window)[24, 10:22] == 2).all()
 
@@ -415,7 +427,7 @@ def test_a_removed_tissue_mask_ends_its_editing(active):
     window.viewer.layers.remove(mask)
     window.drawn()
     assert not window.dock.annotate.edits_tissue and not panel.tissue.isChecked()
-    assert window.viewer.layers.selection.active is window.paint
+    assert window.viewer.layers.selection.active == window.paint
 
 
 # --- overlays --------------------------------------------------------------------------------

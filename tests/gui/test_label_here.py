@@ -191,6 +191,25 @@ def test_a_click_in_a_region_selects_it(proposed):
     assert window.session.state.region.state is RegionState.IN_PROGRESS
 
 
+def test_labels_that_came_with_the_image_are_selected_to_be_corrected(opened, pool):
+    window = opened
+    image_id = pool_image(window)
+    window.session.labels.import_from(pool / "masks")
+    window.settle()
+    panel = show(window, image_id)
+    window.click(panel.label_here)
+    window.click_at(50, 60)
+    window.drawn()
+    queued = window.session.state.region
+    assert queued.kind is RegionKind.WHOLE and queued.region.image_id == image_id
+    window.click(panel.reopen)
+    assert (np.asarray(window.paint.data) > 0).all()
+    window.click(panel.answers[RegionState.DONE])
+    window.qtbot.waitUntil(lambda: not window.session.state.unsaved, timeout=10_000)
+    assert window.session.project.regions.get(queued.id).state is RegionState.DONE
+    assert not [q for q in window.session.state.queue if q.kind is RegionKind.MANUAL]
+
+
 def test_an_image_that_measures_the_model_is_refused(opened):
     window = opened
     image_id = window.session.project.images.all(Split.VALIDATION)[0].id

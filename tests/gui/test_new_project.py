@@ -154,21 +154,21 @@ def test_patients_and_the_validation_share_are_said_and_kept(form, tmp_path):
     write(tmp_path / "data", "{}.png")
     form.type_folder(tmp_path / "data")
     form.open_advanced()
-    box = form.box
-    box.validation.value = 50
+    split = form.box.split
+    split.validation.value = 50
     says = form.window.qtbot.waitUntil
-    says(lambda: "Validation: 2 of 4 images" in box.effect.text(), timeout=5000)
-    box.groups.value = 'up to last "_"'
-    says(lambda: "p_1 from p_1_a.png; 2 groups" in box.effect.text(), timeout=5000)
-    assert "2 of 4 images, 1 of 2 patients or slides" in box.effect.text()
-    assert not box.pattern.visible
-    box.groups.value = "custom pattern"
-    assert box.pattern.visible
-    QTest.keyClicks(box.pattern.native, "(")
-    says(lambda: "no regular expression" in box.effect.text(), timeout=5000)
-    QTest.keyClicks(box.pattern.native, "[ab]).png")
-    says(lambda: "a from p_1_a.png; 2 groups" in box.effect.text(), timeout=5000)
-    box.groups.value = 'up to last "_"'
+    says(lambda: "Validation: 2 of 4 images" in split.effect.text(), timeout=5000)
+    split.groups.value = 'up to last "_"'
+    says(lambda: "p_1 from p_1_a.png; 2 groups" in split.effect.text(), timeout=5000)
+    assert "2 of 4 images, 1 of 2 patients or slides" in split.effect.text()
+    assert not split.pattern.visible
+    split.groups.value = "custom pattern"
+    assert split.pattern.visible
+    QTest.keyClicks(split.pattern.native, "(")
+    says(lambda: "no regular expression" in split.effect.text(), timeout=5000)
+    QTest.keyClicks(split.pattern.native, "[ab]).png")
+    says(lambda: "a from p_1_a.png; 2 groups" in split.effect.text(), timeout=5000)
+    split.groups.value = 'up to last "_"'
     project = form.create()
     groups = {p.group: p.split for p in project.images.placements().values()}
     assert sorted(groups) == ["p_1", "p_2"]
@@ -181,8 +181,8 @@ def test_a_table_names_the_patients(form, tmp_path):
     (tmp_path / "patients.csv").write_text("image,patient\n" + rows)
     form.type_folder(tmp_path / "data")
     form.open_advanced()
-    QTest.keyClicks(form.box.table.line_edit.native, str(tmp_path / "patients.csv"))
-    form.window.qtbot.waitUntil(lambda: "2 groups" in form.box.effect.text(), timeout=10_000)
+    QTest.keyClicks(form.box.split.table.line_edit.native, str(tmp_path / "patients.csv"))
+    form.window.qtbot.waitUntil(lambda: "2 groups" in form.box.split.effect.text(), timeout=10_000)
     assert {p.group for p in form.create().images.placements().values()} == {"A", "B"}
 
 

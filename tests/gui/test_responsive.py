@@ -16,6 +16,8 @@ from napari_active_seg.gui.garbage import quick_collections
 from napari_active_seg.gui.layers import ROLE_KEY
 from napari_active_seg.gui.panels import project as project_panel
 
+#: The first training of a process loads much of torch.
+LONG = 240_000
 FIRST_OPENING = Path(__file__).with_name("first_opening.py")
 
 
@@ -122,7 +124,7 @@ def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
     mine = window.viewer.add_points(np.array([[5, 5]]), name="mine")
     window.finish_all(pool)
     window.session.train(epochs=20)
-    window.settle()
+    window.settle(LONG)
     window.drawn()
     before = ours(window.viewer)
     assert {"image", "regions", "labels", "paint", "prediction"} <= before.keys()
@@ -138,21 +140,21 @@ def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
     assert list(window.viewer.layers) == [mine]
 
 
-def test_frames_and_maps_of_the_project_before_are_hidden(proposed, pool, tmp_path):
+def test_maps_of_the_project_before_are_gone(proposed, pool, tmp_path):
     from napari_active_seg.session.creation import create_project
 
     window = proposed
     window.finish_all(pool)
     window.session.train(epochs=20)
-    window.settle()
+    window.settle(LONG)
     assert window.layer("prediction").visible
     plain = create_project(
         tmp_path / "plain", images_dir=pool / "images", classes=["background", "disk"]
     )
     window.open(plain.folder)
     assert window.session.state.queue == ()
-    for role in ("prediction", "uncertainty"):
-        assert not window.layer(role).visible
+    for role in ("prediction", "uncertainty", "paint"):
+        assert window.layer(role) is None
     assert not np.asarray(window.layer("labels").data).any()
 
 
@@ -183,7 +185,7 @@ def test_figures_are_drawn_in_another_thread(proposed, pool, monkeypatch):
     window.finish_all(pool)
     train = window.panel("Train")
     window.click(train.go)
-    window.settle()
+    window.settle(LONG)
     window.qtbot.waitUntil(lambda: train.loss.height() > 50, timeout=30_000)
     trust = window.panel("Trust")
     window.qtbot.waitUntil(lambda: trust.diagram.height() > 50, timeout=30_000)

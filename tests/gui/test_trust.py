@@ -54,7 +54,7 @@ def test_first_answer_is_estimated_by_a_button_and_read_in_a_line(labelled):
     window.click(button)
     assert not button.isEnabled() and "being made" in button.toolTip()
     assert window.dock.stop.isEnabled()
-    window.settle()
+    window.settle(timeout=300_000)
     assert any(text.startswith("fold 1 of 5") for text in texts)
     shown = answers(panel)
     limits = r"(\d\.\d\d) \(95 % CI (\d\.\d\d) to (\d\.\d\d)\)"

@@ -9,6 +9,9 @@ from napari_active_seg.errors import ProjectError
 from napari_active_seg.gui.panels import care
 from napari_active_seg.session.creation import create_project
 
+#: The first training of a process loads much of torch.
+LONG = 240_000
+
 
 @pytest.fixture
 def plain(tmp_path, pool):
@@ -26,7 +29,7 @@ def test_curves_and_scores_go_with_their_project(proposed, pool, plain):
     window.finish_all(pool)
     train = window.panel("Train")
     window.click(train.go)
-    window.settle()
+    window.settle(LONG)
     window.qtbot.waitUntil(lambda: train.loss.height() > 50, timeout=30_000)
     trust = window.panel("Trust")
     window.qtbot.waitUntil(lambda: trust.diagram.height() > 50, timeout=30_000)
@@ -120,7 +123,7 @@ def test_an_error_of_a_job_goes_when_the_job_succeeds(proposed, pool, monkeypatc
     window.settle()
     assert window.dock.message.isVisible()
     window.click(window.panel("Train").go)
-    window.settle()
+    window.settle(LONG)
     assert not window.dock.message.isVisible()
 
 
@@ -221,6 +224,8 @@ def test_no_button_moves_from_region_to_region_or_under_an_error(proposed):
         window.qtbot.wait(30)
         return [button.mapToGlobal(QPoint(0, 0)) for button in buttons]
 
+    box = panel.tools  # the classes have just come into it
+    window.qtbot.waitUntil(lambda: box.height() >= box.minimumSizeHint().height(), timeout=10_000)
     first = places()
     reasons = ["", "short", "a long reason " * 12]
     session = window.session
@@ -292,6 +297,7 @@ def test_every_disabled_button_says_why(window, project_folder, pool):
     window.settle()
     assert disabled_without_reason(window) == []
     window.finish_all(pool)
+    train = window.panel("Train")
     assert train.go.isEnabled() and "No finished" not in train.go.toolTip()
     window.dock.desk.close()
     assert disabled_without_reason(window) == []

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from tiny_project import add_regions, create, paint
 
+from napari_active_seg.acquisition import RegionKind, ScoredRegion
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.project import ModelRecord, Project, merge_projects
-from napari_active_seg.regions import RegionState
+from napari_active_seg.project import PLACED_EVENT, ModelRecord, Project, merge_projects
+from napari_active_seg.regions import Region, RegionState
 
 DONE = RegionState.DONE
 
@@ -48,6 +49,23 @@ def test_work_of_both_copies_is_united(two_copies):
         assert project.events.all()[-1].what == "merged"
     again = merged(ours, theirs)
     assert (again.labels, again.regions, again.conflicts) == (0, 0, ())
+
+
+def test_regions_by_hand_keep_their_author_and_their_place_in_the_queue(two_copies):
+    ours, theirs = two_copies
+    one, other = regions_of(ours)
+    region = Region("img1.png", 40, 40, 24, 20)
+    scored = ScoredRegion(region, 0.0, 3.0, "chosen by hand", RegionKind.MANUAL)
+    with Project.open(theirs) as project:
+        own = project.regions.add_manual(scored, after=one, annotator="Ben")
+        paint(project, own, 1, "Ben", DONE)
+    merged(ours, theirs)
+    with Project.open(ours, read_only=True) as project:
+        assert [q.id for q in project.regions.queue()[-3:]] == [one, own, other]
+        queued = project.regions.get(own)
+        assert (queued.kind, queued.placed_by, queued.region) == ("manual", "Ben", region)
+        (placed,) = project.events.of(own, what=PLACED_EVENT)
+        assert placed.annotator == "Ben" and placed.facts["y"] == 40
 
 
 def test_conflict_keeps_both_and_reports_who_and_how_much(two_copies):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_project import paint
 
-from napari_active_seg.errors import ProjectError, ProjectHeldError
+from napari_active_seg.errors import ProjectError, ProjectHeldError, ProjectTakenOverError
 from napari_active_seg.project import Project
 from napari_active_seg.project.blobs import target_to_blob
 from napari_active_seg.project.database import Database
@@ -101,6 +101,46 @@ def test_window_that_was_taken_over_can_no_longer_write(painted):
     first.close()
     paint(second, region, 1)  # whose place the first did not give away
     second.close()
+
+
+def test_taken_over_project_is_read_only_says_who_and_is_never_written_again(painted):
+    first, told = Project.open(painted), []
+    first.database.taken_over.connect(told.append)
+    region = first.regions.queue()[-1].id
+    second = Project.open(painted, take_over=True)
+    first.database.check_writer()
+    assert first.read_only and not second.read_only
+    assert [error.by for error in told] == ["another window of this program"]
+    second.close()  # the place is free, but it is not the first one's any more
+    before = (painted / "project.db").read_bytes()
+    for _ in range(2):
+        with pytest.raises(ProjectTakenOverError, match="read-only here from now on"):
+            paint(first, region, 1)
+    first.close()
+    assert len(told) == 1
+    assert (painted / "project.db").read_bytes() == before
+
+
+def test_who_writes_is_checked_without_harm(painted):
+    with Project.open(painted) as project:
+        project.database.check_writer()
+        assert not project.read_only
+    with Project.open(painted, read_only=True) as project:
+        project.database.check_writer()
+
+
+def test_folder_that_came_back_as_a_copy_is_read_and_written(painted):
+    with Project.open(painted) as project:
+        region = project.regions.queue()[-1].id
+        away = painted.with_name("away")
+        painted.rename(away)
+        with pytest.raises(ProjectError, match=r"could not be written.*is not there"):
+            paint(project, region, 1)
+        assert not painted.exists()
+        shutil.copytree(away, painted)
+        shutil.rmtree(away)
+        paint(project, region, 1)
+        assert (project.labels.latest(region).target == 1).all()
 
 
 def test_same_process_is_told_that_it_has_the_project_open(painted):

@@ -82,6 +82,10 @@ def test_the_bookmark_survives_and_rubbish_in_it_does_not_matter(tmp_path):
     assert BookmarkFile(path, writes=True).latest == Bookmark()
     BookmarkFile(path, writes=False).keep(tool="brush")
     assert path.read_text() == "{half of"
+    kept = BookmarkFile(path, writes=True)
+    kept.stop_writing()
+    kept.keep(tool="brush")
+    assert kept.latest == Bookmark(tool="brush") and path.read_text() == "{half of"
 
 
 def test_a_project_opens_where_the_bookmark_lies_if_that_is_still_there(session):

@@ -253,8 +253,9 @@ def test_two_valued_files_of_the_images_names_become_their_masks(tmp_path):
     check_labels(created, settled)
 
 
-def test_two_valued_files_in_a_folder_of_their_own(tmp_path):
-    write(tmp_path / "data", NAMES, image="photos/{}.png", mask="lesions/{}.png")
+@pytest.mark.parametrize("images", ["photos", "images"])
+def test_two_valued_files_in_a_folder_of_their_own(tmp_path, images):
+    write(tmp_path / "data", NAMES, image=f"{images}/{{}}.png", mask="lesions/{}.png")
     settled = look_at_folder(tmp_path / "data").with_mask_like_as_masks()
     assert settled.masks.folder == tmp_path / "data" / "lesions"
     assert len(settled.masks.by_image) == 4

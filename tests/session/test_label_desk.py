@@ -143,10 +143,10 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
 
 
 def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
-    proposed(session, 8)
-    session.upkeep.add_class("lumen")
+    proposed(session)
     session.labels.answer_from_masks(pool / "masks")
     session.wait()
+    session.upkeep.add_class("lumen")
     session.train()
     session.wait()
     assert session.state.model.classes == ("background", "disk", "lumen")

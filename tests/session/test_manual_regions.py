@@ -55,9 +55,9 @@ def test_an_own_region_is_queued_behind_the_current_one_and_selected(session):
     before = [q.id for q in session.state.asked]
     session.select_region(before[1])
     first_image, second_image = pool_ids(session)[:2]
-    first = session.add_region(first_image, *free_place(session, first_image), size=16)
+    first = session.manual.add_region(first_image, *free_place(session, first_image), size=16)
     assert session.state.region_id == first and session.state.image_id == first_image
-    second = session.add_region(
+    second = session.manual.add_region(
         second_image, *free_place(session, second_image, 32), height=20, width=32
     )
     assert [q.id for q in session.state.asked] == [
@@ -81,7 +81,7 @@ def test_an_own_region_is_queued_behind_the_current_one_and_selected(session):
 
 def test_the_first_region_of_a_project_may_be_ones_own(session, tmp_path):
     image_id = pool_ids(session)[0]
-    region_id = session.add_region(image_id, 8, 8, size=32)
+    region_id = session.manual.add_region(image_id, 8, 8, size=32)
     assert session.project.regions.get(region_id).round == 0
     label(session, region_id, 1)
     assert [q.id for q in session.state.done_in_pool] == [region_id]
@@ -100,16 +100,16 @@ def test_the_first_region_of_a_project_may_be_ones_own(session, tmp_path):
 def test_a_region_that_does_not_fit_is_refused(session, place, message):
     y, x, size = place
     with pytest.raises(BadInputError, match=message):
-        session.add_region(pool_ids(session)[0], y, x, size=size)
+        session.manual.add_region(pool_ids(session)[0], y, x, size=size)
     assert not session.state.asked
 
 
 def test_a_pixel_gets_one_label_only(session):
     image_id = pool_ids(session)[0]
-    there = session.add_region(image_id, 10, 10, size=32)
+    there = session.manual.add_region(image_id, 10, 10, size=32)
     with pytest.raises(BadInputError, match=f"overlaps region {there} at y 10, x 10"):
-        session.add_region(image_id, 41, 41, size=32)
-    session.add_region(image_id, 42, 42, size=32)
+        session.manual.add_region(image_id, 41, 41, size=32)
+    session.manual.add_region(image_id, 42, 42, size=32)
     session.propose(count=2, size=32)
     session.wait()
     regions = [q.region for q in session.state.asked]
@@ -121,9 +121,9 @@ def test_images_that_measure_the_model_take_no_region_by_hand(tmp_path):
     for split in (Split.VALIDATION, Split.AUDIT):
         image_id = session.project.images.all(split)[0].id
         with pytest.raises(NothingToDoError, match=rf"measure the model \({split}\)"):
-            session.add_region(image_id, 0, 0, size=16)
+            session.manual.add_region(image_id, 0, 0, size=16)
     with pytest.raises(BadInputError):
-        session.add_region("no such image", 0, 0)
+        session.manual.add_region("no such image", 0, 0)
     session.close()
 
 
@@ -132,7 +132,7 @@ def test_an_untouched_own_region_can_be_discarded_and_a_painted_one_stays(sessio
     session.wait()
     before = session.state.region_id
     image_id = pool_ids(session)[0]
-    region_id = session.add_region(image_id, *free_place(session, image_id), size=16)
+    region_id = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
     session.manual.discard(region_id)
     assert session.state.region_id == before
     assert region_id not in [q.id for q in session.state.queue]
@@ -140,7 +140,7 @@ def test_an_untouched_own_region_can_be_discarded_and_a_painted_one_stays(sessio
     assert gone.subject == region_id
     with pytest.raises(NothingToDoError, match="is not an own region"):
         session.manual.discard(before)
-    painted = session.add_region(image_id, *free_place(session, image_id), size=16)
+    painted = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
     label(session, painted, 1)
     with pytest.raises(NothingToDoError, match="skip it"):
         session.manual.discard(painted)
@@ -156,7 +156,7 @@ def test_choosing_again_leaves_own_regions_alone(session):
             session.train()
             session.wait()
     image_id = pool_ids(session)[0]
-    own = session.add_region(image_id, *free_place(session, image_id), size=16)
+    own = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
     session.walk.back()
     assert own not in session.proposals.untouched()
     session.proposals.choose_anew("uncertain-regions", size=16, measure="margin")
@@ -166,7 +166,7 @@ def test_choosing_again_leaves_own_regions_alone(session):
 
 def test_the_reason_tells_how_unsure_the_model_is_there(session):
     image_id = pool_ids(session)[0]
-    first = session.add_region(image_id, 0, 0, height=96, width=100)
+    first = session.manual.add_region(image_id, 0, 0, height=96, width=100)
     target = np.zeros((96, 100), np.uint8)
     target[session.read_image(image_id)[:, :100].mean(axis=2) < 150] = 1
     session.labels.save(first, target, state=RegionState.DONE)
@@ -176,7 +176,7 @@ def test_the_reason_tells_how_unsure_the_model_is_there(session):
     session.predict()
     session.wait()
     y, x = np.unravel_index(session.uncertainty(other)[:64, :64].argmax(), (64, 64))
-    region_id = session.add_region(other, int(y), int(x), size=32)
+    region_id = session.manual.add_region(other, int(y), int(x), size=32)
     queued = session.project.regions.get(region_id)
     assert queued.reason.startswith("chosen by hand; ")
     assert "where it is least sure" in queued.reason
@@ -189,7 +189,7 @@ def test_the_reason_tells_how_unsure_the_model_is_there(session):
 
 def test_own_regions_are_trained_on_like_others(session):
     image_id = pool_ids(session)[0]
-    region_id = session.add_region(image_id, 20, 30, size=32)
+    region_id = session.manual.add_region(image_id, 20, 30, size=32)
     target = np.zeros((32, 32), np.uint8)
     target[:16] = 1
     session.labels.save(region_id, target, state=RegionState.DONE)
@@ -202,7 +202,7 @@ def test_own_regions_are_trained_on_like_others(session):
 
 def test_their_kind_goes_out_with_an_export_and_comes_in_again(session, tmp_path, pool):
     image_id = pool_ids(session)[0]
-    region_id = session.add_region(image_id, 20, 30, size=32)
+    region_id = session.manual.add_region(image_id, 20, 30, size=32)
     label(session, region_id, 1)
     session.export("masks", tmp_path / "out", on_done=lambda _: None)
     session.wait()
@@ -263,7 +263,7 @@ def place_wrong_labels(session):
             place = free_place(session, image_id)
         except StopIteration:
             continue
-        added.append(session.add_region(image_id, *place, size=16))
+        added.append(session.manual.add_region(image_id, *place, size=16))
         label(session, added[-1], 1)
     return added
 

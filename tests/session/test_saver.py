@@ -160,3 +160,22 @@ def test_flush_returns_when_what_was_written_was_told_too(disk, saver):
     saver.offer(Unsaved("a", RegionState.DONE, None, Effort()), at_once=True)
     saver.flush()
     assert told == ["a"]
+
+
+def test_abandoned_labels_come_back_whole_and_are_never_written(disk, saver):
+    disk.full = True
+    saver.offer(paint(1))
+    with pytest.raises(ProjectError, match="disk full"):
+        saver.flush()
+    saver.offer(paint(2))
+    saver.offer(paint(7, region="other"))
+    abandoned = {unsaved.region_id: unsaved for unsaved in saver.abandon()}
+    assert {name: int(unsaved.target[0, 0]) for name, unsaved in abandoned.items()} == {
+        "r": 2,
+        "other": 7,
+    }
+    assert abandoned["r"].effort.strokes == 2
+    assert saver.unsaved == frozenset()
+    disk.full = False
+    saver.flush()
+    assert disk.written == []

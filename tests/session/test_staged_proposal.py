@@ -303,6 +303,19 @@ def test_progress_says_which_image_and_how_long(trained):
     watched.session.close()
 
 
+def test_prediction_of_all_images_says_which_one_it_is_at(trained):
+    texts = []
+    watched = Watched(trained)
+    watched.session.progressed.connect(lambda p: texts.append(p.text))
+    watched.session.predict()
+    watched.session.wait()
+    count = len(watched.session.state.image_ids)
+    numbers = [text for text in texts if text.startswith("Predicting")]
+    assert numbers[0] == f"Predicting image 1 of {count}" and len(numbers) == count
+    assert numbers[-1].startswith(f"Predicting image {count} of {count}, about ")
+    watched.session.close()
+
+
 @pytest.mark.parametrize(
     ("share", "count", "images"),
     [(0.25, 8, 4), (0.5, 8, 2), (0.125, 8, 8), (0.0, 8, 4), (0.1, 3, 3)],

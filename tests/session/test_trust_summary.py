@@ -80,7 +80,7 @@ def test_cross_validation_is_put_with_its_interval_and_its_bias():
     assert answer == (
         f"Dice about {found.value:.2f} (95 % CI {found.low:.2f} to {found.high:.2f}), "
         "cross-validated over 9 images, 20 regions. 12 of the regions were chosen as difficult: "
-        "the model is probably better elsewhere"
+        "elsewhere the model may be better"
     )
     assert found.value == pytest.approx(np.mean(SCATTERED))
     every = answers(facts(evidence(n_chosen=20)))["score"]

@@ -113,7 +113,7 @@ class AnnotateActions:
         painter, editor = self._painter, self._tissue
         if editor is not None and editor.is_on(layer):
             QTimer.singleShot(0, lambda: self.edit_tissue(False))
-        elif painter is not None and layer is painter.layer:
+        elif painter is not None and layer == painter.layer:
             QTimer.singleShot(0, self._restore_paint)
 
     def _restore_paint(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
+from napari_active_seg.gui.fixed_label import FixedLabel
 from napari_active_seg.gui.keys import KeyBook, in_words
-from napari_active_seg.gui.panels.base import Panel, button, group, sentence, words
+from napari_active_seg.gui.panels.base import Panel, button, group, sentence
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.habits import HabitsBox
 from napari_active_seg.gui.panels.image_classes import ImageClassBox
@@ -54,10 +55,8 @@ class AnnotatePanel(Panel):
             box.setMinimumContentsLength(6)
             box.currentTextChanged.connect(lambda _text: self._show_strip())
         self.body.setSpacing(4)
-        self.about = words()
-        _fix_height(self.about, lines=3)
-        self.progress = words()
-        _fix_height(self.progress, lines=1)
+        self.about = FixedLabel(lines=3)
+        self.progress = FixedLabel(lines=1)
         self.progress.setToolTip(
             "Regions that are answered, and the seconds that you worked on this one: rests are "
             "left out"
@@ -226,12 +225,6 @@ class AnnotatePanel(Panel):
         named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
             set_tip(made, in_words(book.keys[name]))
-
-
-def _fix_height(label: QLabel, *, lines: int) -> None:
-    """Give a label room for so many lines, whatever it says, so that nothing below it moves."""
-    label.setFixedHeight(label.fontMetrics().lineSpacing() * lines + 2)
-    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
 
 def _shortened(reason: str, most: int = 88) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -17,7 +18,6 @@ from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.errand import Errand, Tell
 from napari_active_seg.gui.panels.base import (
     button,
-    file_edit,
     folder_edit,
     folder_of,
     form,
@@ -26,14 +26,9 @@ from napari_active_seg.gui.panels.base import (
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.collapsible import CollapsibleSection
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.gui.panels.split_fields import SplitFields
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import (
-    CLASS_TEMPLATES,
-    GROUP_PATTERNS,
-    FolderLook,
-    ImageSettings,
-    plan_split,
-)
+from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
 from napari_active_seg.session.label_desk import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
@@ -41,7 +36,6 @@ __all__ = ["NewProjectBox"]
 _OWN = "Custom"
 #: What unpainted pixels count as, where that is not a class: asked at the first region, or ignored.
 _ASK_ME, _IGNORED = ("ask me", ""), ("ignored", NOT_LABELLED)
-_NO_GROUPS, _OWN_PATTERN = "not known", "custom pattern"
 _UNANSWERED = "Say first whether the files that look like masks are masks"
 _START = "Drop a folder of images here, or choose one"
 
@@ -85,11 +79,9 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             layout.addWidget(widget)
         self._connect()
         self._take_template(self.template.value)
-        self._show_pattern()
-        for edit in (self.images_dir, self.masks_dir, self.folder, self.table):
+        for edit in (self.images_dir, self.masks_dir, self.folder):
             edit.choose_btn.text = "Browse..."
-        for hidden in (self.spacing, self.folder_splits):
-            hidden.visible = False
+        self.spacing.visible = False
         self.region_size.hide()
         self.question_box.hide()
 
@@ -116,37 +108,11 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.spacing.tooltip = "Pixel size is not stored in these files; 0 = unknown"
         self.folder = folder_edit("Project folder")
         self.folder.tooltip = "A new or empty folder; your images stay where they are"
-        share = round(100 * ImageSettings().val_fraction)
-        self.validation = SpinBox(label="Validation (%)", min=0, max=90, step=5, value=share)
-        self.validation.tooltip = (
-            "Share of the images that no model learns from; models are compared on them"
-        )
-        self.groups = ComboBox(
-            label="Patient or slide", choices=[_NO_GROUPS, *GROUP_PATTERNS, _OWN_PATTERN]
-        )
-        self.groups.tooltip = "Images of one patient or slide are never on both sides of the split"
-        self.pattern = LineEdit(label="Pattern")
-        self.pattern.tooltip = (
-            "Regular expression; its first parentheses enclose the patient or slide"
-        )
-        self.table = file_edit("Patient table", "*.csv")
-        self.table.tooltip = "CSV with the columns image and patient (or slide, group) or split"
-        self.folder_splits = CheckBox(text="Keep the split of the folders", value=True)
-        self.effect = words()
+        self.split = SplitFields()
         self.advanced = CollapsibleSection(
             "Advanced",
-            form(
-                self.masks_dir,
-                self.unpainted,
-                self.spacing,
-                self.folder,
-                self.validation,
-                self.groups,
-                self.pattern,
-                self.table,
-                self.folder_splits,
-            ),
-            self.effect,
+            form(self.masks_dir, self.unpainted, self.spacing, self.folder),
+            self.split,
             name="new project",
             preferences=self._desk.preferences,
         )
@@ -154,17 +120,10 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def _connect(self) -> None:
         self._soon = self._timer(self._look_at_folder)
         self._masks_soon = self._timer(self._look_again)
-        self._effect_soon = self._timer(self._show_effect)
-        for edit, soon in (
-            (self.images_dir, self._soon),
-            (self.masks_dir, self._masks_soon),
-            (self.table, self._effect_soon),
-        ):
+        for edit, soon in ((self.images_dir, self._soon), (self.masks_dir, self._masks_soon)):
             edit.changed.connect(lambda _value, timer=soon: timer.start())
             edit.line_edit.changed.connect(lambda _value, timer=soon: timer.start())
-        for field in (self.validation, self.groups, self.pattern, self.folder_splits, self.spacing):
-            field.changed.connect(lambda _value: self._effect_soon.start())
-        self.groups.changed.connect(lambda _value: self._show_pattern())
+        self.spacing.changed.connect(lambda _value: self._show_region_size())
         self.template.changed.connect(self._take_template)
         self.classes.changed.connect(lambda _value: self._offer_unpainted())
 
@@ -211,6 +170,9 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         if folder is None or not folder.is_dir():
             return
         self._soon.stop()
+        if self._found is not None:  # masks were those of another folder
+            self._suggested_masks = self.masks_dir.line_edit.value = ""
+            self._masks_soon.stop()
         self._found = self._look = None
         self._answer = "ask"
         self.found.setText(f"Looking at {folder.name}...")
@@ -288,59 +250,26 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._look = look
         self.found.setText(look.summary)
         self.spacing.visible = look.without_spacing > 0
-        self.folder_splits.visible = bool(look.folder_splits)
         other = "Choose the folder of the images" if look.has_only_masks else "What are they?"
         self.question.setText(f"{look.question}. {other}" if look.mask_like else "")
         only = "All files look like masks: there would be no images" if look.has_only_masks else ""
         allow(self.use_as_masks, only)
         self.question_box.setVisible(self._asks)
         allow(self.make, _UNANSWERED if self._asks else "")
-        self._show_effect()
+        self.split.show_look(None if self._asks else look)
+        self._show_region_size()
 
     @property
     def _asks(self) -> bool:
         """Whether the person still has to say what images that look like masks are."""
         return self._look is not None and self._look.needs_answer and self._answer == "ask"
 
-    def _show_effect(self) -> None:
-        """Say what the settings do to the images that were found."""
+    def _show_region_size(self) -> None:
         look = self._look
-        if look is None or self._asks:
-            self.effect.setText("")
-            self.region_size.hide()
-            return
-        suggestion = look.suggest_region_size(self.spacing.value or None)
-        self.region_size.setText(f"{suggestion.summary}. It can be changed in Propose")
-        self.region_size.show()
-        try:
-            plan = plan_split(look, self._settings())
-        except ActiveSegError as error:
-            self.effect.setText(str(error))
-            return
-        text = f"Validation: {plan.summary}"
-        if plan.audit_images:
-            text += f"; {plan.audit_images} images are kept for the final test"
-        if plan.example is not None:
-            image, group = plan.example
-            text += f". {group} from {PurePosixPath(image).name}; {plan.groups} groups"
-        self.effect.setText(text)
-
-    def _show_pattern(self) -> None:
-        self.pattern.visible = self.groups.value == _OWN_PATTERN
-
-    def _settings(self) -> ImageSettings:
-        """Return what the form says of the images."""
-        pattern = GROUP_PATTERNS.get(self.groups.value)
-        if self.groups.value == _OWN_PATTERN:
-            pattern = self.pattern.value.strip() or None
-        return ImageSettings(
-            val_fraction=self.validation.value / 100,
-            table=folder_of(self.table),
-            group_pattern=pattern,
-            spacing=self.spacing.value or None,
-            mask_like=self._answer,
-            folder_splits=self.folder_splits.value,
-        )
+        self.region_size.setVisible(look is not None and not self._asks)
+        if look is not None:
+            suggestion = look.suggest_region_size(self.spacing.value or None)
+            self.region_size.setText(f"{suggestion.summary}. It can be changed in Propose")
 
     def _on_progress(self, number: int, total: int) -> None:
         if self._errand.is_running and isalive(self):
@@ -365,7 +294,9 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             classes=self.names,
             masks_dir=folder_of(self.masks_dir) if self._names_other_masks else None,
             find_masks=not self._names_other_masks,
-            settings=self._settings(),
+            settings=replace(
+                self.split.settings, spacing=self.spacing.value or None, mask_like=self._answer
+            ),
         )
         unpainted = self.unpainted.value
         allow(self.make, "The project is being made")

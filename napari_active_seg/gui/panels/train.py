@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, SpinBox
@@ -15,6 +16,7 @@ from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.jobs import Progress
+from napari_active_seg.project import ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
 from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
 
@@ -127,12 +129,7 @@ class TrainPanel(Panel):
         super().render_state(session, view)
         state, config = session.state, session.project.config
         allow(self.go, view.why_not.train)
-        if config.preset not in self.preset.choices:  # a network that is not installed here
-            with self.preset.changed.blocked():
-                self.preset.choices = [*self.desk.tools.preset_names, config.preset]
-        if config.longer not in self.longer.choices:  # set by a command
-            with self.longer.changed.blocked():
-                self.longer.choices = _lengths(config.longer)
+        self._offer(config)
         for name in self._kept:
             widget = getattr(self, name)
             with widget.changed.blocked():
@@ -214,6 +211,21 @@ class TrainPanel(Panel):
         session, other = self.desk.session, self._other
         if session is not None and other is not None:
             self.desk.run(lambda: session.use_model(other))
+
+    def _offer(self, config: ProjectConfig) -> None:
+        """Add what the project says and the lists do not have: set by a command, or elsewhere."""
+        for widget, value, choices in (
+            (self.preset, config.preset, [*self.desk.tools.preset_names, config.preset]),
+            (
+                self.weights,
+                config.weights,
+                [*_WEIGHTS, (Path(config.weights).name, config.weights)],
+            ),
+            (self.longer, config.longer, _lengths(config.longer)),
+        ):
+            if value not in widget.choices:
+                with widget.changed.blocked():
+                    widget.choices = choices
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""

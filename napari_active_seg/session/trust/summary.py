@@ -177,7 +177,7 @@ def _bias(evidence: Evidence) -> str:
     if evidence.n_chosen:
         every = evidence.n_chosen == evidence.n_regions
         which = "The regions" if every else f"{evidence.n_chosen} of the regions"
-        return f"{which} were chosen as difficult: the model is probably better elsewhere"
+        return f"{which} were chosen as difficult: elsewhere the model may be better"
     if evidence.n_random < evidence.n_regions:
         return "The regions were not drawn at random: elsewhere the score may differ"
     return ""
