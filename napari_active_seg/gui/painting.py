@@ -54,6 +54,7 @@ class RegionPainter:
         self._offered: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._seen: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._meter = EffortMeter(clock)
+        self._seconds: dict[str, float] = {}  # of each region when it was left in this session
         self._mouse_is_down = False
         self._filling = False
         self._begun = ""
@@ -96,6 +97,7 @@ class RegionPainter:
         """Save what is in hand and lay the paint layer over ``queued``."""
         self.preview(None)
         self.offer()
+        self._note_seconds()
         if queued.id in self._session.state.unsaved:  # what it was left as a moment ago
             self._run(self._session.labels.flush)
         label = self._session.labels.latest(queued.id)
@@ -129,7 +131,13 @@ class RegionPainter:
         self._viewer.layers.selection.active = layer
         self.layer = layer
         self.on_taken()
-        self._meter.start(already_s=self._session.labels.seconds(queued.id))
+        saved, seen = self._session.labels.seconds(queued.id), self._seconds.get(queued.id, 0.0)
+        self._meter.start(already_s=max(saved, seen))
+
+    def _note_seconds(self) -> None:
+        """Remember the time of the current region, looks after the last stroke included."""
+        if self._queued is not None:
+            self._seconds[self._queued.id] = self._meter.total_s
 
     def lock(self) -> None:
         """Keep what is painted on the screen, and let nobody paint any more."""
@@ -149,6 +157,7 @@ class RegionPainter:
     def put_down(self) -> None:
         """Hand over what is not saved yet and hide the paint layer."""
         self.offer()
+        self._note_seconds()
         self._queued = None
         if self.layer is not None and self.layer in self._viewer.layers:
             self.layer.visible = False
