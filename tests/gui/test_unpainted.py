@@ -105,7 +105,7 @@ def paint_disks(window):
 def done(window):
     """Press the key for done; return when the disk has it."""
     window.key(Qt.Key.Key_D)
-    window.qtbot.waitUntil(lambda: not window.session.state.unsaved, timeout=5000)
+    window.qtbot.waitUntil(lambda: not window.session.state.unsaved, timeout=60_000)
 
 
 def target(window, region_id):
@@ -115,18 +115,18 @@ def target(window, region_id):
 def test_a_stranger_is_asked_once_and_the_model_tells_the_classes_apart(window, disks, tmp_path):
     new = window.panel("Project").new
     new.images_dir.line_edit.value = str(disks)
-    window.qtbot.waitUntil(lambda: "4 images" in new.found.text(), timeout=10_000)
+    window.qtbot.waitUntil(lambda: "4 images" in new.found.text(), timeout=60_000)
     new.folder.line_edit.value = str(tmp_path / "mine")
     new.classes.value = "ground, disk"
     assert new.unpainted.current_choice == "ask me"
     window.click(new.make)
-    window.qtbot.waitUntil(lambda: window.session is not None, timeout=20_000)
+    window.qtbot.waitUntil(lambda: window.session is not None, timeout=120_000)
     session = window.session
     assert session.project.config.unpainted is None
     panel = window.panel("Propose")
     panel.amount.value, panel.size.value = 3, 160
     window.click(panel.go)
-    window.settle()
+    window.settle(timeout=300_000)
     window.click(panel.label)
     seen, painted = [], 0
     while session.state.region is not None:
