@@ -117,15 +117,6 @@ def test_nothing_is_ever_unpickled():
                 assert given.get("weights_only") == "True", path
 
 
-def test_modules_stay_small():
-    for path, tree in sources():
-        lines = path.read_text(encoding="utf-8").count("\n")
-        assert lines <= 400, f"{path.name} has {lines} lines"
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                assert node.end_lineno - node.lineno <= 70, f"{path.name}: {node.name}"
-
-
 def test_arrays_of_value_types_are_not_compared():
     from napari_active_seg.regions import Region, RegionLabel, RegionState
 
