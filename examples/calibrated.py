@@ -30,7 +30,7 @@ def main(out: Path) -> None:
             settings=ImageSettings(val_fraction=0.5),
         )
         session = open_session(Path(name) / "project")
-        session.propose(count=3, size=48, validation=0.0)
+        session.propose(count=6, size=48, validation=0.0)
         session.labels.answer_from_masks(data / "masks")
         session.train(preset="fast", epochs=200)
         session.trust.calibrate(use="best")

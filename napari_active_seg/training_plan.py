@@ -42,10 +42,10 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 #: How many times as long a person may let a network train: a minute becomes a night.
 MOST_LONGER = 1000
 
-_MOST_LEARNING_RATE = 10.0
+_MOST_LEARNING_RATE = 1e6
 #: The smallest and largest value of what is counted.
 _LIMITS = {
-    "epochs": (1, 100_000_000),
+    "epochs": (1, 1_000_000_000),
     "steps": (1, 100_000_000),
     "batch": (1, 65_536),
     "crop": (16, 16_384),

@@ -13,8 +13,7 @@ from napari_active_seg.export.folder import build_folder
 __all__ = ["EXAMPLE", "write_model"]
 
 EXAMPLE = '''"""python predict.py IMAGE writes IMAGE.mask.png; needs numpy, pillow, onnxruntime."""
-import json, pathlib, sys
-import numpy as np, onnxruntime
+import json, pathlib, sys, numpy as np, onnxruntime
 from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")  # no other decoder sees the file

@@ -90,7 +90,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
         self._window: QMainWindow | None = None
         self._name = ""
         self._has_consent = self._knows_of_jobs = False
-        self._closes = self._is_released = False
+        self._closes = self._is_released = self._is_asking = False
         dock.setObjectName(_DOCK_NAME)
         dock.installEventFilter(self)
 
@@ -183,7 +183,14 @@ class ClosingGuard(QObject):  # type: ignore[misc]
 
     def _on_removed(self) -> None:
         """Release the project of a dock that was closed, or put the dock back."""
-        if self.ask_to_close() is Consent.REFUSED:
+        if self._is_asking:  # the dialog lets other events through
+            return
+        self._is_asking = True
+        try:
+            consent = self.ask_to_close()
+        finally:
+            self._is_asking = False
+        if consent is Consent.REFUSED:
             self._viewer.window.add_dock_widget(self._dock, name=self._name)
             self._dock.show()  # a widget without a parent is hidden
             return

@@ -482,6 +482,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.save()
             if self._binder is not None:
                 self._binder.stop()
+            self.annotate.attach(None, None)  # a layer that is removed now does not come back
         if isalive(self):
             self._guard.release()
         self.desk.close()

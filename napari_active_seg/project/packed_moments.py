@@ -19,7 +19,7 @@ from napari_active_seg.uncertainty import Moments
 __all__ = ["compress", "decompress", "pack_moments", "unpack_moments"]
 
 Packed = dict[str, NDArray[np.generic]]
-#: Logits and logarithms beyond this are as good as certain.
+#: Logits and logarithms beyond this are certain: 0 or 1.
 _MOST = 16.0
 _STEPS = 65_535
 _LEVEL = 3
@@ -59,6 +59,7 @@ def unpack_moments(packed: Mapping[str, NDArray[np.generic]], extras: Packed) ->
         mean_p = np.stack([1 - second, second])
     else:
         mean_p = np.exp(steps.astype(np.float32) * np.float32(-_MOST / _STEPS))
+        mean_p[steps == _STEPS] = 0
         mean_p /= mean_p.sum(axis=0)
     bald = packed["bald"].astype(np.float32)
     votes = packed["votes"].astype(np.uint16)
@@ -106,7 +107,9 @@ def _logits_to_steps(probabilities: NDArray[np.float32]) -> NDArray[np.uint16]:
 
 def _steps_to_probabilities(steps: NDArray[np.generic]) -> NDArray[np.float32]:
     logits = steps.astype(np.float32) * np.float32(2 * _MOST / (_STEPS - 1)) - np.float32(_MOST)
-    return np.asarray(expit(logits), np.float32)
+    found = np.asarray(expit(logits), np.float32)
+    found[steps == 0], found[steps == _STEPS - 1] = 0, 1
+    return found
 
 
 def _logarithms_to_steps(probabilities: NDArray[np.float32]) -> NDArray[np.uint16]:

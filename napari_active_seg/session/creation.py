@@ -170,14 +170,15 @@ def create_project(
     images_dir: Path,
     classes: Sequence[str],
     masks_dir: Path | None = None,
-    find_masks: bool = True,
+    find_masks: bool = False,
     settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
     """Make a project in ``folder`` from the images below ``images_dir``.
 
-    Masks are those in ``masks_dir``, or else those that are found among the images or next to
-    them, unless ``find_masks`` is False. With masks the validation and audit images are
+    Masks are those in ``masks_dir``, or those of a well-known data set in its official layout;
+    with ``find_masks`` also those that are found among the images or next to them, which whoever
+    asks for it tells the person. With masks the validation and audit images are
     labelled at once, so that every model is measured from the first on; masks of pool images
     wait until they are asked for, since the pool is what a person, or a simulated annotator, is
     to label. All input is checked before anything is written; MasksAmongImagesError where many
@@ -191,7 +192,7 @@ def create_project(
     if masks_dir is not None:
         look = look.with_masks(masks_dir)
     look = _settle_mask_like(look, settings)
-    if not find_masks and masks_dir is None:
+    if not find_masks and masks_dir is None and look.layout is None:
         look = look.with_masks(None)
     images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
     placements = _placements(look, settings)

@@ -270,7 +270,7 @@ def test_tampered_names_write_nothing_outside(run, made, tmp_path, pool, stateme
 
 
 def test_the_cache_says_its_size_and_is_cleared(run, made, pool):
-    run("propose", made, "--count", 1, "--size", 24)
+    run("propose", made, "--count", 6, "--size", 24)
     run("label", made, "--from-masks", pool / "masks")
     assert run("train", made, "--epochs", 1, "--accept-worse")[0] == 0
     assert run("predict", made)[0] == 0

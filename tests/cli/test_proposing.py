@@ -52,7 +52,7 @@ def test_a_region_of_ones_own_is_queued_and_counted(run, made, pool):
     assert len(refused) == 1 and "set aside to measure the model" in " ".join(refused[0].split())
     facts = [json.loads(out) for code, out, _ in answers.values() if not code]
     assert {f["kind"] for f in facts} == {"manual"} and len(facts) == 3
-    code, _, err = run("add-region", made, facts[0]["image"], "--y", 20, "--x", 20)
+    code, _, err = run("add-region", made, facts[0]["image"], "--y", 20, "--x", 20, "--size", 128)
     assert code == 1 and "does not lie inside" in " ".join(err.split())
     code, _, err = run("add-region", made, facts[0]["image"], "--y", 9, "--x", 9, "--height", 20)
     assert code == 2 and "--height and --width together" in " ".join(err.split())

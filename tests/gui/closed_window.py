@@ -70,7 +70,7 @@ def start(session, job, folder):
     elif job == "proposing":
         session.propose(count=4, size=32)
     elif job == "exporting":
-        session.export("coco", folder.with_name("exported"), on_done=lambda _: None)
+        session.export("dicom-seg", folder.with_name("exported"), on_done=lambda _: None)
 
 
 def running_long_enough(dock):

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDialog
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,6 +19,26 @@ def _quick_collections():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _dialogs_are_answered(qapp):
+    """Close a dialog that nobody answers, so that its test fails instead of waiting for ever."""
+    unanswered, shown = [], [None, 0]
+
+    def look():
+        dialog = qapp.activeModalWidget()
+        shown[:] = [dialog, shown[1] + 1 if dialog is not None and dialog is shown[0] else 0]
+        if shown[1] > 60 and isinstance(dialog, QDialog):
+            unanswered.append(dialog.windowTitle())
+            dialog.reject()
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(1000)
+    yield
+    timer.stop()
+    assert unanswered == []
 
 
 @pytest.fixture

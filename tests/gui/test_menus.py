@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QLineEdit,
+    QProgressDialog,
     QRadioButton,
 )
 
@@ -111,7 +112,7 @@ class Dialogs:
             reader = self.readers.pop()
             next(b for b in box.findChildren(QRadioButton) if b.text() == reader).click()
             box.accept()
-        elif isinstance(box, QDialog):
+        elif isinstance(box, QDialog) and not isinstance(box, QProgressDialog):
             self.unknown.append(type(box).__name__)
             box.reject()
 

@@ -74,7 +74,7 @@ def test_budget_in_minutes_and_weights_are_asked_for_and_kept(proposed, pool):
     new = [q for q in window.session.state.queue if q.round == 2]
     assert len(new) > 1 and sum(q.cost for q in new) <= 60
     assert "To label: " in panel.said.text() and "a budget of 1 minutes" in panel.said.text()
-    assert panel.plan.text().startswith("Control squares: ")
+    assert panel.plan.text().startswith("Labelled for an unbiased score: ")
     with Project.open(window.session.project.folder, read_only=True) as project:
         assert (project.config.cost, project.config.beta) == ("boundary", 0.5)
 

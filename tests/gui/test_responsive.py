@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 
 import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_active_seg import figures
 from napari_active_seg.gui.garbage import quick_collections
@@ -35,8 +37,8 @@ def test_first_dock_loads_behind_a_dialog(tmp_path):
     facts = json.loads(done.stdout.splitlines()[-1])
     assert not facts["loaded_before"]
     assert facts["turns"] >= 5
-    assert facts["texts"] == ["Opening Active Segmentation..."]
-    assert facts["dock"] == "Dock" and not facts["dialog_left"]
+    assert facts["texts"] == ["Opening Label and train..."]
+    assert facts["dock"] == "LabelAndTrain" and not facts["dialog_left"]
 
 
 def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
@@ -94,8 +96,18 @@ def test_opening_another_project_stops_a_job_and_waits_for_it(proposed, tmp_path
     other = copied_project(window, tmp_path)
     first.train(preset="unet", epochs=10_000)
     window.qtbot.waitUntil(lambda: first.state.job == "training")
+
+    def agree():
+        box = QApplication.activeModalWidget()
+        if isinstance(box, QMessageBox):
+            next(b for b in box.buttons() if b.text() == "Stop and close").click()
+
+    timer = QTimer()
+    timer.timeout.connect(agree)
+    timer.start(20)
     window.dock.desk.opener.open(other)
     window.qtbot.waitUntil(lambda: window.session is not first, timeout=60_000)
+    timer.stop()
     assert window.session.project.folder == other
     assert first.state.job is None and first.state.model is None
 

@@ -157,7 +157,7 @@ def test_calibration_is_one_click_and_one_to_take_back(trained):
     panel = window.panel("Trust")
     window.qtbot.waitUntil(lambda: panel.scores.rowCount() > 6)
     assert "to" in panel.scores.item(0, 2).text()  # limits over images
-    assert panel.diagram.height() > 100
+    window.qtbot.waitUntil(lambda: panel.diagram.height() > 100, timeout=30_000)
     assert "tenth of the pixels by BALD holds" in panel.finds.text()
     box = panel.calibration
     assert not box.use.isEnabled()

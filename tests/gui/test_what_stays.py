@@ -47,16 +47,18 @@ def test_each_project_remembers_budget_and_size(proposed, plain):
     window = proposed
     first = window.session.project.folder
     panel = window.panel("Propose")
-    panel.unit.value, panel.amount.value, panel.size.value = "minutes", 15, 64
+    panel.unit.value, panel.amount.value, panel.size.value = "minutes", 15, 48
     window.open(plain)
     panel = window.panel("Propose")
-    assert (panel.unit.value, panel.amount.value, panel.size.value) == ("regions", 8, 128)
+    suggested = window.session.project.config.region_size
+    assert suggested != 48
+    assert (panel.unit.value, panel.amount.value, panel.size.value) == ("regions", 8, suggested)
     panel.amount.value, panel.size.value = 5, 32
     assert window.session.project.config.regions_per_round == 5
     window.open(first)
     panel = window.panel("Propose")
-    assert (panel.unit.value, panel.amount.value, panel.size.value) == ("minutes", 15, 64)
-    assert window.session.project.config.region_size == 64
+    assert (panel.unit.value, panel.amount.value, panel.size.value) == ("minutes", 15, 48)
+    assert window.session.project.config.region_size == 48
     window.open(plain)
     panel = window.panel("Propose")
     assert (panel.unit.value, panel.amount.value, panel.size.value) == ("regions", 5, 32)
@@ -90,18 +92,18 @@ def stroke(window, row=8):
 
 def test_an_error_goes_when_the_same_action_succeeds(proposed):
     window = proposed
-    window.key(Qt.Key.Key_D)  # done, with nothing painted
+    window.key(Qt.Key.Key_K)  # snap to edges, with nothing painted
     assert window.dock.message.isVisible()
     window.key(Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)  # another action that succeeds
     stroke(window)
     assert window.dock.message.isVisible()
-    window.key(Qt.Key.Key_D)
+    window.key(Qt.Key.Key_K)
     assert not window.dock.message.isVisible()
 
 
 def test_an_error_goes_when_another_project_is_opened(proposed, plain):
     window = proposed
-    window.key(Qt.Key.Key_D)
+    window.key(Qt.Key.Key_K)
     assert window.dock.message.isVisible()
     window.open(plain)
     assert not window.dock.message.isVisible()
@@ -238,7 +240,7 @@ def test_no_button_moves_from_region_to_region_or_under_an_error(proposed):
         window.drawn()
         assert reason.strip() in panel.about.toolTip()
         assert places() == first
-    window.key(Qt.Key.Key_D)  # nothing is painted
+    window.key(Qt.Key.Key_K)  # snap to edges: nothing is painted
     assert window.dock.message.isVisible()
     assert places() == first
     window.click(window.dock.message.away)

@@ -408,7 +408,7 @@ def test_rare_class_gets_heavier_pixels_or_more_of_them():
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_remedy():
     with pytest.raises(ModelError, match="lower learning rate"):
-        train("fast", TrainingPlan(epochs=50, learning_rate=1e30, optimiser="sgd"))
+        train("fast", TrainingPlan(epochs=50, learning_rate=1e6, optimiser="sgd"))
 
 
 # --- what is told ---------------------------------------------------------------------------------

@@ -51,6 +51,16 @@ def test_what_comes_back_is_as_exact_as_maps_and_rankings_need(seed, n_classes, 
     np.testing.assert_allclose(found.var_p, moments.var_p, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_what_is_certain_stays_certain(n_classes):
+    stream = MomentStream()
+    certain = np.zeros((n_classes, 4, 4), np.float32)
+    certain[0, :2], certain[1, 2:] = 1, 1
+    stream.add(certain)
+    found = unpack_moments(pack_moments(stream.moments()), {})
+    assert (found.mean_p == certain).all() and (found.mean_plogp == 0).all()
+
+
 @pytest.mark.parametrize("name", ["bald", "entropy", "margin", "mean-std"])
 def test_measures_of_what_comes_back_rank_pixels_alike(name):
     moments = moments_of(3, passes=20, shape=(120, 120))

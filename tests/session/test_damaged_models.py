@@ -32,6 +32,13 @@ def rewrite(path, change):
     safetensors.torch.save_file(weights, path, metadata=header)
 
 
+def forget_hashes(session):
+    """Make the models as those of an older version, of which no hash is known."""
+    with session.project.database.transaction() as connection:
+        connection.execute("UPDATE models SET weights_hash = ''")
+    session._set(models=session.project.models.all())
+
+
 def predict_anew(session):
     session.free_memory()
     session.project.predictions.clear()
@@ -50,6 +57,7 @@ def test_a_file_of_another_model_does_not_predict(trained):
 def test_a_file_for_other_classes_does_not_predict(trained):
     path = trained.project.models.path(trained.state.models[-1].id)
     rewrite(path, lambda header, _: header.update(classes='["disk", "background"]'))
+    forget_hashes(trained)
     with pytest.raises(ModelError, match="its classes differ"):
         predict_anew(trained)
 
@@ -63,6 +71,7 @@ def test_weights_that_are_no_numbers_do_not_predict(trained, value):
         weights[name].view(-1)[0] = value
 
     rewrite(path, spoil)
+    forget_hashes(trained)
     with pytest.raises(ModelError, match="weights that are no numbers"):
         predict_anew(trained)
 
@@ -77,6 +86,7 @@ def test_weights_that_overflow_do_not_predict(trained):
                 tensor.fill_(3e38)
 
     rewrite(path, inflate)
+    forget_hashes(trained)
     with pytest.raises(ModelError, match="probabilities that are no numbers"):
         predict_anew(trained)
 

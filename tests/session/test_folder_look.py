@@ -37,7 +37,8 @@ def write(folder, names, *, image="{}.png", mask=None, first=0):
 
 
 def make(tmp_path, images_dir, **more):
-    return create_project(tmp_path / "p", images_dir=images_dir, classes=CLASSES, **more)
+    settings = {"find_masks": True, **more}
+    return create_project(tmp_path / "p", images_dir=images_dir, classes=CLASSES, **settings)
 
 
 NAMES = ("a", "b", "c", "d")

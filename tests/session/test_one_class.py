@@ -167,6 +167,7 @@ def unmeasured(tmp_path, pool):
         settings=ImageSettings(val_fraction=0.25),
     ).folder
     opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
+    opened.upkeep.configure(validation=0.0)
     yield opened
     opened.close()
 

@@ -146,7 +146,7 @@ def uneven(tmp_path):
         grey = np.asarray(Image.open(path).convert("L"))
         flat = np.where(np.asarray(grey) > 160, 250, 20) if number else np.full_like(grey, 132)
         Image.fromarray(np.repeat(flat[..., None], 3, axis=2).astype(np.uint8)).save(path)
-    opened = opened_project(tmp_path, pool, val_fraction=0.0)
+    opened = opened_project(tmp_path, pool, val_fraction=0.0, mask_like="images")
     opened.project.configure(control=0.0)
     opened.masks = pool / "masks"
     yield opened

@@ -52,7 +52,7 @@ class AnnotatePanel(Panel):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            box.setMinimumContentsLength(6)
+            box.setMinimumContentsLength(3)
             box.currentTextChanged.connect(lambda _text: self._show_strip())
         self.body.setSpacing(4)
         self.about = FixedLabel(lines=3)
@@ -227,7 +227,7 @@ class AnnotatePanel(Panel):
             set_tip(made, in_words(book.keys[name]))
 
 
-def _shortened(reason: str, most: int = 88) -> str:
+def _shortened(reason: str, most: int = 60) -> str:
     """Return the beginning of a reason; the tip has all of it."""
     return reason if len(reason) <= most else reason[:most].rsplit(" ", 1)[0] + " ..."
 
