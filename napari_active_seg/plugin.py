@@ -257,18 +257,24 @@ class DesktopTools:
         return (AUTO, *preset_names())
 
 
-def project_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """Return a reader if ``path`` is a project folder or its project.json (npe2's convention)."""
-    if not isinstance(path, str) or not (_project_folder(path) / "project.db").is_file():
+def project_reader(
+    path: str | list[str],
+) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Return a reader if ``path`` is a project folder or its project.json (npe2's convention).
+
+    A drop with Shift held comes as a list of one.
+    """
+    if not isinstance(path, str) and len(path) != 1:
         return None
-    return _read_project
+    return _read_project if (_project_folder(path) / "project.db").is_file() else None
 
 
-def _project_folder(path: str) -> Path:
-    return Path(path).parent if Path(path).name == "project.json" else Path(path)
+def _project_folder(path: str | list[str]) -> Path:
+    given = Path(path if isinstance(path, str) else path[0])
+    return given.parent if given.name == "project.json" else given
 
 
-def _read_project(path: str) -> list[LayerData]:
+def _read_project(path: str | list[str]) -> list[LayerData]:
     """Return the first image of a project; the dock opens the project when it sees the layer."""
     with Project.open(_project_folder(path), read_only=True) as project:
         missing = set(project.images.missing())

@@ -117,10 +117,11 @@ class Dialogs:
             box.reject()
 
 
-def drop_on(widget, path):
+def drop_on(qtbot, widget, path, modifier=Qt.KeyboardModifier.NoModifier):
+    qtbot.keyClick(widget, Qt.Key.Key_F13, modifier)  # napari asks Qt which were held last
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    button, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    button, keys = Qt.MouseButton.LeftButton, modifier
     copy = Qt.DropAction.CopyAction
     entered = QDragEnterEvent(widget.rect().center(), copy, data, button, keys)
     QApplication.sendEvent(widget, entered)
@@ -130,7 +131,9 @@ def drop_on(widget, path):
     )
 
 
-@pytest.mark.parametrize("way", ["Open Folder", "drop of the folder", "drop of project.json"])
+@pytest.mark.parametrize(
+    "way", ["Open Folder", "drop of the folder", "drop of project.json", "drop with Shift held"]
+)
 def test_project_is_opened_by_the_reader(viewer, qtbot, project_folder, dialogs, way):
     menu_action(viewer, "Plugins", "Label and train").trigger()
     dock = dock_in(viewer)
@@ -141,7 +144,9 @@ def test_project_is_opened_by_the_reader(viewer, qtbot, project_folder, dialogs,
         menu_action(viewer, "File", "Open Folder").trigger()
     else:
         name = "project.json" if "json" in way else ""
-        drop_on(viewer.window._qt_viewer, project_folder / name)
+        modifiers = Qt.KeyboardModifier
+        held = modifiers.ShiftModifier if "Shift" in way else modifiers.NoModifier
+        drop_on(qtbot, viewer.window._qt_viewer, project_folder / name, held)
     qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=10_000)
     assert dock.desk.session.project.folder == project_folder
 

@@ -56,7 +56,7 @@ def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
     window.settle()
     assert [panel.models.item(row, 0).text() for row in range(2)] == ["m001 *", "m002"]
     assert panel.verdict.isVisible()
-    assert panel.verdict.text().startswith("Worse: Dice 0.")
+    assert "Worse: Dice 0." in panel.verdict.text()
     assert "m001 stays in use; m002 can be chosen in the table" in panel.verdict.text()
     assert panel.use_other.text() == "Use m002 instead" and panel.use_other.isVisible()
     window.click(panel.use_other)  # one click
