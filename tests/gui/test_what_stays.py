@@ -64,6 +64,20 @@ def test_each_project_remembers_budget_and_size(proposed, plain):
     assert (panel.unit.value, panel.amount.value, panel.size.value) == ("regions", 5, 32)
 
 
+def test_each_project_remembers_its_strategy(proposed, plain):
+    window = proposed
+    first = window.session.project.folder
+    panel = window.panel("Propose")
+    usual = panel.strategy.value
+    panel.strategy.value = "random-regions"
+    assert window.session.project.config.strategy == "random-regions"
+    window.open(plain)
+    assert window.panel("Propose").strategy.value == usual != "random-regions"
+    assert window.session.project.config.strategy == usual
+    window.open(first)
+    assert window.panel("Propose").strategy.value == "random-regions"
+
+
 def test_network_and_weights_are_kept_with_the_project(proposed, plain):
     window = proposed
     first = window.session.project.folder

@@ -192,10 +192,11 @@ class ProposePanel(Panel):
             part.setText("")
 
     def _recall(self, session: Session) -> None:
-        """Show how much and of which size this project proposes."""
+        """Show by which strategy, how much and of which size this project proposes."""
         config, kept = session.project.config, session.walk.bookmark.latest
         by_unit = kept.amount > 0 and kept.unit in self.unit.choices
         values = (
+            (self.strategy, config.strategy),
             (self.unit, kept.unit if by_unit else BUDGET_UNITS[0]),
             (self.amount, kept.amount if by_unit else config.regions_per_round),
             (self.size, config.region_size),
@@ -207,7 +208,7 @@ class ProposePanel(Panel):
                 field.value = value
 
     def _remember(self) -> None:
-        """Keep how much and of which size this project proposes, for the next time."""
+        """Keep by which strategy, how much and of which size this project proposes."""
         session = self._session
         if session is None or session.state.read_only:
             return
@@ -216,6 +217,8 @@ class ProposePanel(Panel):
         new: dict[str, object] = {"region_size": size}
         if unit == BUDGET_UNITS[0]:
             new["regions_per_round"] = amount
+        if self.strategy.value in STRATEGIES:
+            new["strategy"] = str(self.strategy.value)
         config = session.project.config
         if any(getattr(config, key) != value for key, value in new.items()):
             self.desk.run(lambda: session.upkeep.configure(**new))
@@ -251,6 +254,7 @@ class ProposePanel(Panel):
         if named.measure:
             self.measure.value = named.measure
         if self._session is not None:
+            self._remember()
             self._show_weights(self._session)
             self._anew_soon.start()
 
