@@ -13,6 +13,8 @@ from typing import Any
 import pint
 from pint.registry import ApplicationRegistry, LazyRegistry
 
+from napari_active_seg.gui.loading import frequent_switches
+
 __all__ = ["finish_imports", "start_imports"]
 
 #: napari loads pandas when it makes its first layer; figures need matplotlib.
@@ -27,7 +29,7 @@ _lock = threading.Lock()
 
 def finish_imports() -> None:
     """Return when everything is loaded. Call it from a background thread."""
-    with _lock:
+    with _lock, frequent_switches():
         for name in _MODULES:
             importlib.import_module(name)
         _load_units()

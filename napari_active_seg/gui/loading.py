@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
-__all__ = ["import_behind_dialog"]
+__all__ = ["frequent_switches", "import_behind_dialog"]
 
 _LOOK_EVERY_MS = 15
+#: So long may a thread that imports keep the interpreter while the window's thread wants it.
+_SWITCH_S = 0.0005
+_switching = threading.Lock()
+
+
+@contextlib.contextmanager
+def frequent_switches() -> Iterator[None]:
+    """Let the window's thread have the interpreter ten times sooner than usual.
+
+    An event takes it dozens of times, and beside a thread that imports each time waits its turn.
+    """
+    with _switching:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(min(usual, _SWITCH_S))
+        try:
+            yield
+        finally:
+            sys.setswitchinterval(usual)
 
 
 def import_behind_dialog(modules: Sequence[str], text: str) -> None:
@@ -26,8 +45,9 @@ def import_behind_dialog(modules: Sequence[str], text: str) -> None:
 
     def load() -> None:
         try:
-            for name in modules:
-                importlib.import_module(name)
+            with frequent_switches():
+                for name in modules:
+                    importlib.import_module(name)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             errors.append(error)
 

@@ -10,6 +10,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.calibration import ReliabilityBins
+from napari_active_seg.gui.errand import Errand
 from napari_active_seg.gui.panels.base import Panel, group, words
 from napari_active_seg.gui.panels.calibration import CalibrationBox
 from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
@@ -19,6 +20,7 @@ from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.trust.collapse import Collapse
 from napari_active_seg.uncertainty import measure_named
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class TrustPanel(Panel):
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
         self.figures = FiguresBox(self.desk)
+        self._errand = Errand(self.desk.tell)
         self.warning = words()
         self.warning.hide()
         self.body.addWidget(self.warning)
@@ -103,9 +106,12 @@ class TrustPanel(Panel):
         for part in (self.about, self.finds, self.stopping.advice, self.evidence.board):
             part.setText("")
         self._session = self._shown = None
+        self._errand.forget()
+        self._warn(None)
 
     def let_go(self) -> None:
         """Forget figures that are still being drawn."""
+        self._errand.forget()
         for part in (self.diagram, self.stopping, self.figures):
             part.release()
 
@@ -117,14 +123,18 @@ class TrustPanel(Panel):
         if now == self._shown:
             return
         self._shown = now
-        collapse = session.trust.collapse()
-        self.warning.setText("" if collapse is None else f"<b>{escape(collapse.describe())}</b>")
-        self.warning.setVisible(collapse is not None)
+        self._errand.run(lambda _: session.trust.collapse(), self._warn)
         report = None if model is None else session.trust.evaluation(model.id)
         self._show_scores(session, report)
         self._draw(session, report)
         for box in self.boxes:
             box.show_known(session)
+
+    def _warn(self, collapse: object) -> None:
+        """Show that the model in use predicts one class, which takes reading its predictions."""
+        there = isinstance(collapse, Collapse)
+        self.warning.setText(f"<b>{escape(collapse.describe())}</b>" if there else "")
+        self.warning.setVisible(there)
 
     def _show_scores(self, session: Session, report: EvalReport | None) -> None:
         model = session.state.model
