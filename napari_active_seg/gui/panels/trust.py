@@ -132,9 +132,9 @@ class TrustPanel(Panel):
 
     def _warn(self, collapse: object) -> None:
         """Show that the model in use predicts one class, which takes reading its predictions."""
-        there = isinstance(collapse, Collapse)
-        self.warning.setText(f"<b>{escape(collapse.describe())}</b>" if there else "")
-        self.warning.setVisible(there)
+        found = collapse.describe() if isinstance(collapse, Collapse) else ""
+        self.warning.setText(f"<b>{escape(found)}</b>" if found else "")
+        self.warning.setVisible(bool(found))
 
     def _show_scores(self, session: Session, report: EvalReport | None) -> None:
         model = session.state.model
