@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -305,15 +307,19 @@ def test_the_model_over_a_folder_from_the_tab(proposed, pool, tmp_path):
     assert (tmp_path / "said" / "objects.csv").is_file()
 
 
+def fits(panel, viewport):
+    """Return whether a panel is no wider than its viewport; a new one takes a moment to settle."""
+    return panel.width() <= viewport.width()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_no_tab_is_wider_than_the_dock(proposed, theme):
     window = proposed
     window.viewer.theme = theme
     for title in ("Project", "Propose", "Annotate", "Train", "Trust", "Export"):
         panel = window.panel(title)
-        window.qtbot.wait(20)
         scroll = panel.parentWidget().parentWidget()
-        assert panel.width() <= scroll.viewport().width(), title
+        window.qtbot.waitUntil(partial(fits, panel, scroll.viewport()), timeout=2000)
         for child in panel.findChildren(QWidget):
             if child.isVisible():
                 right = child.mapTo(panel, child.rect().topRight()).x()
