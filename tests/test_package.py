@@ -91,9 +91,9 @@ def test_reader_command_takes_projects_and_nothing_else(manifest, project_folder
     command = next(c for c in manifest.contributions.commands if c.id == reader.command)
     get_reader = _resolve(command.python_name)
     assert get_reader(str(tmp_path)) is None
-    assert get_reader([str(project_folder)]) is None
-    for path in (project_folder, project_folder / "project.json"):
-        ((pixels, facts, kind),) = get_reader(str(path))(str(path))
+    assert get_reader([str(project_folder)] * 2) is None
+    for path in (str(project_folder), str(project_folder / "project.json"), [str(project_folder)]):
+        ((pixels, facts, kind),) = get_reader(path)(path)
         assert kind == "image"
         assert pixels.shape == (96, 128, 3)
         assert facts["metadata"]["napari_active_seg_project"] == str(project_folder)
