@@ -31,9 +31,12 @@ from napari_active_seg.images.source import ImageSource, goes_whole, map_step, r
 from napari_active_seg.images.spacing import believable
 from napari_active_seg.images.table import (
     ImageFacts,
+    MatchedTable,
     facts_for,
     groups_by_pattern,
+    match_table,
     read_image_table,
+    unmatched_by_pattern,
 )
 from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
@@ -48,6 +51,7 @@ __all__ = [
     "ImageRef",
     "ImageSource",
     "LevelArray",
+    "MatchedTable",
     "NearCopy",
     "PerceptualHash",
     "PlainImage",
@@ -66,6 +70,7 @@ __all__ = [
     "groups_by_pattern",
     "lazy_levels",
     "map_step",
+    "match_table",
     "near_copies",
     "open_image",
     "open_picture",
@@ -80,4 +85,5 @@ __all__ = [
     "scan_folder",
     "tissue_at_low_level",
     "tissue_mask",
+    "unmatched_by_pattern",
 ]

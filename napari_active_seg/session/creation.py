@@ -21,9 +21,9 @@ from napari_active_seg.images import (
     Problem,
     absolute_path,
     believable,
-    facts_for,
     groups_by_pattern,
-    read_image_table,
+    match_table,
+    unmatched_by_pattern,
 )
 from napari_active_seg.project import (
     Placement,
@@ -122,6 +122,7 @@ class SplitPlan:
     groups: int
     validation_groups: int
     example: tuple[str, str] | None  #: an image, and its patient or slide
+    notes: tuple[str, ...] = ()  #: such as rows of the table that name no image
 
     @property
     def summary(self) -> str:
@@ -134,7 +135,7 @@ class SplitPlan:
 
 def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
     """Return what ``settings`` would set aside of a folder; ConfigError where they do not fit."""
-    placements = _placements(look, settings)
+    placements, notes = _placements(look, settings)
     held_out = [p for p in placements.values() if p.split is Split.VALIDATION]
     return SplitPlan(
         images=len(placements),
@@ -143,6 +144,7 @@ def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
         groups=len({p.group for p in placements.values() if p.group}),
         validation_groups=len({p.group for p in held_out if p.group}),
         example=next(((i, p.group) for i, p in placements.items() if p.group), None),
+        notes=notes,
     )
 
 
@@ -195,7 +197,7 @@ def create_project(
     if not find_masks and masks_dir is None and look.layout is None:
         look = look.with_masks(None)
     images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
-    placements = _placements(look, settings)
+    placements, split_notes = _placements(look, settings)
     oracle, mask_notes = _open_masks(look, images, masks_dir, n_classes=len(schema))
     region_size = look.suggest_region_size(settings.spacing)
     names = _names(images, settings)
@@ -229,7 +231,7 @@ def create_project(
         layout=look.layout,
         region_size=region_size,
         problems=look.problems,
-        notes=(*mask_notes, *_notes(placements, groups)),
+        notes=(*mask_notes, *split_notes, *_notes(placements, groups)),
     )
 
 
@@ -288,20 +290,27 @@ def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
         raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
 
 
-def _placements(look: FolderLook, settings: ImageSettings) -> dict[str, Placement]:
+def _placements(
+    look: FolderLook, settings: ImageSettings
+) -> tuple[dict[str, Placement], tuple[str, ...]]:
+    """Return where every image belongs, and what is to be noted of it."""
+    notes: tuple[str, ...] = ()
     ids = [image.id for image in look.images]
     facts: dict[str, ImageFacts] = dict(look.facts)
     if settings.sort_files and settings.folder_splits and not facts:
         facts |= look.folder_splits
     if settings.table is not None:
-        for image_id, said in facts_for(ids, read_image_table(settings.table)).items():
+        matched = match_table(settings.table, ids)
+        notes += matched.notes
+        for image_id, said in matched.facts.items():
             known = facts.get(image_id, ImageFacts())
             facts[image_id] = ImageFacts(said.group or known.group, said.split or known.split)
     groups = {i: fact.group for i, fact in facts.items() if fact.group}
     if settings.group_pattern is not None:
         groups |= groups_by_pattern(ids, settings.group_pattern)
+        notes += unmatched_by_pattern(ids, groups)
     official = {i: _split_of(fact.split) for i, fact in facts.items() if fact.split}
-    return assign_splits(
+    placed = assign_splits(
         ids,
         val_fraction=settings.val_fraction,
         audit_fraction=settings.audit_fraction,
@@ -309,6 +318,7 @@ def _placements(look: FolderLook, settings: ImageSettings) -> dict[str, Placemen
         groups=groups,
         official=official,
     )
+    return placed, notes
 
 
 def _split_of(word: str) -> Split:

@@ -216,6 +216,13 @@ def test_patients_are_kept_together_and_a_shared_one_is_noted(run, pool, tmp_pat
     assert "patient or slide '7' has images in" in err and len(facts["notes"]) == 1
 
 
+def test_a_table_that_leaves_images_out_makes_no_project(run, pool, tmp_path):
+    (tmp_path / "t.csv").write_text("image,patient\nimg0,7\nimg1,7\n")
+    code, out, err = make_project(run, tmp_path / "p", pool, "--table", tmp_path / "t.csv")
+    assert code == 1 and not out and not (tmp_path / "p").exists()
+    assert "has no row for 2 of 4 images: img2.png, img3.png; add a row" in err
+
+
 def test_pseudonyms_hide_every_name_and_labels_still_find_their_images(run, pool, tmp_path):
     key = tmp_path / "vault" / "key.csv"
     code, _, _ = make_project(

@@ -209,9 +209,61 @@ def test_a_table_of_patients_leaves_the_split_of_the_folders(tmp_path):
     data = tmp_path / "data"
     for n, part in enumerate(("train", "test")):
         write(data, ("1", "2"), image=f"{part}/{part}{{}}.png", first=4 * n)
-    (tmp_path / "t.csv").write_text("image,patient\ntrain/train1.png,A\ntest1,B\n")
+    (tmp_path / "t.csv").write_text(
+        "image,patient\ntrain/train1.png,A\ntrain2,A\ntest1,B\ndata/test/test2.png,B\n"
+    )
     plan = plan_split(look_at_folder(data), ImageSettings(table=tmp_path / "t.csv"))
-    assert (plan.audit_images, plan.groups) == (2, 2)
+    assert (plan.audit_images, plan.groups, plan.notes) == (2, 2, ())
+
+
+TABLES = {
+    "no row matches": ("i,1\nj,2", "no row of .* names an image: it has i, j, and the images are"),
+    "half of them": ("a,1\nb,1", r"no row for 2 of 4 images: c\.png, d\.png; add a row"),
+    "two patients": ("a,1\na,2\nb,1\nc,1\nd,1", "two rows for 'a' that differ: patient '1', and"),
+    "two names": ("a,1\na.png,2\nb,1\nc,1\nd,1", "about one image, a.png: 'a.png' .*'2'.* and 'a'"),
+    "no patient": ("a,1\nb,\nc,1\nd,1", r"no patient for 1 of 4 images: b\.png; name the patient"),
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_table_that_leaves_a_patient_unknown_is_refused(tmp_path, table):
+    rows, message = table
+    write(tmp_path / "data", NAMES)
+    (tmp_path / "t.csv").write_text(f"image,patient\n{rows}\n")
+    settings = ImageSettings(table=tmp_path / "t.csv")
+    with pytest.raises(ImageError, match=message):
+        plan_split(look_at_folder(tmp_path / "data"), settings)
+    with pytest.raises(ImageError, match=message):
+        make(tmp_path, tmp_path / "data", settings=settings)
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_row_that_could_mean_two_images_is_refused(tmp_path):
+    write(tmp_path / "data", ("1", "2"), image="x/{}.png")
+    write(tmp_path / "data", ("1",), image="y/{}.png", first=8)
+    look = look_at_folder(tmp_path / "data")
+    settings = ImageSettings(table=tmp_path / "t.csv", val_fraction=0.4)
+    (tmp_path / "t.csv").write_text("image,patient\n1,A\n2,B\n")
+    with pytest.raises(ImageError, match=r"the row '1' of .* could mean x/1\.png, y/1\.png"):
+        plan_split(look, settings)
+    (tmp_path / "t.csv").write_text("image,patient\nx/1,A\n2,B\ny\\1.png,C\n")
+    assert plan_split(look, settings).groups == 3
+    (tmp_path / "t.csv").write_text("image,patient\nx/1,A\n2,B\nz/1.png,C\n")
+    with pytest.raises(ImageError, match=r"no row for 1 of 3 images: y/1\.png"):
+        plan_split(look, settings)
+
+
+def test_rows_and_names_that_are_not_used_are_noted(tmp_path):
+    write(tmp_path / "data", NAMES)
+    (tmp_path / "t.csv").write_text("image,patient\na,1\nb,1\nc,2\nd,3\ne,3\nf.png,4\n")
+    created = make(tmp_path, tmp_path / "data", settings=ImageSettings(table=tmp_path / "t.csv"))
+    assert created.notes == ("2 rows of the table name no image here: e, f.png",)
+    look = look_at_folder(tmp_path / "data")
+    plan = plan_split(look, ImageSettings(group_pattern="[abc]"))
+    assert plan.notes == (
+        "the group pattern does not match 1 of 4 images: d.png; each counts as a patient of its "
+        "own",
+    )
 
 
 def test_folders_of_one_split_are_no_split(tmp_path):
