@@ -11,7 +11,12 @@ from napari_active_seg.annotations.masks import (
     read_mask_target,
     read_mask_values,
 )
-from napari_active_seg.annotations.opening import AnnotationOptions, open_annotations
+from napari_active_seg.annotations.opening import (
+    AnnotationOptions,
+    open_annotations,
+    open_masks,
+    read_masks,
+)
 from napari_active_seg.annotations.pairing import (
     SortedFiles,
     image_root,
@@ -22,11 +27,17 @@ from napari_active_seg.annotations.pairing import (
     split_of_folders,
 )
 from napari_active_seg.annotations.renamed import RenamedImages
-from napari_active_seg.annotations.source import AnnotationSource, KnowsHistory, PartFacts
+from napari_active_seg.annotations.source import (
+    AnnotationSource,
+    DescribesReading,
+    KnowsHistory,
+    PartFacts,
+)
 
 __all__ = [
     "AnnotationOptions",
     "AnnotationSource",
+    "DescribesReading",
     "KnowsHistory",
     "Layout",
     "MaskConvention",
@@ -41,9 +52,11 @@ __all__ = [
     "is_image_folder",
     "is_mask_folder",
     "open_annotations",
+    "open_masks",
     "pair_masks",
     "read_mask_target",
     "read_mask_values",
+    "read_masks",
     "recognise_layout",
     "sort_files",
     "split_of_folders",

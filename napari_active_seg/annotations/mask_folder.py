@@ -87,6 +87,11 @@ class MaskFolder:
         return self.reading.convention
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or changed: nothing."""
+        return ()
+
+    @property
     def image_ids(self) -> tuple[str, ...]:
         """Images that it knows."""
         return tuple(self._masks)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.annotations.colour_table import ColourTable
 from napari_active_seg.annotations.pairing import pair_masks
-from napari_active_seg.errors import ImageError
+from napari_active_seg.errors import ConfigError, ImageError, did_you_mean
 from napari_active_seg.images import PICTURE_SUFFIXES, absolute_path, read_array
 from napari_active_seg.regions import UNLABELLED
 
@@ -43,6 +43,29 @@ class MaskConvention(StrEnum):
     INSTANCES = "instances"  #: 0 is the first class, any id is the second
     NAPARI = "napari"  #: 0 is not labelled, 1..K are the classes, as napari's labels are painted
     COLOURS = "colours"  #: each colour is a class, by a table
+
+    def describe(self) -> str:
+        """Return the name of the convention with what its numbers mean."""
+        return f"{self}: {_MEANINGS[self]}"
+
+    @staticmethod
+    def parse(name: str) -> MaskConvention | None:
+        """Return the convention of this name, None for ``auto``; ConfigError for any other."""
+        known = [str(convention) for convention in MaskConvention]
+        if name not in ("auto", *known):
+            raise ConfigError(
+                f"masks cannot be read as {name!r}: {did_you_mean(name, ['auto', *known])}"
+            )
+        return None if name == "auto" else MaskConvention(name)
+
+
+_MEANINGS = {
+    MaskConvention.INDEX: "0 to K-1 are the classes, 255 is not labelled",
+    MaskConvention.BINARY: "black is the first class, white the second, cut at the middle",
+    MaskConvention.INSTANCES: "0 is the first class, every other number an object of the second",
+    MaskConvention.NAPARI: "0 is not labelled, 1 to K are the classes",
+    MaskConvention.COLOURS: "each colour is a class",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ import typer
 from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.cli.common import (
     JsonOption,
+    MasksAsOption,
     ProjectArgument,
     class_names,
+    describe_convention,
     opened,
     pair,
+    reading_facts,
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say
@@ -51,14 +54,7 @@ def import_(
     group_pattern: Annotated[
         str | None, typer.Option(help="Finds the patient in the names of further images.")
     ] = None,
-    masks_as: Annotated[
-        str,
-        typer.Option(
-            "--as",
-            help="How masks are meant: auto, index (0 to K-1, 255 not labelled), binary (0 / 255), "
-            "instances (ids), napari (0 not labelled, 1 to K) or colours.",
-        ),
-    ] = "auto",
+    masks_as: MasksAsOption = "auto",
     colours: Annotated[
         Path | None, typer.Option(help="CSV or JSON of class names and colours, for colour masks.")
     ] = None,
@@ -89,18 +85,20 @@ def import_(
         renamed=dict(pair(text, "--map") for text in rename or ()),
     )
     facts: dict[str, Any] = {}
+    lines = []
     with opened(project) as session:
         if images is not None:
             facts |= _import_images(session, images, group_pattern)
         if labels is not None:
             facts |= _import_labels(session, labels, options, annotator or labels.name)
-    lines = []
     if images is not None:
         known = facts["images_known"]
         lines.append(f"{facts['images_added']} images added, {known} were there already")
     if labels is not None:
         without = len(facts["without_label"])
         lines.append(f"{facts['labelled_parts']} labels taken over, {without} images have none")
+        if facts["masks_read_as"] is not None:
+            lines.append(describe_convention(facts["masks_read_as"]))
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
@@ -127,7 +125,11 @@ def _import_labels(
             path, options=options, annotator=annotator, on_done=done.append
         ),
     )
-    return {"labelled_parts": done[0].parts, "without_label": list(done[0].without_label)}
+    return {
+        "labelled_parts": done[0].parts,
+        "without_label": list(done[0].without_label),
+        **reading_facts(done[0]),
+    }
 
 
 def classes(

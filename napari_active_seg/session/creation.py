@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from napari_active_seg.annotations import (
+    AnnotationOptions,
     MaskConvention,
     MaskFolder,
-    MaskReading,
     detect_convention,
+    open_masks,
+    read_masks,
 )
 from napari_active_seg.errors import ConfigError, ImageError, did_you_mean
 from napari_active_seg.images import (
@@ -108,6 +110,7 @@ class ImageSettings:
     key_file: Path | None = None
     spacing: float | None = None  #: micrometres per pixel of images whose files do not say
     mask_like: Literal["ask", "masks", "images"] = "ask"
+    masks_as: str = "auto"  #: what the numbers in masks mean: auto, or a MaskConvention
     folder_splits: bool = True  #: keep the split that folders such as train and test name
     sort_files: bool = True  #: tell masks from images by the names of files and folders
 
@@ -160,6 +163,7 @@ class CreatedProject:
     masks_left: int  #: masks of pool images, for ``label`` to take over
     masks_dir: Path | None
     masks: int  #: masks of images of the project
+    masks_read_as: MaskConvention | None  #: what their numbers mean
     layout: str | None  #: the well-known data set that the folder was recognised as
     region_size: SuggestedSize  #: what regions are proposed in
     problems: tuple[Problem, ...]
@@ -187,6 +191,7 @@ def create_project(
     images look like masks and ``settings`` do not say what they are.
     """
     settings = settings or ImageSettings()
+    MaskConvention.parse(settings.masks_as)
     schema = LabelSchema.from_names(classes)
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
@@ -198,7 +203,7 @@ def create_project(
         look = look.with_masks(None)
     images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
     placements, split_notes = _placements(look, settings)
-    oracle, mask_notes = _open_masks(look, images, masks_dir, n_classes=len(schema))
+    oracle, mask_notes = _open_masks(look, images, masks_dir, schema, settings.masks_as)
     region_size = look.suggest_region_size(settings.spacing)
     names = _names(images, settings)
     groups = _group_names(placements, settings)
@@ -228,6 +233,7 @@ def create_project(
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
         masks_dir=None if oracle is None else look.masks.folder,
         masks=len(known),
+        masks_read_as=None if oracle is None else oracle.convention,
         layout=look.layout,
         region_size=region_size,
         problems=look.problems,
@@ -245,7 +251,11 @@ def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:
 
 
 def _open_masks(
-    look: FolderLook, images: Sequence[FoundImage], given: Path | None, *, n_classes: int
+    look: FolderLook,
+    images: Sequence[FoundImage],
+    given: Path | None,
+    schema: LabelSchema,
+    masks_as: str,
 ) -> tuple[MaskFolder | None, tuple[str, ...]]:
     """Return the masks of ``images``, and what is to be noted of them.
 
@@ -254,18 +264,21 @@ def _open_masks(
     """
     refs = _refs(images)
     if given is not None:
-        paths = [image.path for image in images]
-        return MaskFolder.from_folder(given, refs, n_classes=n_classes, not_masks=paths), ()
+        options = AnnotationOptions(masks_as, not_masks=[image.path for image in images])
+        return open_masks(given, refs, schema, options), ()
     notes = tuple(f"{problem.why}; it is not used" for problem in look.masks.misfits)
     masks = look.masks.by_image
+    wanted = MaskConvention.parse(masks_as)
     if not masks:
+        if wanted is not None:
+            raise ConfigError(f"there are no masks to read as {wanted}; name their folder")
         return None, notes
     try:
-        convention = detect_convention(list(masks.values()), n_classes=n_classes)
-        if convention is MaskConvention.COLOURS:
+        convention = wanted or detect_convention(list(masks.values()), n_classes=len(schema))
+        if convention is MaskConvention.COLOURS and wanted is None:
             note = f"masks in {look.masks.folder} are colour pictures; import them with their table"
             return None, (*notes, note)
-        return MaskFolder.checked(masks, refs, MaskReading(convention)), notes
+        return read_masks(masks, refs, schema, AnnotationOptions(str(convention))), notes
     except ImageError as error:
         raise ImageError(f"{error}; or create the project without masks") from error
 

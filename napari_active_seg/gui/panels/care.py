@@ -107,4 +107,7 @@ def _tell_relinked(found: Relinked) -> None:
 
 
 def _tell(response: LabelResponse) -> None:
-    tell_info(f"{response.parts} labels taken over, {len(response.without_label)} images have none")
+    text = f"{response.parts} labels taken over, {len(response.without_label)} images have none"
+    if response.convention is not None:
+        text += f". Masks were read as {response.convention.describe()}"
+    tell_info(". ".join((text, *response.notes)))
