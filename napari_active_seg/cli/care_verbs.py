@@ -183,13 +183,29 @@ def history(
 
 def relink(
     project: ProjectArgument,
-    images: Annotated[Path, typer.Option(help="Folder to look for missing images in.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder to look for missing images in.")
+    ] = None,
+    accept_changed: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed", help="Take files that were replaced as they are; labels stay."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find images again that were moved or renamed, by what is in them.
 
+    Files that were replaced by others of the same size are refused by train, evaluate and export
+    until --accept-changed takes them.
+
     Example: napari-active-seg relink my-project --images /media/stick/slides
     """
+    if (images is None) is not accept_changed:
+        raise ConfigError("give one of --images DIR, to find missing images, and --accept-changed")
+    if images is None:
+        _accept_changed(project, as_json=as_json)
+        return
     done: list[Relinked] = []
     with opened(project) as session:
         run_verb(
@@ -206,6 +222,18 @@ def relink(
     if relinked.missing:
         text += ": " + ", ".join(relinked.missing[:10])
     print_result(facts, as_json=as_json, text=text)
+
+
+def _accept_changed(project: Path, *, as_json: bool) -> None:
+    done: list[tuple[str, ...]] = []
+    with opened(project) as session:
+        run_verb(
+            session,
+            "Looking for images",
+            lambda: session.upkeep.accept_changed(on_done=done.append),
+        )
+    text = f"{len(done[0])} images are taken as they are now: {', '.join(done[0][:10])}"
+    print_result({"accepted": list(done[0])}, as_json=as_json, text=text)
 
 
 def merge(

@@ -18,7 +18,7 @@ from napari_active_seg.images.plain import (
     read_array,
     read_rgb,
 )
-from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
+from napari_active_seg.images.ref import ImageRef, absolute_path, file_stamp, fingerprint_of
 from napari_active_seg.images.scan import (
     FoundImage,
     Problem,
@@ -65,6 +65,7 @@ __all__ = [
     "coarse_view",
     "coarse_window",
     "facts_for",
+    "file_stamp",
     "fingerprint_of",
     "goes_whole",
     "groups_by_pattern",
