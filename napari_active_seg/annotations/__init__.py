@@ -1,7 +1,7 @@
 """Labels that came from elsewhere: masks, outlines and known data sets as targets."""
 
 from napari_active_seg.annotations.archive import unpack_archive
-from napari_active_seg.annotations.layouts import Layout, recognise_layout
+from napari_active_seg.annotations.layouts import Layout, describe_splits, recognise_layout
 from napari_active_seg.annotations.mask_folder import MaskFolder
 from napari_active_seg.annotations.masks import (
     MaskConvention,
@@ -46,6 +46,7 @@ __all__ = [
     "PartFacts",
     "RenamedImages",
     "SortedFiles",
+    "describe_splits",
     "detect_convention",
     "find_masks",
     "image_root",

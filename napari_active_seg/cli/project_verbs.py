@@ -236,8 +236,8 @@ def _print_created(project: Path, created: CreatedProject, masks_as: str, *, as_
         f"{created.folder}: {created.images} images, {created.validation_images} of them for "
         f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
     )
-    if created.layout:
-        text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.layout_summary:
+        text += f"\nrecognised as {created.layout_summary}"
     if created.masks_dir is not None:
         text += f"\nmasks in {created.masks_dir}: {created.masks} of {created.images} match"
     if created.masks_read_as is not None:

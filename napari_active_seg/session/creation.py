@@ -165,6 +165,7 @@ class CreatedProject:
     masks: int  #: masks of images of the project
     masks_read_as: MaskConvention | None  #: what their numbers mean
     layout: str | None  #: the well-known data set that the folder was recognised as
+    layout_summary: str  #: that data set with its official split, in words; empty without one
     region_size: SuggestedSize  #: what regions are proposed in
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  #: such as patients in more than one split
@@ -199,7 +200,7 @@ def create_project(
     if masks_dir is not None:
         look = look.with_masks(masks_dir)
     look = _settle_mask_like(look, settings)
-    if not find_masks and masks_dir is None and look.layout is None:
+    if not find_masks and masks_dir is None and not look.has_official_masks:
         look = look.with_masks(None)
     images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
     placements, split_notes = _placements(look, settings)
@@ -235,6 +236,7 @@ def create_project(
         masks=len(known),
         masks_read_as=None if oracle is None else oracle.convention,
         layout=look.layout,
+        layout_summary="" if look.layout is None else look.describe_layout(),
         region_size=region_size,
         problems=look.problems,
         notes=(*mask_notes, *split_notes, *_notes(placements, groups)),

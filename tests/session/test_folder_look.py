@@ -376,3 +376,46 @@ def test_region_size_is_kept_and_follows_the_masks(tmp_path):
     assert created.region_size == suggested
     with Project.open(created.folder, read_only=True) as project:
         assert project.config.region_size == suggested.size
+
+
+# --- well-known data sets -------------------------------------------------------------------
+
+
+def test_an_official_layout_is_said_with_its_split(tmp_path):
+    data = tmp_path / "isic"
+    for n, (part, truth) in enumerate(
+        [
+            ("ISIC-2017_Training_Data", "ISIC-2017_Training_Part1_GroundTruth"),
+            ("ISIC-2017_Test_v2_Data", "ISIC-2017_Test_v2_Part1_GroundTruth"),
+        ]
+    ):
+        names = [f"ISIC_{k:07d}" for k in range(3 * n, 3 * n + 3)]
+        write(data, names, image=part + "/{}.jpg", mask=truth + "/{}_segmentation.png", first=n)
+    look = look_at_folder(data)
+    assert "the ISIC data set in its official layout, whose split is kept (3 t" in look.summary
+    created = make(tmp_path, data)
+    assert created.layout == "ISIC" and created.audit_images == 3
+    assert created.layout_summary.endswith("whose split is kept (3 test, 3 train)")
+    alone = create_project(
+        tmp_path / "q", images_dir=data / "ISIC-2017_Training_Data", classes=CLASSES
+    )
+    assert (alone.masks, alone.audit_images, alone.validation_labelled) == (3, 0, 1)
+    assert alone.layout_summary == "the ISIC data set in its official layout"
+
+
+def test_names_of_a_known_data_set_alone_set_nothing_aside(tmp_path):
+    names = [f"ISIC_{k:07d}" for k in range(4)]
+    write(tmp_path, names, image="latest/{}.jpg", mask="labels/{}_segmentation.png")
+    (tmp_path / "index.csv").write_text(
+        "image,split\n" + "".join(f"{name},test\n" for name in names)
+    )
+    settings = ImageSettings(val_fraction=0.25)
+    created = create_project(
+        tmp_path / "p", images_dir=tmp_path / "latest", classes=CLASSES, settings=settings
+    )
+    assert created.layout is None and created.layout_summary == ""
+    assert (created.audit_images, created.validation_images, created.masks) == (0, 1, 0)
+    again = create_project(
+        tmp_path / "q", images_dir=tmp_path / "latest", classes=CLASSES, find_masks=True
+    )
+    assert again.masks_dir == tmp_path / "labels"  # found by its name, and said
