@@ -87,7 +87,7 @@ def folder_of_labelled_images(
     labelled = tuple(
         LabelledImage(
             image_id,
-            partial(open_image, found[image_id].path),
+            partial(open_image, found[image_id].path, white=found[image_id].white),
             partial(oracle.whole, image_id),
             partial(oracle.objects, oracle.parts(shapes[image_id])[0]),
         )
