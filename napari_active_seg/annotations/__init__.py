@@ -10,6 +10,7 @@ from napari_active_seg.annotations.masks import (
     find_masks,
     read_mask_target,
     read_mask_values,
+    shared_masks,
 )
 from napari_active_seg.annotations.opening import (
     AnnotationOptions,
@@ -59,6 +60,7 @@ __all__ = [
     "read_mask_values",
     "read_masks",
     "recognise_layout",
+    "shared_masks",
     "sort_files",
     "split_of_folders",
     "unpack_archive",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +25,7 @@ __all__ = [
     "read_mask_ids",
     "read_mask_target",
     "read_mask_values",
+    "shared_masks",
 ]
 
 _LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -98,6 +99,14 @@ def find_masks(
         and absolute_path(path) not in excluded
     }
     return {image: files[name] for image, name in pair_masks(images, files).items()}
+
+
+def shared_masks(masks: Mapping[str, Path]) -> dict[Path, list[str]]:
+    """Return the masks that more than one image has, such as ``a.png`` and ``a.jpg``."""
+    images: dict[Path, list[str]] = defaultdict(list)
+    for image_id, path in masks.items():
+        images[path].append(image_id)
+    return {path: sorted(found) for path, found in images.items() if len(found) > 1}
 
 
 def detect_convention(

@@ -87,7 +87,8 @@ def _open(
             )
         outlines = {i: read_geojson(file, names) for i, file in files.items()}
         rest = UNLABELLED if options.rest is None else schema.index(options.rest)
-        return OutlinedImages(outlines, rest=rest)
+        sizes = {ref.id: ref.shape for ref in images}
+        return OutlinedImages.checked(outlines, sizes, where=path.name, rest=rest)
     raise AnnotationError(
         f"{path.name} is no file of labels that is known; want a folder of masks, .geojson, a "
         "COCO .json, or a .zip of them"
@@ -130,7 +131,8 @@ def _coco(
     by_name: dict[str, str],
     options: AnnotationOptions,
 ) -> OutlinedImages:
-    shapes = read_coco(path, names, by_name, {ref.id: ref.shape for ref in images})
+    sizes = {ref.id: ref.shape for ref in images}
+    shapes = read_coco(path, names, by_name, sizes)
     if not shapes:
         raise AnnotationError(f"{path.name} is about none of the project's images")
     schema = names.schema
@@ -139,4 +141,4 @@ def _coco(
     else:  # objects are all that COCO holds: what is none of them is the class without objects
         used = {drawn.value for found in shapes.values() for drawn in found}
         rest = UNLABELLED if 0 in used else 0
-    return OutlinedImages(shapes, rest=rest)
+    return OutlinedImages.checked(shapes, sizes, where=path.name, rest=rest)

@@ -111,7 +111,13 @@ def _import_images(session: Session, folder: Path, group_pattern: str | None) ->
     )
     for problem in done[0].problems:
         say(f"set aside: {problem.why}")
-    return {"images_added": len(done[0].added), "images_known": len(done[0].known)}
+    for note in done[0].notes:
+        say(f"note: {note}")
+    return {
+        "images_added": len(done[0].added),
+        "images_known": len(done[0].known),
+        "image_notes": list(done[0].notes),
+    }
 
 
 def _import_labels(

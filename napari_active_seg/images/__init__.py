@@ -18,6 +18,7 @@ from napari_active_seg.images.plain import (
     read_array,
     read_rgb,
 )
+from napari_active_seg.images.planes import count_planes, describe_planes
 from napari_active_seg.images.ref import ImageRef, absolute_path, file_stamp, fingerprint_of
 from napari_active_seg.images.scan import (
     FoundImage,
@@ -64,6 +65,8 @@ __all__ = [
     "candidate_files",
     "coarse_view",
     "coarse_window",
+    "count_planes",
+    "describe_planes",
     "facts_for",
     "file_stamp",
     "fingerprint_of",

@@ -67,6 +67,14 @@ class OmeZarrImage:
             found.append(scale[place] * _MICROMETRES[unit])
         return believable(found[0], found[1])
 
+    @property
+    def planes(self) -> int:
+        """How many planes there are of which the first alone is read; 1 where all are."""
+        sizes = dict(zip(self._axes, self._arrays[0].shape, strict=True))
+        if sizes.get("c") in (3, 4):
+            del sizes["c"]
+        return math.prod(int(size) for axis, size in sizes.items() if axis not in "yx")
+
     @cached_property
     def white(self) -> int | None:
         """The value that stands for white, from the whole lowest level."""

@@ -239,7 +239,7 @@ def create_project(
         layout_summary="" if look.layout is None else look.describe_layout(),
         region_size=region_size,
         problems=look.problems,
-        notes=(*mask_notes, *split_notes, *_notes(placements, groups)),
+        notes=(*look.notes, *mask_notes, *split_notes, *_notes(placements, groups)),
     )
 
 

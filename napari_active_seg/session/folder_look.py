@@ -20,6 +20,7 @@ from napari_active_seg.annotations import (
     is_mask_folder,
     read_mask_values,
     recognise_layout,
+    shared_masks,
     sort_files,
     split_of_folders,
 )
@@ -28,6 +29,7 @@ from napari_active_seg.images import (
     FoundImage,
     ImageFacts,
     Problem,
+    ScanResult,
     absolute_path,
     candidate_files,
     picture_shape,
@@ -91,6 +93,11 @@ class FolderLook:
     def has_official_masks(self) -> bool:
         """Whether the masks are those of a known data set in its official layout."""
         return self.masks.folder is not None and self.masks.folder == self.official_masks_dir
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of images that are read in part."""
+        return ScanResult(self.images, ()).notes
 
     @property
     def without_spacing(self) -> int:
@@ -227,6 +234,7 @@ class FolderLook:
         if self.folder_splits:
             folders = sorted({fact.split or "" for fact in self.folder_splits.values()})
             yield f"folders name a split, which is kept: {', '.join(folders)}"
+        yield from self.notes
         same = _same_names(self.images)
         if same:
             yield f"images of the same name, such as {' and '.join(same)}, are all taken"
@@ -307,6 +315,10 @@ def _pair(images: Sequence[FoundImage], masks_dir: Path) -> FoundMasks:
             fitting[image_id] = path
         else:
             misfits.append(Problem(path.relative_to(masks_dir).as_posix(), why))
+    for path, shared in shared_masks(fitting).items():
+        why = f"mask {path.name} could be that of {' or '.join(shared)}"
+        misfits.append(Problem(path.relative_to(masks_dir).as_posix(), why))
+        fitting = {i: mask for i, mask in fitting.items() if mask != path}
     return FoundMasks(masks_dir, fitting, tuple(misfits))
 
 

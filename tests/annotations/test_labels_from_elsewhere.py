@@ -262,6 +262,52 @@ def test_compressed_run_lengths_are_those_of_the_reference():
         assert _decompressed(compress(counts)).tolist() == counts
 
 
+def ring(x, y, width, height):
+    """Return a box as a polygon of COCO."""
+    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
+
+
+def test_outlines_outside_of_the_image_are_counted_or_refused(tmp_path):
+    def read(*places):
+        drawn = [
+            {"image_id": 7, "category_id": 1, "segmentation": ring(*place)} for place in places
+        ]
+        (tmp_path / "c.json").write_text(json.dumps(coco(drawn)))
+        return opened(tmp_path / "c.json")
+
+    inside, outside, beyond = (10, 5, 20, 20), (200, 5, 20, 20), (50, 5, 40, 20)
+    source = read(inside, outside, beyond, (-0.5, 0, 5, 40.5))
+    assert source.notes == (
+        "1 of 4 outlines lie outside of their images and are left out (a.png)",
+        "1 of 4 outlines reach beyond the edges of their images and are cut there (a.png)",
+    )
+    assert (source.reveal(WHOLE)[5:25, 10:30] != 0).all()
+    assert read(inside).notes == ()
+    with pytest.raises(
+        AnnotationError, match=r"all outlines of a\.png lie outside .* 40 x 60 pixels"
+    ):
+        read(outside, (0, 400, 20, 20))
+    write_geojson(tmp_path / "q" / "a.geojson", [feature([box(100, 100, 9, 9)])])
+    with pytest.raises(AnnotationError, match="lie outside of the image"):
+        opened(tmp_path / "q")
+
+
+def test_a_mask_of_two_images_of_one_name_is_refused(tmp_path):
+    images = tuple(ImageRef(f"a.{kind}", "", SHAPE, None, "") for kind in ("jpg", "png"))
+    save(tmp_path / "m" / "a_mask.png", np.zeros(SHAPE))
+    with pytest.raises(
+        ImageError, match=r"a_mask\.png could be that of a\.jpg or a\.png; give each"
+    ):
+        open_annotations(tmp_path / "m", images, SCHEMA, AnnotationOptions())
+
+
+def test_masks_of_several_planes_are_noted(tmp_path):
+    (tmp_path / "m").mkdir()
+    stack = np.zeros((3, *SHAPE), np.uint8)
+    tifffile.imwrite(tmp_path / "m" / "a.tif", stack, photometric="minisblack")
+    assert "1 file holds several planes" in opened(tmp_path / "m").notes[0]
+
+
 @pytest.mark.parametrize(
     ("image", "annotation", "words"),
     [

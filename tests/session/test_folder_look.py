@@ -378,6 +378,16 @@ def test_region_size_is_kept_and_follows_the_masks(tmp_path):
         assert project.config.region_size == suggested.size
 
 
+def test_a_mask_of_two_images_of_one_name_is_not_used(tmp_path):
+    write(tmp_path / "data", ("a", "b"), image="images/{}.png", mask="masks/{}_mask.png")
+    write(tmp_path / "data", ("a",), image="images/{}.jpg")
+    look = look_at_folder(tmp_path / "data")
+    assert set(look.masks.by_image) == {"b.png"}
+    created = make(tmp_path, tmp_path / "data")
+    assert created.notes == ("mask a_mask.png could be that of a.jpg or a.png; it is not used",)
+    assert created.masks == 1
+
+
 # --- well-known data sets -------------------------------------------------------------------
 
 

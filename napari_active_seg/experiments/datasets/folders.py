@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session.steps.evaluate import LabelledImage
 
 __all__ = ["LabelledFolder", "folder_of_labelled_images", "read_folders"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ def folder_of_labelled_images(
 
     ``masks_as`` is what the numbers in the masks mean: auto, or a mask convention.
     """
-    found = {image.id: image for image in scan_folder(images).images}
+    scan = scan_folder(images)
+    for note in scan.notes:
+        _log.warning("%s: %s", images, note)
+    found = {image.id: image for image in scan.images}
     refs = tuple(ImageRef(i.id, "", i.shape, i.spacing, "") for i in found.values())
     oracle = open_masks(masks, refs, schema, AnnotationOptions(masks_as))
     without = sorted(set(found) - set(oracle.image_ids))

@@ -111,7 +111,8 @@ def _tell_accepted(image_ids: tuple[str, ...]) -> None:
 
 
 def _tell_added(added: AddedImages) -> None:
-    tell_info(f"{len(added.added)} images added, {len(added.known)} were there already")
+    text = f"{len(added.added)} images added, {len(added.known)} were there already"
+    tell_info(". ".join((text, *added.notes)))
 
 
 def _tell_relinked(found: Relinked) -> None:
