@@ -102,7 +102,7 @@ def _isic(images_dir: Path, names: list[str]) -> Layout | None:
     ):
         return None
     splits = {name: _ISIC_FOLDERS[places[name][0]][1] for name in images}
-    folder, masks_dir = _only_folder(images), None
+    folder, masks_dir = _only_folder(images), images_dir if masks else None
     if folder is not None:
         own = images_dir / folder
         truth = own.with_name(_ISIC_FOLDERS[own.name][0])

@@ -405,7 +405,11 @@ def test_an_official_layout_is_said_with_its_split(tmp_path):
     assert "the ISIC data set in its official layout, whose split is kept (3 t" in look.summary
     created = make(tmp_path, data)
     assert created.layout == "ISIC" and created.audit_images == 3
+    assert len(look.masks.by_image) == created.masks == 6
+    check_labels(created, look)
     assert created.layout_summary.endswith("whose split is kept (3 test, 3 train)")
+    whole = create_project(tmp_path / "w", images_dir=data, classes=CLASSES)
+    assert whole.masks == 6  # the layout says where they are, so that nobody has to look
     alone = create_project(
         tmp_path / "q", images_dir=data / "ISIC-2017_Training_Data", classes=CLASSES
     )
