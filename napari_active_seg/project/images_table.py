@@ -155,10 +155,11 @@ class ImagesTable:
     def find_changed(
         self, image_ids: Iterable[str], *, on_image: Callable[[int], None] | None = None
     ) -> tuple[str, ...]:
-        """Return those images whose files hold something else than when the project took them.
+        """Return those images whose files hold another picture of the same size than before.
 
         A file is read only where its size or times are others than when it was last found
-        unchanged. Missing files are left out.
+        unchanged. Files that are missing, cannot be read or have another size in pixels are left
+        out: `source` refuses them.
         """
         before = self._read_checked()
         now, changed = dict(before), []
@@ -173,8 +174,10 @@ class ImagesTable:
                 if known is not None and before.get(image_id) == known:
                     continue
                 same = fingerprint_of(path) == wanted
+                if not same:
+                    _ = self.source(image_id)
             except ImageError:
-                continue  # it is missing, and whoever reads it says so
+                continue  # whoever reads it says so
             if not same:
                 changed.append(image_id)
                 now.pop(image_id, None)

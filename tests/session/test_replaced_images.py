@@ -126,9 +126,13 @@ def test_a_replaced_image_of_another_size_is_not_taken(trained):
     image_id = first(trained, Split.POOL)
     path = trained.project.images.path(image_id)
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(path)
-    with pytest.raises(ImageError, match="is now 10 x 10 but was 96 x 128"):
+    assert trained.project.images.find_changed([image_id]) == ()  # refused where it is read
+    with pytest.raises(NothingToDoError):
         do(trained, trained.upkeep.accept_changed)
-    assert trained.project.images.find_changed([image_id]) == (image_id,)
+    with pytest.raises(ImageError, match="is now 10 x 10 but was 96 x 128"):
+        trained.project.images.accept_changed([image_id])
+    path.write_bytes(b"no picture")
+    assert trained.project.images.find_changed([image_id]) == ()
 
 
 def test_the_check_crosses_to_another_process(trained):
