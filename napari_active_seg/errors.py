@@ -75,6 +75,7 @@ _REMEDIES = {
 class RemedyId(StrEnum):
     """Actions that resolve an error; the window has a handler for each that it offers."""
 
+    ACCEPT_IMAGES = "take replaced images as they are now"
     COUNT_UNPAINTED = "count unpainted pixels and train"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -122,7 +123,7 @@ class Strategy:
         if self.stride < 0:
             raise ConfigError(f"stride must be 1 pixel or more, got {self.stride}")
         for name in ("alpha", "beta", "tolerance", "coldness", "per_image", "per_patient"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}")
         for name in ("threshold", "top", "share"):
             if not 0 < getattr(self, name) <= 1:

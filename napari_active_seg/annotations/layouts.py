@@ -1,94 +1,125 @@
-"""Folders of well-known data sets, recognised by their names: images, masks, splits, patients."""
+"""Well-known data sets in their official layout: images, masks, splits, patients.
+
+Only the official names of files and folders count. Whoever arranged the images otherwise says
+where masks and splits are.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from napari_active_seg.images import ImageFacts, facts_for, read_image_table
 
-__all__ = ["Layout", "recognise_layout"]
+__all__ = ["Layout", "describe_splits", "recognise_layout"]
 
-_GLAS_IMAGE = re.compile(r"^(train|testA|testB)_\d+$", re.IGNORECASE)
-_ISIC_IMAGE = re.compile(r"^ISIC_\d{7}$", re.IGNORECASE)
-_ISIC_MASK = re.compile(r"^ISIC_\d{7}_segmentation$", re.IGNORECASE)
-_MASK_FOLDERS = ("instances", "masks", "annotations", "GroundTruth", "labels")
+_GLAS_IMAGE = re.compile(r"^(train|testA|testB)_\d+\.bmp$")
+_ISIC_IMAGE = re.compile(r"^ISIC_\d{7}\.(jpg|jpeg)$", re.IGNORECASE)
+_ISIC_MASK = re.compile(r"^ISIC_\d{7}_segmentation\.png$", re.IGNORECASE)
+_ISIC_OTHER = re.compile(r"^ISIC_\d{7}_superpixels\.png$", re.IGNORECASE)
+#: Official folders of images, each with its folder of masks and its split.
+_ISIC_FOLDERS = {
+    "ISBI2016_ISIC_Part1_Training_Data": ("ISBI2016_ISIC_Part1_Training_GroundTruth", "train"),
+    "ISBI2016_ISIC_Part1_Test_Data": ("ISBI2016_ISIC_Part1_Test_GroundTruth", "test"),
+    "ISIC-2017_Training_Data": ("ISIC-2017_Training_Part1_GroundTruth", "train"),
+    "ISIC-2017_Validation_Data": ("ISIC-2017_Validation_Part1_GroundTruth", "validation"),
+    "ISIC-2017_Test_v2_Data": ("ISIC-2017_Test_v2_Part1_GroundTruth", "test"),
+    "ISIC2018_Task1-2_Training_Input": ("ISIC2018_Task1_Training_GroundTruth", "train"),
+    "ISIC2018_Task1-2_Validation_Input": ("ISIC2018_Task1_Validation_GroundTruth", "validation"),
+    "ISIC2018_Task1-2_Test_Input": ("ISIC2018_Task1_Test_GroundTruth", "test"),
+}
+_ISIC_TRUTHS = frozenset(truth for truth, _ in _ISIC_FOLDERS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What a known data set says of its images.
 
-    ``not_images`` are pictures among them that are masks; ``masks_dir`` is where masks lie.
+    ``masks`` are pictures among them that are masks, ``not_images`` those and others that are no
+    images; ``masks_dir`` is where masks lie.
     """
 
     name: str
     facts: dict[str, ImageFacts] = field(default_factory=dict)
+    masks: frozenset[str] = frozenset()
     not_images: frozenset[str] = frozenset()
     masks_dir: Path | None = None
 
 
-def recognise_layout(images_dir: Path, image_ids: Iterable[str]) -> Layout | None:
-    """Return the data set that the pictures below ``images_dir`` are of, None if no known one."""
-    ids = list(image_ids)
-    masks = {i for i in ids if _is_mask(i)}
-    pictures = [i for i in ids if i not in masks]
-    if pictures and all(_GLAS_IMAGE.match(_stem(i)) for i in pictures):
-        return _glas(images_dir, pictures, masks)
-    if pictures and all(_ISIC_IMAGE.match(_stem(i)) for i in pictures):
-        return _isic(images_dir, pictures, masks)
-    return None
+def recognise_layout(images_dir: Path, pictures: Iterable[str]) -> Layout | None:
+    """Return the data set whose official layout is that of ``images_dir``, None for any other.
+
+    ``pictures`` are all that lie below it, masks too.
+    """
+    names = list(pictures)
+    return _glas(images_dir, names) or _isic(images_dir, names)
 
 
-def _glas(images_dir: Path, pictures: list[str], masks: set[str]) -> Layout:
+def describe_splits(facts: Iterable[ImageFacts]) -> str:
+    """Return how many images each official split has: ``85 train, 80 test``; empty for none.
+
+    >>> describe_splits([ImageFacts(None, "train"), ImageFacts(None, "test"), ImageFacts("p")])
+    '1 train, 1 test'
+    """
+    counts = Counter(fact.split for fact in facts if fact.split is not None)
+    return ", ".join(f"{count} {split}" for split, count in counts.items())
+
+
+def _glas(images_dir: Path, names: list[str]) -> Layout | None:
     """GlaS: train_1.bmp with train_1_anno.bmp and Grade.csv; training and two test sets."""
-    table = _table_beside(images_dir, "Grade.csv")
-    known = facts_for(pictures, table)
-    facts = {
-        i: ImageFacts(
-            known.get(i, ImageFacts()).group,
-            "train" if _stem(i).lower().startswith("train") else "test",
-        )
-        for i in pictures
+    folder = _only_folder(names)
+    if folder is None or not (images_dir / folder / "Grade.csv").is_file():
+        return None
+    masks = frozenset(name for name in names if name.endswith("_anno.bmp"))
+    images = [name for name in names if name not in masks]
+    whole = all(
+        _GLAS_IMAGE.match(PurePosixPath(name).name) and f"{name[:-4]}_anno.bmp" in masks
+        for name in images
+    )
+    if not images or not whole:
+        return None
+    known = facts_for(images, read_image_table(images_dir / folder / "Grade.csv"))
+    splits = {i: "train" if PurePosixPath(i).name.startswith("train") else "test" for i in images}
+    facts = _with_splits(splits, {i: fact.group for i, fact in known.items()})
+    return Layout("GlaS", facts, masks, masks, images_dir / folder)
+
+
+def _isic(images_dir: Path, names: list[str]) -> Layout | None:
+    """ISIC 2016 to 2018: a folder of images of the official name, or several in one."""
+    places = {name: PurePosixPath(images_dir.name, name).parts[-2:] for name in names}
+    masks = frozenset(
+        n for n, (at, file) in places.items() if at in _ISIC_TRUTHS and _ISIC_MASK.match(file)
+    )
+    others = frozenset(
+        n for n, (at, file) in places.items() if at in _ISIC_FOLDERS and _ISIC_OTHER.match(file)
+    )
+    images = [name for name in names if name not in masks | others]
+    if not images or not all(
+        places[n][0] in _ISIC_FOLDERS and _ISIC_IMAGE.match(places[n][1]) for n in images
+    ):
+        return None
+    splits = {name: _ISIC_FOLDERS[places[name][0]][1] for name in images}
+    folder, masks_dir = _only_folder(images), images_dir if masks else None
+    if folder is not None:
+        own = images_dir / folder
+        truth = own.with_name(_ISIC_FOLDERS[own.name][0])
+        masks_dir = truth if truth.is_dir() else None
+    return Layout("ISIC", _with_splits(splits, {}), masks, masks | others, masks_dir)
+
+
+def _only_folder(names: Iterable[str]) -> str | None:
+    """Return the one folder in which all files lie, None where there are several."""
+    folders = {PurePosixPath(name).parent.as_posix() for name in names}
+    return folders.pop() if len(folders) == 1 else None
+
+
+def _with_splits(splits: dict[str, str], groups: dict[str, str | None]) -> dict[str, ImageFacts]:
+    """Return the facts of images; one part alone is no split, since all would be in it."""
+    several = "train" in splits.values() and len(set(splits.values())) > 1
+    return {
+        name: ImageFacts(groups.get(name), split if several else None)
+        for name, split in splits.items()
     }
-    return Layout("GlaS", facts, frozenset(masks), _masks_dir(images_dir, inside=bool(masks)))
-
-
-def _isic(images_dir: Path, pictures: list[str], masks: set[str]) -> Layout:
-    """ISIC: ..._Training_Data and ..._Training_GroundTruth, or one folder and an index."""
-    known = facts_for(pictures, _table_beside(images_dir, "index.csv"))
-    facts = {i: known.get(i) or ImageFacts(None, _isic_split(images_dir, i)) for i in pictures}
-    return Layout("ISIC", facts, frozenset(masks), _masks_dir(images_dir, inside=bool(masks)))
-
-
-def _isic_split(images_dir: Path, image_id: str) -> str | None:
-    folders = f"{images_dir.name}/{PurePosixPath(image_id).parent.as_posix()}".lower()
-    words = {"training": "train", "validation": "validation", "test": "test"}
-    return next((split for word, split in words.items() if word in folders), None)
-
-
-def _is_mask(image_id: str) -> bool:
-    stem = _stem(image_id)
-    return stem.lower().endswith("_anno") or bool(_ISIC_MASK.match(stem))
-
-
-def _stem(image_id: str) -> str:
-    return PurePosixPath(image_id).stem
-
-
-def _table_beside(images_dir: Path, name: str) -> dict[str, ImageFacts]:
-    for folder in (images_dir, images_dir.parent):
-        if (folder / name).is_file():
-            return read_image_table(folder / name)
-    return {}
-
-
-def _masks_dir(images_dir: Path, *, inside: bool) -> Path | None:
-    """Return the folder of masks: the images' own, one beside them, or one named in their way."""
-    if inside:
-        return images_dir
-    beside = [images_dir.parent / name for name in _MASK_FOLDERS]
-    beside.append(images_dir.with_name(images_dir.name.replace("_Data", "_GroundTruth")))
-    return next((f for f in beside if f.is_dir() and f != images_dir), None)

@@ -18,9 +18,10 @@ from napari_active_seg.annotations.masks import (
     find_masks,
     read_mask_ids,
     read_mask_target,
+    shared_masks,
 )
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageRef
+from napari_active_seg.images import ImageRef, count_planes, describe_planes
 from napari_active_seg.regions import Region
 
 __all__ = ["MaskFolder", "masks_of"]
@@ -38,6 +39,13 @@ def masks_of(
         raise ImageError(
             f"no mask in {folder} has the name of an image (such as {images[0].id}); "
             "name masks like their images, or NAME_mask"
+        )
+    shared = shared_masks(masks)
+    if shared:
+        path, images_of = next(iter(shared.items()))
+        raise ImageError(
+            f"mask {path.name} could be that of {' or '.join(images_of)}; give each image a name "
+            "and a mask of its own"
         )
     return masks
 
@@ -85,6 +93,11 @@ class MaskFolder:
     def convention(self) -> MaskConvention:
         """How the numbers in the masks are read."""
         return self.reading.convention
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out: planes of files, of which the first alone is read."""
+        return tuple(describe_planes({p.name: count_planes(p) for p in self._masks.values()}))
 
     @property
     def image_ids(self) -> tuple[str, ...]:

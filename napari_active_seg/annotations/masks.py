@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.annotations.colour_table import ColourTable
 from napari_active_seg.annotations.pairing import pair_masks
-from napari_active_seg.errors import ImageError
+from napari_active_seg.errors import ConfigError, ImageError, did_you_mean
 from napari_active_seg.images import PICTURE_SUFFIXES, absolute_path, read_array
 from napari_active_seg.regions import UNLABELLED
 
@@ -25,6 +25,7 @@ __all__ = [
     "read_mask_ids",
     "read_mask_target",
     "read_mask_values",
+    "shared_masks",
 ]
 
 _LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -43,6 +44,29 @@ class MaskConvention(StrEnum):
     INSTANCES = "instances"  #: 0 is the first class, any id is the second
     NAPARI = "napari"  #: 0 is not labelled, 1..K are the classes, as napari's labels are painted
     COLOURS = "colours"  #: each colour is a class, by a table
+
+    def describe(self) -> str:
+        """Return the name of the convention with what its numbers mean."""
+        return f"{self}: {_MEANINGS[self]}"
+
+    @staticmethod
+    def parse(name: str) -> MaskConvention | None:
+        """Return the convention of this name, None for ``auto``; ConfigError for any other."""
+        known = [str(convention) for convention in MaskConvention]
+        if name not in ("auto", *known):
+            raise ConfigError(
+                f"masks cannot be read as {name!r}: {did_you_mean(name, ['auto', *known])}"
+            )
+        return None if name == "auto" else MaskConvention(name)
+
+
+_MEANINGS = {
+    MaskConvention.INDEX: "0 to K-1 are the classes, 255 is not labelled",
+    MaskConvention.BINARY: "black is the first class, white the second, cut at the middle",
+    MaskConvention.INSTANCES: "0 is the first class, every other number an object of the second",
+    MaskConvention.NAPARI: "0 is not labelled, 1 to K are the classes",
+    MaskConvention.COLOURS: "each colour is a class",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,14 @@ def find_masks(
         and absolute_path(path) not in excluded
     }
     return {image: files[name] for image, name in pair_masks(images, files).items()}
+
+
+def shared_masks(masks: Mapping[str, Path]) -> dict[Path, list[str]]:
+    """Return the masks that more than one image has, such as ``a.png`` and ``a.jpg``."""
+    images: dict[Path, list[str]] = defaultdict(list)
+    for image_id, path in masks.items():
+        images[path].append(image_id)
+    return {path: sorted(found) for path, found in images.items() if len(found) > 1}
 
 
 def detect_convention(

@@ -21,11 +21,11 @@ from napari_active_seg.annotations.names import ClassNames, images_by_name
 from napari_active_seg.annotations.other_layouts import open_other_layout
 from napari_active_seg.annotations.outlined import OutlinedImages
 from napari_active_seg.annotations.source import AnnotationSource
-from napari_active_seg.errors import AnnotationError, ConfigError, did_you_mean
+from napari_active_seg.errors import AnnotationError, ConfigError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["AnnotationOptions", "open_annotations"]
+__all__ = ["AnnotationOptions", "open_annotations", "open_masks", "read_masks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,21 @@ def open_annotations(
     """Return the labels in ``path`` for those of ``images`` that they are about.
 
     A data set that was exported; a folder of nnU-Net, MONAI, Labelme or YOLO; a folder of masks; a
-    GeoJSON file or a folder of them; a COCO file.
+    GeoJSON file or a folder of them; a COCO file. A convention is for masks alone.
     """
+    wanted = MaskConvention.parse(options.convention)
+    source = _open(path, images, schema, options)
+    if wanted is not None and not isinstance(source, MaskFolder):
+        raise ConfigError(
+            f"the labels in {path.name} are no folder of masks, so that they cannot be read as "
+            f"{wanted}; leave that out"
+        )
+    return source
+
+
+def _open(
+    path: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
+) -> AnnotationSource:
     if not path.exists():
         raise AnnotationError(f"nothing is at {path}; name a folder of masks, GeoJSON or COCO")
     names = ClassNames(schema, options.renamed)
@@ -63,7 +76,7 @@ def open_annotations(
     if path.is_dir() and not any(path.rglob("*.geojson")):
         rest = None if options.rest is None else schema.index(options.rest)
         other = open_other_layout(path, images, names, by_name, rest=rest)
-        return other or _masks(path, images, schema, options)
+        return other or open_masks(path, images, schema, options)
     if path.is_file() and path.name.lower().endswith(".json") and is_coco(read_json(path)):
         return _coco(path, images, names, by_name, options)
     if path.is_dir() or path.name.lower().endswith(GEOJSON_SUFFIXES):
@@ -74,30 +87,36 @@ def open_annotations(
             )
         outlines = {i: read_geojson(file, names) for i, file in files.items()}
         rest = UNLABELLED if options.rest is None else schema.index(options.rest)
-        return OutlinedImages(outlines, rest=rest)
+        sizes = {ref.id: ref.shape for ref in images}
+        return OutlinedImages.checked(outlines, sizes, where=path.name, rest=rest)
     raise AnnotationError(
         f"{path.name} is no file of labels that is known; want a folder of masks, .geojson, a "
         "COCO .json, or a .zip of them"
     )
 
 
-def _masks(
+def open_masks(
     folder: Path, images: tuple[ImageRef, ...], schema: LabelSchema, options: AnnotationOptions
 ) -> MaskFolder:
+    """Return the masks in ``folder`` of those of ``images`` that have one."""
+    MaskConvention.parse(options.convention)
     masks = masks_of(images, folder, not_masks=options.not_masks)
-    known = [str(convention) for convention in MaskConvention]
-    if options.convention not in ("auto", *known):
-        raise ConfigError(
-            f"masks cannot be read as {options.convention!r}: "
-            f"{did_you_mean(options.convention, ['auto', *known])}"
-        )
-    paths = list(masks.values())
+    return read_masks(masks, images, schema, options)
+
+
+def read_masks(
+    masks: Mapping[str, Path],
+    images: tuple[ImageRef, ...],
+    schema: LabelSchema,
+    options: AnnotationOptions,
+) -> MaskFolder:
+    """Return ``masks`` by image, in the convention of the options or in the one that they show."""
+    convention = MaskConvention.parse(options.convention)
     if options.colours is not None:
         convention = MaskConvention.COLOURS
-    elif options.convention == "auto":
+    elif convention is None:
+        paths = list(masks.values())
         convention = detect_convention(paths, n_classes=len(schema), ignore=options.ignore)
-    else:
-        convention = MaskConvention(options.convention)
     colours = None
     if convention is MaskConvention.COLOURS:
         table = options.colours
@@ -112,7 +131,8 @@ def _coco(
     by_name: dict[str, str],
     options: AnnotationOptions,
 ) -> OutlinedImages:
-    shapes = read_coco(path, names, by_name, {ref.id: ref.shape for ref in images})
+    sizes = {ref.id: ref.shape for ref in images}
+    shapes = read_coco(path, names, by_name, sizes)
     if not shapes:
         raise AnnotationError(f"{path.name} is about none of the project's images")
     schema = names.schema
@@ -121,4 +141,4 @@ def _coco(
     else:  # objects are all that COCO holds: what is none of them is the class without objects
         used = {drawn.value for found in shapes.values() for drawn in found}
         rest = UNLABELLED if 0 in used else 0
-    return OutlinedImages(shapes, rest=rest)
+    return OutlinedImages.checked(shapes, sizes, where=path.name, rest=rest)

@@ -82,7 +82,7 @@ def open_other_layout(
     labelme = dict(_labelme_files(folder, by_name))
     if labelme:
         found = {i: read_labelme(path, names, shapes[i]) for i, path in labelme.items()}
-        return OutlinedImages(found, rest=beside)
+        return OutlinedImages.checked(found, shapes, where=folder.name, rest=beside)
     return None
 
 
@@ -142,7 +142,7 @@ def _yolo(
         image_id = _meant(path.relative_to(folder / "labels").as_posix(), by_name)
         if image_id is not None:
             found[image_id] = tuple(read_yolo(path, names, numbers, shapes[image_id]))
-    return OutlinedImages(found, rest=rest)
+    return OutlinedImages.checked(found, shapes, where=folder.name, rest=rest)
 
 
 def _labelme_files(folder: Path, by_name: Mapping[str, str]) -> Iterator[tuple[str, Path]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations.polygons import Shape
+from napari_active_seg.annotations.polygons import RunLengths, Shape
+from napari_active_seg.errors import AnnotationError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import UNLABELLED, Region
 
@@ -17,6 +20,10 @@ __all__ = ["OutlinedImages"]
 _WHOLE_UP_TO = 50_000_000
 #: The label of a slide comes in pieces of this side at most.
 _PIECE = 2048
+#: Outlines that reach over the edge by so many pixels are drawn along it.
+_ROUNDED = 1.0
+#: A message names so many images.
+_NAMED = 5
 
 
 class OutlinedImages:
@@ -25,12 +32,65 @@ class OutlinedImages:
     Where shapes overlap, the smaller one covers the larger, so that what lies inside stays seen.
     """
 
-    def __init__(self, shapes: Mapping[str, Sequence[Shape]], *, rest: int = UNLABELLED) -> None:
+    def __init__(
+        self,
+        shapes: Mapping[str, Sequence[Shape]],
+        *,
+        rest: int = UNLABELLED,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self._notes = tuple(notes)
         self._shapes = {
             image_id: tuple(sorted(found, key=lambda shape: -shape.area))
             for image_id, found in shapes.items()
         }
         self._rest = rest
+
+    @staticmethod
+    def checked(
+        shapes: Mapping[str, Sequence[Shape]],
+        sizes: Mapping[str, tuple[int, int]],
+        *,
+        where: str,
+        rest: int = UNLABELLED,
+    ) -> OutlinedImages:
+        """Return shapes whose places were compared with the sizes of their images.
+
+        AnnotationError where all outlines of an image lie outside of it: their coordinates are
+        those of another image or scale, and nothing of it would be labelled but the rest.
+        """
+        outside, beyond = Counter[str](), Counter[str]()
+        for image_id, found in shapes.items():
+            for shape in found:
+                place = _place_of(shape, sizes[image_id])
+                outside[image_id] += place == "outside"
+                beyond[image_id] += place == "beyond"
+        lost = [i for i, found in shapes.items() if found and outside[i] == len(found)]
+        if lost:
+            height, width = sizes[lost[0]]
+            raise AnnotationError(
+                f"{where}: all outlines of {_listed(lost)} lie outside of the image, which is "
+                f"{height} x {width} pixels; export them in its pixels, or remove them"
+            )
+        total = sum(map(len, shapes.values()))
+        notes = [
+            f"{found.total()} of {total} outlines {what} ({_listed(+found)})"
+            for found, what in (
+                (outside, "lie outside of their images and are left out"),
+                (beyond, "reach beyond the edges of their images and are cut there"),
+            )
+            if found.total()
+        ]
+        return OutlinedImages(shapes, rest=rest, notes=notes)
+
+    @property
+    def convention(self) -> None:
+        """How the numbers of masks are read: there are no masks."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or cut."""
+        return self._notes
 
     @property
     def image_ids(self) -> tuple[str, ...]:
@@ -69,6 +129,22 @@ class OutlinedImages:
             shape.fill(covered, region)
             ids[covered != UNLABELLED] = number if shape.value else 0
         return ids
+
+
+def _place_of(shape: Shape, size: tuple[int, int]) -> Literal["inside", "beyond", "outside"]:
+    if isinstance(shape, RunLengths):  # they cover the image, as its reader has checked
+        return "inside"
+    top, left, bottom, right = shape.bounds
+    if bottom <= 0 or right <= 0 or top >= size[0] or left >= size[1]:
+        return "outside"
+    over = max(-top, -left, bottom - size[0], right - size[1])
+    return "beyond" if over > _ROUNDED else "inside"
+
+
+def _listed(image_ids: Iterable[str]) -> str:
+    names = list(image_ids)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _pieces(drawn: Shape, shape: tuple[int, int]) -> set[tuple[int, int]]:

@@ -51,6 +51,11 @@ _SPLITS = {
 _ENDINGS = "masks?|segmentations?|seg|anno|annotations?|labels?|gt|ground_?truth"
 _ENDING = re.compile(rf"^(?P<stem>.+)[_\-. ](?:{_ENDINGS})$")
 _PREFIX = re.compile(r"^(?:mask|segmentation|seg|label|gt)[_\-. ](?P<stem>.+)$")
+#: Official folders of ISIC: of one part, images and masks count as one folder.
+_ISIC_PART = re.compile(
+    r"^(?P<set>isbi2016_isic_part1|isic-2017|isic2018_task1)(?:-2)?"
+    r"_(?P<part>training|validation|test)(?:_v2)?_(?:data|input|(?:part1_)?groundtruth)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,8 @@ def _keys_without_word(name: str) -> list[str]:
 def _folders(name: str) -> list[str]:
     kept = []
     for part in PurePosixPath(name).parent.parts:
-        role = _role_of(part, _IMAGE_WORDS)
+        isic = _ISIC_PART.match(part.casefold())
+        role = _role_of(part, _IMAGE_WORDS) if isic is None else " ".join(isic.groups())
         role = _role_of(part, _MASK_WORDS) if role is None else role
         kept.append(part.casefold() if role is None else role)
     return [part for part in kept if part]

@@ -178,7 +178,7 @@ class _Numbers:
         try:
             with tifffile.TiffFile(self._path) as file:
                 page = file.pages.first
-                level = TiffLevel(self._path, FileBytes(self._path), (page,), None)
+                level = TiffLevel(self._path, FileBytes(self._path), (page,))
         except (OSError, ValueError, tifffile.TiffFileError) as error:
             raise AnnotationError(f"{self._path.name} cannot be read: {error}") from error
         if level.shape != self._shape:

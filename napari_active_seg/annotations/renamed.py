@@ -8,7 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations.source import AnnotationSource, KnowsHistory, PartFacts
+from napari_active_seg.annotations.masks import MaskConvention
+from napari_active_seg.annotations.source import (
+    AnnotationSource,
+    DescribesReading,
+    KnowsHistory,
+    PartFacts,
+)
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import Region
 
@@ -40,6 +46,17 @@ class RenamedImages:
     def objects(self, region: Region) -> NDArray[np.int32] | None:
         """Return the ids of the objects in ``region``, where they are told apart."""
         return self._source.objects(self._theirs(region))
+
+    @property
+    def convention(self) -> MaskConvention | None:
+        """How the numbers of masks are read, where the labels are masks."""
+        source = self._source
+        return source.convention if isinstance(source, DescribesReading) else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or changed."""
+        return self._source.notes if isinstance(self._source, DescribesReading) else ()
 
     def facts(self, part: Region) -> PartFacts | None:
         """Return how a part came to be, where the labels remember that."""

@@ -8,10 +8,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg.annotations.masks import MaskConvention
 from napari_active_seg.images import ImageRef
 from napari_active_seg.regions import Effort, Region, RegionShape, RegionState
 
-__all__ = ["AnnotationSource", "KnowsHistory", "PartFacts"]
+__all__ = ["AnnotationSource", "DescribesReading", "KnowsHistory", "PartFacts"]
 
 
 class AnnotationSource(Protocol):
@@ -57,3 +58,16 @@ class KnowsHistory(Protocol):
 
     def facts(self, part: Region) -> PartFacts | None:
         """Return what is known of a part; None of one that it does not have."""
+
+
+@runtime_checkable
+class DescribesReading(Protocol):
+    """An AnnotationSource that knows what a person should hear of how its labels were read."""
+
+    @property
+    def convention(self) -> MaskConvention | None:
+        """How the numbers of masks are read; None where the labels are no masks."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or changed."""

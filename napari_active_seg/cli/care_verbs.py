@@ -11,10 +11,13 @@ import typer
 from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.cli.common import (
     JsonOption,
+    MasksAsOption,
     ProjectArgument,
     class_names,
+    describe_convention,
     opened,
     pair,
+    reading_facts,
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say
@@ -51,14 +54,7 @@ def import_(
     group_pattern: Annotated[
         str | None, typer.Option(help="Finds the patient in the names of further images.")
     ] = None,
-    masks_as: Annotated[
-        str,
-        typer.Option(
-            "--as",
-            help="How masks are meant: auto, index (0 to K-1, 255 not labelled), binary (0 / 255), "
-            "instances (ids), napari (0 not labelled, 1 to K) or colours.",
-        ),
-    ] = "auto",
+    masks_as: MasksAsOption = "auto",
     colours: Annotated[
         Path | None, typer.Option(help="CSV or JSON of class names and colours, for colour masks.")
     ] = None,
@@ -89,18 +85,20 @@ def import_(
         renamed=dict(pair(text, "--map") for text in rename or ()),
     )
     facts: dict[str, Any] = {}
+    lines = []
     with opened(project) as session:
         if images is not None:
             facts |= _import_images(session, images, group_pattern)
         if labels is not None:
             facts |= _import_labels(session, labels, options, annotator or labels.name)
-    lines = []
     if images is not None:
         known = facts["images_known"]
         lines.append(f"{facts['images_added']} images added, {known} were there already")
     if labels is not None:
         without = len(facts["without_label"])
         lines.append(f"{facts['labelled_parts']} labels taken over, {without} images have none")
+        if facts["masks_read_as"] is not None:
+            lines.append(describe_convention(facts["masks_read_as"]))
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
@@ -113,7 +111,13 @@ def _import_images(session: Session, folder: Path, group_pattern: str | None) ->
     )
     for problem in done[0].problems:
         say(f"set aside: {problem.why}")
-    return {"images_added": len(done[0].added), "images_known": len(done[0].known)}
+    for note in done[0].notes:
+        say(f"note: {note}")
+    return {
+        "images_added": len(done[0].added),
+        "images_known": len(done[0].known),
+        "image_notes": list(done[0].notes),
+    }
 
 
 def _import_labels(
@@ -127,7 +131,11 @@ def _import_labels(
             path, options=options, annotator=annotator, on_done=done.append
         ),
     )
-    return {"labelled_parts": done[0].parts, "without_label": list(done[0].without_label)}
+    return {
+        "labelled_parts": done[0].parts,
+        "without_label": list(done[0].without_label),
+        **reading_facts(done[0]),
+    }
 
 
 def classes(
@@ -181,13 +189,29 @@ def history(
 
 def relink(
     project: ProjectArgument,
-    images: Annotated[Path, typer.Option(help="Folder to look for missing images in.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder to look for missing images in.")
+    ] = None,
+    accept_changed: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed", help="Take files that were replaced as they are; labels stay."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find images again that were moved or renamed, by what is in them.
 
+    Files that were replaced by others of the same size are refused by train, evaluate and export
+    until --accept-changed takes them.
+
     Example: napari-active-seg relink my-project --images /media/stick/slides
     """
+    if (images is None) is not accept_changed:
+        raise ConfigError("give one of --images DIR, to find missing images, and --accept-changed")
+    if images is None:
+        _accept_changed(project, as_json=as_json)
+        return
     done: list[Relinked] = []
     with opened(project) as session:
         run_verb(
@@ -204,6 +228,18 @@ def relink(
     if relinked.missing:
         text += ": " + ", ".join(relinked.missing[:10])
     print_result(facts, as_json=as_json, text=text)
+
+
+def _accept_changed(project: Path, *, as_json: bool) -> None:
+    done: list[tuple[str, ...]] = []
+    with opened(project) as session:
+        run_verb(
+            session,
+            "Looking for images",
+            lambda: session.upkeep.accept_changed(on_done=done.append),
+        )
+    text = f"{len(done[0])} images are taken as they are now: {', '.join(done[0][:10])}"
+    print_result({"accepted": list(done[0])}, as_json=as_json, text=text)
 
 
 def merge(

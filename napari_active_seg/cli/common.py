@@ -10,18 +10,23 @@ from typing import Annotated
 
 import typer
 
-from napari_active_seg.cli.output import showing_progress
+from napari_active_seg.annotations import MaskConvention
+from napari_active_seg.cli.output import say, showing_progress
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session
+from napari_active_seg.session.steps.label import LabelResponse
 
 __all__ = [
     "DeviceOption",
     "JsonOption",
+    "MasksAsOption",
     "ProjectArgument",
     "class_names",
+    "describe_convention",
     "opened",
     "pair",
+    "reading_facts",
     "run_verb",
     "side_by_side",
     "told_of_settings",
@@ -30,6 +35,14 @@ __all__ = [
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout; logs go to stderr.")
+]
+MasksAsOption = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        help="How masks are meant: auto, index (0 to K-1, 255 not labelled), binary (0 / 255), "
+        "instances (ids), napari (0 not labelled, 1 to K) or colours.",
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
@@ -85,6 +98,18 @@ def side_by_side(workers: int, device: str, threads: int) -> tuple[int, str]:
     kind = resolve_device(device).type
     beside = workers or (1 if kind == "cuda" else max(1, os.cpu_count() or 1))
     return beside, f"{kind} device, {threads} thread(s) an arm, {beside} side by side"
+
+
+def describe_convention(convention: MaskConvention, *, whose: str = "masks") -> str:
+    """Return the line that says how masks were read, and how that is changed."""
+    return f"{whose} read as {convention.describe()} (--as reads them otherwise)"
+
+
+def reading_facts(response: LabelResponse) -> dict[str, object]:
+    """Return how labels were read, for JSON; notes are printed."""
+    for note in response.notes:
+        say(f"note: {note}")
+    return {"masks_read_as": response.convention, "notes": list(response.notes)}
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

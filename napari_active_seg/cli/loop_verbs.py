@@ -14,7 +14,9 @@ import typer
 from napari_active_seg.cli.common import (
     DeviceOption,
     JsonOption,
+    MasksAsOption,
     ProjectArgument,
+    describe_convention,
     opened,
     pair,
     run_verb,
@@ -239,6 +241,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder of images; default is the project's validation.")
     ] = None,
     masks: Annotated[Path | None, typer.Option(help="Masks of --images.")] = None,
+    masks_as: MasksAsOption = "auto",
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -252,15 +255,20 @@ def evaluate(
 
     if (images is None) != (masks is None):
         raise ConfigError("--images and --masks go together")
+    if masks_as != "auto" and masks is None:
+        raise ConfigError("--as says how --masks are meant; give --images and --masks too")
     reports: list[EvalReport] = []
     with opened(project, device=device, read_only=True) as session:
         chosen = None
         if images is not None and masks is not None:
-            chosen = folder_of_labelled_images(images, masks, n_classes=len(session.state.schema))
+            schema = session.state.schema
+            chosen = folder_of_labelled_images(images, masks, schema, masks_as=masks_as)
         run_verb(
             session,
             "Measuring",
-            lambda: session.evaluate(images=chosen, on_report=reports.append),
+            lambda: session.evaluate(
+                images=None if chosen is None else chosen.images, on_report=reports.append
+            ),
         )
         model = session.state.model
     report = reports[0]
@@ -272,6 +280,9 @@ def evaluate(
     }
     intervals = report.intervals()
     text = "\n".join(_figure_line(name, value, intervals) for name, value in facts.items())
+    if chosen is not None:
+        facts["masks_read_as"] = chosen.convention
+        text += f"\n{describe_convention(chosen.convention)}"
     facts["by_image"] = report.figures_by_image()
     facts["intervals"] = {name: asdict(found) for name, found in intervals.items()}
     print_result(facts, as_json=as_json, text=text)

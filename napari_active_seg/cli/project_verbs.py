@@ -12,11 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.annotations import AnnotationOptions
 from napari_active_seg.cli.common import (
     JsonOption,
+    MasksAsOption,
     ProjectArgument,
     class_names,
+    describe_convention,
     opened,
+    reading_facts,
     run_verb,
 )
 from napari_active_seg.cli.output import print_result, say, showing_progress
@@ -29,6 +33,7 @@ from napari_active_seg.session.creation import (
     MasksAmongImagesError,
     create_project,
 )
+from napari_active_seg.session.steps.label import LabelResponse
 
 __all__ = ["register"]
 
@@ -80,6 +85,7 @@ def init(
     masks: MasksOption = None,
     no_masks: NoMasksOption = False,
     mask_like: MaskLikeOption = None,
+    masks_as: MasksAsOption = "auto",
     val_fraction: Annotated[
         float, typer.Option(help="Share of images set aside for validation, once and for all.")
     ] = 0.2,
@@ -111,6 +117,8 @@ def init(
     """
     if masks is not None and no_masks:
         raise ConfigError("--masks and --no-masks exclude each other; give one of them")
+    if masks_as != "auto" and no_masks:
+        raise ConfigError("--as and --no-masks exclude each other; give one of them")
     settings = ImageSettings(
         val_fraction=val_fraction,
         audit_fraction=audit_fraction,
@@ -119,6 +127,7 @@ def init(
         group_pattern=group_pattern,
         key_file=pseudonyms,
         mask_like="ask" if mask_like is None else mask_like.value,
+        masks_as=masks_as,
         folder_splits=folder_splits,
     )
     with showing_progress("Looking at images") as tell, _naming_the_option():
@@ -131,7 +140,7 @@ def init(
             settings=settings,
             on_file=tell,
         )
-    _print_created(project, created, as_json=as_json)
+    _print_created(project, created, masks_as, as_json=as_json)
 
 
 @contextmanager
@@ -160,6 +169,7 @@ def label(
     only: Annotated[
         str, typer.Option(help="proposed: the waiting regions; images: whole images; all: both.")
     ] = "proposed",
+    masks_as: MasksAsOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Let masks answer: a simulated annotator for proposed regions, or the import of labels.
@@ -168,12 +178,21 @@ def label(
     """
     with opened(project) as session:
         before = session.state.counts[RegionState.DONE]
+        done: list[LabelResponse] = []
+        options = AnnotationOptions(masks_as)
         run_verb(
-            session, "Labelling", lambda: session.labels.answer_from_masks(from_masks, only=only)
+            session,
+            "Labelling",
+            lambda: session.labels.answer_from_masks(
+                from_masks, only=only, options=options, on_done=done.append
+            ),
         )
         count = session.state.counts[RegionState.DONE] - before
-        facts = {"labelled_regions": count, "waiting": len(session.state.open_regions)}
-    text = f"{count} regions labelled, {facts['waiting']} still waiting"
+        waiting = len(session.state.open_regions)
+    facts = {"labelled_regions": count, "waiting": waiting, **reading_facts(done[0])}
+    text = f"{count} regions labelled, {waiting} still waiting"
+    if done[0].convention is not None:
+        text += f"\n{describe_convention(done[0].convention)}"
     print_result(facts, as_json=as_json, text=text)
 
 
@@ -193,7 +212,7 @@ def report(
     print_result({"out": str(out)}, as_json=as_json, text=f"{out} written")
 
 
-def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> None:
+def _print_created(project: Path, created: CreatedProject, masks_as: str, *, as_json: bool) -> None:
     for problem in created.problems:
         say(f"set aside: {problem.why}")
     for note in created.notes:
@@ -206,6 +225,7 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
         "audit_images": created.audit_images,
         "masks_dir": None if created.masks_dir is None else str(created.masks_dir),
         "masks": created.masks,
+        "masks_read_as": created.masks_read_as,
         "masks_left_for_label": created.masks_left,
         "region_size": created.region_size.size,
         "recognised_as": created.layout,
@@ -216,10 +236,12 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
         f"{created.folder}: {created.images} images, {created.validation_images} of them for "
         f"validation ({created.validation_labelled} labelled), {len(created.problems)} set aside"
     )
-    if created.layout:
-        text += f"\nrecognised as {created.layout}: its split is kept"
+    if created.layout_summary:
+        text += f"\nrecognised as {created.layout_summary}"
     if created.masks_dir is not None:
         text += f"\nmasks in {created.masks_dir}: {created.masks} of {created.images} match"
+    if created.masks_read_as is not None:
+        text += f"\n{describe_convention(created.masks_read_as)}"
     text += f"\n{created.region_size.summary}"
     if created.audit_images:
         text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
@@ -227,6 +249,7 @@ def _print_created(project: Path, created: CreatedProject, *, as_json: bool) -> 
         text += (
             f"\n{created.masks_left} masks of pool images wait; to take them over: "
             f"napari-active-seg label {project} --from-masks {created.masks_dir} --only images"
+            f"{'' if masks_as == 'auto' else f' --as {masks_as}'}"
         )
     print_result(facts, as_json=as_json, text=text)
 

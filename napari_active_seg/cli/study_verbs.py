@@ -14,7 +14,9 @@ import typer
 from napari_active_seg.cli.common import (
     DeviceOption,
     JsonOption,
+    MasksAsOption,
     class_names,
+    describe_convention,
     pair,
     side_by_side,
     told_of_settings,
@@ -70,6 +72,8 @@ from napari_active_seg.experiments import (
 from napari_active_seg.experiments import simulate as run_simulation
 from napari_active_seg.experiments.comparing import compare_runs as lay_beside
 from napari_active_seg.experiments.papers import IMAGE_STUDIES, image_study
+from napari_active_seg.experiments.study.results_json import notes_of
+from napari_active_seg.regions import LabelSchema
 
 __all__ = ["register"]
 
@@ -89,6 +93,7 @@ def simulate(
     masks: MasksOption = None,
     test_images: TestImagesOption = None,
     test_masks: TestMasksOption = None,
+    masks_as: MasksAsOption = "auto",
     dataset: DatasetOption = None,
     data: FolderOption = None,
     config: ConfigOption = None,
@@ -124,7 +129,9 @@ def simulate(
         return
     folders: dict[str, Any] = {"images": images, "masks": masks}
     folders |= {"test_images": test_images, "test_masks": test_masks}
-    folders |= {"classes": class_names(classes) if dataset is None else ()}
+    folders |= {"classes": class_names(classes) if dataset is None else (), "masks_as": masks_as}
+    if masks_as != "auto" and dataset is not None:
+        raise ConfigError(f"--as is for folders of masks; those of {dataset} are known")
     study = StudySettings.made(
         name=out.name,
         data={"dataset": dataset or "folders", "root": data, "fit": {"shrink": shrink}, **folders},
@@ -267,6 +274,7 @@ def polygons(
     tolerances: Annotated[
         str, typer.Option(help="Pixels that a polygon may be from the outline, with commas.")
     ] = "1,2,3,5,10,15,20,30,40",
+    masks_as: MasksAsOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Simplify the outlines of masks: clicks that they take, and what of the truth is kept.
@@ -278,7 +286,10 @@ def polygons(
         wanted = [float(part) for part in _names(tolerances)]
     except ValueError as error:
         raise ConfigError(f"tolerances are numbers with commas, got {tolerances!r}") from error
-    found = folder_of_labelled_images(images, masks, n_classes=len(names))
+    folder = folder_of_labelled_images(
+        images, masks, LabelSchema.from_names(names), masks_as=masks_as
+    )
+    found = folder.images
     with showing_progress("Outlining") as tell:
         points = polygon_study(
             [(image.id, image.target) for image in found],
@@ -292,7 +303,13 @@ def polygons(
         f"{p.mean_jaccard:.2%} mean Jaccard kept"
         for p in points
     ]
-    facts = {"out": str(out), "images": len(found), "points": [asdict(p) for p in points]}
+    lines.append(describe_convention(folder.convention))
+    facts = {
+        "out": str(out),
+        "images": len(found),
+        "masks_read_as": folder.convention,
+        "points": [asdict(p) for p in points],
+    }
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
 
@@ -371,8 +388,13 @@ def _run(study: StudySettings, out: Path, workers: int, device: str, *, as_json:
 def _tell(
     records: Sequence[RoundRecord], study: StudySettings, out: Path, *, as_json: bool
 ) -> None:
-    facts = {"out": str(out), "rounds": [_facts(record) for record in records]}
-    lines = [_line(record, study.score) for record in records]
+    notes = notes_of(out)
+    facts = {
+        "out": str(out),
+        "notes": list(notes),
+        "rounds": [_facts(record) for record in records],
+    }
+    lines = [*(_line(record, study.score) for record in records), *notes]
     print_result(facts, as_json=as_json, text="\n".join([*lines, f"the page is in {out}"]))
 
 

@@ -6,6 +6,7 @@ place is answered alike whenever it is asked.
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class AnnotatorSettings:
         for name in (
             "tolerance", "jitter", "base_s", "per_click_s", "per_pixel_s", "noise", "fatigue"
         ):  # fmt: skip
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}")
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def polygon_study(
     """Return a point for each tolerance, over images by name with what loads their truth."""
     if not truths:
         raise BadInputError("there is no mask to outline")
-    if not tolerances or min(tolerances) <= 0:
+    if not tolerances or not all(0 < tolerance < math.inf for tolerance in tolerances):
         raise ConfigError(f"tolerances must be above 0 pixels, got {list(tolerances)}")
     matrices = [ConfusionMatrix.empty(n_classes) for _ in tolerances]
     clicks = np.zeros(len(tolerances), np.int64)

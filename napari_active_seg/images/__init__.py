@@ -18,7 +18,8 @@ from napari_active_seg.images.plain import (
     read_array,
     read_rgb,
 )
-from napari_active_seg.images.ref import ImageRef, absolute_path, fingerprint_of
+from napari_active_seg.images.planes import count_planes, describe_planes
+from napari_active_seg.images.ref import ImageRef, absolute_path, file_stamp, fingerprint_of
 from napari_active_seg.images.scan import (
     FoundImage,
     Problem,
@@ -31,9 +32,12 @@ from napari_active_seg.images.source import ImageSource, goes_whole, map_step, r
 from napari_active_seg.images.spacing import believable
 from napari_active_seg.images.table import (
     ImageFacts,
+    MatchedTable,
     facts_for,
     groups_by_pattern,
+    match_table,
     read_image_table,
+    unmatched_by_pattern,
 )
 from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
@@ -48,6 +52,7 @@ __all__ = [
     "ImageRef",
     "ImageSource",
     "LevelArray",
+    "MatchedTable",
     "NearCopy",
     "PerceptualHash",
     "PlainImage",
@@ -60,12 +65,16 @@ __all__ = [
     "candidate_files",
     "coarse_view",
     "coarse_window",
+    "count_planes",
+    "describe_planes",
     "facts_for",
+    "file_stamp",
     "fingerprint_of",
     "goes_whole",
     "groups_by_pattern",
     "lazy_levels",
     "map_step",
+    "match_table",
     "near_copies",
     "open_image",
     "open_picture",
@@ -80,4 +89,5 @@ __all__ = [
     "scan_folder",
     "tissue_at_low_level",
     "tissue_mask",
+    "unmatched_by_pattern",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images.pixels import as_rgb, white_of
+from napari_active_seg.images.pixels import as_rgb, white_of_windows
 from napari_active_seg.images.source import check_window
 from napari_active_seg.images.spacing import believable
 
@@ -37,7 +37,7 @@ class OmeZarrImage:
 
     def __getstate__(self) -> dict[str, object]:
         """Travel as a path."""
-        return {"_path": self._path, "_white": self._white}
+        return {"_path": self._path, "_white": self.__dict__.get("white", self._white)}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,21 +67,29 @@ class OmeZarrImage:
             found.append(scale[place] * _MICROMETRES[unit])
         return believable(found[0], found[1])
 
+    @property
+    def planes(self) -> int:
+        """How many planes there are of which the first alone is read; 1 where all are."""
+        sizes = dict(zip(self._axes, self._arrays[0].shape, strict=True))
+        if sizes.get("c") in (3, 4):
+            del sizes["c"]
+        return math.prod(int(size) for axis, size in sizes.items() if axis not in "yx")
+
     @cached_property
     def white(self) -> int | None:
-        """The value that stands for white, from a look at the lowest level."""
+        """The value that stands for white, from the whole lowest level."""
         if self._white is not None:
             return self._white
         lowest = len(self._arrays) - 1
-        height, width = (min(n, 1024) for n in self.level_shapes[lowest])
-        return white_of(self._raw(lowest, 0, 0, height, width))
+        return white_of_windows(
+            partial(self._raw, lowest), self.level_shapes[lowest], name=self._path.name
+        )
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
         check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         raw = self._raw(level, y, x, height, width)
-        white = self.white if raw.dtype.kind == "f" else self._white
-        return as_rgb(raw, name=self._path.name, white=white)
+        return as_rgb(raw, name=self._path.name, white=self.white)
 
     def check(self) -> None:
         """Raise ImageError if a window of the lowest level cannot be decoded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from skimage.color import lab2rgb
 from napari_active_seg.errors import ImageError
 
 __all__ = ["LAB_PHOTOMETRICS", "as_rgb", "cmyk_to_rgb", "float_scale", "lab_to_rgb", "white_of"]
-__all__ += ["ycbcr_to_rgb"]
+__all__ += ["white_of_windows", "ycbcr_to_rgb"]
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 #: TIFF's numbers for CIELab with signed colours, and with colours that are shifted by 128.
@@ -21,6 +22,8 @@ LAB_PHOTOMETRICS = (_CIELAB, _ICCLAB, 10)
 _UNIT_OVERSHOOT, _OVERSHOOT = 2.0, 1.05
 #: Between 0..1 and this nobody can tell what full brightness is.
 _LEAST_FULL_SCALE = 16.0
+#: Side of the windows by which an image is read through.
+_WINDOW = 2048
 
 
 def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDArray[np.uint8]:
@@ -58,6 +61,32 @@ def white_of(pixels: NDArray[np.generic]) -> int | None:
         return None
     highest = int(pixels.max())
     return next((2**bits - 1 for bits in _BIT_DEPTHS if highest < 2**bits), highest)
+
+
+def white_of_windows(
+    read: Callable[[int, int, int, int], NDArray[np.generic]], shape: tuple[int, int], *, name: str
+) -> int | None:
+    """Return the value that stands for white in an image that is read by windows.
+
+    All of it is read once, so that every window has the same brightness; of 8 bits one pixel
+    alone. ImageError where white cannot be known.
+    """
+    kind = read(0, 0, 1, 1).dtype
+    if kind.kind not in "uif" or kind.itemsize == 1:
+        return None
+    height, width = shape
+    highest: list[NDArray[np.generic]] = []
+    for top in range(0, height, _WINDOW):
+        for left in range(0, width, _WINDOW):
+            part = read(top, left, min(_WINDOW, height - top), min(_WINDOW, width - left))
+            highest.append(part.max())
+    most = np.array(highest).max(keepdims=True)
+    if most.dtype.kind == "f" and not np.isfinite(most).all():
+        raise ImageError(f"{name} holds NaN or infinity; set it aside")
+    white = white_of(most)
+    if white is None and most.dtype.kind == "f":
+        raise _unknown_white(name, float(most[0]))
+    return white
 
 
 def cmyk_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -124,13 +153,17 @@ def _to_8_bit(pixels: NDArray[np.generic], name: str, white: int | None) -> NDAr
     return np.clip(np.round(values * (255.0 / top)), 0, 255).astype(np.uint8)
 
 
+def _unknown_white(name: str, highest: float) -> ImageError:
+    return ImageError(
+        f"{name} holds real numbers up to {highest:g}, so that full brightness is unknown; "
+        "scale it to 0..1 or 0..255"
+    )
+
+
 def _full_scale(pixels: NDArray[np.generic], values: NDArray[np.float64], name: str) -> float:
     if pixels.dtype.kind == "f":
         scale = float_scale(float(values.max(initial=0)))
         if scale is None:
-            raise ImageError(
-                f"{name} holds real numbers up to {values.max():g}, so that full brightness is "
-                "unknown; scale it to 0..1 or 0..255"
-            )
+            raise _unknown_white(name, float(values.max()))
         return scale
     return float(white_of(pixels) or 255)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["ImageRef", "absolute_path", "fingerprint_of"]
+__all__ = ["ImageRef", "absolute_path", "file_stamp", "fingerprint_of"]
 
 _WHOLE_FILE_UP_TO = 8 * 2**20
 
@@ -35,6 +35,20 @@ def absolute_path(path: Path) -> Path:
     that the person never named.
     """
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the ".."
+
+
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """Return size and times of a file, which differ once it was written; None for a folder.
+
+    ImageError if the file cannot be looked at.
+    """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+    if path.is_dir():
+        return None
+    return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def fingerprint_of(path: Path) -> str:

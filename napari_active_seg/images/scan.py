@@ -18,6 +18,7 @@ from napari_active_seg.images.opening import (
     printable_name,
 )
 from napari_active_seg.images.plain import PlainImage
+from napari_active_seg.images.planes import count_planes, describe_planes
 from napari_active_seg.images.ref import absolute_path
 from napari_active_seg.images.source import ImageSource
 
@@ -36,7 +37,8 @@ class FoundImage:
     """A picture that decodes; ``id`` is its path below the scanned folder.
 
     ``white`` is the value of full brightness where it has more than 8 bits. ``grey_values`` is 1
-    or 2 where a plain picture is grey and has no more values than that: a mask, perhaps.
+    or 2 where a plain picture is grey and has no more values than that: a mask, perhaps. The
+    first of its ``planes`` is the one that is read.
     """
 
     id: str
@@ -45,6 +47,7 @@ class FoundImage:
     spacing: tuple[float, float] | None
     white: int | None = None
     grey_values: int | None = None
+    planes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ class ScanResult:
 
     images: tuple[FoundImage, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of images that are read in part."""
+        return tuple(describe_planes({image.id: image.planes for image in self.images}))
 
 
 def scan_folder(folder: Path, *, on_file: Callable[[int, int], None] | None = None) -> ScanResult:
@@ -107,6 +115,7 @@ def _looked_at(path: Path, name: str) -> FoundImage:
         source.spacing,
         source.white,
         _count_grey_values(source, is_jpeg=path.suffix.lower() in (".jpg", ".jpeg")),
+        count_planes(path),
     )
 
 

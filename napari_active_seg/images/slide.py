@@ -7,7 +7,7 @@ and the free text of the file are never read beyond what gives the spacing.
 from __future__ import annotations
 
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images.overview import Overview
-from napari_active_seg.images.pixels import white_of
+from napari_active_seg.images.pixels import white_of_windows
 from napari_active_seg.images.plain import BROKEN_FILE, decode_error
 from napari_active_seg.images.source import check_window
 from napari_active_seg.images.spacing import spacing_of_tiff
@@ -44,7 +44,7 @@ class SlideImage:
 
     def __getstate__(self) -> dict[str, object]:
         """Travel as a path."""
-        return {"path": self._path, "white": self._white}
+        return {"path": self._path, "white": self.__dict__.get("white", self._white)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["path"], white=state["white"])  # type: ignore[misc]
@@ -61,13 +61,11 @@ class SlideImage:
 
     @cached_property
     def white(self) -> int | None:
-        """The value that stands for white, from a look at the middle of the lowest level."""
+        """The value that stands for white, from the whole lowest level."""
         if self._white is not None:
             return self._white
         lowest = self._levels[-1]
-        height, width = (min(n, 1024) for n in lowest.shape)
-        y, x = ((n - k) // 2 for n, k in zip(lowest.shape, (height, width), strict=True))
-        return white_of(lowest.raw(y, x, height, width))
+        return white_of_windows(lowest.raw, lowest.shape, name=self._path.name)
 
     @cached_property
     def level_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -80,7 +78,7 @@ class SlideImage:
         check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         if level == len(self._levels) and self._overview is not None:
             return self._overview.read(y, x, height, width)
-        return self._levels[level].read(y, x, height, width)
+        return self._levels[level].read(y, x, height, width, white=self.white)
 
     def check(self) -> None:
         """Raise ImageError if tiles are missing behind the end, or the corners do not decode."""
@@ -99,7 +97,8 @@ class SlideImage:
         lowest = self._levels[-1]
         if max(lowest.shape) <= _LARGEST_LOWEST:
             return None
-        return Overview(lowest.read, lowest.shape, longest=_LARGEST_LOWEST // 2)
+        read = partial(lowest.read, white=self.white)
+        return Overview(read, lowest.shape, longest=_LARGEST_LOWEST // 2)
 
     @cached_property
     def _opened(self) -> tuple[tuple[TiffLevel, ...], tuple[float, float] | None]:
@@ -113,7 +112,7 @@ class SlideImage:
                 data = FileBytes(self._path)
             except BROKEN_FILE as error:
                 raise decode_error(self._path, error) from error
-            levels = (TiffLevel(self._path, data, level, self._white) for level in pages)
+            levels = (TiffLevel(self._path, data, level) for level in pages)
             return tuple(levels), spacing
 
 

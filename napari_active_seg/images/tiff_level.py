@@ -65,16 +65,20 @@ class TiffLevel:
     path: Path
     file: FileBytes
     pages: tuple[tifffile.TiffPage, ...]
-    white: int | None
 
     @property
     def shape(self) -> tuple[int, int]:
         """``(height, width)``."""
         return (int(self.pages[0].imagelength), int(self.pages[0].imagewidth))
 
-    def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
-        """Return the window (height, width, 3) uint8 that starts at (y, x) and lies inside."""
-        return self._rgb(self.raw(y, x, height, width))
+    def read(
+        self, y: int, x: int, height: int, width: int, *, white: int | None
+    ) -> NDArray[np.uint8]:
+        """Return the window (height, width, 3) uint8 that starts at (y, x) and lies inside.
+
+        ``white`` is the value of full brightness of pixels deeper than 8 bits.
+        """
+        return self._rgb(self.raw(y, x, height, width), white)
 
     def raw(self, y: int, x: int, height: int, width: int) -> NDArray[np.generic]:
         """Return the window (height, width, channels) as it is stored."""
@@ -90,7 +94,7 @@ class TiffLevel:
             check_layout(self.path, page)
             refuse_lying_offsets(self.path, page)
 
-    def _rgb(self, pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    def _rgb(self, pixels: NDArray[np.generic], white: int | None) -> NDArray[np.uint8]:
         page = self.pages[0]
         photometric = page.photometric
         if photometric == tifffile.PHOTOMETRIC.PALETTE:
@@ -105,7 +109,7 @@ class TiffLevel:
             return lab_to_rgb(pixels, name=self.path.name, photometric=photometric)
         elif page.compression == _APERIO_YCBCR:
             return ycbcr_to_rgb(pixels.astype(np.uint8))
-        return as_rgb(pixels, name=self.path.name, white=self.white)
+        return as_rgb(pixels, name=self.path.name, white=white)
 
     def _page_window(
         self, page: tifffile.TiffPage, y: int, x: int, height: int, width: int

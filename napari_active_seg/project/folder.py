@@ -55,7 +55,8 @@ class Project:
         self.clock = clock
         self.database = database
         key = None if config.key_file is None else KeyFile(absolute_path(folder / config.key_file))
-        self.images = ImagesTable(database, folder, clock, key)
+        checked = folder / _CACHE / "checked.json"
+        self.images = ImagesTable(database, folder, clock, key, checked)
         self.classes = ClassesTable(database, clock)
         self.regions = RegionsTable(database, clock)
         self.labels = LabelsTable(database, self.regions, self.classes, clock)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from napari_active_seg.images import (
     ImageSource,
     absolute_path,
     believable,
+    file_stamp,
     fingerprint_of,
     open_image,
     tissue_at_low_level,
@@ -26,6 +29,7 @@ from napari_active_seg.project.database import Database
 from napari_active_seg.project.key_file import KeyFile
 from napari_active_seg.project.records import Placement, Split
 from napari_active_seg.project.safe_names import safe_image_id
+from napari_active_seg.whole_file import whole_file
 
 __all__ = ["ImagesTable", "relative_to"]
 
@@ -39,7 +43,10 @@ class ImagesTable:
         folder: Path,
         clock: Callable[[], float],
         key: KeyFile | None = None,
+        checked: Path | None = None,
     ) -> None:
+        """``checked`` is the file that keeps when images were last found unchanged."""
+        self._checked = checked
         self._database = database
         self._folder = folder
         self._clock = clock
@@ -144,6 +151,66 @@ class ImagesTable:
         return tuple(
             ref.id for ref in self.all() if not (self._folder / ref.relative_path).exists()
         )
+
+    def find_changed(
+        self, image_ids: Iterable[str], *, on_image: Callable[[int], None] | None = None
+    ) -> tuple[str, ...]:
+        """Return those images whose files hold another picture of the same size than before.
+
+        A file is read only where its size or times are others than when it was last found
+        unchanged. Files that are missing, cannot be read or have another size in pixels are left
+        out: `source` refuses them.
+        """
+        before = self._read_checked()
+        now, changed = dict(before), []
+        for number, image_id in enumerate(image_ids):
+            if on_image is not None:
+                on_image(number)
+            wanted = self.ref(image_id).fingerprint
+            try:
+                path = self.path(image_id)
+                stamp = file_stamp(path)
+                known = None if stamp is None else [wanted, *stamp]
+                if known is not None and before.get(image_id) == known:
+                    continue
+                same = fingerprint_of(path) == wanted
+                if not same:
+                    _ = self.source(image_id)
+            except ImageError:
+                continue  # whoever reads it says so
+            if not same:
+                changed.append(image_id)
+                now.pop(image_id, None)
+            elif known is not None:
+                now[image_id] = known
+        if now != before:
+            self._write_checked(now)
+        return tuple(changed)
+
+    def accept_changed(self, image_ids: Sequence[str]) -> None:
+        """Take the files of images as they are now; ImageError where one has another size."""
+        prints = []
+        for image_id in image_ids:
+            _ = self.source(image_id)
+            prints.append((fingerprint_of(self.path(image_id)), image_id))
+        with self._database.transaction() as connection:
+            connection.executemany("UPDATE images SET fingerprint = ? WHERE id = ?", prints)
+
+    def _read_checked(self) -> dict[str, list[object]]:
+        """Return fingerprint, size and times of files that were found unchanged."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            if self._checked is not None:
+                return dict(json.loads(self._checked.read_text(encoding="utf-8")))
+        return {}
+
+    def _write_checked(self, checked: Mapping[str, Sequence[object]]) -> None:
+        if self._checked is None:
+            return
+        with (
+            contextlib.suppress(OSError),  # all are read again next time
+            whole_file(self._checked, root=self._folder) as begun,
+        ):
+            begun.write_text(json.dumps(checked), encoding="utf-8")
 
     def move(self, found: Mapping[str, Path]) -> None:
         """Remember where the files of images are from now on."""

@@ -13,7 +13,7 @@ import shutil
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,14 @@ class PredictionCache:
         shutil.rmtree(self._folder, ignore_errors=True)
         self.forget()
         return freed
+
+    def drop_images(self, image_ids: Iterable[str]) -> None:
+        """Remove what any model predicted of images, such as ones whose files were replaced."""
+        for image_id in image_ids:
+            stem = self._path("", image_id).stem
+            for path in self._folder.glob(f"*/{stem}*"):
+                _remove(path)
+        self.forget()
 
     def prune(self, *, keeps: Callable[[str], bool], limit: int) -> int:
         """Remove what is no longer needed, and return how many bytes that freed.

@@ -26,6 +26,7 @@ class AddedImages:
     added: tuple[str, ...]
     known: tuple[str, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()  #: such as files of which the first plane alone is read
 
 
 def add_images(
@@ -73,7 +74,7 @@ def add_images(
         project.events.add(
             "images added", annotator=project.config.annotator, facts={"images": list(added)}
         )
-    return AddedImages(added, tuple(known), look.problems)
+    return AddedImages(added, tuple(known), look.problems, look.notes)
 
 
 def _free_id(image_id: str, folder: str, taken: set[str]) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from napari_active_seg.annotations import (
+    AnnotationOptions,
     MaskConvention,
     MaskFolder,
-    MaskReading,
     detect_convention,
+    open_masks,
+    read_masks,
 )
 from napari_active_seg.errors import ConfigError, ImageError, did_you_mean
 from napari_active_seg.images import (
@@ -21,9 +23,9 @@ from napari_active_seg.images import (
     Problem,
     absolute_path,
     believable,
-    facts_for,
     groups_by_pattern,
-    read_image_table,
+    match_table,
+    unmatched_by_pattern,
 )
 from napari_active_seg.project import (
     Placement,
@@ -108,6 +110,7 @@ class ImageSettings:
     key_file: Path | None = None
     spacing: float | None = None  #: micrometres per pixel of images whose files do not say
     mask_like: Literal["ask", "masks", "images"] = "ask"
+    masks_as: str = "auto"  #: what the numbers in masks mean: auto, or a MaskConvention
     folder_splits: bool = True  #: keep the split that folders such as train and test name
     sort_files: bool = True  #: tell masks from images by the names of files and folders
 
@@ -122,6 +125,7 @@ class SplitPlan:
     groups: int
     validation_groups: int
     example: tuple[str, str] | None  #: an image, and its patient or slide
+    notes: tuple[str, ...] = ()  #: such as rows of the table that name no image
 
     @property
     def summary(self) -> str:
@@ -134,7 +138,7 @@ class SplitPlan:
 
 def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
     """Return what ``settings`` would set aside of a folder; ConfigError where they do not fit."""
-    placements = _placements(look, settings)
+    placements, notes = _placements(look, settings)
     held_out = [p for p in placements.values() if p.split is Split.VALIDATION]
     return SplitPlan(
         images=len(placements),
@@ -143,6 +147,7 @@ def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
         groups=len({p.group for p in placements.values() if p.group}),
         validation_groups=len({p.group for p in held_out if p.group}),
         example=next(((i, p.group) for i, p in placements.items() if p.group), None),
+        notes=notes,
     )
 
 
@@ -158,7 +163,9 @@ class CreatedProject:
     masks_left: int  #: masks of pool images, for ``label`` to take over
     masks_dir: Path | None
     masks: int  #: masks of images of the project
+    masks_read_as: MaskConvention | None  #: what their numbers mean
     layout: str | None  #: the well-known data set that the folder was recognised as
+    layout_summary: str  #: that data set with its official split, in words; empty without one
     region_size: SuggestedSize  #: what regions are proposed in
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  #: such as patients in more than one split
@@ -185,6 +192,7 @@ def create_project(
     images look like masks and ``settings`` do not say what they are.
     """
     settings = settings or ImageSettings()
+    MaskConvention.parse(settings.masks_as)
     schema = LabelSchema.from_names(classes)
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
@@ -192,11 +200,11 @@ def create_project(
     if masks_dir is not None:
         look = look.with_masks(masks_dir)
     look = _settle_mask_like(look, settings)
-    if not find_masks and masks_dir is None and look.layout is None:
+    if not find_masks and masks_dir is None and not look.has_official_masks:
         look = look.with_masks(None)
     images = tuple(_with_spacing(image, settings.spacing) for image in look.images)
-    placements = _placements(look, settings)
-    oracle, mask_notes = _open_masks(look, images, masks_dir, n_classes=len(schema))
+    placements, split_notes = _placements(look, settings)
+    oracle, mask_notes = _open_masks(look, images, masks_dir, schema, settings.masks_as)
     region_size = look.suggest_region_size(settings.spacing)
     names = _names(images, settings)
     groups = _group_names(placements, settings)
@@ -226,10 +234,12 @@ def create_project(
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
         masks_dir=None if oracle is None else look.masks.folder,
         masks=len(known),
+        masks_read_as=None if oracle is None else oracle.convention,
         layout=look.layout,
+        layout_summary="" if look.layout is None else look.describe_layout(),
         region_size=region_size,
         problems=look.problems,
-        notes=(*mask_notes, *_notes(placements, groups)),
+        notes=(*look.notes, *mask_notes, *split_notes, *_notes(placements, groups)),
     )
 
 
@@ -243,7 +253,11 @@ def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:
 
 
 def _open_masks(
-    look: FolderLook, images: Sequence[FoundImage], given: Path | None, *, n_classes: int
+    look: FolderLook,
+    images: Sequence[FoundImage],
+    given: Path | None,
+    schema: LabelSchema,
+    masks_as: str,
 ) -> tuple[MaskFolder | None, tuple[str, ...]]:
     """Return the masks of ``images``, and what is to be noted of them.
 
@@ -252,18 +266,21 @@ def _open_masks(
     """
     refs = _refs(images)
     if given is not None:
-        paths = [image.path for image in images]
-        return MaskFolder.from_folder(given, refs, n_classes=n_classes, not_masks=paths), ()
+        options = AnnotationOptions(masks_as, not_masks=[image.path for image in images])
+        return open_masks(given, refs, schema, options), ()
     notes = tuple(f"{problem.why}; it is not used" for problem in look.masks.misfits)
     masks = look.masks.by_image
+    wanted = MaskConvention.parse(masks_as)
     if not masks:
+        if wanted is not None:
+            raise ConfigError(f"there are no masks to read as {wanted}; name their folder")
         return None, notes
     try:
-        convention = detect_convention(list(masks.values()), n_classes=n_classes)
-        if convention is MaskConvention.COLOURS:
+        convention = wanted or detect_convention(list(masks.values()), n_classes=len(schema))
+        if convention is MaskConvention.COLOURS and wanted is None:
             note = f"masks in {look.masks.folder} are colour pictures; import them with their table"
             return None, (*notes, note)
-        return MaskFolder.checked(masks, refs, MaskReading(convention)), notes
+        return read_masks(masks, refs, schema, AnnotationOptions(str(convention))), notes
     except ImageError as error:
         raise ImageError(f"{error}; or create the project without masks") from error
 
@@ -288,20 +305,27 @@ def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
         raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
 
 
-def _placements(look: FolderLook, settings: ImageSettings) -> dict[str, Placement]:
+def _placements(
+    look: FolderLook, settings: ImageSettings
+) -> tuple[dict[str, Placement], tuple[str, ...]]:
+    """Return where every image belongs, and what is to be noted of it."""
+    notes: tuple[str, ...] = ()
     ids = [image.id for image in look.images]
     facts: dict[str, ImageFacts] = dict(look.facts)
     if settings.sort_files and settings.folder_splits and not facts:
         facts |= look.folder_splits
     if settings.table is not None:
-        for image_id, said in facts_for(ids, read_image_table(settings.table)).items():
+        matched = match_table(settings.table, ids)
+        notes += matched.notes
+        for image_id, said in matched.facts.items():
             known = facts.get(image_id, ImageFacts())
             facts[image_id] = ImageFacts(said.group or known.group, said.split or known.split)
     groups = {i: fact.group for i, fact in facts.items() if fact.group}
     if settings.group_pattern is not None:
         groups |= groups_by_pattern(ids, settings.group_pattern)
+        notes += unmatched_by_pattern(ids, groups)
     official = {i: _split_of(fact.split) for i, fact in facts.items() if fact.split}
-    return assign_splits(
+    placed = assign_splits(
         ids,
         val_fraction=settings.val_fraction,
         audit_fraction=settings.audit_fraction,
@@ -309,6 +333,7 @@ def _placements(look: FolderLook, settings: ImageSettings) -> dict[str, Placemen
         groups=groups,
         official=official,
     )
+    return placed, notes
 
 
 def _split_of(word: str) -> Split:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.annotations import (
+    describe_splits,
     find_masks,
     image_root,
     is_image_folder,
     is_mask_folder,
     read_mask_values,
     recognise_layout,
+    shared_masks,
     sort_files,
     split_of_folders,
 )
@@ -27,6 +29,7 @@ from napari_active_seg.images import (
     FoundImage,
     ImageFacts,
     Problem,
+    ScanResult,
     absolute_path,
     candidate_files,
     picture_shape,
@@ -84,6 +87,17 @@ class FolderLook:
     layout: str | None
     facts: Mapping[str, ImageFacts]
     problems: tuple[Problem, ...]
+    official_masks_dir: Path | None = None  #: where a known data set has its masks
+
+    @property
+    def has_official_masks(self) -> bool:
+        """Whether the masks are those of a known data set in its official layout."""
+        return self.masks.folder is not None and self.masks.folder == self.official_masks_dir
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of images that are read in part."""
+        return ScanResult(self.images, ()).notes
 
     @property
     def without_spacing(self) -> int:
@@ -169,6 +183,12 @@ class FolderLook:
             return self._with(images, _pair_inside(images, [*files, *known], self.folder))
         return self._with(images, self.masks)
 
+    def describe_layout(self) -> str:
+        """Return which data set was recognised, and the official split that is kept."""
+        text = f"the {self.layout} data set in its official layout"
+        splits = describe_splits(self.facts.values())
+        return f"{text}, whose split is kept ({splits})" if splits else text
+
     @property
     def summary(self) -> str:
         """What a person should know of it, in a sentence or two."""
@@ -178,7 +198,7 @@ class FolderLook:
             sizes += " to " + " x ".join(map(str, by_size[-1]))
         text = f"{_count(len(self.images), 'image')} of {sizes} pixels"
         if self.layout is not None:
-            text += f", the {self.layout} data set"
+            text += f", {self.describe_layout()}"
         if self.masks.folder is not None:
             text += f", masks found in {self._named(self.masks.folder)} ({self._matches()})"
         sentences = [text, *self._remarks()]
@@ -214,6 +234,7 @@ class FolderLook:
         if self.folder_splits:
             folders = sorted({fact.split or "" for fact in self.folder_splits.values()})
             yield f"folders name a split, which is kept: {', '.join(folders)}"
+        yield from self.notes
         same = _same_names(self.images)
         if same:
             yield f"images of the same name, such as {' and '.join(same)}, are all taken"
@@ -241,25 +262,29 @@ def look_at_folder(
     images = files if named is None else named.images
     root = folder / image_root(list(images)) if sort else folder
     scan = scan_files(root, [files[name] for name in images], on_file=on_file)
-    layout = recognise_layout(root, (image.id for image in scan.images))
+    below = [path for path in files.values() if path.is_relative_to(root)]
+    layout = recognise_layout(root, (path.relative_to(root).as_posix() for path in below))
     others = layout.not_images if layout else frozenset()
+    taken = tuple(image for image in scan.images if image.id not in others)
+    facts = layout.facts if layout else {}
     look = FolderLook(
         folder=folder,
         images_dir=root,
-        images=tuple(image for image in scan.images if image.id not in others),
+        images=taken,
         masks=FoundMasks(),
         layout=layout.name if layout else None,
-        facts=layout.facts if layout else {},
+        facts={image.id: facts[image.id] for image in taken if image.id in facts},
         problems=scan.problems,
+        official_masks_dir=layout.masks_dir if layout else None,
     )
     if named is None:
         return look
-    masks = [files[name] for name in named.masks] + [root / name for name in sorted(others)]
+    masks = [files[name] for name in named.masks]
+    masks += [root / name for name in sorted(layout.masks)] if layout else []
     if masks:
         return replace(look, masks=_pair_inside(look.images, masks, folder))
-    beside = list(_mask_folders_beside(root))
-    if layout is not None and layout.masks_dir is not None:
-        beside.append(layout.masks_dir)
+    official = None if layout is None else layout.masks_dir
+    beside = list(_mask_folders_beside(root)) if official is None else [official]
     found = [_pair(look.images, absolute_path(each)) for each in beside]
     best = max(found, key=lambda each: len(each.by_image) + len(each.misfits), default=None)
     if best is None or not (best.by_image or best.misfits):
@@ -290,6 +315,10 @@ def _pair(images: Sequence[FoundImage], masks_dir: Path) -> FoundMasks:
             fitting[image_id] = path
         else:
             misfits.append(Problem(path.relative_to(masks_dir).as_posix(), why))
+    for path, shared in shared_masks(fitting).items():
+        why = f"mask {path.name} could be that of {' or '.join(shared)}"
+        misfits.append(Problem(path.relative_to(masks_dir).as_posix(), why))
+        fitting = {i: mask for i, mask in fitting.items() if mask != path}
     return FoundMasks(masks_dir, fitting, tuple(misfits))
 
 

@@ -21,11 +21,14 @@ def read_image_classes(path: Path, image_ids: Collection[str]) -> dict[str, str 
     """Return what a CSV says of images of ``image_ids``; None where it says "can't tell".
 
     Images are found by name with or without ending; others in the table, and rows without a class,
-    are left out. ConfigError where columns are missing or no image is known.
+    are left out. ConfigError where columns are missing, no image is known, a name could mean
+    several images, or an image has two classes.
     """
-    by_name = {image_id: image_id for image_id in image_ids}
+    by_name = {image_id: [image_id] for image_id in image_ids}
     for image_id in image_ids:
-        by_name.setdefault(Path(image_id).stem, image_id)
+        found_by = by_name.setdefault(Path(image_id).stem, [])
+        if image_id not in found_by:
+            found_by.append(image_id)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -37,11 +40,23 @@ def read_image_classes(path: Path, image_ids: Collection[str]) -> dict[str, str 
         raise ConfigError(
             f"{path} needs a column {' or '.join(_IMAGE[:2])} and one {' or '.join(_CLASS[:3])}"
         )
-    found = {
-        by_name[row[image]]: None if row[name].strip() == CANT_TELL else row[name].strip()
-        for row in rows
-        if row[image] in by_name and (row[name] or "").strip()
-    }
+    found: dict[str, str | None] = {}
+    for row in rows:
+        said = (row[name] or "").strip()
+        if row[image] not in by_name or not said:
+            continue
+        image_id, *others = by_name[row[image]]
+        if others:
+            raise ConfigError(
+                f"{row[image]!r} in {path} could mean {', '.join((image_id, *others))}; write the "
+                "whole name of the image"
+            )
+        value = None if said == CANT_TELL else said
+        if found.setdefault(image_id, value) != value:
+            raise ConfigError(
+                f"{path} has two classes for {image_id}: {found[image_id] or CANT_TELL}, and "
+                f"{said}; keep the row that is right"
+            )
     if not found:
         raise ConfigError(f"no image of {path} is in this project, such as {rows[0][image]}")
     return found

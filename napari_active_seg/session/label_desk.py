@@ -110,9 +110,16 @@ class LabelDesk:
 
     # --- from elsewhere ----------------------------------------------------------------------
 
-    def answer_from_masks(self, folder: Path, *, only: str = "proposed") -> None:
+    def answer_from_masks(
+        self,
+        folder: Path,
+        *,
+        only: str = "proposed",
+        options: AnnotationOptions | None = None,
+        on_done: Callable[[LabelResponse], None] | None = None,
+    ) -> None:
         """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
-        self._answer(folder, only=only)
+        self._answer(folder, only=only, on_done=on_done, options=options)
 
     def answer_from(
         self,
@@ -128,10 +135,18 @@ class LabelDesk:
         only = "proposed" if image_ids is None else "images"
         self._answer(truth, only=only, image_ids=image_ids, annotate=annotate)
 
-    def _answer(self, answers: Path | AnnotationSource, *, only: str, **how: Any) -> None:
+    def _answer(
+        self,
+        answers: Path | AnnotationSource,
+        *,
+        only: str,
+        on_done: Callable[[LabelResponse], None] | None = None,
+        **how: Any,
+    ) -> None:
         waiting = self._state().open_regions
         request = label_request(self._project, answers, waiting=waiting, only=only, **how)
-        self._start("labelling", partial(label_from_source, request), self._labelled)
+        work = partial(label_from_source, request)
+        self._start("labelling", work, partial(self._labelled, on_done))
 
     def import_from(
         self,
@@ -148,17 +163,14 @@ class LabelDesk:
             options=options or AnnotationOptions(),
             annotator=annotator or self._project.config.annotator,
         )
+        work = partial(label_from_source, request)
+        self._start("importing", work, partial(self._labelled, on_done))
 
-        def deliver(result: object) -> None:
-            self._labelled(result)
-            if isinstance(result, LabelResponse) and on_done is not None:
-                on_done(result)
-
-        self._start("importing", partial(label_from_source, request), deliver)
-
-    def _labelled(self, result: object) -> None:
+    def _labelled(self, on_done: Callable[[LabelResponse], None] | None, result: object) -> None:
         if isinstance(result, LabelResponse):
             self._apply(queue=self._project.regions.queue())
+            if on_done is not None:
+                on_done(result)
 
     # --- at once -----------------------------------------------------------------------------
 

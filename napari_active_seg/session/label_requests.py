@@ -37,11 +37,12 @@ def label_request(
     only: str,
     image_ids: Collection[str] | None = None,
     annotate: Annotate | None = None,
+    options: AnnotationOptions | None = None,
 ) -> LabelRequest:
     """Return the request to answer ``waiting`` regions, whole images, or all.
 
-    ``answers`` are a folder of masks, or labels that are open already. ``image_ids`` are the only
-    images that are labelled whole, where they are given.
+    ``answers`` are a folder of masks, read by ``options``, or labels that are open already.
+    ``image_ids`` are the only images that are labelled whole, where they are given.
     """
     if only not in ("proposed", "images", "all"):
         raise ConfigError(f"only must be proposed, images or all, got {only!r}")
@@ -54,7 +55,7 @@ def label_request(
     return LabelRequest(
         regions=() if only == "images" else waiting,
         images=() if only == "proposed" else unasked,
-        open_source=partial(_opened, project, answers, AnnotationOptions()),
+        open_source=partial(_opened, project, answers, options or AnnotationOptions()),
         keep=_keeper(project, "masks" if annotate is None else "simulated", ""),
         place=project.regions.add_whole_image,
         annotate=annotate,

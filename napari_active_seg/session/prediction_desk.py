@@ -25,6 +25,7 @@ from napari_active_seg.session.requests import (
     predict_request,
 )
 from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.steps.check_images import CheckImages
 from napari_active_seg.session.steps.embed import EmbedRequest, embed_images
 from napari_active_seg.session.steps.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.session.steps.export_model import export_model, model_request
@@ -249,8 +250,10 @@ class PredictionDesk:
         def freeze() -> Work:
             model = self.model()
             load = partial(self._shelf.segmenter, model)
-            return partial(
-                evaluate_model, evaluate_request(self._project, model, load, images=images)
+            request = evaluate_request(self._project, model, load, images=images)
+            own = request.image_ids if images is None else ()
+            return CheckImages(
+                self._project.images.find_changed, own, partial(evaluate_model, request)
             )
 
         def deliver(result: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ from napari_active_seg.session.steps.predict_folder import FolderRequest
 from napari_active_seg.session.trust.records import calibration_in_force
 from napari_active_seg.uncertainty import Prediction, measure_named
 
+_log = logging.getLogger(__name__)
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
 #: Kinds of regions on which no model is measured.
@@ -111,7 +113,10 @@ def predict_folder_request(
 ) -> FolderRequest:
     """Return the request to predict a folder of pictures and slides into files below ``out``."""
     rules = InstanceRules.from_figures(model.metrics)
-    found = {image.id: image for image in scan_folder(images_dir).images}
+    scan = scan_folder(images_dir)
+    for note in scan.notes:
+        _log.warning("%s: %s", images_dir, note)
+    found = {image.id: image for image in scan.images}
     if not found:
         raise NothingToDoError(f"there is no picture in {images_dir} that can be read")
     request = predict_request(

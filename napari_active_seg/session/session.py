@@ -32,6 +32,7 @@ from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import model_of, predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
 from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
+from napari_active_seg.session.steps.check_images import CheckImages
 from napari_active_seg.session.steps.control import CONTROL_EVENT
 from napari_active_seg.session.steps.evaluate import LabelledImage
 from napari_active_seg.session.steps.export import ExportChoice, ExportRequest, export_labels
@@ -264,7 +265,9 @@ class Session:
                 load=self._shelf.fresh,
                 measure=self._state.measure,
             )
-            return partial(train_model, request)
+            return CheckImages(
+                self.project.images.find_changed, request.image_ids, partial(train_model, request)
+            )
 
         order = Order("training", freeze, self._trained, may_wait=True, may_leave=True)
         self._order(order, writes=not helps)

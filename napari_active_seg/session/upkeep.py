@@ -111,6 +111,40 @@ class Upkeep:
 
         self._start("looking for images", work, deliver)
 
+    def accept_changed(self, *, on_done: Callable[[tuple[str, ...]], None] | None = None) -> None:
+        """Take the files of images that were replaced as they are now; a job.
+
+        Labels stay as they are; predictions of such images are removed. ImageError where a file
+        has another size than before.
+        """
+        project = self._project
+        ids = tuple(ref.id for ref in project.images.all())
+
+        def work(token: CancelToken, report: Report) -> tuple[str, ...]:
+            tell = _teller(token, report)
+            return project.images.find_changed(ids, on_image=lambda number: tell(number, len(ids)))
+
+        def deliver(result: object) -> None:
+            if isinstance(result, tuple):
+                self._keep_changed(result)
+                if on_done is not None:
+                    on_done(result)
+
+        self._start("looking for images", work, deliver)
+
+    def _keep_changed(self, image_ids: tuple[str, ...]) -> None:
+        if not image_ids:
+            raise NothingToDoError("no image was replaced: every file is as the project took it")
+        project = self._project
+        project.images.accept_changed(image_ids)
+        project.predictions.drop_images(image_ids)
+        project.events.add(
+            "replaced images accepted",
+            annotator=project.config.annotator,
+            facts={"images": list(image_ids)},
+        )
+        self._apply(predicted=self._predicted())
+
     def note_missing(self, image_ids: Sequence[str]) -> None:
         """Take in which images are not where they should be now."""
         self._apply(missing=frozenset(image_ids))

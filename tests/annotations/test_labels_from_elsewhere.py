@@ -14,6 +14,7 @@ from skimage.measure import label as components
 from napari_active_seg.annotations import (
     AnnotationOptions,
     RenamedImages,
+    describe_splits,
     open_annotations,
     recognise_layout,
     unpack_archive,
@@ -261,6 +262,52 @@ def test_compressed_run_lengths_are_those_of_the_reference():
         assert _decompressed(compress(counts)).tolist() == counts
 
 
+def ring(x, y, width, height):
+    """Return a box as a polygon of COCO."""
+    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
+
+
+def test_outlines_outside_of_the_image_are_counted_or_refused(tmp_path):
+    def read(*places):
+        drawn = [
+            {"image_id": 7, "category_id": 1, "segmentation": ring(*place)} for place in places
+        ]
+        (tmp_path / "c.json").write_text(json.dumps(coco(drawn)))
+        return opened(tmp_path / "c.json")
+
+    inside, outside, beyond = (10, 5, 20, 20), (200, 5, 20, 20), (50, 5, 40, 20)
+    source = read(inside, outside, beyond, (-0.5, 0, 5, 40.5))
+    assert source.notes == (
+        "1 of 4 outlines lie outside of their images and are left out (a.png)",
+        "1 of 4 outlines reach beyond the edges of their images and are cut there (a.png)",
+    )
+    assert (source.reveal(WHOLE)[5:25, 10:30] != 0).all()
+    assert read(inside).notes == ()
+    with pytest.raises(
+        AnnotationError, match=r"all outlines of a\.png lie outside .* 40 x 60 pixels"
+    ):
+        read(outside, (0, 400, 20, 20))
+    write_geojson(tmp_path / "q" / "a.geojson", [feature([box(100, 100, 9, 9)])])
+    with pytest.raises(AnnotationError, match="lie outside of the image"):
+        opened(tmp_path / "q")
+
+
+def test_a_mask_of_two_images_of_one_name_is_refused(tmp_path):
+    images = tuple(ImageRef(f"a.{kind}", "", SHAPE, None, "") for kind in ("jpg", "png"))
+    save(tmp_path / "m" / "a_mask.png", np.zeros(SHAPE))
+    with pytest.raises(
+        ImageError, match=r"a_mask\.png could be that of a\.jpg or a\.png; give each"
+    ):
+        open_annotations(tmp_path / "m", images, SCHEMA, AnnotationOptions())
+
+
+def test_masks_of_several_planes_are_noted(tmp_path):
+    (tmp_path / "m").mkdir()
+    stack = np.zeros((3, *SHAPE), np.uint8)
+    tifffile.imwrite(tmp_path / "m" / "a.tif", stack, photometric="minisblack")
+    assert "1 file holds several planes" in opened(tmp_path / "m").notes[0]
+
+
 @pytest.mark.parametrize(
     ("image", "annotation", "words"),
     [
@@ -354,21 +401,64 @@ def test_glas_is_recognised_by_its_names(tmp_path):
     }  # fmt: skip
 
 
-def test_isic_is_recognised_in_its_official_folders_and_with_an_index(tmp_path):
-    data = tmp_path / "ISBI2016_ISIC_Part1_Training_Data"
-    truth = tmp_path / "ISBI2016_ISIC_Part1_Training_GroundTruth"
-    save(data / "ISIC_0000001.jpg", np.zeros((4, 5, 3)))
-    save(truth / "ISIC_0000001_Segmentation.png", np.zeros((4, 5)))
-    layout = recognise_layout(data, ["ISIC_0000001.jpg"])
-    assert (layout.name, layout.masks_dir) == ("ISIC", truth)
-    assert layout.facts["ISIC_0000001.jpg"].split == "train"
-    both = recognise_layout(
-        tmp_path, [f"{data.name}/ISIC_0000001.jpg", f"{truth.name}/ISIC_0000001_Segmentation.png"]
+def isic(folder, part="Training", names=("ISIC_0000001",)):
+    """Write images and masks of ISIC 2017 in the official folders; return that of the images."""
+    for name in names:
+        save(folder / f"ISIC-2017_{part}_Data" / f"{name}.jpg", np.zeros((4, 5, 3)))
+        truth = folder / f"ISIC-2017_{part}_Part1_GroundTruth"
+        save(truth / f"{name}_segmentation.png", np.zeros((4, 5)))
+    return folder / f"ISIC-2017_{part}_Data"
+
+
+def pictures(folder):
+    return sorted(
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix in (".jpg", ".png")
     )
-    assert both.not_images == {f"{truth.name}/ISIC_0000001_Segmentation.png"}
-    (tmp_path / "index.csv").write_text("image_id,split\nISIC_0000001,test\n")
-    assert recognise_layout(data, ["ISIC_0000001.jpg"]).facts["ISIC_0000001.jpg"].split == "test"
+
+
+def test_isic_is_recognised_in_its_official_folders(tmp_path):
+    data = isic(tmp_path)
+    save(data / "ISIC_0000001_superpixels.png", np.zeros((4, 5, 3)))
+    layout = recognise_layout(data, pictures(data))
+    assert (layout.name, layout.masks_dir) == (
+        "ISIC",
+        data.with_name("ISIC-2017_Training_Part1_GroundTruth"),
+    )
+    assert layout.not_images == {"ISIC_0000001_superpixels.png"} and not layout.masks
+    assert layout.facts["ISIC_0000001.jpg"].split is None  # one part alone is no split
+    isic(tmp_path, "Test_v2", ["ISIC_0000002"])
+    isic(tmp_path, "Validation", ["ISIC_0000003"])
+    both = recognise_layout(tmp_path, pictures(tmp_path))
+    assert {i.rpartition("/")[2]: f.split for i, f in both.facts.items()} == {
+        "ISIC_0000001.jpg": "train", "ISIC_0000002.jpg": "test", "ISIC_0000003.jpg": "validation",
+    }  # fmt: skip
+    assert describe_splits(both.facts.values()) == "1 test, 1 train, 1 validation"
+    assert len(both.masks) == 3 and len(both.not_images) == 4
     assert recognise_layout(data, ["holiday.jpg"]) is None
+
+
+@pytest.mark.parametrize("folder", ["latest", "my_test_images", "Training", "ISIC-2017_Training"])
+def test_names_like_those_of_isic_are_no_layout(tmp_path, folder):
+    """Neither a split nor masks come out of folders that merely look so, or a table beside."""
+    save(tmp_path / folder / "ISIC_0000001.jpg", np.zeros((4, 5, 3)))
+    save(tmp_path / "labels" / "ISIC_0000001_segmentation.png", np.zeros((4, 5)))
+    (tmp_path / "index.csv").write_text("image_id,split\nISIC_0000001,test\n")
+    assert recognise_layout(tmp_path / folder, ["ISIC_0000001.jpg"]) is None
+    assert recognise_layout(tmp_path, [f"{folder}/ISIC_0000001.jpg"]) is None
+
+
+def test_names_like_those_of_glas_are_no_layout(tmp_path):
+    names = ["train_1.bmp", "train_1_anno.bmp", "testA_1.bmp", "testA_1_anno.bmp"]
+    for name in names:
+        save(tmp_path / name, np.zeros((4, 5)))
+    assert recognise_layout(tmp_path, names) is None  # no Grade.csv
+    (tmp_path / "Grade.csv").write_text("name,patient ID\ntrain_1,1\ntestA_1,2\n")
+    assert recognise_layout(tmp_path, names).name == "GlaS"
+    assert recognise_layout(tmp_path, names[:3]) is None  # a mask is missing
+    assert recognise_layout(tmp_path, [*names, "other.bmp"]) is None
+    assert recognise_layout(tmp_path, [n.replace("bmp", "png") for n in names]) is None
+    only = recognise_layout(tmp_path, names[2:])
+    assert only.name == "GlaS" and only.facts["testA_1.bmp"].split is None
 
 
 def test_instances_of_touching_glands_are_one_class(tmp_path):

@@ -9,8 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_data import disk_picture
 
-from napari_active_seg.project import Project
+from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
 
 
@@ -216,6 +217,13 @@ def test_patients_are_kept_together_and_a_shared_one_is_noted(run, pool, tmp_pat
     assert "patient or slide '7' has images in" in err and len(facts["notes"]) == 1
 
 
+def test_a_table_that_leaves_images_out_makes_no_project(run, pool, tmp_path):
+    (tmp_path / "t.csv").write_text("image,patient\nimg0,7\nimg1,7\n")
+    code, out, err = make_project(run, tmp_path / "p", pool, "--table", tmp_path / "t.csv")
+    assert code == 1 and not out and not (tmp_path / "p").exists()
+    assert "has no row for 2 of 4 images: img2.png, img3.png; add a row" in err
+
+
 def test_pseudonyms_hide_every_name_and_labels_still_find_their_images(run, pool, tmp_path):
     key = tmp_path / "vault" / "key.csv"
     code, _, _ = make_project(
@@ -281,3 +289,21 @@ def test_the_cache_says_its_size_and_is_cleared(run, made, pool):
     _, out, _ = run("cache", made, "--clear", "--json")
     assert json.loads(out) == {"bytes": 0, "limit_bytes": 10_000_000_000, "freed_bytes": size}
     assert run("config", made, "--set", "cache_limit=0")[0] == 2
+
+
+def test_replaced_images_are_refused_and_taken_by_relink(run, made, pool, tmp_path):
+    line = ("export", made, "--format", "masks", "--out", tmp_path / "out")
+    with Project.open(made, read_only=True) as project:
+        image_id = project.images.all(Split.VALIDATION)[0].id
+    pixels, _ = disk_picture(77)
+    Image.fromarray(pixels).save(pool / "images" / image_id)
+    code, _, err = run(*line)
+    assert code == 1 and f"labels may not fit: {image_id}; put the old files back" in err
+    assert "relink PROJECT --accept-changed" in err
+    code, _, err = run("relink", made)
+    assert code == 2 and "--images DIR" in err and "--accept-changed" in err
+    code, out, _ = run("relink", made, "--accept-changed", "--json")
+    assert code == 0 and json.loads(out) == {"accepted": [image_id]}
+    assert run(*line)[0] == 0
+    code, _, err = run("relink", made, "--accept-changed")
+    assert code == 1 and "no image was replaced" in err

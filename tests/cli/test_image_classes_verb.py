@@ -71,3 +71,6 @@ def test_what_cannot_be_is_refused_with_the_way_out(run, folder, tmp_path):
     table.write_text("image,class\nnobody,benign\n")
     code, _, error = run("image-classes", folder, "--from", table, "--device", "cpu")
     assert code != 0 and "no image" in error
+    table.write_text("image,class\ni00,benign\ni00.png,malignant\n")
+    code, _, error = run("image-classes", folder, "--from", table, "--device", "cpu")
+    assert code == 2 and "two classes for i00.png: benign, and malignant" in error

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from tiny_data import disk_picture, write_pool
 
@@ -58,3 +60,17 @@ def test_further_images_come_without_their_masks(run, made, tmp_path):
     more = write_pool(tmp_path / "more", count=2, first=30)
     code, out, _ = run("import", made, "--images", more, "--json")
     assert code == 0 and json.loads(out)["images_added"] == 2
+
+
+def test_files_of_several_planes_are_said(run, made, tmp_path):
+    data = tmp_path / "stacks"
+    data.mkdir()
+    pixels = np.stack([disk_picture(k)[0][..., 0] for k in range(40, 43)])
+    tifffile.imwrite(data / "a.tif", pixels, photometric="minisblack")
+    Image.fromarray(disk_picture(44)[0]).save(data / "b.png")
+    code, out, err = run("init", tmp_path / "q", "--images", data, *NAMES, "--json")
+    assert code == 0 and "1 file holds several planes" in err and "a.tif (3 planes)" in err
+    assert "a.tif (3 planes)" in json.loads(out)["notes"][0]
+    code, out, err = run("import", made, "--images", data, "--json")
+    assert code == 0 and "a.tif (3 planes)" in err
+    assert "a.tif (3 planes)" in json.loads(out)["image_notes"][0]

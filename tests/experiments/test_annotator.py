@@ -133,7 +133,16 @@ def test_a_place_is_answered_alike_whenever_it_is_asked():
     assert (other_seed.target != one.target).any()
 
 
-@pytest.mark.parametrize("wrong", [{"missed": 1.5}, {"confused": -0.1}, {"jitter": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"missed": 1.5},
+        {"confused": -0.1},
+        {"jitter": -1.0},
+        {"tolerance": float("nan")},
+        {"noise": float("inf")},
+    ],
+)
 def test_impossible_annotators_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         AnnotatorSettings(**wrong)

@@ -63,3 +63,10 @@ def test_nothing_to_outline_is_refused():
         polygon_study(
             [("a", lambda: np.zeros((5, 5), np.uint8))], [0.0], n_classes=2, on_image=quiet
         )
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), 0.0])
+def test_impossible_tolerances_are_refused(tolerance):
+    truth = np.zeros((4, 5), np.uint8)
+    with pytest.raises(ConfigError, match="tolerances must be above 0"):
+        polygon_study([("a", lambda: truth)], [1, tolerance], n_classes=2, on_image=quiet)

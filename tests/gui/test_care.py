@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QInputDialog, QMessageBox
+from tiny_data import disk_picture
 from tiny_slides import half, scene, write_pages
 
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.project import Project
+from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.creation import ImageSettings, create_project
 
@@ -265,3 +267,24 @@ def test_lists_change_only_the_rows_that_differ(proposed):
     assert len(window.in_strip()) == 3
     strip = window.panel("Annotate").strip
     assert strip.currentIndex().data(256).id == window.session.state.region_id
+
+
+def test_replaced_images_are_taken_by_the_button_of_the_message(proposed, pool):
+    """A training says which image was replaced, and the button below it takes the new file."""
+    window = proposed
+    window.finish_all(pool)
+    image_id = window.session.project.images.all(Split.VALIDATION)[0].id
+    Image.fromarray(disk_picture(77)[0]).save(pool / "images" / image_id)
+    train, message = window.panel("Train"), window.dock.message
+    window.session.upkeep.configure(steps=5)
+    train.preset.value = "fast"
+    window.click(train.go)
+    window.qtbot.waitUntil(lambda: bool(message.remedies), timeout=60_000)
+    assert f"labels may not fit: {image_id}; put the old files back" in message.text.text()
+    (button,) = message.remedies
+    assert button.text() == "Take the new files"
+    window.click(button)
+    window.settle()
+    window.click(train.go)
+    window.settle()
+    assert window.session.state.model is not None

@@ -4,7 +4,13 @@ import tifffile
 from PIL import Image
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import PlainImage, fingerprint_of, read_rgb
+from napari_active_seg.images import (
+    PlainImage,
+    count_planes,
+    fingerprint_of,
+    read_rgb,
+    scan_folder,
+)
 
 RED = (200, 30, 40)
 
@@ -111,3 +117,29 @@ def test_fingerprint_follows_content_and_not_name(tmp_path):
     assert prints["d"] != prints["e"]
     with pytest.raises(ImageError, match="cannot be read"):
         fingerprint_of(tmp_path / "missing")
+
+
+def test_files_of_several_planes_are_noted(tmp_path):
+    """Stacks and channels are read in part; pyramids, thumbnails and RGB are read whole."""
+    grey = np.zeros((40, 60), np.uint8)
+
+    def planes(name, pixels, **more):
+        tifffile.imwrite(tmp_path / name, pixels, **more)
+        return count_planes(tmp_path / name)
+
+    assert planes("stack.tif", np.zeros((5, 40, 60), np.uint8), photometric="minisblack") == 5
+    assert planes("z.tif", np.zeros((4, 2, 40, 60), np.uint8), imagej=True) == 8
+    assert planes("t.ome.tif", np.zeros((3, 40, 60), np.uint8), metadata={"axes": "TYX"}) == 3
+    assert planes("c.ome.tif", np.zeros((2, 40, 60), np.uint8), metadata={"axes": "CYX"}) == 2
+    assert planes("rgb.ome.tif", np.zeros((3, 40, 60), np.uint8), metadata={"axes": "CYX"}) == 1
+    assert planes("grey.tif", grey) == 1
+    assert planes("rgb.tif", np.zeros((40, 60, 3), np.uint8), photometric="rgb") == 1
+    with tifffile.TiffWriter(tmp_path / "thumb.tif") as file:
+        file.write(grey)
+        file.write(grey[::4, ::4], subfiletype=1)
+    assert count_planes(tmp_path / "thumb.tif") == 1
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    assert count_planes(tmp_path / "a.png") == 1
+    notes = scan_folder(tmp_path).notes
+    assert len(notes) == 1 and notes[0].startswith("4 files hold several planes (z-stack, time")
+    assert "stack.tif (5 planes)" in notes[0]

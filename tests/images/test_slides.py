@@ -299,3 +299,31 @@ def test_missing_level_and_window_outside_are_named(tmp_path):
         source.read(2, 0, 0, 5, 5)
     with pytest.raises(ImageError, match="does not lie inside"):
         source.read(1, 340, 0, 20, 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "highest"), [(np.float32, 255.0), (np.float32, 1.0), (np.uint16, 4000)]
+)
+def test_deep_pixels_have_one_brightness_in_every_window(tmp_path, kind, highest):
+    """White is one for the whole image: a dark window is not brightened."""
+    ramp = np.linspace(0, highest, 256).astype(kind)
+    pixels = np.broadcast_to(ramp[None, :, None], (128, 256, 3)).copy()
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(64, 64), photometric="rgb")
+    source = SlideImage(tmp_path / "a.tif")
+    whole = source.read(0, 0, 0, 128, 256)
+    parts = [SlideImage(tmp_path / "a.tif").read(0, 0, x, 128, 2) for x in range(0, 256, 2)]
+    assert (np.concatenate(parts, axis=1) == whole).all()
+    assert whole[0, -1, 0] >= 240 and 110 < whole[0, 128, 0] < 130
+    again = pickle.loads(pickle.dumps(source))  # noqa: S301 - our own object
+    assert again.__dict__.get("white", again._white) == source.white
+
+
+@pytest.mark.parametrize(("at", "value"), [(200, 5.0), (10, np.nan)])
+def test_real_numbers_without_a_known_white_are_refused_in_every_window(tmp_path, at, value):
+    pixels = np.full((128, 256, 3), 0.5, np.float32)
+    pixels[:, at] = value
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(64, 64), photometric="rgb")
+    source = SlideImage(tmp_path / "a.tif")
+    for x in (0, 100):
+        with pytest.raises(ImageError, match=r"full brightness is unknown|NaN or infinity"):
+            source.read(0, 0, x, 16, 16)

@@ -209,9 +209,61 @@ def test_a_table_of_patients_leaves_the_split_of_the_folders(tmp_path):
     data = tmp_path / "data"
     for n, part in enumerate(("train", "test")):
         write(data, ("1", "2"), image=f"{part}/{part}{{}}.png", first=4 * n)
-    (tmp_path / "t.csv").write_text("image,patient\ntrain/train1.png,A\ntest1,B\n")
+    (tmp_path / "t.csv").write_text(
+        "image,patient\ntrain/train1.png,A\ntrain2,A\ntest1,B\ndata/test/test2.png,B\n"
+    )
     plan = plan_split(look_at_folder(data), ImageSettings(table=tmp_path / "t.csv"))
-    assert (plan.audit_images, plan.groups) == (2, 2)
+    assert (plan.audit_images, plan.groups, plan.notes) == (2, 2, ())
+
+
+TABLES = {
+    "no row matches": ("i,1\nj,2", "no row of .* names an image: it has i, j, and the images are"),
+    "half of them": ("a,1\nb,1", r"no row for 2 of 4 images: c\.png, d\.png; add a row"),
+    "two patients": ("a,1\na,2\nb,1\nc,1\nd,1", "two rows for 'a' that differ: patient '1', and"),
+    "two names": ("a,1\na.png,2\nb,1\nc,1\nd,1", "about one image, a.png: 'a.png' .*'2'.* and 'a'"),
+    "no patient": ("a,1\nb,\nc,1\nd,1", r"no patient for 1 of 4 images: b\.png; name the patient"),
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_table_that_leaves_a_patient_unknown_is_refused(tmp_path, table):
+    rows, message = table
+    write(tmp_path / "data", NAMES)
+    (tmp_path / "t.csv").write_text(f"image,patient\n{rows}\n")
+    settings = ImageSettings(table=tmp_path / "t.csv")
+    with pytest.raises(ImageError, match=message):
+        plan_split(look_at_folder(tmp_path / "data"), settings)
+    with pytest.raises(ImageError, match=message):
+        make(tmp_path, tmp_path / "data", settings=settings)
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_row_that_could_mean_two_images_is_refused(tmp_path):
+    write(tmp_path / "data", ("1", "2"), image="x/{}.png")
+    write(tmp_path / "data", ("1",), image="y/{}.png", first=8)
+    look = look_at_folder(tmp_path / "data")
+    settings = ImageSettings(table=tmp_path / "t.csv", val_fraction=0.4)
+    (tmp_path / "t.csv").write_text("image,patient\n1,A\n2,B\n")
+    with pytest.raises(ImageError, match=r"the row '1' of .* could mean x/1\.png, y/1\.png"):
+        plan_split(look, settings)
+    (tmp_path / "t.csv").write_text("image,patient\nx/1,A\n2,B\ny\\1.png,C\n")
+    assert plan_split(look, settings).groups == 3
+    (tmp_path / "t.csv").write_text("image,patient\nx/1,A\n2,B\nz/1.png,C\n")
+    with pytest.raises(ImageError, match=r"no row for 1 of 3 images: y/1\.png"):
+        plan_split(look, settings)
+
+
+def test_rows_and_names_that_are_not_used_are_noted(tmp_path):
+    write(tmp_path / "data", NAMES)
+    (tmp_path / "t.csv").write_text("image,patient\na,1\nb,1\nc,2\nd,3\ne,3\nf.png,4\n")
+    created = make(tmp_path, tmp_path / "data", settings=ImageSettings(table=tmp_path / "t.csv"))
+    assert created.notes == ("2 rows of the table name no image here: e, f.png",)
+    look = look_at_folder(tmp_path / "data")
+    plan = plan_split(look, ImageSettings(group_pattern="[abc]"))
+    assert plan.notes == (
+        "the group pattern does not match 1 of 4 images: d.png; each counts as a patient of its "
+        "own",
+    )
 
 
 def test_folders_of_one_split_are_no_split(tmp_path):
@@ -324,3 +376,60 @@ def test_region_size_is_kept_and_follows_the_masks(tmp_path):
     assert created.region_size == suggested
     with Project.open(created.folder, read_only=True) as project:
         assert project.config.region_size == suggested.size
+
+
+def test_a_mask_of_two_images_of_one_name_is_not_used(tmp_path):
+    write(tmp_path / "data", ("a", "b"), image="images/{}.png", mask="masks/{}_mask.png")
+    write(tmp_path / "data", ("a",), image="images/{}.jpg")
+    look = look_at_folder(tmp_path / "data")
+    assert set(look.masks.by_image) == {"b.png"}
+    created = make(tmp_path, tmp_path / "data")
+    assert created.notes == ("mask a_mask.png could be that of a.jpg or a.png; it is not used",)
+    assert created.masks == 1
+
+
+# --- well-known data sets -------------------------------------------------------------------
+
+
+def test_an_official_layout_is_said_with_its_split(tmp_path):
+    data = tmp_path / "isic"
+    for n, (part, truth) in enumerate(
+        [
+            ("ISIC-2017_Training_Data", "ISIC-2017_Training_Part1_GroundTruth"),
+            ("ISIC-2017_Test_v2_Data", "ISIC-2017_Test_v2_Part1_GroundTruth"),
+        ]
+    ):
+        names = [f"ISIC_{k:07d}" for k in range(3 * n, 3 * n + 3)]
+        write(data, names, image=part + "/{}.jpg", mask=truth + "/{}_segmentation.png", first=n)
+    look = look_at_folder(data)
+    assert "the ISIC data set in its official layout, whose split is kept (3 t" in look.summary
+    created = make(tmp_path, data)
+    assert created.layout == "ISIC" and created.audit_images == 3
+    assert len(look.masks.by_image) == created.masks == 6
+    check_labels(created, look)
+    assert created.layout_summary.endswith("whose split is kept (3 test, 3 train)")
+    whole = create_project(tmp_path / "w", images_dir=data, classes=CLASSES)
+    assert whole.masks == 6  # the layout says where they are, so that nobody has to look
+    alone = create_project(
+        tmp_path / "q", images_dir=data / "ISIC-2017_Training_Data", classes=CLASSES
+    )
+    assert (alone.masks, alone.audit_images, alone.validation_labelled) == (3, 0, 1)
+    assert alone.layout_summary == "the ISIC data set in its official layout"
+
+
+def test_names_of_a_known_data_set_alone_set_nothing_aside(tmp_path):
+    names = [f"ISIC_{k:07d}" for k in range(4)]
+    write(tmp_path, names, image="latest/{}.jpg", mask="labels/{}_segmentation.png")
+    (tmp_path / "index.csv").write_text(
+        "image,split\n" + "".join(f"{name},test\n" for name in names)
+    )
+    settings = ImageSettings(val_fraction=0.25)
+    created = create_project(
+        tmp_path / "p", images_dir=tmp_path / "latest", classes=CLASSES, settings=settings
+    )
+    assert created.layout is None and created.layout_summary == ""
+    assert (created.audit_images, created.validation_images, created.masks) == (0, 1, 0)
+    again = create_project(
+        tmp_path / "q", images_dir=tmp_path / "latest", classes=CLASSES, find_masks=True
+    )
+    assert again.masks_dir == tmp_path / "labels"  # found by its name, and said

@@ -268,3 +268,12 @@ def test_classes_of_images_go_along_with_an_export(session, lesions, tmp_path):
     assert "1 can't tell, 1 malignant" in (tmp_path / "out" / "README.md").read_text()
     back = read_image_classes(tmp_path / "out" / "image_classes.csv", session.state.image_ids)
     assert back == {images[0]: "malignant", images[1]: None}
+
+
+def test_a_table_that_could_mean_two_images_is_refused(tmp_path):
+    table, ids = tmp_path / "t.csv", ("a.jpg", "a.png", "b.png")
+    table.write_text("image,class\na.png,benign\nb,malignant\nb.png,malignant\nc,benign\n")
+    assert read_image_classes(table, ids) == {"a.png": "benign", "b.png": "malignant"}
+    table.write_text("image,class\na,benign\n")
+    with pytest.raises(ConfigError, match=r"'a' in .* could mean a\.jpg, a\.png; write the whole"):
+        read_image_classes(table, ids)

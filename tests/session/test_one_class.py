@@ -201,6 +201,8 @@ def test_a_rare_class_that_is_found_is_no_collapse(unmeasured, pool):
             picture = Image.new("RGB" if number == 0 else "L", (128, 96), colours[0])
             picture.paste(colours[1], (40, 40, 48, 48))
             picture.save(path)
+    unmeasured.upkeep.accept_changed()
+    unmeasured.wait()
     unmeasured.labels.answer_from_masks(pool / "masks", only="images")
     unmeasured.wait()
     unmeasured.train()

@@ -224,7 +224,11 @@ def _opened(data: DataSettings) -> DataSet:
     folders = (data.images, data.masks, data.test_images, data.test_masks)
     if any(folder is None for folder in folders) or not data.classes:
         raise ConfigError("two pairs of folders and the classes are needed")
-    return read_folders(*folders, classes=data.classes)  # type: ignore[arg-type]
+    return read_folders(
+        *folders,  # type: ignore[arg-type]
+        classes=data.classes,
+        masks_as=data.masks_as,
+    )
 
 
 def _limited(data: DataSet, asked: DataSettings) -> DataSet:

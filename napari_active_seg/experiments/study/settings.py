@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from napari_active_seg.acquisition import FIRST, Budget, strategy_named
+from napari_active_seg.annotations import MaskConvention
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.annotator import AnnotatorSettings
 from napari_active_seg.experiments.datasets import Fit
@@ -49,11 +50,21 @@ class DataSettings(Settings):
     test_images: Path | None = None
     test_masks: Path | None = None
     classes: tuple[str, ...] = ()
+    masks_as: str = "auto"  #: what the numbers in the masks of folders mean
     fit: Fit = Fit()
     most_train: int = Field(default=0, ge=0)
     most_test: int = Field(default=0, ge=0)
     copies: int = Field(default=0, ge=0)  #: of each training image that is drawn
     seed: int = 0
+
+    @field_validator("masks_as")
+    @classmethod
+    def _is_a_convention(cls, masks_as: str) -> str:
+        try:
+            MaskConvention.parse(masks_as)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return masks_as
 
 
 class StartSettings(Settings):

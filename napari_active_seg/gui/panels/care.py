@@ -7,6 +7,7 @@ from pathlib import Path
 from magicgui.widgets import LineEdit
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_active_seg.errors import RemedyId
 from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import button, form, words
@@ -36,6 +37,7 @@ class CareBox(QWidget):  # type: ignore[misc]
         self.more = button("Add images...", self._add_images, "They join the pool")
         self.missing = words()
         self.relink = button("Find missing images...", self.find_missing)
+        desk.handle_remedy(RemedyId.ACCEPT_IMAGES, self._accept_changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         widgets = (
@@ -97,9 +99,20 @@ class CareBox(QWidget):  # type: ignore[misc]
                 lambda session: session.upkeep.relink(folder, on_done=_tell_relinked)
             )()
 
+    def _accept_changed(self) -> None:
+        """Take the files of images that were replaced as they are now."""
+        self._desk.with_session(
+            lambda session: session.upkeep.accept_changed(on_done=_tell_accepted)
+        )()
+
+
+def _tell_accepted(image_ids: tuple[str, ...]) -> None:
+    tell_info(f"{len(image_ids)} images are taken as they are now; do again what was refused")
+
 
 def _tell_added(added: AddedImages) -> None:
-    tell_info(f"{len(added.added)} images added, {len(added.known)} were there already")
+    text = f"{len(added.added)} images added, {len(added.known)} were there already"
+    tell_info(". ".join((text, *added.notes)))
 
 
 def _tell_relinked(found: Relinked) -> None:
@@ -107,4 +120,7 @@ def _tell_relinked(found: Relinked) -> None:
 
 
 def _tell(response: LabelResponse) -> None:
-    tell_info(f"{response.parts} labels taken over, {len(response.without_label)} images have none")
+    text = f"{response.parts} labels taken over, {len(response.without_label)} images have none"
+    if response.convention is not None:
+        text += f". Masks were read as {response.convention.describe()}"
+    tell_info(". ".join((text, *response.notes)))

@@ -97,4 +97,4 @@ class SplitFields(QWidget):  # type: ignore[misc]
         if plan.example is not None:
             image, group = plan.example
             text += f". {group} from {PurePosixPath(image).name}; {plan.groups} groups"
-        return text
+        return ". ".join((text, *(note[:1].upper() + note[1:] for note in plan.notes)))

@@ -57,6 +57,11 @@ class EvaluateRequest:
     plan: SamplingPlan
     rules: InstanceRules | None = None  # how objects are told apart, where the model draws outlines
 
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Images that are read."""
+        return tuple(image.id for image in self.images)
+
 
 def evaluate_model(
     request: EvaluateRequest,

@@ -31,6 +31,7 @@ from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import CANT_TELL, Project, ProposalFacts, QueuedRegion, SavedLabel
 from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionLabel, RegionState
 from napari_active_seg.session.image_labels import ImageLabels
+from napari_active_seg.session.steps.check_images import check_unchanged
 
 __all__ = ["ExportChoice", "ExportRequest", "composed_target", "export_labels"]
 
@@ -83,6 +84,7 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
             "nothing is labelled of what was asked for; finish a region, or ask for more "
             "(--states all, another annotator or round)"
         )
+    check_unchanged(project.images.find_changed, (q.region.image_id for q in kept), token)
     if choice.annotator is not None:
         chosen = kept
     names = _Names(project, choice, chosen, saves)

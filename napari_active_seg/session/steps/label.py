@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations import AnnotationSource, KnowsHistory, PartFacts
+from napari_active_seg.annotations import (
+    AnnotationSource,
+    DescribesReading,
+    KnowsHistory,
+    MaskConvention,
+    PartFacts,
+)
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.jobs import CancelToken
@@ -55,6 +61,8 @@ class LabelResponse:
     regions: int
     parts: int
     without_label: tuple[str, ...]
+    convention: MaskConvention | None = None  #: how the numbers of masks were read
+    notes: tuple[str, ...] = ()  #: what was left out or changed
 
 
 def label_from_source(request: LabelRequest, token: CancelToken, report: Report) -> LabelResponse:
@@ -96,7 +104,9 @@ def _label(
     asked = [queued.region.image_id for queued in request.regions]
     asked += [ref.id for ref in request.images]
     missing = tuple(sorted({image_id for image_id in asked if image_id not in known}))
-    return LabelResponse(len(regions), taken, missing)
+    if not isinstance(source, DescribesReading):
+        return LabelResponse(len(regions), taken, missing)
+    return LabelResponse(len(regions), taken, missing, source.convention, source.notes)
 
 
 def _answer(

@@ -89,6 +89,13 @@ class TrainRequest:
     controls: tuple[ControlSquare, ...] = ()
 
     @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Images that are read: labelled ones, and all of the pool where they are learned from."""
+        labelled = [label.region.image_id for label in self.labels]
+        learned = self.unlabelled if self.plan.unlabelled != "off" else ()
+        return (*labelled, *(image.id for image in self.validation), *learned)
+
+    @property
     def data_hash(self) -> str:
         """A hash of every labelled pixel and its place."""
         return hash_labels(self.labels)

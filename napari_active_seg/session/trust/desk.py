@@ -16,6 +16,7 @@ from napari_active_seg.session.model_shelf import ModelShelf
 from napari_active_seg.session.requests import evaluate_request, labelled_images
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.steps.calibrate import calibrate_model
+from napari_active_seg.session.steps.check_images import CheckImages
 from napari_active_seg.session.steps.compare_models import compare_models
 from napari_active_seg.session.steps.cross_validate import CrossValidation, cross_validate
 from napari_active_seg.session.steps.evaluate import evaluate_model
@@ -166,7 +167,10 @@ class TrustDesk:
 
         def freeze() -> Work:
             request = calibrate_request(self._project, self._model(), self._shelf.fresh_passes)
-            return partial(calibrate_model, request)
+            ids = tuple(image.id for image in request.images)
+            return CheckImages(
+                self._project.images.find_changed, ids, partial(calibrate_model, request)
+            )
 
         def deliver(result: object) -> None:
             if isinstance(result, CalibrationTrial):
@@ -217,7 +221,11 @@ class TrustDesk:
 
         def freeze() -> Work:
             request = cross_validate_request(self._project, self._model(), self._segmenters)
-            return partial(cross_validate, request)
+            ids = tuple(finished.label.region.image_id for finished in request.regions)
+            ids += tuple(label.region.image_id for label in request.held_out)
+            return CheckImages(
+                self._project.images.find_changed, ids, partial(cross_validate, request)
+            )
 
         def deliver(result: object) -> None:
             if isinstance(result, CrossValidation):
@@ -234,8 +242,11 @@ class TrustDesk:
 
         def freeze() -> Work:
             load = partial(self._shelf.segmenter, model)
-            return partial(
-                evaluate_model, evaluate_request(self._project, model, load, images=None)
+            request = evaluate_request(self._project, model, load, images=None)
+            return CheckImages(
+                self._project.images.find_changed,
+                request.image_ids,
+                partial(evaluate_model, request),
             )
 
         def deliver(result: object) -> None:
@@ -255,8 +266,11 @@ class TrustDesk:
         model = self._model()
 
         def freeze() -> Work:
-            return partial(
-                evaluate_model, audit_request(self._project, model, self._shelf.segmenter)
+            request = audit_request(self._project, model, self._shelf.segmenter)
+            return CheckImages(
+                self._project.images.find_changed,
+                request.image_ids,
+                partial(evaluate_model, request),
             )
 
         def deliver(result: object) -> None:
