@@ -70,7 +70,9 @@ def predict(
     """Predict images with the model in use.
 
     With --images and --out a whole folder goes into masks, maps of probability and uncertainty,
-    objects, and tables of measurements. The same command goes on where it was stopped.
+    objects, and tables of measurements. The same command goes on where it was stopped. Files that
+    cannot be read are left out: each is named, and has a row in images.csv that says why. The exit
+    code is 0 all the same, and 1 where none can be read.
 
     Example: napari-active-seg predict my-project --images new/ --out predicted/
     """
@@ -104,7 +106,7 @@ def predict(
 
 def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
     for problem in done.problems:
-        say(f"left out: {problem}")
+        say(f"left out: {problem}", always=True)
     model = session.state.model
     facts = {
         "out": str(out),
@@ -118,6 +120,8 @@ def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json:
         f"{done.images} images with {done.objects} objects are in {out}: masks, maps, objects, "
         "images.csv and objects.csv"
     )
+    if done.problems:
+        text += f"; {len(done.problems)} files could not be read and are left out"
     print_result(facts, as_json=as_json, text=text)
 
 

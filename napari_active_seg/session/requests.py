@@ -111,7 +111,8 @@ def predict_folder_request(
 ) -> FolderRequest:
     """Return the request to predict a folder of pictures and slides into files below ``out``."""
     rules = InstanceRules.from_figures(model.metrics)
-    found = {image.id: image for image in scan_folder(images_dir).images}
+    scanned = scan_folder(images_dir)
+    found = {image.id: image for image in scanned.images}
     if not found:
         raise NothingToDoError(f"there is no picture in {images_dir} that can be read")
     request = predict_request(
@@ -124,6 +125,7 @@ def predict_folder_request(
         folder=PredictionFolder(out, list(found), project.schema, asked=asked),
         measure=measure_named(measure),
         objects_of=partial(_objects_by, rules),
+        unreadable={problem.file: problem.why for problem in scanned.problems},
     )
 
 

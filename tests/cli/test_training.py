@@ -46,6 +46,19 @@ def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):
     assert json.loads(out)["unlabelled"] == "off"
 
 
+def test_predict_names_files_that_it_leaves_out(run, labelled, pool, tmp_path):
+    assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
+    (pool / "images" / "text.png").write_text("no picture")
+    predict = ("predict", labelled, "--images", pool / "images", "--out", tmp_path / "maps")
+    code, out, err = run("--quiet", *predict, "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["images"] == 4
+    assert [problem.split(":")[0] for problem in facts["left_out"]] == ["text.png"]
+    assert "left out: text.png" in err
+    assert "1 files could not be read and are left out" in run(*predict)[1]
+    assert "text.png" in (tmp_path / "maps" / "images.csv").read_text()
+
+
 @pytest.mark.slow
 def test_torchrun_trains_one_model_and_saves_it_once(run, labelled):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
