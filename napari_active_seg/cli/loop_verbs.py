@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError, OneClassError
 from napari_active_seg.metrics import EvalReport, Interval
 from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
-from napari_active_seg.project import TRAINING_KEYS
+from napari_active_seg.project import TRAINING_KEYS, explain_missing_validation
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, TrainResponse
 from napari_active_seg.session.steps.predict_folder import FolderResponse
@@ -56,7 +57,7 @@ def predict(
     sampling: Annotated[
         str | None,
         typer.Option(
-            help=f"Whose opinions count, from now on: {', '.join(METHODS)}.",
+            help=f"Whose opinions count, from now on where it works: {', '.join(METHODS)}.",
             autocompletion=completing(METHODS),
         ),
     ] = None,
@@ -81,27 +82,42 @@ def predict(
     with opened(
         project, device=device, read_only=images is not None and sampling is None
     ) as session:
-        if sampling is not None:
-            session.upkeep.configure(sampling=sampling)
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
             folder, target, done = images, out, list[FolderResponse]()
-            run_verb(
-                session,
-                "Predicting",
-                lambda: session.predict_folder(
-                    folder, target, measure=measure, samples=samples, on_done=done.append
-                ),
-            )
+            with _kept_if_it_works(session, sampling):
+                run_verb(
+                    session,
+                    "Predicting",
+                    lambda: session.predict_folder(
+                        folder, target, measure=measure, samples=samples, on_done=done.append
+                    ),
+                )
             _print_folder(target, done[0], session, as_json=as_json)
             return
-        run_verb(session, "Predicting", lambda: session.predict(samples=samples))
+        with _kept_if_it_works(session, sampling):
+            run_verb(session, "Predicting", lambda: session.predict(samples=samples))
         state = session.state
         count = len(state.predicted)
     model = state.model.id if state.model else None
     facts2 = {"model": model, "images": count}
     print_result(facts2, as_json=as_json, text=f"{count} images predicted by {model}")
+
+
+@contextmanager
+def _kept_if_it_works(session: Session, sampling: str | None) -> Iterator[None]:
+    """Let the project sample so from now on, unless what is done with it fails."""
+    if sampling is None:
+        yield
+        return
+    before = session.project.config.sampling
+    session.upkeep.configure(sampling=sampling)
+    try:
+        yield
+    except BaseException:
+        session.upkeep.configure(sampling=before)
+        raise
 
 
 def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
@@ -191,6 +207,9 @@ def train(
             verb()
             session.wait()
             return
+        unmeasured = explain_missing_validation(session.project.images.placements().values())
+        if unmeasured:
+            say(f"warning: {unmeasured}")
         try:
             run_verb(session, "Training", verb)
         except OneClassError as error:

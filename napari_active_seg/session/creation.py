@@ -30,6 +30,7 @@ from napari_active_seg.project import (
     Project,
     Split,
     assign_splits,
+    explain_missing_validation,
     groups_in_several_splits,
     pseudonyms_for,
     refuse_taken_folder,
@@ -129,7 +130,7 @@ class SplitPlan:
         text = f"{self.validation_images} of {self.images} images"
         if self.groups:
             text += f", {self.validation_groups} of {self.groups} patients or slides"
-        return text
+        return text if self.validation_images else f"{text}: no model can be measured"
 
 
 def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
@@ -213,6 +214,7 @@ def create_project(
         seed=settings.seed,
         region_size=region_size.size,
     )
+    unmeasured = explain_missing_validation(project.images.placements().values())
     with project:
         labelled = 0 if oracle is None else _label_set_aside(project, oracle, names)
     known = set() if oracle is None else set(oracle.image_ids)
@@ -229,7 +231,11 @@ def create_project(
         layout=look.layout,
         region_size=region_size,
         problems=look.problems,
-        notes=(*mask_notes, *_notes(placements, groups)),
+        notes=(
+            *mask_notes,
+            *_notes(placements, groups),
+            *([unmeasured] if unmeasured and settings.val_fraction > 0 else ()),
+        ),
     )
 
 

@@ -10,7 +10,13 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, Split
+from napari_active_seg.project import (
+    OFFERED_EVENT,
+    ModelRecord,
+    Project,
+    Split,
+    explain_missing_validation,
+)
 from napari_active_seg.regions import (
     UNLABELLED,
     Region,
@@ -123,6 +129,7 @@ def train_request(
             *notes,
             *_note_on_unused_models(project, in_use, start),
         ),
+        unmeasured=explain_missing_validation(project.images.placements().values()),
         helps=choices.helps,
         controls=_controls(project),
     )

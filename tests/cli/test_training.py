@@ -46,6 +46,37 @@ def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):
     assert json.loads(out)["unlabelled"] == "off"
 
 
+def test_sampling_that_fails_does_not_stay(run, labelled, pool, tmp_path):
+    """An ensemble of one model, and a folder that is not there."""
+    assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
+    into = ("--images", pool / "images", "--out", tmp_path / "maps")
+    for more in ((), into):
+        code, _, err = run("predict", labelled, "--sampling", "ensemble", *more)
+        assert code == 1 and "an ensemble needs two models at least" in err
+        assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "dropout"
+    assert run(
+        "predict", labelled, "--images", tmp_path / "none", *into[2:], "--sampling", "views"
+    )[0]
+    assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "dropout"
+    assert run("predict", labelled)[0] == 0
+    assert run("predict", labelled, "--sampling", "views")[0] == 0
+    assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "views"
+
+
+def test_one_patient_alone_is_warned_of_at_once(run, pool, tmp_path):
+    """Where it is set up, before the training, and in its verdict."""
+    made, why = tmp_path / "p", "since all 4 images are of one patient or slide, 'img'"
+    init = ("init", made, "--images", pool / "images", "--classes", "background,disk")
+    assert why in run(*init, "--group-pattern", "(img)[0-9]")[2]
+    run("propose", made, "--count", 6, "--size", 32)
+    run("label", made, "--from-masks", pool / "masks", "--only", "proposed")
+    code, out, err = run("train", made, "--preset", "fast", "--epochs", 1, "--json")
+    assert code == 0 and why in json.loads(out)["verdict"]
+    assert f"warning: no image is set aside for validation, {why}" in err
+    assert err.index("warning: ") < err.index("Training 1")
+    assert why in run("train", made, "--preset", "fast", "--epochs", 1)[1]
+
+
 def test_predict_names_files_that_it_leaves_out(run, labelled, pool, tmp_path):
     assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
     (pool / "images" / "text.png").write_text("no picture")

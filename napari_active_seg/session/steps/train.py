@@ -231,6 +231,7 @@ def _response(
         comparison,
         None if request.standing is None else request.standing.model_id,
         (*request.notes, *best.outcome.notes),
+        unmeasured=request.unmeasured,
     )
 
 
