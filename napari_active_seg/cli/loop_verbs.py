@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -220,10 +221,14 @@ def train(
         training = session.last_training
     if training is None:
         raise ConfigError("the training ended without a model")
-    print_result(_training_facts(training), as_json=as_json, text=_training_words(training))
+    use = f"napari-active-seg models {shlex.quote(str(project))} --use {{model}}"
+    in_use = training.model.id if training.model.in_use else training.compared_with
+    verdict = training.verdict_when_using(in_use, choice=f"to use {{model}}: {use}")
+    facts, text = _training_facts(training, verdict), _training_words(training, verdict)
+    print_result(facts, as_json=as_json, text=text)
 
 
-def _training_facts(training: TrainResponse) -> dict[str, object]:
+def _training_facts(training: TrainResponse, verdict: str) -> dict[str, object]:
     model, outcome = training.model, training.outcome
     return {
         "model": model.id,
@@ -238,12 +243,12 @@ def _training_facts(training: TrainResponse) -> dict[str, object]:
         "losses": list(training.losses),
         "held_out": [list(looked) for looked in outcome.held_out],
         "validation": dict(model.metrics),
-        "verdict": training.verdict,
+        "verdict": verdict,
         "notes": list(training.notes),
     }
 
 
-def _training_words(training: TrainResponse) -> str:
+def _training_words(training: TrainResponse, verdict: str) -> str:
     model = training.model
     dice = model.metrics.get("mean_dice")
     score = "no labelled validation image" if dice is None else f"mean Dice {dice:.3f}"
@@ -253,7 +258,7 @@ def _training_words(training: TrainResponse) -> str:
     ]
     if training.outcome.resumed_at:
         lines.append(f"went on from step {training.outcome.resumed_at} of an earlier try")
-    return "\n".join([*lines, *training.notes, *filter(None, [training.verdict])])
+    return "\n".join([*lines, *training.notes, *filter(None, [verdict])])
 
 
 def evaluate(

@@ -275,7 +275,7 @@ class Session:
         return unlabelled_advice(self.project, self.project.labels.done(pool))
 
     def use_model(self, model_id: str) -> None:
-        """Put an earlier model in use again."""
+        """Put an earlier model in use again; ModelError where its file is gone."""
         self.project.models.use(model_id)
         self._set(models=self.project.models.all(), predicted=self.predictions.known())
         self.predictions.look_at_screen()

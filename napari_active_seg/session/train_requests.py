@@ -183,7 +183,7 @@ def _note_on_unused_models(
     return (
         f"the last {len(newer)} models ({', '.join(newer)}) are not in use: this training starts "
         f"from {in_use.id} again, with all labels so far. If it brings no better model either, "
-        "train one from scratch, or choose the newest in the table",
+        "train one from scratch, or put the newest in use",
     )
 
 

@@ -1,6 +1,7 @@
 """Training by script: what is asked, what is said, and several processes."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -28,6 +29,29 @@ def test_worse_model_is_said_and_may_be_taken_all_the_same(run, labelled):
     assert json.loads(out)["in_use"]
     code, out, _ = run(*train, "--epochs", 5, "--json")
     assert json.loads(out)["starts_from"] == "model m004"
+
+
+def test_models_are_listed_and_put_in_use(run, labelled):
+    assert run("models", labelled)[1] == "no model yet; train first\n"
+    train = ("train", labelled, "--preset", "fast")
+    assert run(*train, "--epochs", 60)[0] == 0
+    out = run(*train, "--start", "fresh", "--set", "learning_rate=1e-9", "--epochs", 1)[1]
+    _, command = out.rstrip().split("to use m002: napari-active-seg ")
+    assert run(*shlex.split(command))[0] == 0
+    facts = json.loads(run("models", labelled, "--json")[1])
+    assert facts["in_use"] == "m002"
+    assert [(m["id"], m["in_use"], m["has_file"]) for m in facts["models"]] == [
+        ("m001", False, True),
+        ("m002", True, True),
+    ]
+    (labelled / "models" / "m001.safetensors").unlink()
+    first, second = run("models", labelled)[1].splitlines()
+    assert first.startswith("m001  fast  round 1") and first.endswith("its file is not there")
+    assert second.endswith("in use")
+    code, _, err = run("models", labelled, "--use", "m001")
+    assert code == 1 and "put it back, or use another model" in err
+    code, _, err = run("models", labelled, "--use", "m003")
+    assert code == 1 and "no model 'm003' in this project: did you mean" in err
 
 
 def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):

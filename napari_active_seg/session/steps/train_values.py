@@ -129,19 +129,22 @@ class TrainResponse:
         """
         return self.verdict_when_using(self.model.id if self.model.in_use else self.compared_with)
 
-    def verdict_when_using(self, model_id: str | None) -> str:
-        """Return the verdict as it reads while ``model_id`` is in use, whoever chose that."""
+    def verdict_when_using(
+        self, model_id: str | None, *, choice: str = "{model} can be chosen in the table"
+    ) -> str:
+        """Return the verdict as it reads while ``model_id`` is in use, whoever chose that.
+
+        ``choice`` is how to use the other model of the two, with ``{model}`` for its id.
+        """
         new, old = self.model.id, self.compared_with
         if old is None:
             return f"{self._unmeasured}." if self.unmeasured else ""
         if self.comparison is None:
             return f"{self._why_not_compared}. {model_id} is in use"
         if model_id == old:
-            return (
-                f"{self.comparison.summary}. {old} stays in use; {new} can be chosen in the table"
-            )
+            return f"{self.comparison.summary}. {old} stays in use; {choice.format(model=new)}"
         if model_id == new:
-            return f"{self.comparison.summary}. {new} is in use; {old} can be chosen in the table"
+            return f"{self.comparison.summary}. {new} is in use; {choice.format(model=old)}"
         return f"{self.comparison.summary}. {model_id} is in use"
 
     def other_model(self, model_id: str | None) -> str | None:
