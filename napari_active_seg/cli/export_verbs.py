@@ -51,7 +51,8 @@ _Pictures = Annotated[
     bool | None,
     typer.Option(
         "--pictures/--no-pictures",
-        help="Copy the pictures too, where a format can do without; default: of regions and tiles.",
+        help="Copy the pictures too, where a format can do without; default: of regions and tiles, "
+        "and always for coco.",
     ),
 ]
 _Terms = Annotated[str, typer.Option(help="Terms of use, for the data card.")]
