@@ -137,7 +137,7 @@ def export_model(
     overwrite: _Overwrite = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the model in use as checkpoint and ONNX, with ten lines of Python that use it.
+    """Write the model in use as checkpoint and ONNX, with a Python script that uses it.
 
     Example: napari-active-seg export-model my-project --out model/
     """

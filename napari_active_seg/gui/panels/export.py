@@ -77,7 +77,7 @@ class ExportPanel(Panel):
         self.write = button(
             "Write the model",
             self._write_model,
-            "Checkpoint, ONNX and ten lines of Python that use it, into the folder",
+            "Checkpoint, ONNX and a script that uses it, into the folder",
         )
         self.apply_hint = words(
             "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
