@@ -28,6 +28,7 @@ from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.manual_regions import ManualRegions
 from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import model_of, predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
@@ -297,7 +298,11 @@ class Session:
         choice: ExportChoice = ExportChoice(),  # noqa: B008  # a frozen value
         on_done: Callable[[WrittenSet], None],
     ) -> None:
-        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says."""
+        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says.
+
+        BadInputError at once where ``out`` is, holds or lies in the project or its images.
+        """
+        check_output_folder(self.project, out)
         request = ExportRequest(self.project, exporter_named(format_name), out.resolve(), choice)
 
         def deliver(result: object) -> None:
