@@ -31,11 +31,11 @@ from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, TrainResponse
 from napari_active_seg.session.steps.predict_folder import FolderResponse
 from napari_active_seg.training_plan import UNLABELLED_USES
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
 
-_MEASURES = ", ".join(MEASURES)
+_MEASURES = ", ".join(measure_titles())
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def predict(
     measure: Annotated[
         str | None,
         typer.Option(
-            help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(MEASURES)
+            help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(measure_titles())
         ),
     ] = None,
     samples: Annotated[
