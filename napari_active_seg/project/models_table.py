@@ -6,7 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from napari_active_seg.errors import BadInputError, ModelError, did_you_mean
+from napari_active_seg.errors import BadInputError, did_you_mean
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import ModelRecord
 from napari_active_seg.project.safe_names import safe_model_id
@@ -59,16 +59,11 @@ class ModelsTable:
             )
 
     def use(self, model_id: str) -> None:
-        """Put an earlier model in use again; ModelError where its file is gone."""
+        """Put an earlier model in use again."""
         known = [record.id for record in self.all()]
         if model_id not in known:
             raise BadInputError(
                 f"no model {model_id!r} in this project: {did_you_mean(model_id, known)}"
-            )
-        if not self.has_file(model_id):
-            raise ModelError(
-                f"the model file {self.path(model_id)} is not there; put it back, or use another "
-                "model"
             )
         with self._database.transaction() as connection:
             connection.execute("UPDATE models SET in_use = (id = ?)", (model_id,))

@@ -166,17 +166,18 @@ class CreatedProject:
 
 
 def create_project(
-    folder: Path,
+    folder: Path | str,
     *,
-    images_dir: Path,
-    classes: Sequence[str],
-    masks_dir: Path | None = None,
+    images_dir: Path | str,
+    classes: Sequence[str] | str,
+    masks_dir: Path | str | None = None,
     find_masks: bool = False,
     settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
     """Make a project in ``folder`` from the images below ``images_dir``.
 
+    ``classes`` are names in the order of their values, or one text such as ``background,gland``.
     Masks are those in ``masks_dir``, or those of a well-known data set in its official layout;
     with ``find_masks`` also those that are found among the images or next to them, which whoever
     asks for it tells the person. With masks the validation and audit images are
@@ -186,7 +187,9 @@ def create_project(
     images look like masks and ``settings`` do not say what they are.
     """
     settings = settings or ImageSettings()
-    schema = LabelSchema.from_names(classes)
+    folder, images_dir = Path(folder), Path(images_dir)
+    masks_dir = None if masks_dir is None else Path(masks_dir)
+    schema = LabelSchema.from_names(_class_names(classes))
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
     look = look_at_folder(images_dir, sort=settings.sort_files, on_file=on_file)
@@ -237,6 +240,13 @@ def create_project(
             *([unmeasured] if unmeasured and settings.val_fraction > 0 else ()),
         ),
     )
+
+
+def _class_names(classes: Sequence[str] | str) -> Sequence[str]:
+    """Return the names of a list, or of a text that has commas between them."""
+    if isinstance(classes, str):
+        return [name.strip() for name in classes.split(",")]
+    return classes
 
 
 def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:

@@ -92,3 +92,17 @@ def test_a_split_without_validation_is_noted_at_once(tmp_path, pool, more, words
         assert plan.summary == (
             "0 of 4 images, 0 of 1 patients or slides: no model can be measured"
         )
+
+
+def test_paths_and_classes_may_be_texts(tmp_path, pool):
+    """A script gave the letters of 'background,disk' as classes."""
+    created = create_project(
+        str(tmp_path / "p"),
+        images_dir=str(pool / "images"),
+        masks_dir=str(pool / "masks"),
+        classes="background, disk",
+    )
+    with Project.open(created.folder) as project:
+        assert project.schema.names == CLASSES
+    with pytest.raises(SchemaError, match="needs 2 to 255 classes, got 1: gland"):
+        create_project(tmp_path / "q", images_dir=pool / "images", classes="gland")
