@@ -101,6 +101,27 @@ def test_one_patient_alone_is_warned_of_at_once(run, pool, tmp_path):
     assert why in run("train", made, "--preset", "fast", "--epochs", 1)[1]
 
 
+def test_network_without_dropout_is_trained_and_asked(run, labelled, tmp_path, monkeypatch):
+    """As the page on networks of one's own says."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from torch import nn\n"
+        "def build(n):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, n, 1))\n"
+    )
+    monkeypatch.setenv("NAPARI_ACTIVE_SEG_NETWORKS", f"mine={path}:build")
+    train = ("train", labelled, "--preset", "mine", "--epochs", 2, "--json")
+    code, _, err = run(*train)
+    assert code == 1 and "set sampling to ensemble, views" in err and "Training 1" not in err
+    assert run("config", labelled, "--set", "sampling=views")[0] == 0
+    assert json.loads(run(*train)[1])["model"] == "m001"
+    assert run("predict", labelled)[0] == 0
+    assert run("propose", labelled, "--count", 2, "--size", 16, "--measure", "bald")[0] == 0
+    assert run("config", labelled, "--set", "sampling=ensemble")[0] == 0
+    assert json.loads(run(*train)[1])["model"] == "m002"
+    assert json.loads(run("predict", labelled, "--json")[1])["images"] == 4
+
+
 def test_predict_names_files_that_it_leaves_out(run, labelled, pool, tmp_path):
     assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
     (pool / "images" / "text.png").write_text("no picture")

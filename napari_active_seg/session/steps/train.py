@@ -187,6 +187,7 @@ def _trained(
 ) -> _Trained:
     plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
     segmenter, origin = _starting(request, plan.seed)
+    segmenter.check_sampling(request.sampling)  # else it is trained in vain
     which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
     report(0, 1, f"{which}starting from {origin}")
     _log.info("%s starts from %s", request.preset, origin)
