@@ -66,7 +66,7 @@ class Session:
 
     With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
 
-    As a context manager it waits for what runs, raises the first error of it, and closes.
+    As a context manager it waits for what runs, raises what that ended with, and closes.
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
@@ -234,7 +234,11 @@ class Session:
         self.predictions.predict_folder(Path(images_dir), Path(out), **asked)
 
     def propose(self, **asked: Any) -> None:
-        """Choose regions of pool images for the queue: see ``ProposalDesk.propose``."""
+        """Choose regions of pool images for the queue.
+
+        ``count=8`` or ``budget="10min"`` say how many, ``strategy`` and its parts (``size=128``,
+        ``measure="bald"``) which: see ``ProposalDesk.propose``.
+        """
         self.proposals.propose(**asked)
 
     def train(
