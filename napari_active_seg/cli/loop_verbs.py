@@ -100,10 +100,13 @@ def predict(
         with _kept_if_it_works(session, sampling):
             run_verb(session, "Predicting", lambda: session.predict(samples=samples))
         state = session.state
-        count = len(state.predicted)
-    model = state.model.id if state.model else None
-    facts2 = {"model": model, "images": count}
-    print_result(facts2, as_json=as_json, text=f"{count} images predicted by {model}")
+        left_out = [i for i in state.image_ids if i not in state.predicted]
+    model, count = state.model.id if state.model else None, len(state.predicted)
+    facts = {"model": model, "images": count, "left_out": left_out}
+    text = f"{count} images predicted by {model}"
+    if left_out:
+        text += f"; {len(left_out)} could not be read and are left out: {', '.join(left_out)}"
+    print_result(facts, as_json=as_json, text=text)
 
 
 @contextmanager

@@ -124,6 +124,12 @@ def test_network_without_dropout_is_trained_and_asked(run, labelled, tmp_path, m
 
 def test_predict_names_files_that_it_leaves_out(run, labelled, pool, tmp_path):
     assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
+    (pool / "images" / "img3.png").rename(tmp_path / "moved.png")
+    code, out, _ = run("predict", labelled, "--json")
+    facts = json.loads(out)
+    assert code == 0 and (facts["images"], facts["left_out"]) == (3, ["img3.png"])
+    assert "1 could not be read and are left out: img3.png" in run("predict", labelled)[1]
+    (tmp_path / "moved.png").rename(pool / "images" / "img3.png")
     (pool / "images" / "text.png").write_text("no picture")
     predict = ("predict", labelled, "--images", pool / "images", "--out", tmp_path / "maps")
     code, out, err = run("--quiet", *predict, "--json")
