@@ -164,6 +164,9 @@ class Segmenter(Protocol):
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
 
+    def check_sampling(self, plan: SamplingPlan) -> None:
+        """Raise ModelError, before any work, where passes cannot be had as ``plan`` asks."""
+
     def embed(
         self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
     ) -> NDArray[np.float32]:

@@ -46,6 +46,9 @@ class FakeSegmenter:
         moments = replace(stream.moments(), extras=self._extras(dark, rng, plan))
         return ImageOutputs(moments, np.stack(joint).astype(np.float32) if joint else None)
 
+    def check_sampling(self, plan):
+        assert plan.n_passes >= 1
+
     def write_onnx(self, path):
         path.write_text("a fake")
         return 4

@@ -18,6 +18,8 @@ from napari_active_seg.experiments.simulate import write_study
 from napari_active_seg.experiments.study import StudySettings
 from napari_active_seg.figures import Report, draw_losses, image_png
 from napari_active_seg.figures import report as report_page
+from napari_active_seg.uncertainty import Measure, MomentStream
+from napari_active_seg.uncertainty.registered import CheckedMeasure
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -143,6 +145,14 @@ def test_snippets_of_the_how_to_pages_do_what_they_say(tmp_path, monkeypatch, se
     assert build_network("mine", 2).network.is_cut
 
     names = {}
+    (measure,) = blocks(how_to / "own-measure.md", "python")
+    exec(compile(measure, "own-measure.md", "exec"), names)  # noqa: S102 - our own page
+    stream = MomentStream()
+    stream.add(np.full((2, 3, 4), 0.5, np.float32))
+    assert CheckedMeasure("spread", names["spread"])(stream.moments()).max() == 0
+    (call,) = re.findall(r"`(Measure\(.*\))`", (how_to / "own-measure.md").read_text())
+    assert eval(call, {"Measure": Measure, **names}).upper_bound(2) == 0.25
+
     (strategy,) = blocks(how_to / "own-strategy.md", "python")
     exec(compile(strategy, "own-strategy.md", "exec"), names)  # noqa: S102 - our own page
     session.propose(count=1, size=24, strategy=names["mine"])

@@ -10,7 +10,7 @@ from typing import Any
 from napari_active_seg.acquisition.aggregation import AGGREGATES
 from napari_active_seg.acquisition.cost import COSTS, LEARNED
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import check_measure
 
 __all__ = [
     "CHANGEABLE",
@@ -105,7 +105,7 @@ class Strategy:
 
     def _check_names(self) -> None:
         if self.measure:
-            measure_named(self.measure)
+            check_measure(self.measure)
         for what, name, known in (
             ("unit", self.unit, UNITS),
             ("aggregate", self.aggregate, AGGREGATES),

@@ -1,7 +1,8 @@
-"""Verbs that care for a project: import, classes, history, relink, merge, config, unlock."""
+"""Verbs that care for a project: import, classes, models, history, relink, merge, config, ..."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,14 @@ from napari_active_seg.cli.common import (
 from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.cli.sources import show_sources
 from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectHeldError
-from napari_active_seg.project import EDITABLE, MergeConflict, Project, Relinked, merge_projects
+from napari_active_seg.project import (
+    EDITABLE,
+    MergeConflict,
+    ModelRecord,
+    Project,
+    Relinked,
+    merge_projects,
+)
 from napari_active_seg.session import Session
 from napari_active_seg.session.adding import AddedImages
 from napari_active_seg.session.steps.label import LabelResponse
@@ -35,7 +43,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the verbs to ``app``."""
     app.command("import")(import_)
-    for verb in (classes, history, relink, merge, config, unlock, cache):
+    for verb in (classes, models, history, relink, merge, config, unlock, cache):
         app.command()(verb)
 
 
@@ -414,6 +422,46 @@ def cache(
     if clear:
         text = f"{freed / 1e6:,.1f} MB of cached predictions removed"
     print_result(facts, as_json=as_json, text=text)
+
+
+def models(
+    project: ProjectArgument,
+    use: Annotated[
+        str | None, typer.Option(help="Put this model in use, such as m001.", metavar="MODEL")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the trained models with their scores, or put an earlier one in use.
+
+    Example: napari-active-seg models my-project --use m001
+    """
+    with opened(project, device="cpu", read_only=use is None) as session:
+        if use is not None:
+            session.use_model(use)
+        table = session.project.models
+        there = [{**_model_facts(m), "has_file": table.has_file(m.id)} for m in table.all()]
+    in_use = next((facts["id"] for facts in there if facts["in_use"]), None)
+    lines = [_model_line(facts) for facts in there] or ["no model yet; train first"]
+    print_result({"in_use": in_use, "models": there}, as_json=as_json, text="\n".join(lines))
+
+
+def _model_facts(model: ModelRecord) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "in_use": model.in_use,
+        "preset": model.preset,
+        "round": model.round,
+        "trained": datetime.fromtimestamp(model.created_at, UTC).isoformat(timespec="seconds"),
+        "mean_dice": model.metrics.get("mean_dice"),
+    }
+
+
+def _model_line(facts: Mapping[str, Any]) -> str:
+    dice = facts["mean_dice"]
+    score = "not measured" if dice is None else f"mean Dice {dice:.3f}"
+    line = f"{facts['id']}  {facts['preset']}  round {facts['round']}  {facts['trained']}  {score}"
+    line += "  in use" if facts["in_use"] else ""
+    return line if facts["has_file"] else f"{line}  its file is not there"
 
 
 def _change_classes(

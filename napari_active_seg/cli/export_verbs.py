@@ -51,7 +51,8 @@ _Pictures = Annotated[
     bool | None,
     typer.Option(
         "--pictures/--no-pictures",
-        help="Copy the pictures too, where a format can do without; default: of regions and tiles.",
+        help="Copy the pictures too, where a format can do without; default: of regions and tiles, "
+        "and always for coco.",
     ),
 ]
 _Terms = Annotated[str, typer.Option(help="Terms of use, for the data card.")]
@@ -136,7 +137,7 @@ def export_model(
     overwrite: _Overwrite = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the model in use as checkpoint and ONNX, with ten lines of Python that use it.
+    """Write the model in use as checkpoint and ONNX, with a Python script that uses it.
 
     Example: napari-active-seg export-model my-project --out model/
     """

@@ -23,7 +23,7 @@ from napari_active_seg.project import CANT_TELL
 from napari_active_seg.session import Session
 from napari_active_seg.session.image_class_desk import NO_DIAGNOSIS
 from napari_active_seg.session.image_class_table import read_image_classes, write_image_classes
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
 
@@ -52,7 +52,8 @@ def image_classes(
     measure: Annotated[
         str | None,
         typer.Option(
-            help=f"Uncertainty: {', '.join(MEASURES)}.", autocompletion=completing(MEASURES)
+            help=f"Uncertainty: {', '.join(measure_titles())}.",
+            autocompletion=completing(measure_titles()),
         ),
     ] = None,
     out: Annotated[

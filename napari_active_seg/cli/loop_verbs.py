@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,16 +28,16 @@ from napari_active_seg.cli.output import print_result, say
 from napari_active_seg.errors import ConfigError, OneClassError
 from napari_active_seg.metrics import EvalReport, Interval
 from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
-from napari_active_seg.project import TRAINING_KEYS
+from napari_active_seg.project import TRAINING_KEYS, explain_missing_validation
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, TrainResponse
 from napari_active_seg.session.steps.predict_folder import FolderResponse
 from napari_active_seg.training_plan import UNLABELLED_USES
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
 
-_MEASURES = ", ".join(MEASURES)
+_MEASURES = ", ".join(measure_titles())
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +51,7 @@ def predict(
     measure: Annotated[
         str | None,
         typer.Option(
-            help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(MEASURES)
+            help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(measure_titles())
         ),
     ] = None,
     samples: Annotated[
@@ -58,7 +60,7 @@ def predict(
     sampling: Annotated[
         str | None,
         typer.Option(
-            help=f"Whose opinions count, from now on: {', '.join(METHODS)}.",
+            help=f"Whose opinions count, from now on where it works: {', '.join(METHODS)}.",
             autocompletion=completing(METHODS),
         ),
     ] = None,
@@ -72,7 +74,9 @@ def predict(
     """Predict images with the model in use.
 
     With --images and --out a whole folder goes into masks, maps of probability and uncertainty,
-    objects, and tables of measurements. The same command goes on where it was stopped.
+    objects, and tables of measurements. The same command goes on where it was stopped. Files that
+    cannot be read are left out: each is named, and has a row in images.csv that says why. The exit
+    code is 0 all the same, and 1 where none can be read.
 
     Example: napari-active-seg predict my-project --images new/ --out predicted/
     """
@@ -81,32 +85,50 @@ def predict(
     with opened(
         project, device=device, read_only=images is not None and sampling is None
     ) as session:
-        if sampling is not None:
-            session.upkeep.configure(sampling=sampling)
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
             folder, target, done = images, out, list[FolderResponse]()
-            run_verb(
-                session,
-                "Predicting",
-                lambda: session.predict_folder(
-                    folder, target, measure=measure, samples=samples, on_done=done.append
-                ),
-            )
+            with _kept_if_it_works(session, sampling):
+                run_verb(
+                    session,
+                    "Predicting",
+                    lambda: session.predict_folder(
+                        folder, target, measure=measure, samples=samples, on_done=done.append
+                    ),
+                )
             _print_folder(target, done[0], session, as_json=as_json)
             return
-        run_verb(session, "Predicting", lambda: session.predict(samples=samples))
+        with _kept_if_it_works(session, sampling):
+            run_verb(session, "Predicting", lambda: session.predict(samples=samples))
         state = session.state
-        count = len(state.predicted)
-    model = state.model.id if state.model else None
-    facts2 = {"model": model, "images": count}
-    print_result(facts2, as_json=as_json, text=f"{count} images predicted by {model}")
+        left_out = [i for i in state.image_ids if i not in state.predicted]
+    model, count = state.model.id if state.model else None, len(state.predicted)
+    facts = {"model": model, "images": count, "left_out": left_out}
+    text = f"{count} images predicted by {model}"
+    if left_out:
+        text += f"; {len(left_out)} could not be read and are left out: {', '.join(left_out)}"
+    print_result(facts, as_json=as_json, text=text)
+
+
+@contextmanager
+def _kept_if_it_works(session: Session, sampling: str | None) -> Iterator[None]:
+    """Let the project sample so from now on, unless what is done with it fails."""
+    if sampling is None:
+        yield
+        return
+    before = session.project.config.sampling
+    session.upkeep.configure(sampling=sampling)
+    try:
+        yield
+    except BaseException:
+        session.upkeep.configure(sampling=before)
+        raise
 
 
 def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
     for problem in done.problems:
-        say(f"left out: {problem}")
+        say(f"left out: {problem}", always=True)
     model = session.state.model
     facts = {
         "out": str(out),
@@ -120,6 +142,8 @@ def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json:
         f"{done.images} images with {done.objects} objects are in {out}: masks, maps, objects, "
         "images.csv and objects.csv"
     )
+    if done.problems:
+        text += f"; {len(done.problems)} files could not be read and are left out"
     print_result(facts, as_json=as_json, text=text)
 
 
@@ -189,6 +213,9 @@ def train(
             verb()
             session.wait()
             return
+        unmeasured = explain_missing_validation(session.project.images.placements().values())
+        if unmeasured:
+            say(f"warning: {unmeasured}")
         try:
             run_verb(session, "Training", verb)
         except OneClassError as error:
@@ -199,10 +226,14 @@ def train(
         training = session.last_training
     if training is None:
         raise ConfigError("the training ended without a model")
-    print_result(_training_facts(training), as_json=as_json, text=_training_words(training))
+    use = f"napari-active-seg models {shlex.quote(str(project))} --use {{model}}"
+    in_use = training.model.id if training.model.in_use else training.compared_with
+    verdict = training.verdict_when_using(in_use, choice=f"to use {{model}}: {use}")
+    facts, text = _training_facts(training, verdict), _training_words(training, verdict)
+    print_result(facts, as_json=as_json, text=text)
 
 
-def _training_facts(training: TrainResponse) -> dict[str, object]:
+def _training_facts(training: TrainResponse, verdict: str) -> dict[str, object]:
     model, outcome = training.model, training.outcome
     return {
         "model": model.id,
@@ -217,12 +248,12 @@ def _training_facts(training: TrainResponse) -> dict[str, object]:
         "losses": list(training.losses),
         "held_out": [list(looked) for looked in outcome.held_out],
         "validation": dict(model.metrics),
-        "verdict": training.verdict,
+        "verdict": verdict,
         "notes": list(training.notes),
     }
 
 
-def _training_words(training: TrainResponse) -> str:
+def _training_words(training: TrainResponse, verdict: str) -> str:
     model = training.model
     dice = model.metrics.get("mean_dice")
     score = "no labelled validation image" if dice is None else f"mean Dice {dice:.3f}"
@@ -232,7 +263,7 @@ def _training_words(training: TrainResponse) -> str:
     ]
     if training.outcome.resumed_at:
         lines.append(f"went on from step {training.outcome.resumed_at} of an earlier try")
-    return "\n".join([*lines, *training.notes, *filter(None, [training.verdict])])
+    return "\n".join([*lines, *training.notes, *filter(None, [verdict])])
 
 
 def evaluate(

@@ -28,14 +28,17 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.session import Session
 from napari_active_seg.session.strategy_file import strategy_from, write_strategy
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
 
 
 _Measure = Annotated[
     str | None,
-    typer.Option(help=f"Uncertainty: {', '.join(MEASURES)}.", autocompletion=completing(MEASURES)),
+    typer.Option(
+        help=f"Uncertainty: {', '.join(measure_titles())}.",
+        autocompletion=completing(measure_titles()),
+    ),
 ]
 _Strategy = Annotated[
     str | None,

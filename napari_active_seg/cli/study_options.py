@@ -10,7 +10,7 @@ import typer
 from napari_active_seg.acquisition import FIRST, STRATEGIES
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = [
     "AnnotatorOption",
@@ -76,8 +76,8 @@ BesideOption = Annotated[
 MeasureOption = Annotated[
     str | None,
     typer.Option(
-        help=f"One of {', '.join(MEASURES)}; default the strategy's.",
-        autocompletion=completing(MEASURES),
+        help=f"One of {', '.join(measure_titles())}; default the strategy's.",
+        autocompletion=completing(measure_titles()),
     ),
 ]
 ClassesOption = Annotated[str, typer.Option(help="Class names.")]

@@ -121,23 +121,30 @@ def trust(
 ) -> None:
     """Say what is known of the model in use, from which labels, and whether to label on.
 
-    Begins with a short answer from the best evidence there is, and what would make it firmer.
+    Begins with a short answer from the best evidence there is, and what would make it firmer. What
+    cannot be known yet, such as a comparison before the second training, is a line of the answer.
 
     Example: napari-active-seg trust my-project --audit --leaks
     """
     writes = audit or compare or leaks or cross_validate or score_validation
     with opened(project, device=device, read_only=not writes) as session:
-        if audit:
-            run_verb(session, "Measuring", session.trust.audit)
-        if compare:
-            run_verb(session, "Comparing", session.trust.compare_models)
-        if leaks:
-            run_verb(session, "Looking", session.trust.look_for_leaks)
-        if score_validation:
-            run_verb(session, "Scoring", session.trust.score_validation)
-        if cross_validate:
-            run_verb(session, "Cross-validating", session.trust.cross_validate)
+        wanted = (
+            (audit, "audit", "Measuring", session.trust.audit),
+            (compare, "compare", "Comparing", session.trust.compare_models),
+            (leaks, "leaks", "Looking", session.trust.look_for_leaks),
+            (score_validation, "score-validation", "Scoring", session.trust.score_validation),
+            (cross_validate, "cross-validate", "Cross-validating", session.trust.cross_validate),
+        )
+        unknown: dict[str, str] = {}
+        for is_wanted, option, title, verb in wanted:
+            if is_wanted:
+                try:
+                    run_verb(session, title, verb)
+                except NothingToDoError as error:
+                    unknown[option] = str(error)
         facts, lines = _known(session)
+    facts["not_known_yet"] = unknown
+    lines += [f"not known yet (--{option}): {why}" for option, why in unknown.items()]
     print_result(facts, as_json=as_json, text="\n".join(lines))
 
 

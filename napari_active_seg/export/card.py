@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_active_seg._version import __version__
 from napari_active_seg.export.data_set import ExportSet
+from napari_active_seg.export.folder import MAKER
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["CHECKSUMS", "as_json", "card_facts", "card_words", "count_pixels", "write_checksums"]
@@ -43,7 +44,7 @@ def card_facts(
     """Return what ``dataset.json`` says; ``files`` are those of each piece, by its name."""
     labelled = sum(pixels[:-1])
     return {
-        "made_by": "napari-active-seg",
+        "made_by": MAKER,
         "version": __version__,
         "layout": 1,
         "name": data.name,

@@ -179,7 +179,8 @@ class ExportSet:
     """A labelled data set, ready to be written.
 
     ``asked`` says in words and numbers what was chosen; ``with_pictures`` whether the images go
-    along where a format can do without.
+    along where a format can do without, and ``without_pictures`` whether they were asked to stay
+    away also where its files name them.
     """
 
     name: str
@@ -187,6 +188,7 @@ class ExportSet:
     pieces: tuple[Piece, ...]
     rows: tuple[RegionRow, ...]
     with_pictures: bool = False
+    without_pictures: bool = False
     terms: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
     image_rows: tuple[ImageRow, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -13,8 +14,9 @@ from napari_active_seg.errors import BadInputError
 
 __all__ = ["BuildingFolder", "build_folder"]
 
-#: What an export says of itself; by this an earlier one is recognised.
+#: What an export says of itself; by this, and by who made it, an earlier one is recognised.
 CARD = "dataset.json"
+MAKER = "napari-active-seg"
 _ASKED = ".asked"
 
 
@@ -86,7 +88,7 @@ def build_folder(out: Path, *, asked: str, overwrite: bool = False) -> Iterator[
 def _put_in_place(building: Path, out: Path) -> None:
     before: Path | None = None
     if out.exists() and any(out.iterdir()):
-        ours = (out / CARD).is_file()
+        ours = _is_ours(out)
         word = "replaced" if ours else "set-aside"
         before = out.with_name(f".{out.name}.{word}") if ours else _free_name(out, word)
         if ours:
@@ -99,6 +101,15 @@ def _put_in_place(building: Path, out: Path) -> None:
     building.rename(out)
     if before is not None:
         shutil.rmtree(before, ignore_errors=True)
+
+
+def _is_ours(out: Path) -> bool:
+    """Return whether a folder holds an earlier export: other programs write such a card too."""
+    try:
+        facts = json.loads((out / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and facts.get("made_by") == MAKER
 
 
 def _free_name(out: Path, word: str) -> Path:

@@ -1,4 +1,4 @@
-"""A model for other programs: its checkpoints, ONNX, what it is, and ten lines that use it."""
+"""A model for other programs: its checkpoints, ONNX, what it is, and a script that uses it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,27 @@ from napari_active_seg.export.folder import build_folder
 
 __all__ = ["EXAMPLE", "write_model"]
 
-EXAMPLE = '''"""python predict.py IMAGE writes IMAGE.mask.png; needs numpy, pillow, onnxruntime."""
-import json, pathlib, sys, numpy as np, onnxruntime
+EXAMPLE = '''"""python predict.py IMAGE [--out MASK.png or FOLDER]: numpy, pillow, onnxruntime."""
+import argparse, json, pathlib, numpy as np, onnxruntime
 from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")  # no other decoder sees the file
+parser = argparse.ArgumentParser(description="Write the classes of IMAGE as a mask.")
+parser.add_argument("image", type=pathlib.Path)
+parser.add_argument("--out", type=pathlib.Path, help="a .png file, or a folder for IMAGE.mask.png")
+asked = parser.parse_args()
+out = asked.image.parent if asked.out is None else asked.out
+if out.suffix.lower() != ".png" or out.is_dir():
+    out = out / f"{asked.image.name}.mask.png"
 facts = json.loads((here := pathlib.Path(__file__).parent).joinpath("model.json").read_bytes())
-image = np.asarray(Image.open(sys.argv[1], formats=FORMATS).convert("RGB"), np.float32) / 255
+image = np.asarray(Image.open(asked.image, formats=FORMATS).convert("RGB"), np.float32) / 255
 rows, columns = (-length % facts["input_multiple"] for length in image.shape[:2])
 padded = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge").transpose(2, 0, 1)[None]
 model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
 probabilities = model.run(None, {"images": padded})[0][0, :, : image.shape[0], : image.shape[1]]
-Image.fromarray(probabilities.argmax(0).astype(np.uint8)).save(sys.argv[1] + ".mask.png")
+out.parent.mkdir(parents=True, exist_ok=True)
+Image.fromarray(probabilities.argmax(0).astype(np.uint8)).save(out, "PNG")
+print(out)
 '''
 
 _README = """# {name}
@@ -36,7 +45,9 @@ dropout, and uncertainty maps are made by napari-active-seg alone.
 
 `*.safetensors` are the checkpoints that napari-active-seg reads; their headers say how they were
 trained. `model.json` says on how many labels, and how well it did on the validation images of its
-project. Images should look as those did, with the same size of a pixel.
+project. `python predict.py IMAGE --out MASK.png` (or a folder, which is made) writes where it is
+told; without `--out` the mask goes beside the image. Images should look as those did, with the
+same size of a pixel.
 
 Research use; not a diagnosis.
 """

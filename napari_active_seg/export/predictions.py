@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -111,8 +111,12 @@ class PredictionFolder:
                 "goes on where it stopped"
             ) from error
 
-    def finish(self) -> tuple[int, int]:
-        """Write the tables of all images that are there; return how many images and objects."""
+    def finish(self, *, unread: Mapping[str, str]) -> tuple[int, int]:
+        """Write the tables of all images that are there; return how many images and objects.
+
+        ``unread`` are files that could not be read, with the reason: each has a row in images.csv
+        with nothing but its name and its ``problem``.
+        """
         images: list[dict[str, Any]] = []
         n_objects = 0
         head = ["image", *(field.name for field in dataclasses.fields(MeasuredObject))]
@@ -128,8 +132,10 @@ class PredictionFolder:
                     named = {"image": image_id, "class": self._schema.names[own.pop("label")]}
                     writer.writerow(named | own)
                     n_objects += 1
-        columns = list(dict.fromkeys(key for row in images for key in row))
-        rows = [[row.get(key) for key in columns] for row in images]
+        problems = [{"image": name, "problem": why} for name, why in unread.items()]
+        told = [*({**row, "problem": None} for row in images), *problems]
+        columns = list(dict.fromkeys(key for row in told for key in row))
+        rows = [[row.get(key) for key in columns] for row in told]
         write_csv(self.out / "images.csv", columns, rows)
         return len(images), n_objects
 

@@ -140,6 +140,7 @@ def _name_of(data: ExportSet, exporter: Exporter, stamp: str) -> str:
             stamp,
             data.name,
             data.with_pictures,
+            data.without_pictures,
             dict(data.asked),
             [[piece.name, astuple(piece.region), piece.fill] for piece in data.pieces],
             data.schema.names,

@@ -64,7 +64,9 @@ def save_checkpoint(
 def load_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Return header and weights; ModelError if missing, foreign or damaged."""
     if not path.is_file():
-        raise ModelError(f"the model file {path} is not there; train again or restore it")
+        raise ModelError(
+            f"the model file {path} is not there; put it back, use another, or train a new one"
+        )
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             header = dict(file.metadata() or {})

@@ -79,6 +79,10 @@ class _TorchModel:
         self._move_to(self._on)
         return self._sampler.outputs(image, plan, check_cancelled)
 
+    def check_sampling(self, plan: SamplingPlan) -> None:
+        """Raise ModelError where passes cannot be had as ``plan`` asks."""
+        self._sampler.check(plan)
+
     def embed(
         self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
     ) -> NDArray[np.float32]:

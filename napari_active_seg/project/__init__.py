@@ -25,7 +25,11 @@ from napari_active_seg.project.records import (
 )
 from napari_active_seg.project.regions_table import OFFERED_EVENT, PLACED_EVENT, WITHDRAWN_EVENT
 from napari_active_seg.project.relink import Relinked, find_moved_images
-from napari_active_seg.project.split import assign_splits, groups_in_several_splits
+from napari_active_seg.project.split import (
+    assign_splits,
+    explain_missing_validation,
+    groups_in_several_splits,
+)
 
 __all__ = [
     "CANT_TELL",
@@ -52,6 +56,7 @@ __all__ = [
     "Split",
     "assign_splits",
     "checkpoint_facts",
+    "explain_missing_validation",
     "find_moved_images",
     "groups_in_several_splits",
     "hash_weights",

@@ -23,7 +23,7 @@ from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.preset_names import refuse_unknown_preset
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.training_plan import MOST_LONGER, STARTS, TrainingPlan
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import check_measure
 from napari_active_seg.whole_file import whole_file
 
 __all__ = [
@@ -245,7 +245,7 @@ class ProjectConfig(BaseModel):
     @classmethod
     def _known_measure(cls, name: str) -> str:
         try:
-            return measure_named(name).name
+            return check_measure(name)
         except ConfigError as error:
             raise ValueError(str(error)) from error
 

@@ -108,6 +108,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection inside a transaction that is kept whole or not at all."""
         with self._write_turn:
+            self._refuse_if_closed()
             writer = self._usable_writer()
             try:
                 writer.execute("BEGIN IMMEDIATE")
@@ -128,6 +129,7 @@ class Database:
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with self._read_turn:
+            self._refuse_if_closed()
             if self._reader_failed and self.path.is_file():
                 self._open_reader_again()
             try:
@@ -147,6 +149,7 @@ class Database:
     def copy_to(self, path: Path) -> None:
         """Write a whole and consistent copy of the database to ``path``."""
         with self._read_turn:
+            self._refuse_if_closed()
             _copy(self._reader, path)
 
     def close(self) -> None:
@@ -156,6 +159,14 @@ class Database:
             self._reader.close()
             if self._writer is not None:
                 self._writer.close()
+
+    def _refuse_if_closed(self) -> None:
+        """Raise ProjectError once this was closed: what failed before would be opened again."""
+        if self.closed:
+            raise ProjectError(
+                f"{self.path.parent} is closed here, and so is its session; open it again "
+                "(open_session, or Project.open)"
+            )
 
     def _usable_writer(self) -> sqlite3.Connection:
         """Return the writing connection, opened again where the last write failed."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from napari_active_seg.errors import BadInputError
+from napari_active_seg.errors import BadInputError, did_you_mean
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.records import ModelRecord
 from napari_active_seg.project.safe_names import safe_model_id
@@ -24,6 +24,10 @@ class ModelsTable:
     def path(self, model_id: str) -> Path:
         """Return where the weights of a model are, or belong."""
         return self._folder / f"{safe_model_id(model_id)}.safetensors"
+
+    def has_file(self, model_id: str) -> bool:
+        """Return whether the weights of a model are on the disk."""
+        return self.path(model_id).is_file()
 
     def next_id(self) -> str:
         """Return an id for the next model: m001, m002, ..."""
@@ -56,8 +60,11 @@ class ModelsTable:
 
     def use(self, model_id: str) -> None:
         """Put an earlier model in use again."""
-        if model_id not in {record.id for record in self.all()}:
-            raise BadInputError(f"no model {model_id!r} in this project")
+        known = [record.id for record in self.all()]
+        if model_id not in known:
+            raise BadInputError(
+                f"no model {model_id!r} in this project: {did_you_mean(model_id, known)}"
+            )
         with self._database.transaction() as connection:
             connection.execute("UPDATE models SET in_use = (id = ?)", (model_id,))
 

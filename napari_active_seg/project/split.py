@@ -10,7 +10,7 @@ import numpy as np
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project.records import Placement, Split
 
-__all__ = ["assign_splits", "groups_in_several_splits"]
+__all__ = ["assign_splits", "explain_missing_validation", "groups_in_several_splits"]
 
 
 def assign_splits(
@@ -58,6 +58,24 @@ def groups_in_several_splits(placements: Iterable[Placement]) -> dict[str, tuple
         if placement.group is not None:
             splits[placement.group].add(placement.split)
     return {g: tuple(sorted(s)) for g, s in sorted(splits.items()) if len(s) > 1}
+
+
+def explain_missing_validation(placements: Iterable[Placement]) -> str:
+    """Return why no image is set aside for validation, and what to do; empty where one is."""
+    placed = list(placements)
+    if any(placement.split is Split.VALIDATION for placement in placed):
+        return ""
+    groups = {placement.group for placement in placed}
+    cause, remedy = "", "a share for validation"
+    if len(placed) == 1:
+        cause, remedy = ", since there is one image alone", "more images"
+    elif len(groups) == 1 and None not in groups:
+        cause = f", since all {len(placed)} images are of one patient or slide, {groups.pop()!r}"
+        remedy = "another pattern or table of patients"
+    return (
+        f"no image is set aside for validation{cause}: no model is measured, and a worse one is "
+        f"not noticed. Make a new project with {remedy}"
+    )
 
 
 def _units(ids: list[str], groups: Mapping[str, str]) -> list[list[str]]:

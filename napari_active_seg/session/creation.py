@@ -32,6 +32,7 @@ from napari_active_seg.project import (
     Project,
     Split,
     assign_splits,
+    explain_missing_validation,
     groups_in_several_splits,
     pseudonyms_for,
     refuse_taken_folder,
@@ -133,7 +134,7 @@ class SplitPlan:
         text = f"{self.validation_images} of {self.images} images"
         if self.groups:
             text += f", {self.validation_groups} of {self.groups} patients or slides"
-        return text
+        return text if self.validation_images else f"{text}: no model can be measured"
 
 
 def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
@@ -172,17 +173,18 @@ class CreatedProject:
 
 
 def create_project(
-    folder: Path,
+    folder: Path | str,
     *,
-    images_dir: Path,
-    classes: Sequence[str],
-    masks_dir: Path | None = None,
+    images_dir: Path | str,
+    classes: Sequence[str] | str,
+    masks_dir: Path | str | None = None,
     find_masks: bool = False,
     settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
     """Make a project in ``folder`` from the images below ``images_dir``.
 
+    ``classes`` are names in the order of their values, or one text such as ``background,gland``.
     Masks are those in ``masks_dir``, or those of a well-known data set in its official layout;
     with ``find_masks`` also those that are found among the images or next to them, which whoever
     asks for it tells the person. With masks the validation and audit images are
@@ -193,7 +195,9 @@ def create_project(
     """
     settings = settings or ImageSettings()
     MaskConvention.parse(settings.masks_as)
-    schema = LabelSchema.from_names(classes)
+    folder, images_dir = Path(folder), Path(images_dir)
+    masks_dir = None if masks_dir is None else Path(masks_dir)
+    schema = LabelSchema.from_names(_class_names(classes))
     refuse_taken_folder(folder)
     _refuse_key_inside(settings.key_file, folder)
     look = look_at_folder(images_dir, sort=settings.sort_files, on_file=on_file)
@@ -221,6 +225,7 @@ def create_project(
         seed=settings.seed,
         region_size=region_size.size,
     )
+    unmeasured = explain_missing_validation(project.images.placements().values())
     with project:
         labelled = 0 if oracle is None else _label_set_aside(project, oracle, names)
     known = set() if oracle is None else set(oracle.image_ids)
@@ -239,8 +244,21 @@ def create_project(
         layout_summary="" if look.layout is None else look.describe_layout(),
         region_size=region_size,
         problems=look.problems,
-        notes=(*look.notes, *mask_notes, *split_notes, *_notes(placements, groups)),
+        notes=(
+            *look.notes,
+            *mask_notes,
+            *split_notes,
+            *_notes(placements, groups),
+            *([unmeasured] if unmeasured and settings.val_fraction > 0 else ()),
+        ),
     )
+
+
+def _class_names(classes: Sequence[str] | str) -> Sequence[str]:
+    """Return the names of a list, or of a text that has commas between them."""
+    if isinstance(classes, str):
+        return [name.strip() for name in classes.split(",")]
+    return classes
 
 
 def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from napari_active_seg.errors import ActiveSegError, BusyError
+from napari_active_seg.errors import ActiveSegError, BusyError, ProjectError
 from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.session.failure_log import explained
@@ -60,6 +60,7 @@ class JobDesk:
         self._generation = 0
         self._handing_over = self._delivering = False
         self._error: BaseException | None = None
+        self.closed = False
         runner.finished.connect(self._deliver, thread="main")
         runner.progressed.connect(self.progressed.emit, thread="main")
 
@@ -72,9 +73,11 @@ class JobDesk:
     def submit(self, order: Order) -> None:
         """Run an order now or when its turn comes.
 
-        BusyError if it may not wait, or the same is under way already. What keeps it from being
+        BusyError if it may not wait, or the same is under way already; ProjectError once all is
+        closed. What keeps it from being
         frozen is raised at once where it need not wait, and told by ``failed`` otherwise.
         """
+        self.check_open()
         if order.name in self.names or (self._running is not None and not order.may_wait):
             busy = order.name if order.name in self.names else self.names[0]
             raise BusyError(f"{busy} is under way; wait for it, or stop it first")
@@ -86,6 +89,13 @@ class JobDesk:
         self._error = None
         self._hand_over(order, order.freeze())
         self._go_on()
+
+    def check_open(self) -> None:
+        """Raise ProjectError where the session was closed."""
+        if self.closed:
+            raise ProjectError(
+                f"the session of {self._folder} is closed; open another one (open_session)"
+            )
 
     def drop(self, name: str) -> None:
         """Take orders called ``name`` back that wait."""
@@ -112,7 +122,10 @@ class JobDesk:
             raise error
 
     def close(self) -> None:
-        """Stop everything; what still comes back is dropped."""
+        """Stop everything; what still comes back is dropped. Closing twice does no harm."""
+        if self.closed:
+            return
+        self.closed = True
         self._waiting.clear()
         self._running = None
         self._generation += 1

@@ -51,7 +51,14 @@ class ModelShelf:
 
     def fresh_passes(self, model: ModelRecord) -> Segmenter:
         """Return what answers where a model is in use, for nobody else's use."""
-        members = [self.fresh(member) for member in members_of(self._project, model)]
+        records = members_of(self._project, model)
+        lost = [r.id for r in records if not self._project.models.has_file(r.id)]
+        if lost and lost != [model.id]:
+            raise ModelError(
+                f"the ensemble cannot answer: the file of {' and '.join(lost)} is not there; put "
+                "it back, or set sampling to dropout"
+            )
+        members = [self.fresh(member) for member in records]
         return members[0] if len(members) == 1 else self._factory.ensemble(members)
 
     def fresh(self, model: ModelRecord) -> Segmenter:

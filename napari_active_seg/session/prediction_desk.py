@@ -18,6 +18,7 @@ from napari_active_seg.regions import Region
 from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.model_members import class_places
 from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction_key import predicted_images, prediction_key
 from napari_active_seg.session.requests import (
     evaluate_request,
@@ -275,8 +276,10 @@ class PredictionDesk:
         """Order a prediction of every picture below ``images_dir`` into files below ``out``.
 
         What is there already from the same model and settings is not predicted again.
+        BadInputError at once where ``out`` is, holds or lies in a folder of images, or the project.
         """
         model = self.model()
+        check_output_folder(self._project, out, source=images_dir)
         request = predict_folder_request(
             self._project,
             model,
@@ -299,6 +302,7 @@ class PredictionDesk:
     ) -> None:
         """Order the model in use, as checkpoints and ONNX, into the new folder ``out``."""
         model = self.model()
+        check_output_folder(self._project, out)
         request = model_request(
             self._project, model, partial(self._shelf.fresh_passes, model), out, overwrite=overwrite
         )

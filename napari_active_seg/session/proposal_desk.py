@@ -114,7 +114,8 @@ class ProposalDesk:
 
         ``budget`` is a number of regions, pixels, clicks or minutes, such as ``"10min"``; ``count``
         one of regions. ``parts`` are parts of the strategy that are to be other than it says, by
-        name; ``changes`` are the same in words. Without a model places are drawn at random.
+        name; ``changes`` are the same in words. Without a model places are chosen as the strategy's
+        part ``first`` says: by default those that together look most like all of the pool.
 
         In a window the first regions come before all images are predicted, where the strategy
         ranks: see ``StagedProposal``.

@@ -113,10 +113,10 @@ def predict_folder_request(
 ) -> FolderRequest:
     """Return the request to predict a folder of pictures and slides into files below ``out``."""
     rules = InstanceRules.from_figures(model.metrics)
-    scan = scan_folder(images_dir)
-    for note in scan.notes:
+    scanned = scan_folder(images_dir)
+    for note in scanned.notes:
         _log.warning("%s: %s", images_dir, note)
-    found = {image.id: image for image in scan.images}
+    found = {image.id: image for image in scanned.images}
     if not found:
         raise NothingToDoError(f"there is no picture in {images_dir} that can be read")
     request = predict_request(
@@ -129,6 +129,7 @@ def predict_folder_request(
         folder=PredictionFolder(out, list(found), project.schema, asked=asked),
         measure=measure_named(measure),
         objects_of=partial(_objects_by, rules),
+        unreadable={problem.file: problem.why for problem in scanned.problems},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.acquisition import CostModel, Proposal
-from napari_active_seg.errors import OneClassError
+from napari_active_seg.errors import ModelError, OneClassError
 from napari_active_seg.export import WrittenSet, exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
@@ -28,6 +29,7 @@ from napari_active_seg.session.job_desk import JobDesk, Order, Work
 from napari_active_seg.session.label_desk import LabelDesk
 from napari_active_seg.session.manual_regions import ManualRegions
 from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction_desk import PredictionDesk
 from napari_active_seg.session.prediction_key import model_of, predicted_images
 from napari_active_seg.session.proposal_desk import ProposalDesk
@@ -64,6 +66,8 @@ class Session:
     others wait, and what they need is frozen when their turn comes.
 
     With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
+
+    As a context manager it waits for what runs, raises what that ended with, and closes.
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
@@ -192,18 +196,22 @@ class Session:
 
     def select_image(self, image_id: str) -> None:
         """Show another image; the region in hand is put down if it lies elsewhere."""
+        self._jobs.check_open()
         self.walk.to_image(image_id)
 
     def select_region(self, region_id: str) -> None:
         """Take a region in hand and go to its image."""
+        self._jobs.check_open()
         self.walk.to_region(region_id)
 
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
+        self._jobs.check_open()
         self.walk.on()
 
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""
+        self._jobs.check_open()
         name = measure_named(measure).name
         known = predicted_images(self.project, self._state.image_ids, name)
         self._set(measure=name, predicted=known)
@@ -222,12 +230,16 @@ class Session:
         wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
         self.predictions.predict(wanted, samples=samples)
 
-    def predict_folder(self, images_dir: Path, out: Path, **asked: Any) -> None:
+    def predict_folder(self, images_dir: Path | str, out: Path | str, **asked: Any) -> None:
         """Predict all pictures below ``images_dir`` into ``out``: see ``PredictionDesk``."""
-        self.predictions.predict_folder(images_dir, out, **asked)
+        self.predictions.predict_folder(Path(images_dir), Path(out), **asked)
 
     def propose(self, **asked: Any) -> None:
-        """Choose regions of pool images for the queue: see ``ProposalDesk.propose``."""
+        """Choose regions of pool images for the queue.
+
+        ``count=8`` or ``budget="10min"`` say how many, ``strategy`` and its parts (``size=128``,
+        ``measure="bald"``) which: see ``ProposalDesk.propose``.
+        """
         self.proposals.propose(**asked)
 
     def train(
@@ -255,6 +267,7 @@ class Session:
         choices = TrainingChoices(
             preset, epochs, seed, weights, accept_worse, go_on, helps, allow_one_class, settings
         )
+        self._jobs.check_open()
         self.project.config.with_changes(settings)  # refuses at once what cannot be
 
         def freeze() -> Work:
@@ -278,8 +291,15 @@ class Session:
         return unlabelled_advice(self.project, self.project.labels.done(pool))
 
     def use_model(self, model_id: str) -> None:
-        """Put an earlier model in use again."""
-        self.project.models.use(model_id)
+        """Put an earlier model in use again; ModelError where its file is gone."""
+        self._jobs.check_open()
+        models = self.project.models
+        if model_id in {m.id for m in models.all()} and not models.has_file(model_id):
+            raise ModelError(
+                f"the model file {models.path(model_id)} is not there; put it back, or use another "
+                "model"
+            )
+        models.use(model_id)
         self._set(models=self.project.models.all(), predicted=self.predictions.known())
         self.predictions.look_at_screen()
 
@@ -295,13 +315,19 @@ class Session:
     def export(
         self,
         format_name: str,
-        out: Path,
+        out: Path | str,
         *,
         choice: ExportChoice = ExportChoice(),  # noqa: B008  # a frozen value
         on_done: Callable[[WrittenSet], None],
     ) -> None:
-        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says."""
-        request = ExportRequest(self.project, exporter_named(format_name), out.resolve(), choice)
+        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says.
+
+        BadInputError at once where ``out`` is, holds or lies in the project or its images.
+        """
+        self._jobs.check_open()
+        folder = Path(out)
+        check_output_folder(self.project, folder)
+        request = ExportRequest(self.project, exporter_named(format_name), folder.resolve(), choice)
 
         def deliver(result: object) -> None:
             if isinstance(result, WrittenSet):
@@ -324,12 +350,33 @@ class Session:
 
         All of it comes back when it is asked for; BusyError while a job runs.
         """
+        self._jobs.check_open()
         self._jobs.free_memory()
         self._shelf.clear()
         self.project.predictions.forget()
 
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None and not self._jobs.closed:
+                self.wait()
+        finally:
+            self.close()
+
     def close(self) -> None:
-        """Stop what runs and let go of the project."""
+        """Stop what runs and let go of the project; verbs raise ProjectError from then on.
+
+        Closing twice does no harm.
+        """
+        if self._jobs.closed:
+            return
         self._jobs.close()
         self._jobs.progressed.disconnect(self.progressed.emit)
         self._jobs.failed.disconnect(self.failed.emit)
@@ -352,6 +399,7 @@ class Session:
         self._order(Order(name, lambda: work, on_result), writes=writes)
 
     def _order(self, order: Order, *, writes: bool = True, reads_labels: bool = True) -> None:
+        self._jobs.check_open()
         if writes:
             self.project.refuse_if_read_only()
         if reads_labels:

@@ -10,7 +10,13 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, Split
+from napari_active_seg.project import (
+    OFFERED_EVENT,
+    ModelRecord,
+    Project,
+    Split,
+    explain_missing_validation,
+)
 from napari_active_seg.regions import (
     UNLABELLED,
     Region,
@@ -123,6 +129,7 @@ def train_request(
             *notes,
             *_note_on_unused_models(project, in_use, start),
         ),
+        unmeasured=explain_missing_validation(project.images.placements().values()),
         helps=choices.helps,
         controls=_controls(project),
     )
@@ -176,7 +183,7 @@ def _note_on_unused_models(
     return (
         f"the last {len(newer)} models ({', '.join(newer)}) are not in use: this training starts "
         f"from {in_use.id} again, with all labels so far. If it brings no better model either, "
-        "train one from scratch, or choose the newest in the table",
+        "train one from scratch, or put the newest in use",
     )
 
 

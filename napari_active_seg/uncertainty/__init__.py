@@ -1,6 +1,12 @@
 """What several predictions of the same pixels say together, and how unsure they are."""
 
-from napari_active_seg.uncertainty.catalogue import MEASURES, Measure, measure_named
+from napari_active_seg.uncertainty.catalogue import (
+    MEASURES,
+    Measure,
+    check_measure,
+    measure_named,
+    measure_titles,
+)
 from napari_active_seg.uncertainty.image_scores import count_above, high_entropy_count
 from napari_active_seg.uncertainty.moments import EXTRAS, Moments, MomentStream, Prediction
 
@@ -11,7 +17,9 @@ __all__ = [
     "MomentStream",
     "Moments",
     "Prediction",
+    "check_measure",
     "count_above",
     "high_entropy_count",
     "measure_named",
+    "measure_titles",
 ]

@@ -1,10 +1,13 @@
-"""Every measure by name: what it computes, its unit, its bound and where it comes from."""
+"""Every measure by name: what it computes, its unit, its bound and where it comes from.
+
+To ours come those that other packages register.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +15,13 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.uncertainty import measures as m
 from napari_active_seg.uncertainty.moments import Moments
+from napari_active_seg.uncertainty.registered import (
+    CheckedMeasure,
+    load_registered,
+    registered_measures,
+)
 
-__all__ = ["MEASURES", "Measure", "measure_named"]
+__all__ = ["MEASURES", "Measure", "check_measure", "measure_named", "measure_titles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,10 @@ def _one(_: int) -> float:
 
 def _no_winner(c: int) -> float:
     return 1.0 - 1.0 / c
+
+
+def _no_bound(_: int) -> float:
+    return math.inf
 
 
 def _two_entropies(c: int) -> float:
@@ -133,7 +145,7 @@ MEASURES: dict[str, Measure] = {
             m.learned_loss,
             "any scale",
             "Yoo and Kweon 2019",
-            lambda _: math.inf,
+            _no_bound,
             needs="learned-loss",
         ),
         Measure(
@@ -151,7 +163,36 @@ MEASURES: dict[str, Measure] = {
 
 
 def measure_named(name: str) -> Measure:
-    """Return the measure called ``name``, or raise ConfigError with the known names."""
-    if name not in MEASURES:
-        raise ConfigError(f"no uncertainty measure {name!r}: {did_you_mean(name, MEASURES)}")
-    return MEASURES[name]
+    """Return the measure called ``name``, ours or a registered one.
+
+    A registered measure is an entry point of the group ``napari_active_seg.measures``: a function
+    from ``Moments`` to a map (H, W), or a ``Measure``. ConfigError if there is none of that name.
+    """
+    if name in MEASURES:
+        return MEASURES[name]
+    found = load_registered(check_measure(name))
+    if isinstance(found, Measure):
+        return replace(found, name=name, compute=CheckedMeasure(name, found.compute))
+    if not callable(found):
+        raise ConfigError(
+            f"the measure {name!r} is registered as {found!r}, which computes nothing"
+        )
+    return Measure(name, name, CheckedMeasure(name, found), "any scale", "", _no_bound)
+
+
+def check_measure(name: str) -> str:
+    """Return ``name`` where a measure is called so; ConfigError names the known ones.
+
+    Nothing is imported: a project can be opened whatever is wrong with another package.
+    """
+    if name not in MEASURES and name not in registered_measures():
+        raise ConfigError(
+            f"no uncertainty measure {name!r}: {did_you_mean(name, measure_titles())}"
+        )
+    return name
+
+
+def measure_titles() -> dict[str, str]:
+    """Return what a person reads of each measure, by its name; registered ones by their name."""
+    ours = {name: measure.title for name, measure in MEASURES.items()}
+    return ours | {name: name for name in registered_measures() if name not in ours}

@@ -26,7 +26,7 @@ def test_the_whole_loop_by_script(run, made, pool, tmp_path):
     assert trained["regions"] == 4
     assert trained["validation"]["mean_dice"] > 0.8
     code, out, _ = run("predict", made, "--samples", 3, "--json")
-    assert json.loads(out) == {"model": "m001", "images": 4}
+    assert json.loads(out) == {"model": "m001", "images": 4, "left_out": []}
     code, out, _ = run("propose", made, "--count", 2, "--size", 32, "--json")
     second = json.loads(out)
     assert second["round"] == 2

@@ -73,7 +73,7 @@ def test_files_and_tables_of_a_folder(tmp_path):
     for image_id in ids:
         told = prediction(image_id, mask_of_two(), step=2 if image_id == "b.png" else 1)
         folder.keep(told, heat, objects=None, spacing=(0.5, 0.5))
-    assert folder.finish() == (3, 6)
+    assert folder.finish(unread={}) == (3, 6)
     out = tmp_path / "out"
     mask = Image.open(out / "masks" / "x" / "ä 1_png.png")
     assert (np.asarray(mask) == mask_of_two()).all()
@@ -103,7 +103,7 @@ def test_it_goes_on_and_refuses_what_another_model_said(tmp_path):
     again = folder("m001")
     again.begin()
     assert again.is_done("a.png") and not again.is_done("b.png")
-    assert again.finish() == (1, 2)
+    assert again.finish(unread={}) == (1, 2)
     with pytest.raises(BadInputError, match="another model"):
         folder("m002").begin()
     (tmp_path / "thesis").mkdir()

@@ -53,7 +53,7 @@ def test_pycocotools_draws_the_same_pixels(data, target, tmp_path):
         kinds.add(type(annotation["segmentation"]).__name__)
     assert (drawn == target).all()
     assert kinds == {"list", "dict"}  # polygons where they are exact, run lengths elsewhere
-    picture = out / "images" / coco.loadImgs(1)[0]["file_name"]
+    picture = out / coco.loadImgs(1)[0]["file_name"]
     assert np.asarray(Image.open(picture)).shape == (40, 56, 3)
 
 

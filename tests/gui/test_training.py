@@ -5,6 +5,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_active_seg.project import Project
+from napari_active_seg.session.creation import ImageSettings, create_project
 
 
 def test_image_on_screen_is_predicted_by_itself_after_training(proposed, pool):
@@ -123,3 +124,20 @@ def test_painting_and_other_verbs_go_on_beside_a_training(proposed, pool):
     window.click(window.dock.stop)
     window.settle(30_000)
     assert window.session.state.model is None
+
+
+def test_verdict_says_where_no_model_can_be_measured(window, tmp_path, pool):
+    folder = create_project(
+        tmp_path / "unmeasured",
+        images_dir=pool / "images",
+        classes=("background", "disk"),
+        settings=ImageSettings(group_pattern="(img)[0-9]"),
+    ).folder
+    window.open(folder)
+    window.session.propose(count=4, size=32)
+    window.settle()
+    window.finish_all(pool)
+    window.session.train(preset="fast", epochs=1)
+    window.settle()
+    verdict = window.panel("Train").verdict
+    assert verdict.isVisible() and "all 4 images are of one patient or slide" in verdict.text()

@@ -338,6 +338,35 @@ def test_network_registered_by_a_path_is_built_sampled_and_saved(mine, tmp_path)
     assert found[0].var_p.max() > 0
 
 
+def test_network_without_dropout_is_asked_otherwise(mine, tmp_path):
+    """It could not be built at all, though the page says how to ask it."""
+    mine.write_text(MINE.replace("nn.Dropout2d(0.3), ", ""))
+    factory = TorchSegmenterFactory("cpu")
+    one, two = (factory.build("mine", classes=("a", "b"), seed=seed) for seed in (0, 1))
+    image = (torch.rand(21, 30, 3) * 255).to(torch.uint8).numpy()
+
+    def predict(segmenter, method, passes=8):
+        plan = SamplingPlan(method, passes=passes)
+        return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
+
+    for call in (
+        lambda: predict(one, "dropout"),
+        lambda: one.check_sampling(SamplingPlan("dropout")),
+        lambda: factory.ensemble([one, two]).check_sampling(SamplingPlan("dropout")),
+    ):
+        with pytest.raises(ModelError, match=r"no dropout layer.*set sampling to ensemble, views"):
+            call()
+    plain = predict(one, "single")
+    assert plain.n == 1 and (predict(one, "dropout", passes=1).mean_p == plain.mean_p).all()
+    views = predict(one, "views")
+    assert views.n == 8 and views.var_p.max() > 0
+    both = predict(factory.ensemble([one, two]), "ensemble")
+    assert both.n == 2 and both.var_p.max() > 0
+    one.save(tmp_path / "m.safetensors", facts={})
+    loaded = factory.load(tmp_path / "m.safetensors", classes=("a", "b"))
+    assert (predict(loaded, "single").mean_p == plain.mean_p).all()
+
+
 def test_network_registered_by_an_entry_point_is_found(monkeypatch):
     class Point:
         name = "theirs"

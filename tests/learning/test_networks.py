@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
 
-from napari_active_seg.errors import ConfigError, ModelError
+from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.modes import sampling_dropout, seeded
 from napari_active_seg.learning.networks import DCAN, DeepLabV2, DeepLabV3Plus, SmallUNet
 from napari_active_seg.learning.networks import dcan as dcan_module
@@ -287,9 +287,11 @@ def test_strangers_network_answers_at_the_size_of_the_image(branches):
     assert logits.shape == (1, 3, 31, 42)
 
 
-def test_strangers_network_without_dropout_is_refused_with_a_remedy():
-    with pytest.raises(ModelError, match=r"no nn.Dropout layer.*put one in"):
-        ForeignNetwork(nn.Conv2d(3, 2, 1))
+def test_strangers_network_without_dropout_runs_whole():
+    network = ForeignNetwork(nn.Conv2d(3, 2, 1)).eval()
+    assert not network.is_cut and not network.sampled_dropout()
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 31, 42)).shape == (1, 2, 31, 42)
 
 
 def test_pair_by_name_gets_dropout_in_its_decoder():

@@ -5,7 +5,12 @@ from PIL import Image
 from napari_active_seg.errors import ImageError, ProjectError, SchemaError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.creation import (
+    ImageSettings,
+    create_project,
+    look_at_folder,
+    plan_split,
+)
 
 CLASSES = ("background", "disk")
 
@@ -68,3 +73,36 @@ def test_existing_project_is_not_touched(tmp_path, pool):
     with pytest.raises(ProjectError, match="nothing was changed"):
         make(tmp_path, pool)
     assert (tmp_path / "p" / "project.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"group_pattern": "(img)[0-9]"}, "all 4 images are of one patient or slide, 'img'"),
+        ({}, ""),
+        ({"val_fraction": 0.0}, ""),  # asked for
+    ],
+)
+def test_a_split_without_validation_is_noted_at_once(tmp_path, pool, more, words):
+    created = make(tmp_path, pool, settings=ImageSettings(**more))
+    assert [words in note for note in created.notes] == ([True] if words else [])
+    if words:
+        assert "Make a new project with another pattern" in created.notes[0]
+        plan = plan_split(look_at_folder(pool / "images"), ImageSettings(**more))
+        assert plan.summary == (
+            "0 of 4 images, 0 of 1 patients or slides: no model can be measured"
+        )
+
+
+def test_paths_and_classes_may_be_texts(tmp_path, pool):
+    """A script gave the letters of 'background,disk' as classes."""
+    created = create_project(
+        str(tmp_path / "p"),
+        images_dir=str(pool / "images"),
+        masks_dir=str(pool / "masks"),
+        classes="background, disk",
+    )
+    with Project.open(created.folder) as project:
+        assert project.schema.names == CLASSES
+    with pytest.raises(SchemaError, match="needs 2 to 255 classes, got 1: gland"):
+        create_project(tmp_path / "q", images_dir=pool / "images", classes="gland")

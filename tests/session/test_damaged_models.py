@@ -134,3 +134,41 @@ def test_maps_of_older_models_are_dropped_after_a_training(trained, pool):
     folders = {path.name.partition("@")[0] for path in cache._folder.iterdir()}
     assert folders == {trained.state.models[-2].id, latest.id} & folders | {latest.id}
     assert not {first.id, second.id} & folders
+
+
+@pytest.mark.parametrize("settings", [{}, {"start": "fresh"}])
+@pytest.mark.parametrize("content", [None, b"cut off"])
+def test_a_lost_model_is_replaced_by_the_next_training(trained, content, settings):
+    """Both ways to start: warm stopped at the file, fresh left the lost model in use."""
+    lost = trained.state.model
+    path = trained.project.models.path(lost.id)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    trained.free_memory()
+    trained.train(preset="fast", epochs=1, **settings)
+    trained.wait()
+    found = trained.last_training
+    assert trained.state.model.id == found.model.id == "m003"
+    assert found.comparison is None and found.origin == "random weights"
+    notes = " ".join(found.notes)
+    assert f"{lost.id} cannot be loaded" in notes and path.name in notes
+    predict_anew(trained)
+    assert len(trained.state.predicted) == len(trained.state.image_ids)
+
+
+def test_a_lost_model_is_not_put_in_use(trained):
+    first, second = trained.state.models
+    trained.project.models.path(first.id).unlink()
+    with pytest.raises(ModelError, match=r"m001.safetensors is not there; put it back"):
+        trained.use_model(first.id)
+    assert trained.state.model.id == second.id
+
+
+def test_an_ensemble_without_a_member_says_the_way_out(trained):
+    trained.upkeep.configure(sampling="ensemble")
+    trained.project.models.path("m001").unlink()
+    with pytest.raises(ModelError, match=r"the file of m001 is not there.*set sampling to dropout"):
+        predict_anew(trained)
+    trained.upkeep.configure(sampling="dropout")
+    predict_anew(trained)

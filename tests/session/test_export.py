@@ -135,6 +135,21 @@ def test_into_a_new_project_and_everything_is_the_same(session, tmp_path, pool, 
         other.close()
 
 
+@pytest.mark.parametrize("cut", ["images", "regions", "tiles"])
+def test_file_names_of_coco_are_files_of_the_export(session, tmp_path, cut):
+    """Whole images came without pictures, and names left out the folder of the others."""
+    out = tmp_path / "out"
+    export(session, out, "coco", cut=cut)
+    named = [
+        out / row["file_name"]
+        for path in (out / "annotations").iterdir()
+        for row in json.loads(path.read_text())["images"]
+    ]
+    assert named and all(path.is_file() for path in named)
+    export(session, tmp_path / "bare", "coco", cut=cut, pictures=False)
+    assert not (tmp_path / "bare" / "images").exists()
+
+
 def content(project):
     """Return all regions with their labels, as values to compare."""
     found = {}

@@ -31,7 +31,7 @@ def session(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["fast", "unet"])
-def test_ten_lines_without_this_package_say_what_the_model_says(session, tmp_path, preset):
+def test_the_script_without_this_package_says_what_the_model_says(session, tmp_path, preset):
     session.train(preset=preset, steps=5)
     session.wait()
     out = tmp_path / "model"
@@ -40,13 +40,7 @@ def test_ten_lines_without_this_package_say_what_the_model_says(session, tmp_pat
     picture = tmp_path / "new image.png"
     noise = np.random.default_rng(0).integers(0, 255, (70, 101, 3)).astype(np.uint8)
     Image.fromarray(noise).save(picture)
-    ran = subprocess.run(
-        [sys.executable, "-I", out / "predict.py", picture], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    code = (out / "predict.py").read_text().splitlines()[1:]
-    assert len([line for line in code if line]) == 10
+    predict(out, picture)
     mask = np.asarray(Image.open(f"{picture}.mask.png"))
     (tmp_path / "new").mkdir()
     picture.rename(tmp_path / "new" / "a.png")
@@ -66,6 +60,41 @@ def test_ten_lines_without_this_package_say_what_the_model_says(session, tmp_pat
     session.predictions.export_model(out)
     with pytest.raises(BadInputError, match="not empty"):
         session.wait()
+
+
+def predict(model, *arguments, cwd=None):
+    """Run the exported script as a person does; return the last word that it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-I", model / "predict.py", *arguments],
+        capture_output=True, text=True, check=False, cwd=cwd,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def test_the_script_writes_where_it_is_told(session, tmp_path):
+    session.train(preset="fast", steps=2)
+    session.wait()
+    session.predictions.export_model(tmp_path / "model")
+    session.wait()
+    images, here = tmp_path / "pool" / "images", tmp_path / "here"
+    before = sorted(images.iterdir())
+    (here / "there.png").mkdir(parents=True)  # a folder, whatever its name
+    (here / "old.png").write_text("an earlier mask")
+    for told, found in (
+        ("new/mask.png", "new/mask.png"),
+        ("old.png", "old.png"),
+        ("masks.v2", "masks.v2/img0.png.mask.png"),
+        ("masks.v2", "masks.v2/img0.png.mask.png"),  # it exists now
+        ("there.png", "there.png/img0.png.mask.png"),
+        (str(tmp_path / "far" / "M.PNG"), str(tmp_path / "far" / "M.PNG")),
+    ):
+        assert predict(tmp_path / "model", images / "img0.png", "--out", told, cwd=here) == found
+        with Image.open(here / found) as mask, Image.open(images / "img0.png") as image:
+            assert mask.format == "PNG" and mask.size == image.size
+    assert sorted(images.iterdir()) == before
+    predict(tmp_path / "model", "img0.png", cwd=images)
+    assert (images / "img0.png.mask.png").is_file()
 
 
 def test_without_a_model_there_is_none_to_write(session, tmp_path):

@@ -138,7 +138,7 @@ def test_verbs_without_what_they_need_name_the_remedy(session):
     with pytest.raises(NothingToDoError, match="train first"):
         session.predict()
     with pytest.raises(ConfigError, match="did you mean 'masks'"):
-        session.export("mask", session.project.folder / "x", on_done=print)
+        session.export("mask", session.project.folder.parent / "x", on_done=print)
     with pytest.raises(ConfigError, match="count"):
         session.propose(count=0)
     with pytest.raises(ConfigError, match="epochs"):

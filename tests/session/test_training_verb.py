@@ -239,12 +239,14 @@ def test_without_validation_nothing_is_held_against_a_model(tmp_path, pool):
     ).folder
     session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
     lap(session, pool)
-    train(session)
+    why = (
+        "No image is set aside for validation: no model is measured, and a worse one is not "
+        "noticed. Make a new project with a share for validation."
+    )
+    assert train(session).verdict == why
     found = train(session)
     assert found.comparison is None and found.model.in_use
-    assert found.verdict == (
-        "No labelled validation image: m002 could not be compared with m001. m002 is in use"
-    )
+    assert found.verdict == f"{why} m002 could not be compared with m001. m002 is in use"
     session.close()
 
 

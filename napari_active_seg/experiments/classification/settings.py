@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.experiments.settings import Settings
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import check_measure
 
 __all__ = ["ALL", "CORE_SET", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
 
@@ -60,7 +60,7 @@ class ClassificationArm(Settings):
     def _is_known(cls, measure: str) -> str:
         if measure not in (RANDOM, ALL, CORE_SET):
             try:
-                measure_named(measure)
+                check_measure(measure)
             except ConfigError as error:
                 raise ValueError(str(error)) from error
         return measure

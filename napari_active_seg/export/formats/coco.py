@@ -38,7 +38,8 @@ class Coco:
         "connected area where objects are not told apart; a first class called background, skin or "
         f"other is what remains. What is not labelled is a category of its own, `{_UNKNOWN}`, "
         "marked `iscrowd`. Polygons stand where they mean exactly the same pixels, run lengths "
-        "elsewhere."
+        "elsewhere. `file_name` is below this folder; where the export was asked to leave pictures "
+        "out, put them there under these names."
     )
 
     def write(
@@ -51,10 +52,10 @@ class Coco:
         for number, (piece, _) in enumerate(each_piece(data, on_piece)):
             part = f".parts/{number:07}.json"
             folder.text(part, json.dumps(list(_annotations(piece, data.schema))))
-            picture = f"{piece.split}/{piece.name}.png"
+            picture = f"images/{piece.split}/{piece.name}.png"
             files = {"coco": f"annotations/instances_{SPLIT_WORDS[piece.split]}.json"}
-            if data.with_pictures:
-                files["picture"] = save_picture(piece, folder, f"images/{picture}")
+            if not data.without_pictures:  # a file_name names a file that is there
+                files["picture"] = save_picture(piece, folder, picture)
             files["name"] = picture
             found[piece.name] = files
             row = {

@@ -26,6 +26,8 @@ __all__ = ["ExportPanel"]
 
 _CUTS = (("whole images", "images"), ("the regions alone", "regions"), ("tiles", "tiles"))
 _EVERYBODY = "everybody"
+#: So many files that could not be read are named in a message.
+_SHOWN = 5
 
 
 class ExportPanel(Panel):
@@ -75,7 +77,7 @@ class ExportPanel(Panel):
         self.write = button(
             "Write the model",
             self._write_model,
-            "Checkpoint, ONNX and ten lines of Python that use it, into the folder",
+            "Checkpoint, ONNX and a script that uses it, into the folder",
         )
         self.apply_hint = words(
             "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
@@ -141,7 +143,9 @@ class ExportPanel(Panel):
         source, target = folder_of(self.source), folder_of(self.target)
 
         def tell(done: FolderResponse) -> None:
-            problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:5])
+            problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:_SHOWN])
+            if len(done.problems) > _SHOWN:
+                problems += f"\nand {len(done.problems) - _SHOWN} more: images.csv has them all"
             tell_info(f"{done.images} images, {done.objects} objects are in {target}{problems}")
 
         def start() -> None:

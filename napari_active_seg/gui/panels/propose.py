@@ -26,7 +26,7 @@ from napari_active_seg.regions import RegionState
 from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.strategy_file import read_strategy, write_strategy
-from napari_active_seg.uncertainty import MEASURES
+from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["ProposePanel"]
 
@@ -44,7 +44,8 @@ class ProposePanel(Panel):
         self._loaded: dict[str, Strategy] = {}
         self.strategy = ComboBox(label="strategy", choices=list(STRATEGIES))
         self.measure = ComboBox(
-            label="uncertainty", choices=[(m.title, m.name) for m in MEASURES.values()]
+            label="uncertainty",
+            choices=[(title, name) for name, title in measure_titles().items()],
         )
         self.sampling = ComboBox(
             label="opinions", choices=[(said, name) for name, said in METHODS.items()]

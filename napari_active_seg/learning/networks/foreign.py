@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.cutting import cut_at_first_dropout
 from napari_active_seg.learning.networks.pixels import padded_to
@@ -17,7 +16,8 @@ class ForeignNetwork(Network):
     """Pads the image, runs the module, brings its logits to the image's size.
 
     The module is cut at its first dropout layer where its forward can be traced; else it runs
-    whole in every pass, which is as right and slower.
+    whole in every pass, which is as right and slower. One without dropout is asked by ensembles,
+    views or single passes.
     """
 
     def __init__(self, module: nn.Module, *, multiple: int = 32) -> None:
@@ -25,11 +25,6 @@ class ForeignNetwork(Network):
         self.module = module
         self.stride = multiple
         self._cut = cut_at_first_dropout(module)
-        if not any(layer.p > 0 for layer in self.sampled_dropout()):
-            raise ModelError(
-                f"{type(module).__name__} has no nn.Dropout layer, so all its passes would be "
-                "equal; put one in (nn.Dropout2d(0.2) before the last convolution is a start)"
-            )
 
     @property
     def is_cut(self) -> bool:

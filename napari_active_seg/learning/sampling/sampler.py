@@ -54,7 +54,7 @@ class Sampler:
 
     def outputs(self, image: Picture, plan: SamplingPlan, check_cancelled: Check) -> ImageOutputs:
         """Return what the members say of ``image`` (H, W, 3)."""
-        self._refuse_missing(plan)
+        self.check(plan)
         smaller = [side for side in _TILES if side < max(_shape(image))]
         for side in [0, *smaller] if _goes_whole(image) else smaller:
             try:
@@ -170,10 +170,16 @@ class Sampler:
             extras[name] = torch.stack(found).mean(dim=0).float().cpu().numpy()
         return extras
 
-    def _refuse_missing(self, plan: SamplingPlan) -> None:
+    def check(self, plan: SamplingPlan) -> None:
         """Raise ModelError, before the work, where a network cannot say what is wanted."""
         for member in self._members:
             network, beside = member.passes.network, member.companions
+            if plan.draws and not list(network.sampled_dropout()):
+                raise ModelError(
+                    "this network has no dropout layer, so that all its passes would be equal: set "
+                    "sampling to ensemble, views (flips and turns) or single, or put a layer in "
+                    "(nn.Dropout2d(0.2) before the last convolution is a start)"
+                )
             there = {
                 "contour": network.has_contour,
                 "learned-loss": beside.loss_predictor is not None,

@@ -81,6 +81,7 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
+    request = _without_lost_model(request, token, report)
     controls = _measured_controls(request, token, report)
     validation_labels = [label for image in request.validation for label in image.labels]
     data = TrainingData(
@@ -106,6 +107,30 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
     response = _response(request, best, comparison)
     model = replace(response.model, weights_hash=hash_weights(request.path))
     return replace(response, model=model, controls=controls, collapse=collapse)
+
+
+def _without_lost_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainRequest:
+    """Return the request without the model in use where its weights cannot be loaded.
+
+    The training then starts without it, is not compared with it, and takes its place: a lost file
+    would keep a project from getting a model ever again.
+    """
+    standing = request.standing
+    if standing is None or request.helps:
+        return request
+    token.check()
+    report(0, 1, f"loading {standing.model_id}")
+    try:
+        standing.load()
+    except ModelError as error:
+        note = (
+            f"{standing.model_id} cannot be loaded ({error}): this training starts without it, is "
+            "not compared with it, and its model is in use"
+        )
+        _log.warning("%s", note)
+        start = replace(request.start, model_id=None, preset=None, load=None)
+        return replace(request, standing=None, start=start, notes=(note, *request.notes))
+    return request
 
 
 def _measured_controls(
@@ -162,6 +187,7 @@ def _trained(
 ) -> _Trained:
     plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
     segmenter, origin = _starting(request, plan.seed)
+    segmenter.check_sampling(request.sampling)  # else it is trained in vain
     which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
     report(0, 1, f"{which}starting from {origin}")
     _log.info("%s starts from %s", request.preset, origin)
@@ -231,6 +257,7 @@ def _response(
         comparison,
         None if request.standing is None else request.standing.model_id,
         (*request.notes, *best.outcome.notes),
+        unmeasured=request.unmeasured,
     )
 
 

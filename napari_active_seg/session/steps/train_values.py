@@ -60,8 +60,8 @@ class TrainRequest:
     """What to learn from, how, and where the checkpoint belongs.
 
     ``spare`` are ids of regions that may be held out. ``kept_in`` is where an unfinished training
-    is written down; None keeps nothing. One that ``helps`` is a further process of
-    a training that another one saves.
+    is written down; None keeps nothing. One that ``helps`` is a further process of a training that
+    another one saves. ``unmeasured`` is why no model of the project can be measured.
     """
 
     labels: tuple[RegionLabel, ...]
@@ -85,6 +85,7 @@ class TrainRequest:
     accept_worse: bool = False
     kept_in: Path | None = None
     notes: tuple[str, ...] = ()
+    unmeasured: str = ""
     helps: bool = False
     controls: tuple[ControlSquare, ...] = ()
 
@@ -115,6 +116,7 @@ class TrainResponse:
     notes: tuple[str, ...] = field(default_factory=tuple)
     controls: tuple[ControlScore, ...] = ()
     collapse: Collapse | None = None  #: where the model predicts one class nearly everywhere
+    unmeasured: str = ""  #: why no model of the project can be measured
 
     @property
     def losses(self) -> tuple[float, ...]:
@@ -128,22 +130,28 @@ class TrainResponse:
 
     @property
     def verdict(self) -> str:
-        """How the model compares with the one before, and which is in use; empty for the first."""
+        """How the model compares with the one before, and which is in use.
+
+        Of the first model it is empty, or says why no model can be measured.
+        """
         return self.verdict_when_using(self.model.id if self.model.in_use else self.compared_with)
 
-    def verdict_when_using(self, model_id: str | None) -> str:
-        """Return the verdict as it reads while ``model_id`` is in use, whoever chose that."""
+    def verdict_when_using(
+        self, model_id: str | None, *, choice: str = "{model} can be chosen in the table"
+    ) -> str:
+        """Return the verdict as it reads while ``model_id`` is in use, whoever chose that.
+
+        ``choice`` is how to use the other model of the two, with ``{model}`` for its id.
+        """
         new, old = self.model.id, self.compared_with
         if old is None:
-            return ""
+            return f"{self._unmeasured}." if self.unmeasured else ""
         if self.comparison is None:
             return f"{self._why_not_compared}. {model_id} is in use"
         if model_id == old:
-            return (
-                f"{self.comparison.summary}. {old} stays in use; {new} can be chosen in the table"
-            )
+            return f"{self.comparison.summary}. {old} stays in use; {choice.format(model=new)}"
         if model_id == new:
-            return f"{self.comparison.summary}. {new} is in use; {old} can be chosen in the table"
+            return f"{self.comparison.summary}. {new} is in use; {choice.format(model=old)}"
         return f"{self.comparison.summary}. {model_id} is in use"
 
     def other_model(self, model_id: str | None) -> str | None:
@@ -155,6 +163,12 @@ class TrainResponse:
     @property
     def _why_not_compared(self) -> str:
         models = f"{self.model.id} could not be compared with {self.compared_with}"
+        if self.unmeasured:
+            return f"{self._unmeasured}. {models}"
         if self.report is None:
             return f"No labelled validation image: {models}"
         return f"No validation image that both models were measured on: {models}"
+
+    @property
+    def _unmeasured(self) -> str:
+        return self.unmeasured[:1].upper() + self.unmeasured[1:]
