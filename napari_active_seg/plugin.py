@@ -6,6 +6,7 @@ when they are first needed.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -137,6 +138,8 @@ class LazySegmenters:
             load_torch_libraries()
         from napari_active_seg.learning import TorchSegmenterFactory
 
+        if self._beside_a_window:
+            gc.freeze()  # torch's modules stay: a collection would look at them for half a second
         return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)
 
     def build(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ def registered_builder(name: str) -> Callable[[int], Any]:
     return made
 
 
+@cache
 def _entry_points() -> dict[str, EntryPoint]:
+    """Return what is installed; looked up once, since it reads files of every package."""
     return {point.name: point for point in entry_points(group=_GROUP)}
 
 

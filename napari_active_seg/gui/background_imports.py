@@ -13,7 +13,7 @@ from typing import Any
 import pint
 from pint.registry import ApplicationRegistry, LazyRegistry
 
-from napari_active_seg.gui.loading import frequent_switches
+from napari_active_seg.gui.loading import gentle_imports
 
 __all__ = ["finish_imports", "start_imports"]
 
@@ -29,7 +29,7 @@ _lock = threading.Lock()
 
 def finish_imports() -> None:
     """Return when everything is loaded. Call it from a background thread."""
-    with _lock, frequent_switches():
+    with _lock, gentle_imports():
         for name in _MODULES:
             importlib.import_module(name)
         _load_units()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import sys
 import threading
@@ -11,26 +12,33 @@ from collections.abc import Iterator, Sequence
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
-__all__ = ["frequent_switches", "import_behind_dialog"]
+__all__ = ["gentle_imports", "import_behind_dialog"]
 
 _LOOK_EVERY_MS = 15
 #: So long may a thread that imports keep the interpreter while the window's thread wants it.
 _SWITCH_S = 0.0005
-_switching = threading.Lock()
+_importing = threading.Lock()
 
 
 @contextlib.contextmanager
-def frequent_switches() -> Iterator[None]:
-    """Let the window's thread have the interpreter ten times sooner than usual.
+def gentle_imports() -> Iterator[None]:
+    """Import in a thread so that the window's thread hardly notices.
 
-    An event takes it dozens of times, and beside a thread that imports each time waits its turn.
+    An event takes the interpreter dozens of times, and would wait for its turn each time: turns
+    are ten times shorter meanwhile. Modules are hundreds of thousands of objects that stay: a
+    garbage collection would look at all of them for half a second at a time. None runs until they
+    are loaded, and later ones leave them out.
     """
-    with _switching:
-        usual = sys.getswitchinterval()
+    with _importing:
+        usual, collects = sys.getswitchinterval(), gc.isenabled()
         sys.setswitchinterval(min(usual, _SWITCH_S))
+        gc.disable()
         try:
             yield
         finally:
+            gc.freeze()
+            if collects:
+                gc.enable()
             sys.setswitchinterval(usual)
 
 
@@ -45,7 +53,7 @@ def import_behind_dialog(modules: Sequence[str], text: str) -> None:
 
     def load() -> None:
         try:
-            with frequent_switches():
+            with gentle_imports():
                 for name in modules:
                     importlib.import_module(name)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits

@@ -367,6 +367,15 @@ def test_network_without_dropout_is_asked_otherwise(mine, tmp_path):
     assert (predict(loaded, "single").mean_p == plain.mean_p).all()
 
 
+@pytest.fixture
+def fresh_entry_points():
+    """Let entry points be looked up again, and forget them afterwards."""
+    registered_networks._entry_points.cache_clear()
+    yield
+    registered_networks._entry_points.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_entry_points")
 def test_network_registered_by_an_entry_point_is_found(monkeypatch):
     class Point:
         name = "theirs"
