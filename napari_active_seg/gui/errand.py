@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from psygnal import Signal
 
+from napari_active_seg.gui.loading import short_turns
+
 __all__ = ["Errand"]
 
 Tell = Callable[[int, int], None]
@@ -36,7 +38,8 @@ class Errand:
 
         def go() -> None:
             try:
-                result = work(self.progressed.emit)
+                with short_turns():
+                    result = work(self.progressed.emit)
             except Exception as error:  # noqa: BLE001 - carried to the window, which tells it
                 self._done.emit((number, self._on_failed), error)
             else:

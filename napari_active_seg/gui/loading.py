@@ -12,34 +12,50 @@ from collections.abc import Iterator, Sequence
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
-__all__ = ["gentle_imports", "import_behind_dialog"]
+__all__ = ["gentle_imports", "import_behind_dialog", "short_turns"]
 
 _LOOK_EVERY_MS = 15
-#: So long may a thread that imports keep the interpreter while the window's thread wants it.
+#: So long may a thread keep the interpreter while the window's thread wants it.
 _SWITCH_S = 0.0005
-_importing = threading.Lock()
+_lock = threading.Lock()
+_usual: list[float] = []  #: one for each thread that works now
+
+
+@contextlib.contextmanager
+def short_turns() -> Iterator[None]:
+    """Let the window's thread have the interpreter ten times sooner than usual.
+
+    An event takes it dozens of times; beside a thread that works it waits for its turn each time.
+    """
+    with _lock:
+        _usual.append(_usual[0] if _usual else sys.getswitchinterval())
+        sys.setswitchinterval(min(_usual[0], _SWITCH_S))
+    try:
+        yield
+    finally:
+        with _lock:
+            usual = _usual.pop()
+            if not _usual:
+                sys.setswitchinterval(usual)
 
 
 @contextlib.contextmanager
 def gentle_imports() -> Iterator[None]:
     """Import in a thread so that the window's thread hardly notices.
 
-    An event takes the interpreter dozens of times, and would wait for its turn each time: turns
-    are ten times shorter meanwhile. Modules are hundreds of thousands of objects that stay: a
-    garbage collection would look at all of them for half a second at a time. None runs until they
-    are loaded, and later ones leave them out.
+    Modules are hundreds of thousands of objects that stay: a garbage collection would look at all
+    of them for half a second at a time. None runs until they are loaded, and later ones leave them
+    out.
     """
-    with _importing:
-        usual, collects = sys.getswitchinterval(), gc.isenabled()
-        sys.setswitchinterval(min(usual, _SWITCH_S))
-        gc.disable()
-        try:
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with short_turns():
             yield
-        finally:
-            gc.freeze()
-            if collects:
-                gc.enable()
-            sys.setswitchinterval(usual)
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def import_behind_dialog(modules: Sequence[str], text: str) -> None:

@@ -170,19 +170,22 @@ def test_maps_of_the_project_before_are_gone(proposed, pool, tmp_path):
     assert not np.asarray(window.layer("labels").data).any()
 
 
-def test_quick_collections_leave_out_what_exists_and_only_meanwhile():
-    gc.unfreeze()
+def test_quick_collections_look_at_young_objects_only_meanwhile():
+    full, generations = gc.collect, []
+
+    def note(phase, facts):
+        if phase == "start":
+            generations.append(facts["generation"])
+
+    gc.callbacks.append(note)
     try:
         with quick_collections():
-            assert gc.get_freeze_count() > 1000
-        assert gc.get_freeze_count() == 0
-        gc.freeze()
-        frozen = gc.get_freeze_count()
-        with quick_collections():  # of somebody else: stays as it is
-            assert gc.get_freeze_count() == frozen
-        assert gc.get_freeze_count() == frozen
+            gc.collect()
+        gc.collect()
     finally:
-        gc.freeze()
+        gc.callbacks.remove(note)
+    assert gc.collect is full
+    assert generations[0] == 0 and generations[-1] == 2
 
 
 def test_figures_are_drawn_in_another_thread(proposed, pool, monkeypatch):
