@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from napari_active_seg.api import open_session
 from napari_active_seg.images import open_image
 from napari_active_seg.metrics import EvalReport, estimate_over_images
-from napari_active_seg.plugin import open_session
-from napari_active_seg.session.creation import ImageSettings, create_project
-from napari_active_seg.session.steps.evaluate import LabelledImage
+from napari_active_seg.session.create_project import ImageSettings, create_project
+from napari_active_seg.session.trust.evaluate import LabelledImage
 
 SHRUNK = 3
 IN_PROJECT, FURTHER = 8, 40

@@ -28,7 +28,7 @@ from qtpy.QtWidgets import QApplication
 from window import Gaps, mouse, until, wait
 
 from napari_active_seg.acquisition import Proposal, ScoredRegion
-from napari_active_seg.plugin import create_project, open_session, write_sample_project
+from napari_active_seg.api import create_project, open_session, write_sample_project
 from napari_active_seg.regions import Region, RegionState
 
 LEFT = Qt.MouseButton.LeftButton

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.export import ExportSet, exporter_named, write_data_set
-from napari_active_seg.export.cutting import LabelledImage, cut_pieces
+from napari_active_seg.export.tiling import LabelledImage, cut_pieces
 from napari_active_seg.regions import LabelSchema, Region
 
 FORMATS = ("tiff", "ome-zarr", "geojson")

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_active_seg.acquisition import FIRST
-from napari_active_seg.experiments import StudySettings, arms_for, simulate
-from napari_active_seg.plugin import open_session
+from napari_active_seg.api import open_session
+from napari_active_seg.studies import StudySettings, arms_for, simulate
 
 
 def link(names: list[Path], into: Path) -> Path:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_active_seg.images import perceptual_hash
-from napari_active_seg.images.near_copies import MOST_BITS
+from napari_active_seg.images.near_duplicates import MOST_BITS
 
 Picture = NDArray[np.uint8]
 

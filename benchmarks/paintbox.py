@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_active_seg.images import open_image
 from napari_active_seg.images.samples import write_sample_set
-from napari_active_seg.paintbox import AlikePixels, smoothed, snapped, without_specks
+from napari_active_seg.paint_ops import AlikePixels, smoothed, snapped, without_specks
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from napari_active_seg.api import create_project, open_session
 from napari_active_seg.images.samples.histology import draw_histology
-from napari_active_seg.plugin import create_project, open_session
 from napari_active_seg.session import Session, SessionState
-from napari_active_seg.session.creation import ImageSettings
+from napari_active_seg.session.create_project import ImageSettings
 
 
 @dataclass(frozen=True, slots=True)

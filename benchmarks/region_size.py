@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations import read_mask_values
 from napari_active_seg.images import PICTURE_SUFFIXES
+from napari_active_seg.importers import read_mask_values
 from napari_active_seg.regions import REGION_SIZES, measure_mixed_squares, suggest_region_size
 
 

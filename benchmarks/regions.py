@@ -43,11 +43,11 @@ from napari_active_seg.acquisition import (
     runs_by_name,
 )
 from napari_active_seg.acquisition.windows import best_windows, valued_windows
-from napari_active_seg.experiments.datasets.base import Sample
-from napari_active_seg.experiments.datasets.pools import copied_pool
+from napari_active_seg.api import LazySegmenters
 from napari_active_seg.images import read_rgb, scan_folder
-from napari_active_seg.plugin import LazySegmenters
-from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.studies.datasets.base import Sample
+from napari_active_seg.studies.datasets.redundancy import copied_pool
 
 SHAPE, MAPS, BEST = (528, 784), 85, 20
 WINDOWS = (32, 64, 128, 256)

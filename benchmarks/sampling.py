@@ -35,20 +35,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_active_seg.learning.modes import evaluating, sampling_dropout, seeded
-from napari_active_seg.learning.networks import Features, Network, unet
-from napari_active_seg.learning.networks.catalogue import build_network
-from napari_active_seg.learning.networks.companions import Companions
-from napari_active_seg.learning.networks.pixels import enlarged
-from napari_active_seg.learning.sampling import (
+from napari_active_seg.learning.inference import (
     Member,
     NetworkPasses,
     Sampler,
     TorchMomentStream,
     image_to_tensor,
 )
-from napari_active_seg.learning.sampling.pass_masks import PassMasks
-from napari_active_seg.sampling_plan import SamplingPlan
+from napari_active_seg.learning.inference.dropout_masks import PassMasks
+from napari_active_seg.learning.module_modes import evaluating, sampling_dropout, seeded
+from napari_active_seg.learning.networks import Features, Network, unet
+from napari_active_seg.learning.networks.auxiliary_heads import Companions
+from napari_active_seg.learning.networks.preprocessing import enlarged
+from napari_active_seg.learning.networks.registry import build_network
+from napari_active_seg.models.inference_options import SamplingPlan
 from napari_active_seg.uncertainty import measure_named
 
 SIZE, PASSES = (528, 784), 20

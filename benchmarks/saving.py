@@ -19,8 +19,8 @@ import numpy as np
 
 from napari_active_seg import create_project
 from napari_active_seg.acquisition import Proposal, ScoredRegion
+from napari_active_seg.api import open_session
 from napari_active_seg.images.samples import write_sample_set
-from napari_active_seg.plugin import open_session
 from napari_active_seg.regions import Effort, Region, RegionState
 
 SAVES = 200

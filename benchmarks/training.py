@@ -28,10 +28,10 @@ from napari_active_seg.images import open_image
 from napari_active_seg.images.samples import SAMPLE_SETS
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.metrics import ConfusionMatrix
+from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.segmenter import TrainExample, TrainingData
+from napari_active_seg.models.training_options import TrainingPlan
 from napari_active_seg.regions import UNLABELLED
-from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import TrainExample, TrainingData
-from napari_active_seg.training_plan import TrainingPlan
 
 CLASSES = ("background", "gland")
 SIDE, AROUND = 128, 64

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from napari_active_seg.learning.sampling import TorchMomentStream
+from napari_active_seg.learning.inference import TorchMomentStream
 
 ROUNDS = 15
 

@@ -140,7 +140,7 @@ def main() -> None:
         return
     import napari
 
-    from napari_active_seg.plugin import open_session, write_sample_project
+    from napari_active_seg.api import open_session, write_sample_project
 
     with tempfile.TemporaryDirectory() as name:
         folder = write_sample_project("histology", Path(name))
@@ -258,7 +258,7 @@ def measure_first_session(folder: Path) -> dict[str, tuple[float, float]]:
 
 def report_stalls(rounds: int) -> None:
     """Print the longest gap of each step over fresh processes: median and range."""
-    from napari_active_seg.plugin import open_session, write_sample_project
+    from napari_active_seg.api import open_session, write_sample_project
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

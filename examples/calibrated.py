@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from napari_active_seg import create_project, open_session
 from napari_active_seg.figures import draw_reliability, figure_png
 from napari_active_seg.images.samples import write_sample_set
-from napari_active_seg.session.creation import ImageSettings
+from napari_active_seg.session.create_project import ImageSettings
 
 
 def main(out: Path) -> None:

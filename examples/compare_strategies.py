@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from napari_active_seg import open_session
-from napari_active_seg.experiments import StartSettings, StudySettings, arms_for, simulate
 from napari_active_seg.images.samples import write_sample_set
+from napari_active_seg.studies import StartSettings, StudySettings, arms_for, simulate
 
 
 def main(folder: Path) -> None:

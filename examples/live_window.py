@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import napari
 from napari.utils.io import imsave
 
-from napari_active_seg.plugin import write_sample_project
+from napari_active_seg.api import write_sample_project
 
 
 def main(out: Path) -> None:

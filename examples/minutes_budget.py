@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from napari_active_seg import Session, create_project, open_session
-from napari_active_seg.annotations import MaskFolder
-from napari_active_seg.experiments import AnnotatorSettings, annotate_with
 from napari_active_seg.images.samples import write_sample_set
+from napari_active_seg.importers import MaskFolder
+from napari_active_seg.studies import AnnotatorSettings, annotate_with
 
 PERSON = AnnotatorSettings(noise=0.2, seed=1)
 

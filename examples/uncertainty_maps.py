@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from napari_active_seg.api import LazySegmenters
 from napari_active_seg.images.samples import draw_histology
-from napari_active_seg.plugin import LazySegmenters
+from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.segmenter import TrainExample, TrainingData
+from napari_active_seg.models.training_options import TrainingPlan
 from napari_active_seg.regions import UNLABELLED
-from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import TrainExample, TrainingData
-from napari_active_seg.training_plan import TrainingPlan
 from napari_active_seg.uncertainty import MEASURES
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_active_seg._version import __version__
 
 if TYPE_CHECKING:
-    from napari_active_seg.plugin import create_project, open_session
+    from napari_active_seg.api import create_project, open_session
     from napari_active_seg.project import Project
     from napari_active_seg.regions import LabelSchema, Region
     from napari_active_seg.session import Session
@@ -31,8 +31,8 @@ _HOMES = {
     "Project": "napari_active_seg.project",
     "Region": "napari_active_seg.regions",
     "Session": "napari_active_seg.session",
-    "create_project": "napari_active_seg.plugin",
-    "open_session": "napari_active_seg.plugin",
+    "create_project": "napari_active_seg.api",
+    "open_session": "napari_active_seg.api",
 }
 
 

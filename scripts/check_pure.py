@@ -1,4 +1,4 @@
-"""Run the pure rooms' tests, and make sure that this environment has neither torch nor Qt."""
+"""Run the pure packages' tests, and make sure that this environment has neither torch nor Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PURE_ROOMS = ("regions", "uncertainty", "acquisition", "calibration", "metrics", "paintbox")
+PURE_PACKAGES = ("regions", "uncertainty", "acquisition", "calibration", "metrics", "paint_ops")
 FOREIGN = ("torch", "qtpy", "PyQt6", "PySide6", "napari", "psygnal", "pydantic")
 
 
@@ -18,9 +18,9 @@ def main() -> int:
         sys.stderr.write(f"this environment must not have {', '.join(present)}\n")
         return 1
     tests = Path(__file__).parents[1] / "tests"
-    rooms = [str(tests / room) for room in PURE_ROOMS]
+    packages = [str(tests / package) for package in PURE_PACKAGES]
     # Options of plugins that only the full environment has are unknown here.
-    return pytest.main(["-q", "-W", "ignore::pytest.PytestConfigWarning", *rooms])
+    return pytest.main(["-q", "-W", "ignore::pytest.PytestConfigWarning", *packages])
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from napari_active_seg.experiments.simulate import write_study
-from napari_active_seg.experiments.study import StudySettings
-from napari_active_seg.experiments.study.arm import USED_UP
-from napari_active_seg.experiments.study.chosen import CHOICE
-from napari_active_seg.experiments.study.project_run import RECORDS, TIMINGS
-from napari_active_seg.experiments.study.results_json import RESULTS
-from napari_active_seg.experiments.study.seen_map import MAP
-from napari_active_seg.experiments.study.settings import PLACES
+from napari_active_seg.studies.segmentation import StudySettings
+from napari_active_seg.studies.segmentation.arm import USED_UP
+from napari_active_seg.studies.segmentation.embedding_map import MAP
+from napari_active_seg.studies.segmentation.results_json import RESULTS
+from napari_active_seg.studies.segmentation.run_base import RECORDS, TIMINGS
+from napari_active_seg.studies.segmentation.selection_summary import CHOICE
+from napari_active_seg.studies.segmentation.settings import PLACES
+from napari_active_seg.studies.simulate import write_study
 
 FILES = ("report.md", "curves.csv")
 CONFIG, DONE, OF_STARTS = "study.json", (RECORDS, USED_UP, TIMINGS, CHOICE, MAP), (TIMINGS, MAP)

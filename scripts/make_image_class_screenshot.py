@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from napari_active_seg.plugin import open_session, write_sample_project
+from napari_active_seg.api import open_session, write_sample_project
 
 
 def main(out: Path) -> None:

@@ -23,7 +23,7 @@ CELL = """
 from pathlib import Path
 from napari_active_seg import open_session
 from napari_active_seg.notebook import annotate
-from napari_active_seg.plugin import write_sample_project
+from napari_active_seg.api import write_sample_project
 
 session = open_session(write_sample_project("histology", Path("data")), device="cpu")
 session.propose(count=4, size=128)

@@ -19,7 +19,7 @@ def pool(tmp_path):
 @pytest.fixture
 def project_folder(tmp_path, pool):
     """A project of the pool with one labelled validation image."""
-    from napari_active_seg.session.creation import ImageSettings, create_project
+    from napari_active_seg.session.create_project import ImageSettings, create_project
 
     return create_project(
         tmp_path / "project",

@@ -59,11 +59,11 @@ def test_manifest_is_valid_and_every_command_resolves(manifest):
 
 def test_reading_manifest_reader_and_samples_loads_no_qt():
     loaded = modules_loaded_by(
-        "from npe2 import PluginManifest; import napari_active_seg.plugin; "
+        "from npe2 import PluginManifest; import napari_active_seg.api; "
         "PluginManifest.from_distribution('napari-active-seg')"
     )
     assert not loaded & {"qtpy", "PyQt6", "napari", "torch"}
-    assert "napari_active_seg.dock_widget" not in loaded
+    assert "napari_active_seg._napari.dock_widget" not in loaded
 
 
 def _resolve(name: PythonName):

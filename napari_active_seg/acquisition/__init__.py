@@ -6,15 +6,8 @@ taken, and reasons are told in words.
 """
 
 from napari_active_seg.acquisition.aggregation import AGGREGATES, Aggregate, pool_quantile
-from napari_active_seg.acquisition.appearance import appearance_of, comparable
 from napari_active_seg.acquisition.budget import BUDGET_UNITS, Budget, Ledger, Spend
-from napari_active_seg.acquisition.checks import (
-    DrawnPlan,
-    Tally,
-    control_due,
-    needed_for,
-    validation_due,
-)
+from napari_active_seg.acquisition.candidate_search import Search, gather
 from napari_active_seg.acquisition.cost import (
     COSTS,
     LEARNED,
@@ -23,20 +16,23 @@ from napari_active_seg.acquisition.cost import (
     cost_named,
     value_per_cost,
 )
-from napari_active_seg.acquisition.draws import (
-    draw_windows,
-    draw_windows_on_foreground,
-    scattered_windows,
-)
 from napari_active_seg.acquisition.embedding import region_embedding
-from napari_active_seg.acquisition.gathering import Search, gather
-from napari_active_seg.acquisition.guide import (
-    Advice,
-    advise,
-    likeness_of,
-    redundancy_of,
-    runs_by_name,
+from napari_active_seg.acquisition.evaluation_quota import (
+    DrawnPlan,
+    Tally,
+    control_due,
+    needed_for,
+    validation_due,
 )
+from napari_active_seg.acquisition.explanations import (
+    CHOSEN_BY_HAND,
+    reason_for_cost,
+    reason_for_covering,
+    reason_for_drawn,
+    reason_for_likeness,
+    reason_for_uncertain,
+)
+from napari_active_seg.acquisition.image_features import appearance_of, comparable
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.acquisition.learned_cost import (
     FROM_NETWORK,
@@ -55,8 +51,7 @@ from napari_active_seg.acquisition.manual import (
     fit_between,
     square_around,
 )
-from napari_active_seg.acquisition.orders import Order
-from napari_active_seg.acquisition.outlines import simplified_outlines
+from napari_active_seg.acquisition.polygon_simplification import simplified_outlines
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.proposal import (
     RANDOM_SHARES,
@@ -65,14 +60,12 @@ from napari_active_seg.acquisition.proposal import (
     RegionKind,
     ScoredRegion,
 )
-from napari_active_seg.acquisition.reason import (
-    CHOSEN_BY_HAND,
-    reason_for_cost,
-    reason_for_covering,
-    reason_for_drawn,
-    reason_for_likeness,
-    reason_for_uncertain,
+from napari_active_seg.acquisition.random_windows import (
+    draw_windows,
+    draw_windows_on_foreground,
+    scattered_windows,
 )
+from napari_active_seg.acquisition.selectors import Order
 from napari_active_seg.acquisition.strategy import (
     CHANGEABLE,
     DIVERSITIES,
@@ -82,6 +75,13 @@ from napari_active_seg.acquisition.strategy import (
     UNITS,
     Strategy,
     strategy_named,
+)
+from napari_active_seg.acquisition.strategy_advisor import (
+    Advice,
+    advise,
+    likeness_of,
+    redundancy_of,
+    runs_by_name,
 )
 
 __all__ = [

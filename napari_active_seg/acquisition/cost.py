@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition.outlines import vertex_map
+from napari_active_seg.acquisition.polygon_simplification import vertex_map
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.regions import Place
 

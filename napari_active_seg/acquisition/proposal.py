@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.regions import Place, Region, RegionShape
-from napari_active_seg.shown import html_of
 
 __all__ = ["RANDOM_SHARES", "Offered", "Proposal", "RegionKind", "ScoredRegion"]
 

@@ -1,20 +1,11 @@
 """Whether a probability means what it says, and what a few labels say of all; streamed."""
 
-from napari_active_seg.calibration.cross_fit import (
+from napari_active_seg.calibration.classwise import BrierParts, OneVsRestBins
+from napari_active_seg.calibration.cross_validation import (
     CalibrationTrial,
     MethodTrial,
     tried_calibrations,
 )
-from napari_active_seg.calibration.estimates import (
-    DrawnUnits,
-    effective_size,
-    is_balanced,
-    lure_weights,
-    refusal,
-    student_limits,
-    weighted_mean,
-)
-from napari_active_seg.calibration.one_vs_rest import BrierParts, OneVsRestBins
 from napari_active_seg.calibration.reliability import (
     FINE_BINS,
     ReliabilityBins,
@@ -28,8 +19,17 @@ from napari_active_seg.calibration.scaling import (
     fitted,
 )
 from napari_active_seg.calibration.scores import ProbabilityScores
-from napari_active_seg.calibration.selected import SelectedAndRest
+from napari_active_seg.calibration.selected_vs_rest import SelectedAndRest
 from napari_active_seg.calibration.sparsification import ErrorsByUncertainty
+from napari_active_seg.calibration.unbiased_estimators import (
+    DrawnUnits,
+    effective_size,
+    is_balanced,
+    lure_weights,
+    refusal,
+    student_limits,
+    weighted_mean,
+)
 
 __all__ = [
     "FINE_BINS",

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import yaml
 
-from napari_active_seg.cli.common import pair, side_by_side, told_of_settings
-from napari_active_seg.cli.output import print_result, say, showing_progress
+from napari_active_seg.cli.console import print_result, say, showing_progress
+from napari_active_seg.cli.options import pair, side_by_side, told_of_settings
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.experiments.classification import (
+from napari_active_seg.studies.classification import (
     ClassificationStudy,
     finished_rounds,
     run_classification,
 )
-from napari_active_seg.experiments.classification.report import write_classification
-from napari_active_seg.experiments.classification.rounds import at_the_end, first_to_reach
-from napari_active_seg.experiments.study.results_json import device_of
-from napari_active_seg.experiments.study.tables import Spread
+from napari_active_seg.studies.classification.report import write_classification
+from napari_active_seg.studies.classification.rounds import at_the_end, first_to_reach
+from napari_active_seg.studies.segmentation.results_json import device_of
+from napari_active_seg.studies.segmentation.summary import Spread
 
 __all__ = ["reproduce_images", "with_changes"]
 
@@ -53,7 +53,7 @@ def reproduce_images(
     as_json: bool,
 ) -> None:
     """Run what is missing, write tables and page, and print how many images each arm needed."""
-    from napari_active_seg.plugin import ImageNetworks
+    from napari_active_seg.api import ImageNetworks
 
     for line in study.changed:
         say(line)

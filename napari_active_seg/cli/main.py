@@ -19,19 +19,19 @@ from rich.logging import RichHandler
 
 from napari_active_seg._version import __version__
 from napari_active_seg.cli import (
-    care_verbs,
-    export_verbs,
-    image_verbs,
-    loop_verbs,
-    project_verbs,
-    propose_verbs,
-    show_verbs,
-    study_verbs,
-    trust_verbs,
+    demo_and_doctor,
+    export,
+    image_classes,
+    loop,
+    maintenance,
+    project,
+    propose,
+    studies,
+    trust,
 )
+from napari_active_seg.cli.console import be_quiet, say
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
-from napari_active_seg.cli.line import parted, refuse_unknown_options
-from napari_active_seg.cli.output import be_quiet, say
+from napari_active_seg.cli.global_options import parted, refuse_unknown_options
 from napari_active_seg.errors import (
     ActiveSegError,
     ConfigError,
@@ -50,15 +50,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for verbs in (
-    show_verbs,
-    project_verbs,
-    propose_verbs,
-    loop_verbs,
-    image_verbs,
-    trust_verbs,
-    care_verbs,
-    export_verbs,
-    study_verbs,
+    demo_and_doctor,
+    project,
+    propose,
+    loop,
+    image_classes,
+    trust,
+    maintenance,
+    export,
+    studies,
 ):
     verbs.register(app)
 

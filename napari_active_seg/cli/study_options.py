@@ -9,7 +9,7 @@ import typer
 
 from napari_active_seg.acquisition import FIRST, STRATEGIES
 from napari_active_seg.cli.completion import completing
-from napari_active_seg.preset_names import PRESET_HELP, PRESET_NAMES
+from napari_active_seg.models.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.uncertainty import measure_titles
 
 __all__ = [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg.export.data_set import RegionRow
+from napari_active_seg.export.dataset import RegionRow
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["has_parquet", "write_classes", "write_csv", "write_parquet", "write_regions"]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from napari_active_seg.annotations import MaskFolder
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import image_png
-from napari_active_seg.gui.desk import Tools
-from napari_active_seg.gui.dock import Dock
-from napari_active_seg.gui.preferences import PreferencesFile
+from napari_active_seg.gui.shell.context import Tools
+from napari_active_seg.gui.shell.dock import Dock
+from napari_active_seg.gui.shell.preferences import PreferencesFile
+from napari_active_seg.importers import MaskFolder
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report

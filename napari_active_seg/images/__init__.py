@@ -1,16 +1,15 @@
 """Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
 
-from napari_active_seg.images.coarse import coarse_view, coarse_window, picture_at_step
-from napari_active_seg.images.lazy import LevelArray, lazy_levels
-from napari_active_seg.images.near_copies import (
-    NearCopy,
-    PerceptualHash,
-    near_copies,
-    perceptual_hash,
+from napari_active_seg.images.downsample import coarse_view, coarse_window, picture_at_step
+from napari_active_seg.images.folder_scan import (
+    FoundImage,
+    Problem,
+    ScanResult,
+    scan_files,
+    scan_folder,
 )
-from napari_active_seg.images.opening import candidate_files, open_image
-from napari_active_seg.images.pillow_reader import PICTURE_FORMATS, open_picture
-from napari_active_seg.images.plain import (
+from napari_active_seg.images.image_ref import ImageRef, absolute_path, file_stamp, fingerprint_of
+from napari_active_seg.images.in_memory import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
     PlainImage,
@@ -18,19 +17,8 @@ from napari_active_seg.images.plain import (
     read_array,
     read_rgb,
 )
-from napari_active_seg.images.planes import count_planes, describe_planes
-from napari_active_seg.images.ref import ImageRef, absolute_path, file_stamp, fingerprint_of
-from napari_active_seg.images.scan import (
-    FoundImage,
-    Problem,
-    ScanResult,
-    scan_files,
-    scan_folder,
-)
-from napari_active_seg.images.slide import SlideImage
-from napari_active_seg.images.source import ImageSource, goes_whole, map_step, read_whole
-from napari_active_seg.images.spacing import believable
-from napari_active_seg.images.table import (
+from napari_active_seg.images.lazy import LevelArray, lazy_levels
+from napari_active_seg.images.metadata_table import (
     ImageFacts,
     MatchedTable,
     facts_for,
@@ -39,6 +27,18 @@ from napari_active_seg.images.table import (
     read_image_table,
     unmatched_by_pattern,
 )
+from napari_active_seg.images.near_duplicates import (
+    NearCopy,
+    PerceptualHash,
+    near_copies,
+    perceptual_hash,
+)
+from napari_active_seg.images.open import candidate_files, open_image
+from napari_active_seg.images.pillow_reader import PICTURE_FORMATS, open_picture
+from napari_active_seg.images.pixel_size import believable
+from napari_active_seg.images.planes import count_planes, describe_planes
+from napari_active_seg.images.slide import SlideImage
+from napari_active_seg.images.source import ImageSource, goes_whole, map_step, read_whole
 from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
 from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images.pixels import as_rgb, white_of_windows
+from napari_active_seg.images.pixel_size import believable
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.spacing import believable
+from napari_active_seg.images.to_rgb import as_rgb, white_of_windows
 
 __all__ = ["OmeZarrImage", "is_ome_zarr"]
 

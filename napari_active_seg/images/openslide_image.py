@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images.overview import Overview
-from napari_active_seg.images.pixels import as_rgb
+from napari_active_seg.images.pixel_size import believable
+from napari_active_seg.images.pyramid import Overview
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.spacing import believable
+from napari_active_seg.images.to_rgb import as_rgb
 
 __all__ = ["OPENSLIDE_SUFFIXES", "OpenSlideImage"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tifffile
 
+from napari_active_seg.images.in_memory import BROKEN_FILE, TIFF_SUFFIXES
 from napari_active_seg.images.ome_zarr import OmeZarrImage, is_ome_zarr
-from napari_active_seg.images.plain import BROKEN_FILE, TIFF_SUFFIXES
 from napari_active_seg.images.slide import wants_windows
 from napari_active_seg.images.tiff_level import series_pages
 

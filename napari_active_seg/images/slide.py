@@ -16,12 +16,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images.overview import Overview
-from napari_active_seg.images.pixels import white_of_windows
-from napari_active_seg.images.plain import BROKEN_FILE, decode_error
+from napari_active_seg.images.in_memory import BROKEN_FILE, decode_error
+from napari_active_seg.images.pixel_size import spacing_of_tiff
+from napari_active_seg.images.pyramid import Overview
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.spacing import spacing_of_tiff
 from napari_active_seg.images.tiff_level import FileBytes, TiffLevel, series_pages
+from napari_active_seg.images.to_rgb import white_of_windows
 
 __all__ = ["SLIDE_SUFFIXES", "SlideImage", "wants_windows"]
 

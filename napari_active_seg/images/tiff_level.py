@@ -13,18 +13,18 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images.pixels import (
+from napari_active_seg.images.in_memory import (
+    BROKEN_FILE,
+    check_layout,
+    decode_error,
+    refuse_lying_offsets,
+)
+from napari_active_seg.images.to_rgb import (
     LAB_PHOTOMETRICS,
     as_rgb,
     cmyk_to_rgb,
     lab_to_rgb,
     ycbcr_to_rgb,
-)
-from napari_active_seg.images.plain import (
-    BROKEN_FILE,
-    check_layout,
-    decode_error,
-    refuse_lying_offsets,
 )
 
 __all__ = ["FileBytes", "TiffLevel", "series_pages"]

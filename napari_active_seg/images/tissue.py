@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import filters
 
-from napari_active_seg.images.coarse import coarse_view
+from napari_active_seg.images.downsample import coarse_view
 from napari_active_seg.images.source import ImageSource
 
 __all__ = ["tissue_at_low_level", "tissue_mask"]

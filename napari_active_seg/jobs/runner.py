@@ -16,7 +16,7 @@ from typing import Protocol
 
 from psygnal import Signal, SignalInstance, emit_queued
 
-from napari_active_seg.jobs.interrupting import stopping_on_interrupt
+from napari_active_seg.jobs.interrupts import stopping_on_interrupt
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
 __all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner", "run_here"]

@@ -11,9 +11,9 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
+from napari_active_seg._util.atomic_write import whole_file
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import ModelError
-from napari_active_seg.whole_file import whole_file
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 

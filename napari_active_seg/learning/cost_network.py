@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_active_seg.acquisition import CostExample, CostView, FittedCost, cost_features
-from napari_active_seg.learning.modes import seeded
+from napari_active_seg.learning.module_modes import seeded
 
 __all__ = ["CostNetwork", "fit_cost_network"]
 

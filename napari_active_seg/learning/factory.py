@@ -11,24 +11,24 @@ from torch import Tensor
 
 from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.errors import ModelError
-from napari_active_seg.image_head import HeadExamples, SaidOfImages
 from napari_active_seg.learning.checkpoints import load_checkpoint
 from napari_active_seg.learning.classification.image_head import fit_image_head
 from napari_active_seg.learning.cost_network import fit_cost_network
 from napari_active_seg.learning.devices import leave_a_core, resolve_device
-from napari_active_seg.learning.modes import seeded
+from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import Network, SmallUNet
-from napari_active_seg.learning.networks.catalogue import build_network
-from napari_active_seg.learning.networks.companions import (
+from napari_active_seg.learning.networks.auxiliary_heads import (
     Companions,
     Discriminator,
     LossPredictor,
 )
-from napari_active_seg.learning.networks.regrouped import Regrouped
+from napari_active_seg.learning.networks.class_remapping import Regrouped
+from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.learning.presets import CANDIDATES, preset_named
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
-from napari_active_seg.learning.training.ranks import join_ranks
-from napari_active_seg.segmenter import Segmenter
+from napari_active_seg.learning.training.distributed import join_ranks
+from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.segmenter import Segmenter
 
 __all__ = ["TorchSegmenterFactory"]
 

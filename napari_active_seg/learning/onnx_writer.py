@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_active_seg.errors import MissingExtraError, ModelError
-from napari_active_seg.learning.modes import evaluating
+from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Network
 
 __all__ = ["input_multiple", "write_onnx"]

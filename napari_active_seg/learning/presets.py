@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from napari_active_seg.learning.networks.catalogue import network_family
-from napari_active_seg.learning.training.recipe import Recipe
-from napari_active_seg.training_plan import TrainingPlan
+from napari_active_seg.learning.networks.registry import network_family
+from napari_active_seg.learning.training.optimisation import Recipe
+from napari_active_seg.models.training_options import TrainingPlan
 
 __all__ = ["CANDIDATES", "PRESETS", "Preset", "preset_named"]
 

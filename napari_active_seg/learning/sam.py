@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_active_seg.click_helper import Hints
 from napari_active_seg.errors import BadInputError, ModelError
 from napari_active_seg.learning.devices import resolve_device
+from napari_active_seg.models.interactive import Hints
 
 __all__ = ["SamHelper", "load_sam"]
 

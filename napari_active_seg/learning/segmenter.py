@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import save_checkpoint
+from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.companions import Companions
+from napari_active_seg.learning.networks.auxiliary_heads import Companions
 from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
 from napari_active_seg.learning.presets import Preset
-from napari_active_seg.learning.sampling import Member, NetworkPasses, Sampler
-from napari_active_seg.learning.training.assembling import (
+from napari_active_seg.learning.training.build import (
     TrainingParts,
     seconds_of_training,
     train_network,
 )
-from napari_active_seg.learning.training.ranks import n_ranks
-from napari_active_seg.sampling_plan import SamplingPlan
-from napari_active_seg.segmenter import (
+from napari_active_seg.learning.training.distributed import n_ranks
+from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.segmenter import (
     ImageOutputs,
     Kept,
     TrainingData,
     TrainOutcome,
     TrainStep,
 )
-from napari_active_seg.training_plan import TrainingPlan
+from napari_active_seg.models.training_options import TrainingPlan
 
 __all__ = ["TorchEnsemble", "TorchSegmenter"]
 

@@ -20,8 +20,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from napari_active_seg._util.atomic_write import whole_file
 from napari_active_seg.errors import ModelError
-from napari_active_seg.whole_file import whole_file
 
 __all__ = [
     "KnownWeights",

@@ -15,13 +15,8 @@ from napari_active_seg.metrics.budget_curves import (
 )
 from napari_active_seg.metrics.collapse import LEAST_COLLAPSED_SHARE, find_collapsed_class
 from napari_active_seg.metrics.comparison import Comparison, compared
-from napari_active_seg.metrics.contradictions import (
-    ClassConfidence,
-    Contradiction,
-    contradiction_in,
-)
+from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.metrics.evaluation import ERROR_MEASURES, EvalReport
-from napari_active_seg.metrics.evaluation_facts import report_from_facts, report_to_facts
 from napari_active_seg.metrics.glas import GlasSums, glas_sums
 from napari_active_seg.metrics.image_estimates import (
     Groups,
@@ -29,12 +24,17 @@ from napari_active_seg.metrics.image_estimates import (
     scores_by_group,
 )
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
+from napari_active_seg.metrics.label_errors import (
+    ClassConfidence,
+    Contradiction,
+    contradiction_in,
+)
 from napari_active_seg.metrics.learning_curve import CurveFit, Forecast, fitted_curve
 from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.metrics.objects import ObjectCounts, count_objects
 from napari_active_seg.metrics.panoptic import PanopticSums, panoptic_sums
-from napari_active_seg.metrics.pixels import ConfusionMatrix
-from napari_active_seg.metrics.ranking import BinnedRoc, roc_auc
+from napari_active_seg.metrics.report_io import report_from_facts, report_to_facts
+from napari_active_seg.metrics.roc import BinnedRoc, roc_auc
 from napari_active_seg.metrics.stopping import StopAdvice, advise_on_stopping
 
 __all__ = [

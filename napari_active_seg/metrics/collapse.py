@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_active_seg.metrics.pixels import ConfusionMatrix
+from napari_active_seg.metrics.confusion import ConfusionMatrix
 
 __all__ = ["LEAST_COLLAPSED_SHARE", "find_collapsed_class"]
 

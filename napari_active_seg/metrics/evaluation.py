@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.calibration import (
     FINE_BINS,
     ErrorsByUncertainty,
@@ -23,10 +24,9 @@ from napari_active_seg.calibration import (
     ReliabilityBins,
 )
 from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
+from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
 from napari_active_seg.metrics.object_scores import ObjectScores
-from napari_active_seg.metrics.pixels import ConfusionMatrix
-from napari_active_seg.shown import html_of
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["ERROR_MEASURES", "EvalReport"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
 from napari_active_seg.metrics.boundaries import BoundaryScores, boundary_scores
-from napari_active_seg.metrics.pixels import ConfusionMatrix
+from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.uncertainty import Prediction
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_active_seg.notebook.annotator import RegionAnnotator, annotate
-    from napari_active_seg.notebook.cells import show_figures, show_image, show_project
-    from napari_active_seg.notebook.values import html_of
+    from napari_active_seg.notebook.display import show_figures, show_image, show_project
+    from napari_active_seg.notebook.html_reprs import html_of
 
 __all__ = [
     "RegionAnnotator",
@@ -22,10 +22,10 @@ __all__ = [
 _HOMES = {
     "RegionAnnotator": "annotator",
     "annotate": "annotator",
-    "html_of": "values",
-    "show_figures": "cells",
-    "show_image": "cells",
-    "show_project": "cells",
+    "html_of": "html_reprs",
+    "show_figures": "display",
+    "show_image": "display",
+    "show_project": "display",
 }
 
 

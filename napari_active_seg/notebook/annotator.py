@@ -23,12 +23,12 @@ from psygnal import emit_queued
 from napari_active_seg.errors import ActiveSegError, BadInputError, NothingToDoError
 from napari_active_seg.figures import heatmap_rgb, image_png
 from napari_active_seg.notebook.region_canvas import RegionCanvas
-from napari_active_seg.paintbox import AlikePixels, along_stroke, inside_lasso
+from napari_active_seg.paint_ops import AlikePixels, along_stroke, inside_lasso
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import UNLABELLED, RegionState
 from napari_active_seg.session import Session, SessionState
-from napari_active_seg.session.effort_meter import EffortMeter
-from napari_active_seg.session.label_desk import NOT_LABELLED
+from napari_active_seg.session.labels.effort import EffortMeter
+from napari_active_seg.session.labels.service import NOT_LABELLED
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["RegionAnnotator", "annotate"]

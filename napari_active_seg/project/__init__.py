@@ -8,10 +8,10 @@ from napari_active_seg.project.config import (
     TRAINING_KEYS,
     ProjectConfig,
 )
-from napari_active_seg.project.folder import Project, refuse_taken_folder
-from napari_active_seg.project.key_file import pseudonyms_for
 from napari_active_seg.project.labels_table import TAKEN_BACK
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
+from napari_active_seg.project.project import Project, refuse_taken_folder
+from napari_active_seg.project.pseudonym_key import pseudonyms_for
 from napari_active_seg.project.records import (
     CANT_TELL,
     Event,

@@ -17,14 +17,14 @@ from pydantic import (
     model_validator,
 )
 
+from napari_active_seg._util.atomic_write import whole_file
 from napari_active_seg.acquisition import strategy_named
 from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
-from napari_active_seg.preset_names import refuse_unknown_preset
-from napari_active_seg.sampling_plan import METHODS
-from napari_active_seg.training_plan import MOST_LONGER, STARTS, TrainingPlan
+from napari_active_seg.models.inference_options import METHODS
+from napari_active_seg.models.preset_names import refuse_unknown_preset
+from napari_active_seg.models.training_options import MOST_LONGER, STARTS, TrainingPlan
 from napari_active_seg.uncertainty import check_measure
-from napari_active_seg.whole_file import whole_file
 
 __all__ = [
     "EDITABLE",

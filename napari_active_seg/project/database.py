@@ -21,9 +21,9 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_active_seg._util.atomic_write import whole_file
 from napari_active_seg.errors import ProjectError, ProjectTakenOverError
 from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
-from napari_active_seg.whole_file import whole_file
 
 __all__ = ["Database"]
 

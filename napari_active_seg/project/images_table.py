@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_active_seg._util.atomic_write import whole_file
 from napari_active_seg.errors import BadInputError, ImageError, MissingImageError, did_you_mean
 from napari_active_seg.images import (
     FoundImage,
@@ -24,12 +25,11 @@ from napari_active_seg.images import (
     open_image,
     tissue_at_low_level,
 )
-from napari_active_seg.project.blobs import target_from_blob, target_to_blob
 from napari_active_seg.project.database import Database
-from napari_active_seg.project.key_file import KeyFile
+from napari_active_seg.project.pseudonym_key import KeyFile
 from napari_active_seg.project.records import Placement, Split
 from napari_active_seg.project.safe_names import safe_image_id
-from napari_active_seg.whole_file import whole_file
+from napari_active_seg.project.serialization import target_from_blob, target_to_blob
 
 __all__ = ["ImagesTable", "relative_to"]
 

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import BadInputError, NothingToDoError
-from napari_active_seg.project.blobs import (
+from napari_active_seg.project.classes_table import ClassesTable
+from napari_active_seg.project.database import Database
+from napari_active_seg.project.records import SavedLabel
+from napari_active_seg.project.regions_table import RegionsTable, write_state
+from napari_active_seg.project.serialization import (
     objects_from_blob,
     objects_to_blob,
     target_from_blob,
     target_to_blob,
 )
-from napari_active_seg.project.classes_table import ClassesTable
-from napari_active_seg.project.database import Database
-from napari_active_seg.project.records import SavedLabel
-from napari_active_seg.project.regions_table import RegionsTable, write_state
 from napari_active_seg.regions import Effort, RegionLabel, RegionState, inside_shape
 
 __all__ = ["TAKEN_BACK", "LabelsTable", "insert_label"]

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.project.blobs import target_from_blob, target_to_blob
 from napari_active_seg.project.classes_table import book_to_text
-from napari_active_seg.project.events_table import insert_event
-from napari_active_seg.project.folder import Project
+from napari_active_seg.project.event_log import insert_event
 from napari_active_seg.project.images_table import relative_to
 from napari_active_seg.project.labels_table import insert_label
 from napari_active_seg.project.merged_rows import in_names_of, insert_row
+from napari_active_seg.project.project import Project
+from napari_active_seg.project.serialization import target_from_blob, target_to_blob
 from napari_active_seg.regions import UNLABELLED, ClassBook, Effort, Region, RegionState
 
 __all__ = ["MergeConflict", "MergeReport", "merge_projects"]

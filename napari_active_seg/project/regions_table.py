@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.project.blobs import shape_from_blob, shape_to_blob
 from napari_active_seg.project.database import Database
-from napari_active_seg.project.events_table import insert_event
+from napari_active_seg.project.event_log import insert_event
 from napari_active_seg.project.records import ProposalFacts, QueuedRegion
+from napari_active_seg.project.serialization import shape_from_blob, shape_to_blob
 from napari_active_seg.regions import Effort, Region, RegionState
 
 __all__ = [

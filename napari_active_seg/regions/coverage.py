@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.regions.label import RegionLabel
-from napari_active_seg.regions.place import Place
+from napari_active_seg.regions.masked_region import Place
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 

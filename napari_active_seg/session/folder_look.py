@@ -12,18 +12,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.annotations import (
-    describe_splits,
-    find_masks,
-    image_root,
-    is_image_folder,
-    is_mask_folder,
-    read_mask_values,
-    recognise_layout,
-    shared_masks,
-    sort_files,
-    split_of_folders,
-)
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
     FoundImage,
@@ -34,6 +22,18 @@ from napari_active_seg.images import (
     candidate_files,
     picture_shape,
     scan_files,
+)
+from napari_active_seg.importers import (
+    describe_splits,
+    find_masks,
+    image_root,
+    is_image_folder,
+    is_mask_folder,
+    read_mask_values,
+    recognise_layout,
+    shared_masks,
+    sort_files,
+    split_of_folders,
 )
 from napari_active_seg.regions import (
     UNLABELLED,

@@ -19,7 +19,7 @@ from napari_active_seg.project import Split
 from napari_active_seg.regions import RegionState, count_labelled_pixels
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.trust.figures import project_figures
-from napari_active_seg.session.trust.records import calibration_words
+from napari_active_seg.session.trust.store import calibration_words
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = ["project_report", "write_project_report"]

@@ -13,46 +13,46 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.errors import ModelError, OneClassError
 from napari_active_seg.export import WrittenSet, exporter_named
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.queue import JobDesk, Order, Work
 from napari_active_seg.metrics import EvalReport
+from napari_active_seg.models.segmenter import SegmenterFactory
+from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.segmenter import SegmenterFactory
-from napari_active_seg.session.bookmark import BookmarkFile
-from napari_active_seg.session.image_class_desk import ImageClassDesk
-from napari_active_seg.session.job_desk import JobDesk, Order, Work
-from napari_active_seg.session.label_desk import LabelDesk
-from napari_active_seg.session.manual_regions import ManualRegions
-from napari_active_seg.session.model_shelf import ModelShelf
+from napari_active_seg.session.check_images import CheckImages
+from napari_active_seg.session.export import ExportChoice, ExportRequest, export_labels
+from napari_active_seg.session.image_classes.service import ImageClassDesk
+from napari_active_seg.session.labels.service import LabelDesk
+from napari_active_seg.session.maintenance import Upkeep
+from napari_active_seg.session.navigation import Walk
 from napari_active_seg.session.output_folder import check_output_folder
-from napari_active_seg.session.prediction_desk import PredictionDesk
-from napari_active_seg.session.prediction_key import model_of, predicted_images
-from napari_active_seg.session.proposal_desk import ProposalDesk
+from napari_active_seg.session.prediction.cache_key import model_of, predicted_images
+from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.prediction.service import PredictionDesk
+from napari_active_seg.session.proposals.manual_regions import ManualRegions
+from napari_active_seg.session.proposals.service import ProposalDesk
 from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
-from napari_active_seg.session.steps.check_images import CheckImages
-from napari_active_seg.session.steps.control import CONTROL_EVENT
-from napari_active_seg.session.steps.evaluate import LabelledImage
-from napari_active_seg.session.steps.export import ExportChoice, ExportRequest, export_labels
-from napari_active_seg.session.steps.train import train_model
-from napari_active_seg.session.steps.train_values import TrainResponse
-from napari_active_seg.session.train_requests import (
+from napari_active_seg.session.training.auto_train import TrainingTurn
+from napari_active_seg.session.training.control_regions import CONTROL_EVENT
+from napari_active_seg.session.training.service import (
     TrainingChoices,
     train_request,
     unlabelled_advice,
 )
-from napari_active_seg.session.training_turn import TrainingTurn
+from napari_active_seg.session.training.task import train_model
+from napari_active_seg.session.training.values import TrainResponse
 from napari_active_seg.session.trust.collapse import keep_collapse
-from napari_active_seg.session.trust.desk import TrustDesk
-from napari_active_seg.session.trust.records import keep_evaluation
-from napari_active_seg.session.upkeep import Upkeep
-from napari_active_seg.session.walk import Walk
-from napari_active_seg.shown import html_of
-from napari_active_seg.training_advice import UnlabelledAdvice
+from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.trust.service import TrustDesk
+from napari_active_seg.session.trust.store import keep_evaluation
+from napari_active_seg.session.ui_state import BookmarkFile
 from napari_active_seg.uncertainty import Prediction, measure_named
 
 __all__ = ["Session"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
-from napari_active_seg.session.bookmark import Bookmark
-from napari_active_seg.session.prediction_key import predicted_images
-from napari_active_seg.session.trust.records import calibration_in_force
+from napari_active_seg.session.prediction.cache_key import predicted_images
+from napari_active_seg.session.trust.store import calibration_in_force
+from napari_active_seg.session.ui_state import Bookmark
 
 __all__ = ["OPEN_STATES", "SessionState", "calibrated_words", "initial_state"]
 

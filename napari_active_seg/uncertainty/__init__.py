@@ -1,14 +1,14 @@
 """What several predictions of the same pixels say together, and how unsure they are."""
 
-from napari_active_seg.uncertainty.catalogue import (
+from napari_active_seg.uncertainty.image_scores import count_above, high_entropy_count
+from napari_active_seg.uncertainty.moments import EXTRAS, Moments, MomentStream, Prediction
+from napari_active_seg.uncertainty.registry import (
     MEASURES,
     Measure,
     check_measure,
     measure_named,
     measure_titles,
 )
-from napari_active_seg.uncertainty.image_scores import count_above, high_entropy_count
-from napari_active_seg.uncertainty.moments import EXTRAS, Moments, MomentStream, Prediction
 
 __all__ = [
     "EXTRAS",

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
-from napari_active_seg.shown import html_of
 
 __all__ = ["EXTRAS", "MomentStream", "Moments", "Prediction"]
 

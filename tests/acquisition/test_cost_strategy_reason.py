@@ -33,7 +33,7 @@ from napari_active_seg.acquisition import (
     validation_due,
     value_per_cost,
 )
-from napari_active_seg.acquisition.checks import DrawnPlan
+from napari_active_seg.acquisition.evaluation_quota import DrawnPlan
 from napari_active_seg.acquisition.learned_cost import FEATURES, Ridge
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.regions import Place, Region

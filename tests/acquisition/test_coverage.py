@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from napari_active_seg.acquisition import appearance_of, comparable
 from napari_active_seg.acquisition.coverage import Coverage
-from napari_active_seg.acquisition.orders import Covering
+from napari_active_seg.acquisition.selectors import Covering
 
 
 def cover(points, count, labelled=()):

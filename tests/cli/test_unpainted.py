@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_active_seg.plugin import open_session
+from napari_active_seg.api import open_session
 from napari_active_seg.regions import UNLABELLED, RegionState
 
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from tiny_data import write_pool
 
-from napari_active_seg.plugin import open_session
+from napari_active_seg.api import open_session
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tiny_export import data_set, labelled, random_target, read_back, row, written
 
-from napari_active_seg.annotations import KnowsHistory
 from napari_active_seg.errors import AnnotationError
 from napari_active_seg.export import EXPORTERS
+from napari_active_seg.importers import KnowsHistory
 from napari_active_seg.regions import LabelSchema, Region, RegionState
 
 KEEPS_UNLABELLED = [name for name, e in EXPORTERS.items() if e.keeps_unlabelled]

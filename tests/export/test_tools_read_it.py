@@ -251,7 +251,7 @@ def test_yolo_lines_are_shares_of_width_and_height(tmp_path):
 
 
 def test_a_glas_folder_is_recognised_as_one(tmp_path):
-    from napari_active_seg.annotations import recognise_layout
+    from napari_active_seg.importers import recognise_layout
 
     whole = random_target((20, 30), 1, unlabelled=False)
     images = [labelled("x/a.png", whole), labelled("b.png", whole, split="audit")]

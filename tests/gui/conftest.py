@@ -147,7 +147,7 @@ class Window:
 
     def layer(self, role):
         """Return one of our layers."""
-        from napari_active_seg.gui.layers import ROLE_KEY
+        from napari_active_seg.gui.layers.sync import ROLE_KEY
 
         found = [layer for layer in self.viewer.layers if layer.metadata.get(ROLE_KEY) == role]
         return found[0] if found else None

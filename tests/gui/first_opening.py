@@ -18,7 +18,7 @@ def main():
 
     def look():
         importing = any(t.name == "active-seg-imports" for t in threading.enumerate())
-        turns.append(importing and "napari_active_seg.gui.dock" not in sys.modules)
+        turns.append(importing and "napari_active_seg.gui.shell.dock" not in sys.modules)
         dialog = QApplication.activeModalWidget()
         if isinstance(dialog, QProgressDialog):
             texts.append(dialog.labelText())

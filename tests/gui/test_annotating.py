@@ -40,7 +40,7 @@ def on_disk(window, disks_project):
 def disks_project(tmp_path):
     from PIL import Image
 
-    from napari_active_seg.plugin import create_project
+    from napari_active_seg.api import create_project
 
     images = tmp_path / "images"
     images.mkdir()
@@ -375,8 +375,8 @@ def test_question_mark_shows_the_keys_and_any_key_puts_them_away(on_disk):
 
 
 def test_keys_are_changed_in_the_dialog_and_hold_at_once(on_disk, preferences):
-    from napari_active_seg.gui.key_help import KeysDialog
-    from napari_active_seg.gui.keys import ACTIONS
+    from napari_active_seg.gui.annotate.shortcuts import ACTIONS
+    from napari_active_seg.gui.annotate.shortcuts_dialog import KeysDialog
 
     window = on_disk
     dialog = KeysDialog(window.dock.desk, window.dock)
@@ -495,7 +495,7 @@ def test_after_a_crash_it_opens_at_the_same_region_tool_class_and_tab(on_disk, p
 
 
 def test_unpainted_pixels_are_asked_about_once_and_shown(on_disk, monkeypatch):
-    from napari_active_seg.gui.panels import actions
+    from napari_active_seg.gui.annotate import actions
 
     window, asked = on_disk, []
     window.session.upkeep.configure(unpainted=None)

@@ -14,9 +14,9 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 
+from napari_active_seg.api import open_session
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.gui.dock import Dock
-from napari_active_seg.plugin import open_session
+from napari_active_seg.gui.shell.dock import Dock
 from napari_active_seg.project import Project
 
 CLOSED = Path(__file__).with_name("closed_window.py")
@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
     """A project with a model, four finished regions and four to label."""
     from tiny_data import write_pool
 
-    from napari_active_seg.session.creation import ImageSettings, create_project
+    from napari_active_seg.session.create_project import ImageSettings, create_project
 
     folder = tmp_path_factory.mktemp("closing")
     pool = write_pool(folder / "data")
@@ -202,7 +202,7 @@ def test_dock_closed_while_idle_asks_nothing(proposed, dialogs):
 
 @pytest.fixture
 def other(tmp_path, pool):
-    from napari_active_seg.session.creation import create_project
+    from napari_active_seg.session.create_project import create_project
 
     return create_project(
         tmp_path / "other", images_dir=pool / "images", classes=("background", "disk")

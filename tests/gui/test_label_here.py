@@ -10,7 +10,7 @@ from qtpy.QtTest import QTest
 from tiny_slides import half, scene, write_pages
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.plugin import create_project
+from napari_active_seg.api import create_project
 from napari_active_seg.project import PLACED_EVENT, WITHDRAWN_EVENT, Project, Split
 from napari_active_seg.regions import Region, RegionState
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QRadioButton,
 )
 
-from napari_active_seg.gui.dock import Dock
+from napari_active_seg.gui.shell.dock import Dock
 
 NAME = "Label and train (Active Segmentation)"
 WIDGET_MENUS = [

@@ -6,10 +6,10 @@ import numpy as np
 from tiny_data import write_pool
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
-from napari_active_seg.gui.layer_look import ring_of
+from napari_active_seg.gui.layers.style import ring_of
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionShape, RegionState
-from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.create_project import ImageSettings, create_project
 
 
 def wedge(window, side=48):

@@ -14,8 +14,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_active_seg import figures
-from napari_active_seg.gui.garbage import quick_collections
-from napari_active_seg.gui.layers import ROLE_KEY
+from napari_active_seg.gui.layers.garbage import quick_collections
+from napari_active_seg.gui.layers.sync import ROLE_KEY
 from napari_active_seg.gui.panels import project as project_panel
 
 #: The first training of a process loads much of torch.
@@ -153,7 +153,7 @@ def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
 
 
 def test_maps_of_the_project_before_are_gone(proposed, pool, tmp_path):
-    from napari_active_seg.session.creation import create_project
+    from napari_active_seg.session.create_project import create_project
 
     window = proposed
     window.finish_all(pool)
@@ -211,7 +211,7 @@ def test_libraries_of_torch_load_before_torch():
     """What is loaded early is what the import then uses."""
     code = (
         "import sys\n"
-        "from napari_active_seg.torch_libraries import load_torch_libraries\n"
+        "from napari_active_seg.models.torch_libraries import load_torch_libraries\n"
         "load_torch_libraries()\n"
         "assert 'torch' not in sys.modules\n"
         "if sys.platform == 'linux':\n"

@@ -5,7 +5,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_active_seg.project import Project
-from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.create_project import ImageSettings, create_project
 
 
 def test_image_on_screen_is_predicted_by_itself_after_training(proposed, pool):

@@ -7,7 +7,7 @@ import pytest
 from tiny_data import write_pool
 
 from napari_active_seg.regions import Effort, RegionState
-from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.create_project import ImageSettings, create_project
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from scipy import ndimage
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.plugin import create_project
+from napari_active_seg.api import create_project
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.creation import ImageSettings
+from napari_active_seg.session.create_project import ImageSettings
 
 
 def answer(text, seen):

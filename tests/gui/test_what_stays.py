@@ -6,8 +6,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton
 
 from napari_active_seg.errors import ProjectError
-from napari_active_seg.gui.panels import care
-from napari_active_seg.session.creation import create_project
+from napari_active_seg.gui.panels import import_box
+from napari_active_seg.session.create_project import create_project
 
 #: The first training of a process loads much of torch.
 LONG = 240_000
@@ -176,7 +176,7 @@ def test_an_image_renamed_meanwhile_is_found_again_from_the_message(
     window.qtbot.waitUntil(lambda: bool(message.remedies), timeout=10_000)
     assert "is missing" in message.text.text() and "relink" not in message.text.text()
     assert window.session.state.missing == {other}
-    monkeypatch.setattr(care, "ask_folder", lambda *_: pool / "images")
+    monkeypatch.setattr(import_box, "ask_folder", lambda *_: pool / "images")
     window.click(message.remedies[0])
     window.settle()
     assert window.session.state.missing == frozenset()

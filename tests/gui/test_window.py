@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
-from napari_active_seg.gui.layers import ROLE_KEY
+from napari_active_seg.gui.layers.sync import ROLE_KEY
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, RegionState
 

@@ -16,7 +16,7 @@ from tiny_data import disk_picture
 from napari_active_seg.images import source
 from napari_active_seg.project import Project
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import ImageSettings, create_project
+from napari_active_seg.session.create_project import ImageSettings, create_project
 
 PAINTED = Path(__file__).with_name("painted_window.py")
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import napari_active_seg
 from napari_active_seg.errors import ImageError
-from napari_active_seg.export.model import EXAMPLE
+from napari_active_seg.export.model_export import EXAMPLE
 from napari_active_seg.images import open_image, read_array, read_rgb, scan_folder
 from napari_active_seg.images.pillow_reader import PICTURE_FORMATS, open_picture
 

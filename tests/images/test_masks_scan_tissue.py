@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from napari_active_seg.annotations import (
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import scan_folder, tissue_mask
+from napari_active_seg.importers import (
     MaskConvention,
     MaskReading,
     detect_convention,
     find_masks,
     read_mask_target,
 )
-from napari_active_seg.errors import ImageError
-from napari_active_seg.images import scan_folder, tissue_mask
 
 
 def write(folder, name, values):

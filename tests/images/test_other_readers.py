@@ -13,7 +13,7 @@ from tiny_slides import half, scene, write_svs
 from napari_active_seg.errors import ImageError, MissingExtraError
 from napari_active_seg.images import fingerprint_of, open_image, read_rgb, scan_folder
 from napari_active_seg.images.openslide_image import OpenSlideImage
-from napari_active_seg.images.pixels import ycbcr_to_rgb
+from napari_active_seg.images.to_rgb import ycbcr_to_rgb
 
 
 def write_zarr(folder, levels, *, version, channels_first=True):

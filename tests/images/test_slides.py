@@ -10,7 +10,7 @@ from tiny_slides import half, scene, write_ndpi, write_pages, write_svs
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import SlideImage, lazy_levels, open_image, scan_folder
-from napari_active_seg.images.overview import Overview
+from napari_active_seg.images.pyramid import Overview
 from napari_active_seg.images.tissue import tissue_at_low_level
 
 

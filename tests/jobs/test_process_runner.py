@@ -12,7 +12,7 @@ import work_for_elsewhere as work  # noqa: E402
 
 from napari_active_seg.errors import StoppedError  # noqa: E402
 from napari_active_seg.jobs import Job, ProcessRunner  # noqa: E402
-from napari_active_seg.jobs.process import WorkerLostError  # noqa: E402
+from napari_active_seg.jobs.process_runner import WorkerLostError  # noqa: E402
 
 
 @pytest.fixture

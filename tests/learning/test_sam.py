@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_sam import save_tiny_sam
 
-from napari_active_seg.click_helper import Hints
 from napari_active_seg.errors import BadInputError, ModelError
 from napari_active_seg.learning import load_sam
+from napari_active_seg.models.interactive import Hints
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from napari_active_seg.project import Project
 from napari_active_seg.regions import RegionState
 
 WRITER = Path(__file__).with_name("killed_writer.py")
-HELPERS = Path(__file__).parents[1]
+HELPERS = Path(__file__).parents[1] / "support"
 
 
 class Writers:

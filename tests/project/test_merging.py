@@ -170,7 +170,7 @@ def test_models_of_both_copies_keep_their_weights_under_names_of_their_own(two_c
 def test_images_that_only_the_other_copy_has_come_with_their_place(two_copies, tmp_path):
     from tiny_data import write_pool
 
-    from napari_active_seg.session.adding import add_images
+    from napari_active_seg.session.add_images import add_images
 
     ours, theirs = two_copies
     more = write_pool(tmp_path / "more", count=2, first=20)

@@ -11,7 +11,7 @@ from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import BadInputError, ConfigError, ImageError, ProjectError
 from napari_active_seg.images import scan_folder
 from napari_active_seg.project import ModelRecord, Project, Split, assign_splits
-from napari_active_seg.project.blobs import target_from_blob, target_to_blob
+from napari_active_seg.project.serialization import target_from_blob, target_to_blob
 from napari_active_seg.regions import Effort, Region, RegionState
 from napari_active_seg.uncertainty import MomentStream, Prediction
 

@@ -15,9 +15,9 @@ from tiny_project import paint
 
 from napari_active_seg.errors import ProjectError, ProjectHeldError, ProjectTakenOverError
 from napari_active_seg.project import Project
-from napari_active_seg.project.blobs import target_to_blob
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.migrations import SCHEMA_VERSION
+from napari_active_seg.project.serialization import target_to_blob
 from napari_active_seg.regions import RegionState
 
 HOLDER = """

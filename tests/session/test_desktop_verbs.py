@@ -7,8 +7,8 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
-from napari_active_seg.session.bookmark import Bookmark, BookmarkFile
 from napari_active_seg.session.state import initial_state
+from napari_active_seg.session.ui_state import Bookmark, BookmarkFile
 
 
 def paint(session, region_id, value=1, state=RegionState.DONE):
@@ -221,7 +221,7 @@ def test_the_model_before_is_asked_and_where_it_disagrees_is_a_map(with_model, p
 
 
 def test_training_begins_by_itself_after_so_many_finished_regions(with_model):
-    from napari_active_seg.session.training_turn import TrainingTurn
+    from napari_active_seg.session.training.auto_train import TrainingTurn
 
     session = with_model
     turn = TrainingTurn(session.project)

@@ -15,7 +15,7 @@ from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
-from napari_active_seg.session.steps.export import ExportChoice
+from napari_active_seg.session.export import ExportChoice
 
 
 @pytest.fixture

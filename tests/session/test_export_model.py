@@ -11,8 +11,8 @@ from PIL import Image
 from tiny_data import write_pool
 from tiny_project import add_regions, create, paint
 
+from napari_active_seg.api import open_session
 from napari_active_seg.errors import BadInputError, NothingToDoError
-from napari_active_seg.plugin import open_session
 from napari_active_seg.regions import RegionState
 
 

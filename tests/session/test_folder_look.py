@@ -10,7 +10,7 @@ from tiny_data import disk_picture
 from napari_active_seg.errors import ImageError
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.creation import (
+from napari_active_seg.session.create_project import (
     GROUP_PATTERNS,
     ImageSettings,
     MasksAmongImagesError,

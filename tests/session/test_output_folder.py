@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.session.steps.export import ExportChoice
+from napari_active_seg.session.export import ExportChoice
 
 
 @pytest.fixture

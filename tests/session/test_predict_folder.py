@@ -55,7 +55,7 @@ def test_unreadable_files_are_left_out_and_named(trained, pool, tmp_path):
 
 
 def test_nothing_that_can_be_read_is_an_error(trained, pool, tmp_path, monkeypatch):
-    from napari_active_seg.session import requests
+    from napari_active_seg.session.prediction import requests
 
     def broken(path, *, white):
         raise ImageError(f"{path.name} is damaged")

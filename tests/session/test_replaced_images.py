@@ -78,7 +78,7 @@ def test_replaced_images_are_refused_until_they_are_taken(trained, tmp_path, spl
 
 
 def test_evaluating_other_images_needs_none_of_the_project(trained, pool):
-    from napari_active_seg.experiments import folder_of_labelled_images
+    from napari_active_seg.studies import folder_of_labelled_images
 
     folder = folder_of_labelled_images(pool / "images", pool / "masks", trained.state.schema)
     replace(trained, first(trained, Split.VALIDATION))

@@ -8,8 +8,7 @@ from scipy import ndimage
 from tiny_project import add_regions, paint
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.annotations import MaskFolder
-from napari_active_seg.cli.project_verbs import _facts
+from napari_active_seg.cli.project import _facts
 from napari_active_seg.errors import (
     BadInputError,
     BusyError,
@@ -17,14 +16,15 @@ from napari_active_seg.errors import (
     NothingToDoError,
     StoppedError,
 )
+from napari_active_seg.importers import MaskFolder
 from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
-from napari_active_seg.session.propose_requests import _earlier
+from napari_active_seg.session.proposals.requests import _earlier
 from napari_active_seg.session.report import write_project_report
-from napari_active_seg.session.steps.evaluate import LabelledImage, _known_part
-from napari_active_seg.session.trust.history import Spending
+from napari_active_seg.session.trust.evaluate import LabelledImage, _known_part
+from napari_active_seg.session.trust.learning_curve import Spending
 
 
 def propose(session, **more):

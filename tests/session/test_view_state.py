@@ -2,7 +2,7 @@
 
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import resolve_view
-from napari_active_seg.session.effort_meter import EffortMeter
+from napari_active_seg.session.labels.effort import EffortMeter
 
 
 def test_reasons_follow_the_state(session, pool):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.export.exporter import Exporter
+from napari_active_seg.export.base import Exporter
 from napari_active_seg.export.formats.coco import Coco
 from napari_active_seg.export.formats.dicom_seg import DicomSeg
 from napari_active_seg.export.formats.geojson import QuPathGeoJson

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from napari_active_seg._version import __version__
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, needs_package
-from napari_active_seg.export.folder import BuildingFolder
-from napari_active_seg.export.names import flat_names
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
+from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["DicomSeg"]

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.palette import rgb_of
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import LabelSchema
-from napari_active_seg.regions.pixel_outlines import PixelArea, areas_of
+from napari_active_seg.regions.polygonize import PixelArea, areas_of
 
 __all__ = ["QuPathGeoJson"]
 

@@ -10,9 +10,9 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece
+from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.export.tables import write_csv
 
 __all__ = ["GlasFolder"]

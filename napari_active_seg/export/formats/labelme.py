@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_active_seg.export.data_set import ExportSet, Piece, without_objects
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet, Piece, without_objects
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
-from napari_active_seg.regions.pixel_outlines import PixelArea, areas_of
+from napari_active_seg.regions.polygonize import PixelArea, areas_of
 
 __all__ = ["Labelme"]
 

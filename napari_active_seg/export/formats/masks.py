@@ -13,10 +13,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.palette import palette_of
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["IndexMasks", "overlay_of", "write_mask"]

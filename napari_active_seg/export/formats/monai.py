@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from napari_active_seg.export.data_set import ExportSet
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet
 from napari_active_seg.export.formats.masks import write_mask
+from napari_active_seg.export.staging import BuildingFolder
 
 __all__ = ["MonaiDatalist"]
 

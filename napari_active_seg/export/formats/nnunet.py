@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
-from napari_active_seg.export.names import flat_names
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["NnUNet"]

@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_active_seg.export.data_set import ExportSet, Piece
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import UNLABELLED, Region
 
 __all__ = ["OmeTiffLabels"]

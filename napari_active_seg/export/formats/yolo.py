@@ -8,12 +8,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from napari_active_seg.export.data_set import SPLIT_WORDS, ExportSet, Piece, without_objects
-from napari_active_seg.export.exporter import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.folder import BuildingFolder
-from napari_active_seg.export.names import flat_names
+from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Piece, without_objects
+from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.staging import BuildingFolder
 from napari_active_seg.regions import LabelSchema
-from napari_active_seg.regions.pixel_outlines import areas_of
+from napari_active_seg.regions.polygonize import areas_of
 
 __all__ = ["YoloSegmentation"]
 

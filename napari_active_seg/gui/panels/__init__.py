@@ -1,6 +1,6 @@
 """One tab a module: a panel draws the state and calls verbs, nothing else."""
 
-from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.panels.annotate import AnnotatePanel
 from napari_active_seg.gui.panels.base import Panel
 from napari_active_seg.gui.panels.export import ExportPanel

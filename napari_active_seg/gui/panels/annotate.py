@@ -8,19 +8,19 @@ from functools import partial
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
-from napari_active_seg.gui.fixed_label import FixedLabel
-from napari_active_seg.gui.keys import KeyBook, in_words
+from napari_active_seg.gui.annotate.region_reason import describe_reason
+from napari_active_seg.gui.annotate.shortcuts import KeyBook, in_words
+from napari_active_seg.gui.film_strip import FILTERS, ORDERS, FilmStrip
+from napari_active_seg.gui.panels.annotation_settings import HabitsBox
 from napari_active_seg.gui.panels.base import Panel, button, group, sentence
 from napari_active_seg.gui.panels.box import row
-from napari_active_seg.gui.panels.habits import HabitsBox
+from napari_active_seg.gui.panels.display_options import SeeBox
+from napari_active_seg.gui.panels.fixed_label import FixedLabel
 from napari_active_seg.gui.panels.image_classes import ImageClassBox
+from napari_active_seg.gui.panels.label_history import SavesBox
+from napari_active_seg.gui.panels.paint_box import ToolsBox
 from napari_active_seg.gui.panels.reasons import allow, set_tip
-from napari_active_seg.gui.panels.saves import SavesBox
-from napari_active_seg.gui.panels.see import SeeBox
-from napari_active_seg.gui.panels.toolbox import ToolsBox
-from napari_active_seg.gui.preferences import Preferences
-from napari_active_seg.gui.reasons import describe_reason
-from napari_active_seg.gui.strip import FILTERS, ORDERS, FilmStrip
+from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState

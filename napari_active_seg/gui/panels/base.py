@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_active_seg.gui.desk import Desk
-from napari_active_seg.gui.panels.actions import AnnotateActions
+from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.panels.reasons import allow_inside
+from napari_active_seg.gui.shell.context import Desk
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.shell.context import Desk
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["Box", "row"]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_active_seg.gui.desk import Desk
 from napari_active_seg.gui.panels.base import button, words
 from napari_active_seg.gui.panels.reasons import allow_inside
-from napari_active_seg.gui.questions import ask_colour, ask_one_of, ask_text
+from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.dialogs import ask_colour, ask_one_of, ask_text
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session import Session
 from napari_active_seg.session.view_state import READ_ONLY

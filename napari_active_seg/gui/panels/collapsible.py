@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
-from napari_active_seg.gui.preferences import PreferencesFile
+from napari_active_seg.gui.shell.preferences import PreferencesFile
 
 __all__ = ["CollapsibleSection"]
 

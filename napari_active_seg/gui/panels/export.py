@@ -6,7 +6,6 @@ from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export import WrittenSet, exporter_titles
-from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import (
     Panel,
     button,
@@ -17,10 +16,11 @@ from napari_active_seg.gui.panels.base import (
     words,
 )
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.steps.export import ExportChoice
-from napari_active_seg.session.steps.predict_folder import FolderResponse
+from napari_active_seg.session.export import ExportChoice
+from napari_active_seg.session.prediction.folder import FolderResponse
 
 __all__ = ["ExportPanel"]
 

@@ -8,14 +8,14 @@ from magicgui.widgets import LineEdit, SpinBox
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
-from napari_active_seg.gui.desk import Desk
+from napari_active_seg.gui.annotate.image_question import QuestionInHand
 from napari_active_seg.gui.panels.base import button, form, sentence, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.question import QuestionInHand
+from napari_active_seg.gui.shell.context import Desk
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.image_class_desk import NO_DIAGNOSIS, words_of_head
+from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, words_of_head
 
 __all__ = ["AskBox", "ImageClassBox"]
 

@@ -14,8 +14,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_active_seg.errors import ActiveSegError, ConfigError
-from napari_active_seg.gui.desk import Desk
-from napari_active_seg.gui.errand import Errand, Tell
 from napari_active_seg.gui.panels.base import (
     button,
     folder_edit,
@@ -27,9 +25,11 @@ from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.collapsible import CollapsibleSection
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.panels.split_fields import SplitFields
+from napari_active_seg.gui.shell.background_task import Errand, Tell
+from napari_active_seg.gui.shell.context import Desk
 from napari_active_seg.session import Session
-from napari_active_seg.session.creation import CLASS_TEMPLATES, FolderLook
-from napari_active_seg.session.label_desk import NOT_LABELLED
+from napari_active_seg.session.create_project import CLASS_TEMPLATES, FolderLook
+from napari_active_seg.session.labels.service import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
 

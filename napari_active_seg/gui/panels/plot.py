@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.compat import isalive
 
-from napari_active_seg.gui.errand import Errand
 from napari_active_seg.gui.panels.base import Picture
+from napari_active_seg.gui.shell.background_task import Errand
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidgetItem
 
 from napari_active_seg.gui.panels.base import Panel, button, group, words
-from napari_active_seg.gui.panels.care import CareBox
 from napari_active_seg.gui.panels.classes import ClassesBox
-from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.gui.panels.diff_list import Listing, Row
+from napari_active_seg.gui.panels.import_box import CareBox
 from napari_active_seg.gui.panels.new_project import NewProjectBox
-from napari_active_seg.gui.questions import ask_folder
+from napari_active_seg.gui.shell.dialogs import ask_folder
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["ProjectPanel"]

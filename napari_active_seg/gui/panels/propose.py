@@ -21,11 +21,11 @@ from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.questions import ask_file, ask_new_file
+from napari_active_seg.gui.shell.dialogs import ask_file, ask_new_file
+from napari_active_seg.models.inference_options import METHODS
 from napari_active_seg.regions import RegionState
-from napari_active_seg.sampling_plan import METHODS
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.strategy_file import read_strategy, write_strategy
+from napari_active_seg.session.proposals.strategy_file import read_strategy, write_strategy
 from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["ProposePanel"]

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QListWidgetItem
 
 from napari_active_seg.gui.panels.base import button, sentence, words
 from napari_active_seg.gui.panels.box import Box
-from napari_active_seg.gui.panels.listing import Listing, Row
+from napari_active_seg.gui.panels.diff_list import Listing, Row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.gui.panels.base import file_edit, folder_of, form, words
-from napari_active_seg.session.creation import (
+from napari_active_seg.session.create_project import (
     GROUP_PATTERNS,
     FolderLook,
     ImageSettings,

@@ -9,16 +9,16 @@ from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_active_seg.errors import RemedyId
-from napari_active_seg.gui.notifications import tell_info
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.jobs import Progress
+from napari_active_seg.models.training_options import AUGMENTATIONS, UNLABELLED_USES
 from napari_active_seg.project import ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
-from napari_active_seg.training_plan import AUGMENTATIONS, UNLABELLED_USES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

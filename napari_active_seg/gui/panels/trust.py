@@ -10,14 +10,14 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.calibration import ReliabilityBins
-from napari_active_seg.gui.errand import Errand
 from napari_active_seg.gui.panels.base import Panel, group, words
 from napari_active_seg.gui.panels.calibration import CalibrationBox
-from napari_active_seg.gui.panels.evidence import EvidenceBox, StoppingBox
 from napari_active_seg.gui.panels.figures import FiguresBox
 from napari_active_seg.gui.panels.first_answer import FirstAnswerBox
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.review import ReviewBox
+from napari_active_seg.gui.panels.scoreboard import EvidenceBox, StoppingBox
+from napari_active_seg.gui.shell.background_task import Errand
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.trust.collapse import Collapse

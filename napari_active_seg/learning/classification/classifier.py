@@ -11,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_active_seg.classifier import ImageTraining
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
-from napari_active_seg.learning.classification.drawn_layers import drawn_sequence
-from napari_active_seg.learning.classification.foretelling import ImageLossPredictor
+from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
+from napari_active_seg.learning.classification.loss_prediction import ImageLossPredictor
 from napari_active_seg.learning.classification.resnet import fine_tuned_resnet18
 from napari_active_seg.learning.classification.vgg import vgg16, vgg16_small
 from napari_active_seg.learning.classification.wide_resnet import wrn_10_1, wrn_28_2
 from napari_active_seg.learning.devices import resolve_device
-from napari_active_seg.learning.modes import evaluating, seeded
+from napari_active_seg.learning.module_modes import evaluating, seeded
 from napari_active_seg.learning.training.classification import (
     ForetoldImages,
     LabelledImages,
@@ -28,9 +27,10 @@ from napari_active_seg.learning.training.classification import (
     UnlabelledImages,
 )
 from napari_active_seg.learning.training.objectives import Objective
-from napari_active_seg.learning.training.recipe import Recipe
+from napari_active_seg.learning.training.optimisation import Recipe
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.weights import KnownWeights, fill_features, starting_weights
+from napari_active_seg.models.image_classifier import ImageTraining
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
@@ -236,6 +236,6 @@ class TorchClassifier:
 
 def _strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Return images changed strongly."""
-    from napari_active_seg.learning.classification.changes import changed_strongly
+    from napari_active_seg.learning.classification.augmentation import changed_strongly
 
     return changed_strongly(images, rng)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from napari_active_seg.image_head import HeadExamples, SaidOfImages
-from napari_active_seg.learning.classification.drawn_layers import drawn_sequence
-from napari_active_seg.learning.modes import evaluating, seeded, training
+from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
+from napari_active_seg.learning.module_modes import evaluating, seeded, training
+from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["fit_image_head"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from napari_active_seg.learning.classification.staged import StagedClassifier
-from napari_active_seg.learning.networks.pixels import imagenet_scaled
+from napari_active_seg.learning.classification.base import StagedClassifier
+from napari_active_seg.learning.networks.preprocessing import imagenet_scaled
 
 __all__ = ["ResNet18", "fine_tuned_resnet18"]
 

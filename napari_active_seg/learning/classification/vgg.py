@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from napari_active_seg.learning.networks.pixels import imagenet_scaled
+from napari_active_seg.learning.networks.preprocessing import imagenet_scaled
 
 __all__ = ["Vgg16", "vgg16", "vgg16_small"]
 

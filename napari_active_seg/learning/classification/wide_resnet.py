@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_active_seg.learning.classification.staged import StagedClassifier
+from napari_active_seg.learning.classification.base import StagedClassifier
 
 __all__ = ["WideResNet", "wrn_10_1", "wrn_28_2"]
 

@@ -3,7 +3,7 @@
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 from napari_active_seg.learning.networks.dcan import DCAN
 from napari_active_seg.learning.networks.deeplab import DeepLabV2, DeepLabV3Plus
-from napari_active_seg.learning.networks.fast import FilterBankMLP
+from napari_active_seg.learning.networks.filter_bank import FilterBankMLP
 from napari_active_seg.learning.networks.unet import SmallUNet
 
 __all__ = [

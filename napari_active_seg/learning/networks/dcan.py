@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 from napari_active_seg.learning.networks.encoders import ResNetV2
-from napari_active_seg.learning.networks.pixels import imagenet_scaled, padded_to
+from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
 
 __all__ = ["DCAN"]
 

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.encoders import ResNet, WideResNet38
-from napari_active_seg.learning.networks.pixels import enlarged, imagenet_scaled, padded_to
 from napari_active_seg.learning.networks.pointwise import Pointwise, PointwiseBlock
+from napari_active_seg.learning.networks.preprocessing import enlarged, imagenet_scaled, padded_to
 
 __all__ = ["DeepLabV2", "DeepLabV3Plus"]
 

@@ -26,8 +26,8 @@ from napari_active_seg.learning.networks.convolution import (
     is_folded,
     norm_named,
 )
-from napari_active_seg.learning.networks.pixels import enlarged, padded_to
 from napari_active_seg.learning.networks.pointwise import Pointwise
+from napari_active_seg.learning.networks.preprocessing import enlarged, padded_to
 
 __all__ = ["SmallUNet"]
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.learning.modes import evaluating
+from napari_active_seg.learning.inference import image_to_tensor
+from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Features, Network
-from napari_active_seg.learning.sampling import image_to_tensor
-from napari_active_seg.learning.training.ranks import own_rows
+from napari_active_seg.learning.training.distributed import own_rows
+from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED
-from napari_active_seg.segmenter import TrainExample
 
 __all__ = ["Batch", "Batches", "PixelBatches", "labelled_features"]
 

@@ -21,7 +21,7 @@ from napari_active_seg.learning.training.objectives import (
     NetworkAlone,
     Terms,
 )
-from napari_active_seg.learning.training.recipe import Moment
+from napari_active_seg.learning.training.optimisation import Moment
 
 __all__ = ["ForetoldImages", "LabelledImages", "SmallWeights", "Staged", "UnlabelledImages"]
 

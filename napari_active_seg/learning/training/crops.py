@@ -16,11 +16,11 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.batches import Batch
-from napari_active_seg.learning.training.places import LabelledPlaces
-from napari_active_seg.learning.training.ranks import own_rows
-from napari_active_seg.learning.training.windows import window_of
+from napari_active_seg.learning.training.distributed import own_rows
+from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
+from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED, contour_target
-from napari_active_seg.segmenter import TrainExample
 
 __all__ = ["CropBatches"]
 

@@ -19,9 +19,9 @@ from torch.nn import functional as F
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 from napari_active_seg.learning.networks import Heads
-from napari_active_seg.learning.training.ranks import n_ranks, summed, with_sums_of_all
+from napari_active_seg.learning.training.distributed import n_ranks, summed, with_sums_of_all
+from napari_active_seg.models.training_options import LOSS_NAMES
 from napari_active_seg.regions import UNLABELLED
-from napari_active_seg.training_plan import LOSS_NAMES
 
 __all__ = [
     "LOSSES",

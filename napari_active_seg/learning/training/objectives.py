@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_active_seg.learning.networks import Features, Network
-from napari_active_seg.learning.networks.companions import LossPredictor
+from napari_active_seg.learning.networks.auxiliary_heads import LossPredictor
 from napari_active_seg.learning.training.batches import Batch, Batches
 from napari_active_seg.learning.training.losses import (
     LossFunction,
@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.losses import (
     pixel_losses,
     ranking_loss,
 )
-from napari_active_seg.learning.training.recipe import Moment
+from napari_active_seg.learning.training.optimisation import Moment
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["LOSS_LEARNS_ALONE_AFTER", "NetworkAlone", "Objective", "Supervised", "Terms"]

@@ -12,11 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_active_seg.errors import ModelError
-from napari_active_seg.learning.modes import batch_norms, repeatable, seeded, training
-from napari_active_seg.learning.training.held_out import Best, HeldOut
-from napari_active_seg.learning.training.keeping import Keeper, TrainingState, Unfinished
-from napari_active_seg.learning.training.objectives import Objective
-from napari_active_seg.learning.training.ranks import (
+from napari_active_seg.learning.module_modes import batch_norms, repeatable, seeded, training
+from napari_active_seg.learning.training.distributed import (
     OwnRowsOfDropout,
     n_ranks,
     rank,
@@ -24,14 +21,17 @@ from napari_active_seg.learning.training.ranks import (
     sum_gradients,
     value_of_first,
 )
-from napari_active_seg.learning.training.recipe import (
+from napari_active_seg.learning.training.objectives import Objective
+from napari_active_seg.learning.training.optimisation import (
     Averaged,
     Moment,
     Recipe,
     build_optimiser,
     rate_factor,
 )
-from napari_active_seg.segmenter import TrainOutcome, TrainStep
+from napari_active_seg.learning.training.resume import Keeper, TrainingState, Unfinished
+from napari_active_seg.learning.training.validation import Best, HeldOut
+from napari_active_seg.models.segmenter import TrainOutcome, TrainStep
 
 __all__ = ["Training", "fit"]
 

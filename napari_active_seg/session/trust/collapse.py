@@ -13,10 +13,10 @@ from napari_active_seg.metrics import (
     find_collapsed_class,
 )
 from napari_active_seg.project import ModelRecord, Project, Split
-from napari_active_seg.session.class_counts import count_classes, find_only_class
-from napari_active_seg.session.prediction_key import prediction_key
-from napari_active_seg.session.requests import labels_so_far
-from napari_active_seg.session.trust.records import kept_evaluation
+from napari_active_seg.session.labels.class_counts import count_classes, find_only_class
+from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.prediction.requests import labels_so_far
+from napari_active_seg.session.trust.store import kept_evaluation
 
 __all__ = ["Collapse", "check_confusion", "find_collapse", "keep_collapse"]
 

@@ -8,17 +8,9 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.metrics import LEAST_IMAGES
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.propose_requests import drawn_plan
-from napari_active_seg.session.steps.control import CONTROL_EVENT
-from napari_active_seg.session.steps.cross_validate import MOST_FOLDS
-from napari_active_seg.session.trust.records import (
-    CROSS_VALIDATED,
-    calibration_in_force,
-    changes_since,
-    evaluated_at,
-    kept_cross_validation,
-    kept_evaluation,
-)
+from napari_active_seg.session.proposals.requests import drawn_plan
+from napari_active_seg.session.training.control_regions import CONTROL_EVENT
+from napari_active_seg.session.trust.cross_validate import MOST_FOLDS
 from napari_active_seg.session.trust.requests import (
     finished_in_pool,
     groups_of,
@@ -26,6 +18,14 @@ from napari_active_seg.session.trust.requests import (
     why_not_cross_validate,
 )
 from napari_active_seg.session.trust.scoreboard import control_report
+from napari_active_seg.session.trust.store import (
+    CROSS_VALIDATED,
+    calibration_in_force,
+    changes_since,
+    evaluated_at,
+    kept_cross_validation,
+    kept_evaluation,
+)
 from napari_active_seg.session.trust.summary import (
     LEAST_RANDOM,
     Evidence,

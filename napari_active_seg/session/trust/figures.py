@@ -27,14 +27,14 @@ from napari_active_seg.figures import (
 )
 from napari_active_seg.metrics import EvalReport, budget_to_reach
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
-from napari_active_seg.session.prediction_key import prediction_key
-from napari_active_seg.session.trust.history import LearningCurve, Spending, learning_curve
-from napari_active_seg.session.trust.records import (
+from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.trust.learning_curve import LearningCurve, Spending, learning_curve
+from napari_active_seg.session.trust.scoreboard import control_report
+from napari_active_seg.session.trust.store import (
     calibration_of,
     kept_evaluation,
     kept_figures,
 )
-from napari_active_seg.session.trust.scoreboard import control_report
 from napari_active_seg.uncertainty import measure_named
 
 __all__ = [

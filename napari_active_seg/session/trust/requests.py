@@ -12,7 +12,9 @@ import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.preset_names import AUTO
+from napari_active_seg.models.preset_names import AUTO
+from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.models.training_options import TrainingPlan
 from napari_active_seg.project import (
     ModelRecord,
     Project,
@@ -21,21 +23,19 @@ from napari_active_seg.project import (
     checkpoint_facts,
 )
 from napari_active_seg.regions import RegionState
-from napari_active_seg.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.session.requests import labelled_images, sampling_plan
-from napari_active_seg.session.steps.calibrate import CalibrateRequest
-from napari_active_seg.session.steps.compare_models import CompareRequest
-from napari_active_seg.session.steps.cross_validate import (
+from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
+from napari_active_seg.session.training.service import spare_regions
+from napari_active_seg.session.training.values import hash_labels
+from napari_active_seg.session.trust.calibrate import CalibrateRequest
+from napari_active_seg.session.trust.compare_models import CompareRequest
+from napari_active_seg.session.trust.cross_validate import (
     CrossValidateRequest,
     FinishedRegion,
 )
-from napari_active_seg.session.steps.evaluate import EvaluateRequest
-from napari_active_seg.session.steps.near_copies import LeakRequest
-from napari_active_seg.session.steps.review import ReviewRequest
-from napari_active_seg.session.steps.train_values import hash_labels
-from napari_active_seg.session.train_requests import spare_regions
-from napari_active_seg.session.trust.records import AGREED
-from napari_active_seg.training_plan import TrainingPlan
+from napari_active_seg.session.trust.evaluate import EvaluateRequest
+from napari_active_seg.session.trust.leakage import LeakRequest
+from napari_active_seg.session.trust.review import ReviewRequest
+from napari_active_seg.session.trust.store import AGREED
 
 __all__ = [
     "audit_request",

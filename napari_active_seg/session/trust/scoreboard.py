@@ -20,8 +20,8 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import LEAST_IMAGES, EvalReport, Interval, report_from_facts
 from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, QueuedRegion
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.steps.control import CONTROL_EVENT
-from napari_active_seg.session.trust.records import kept_evaluation
+from napari_active_seg.session.training.control_regions import CONTROL_EVENT
+from napari_active_seg.session.trust.store import kept_evaluation
 
 __all__ = ["ScoreRow", "control_report", "scoreboard"]
 

@@ -1,0 +1,1 @@
+"""What napari's manifest points at: the dock, the reader of projects, sample data."""

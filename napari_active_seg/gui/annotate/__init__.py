@@ -1,0 +1,1 @@
+"""Painting labels in a region: tools, shortcuts, questions."""

@@ -1,0 +1,122 @@
+"""From which labels scores are known, how far each can be trusted, and whether to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from napari_active_seg.gui.panels.base import button, sentence, words
+from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.plot import Plot
+from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.trust.learning_curve import LearningCurve
+from napari_active_seg.session.trust.scoreboard import ScoreRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["EvidenceBox", "StoppingBox"]
+
+_SHOWN = {"accuracy": "accuracy", "mean_dice": "Dice", "ece": "ECE"}
+
+
+class EvidenceBox(Box):
+    """The scoreboard: control squares, audit images, drawn regions, and plain words."""
+
+    title_text = "From which labels"
+
+    def build(self) -> None:
+        """Lay out the scoreboard and what can be asked."""
+        self.board = words()
+        self.leaks = words()
+        self.audit = button(
+            "Measure on audit images",
+            self._ask("audit"),
+            "The last word: nothing is chosen by them",
+        )
+        self.look = button(
+            "Look for near copies",
+            self._ask("look_for_leaks"),
+            "Images, flips and near copies that are learned from and measured on",
+        )
+        for widget in (self.board, self.leaks, self.audit, self.look):
+            self.body.addWidget(widget)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Enable what can be asked."""
+        allow(self.audit, view.why_not.write or view.why_not.use_model)
+        allow(self.look, view.why_not.write)
+
+    def show_known(self, session: Session) -> None:
+        """Show what is known, and what cannot be."""
+        self.board.setText(_in_words(session.trust.scoreboard()) or "No model was measured yet")
+        self.leaks.setText(sentence(session.trust.leaks()))
+        self.leaks.setVisible(bool(self.leaks.text()))
+
+    def _ask(self, verb: str) -> Callable[[], None]:
+        return self.desk.with_session(lambda session: getattr(session.trust, verb)())
+
+
+def _in_words(rows: Sequence[ScoreRow]) -> str:
+    """Return the scoreboard: what is true of several models is said once."""
+    kinds: dict[tuple[str, str], list[ScoreRow]] = {}
+    for known in rows:
+        kinds.setdefault((known.source, known.words), []).append(known)
+    parts = []
+    for (source, said), of_kind in kinds.items():
+        lines = [f"<b>{sentence(source)}</b>", f"<i>{sentence(said)}</i>"]
+        for known in of_kind:
+            figures = ", ".join(
+                f"{title} {known.intervals[name].words}"
+                for name, title in _SHOWN.items()
+                if name in known.intervals
+            )
+            if figures:
+                lines.append(f"{known.model_id}: {figures}")
+        parts.append("<br>".join(lines))
+    return "<br><br>".join(parts)
+
+
+class StoppingBox(Box):
+    """Whether more labels are worth it."""
+
+    title_text = "Label on?"
+
+    def build(self) -> None:
+        """Lay out the advice and the curve."""
+        self.advice = words()
+        self.curve = Plot(self.desk.tell)
+        self.compare = button(
+            "Compare models on the pool",
+            self.desk.with_session(lambda session: session.trust.compare_models()),
+            "Models that have stopped to change need no more labels",
+        )
+        for widget in (self.advice, self.curve, self.compare):
+            self.body.addWidget(widget)
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Enable the comparison where there are two models."""
+        too_few = "" if len(session.state.models) > 1 else "Two models are needed: train once more"
+        allow(self.compare, view.why_not.write or view.why_not.use_model or too_few)
+
+    def show_known(self, session: Session) -> None:
+        """Show the advice."""
+        found = session.trust.learning_curve()
+        verdict = found.advice.verdict.capitalize()
+        self.advice.setText(f"<b>{verdict}</b>: {found.advice.words}")
+        if len(found.points) > 1:
+            self.curve.draw(lambda: _curve_figure(found))
+        else:
+            self.curve.clear()
+
+    def release(self) -> None:
+        """Forget a curve that is still being drawn."""
+        self.curve.release()
+
+
+def _curve_figure(found: LearningCurve) -> Figure:
+    from napari_active_seg.figures import draw_learning_curve  # in the drawing thread
+
+    scores = [point.score for point in found.points]
+    return draw_learning_curve(found.x, scores, unit=found.unit, fit=found.fit, step=found.step)

@@ -1,0 +1,1 @@
+"""The dock itself: opening and closing a project, errors, dialogs, background work."""

@@ -1,0 +1,255 @@
+"""What all panels share: the viewer, the open session, and one way to run a verb."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from napari.components import ViewerModel
+from psygnal import Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_active_seg.errors import (
+    ActiveSegError,
+    ProjectHeldError,
+    ProjectNotWritableError,
+    RemedyId,
+    StoppedError,
+)
+from napari_active_seg.gui.shell.dialogs import Held, ask_held
+from napari_active_seg.gui.shell.missing_images import MissingImages
+from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.opening import ProjectOpener
+from napari_active_seg.gui.shell.preferences import PreferencesFile
+from napari_active_seg.images import absolute_path
+from napari_active_seg.models.interactive import ClickHelper
+from napari_active_seg.session import Session
+from napari_active_seg.session.create_project import CreatedProject, FolderLook, ImageSettings
+
+__all__ = ["Desk", "Tools", "action_name"]
+
+#: What an error of the saver belongs to.
+_SAVING = "saving"
+
+_log = logging.getLogger(__name__)
+
+
+class Tools(Protocol):
+    """What the composition root lends the desktop."""
+
+    def open_session(
+        self, folder: Path, *, read_only: bool = False, take_over: bool = False
+    ) -> Session:
+        """Return a session that works in the background."""
+
+    def create_project(
+        self,
+        folder: Path,
+        *,
+        images_dir: Path,
+        classes: list[str],
+        masks_dir: Path | None,
+        find_masks: bool = True,
+        settings: ImageSettings | None = None,
+        on_file: Callable[[int, int], None] | None = None,
+    ) -> CreatedProject:
+        """Make a project."""
+
+    def look_at_folder(
+        self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
+    ) -> FolderLook:
+        """Say what is in a folder of images."""
+
+    def write_sample_project(
+        self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
+    ) -> Path:
+        """Make a project of drawn pictures in ``folder`` and return where it is."""
+
+    def load_click_helper(self, place: str) -> ClickHelper:
+        """Return the helper of a folder, or the registered one of a name."""
+
+    @property
+    def preset_names(self) -> tuple[str, ...]:
+        """Names of the networks that can be trained."""
+
+
+class Desk:
+    """Holds the open session; panels speak to it and never to one another."""
+
+    session_changed = Signal(object)  # Session | None
+    failed = Signal(Exception, str)  # the error, and the action that it came from
+    resolved = Signal(str)  # an action that failed and has succeeded now; empty for all of them
+    opened_at_once = Signal()  # whoever opened the project goes on to work in it
+    tab_wanted = Signal(str)  # its title
+
+    def __init__(
+        self, viewer: ViewerModel, tools: Tools, preferences: PreferencesFile | None = None
+    ) -> None:
+        self.viewer = viewer
+        self.tools = tools
+        self.parent: QWidget | None = None  # of dialogs
+        self.preferences = preferences or PreferencesFile()
+        self.may_close: Callable[[], bool] = lambda: True  # asks where something would be lost
+        self._session: Session | None = None
+        self._is_replacing = False
+        self._unresolved: set[str] = set()
+        self._failed_job: tuple[str, object] = ("", None)
+        self.opener = ProjectOpener(self)
+        self.missing = MissingImages(self)
+        self._handlers: dict[RemedyId, Callable[[], object]] = {}
+
+    @property
+    def session(self) -> Session | None:
+        """The open session."""
+        return self._session
+
+    def open(self, folder: Path) -> bool:
+        """Open the project in ``folder`` in place of the open one; return whether it is open now.
+
+        ``opener`` does the same without blocking the window. Where somebody else holds the
+        project, the person decides how; where closing the open one would stop a job or lose
+        paint, whether.
+        """
+        if self.is_open(folder):
+            return True
+        if not self.may_close():
+            return False
+        try:
+            opened = self.tools.open_session(folder)
+        except ProjectHeldError as held:
+            answer = ask_held(self.parent, held.holder)
+            if answer is Held.CANCEL:
+                return False
+            opened = self.tools.open_session(
+                folder,
+                read_only=answer is Held.READ_ONLY,
+                take_over=answer is Held.TAKE_OVER,
+            )
+        except ProjectNotWritableError as error:
+            opened = self.tools.open_session(folder, read_only=True)
+            tell_info(f"Opened read-only: {error}")
+        self.replace(opened)
+        self.opened_at_once.emit()
+        return True
+
+    def replace(self, opened: Session) -> None:
+        """Put a session that was just opened in place of the current one."""
+        self._unresolved.clear()
+        self.resolved.emit("")
+        self._is_replacing = True
+        try:
+            self.close()
+        finally:
+            self._is_replacing = False
+        self._session = opened
+        self.sign_in()
+        opened.job_ended.connect(self._on_job_ended)
+        opened.failed.connect(self._on_session_failed)
+        opened.labels.saver.saved.connect(self._on_saved, thread="main")
+        self.session_changed.emit(opened)
+
+    def is_open(self, folder: Path) -> bool:
+        """Return whether the project in ``folder`` is open for writing already."""
+        session = self._session
+        if session is None or session.state.read_only:
+            return False
+        return session.project.folder == absolute_path(folder)
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether another project follows at once on the one that is being closed."""
+        return self._is_replacing
+
+    def sign_in(self) -> None:
+        """Label under the name of the person at this machine, where they have given one."""
+        session, name = self._session, self.preferences.now.name
+        if session is None or not name or session.state.read_only:
+            return
+        if session.project.config.annotator != name:
+            session.upkeep.configure(annotator=name)
+
+    def close(self) -> None:
+        """Put the session away, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            self.session_changed.emit(None)
+            self.run(session.close)
+
+    def run(self, verb: Callable[[], object], *, action: str = "") -> None:
+        """Call ``verb``; an error that carries a remedy becomes a message, once.
+
+        The message goes when the same action succeeds later: ``action``, or the name of ``verb``.
+        """
+        name = action or action_name(verb)
+        if self.attempt(verb, action=name):
+            self.resolve(name)
+
+    def attempt(self, verb: Callable[[], object], *, action: str) -> bool:
+        """Call ``verb`` and return whether it succeeded; its message stays until ``resolve``."""
+        try:
+            verb()
+        except ActiveSegError as error:
+            self.tell(error, action)
+            return False
+        return True
+
+    def resolve(self, action: str) -> None:
+        """Let the message of an action go that has succeeded now."""
+        if action in self._unresolved:
+            self._unresolved.discard(action)
+            self.resolved.emit(action)
+
+    def show_tab(self, title: str) -> None:
+        """Bring another tab to the front."""
+        self.tab_wanted.emit(title)
+
+    def with_session(self, verb: Callable[[Session], object]) -> Callable[[], None]:
+        """Return a slot that calls ``verb`` with the open session, if there is one."""
+
+        def slot() -> None:
+            session = self._session
+            if session is not None:
+                self.run(lambda: verb(session), action=action_name(verb))
+
+        return slot
+
+    def handle_remedy(self, remedy: RemedyId, handler: Callable[[], object]) -> None:
+        """Call ``handler`` where the person chooses a remedy of an error."""
+        self._handlers[remedy] = handler
+
+    def find_remedies(self, error: Exception) -> list[tuple[str, Callable[[], object]]]:
+        """Return the remedies of an error that the window can apply: text and handler of each."""
+        carried = error.remedies if isinstance(error, ActiveSegError) else ()
+        return [(r.label, self._handlers[r.id]) for r in carried if r.id in self._handlers]
+
+    def tell(self, error: Exception, action: str = "") -> None:
+        """Tell the person of an error of an action, once; the dock shows it."""
+        if action:
+            self._unresolved.add(action)
+        self.failed.emit(error, action)
+        if isinstance(error, StoppedError):
+            tell_info(str(error))
+        else:
+            _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
+
+    def _on_job_ended(self, job: str, error: object) -> None:
+        self._failed_job = (f"job {job}", error)
+        if error is None:
+            self.resolve(f"job {job}")
+
+    def _on_session_failed(self, error: Exception) -> None:
+        """Tell of an error of a job, or of the saver."""
+        job, of_job = self._failed_job
+        self.tell(error, job if error is of_job else _SAVING)
+
+    def _on_saved(self, _saved: object) -> None:
+        self.resolve(_SAVING)
+
+
+def action_name(verb: Callable[..., object]) -> str:
+    """Return what tells one action from another: the name of the code that is run."""
+    code = verb.func if isinstance(verb, partial) else verb
+    return f"{code.__module__}.{getattr(code, '__qualname__', type(code).__qualname__)}"

@@ -1,6 +1,0 @@
-"""The film strip: every region of the queue as a small picture, in the order that is wanted."""
-
-from napari_active_seg.gui.strip.order import FILTERS, ORDERS, in_order
-from napari_active_seg.gui.strip.view import FilmStrip
-
-__all__ = ["FILTERS", "ORDERS", "FilmStrip", "in_order"]

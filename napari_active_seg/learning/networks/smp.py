@@ -1,0 +1,70 @@
+"""Any encoder and decoder of segmentation-models-pytorch, with dropout put in where it has none.
+
+Encoder: runs once per image, whatever dropout it holds. Decoder: channel dropout after each of its
+blocks, or before the head where it has no list of blocks. Head: as the package makes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from napari_active_seg.learning.networks.base import Features, Network
+from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
+
+__all__ = ["AssembledNetwork"]
+
+_MULTIPLE = 32
+_RATE = 0.2
+
+
+class AssembledNetwork(Network):
+    """A pair by name, cut between encoder and decoder."""
+
+    stride = _MULTIPLE
+
+    def __init__(self, whole: Any, *, dropout: float = _RATE) -> None:
+        """Take a model of segmentation-models-pytorch: encoder, decoder, segmentation_head."""
+        super().__init__()
+        self.encoder: nn.Module = whole.encoder
+        self.decoder: nn.Module = whole.decoder
+        self.head: nn.Module = whole.segmentation_head
+        if not any(layer.p > 0 for layer in self.sampled_dropout()):
+            self._put_dropout_in(dropout)
+
+    def prefix(self, images: Tensor) -> Features:
+        """Return the encoder's levels, finest first."""
+        return tuple(self.encoder(padded_to(imagenet_scaled(images), _MULTIPLE)))
+
+    def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
+        """Return logits (N, C, *size)."""
+        logits: Tensor = self.head(self.decoder(list(features)))
+        return logits[..., : size[0], : size[1]]
+
+    def sampled_dropout(self) -> list[_DropoutNd]:
+        """Return the dropout layers of decoder and head; the encoder's stay off."""
+        parts = (self.decoder, self.head)
+        return [m for part in parts for m in part.modules() if isinstance(m, _DropoutNd)]
+
+    def _put_dropout_in(self, rate: float) -> None:
+        blocks = getattr(self.decoder, "blocks", None)
+        if isinstance(blocks, nn.ModuleList):
+            for number, block in enumerate(blocks):
+                blocks[number] = _Dropped(block, rate)
+        else:
+            self.head = nn.Sequential(nn.Dropout2d(rate), self.head)
+
+
+class _Dropped(nn.Module):
+    """A block with channel dropout behind it."""
+
+    def __init__(self, block: nn.Module, rate: float) -> None:
+        super().__init__()
+        self.block = block
+        self.dropout = nn.Dropout2d(rate)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        dropped: Tensor = self.dropout(self.block(*args, **kwargs))
+        return dropped

@@ -1,0 +1,48 @@
+"""The names of the networks, for help texts and menus that must not wait for torch.
+
+A test holds them equal to ``learning.PRESETS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.models.registry import registered_names
+
+__all__ = [
+    "AUTO",
+    "PRESET_HELP",
+    "PRESET_NAMES",
+    "family_among",
+    "preset_names",
+    "refuse_unknown_preset",
+]
+
+PRESET_NAMES = ("fast", "unet", "dcan", "deeplabv3plus", "deeplabv2")
+#: Stands for the best network that is trained within the project's training_seconds.
+AUTO = "auto"
+PRESET_HELP = (
+    f"Network: {AUTO} (what fits the time), {', '.join(PRESET_NAMES)}, a variant such as dcan:101, "
+    "smp:DECODER/ENCODER, or one of your own."
+)
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of networks: ours, and those that were registered."""
+    return (*PRESET_NAMES, *registered_names())
+
+
+def refuse_unknown_preset(name: str) -> None:
+    """Raise ConfigError if nothing is called what stands before the colon."""
+    ours = (AUTO, "smp", *PRESET_NAMES)
+    if name.partition(":")[0] not in ours:  # to look for those of others takes milliseconds
+        family_among(name, (*ours, *registered_names()))
+
+
+def family_among(name: str, known: Sequence[str]) -> str:
+    """Return what stands before the colon; ConfigError if that is none of the ``known``."""
+    family = name.partition(":")[0]
+    if family not in known:
+        raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")
+    return family

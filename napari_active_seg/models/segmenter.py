@@ -1,0 +1,246 @@
+"""The seam between the loop and any network: numpy in, numpy out.
+
+``learning`` implements it with torch; tests implement it with a few lines; nobody else
+needs to know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import CostExample, FittedCost
+from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.uncertainty import Moments
+
+__all__ = [
+    "ImageOutputs",
+    "Kept",
+    "Segmenter",
+    "SegmenterFactory",
+    "TrainExample",
+    "TrainOutcome",
+    "TrainStep",
+    "TrainingData",
+    "in_words",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainExample:
+    """A piece of an image (H, W, 3) uint8 with its target (H, W) uint8.
+
+    The piece may be larger than what was labelled, so that a network sees the
+    surroundings; there the target is 255. ``instances`` (H, W) numbers the objects where they are
+    told apart, 0 being none, so that outlines part those that touch. ``spare`` examples may be held
+    out where there is no validation.
+    """
+
+    image: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    instances: NDArray[np.int32] | None = None
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """One optimiser step, as told to whoever watches.
+
+    ``parts`` are what is made smaller beside the loss on labelled pixels; ``held_out`` is the
+    latest loss on labels that are not learned from.
+    """
+
+    step: int
+    n_steps: int
+    loss: float
+    epoch: int = 1
+    n_epochs: int = 1
+    seconds_left: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    held_out: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Where the training is, in a line."""
+        text = f"epoch {self.epoch} of {self.n_epochs}, loss {self.loss:.3f}"
+        text += "".join(f", {name} {value:.3f}" for name, value in self.parts.items())
+        if self.held_out is not None:
+            text += f", held out {self.held_out:.3f}"
+        if self.seconds_left is not None:
+            text += f", about {in_words(self.seconds_left)} left"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOutcome:
+    """What a training ended with: the loss at every step, and the seconds it took.
+
+    ``resumed_at`` is the step that an earlier try had come to, 0 where there was none; ``held_out``
+    are steps with the loss on labels that were not learned from. ``notes`` say what went otherwise
+    than asked.
+    """
+
+    losses: tuple[float, ...]
+    seconds: float
+    resumed_at: int = 0
+    held_out: tuple[tuple[int, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best_held_out(self) -> float | None:
+        """The lowest loss on held-out labels; None where there were none."""
+        return min((loss for _, loss in self.held_out), default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """All that a training may look at.
+
+    It learns from ``examples``; ``held_out`` are only looked at, to keep the best state and to stop
+    in time. ``draw_window`` returns a square (side, side, 3) of a random image of the pool, for
+    what needs no labels.
+    """
+
+    examples: Sequence[TrainExample]
+    held_out: Sequence[TrainExample] = ()
+    draw_window: Callable[[np.random.Generator, int], NDArray[np.uint8]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a training is written down as it goes, and a name of all that decides its course."""
+
+    path: Path
+    signature: str
+
+
+def in_words(seconds: float) -> str:
+    """Return a time that a person can do something with."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageOutputs:
+    """What a segmenter says of one image.
+
+    ``samples`` are the probabilities of every pass, averaged over squares of
+    ``SamplingPlan.joint_stride`` pixels, for acquisitions that weigh images together.
+    """
+
+    moments: Moments
+    samples: NDArray[np.float32] | None = None  # (T, C, h, w)
+
+
+class Segmenter(Protocol):
+    """A model in use: it predicts, learns and can be written down."""
+
+    @property
+    def preset(self) -> str:
+        """Name that the factory built it under."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of its outputs."""
+
+    @property
+    def origin(self) -> str:
+        """The weights that it started from, in words."""
+
+    @property
+    def draws_outlines(self) -> bool:
+        """Whether ``contour`` can be asked for, so that objects can be told apart."""
+
+    def predict(
+        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
+    ) -> ImageOutputs:
+        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+
+    def check_sampling(self, plan: SamplingPlan) -> None:
+        """Raise ModelError, before any work, where passes cannot be had as ``plan`` asks."""
+
+    def embed(
+        self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+
+    def train(
+        self,
+        data: TrainingData,
+        *,
+        plan: TrainingPlan,
+        on_step: Callable[[TrainStep], None],
+        check_cancelled: Callable[[], None],
+        kept: Kept | None = None,
+    ) -> TrainOutcome:
+        """Learn from the labelled pixels of ``data.examples``.
+
+        With ``kept`` the training is written down as it goes, and one that was killed goes on.
+        """
+
+    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+        """Return how long training would take, from a few steps; the network is spoilt by it."""
+
+    def free_memory(self) -> None:
+        """Leave the GPU until asked again."""
+
+    def write_onnx(self, path: Path) -> int:
+        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+
+        ModelError if the network cannot be written so.
+        """
+
+    def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
+        """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
+
+
+class SegmenterFactory(Protocol):
+    """Makes segmenters; the composition root hands one to the session."""
+
+    def build(
+        self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
+    ) -> Segmenter:
+        """Return an untrained segmenter.
+
+        ``weights`` is "pretrained", "random" or the path of a file for its encoder.
+        """
+
+    def candidates(self) -> tuple[str, ...]:
+        """Return presets that suit the device, the best first."""
+
+    def load(
+        self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
+    ) -> Segmenter:
+        """Return the segmenter of a checkpoint; ModelError if foreign or damaged.
+
+        ``outputs[i]`` is the place among ``classes`` of the checkpoint's output i; None if they
+        are the classes that it was trained for. Outputs of one class are added up.
+        """
+
+    def free_memory(self) -> None:
+        """Give back what the device keeps for the next time."""
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return what tells the cost of further views, and of each example unseen."""
+
+    def fit_head(
+        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
+    ) -> SaidOfImages:
+        """Return what tells the class of images from what a network sees of them."""
+
+    def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
+        """Return a segmenter whose passes are those of all members; it does not learn."""

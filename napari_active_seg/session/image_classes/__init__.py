@@ -1,0 +1,1 @@
+"""Classes for whole images: questions, answers, the second head."""

@@ -1,0 +1,186 @@
+"""A class per image beside the mask: said by a person, learned by a second head, asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from statistics import median
+
+from napari_active_seg.acquisition import Budget
+from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
+from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.models.segmenter import SegmenterFactory
+from napari_active_seg.project import ImageAnswer, Project, Split
+from napari_active_seg.regions import Effort, RegionState
+from napari_active_seg.session.image_classes.task import (
+    NO_DIAGNOSIS,
+    ImageClassRequest,
+    ImageClassResponse,
+    SeenImages,
+    choose_images,
+    words_of_head,
+)
+from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.state import SessionState
+
+__all__ = ["NO_DIAGNOSIS", "ImageClassDesk", "words_of_head"]
+
+#: What an answer is thought to take before anybody has answered, and how many tell better.
+_SECONDS, _ENOUGH = 5.0, 3
+
+
+class ImageClassDesk:
+    """Classes of images in one session; ``apply`` changes its state, ``state`` reads it."""
+
+    def __init__(
+        self,
+        project: Project,
+        shelf: ModelShelf,
+        segmenters: SegmenterFactory,
+        state: Callable[[], SessionState],
+        apply: Callable[..., None],
+        *,
+        order: Callable[..., None],
+    ) -> None:
+        self._project, self._shelf, self._segmenters = project, shelf, segmenters
+        self._state, self._apply, self._order = state, apply, order
+        self._answers: dict[str, ImageAnswer] | None = None
+        self._said: Mapping[str, Mapping[str, float]] = {}
+        self._seen = SeenImages()
+        self.words = ""  #: how the head did on answers left out; empty before it was asked
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What an image may be; empty where the project has no second head."""
+        return self._project.config.image_classes
+
+    def answers(self) -> Mapping[str, ImageAnswer]:
+        """Return the answer in force of each image that has one."""
+        if self._answers is None:
+            self._answers = self._project.image_answers.latest()
+        return self._answers
+
+    def opinion(self, image_id: str) -> Mapping[str, float] | None:
+        """Return how probable each class of an image is to the head; None if it was not asked.
+
+        A head lives as long as the session; it learns within seconds.
+        """
+        said = self._said.get(image_id)
+        if said is None or self._state().blind or tuple(said) != self.classes:
+            return None
+        return said
+
+    def name(self, *names: str) -> None:
+        """Say what images may be: two to nine names, or none."""
+        self._project.configure(image_classes=list(names))
+        self._said, self.words = {}, ""
+        self._announce()
+
+    def say(self, image_id: str, name: str | None, *, seconds: float = 0.0) -> None:
+        """Say what an image as a whole is; None for "can't tell". Questions about it are answered.
+
+        ConfigError with the known names.
+        """
+        if name is not None and name not in self.classes:
+            raise ConfigError(f"no class of images {name!r}: {did_you_mean(name, self.classes)}")
+        self._project.refuse_if_read_only()
+        self._project.images.ref(image_id)
+        annotator = self._project.config.annotator
+        self._project.image_answers.say(image_id, name, annotator=annotator, seconds=seconds)
+        state = RegionState.CANT_TELL if name is None else RegionState.DONE
+        for asked in self._state().questions:
+            if asked.region.image_id == image_id:
+                self._project.regions.set_state(asked.id, state, annotator=annotator)
+        self._answers = None
+        self._announce()
+
+    def leave(self, question_id: str, state: RegionState, *, seconds: float = 0.0) -> None:
+        """Skip a question, put it off, or say that nobody can tell.
+
+        NothingToDoError for "done": an answer is one of the classes.
+        """
+        if state is RegionState.DONE:
+            known = self._project.regions.get(question_id).region.image_id in self.answers()
+            if not known:
+                raise NothingToDoError(f"say what this image is: {', '.join(self.classes)}")
+        elif state is RegionState.CANT_TELL:
+            image_id = self._project.regions.get(question_id).region.image_id
+            self.say(image_id, None, seconds=seconds)
+            return
+        self._project.regions.set_state(
+            question_id,
+            state,
+            annotator=self._project.config.annotator,
+            effort=Effort(active_s=seconds),
+        )
+        self._announce()
+
+    def ask(self, budget: Budget | str | int = 8, *, measure: str | None = None) -> None:
+        """Learn from what was said and put the images into the queue that it is unsure of.
+
+        ``budget`` is a number of images, or minutes. Without answers of two classes it is images
+        that look least alike.
+        """
+        if len(self.classes) < 2:
+            raise NothingToDoError(
+                "say first what images may be, such as benign and malignant (image_classes)"
+            )
+        count = self._count(budget)
+
+        def freeze() -> Work:
+            return partial(choose_images, self._request(count, measure))
+
+        order = Order("asking about images", freeze, self._chosen, may_wait=True, may_leave=True)
+        self._order(order)
+
+    def seconds_of_an_answer(self) -> float:
+        """Return what an answer takes this annotator, from those that were measured."""
+        own = self._project.config.annotator
+        took = [a.seconds for a in self.answers().values() if a.annotator == own and a.seconds > 0]
+        return median(took) if len(took) >= _ENOUGH else _SECONDS
+
+    def _count(self, budget: Budget | str | int) -> int:
+        asked = Budget(budget) if isinstance(budget, int) else budget
+        asked = Budget.parse(asked) if isinstance(asked, str) else asked
+        if asked.unit == "minutes":
+            return max(1, int(asked.amount * 60 // self.seconds_of_an_answer()))
+        if asked.unit != "regions":
+            raise ConfigError(f"whole images are asked for by number or minutes, not {asked}")
+        return int(asked.amount)
+
+    def _request(self, count: int, measure: str | None) -> ImageClassRequest:
+        state, classes = self._state(), self.classes
+        pool = [ref.id for ref in self._project.images.all(Split.POOL)]
+        answers = {
+            i: answer.name
+            for i, answer in self.answers().items()
+            if answer.name is None or answer.name in classes
+        }
+        model = state.model
+        return ImageClassRequest(
+            image_ids=tuple(i for i in pool if i not in state.missing),
+            open_source=self._project.images.source,
+            load_segmenter=None if model is None else partial(self._shelf.segmenter, model),
+            fit_head=self._segmenters.fit_head,
+            classes=classes,
+            answers={i: name for i, name in answers.items() if i in set(pool)},
+            waiting=frozenset(asked.region.image_id for asked in state.questions),
+            count=count,
+            measure=measure or state.measure,
+            seconds=self.seconds_of_an_answer(),
+            seed=self._project.config.seed,
+            seen=self._seen.by("" if model is None else model.id),
+        )
+
+    def _chosen(self, result: object) -> None:
+        if isinstance(result, ImageClassResponse):
+            self._said, self.words, self._seen = result.said, result.words, result.seen
+            latest = max((asked.round for asked in self._state().questions), default=0)
+            self._project.regions.add_questions(result.asked, latest + 1)
+            self._announce()
+
+    def _announce(self) -> None:
+        state = self._state()
+        self._apply(
+            questions=self._project.regions.questions(), image_answers=state.image_answers + 1
+        )

@@ -1,0 +1,242 @@
+"""Learn a class per image from what was said of some, and choose of which to ask next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
+from napari_active_seg.errors import ImageError
+from napari_active_seg.images import ImageSource, goes_whole
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import roc_auc
+from napari_active_seg.models.image_head import FitHead, HeadExamples
+from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.regions import Place, Region
+from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
+from napari_active_seg.session.proposals.region_reader import Looker
+from napari_active_seg.uncertainty import Moments, measure_named
+
+__all__ = [
+    "NO_DIAGNOSIS",
+    "ImageClassRequest",
+    "ImageClassResponse",
+    "SeenImages",
+    "choose_images",
+    "words_of_head",
+]
+
+#: What stands beside everything that the second head says.
+NO_DIAGNOSIS = "research use, not a diagnosis"
+
+#: Answers are left out in turn in so many parts, or fewer where a class has fewer.
+_PARTS = 5
+_FALLBACK = "entropy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenImages:
+    """How images look, by their ids, and what the model called ``model`` sees of them."""
+
+    looks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    model: str = ""
+
+    def by(self, model: str) -> SeenImages:
+        """Return what of it holds where ``model`` is in use."""
+        return self if model == self.model else replace(self, embeddings={}, model=model)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClassRequest:
+    """What was said, of which images one may ask, and who looks at them and learns.
+
+    ``answers`` holds None where nobody can tell; nobody is asked that again. ``seconds`` is what
+    an answer is expected to take. What was ``seen`` before is not looked at again.
+    """
+
+    image_ids: tuple[str, ...]
+    open_source: Callable[[str], ImageSource]
+    load_segmenter: Callable[[], Segmenter] | None
+    fit_head: FitHead
+    classes: tuple[str, ...]
+    answers: Mapping[str, str | None]
+    waiting: frozenset[str]
+    count: int
+    measure: str
+    seconds: float
+    seed: int
+    seen: SeenImages = field(default_factory=SeenImages)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClassResponse:
+    """What the head says of each image (a share of each class), what is asked, how it did."""
+
+    said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    asked: tuple[ScoredRegion, ...] = ()
+    words: str = ""
+    seen: SeenImages = field(default_factory=SeenImages)
+
+
+def words_of_head(shares: Mapping[str, float]) -> str:
+    """Return how probable each class of an image is to the head, and what that is not."""
+    told = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+    return f"the second head: {told} ({NO_DIAGNOSIS})"
+
+
+def choose_images(
+    request: ImageClassRequest, token: CancelToken, report: Report
+) -> ImageClassResponse:
+    """Return of which images to ask: those of which the head is unsure, or far apart at first."""
+    shapes = {i: request.open_source(i).shape for i in request.image_ids}
+    seen = _seen(request, shapes, token, report)
+    rows = _rows(seen, request.image_ids)
+    known = [i for i, name in request.answers.items() if name is not None and i in rows]
+    labels = [request.classes.index(str(request.answers[i])) for i in known]
+    free = [i for i in request.image_ids if i not in request.answers and i not in request.waiting]
+    said: Moments | None = None
+    words = f"{len(known)} answers: a head needs two of two classes at least"
+    if _enough(labels):
+        report(1, 2, "learning the classes of images")
+        examples = HeadExamples(_stack(rows, known), labels, len(request.classes))
+        head = request.fit_head(examples, request.seed, token.check)
+        said = head(_stack(rows, list(rows)))
+        words = _left_out(request, examples, token)
+    opinions = {} if said is None else _opinions(said, list(rows), request.classes)
+    if said is None:
+        chosen = _far_apart(rows, free, known, request)
+    else:
+        chosen = _unsure(said, list(rows), free, request)
+    if request.count and not chosen:
+        words += "; no image is left to ask about"
+    asked = tuple(
+        ScoredRegion(Region.whole(i, shapes[i]), worth, request.seconds, reason, RegionKind.IMAGE)
+        for i, worth, reason in chosen
+    )
+    return ImageClassResponse(opinions, asked, words, seen)
+
+
+def _seen(
+    request: ImageClassRequest,
+    shapes: Mapping[str, tuple[int, int]],
+    token: CancelToken,
+    report: Report,
+) -> SeenImages:
+    """Return what is seen of each image: how it looks, and what the model in use sees.
+
+    Slides are looked at coarsely, without the model; then no image is looked at with it.
+    """
+    before = request.seen
+    looks = dict(before.looks)
+    unseen = [i for i in request.image_ids if i not in looks]
+    places = [Place(Region.whole(i, shapes[i])) for i in unseen]
+    try:
+        looker = Looker(request.open_source, lambda _: None, token.check)
+        looks |= {unseen[k]: look for k, look in looker.appearances(places).items()}
+    except ImageError:  # none of the new ones can be read; the log says why
+        if not looks:
+            raise
+    ids = [i for i in request.image_ids if i in looks]
+    if request.load_segmenter is None or not all(goes_whole(shapes[i]) for i in ids):
+        return replace(before, looks=looks, embeddings={})
+    unseen = [i for i in ids if i not in before.embeddings]
+    more: dict[str, NDArray[np.float32]] = {}
+    if unseen:
+        embedding = EmbedRequest(tuple(unseen), request.open_source, request.load_segmenter)
+        more = dict(zip(unseen, embed_images(embedding, token, report), strict=True))
+    return replace(before, looks=looks, embeddings={**before.embeddings, **more})
+
+
+def _rows(seen: SeenImages, image_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return what is seen of each image as one row, its parts made comparable."""
+    ids = [i for i in image_ids if i in seen.looks]
+    if not ids:
+        return {}
+    parts = [comparable(_stack(seen.looks, ids))]
+    if seen.embeddings:
+        parts.append(comparable(_stack(seen.embeddings, ids)))
+    return dict(zip(ids, np.concatenate(parts, axis=1), strict=True))
+
+
+def _enough(labels: Sequence[int]) -> bool:
+    counts = np.bincount(labels) if labels else np.zeros(1, int)
+    return int((counts >= 2).sum()) >= 2
+
+
+def _stack(rows: Mapping[str, NDArray[np.floating]], ids: Sequence[str]) -> NDArray[np.floating]:
+    return np.stack([rows[i] for i in ids])
+
+
+def _opinions(
+    said: Moments, ids: Sequence[str], classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    return {
+        i: dict(zip(classes, map(float, said.mean_p[:, k, 0]), strict=True))
+        for k, i in enumerate(ids)
+    }
+
+
+def _unsure(
+    said: Moments, ids: Sequence[str], free: Sequence[str], request: ImageClassRequest
+) -> list[tuple[str, float, str]]:
+    """Return the free images with the highest measure, how high, and why in words."""
+    measure = measure_named(request.measure)
+    if not measure.can_be_computed(said):
+        measure = measure_named(_FALLBACK)
+    values = dict(zip(ids, measure.compute(said)[:, 0], strict=True))
+    best = sorted((i for i in free if i in values), key=lambda i: (-values[i], i))
+    opinions = _opinions(said, ids, request.classes)
+    return [
+        (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {words_of_head(opinions[i])}")
+        for i in best[: request.count]
+    ]
+
+
+def _far_apart(
+    rows: Mapping[str, NDArray[np.float64]],
+    free: Sequence[str],
+    known: Sequence[str],
+    request: ImageClassRequest,
+) -> list[tuple[str, float, str]]:
+    """Return free images each of which looks least like all before it and all answered."""
+    there = [i for i in free if i in rows]
+    if not there or request.count < 1:
+        return []
+    answered = _stack(rows, known) if known else np.empty((0, len(rows[there[0]])))
+    rng = np.random.default_rng(request.seed)
+    taken = k_centre_greedy(_stack(rows, there), answered, request.count, rng)
+    reason = "looks least like the images before it; too little is said yet to learn from"
+    return [(there[k], 0.0, reason) for k in taken]
+
+
+def _left_out(request: ImageClassRequest, examples: HeadExamples, token: CancelToken) -> str:
+    """Return in words how often a head was right of answers that it had not learned from."""
+    labels = np.array(examples.labels)
+    counts = np.bincount(labels, minlength=examples.n_classes)
+    parts = min(_PARTS, int(counts[counts > 1].min()))
+    part = np.empty(len(labels), int)
+    order = np.random.default_rng(request.seed).permutation(len(labels))
+    for value in range(examples.n_classes):  # each class in every part
+        own = order[labels[order] == value]
+        part[own] = np.arange(len(own)) % parts
+    probs = np.empty((len(labels), examples.n_classes))
+    for number in range(parts):
+        out = part == number
+        kept = HeadExamples(examples.rows[~out], labels[~out].tolist(), examples.n_classes)
+        head = request.fit_head(kept, request.seed + 1 + number, token.check)
+        probs[out] = head(examples.rows[out]).mean_p[..., 0].T
+    right = probs.argmax(1) == labels
+    found = [
+        f"{name} {int(right[labels == k].sum())} of {counts[k]}"
+        for k, name in enumerate(request.classes)
+        if counts[k]
+    ]
+    text = f"right of answers left out in turn: {', '.join(found)}"
+    if examples.n_classes == 2:
+        text += f"; AUC {roc_auc(probs[:, 1], labels == 1):.2f}"
+    return text

@@ -1,0 +1,1 @@
+"""Labels of a person: saving, history, effort, unpainted pixels."""

@@ -1,0 +1,144 @@
+"""Where a person is in a project, and how to get to the next place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.project import Project, QueuedRegion
+from napari_active_seg.regions import UNLABELLED, Place, RegionState
+from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.ui_state import BookmarkFile
+from napari_active_seg.uncertainty import Prediction, measure_named
+
+__all__ = ["Walk"]
+
+#: So many regions are remembered to go back to.
+_MOST_STEPS = 200
+
+
+class Walk:
+    """Goes from image to image and from region to region; ``apply`` changes the session's state."""
+
+    def __init__(
+        self,
+        project: Project,
+        state: Callable[[], SessionState],
+        apply: Callable[..., None],
+        *,
+        look: Callable[[], None],
+        prediction: Callable[[str], Prediction | None],
+        bookmark: BookmarkFile,
+    ) -> None:
+        self._project, self._state, self._apply = project, state, apply
+        self._look, self._prediction = look, prediction
+        self._steps: list[str] = []
+        self.bookmark = bookmark
+
+    def to_image(self, image_id: str) -> None:
+        """Show another image; the region in hand is put down if it lies elsewhere."""
+        self._project.images.ref(image_id)
+        state = self._state()
+        kept = {
+            key: None if asked is None or asked.region.image_id != image_id else asked.id
+            for key, asked in (("region_id", state.region), ("question_id", state.question))
+        }
+        self._go(image_id=image_id, **kept)
+
+    def to_region(self, region_id: str) -> None:
+        """Take a region, or a question about an image, in hand and go to its image."""
+        queued = self._project.regions.get(region_id)
+        before = self._state().in_hand_id
+        if before is not None and before != region_id:
+            self._steps = [*self._steps[-_MOST_STEPS:], before]
+        self._take(queued)
+
+    def on(self) -> None:
+        """Take the waiting region that follows the one in hand; none if all are answered.
+
+        Questions about whole images come when no region waits.
+        """
+        following = self.following
+        if following is None:
+            self._go(region_id=None, question_id=None)
+        else:
+            self.to_region(following)
+
+    @property
+    def following(self) -> str | None:
+        """The waiting region that follows the one in hand; None if all others are answered."""
+        state = self._state()
+        waiting = [q.id for q in (*state.open_regions, *state.open_questions)]
+        leaving = state.unsaved | {state.in_hand_id}
+        at = waiting.index(state.in_hand_id) if state.in_hand_id in waiting else None
+        if at is None and state.in_hand_id is not None:
+            at = self._would_be_at(state, waiting)
+        turned = waiting if at is None else waiting[at:] + waiting[:at]
+        return next((i for i in turned if i not in leaving), None)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there is a region to go back to."""
+        state = self._state()
+        there = {queued.id for queued in (*state.queue, *state.questions)} - {state.in_hand_id}
+        return any(step in there for step in self._steps)
+
+    def back(self) -> None:
+        """Take the region in hand again that was before this one."""
+        state = self._state()
+        there = {queued.id for queued in (*state.queue, *state.questions)}
+        while self._steps:
+            before = self._steps.pop()
+            if before in there and before != state.in_hand_id:
+                self._take(self._project.regions.get(before))
+                return
+        raise NothingToDoError("this is the first region that you came to; there is no way back")
+
+    def to_most_uncertain(self) -> tuple[int, int]:
+        """Return the most uncertain pixel (y, x) of the image on show that nobody labelled.
+
+        NothingToDoError without a prediction of the image.
+        """
+        state = self._state()
+        prediction = None if state.image_id is None else self._prediction(state.image_id)
+        if prediction is None or state.image_id is None:
+            raise NothingToDoError("there is no prediction of this image yet; train a model")
+        values = measure_named(state.measure).compute(prediction.moments).copy()
+        for queued in state.queue:
+            here = queued.region.image_id == state.image_id
+            if here and queued.state is RegionState.DONE:
+                label = self._project.labels.latest(queued.id)
+                if label is not None and (label.target != UNLABELLED).any():
+                    told = Place.of_mask(
+                        state.image_id, label.target != UNLABELLED, label.region.y, label.region.x
+                    ).coarser(prediction.step, prediction.moments.shape)
+                    values[told.region.slices][told.mask] = -1
+        if values.max() < 0:
+            raise NothingToDoError("every pixel of this image is labelled already")
+        y, x = np.unravel_index(int(values.argmax()), values.shape)
+        middle = prediction.step // 2
+        return int(y) * prediction.step + middle, int(x) * prediction.step + middle
+
+    def _would_be_at(self, state: SessionState, waiting: list[str]) -> int:
+        """Return the place among the waiting of a region that waits no more."""
+        order = {q.id: k for k, q in enumerate((*state.queue, *state.questions))}
+        own = order.get(state.in_hand_id or "", 0)
+        later = [k for k, i in enumerate(waiting) if order[i] > own]
+        return 0 if state.blind or not later else later[0]
+
+    def _take(self, queued: QueuedRegion) -> None:
+        asks = queued.kind is RegionKind.IMAGE
+        self._go(
+            image_id=queued.region.image_id,
+            region_id=None if asks else queued.id,
+            question_id=queued.id if asks else None,
+        )
+
+    def _go(self, **place: str | None) -> None:
+        self._apply(**place)
+        state = self._state()
+        self.bookmark.keep(image_id=state.image_id or "", region_id=state.region_id or "")
+        self._look()

@@ -1,0 +1,1 @@
+"""Predictions of images, slides and folders, and their cache."""

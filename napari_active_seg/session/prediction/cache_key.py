@@ -1,0 +1,51 @@
+"""Under which name predictions are kept: which models said them, asked how, in which classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.session.prediction.ensembles import class_places, other_members
+from napari_active_seg.session.trust.store import calibration_in_force
+from napari_active_seg.uncertainty import measure_named
+
+__all__ = ["model_of", "predicted_images", "prediction_key"]
+
+
+def prediction_key(project: Project, model: ModelRecord) -> str:
+    """Return the name under which predictions of ``model`` are kept.
+
+    It tells models, the classes in force, the way of sampling, temperature and calibration; the
+    number of passes and their seed are not part of it.
+    """
+    places, config = class_places(project, model), project.config
+    key = model.id
+    if places is None:
+        key += "@gone"
+    elif places != tuple(range(len(project.schema))):
+        key += f"@{'.'.join(map(str, places))}of{len(project.schema)}"
+    others = other_members(project, model)
+    if config.sampling == "ensemble":
+        key += f"@with-{'-'.join(member.id for member in others)}"
+    elif config.sampling != "dropout":
+        key += f"@{config.sampling}"
+    if config.temperature != 1:
+        key += f"@t{config.temperature:g}"
+    calibration = calibration_in_force(project, model)
+    if calibration is not None:
+        key += f"@{calibration.tag}"
+    return key
+
+
+def predicted_images(project: Project, image_ids: Sequence[str], measure: str) -> frozenset[str]:
+    """Return the images of which the model in use has said all that ``measure`` needs."""
+    model = project.models.in_use()
+    if model is None:
+        return frozenset()
+    key, needs = prediction_key(project, model), measure_named(measure).needs
+    return frozenset(i for i in image_ids if project.predictions.has(key, i, extra=needs))
+
+
+def model_of(key: str) -> str:
+    """Return the id of the model in use that a key begins with."""
+    return key.partition("@")[0]

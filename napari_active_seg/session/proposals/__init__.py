@@ -1,0 +1,1 @@
+"""Regions worth a person's time: candidates, selection, explanations."""

@@ -1,0 +1,80 @@
+"""What a person's regions took, and what was learned from it last."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from napari_active_seg.acquisition import LearnedCost, RegionKind
+from napari_active_seg.models.segmenter import SegmenterFactory
+from napari_active_seg.project import Project
+from napari_active_seg.regions import Place, RegionState
+from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.prediction.requests import load_prediction
+from napari_active_seg.session.proposals.cost_model import LearnCostRequest
+
+__all__ = ["CostShelf"]
+
+
+class CostShelf:
+    """Keeps the learned cost for as long as nothing was added that it could learn from."""
+
+    def __init__(self, project: Project, factory: SegmenterFactory) -> None:
+        self._project, self._factory = project, factory
+        self._latest: tuple[object, LearnedCost] | None = None
+        self._pending: object = None
+
+    @property
+    def latest(self) -> LearnedCost | None:
+        """What was learned last."""
+        return None if self._latest is None else self._latest[1]
+
+    @property
+    def n_learned(self) -> int:
+        """From how many regions that was."""
+        return 0 if self._latest is None else self._latest[1].n_examples
+
+    def n_examples(self) -> int:
+        """Return how many finished regions of this person have a measured time."""
+        return len(self._examples("s"))
+
+    def request(self, *, how: str, unit: str = "s") -> LearnCostRequest:
+        """Return the request to learn from what there is now."""
+        examples = self._examples(unit)
+        model = self._project.models.in_use()
+        key = None if model is None else prediction_key(self._project, model)
+        self._pending = (how, unit, key, examples)
+        return LearnCostRequest(
+            examples=examples,
+            open_source=self._project.images.source,
+            load_prediction=partial(load_prediction, self._project, key),
+            factory=self._factory,
+            network_first=how == "network",
+            unit=unit,
+            seed=self._project.config.seed,
+        )
+
+    def take(self, learned: LearnedCost) -> None:
+        """Keep what was learned from the latest request."""
+        self._latest = (self._pending, learned)
+
+    def known_or_request(self, *, how: str, unit: str) -> LearnedCost | LearnCostRequest:
+        """Return what was learned from all that there is, or the request to learn it."""
+        request = self.request(how=how, unit=unit)
+        if self._latest is not None and self._latest[0] == self._pending:
+            return self._latest[1]
+        return request
+
+    def _examples(self, unit: str) -> tuple[tuple[Place, float], ...]:
+        """Return the places that this person finished by hand, the oldest first, and the effort."""
+        places = {
+            queued.id: queued.place
+            for queued in self._project.regions.queue()
+            if queued.state is RegionState.DONE and queued.kind is not RegionKind.WHOLE
+        }
+        own = self._project.config.annotator
+        found = []
+        for saved in self._project.labels.efforts():
+            spent = saved.effort.active_s if unit == "s" else float(saved.effort.clicks)
+            if saved.annotator == own and saved.region_id in places and spent > 0:
+                found.append((places[saved.region_id], float(spent)))
+        return tuple(found)

@@ -1,0 +1,397 @@
+"""Train a model on finished regions, write it down, and measure it on the fixed validation."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
+from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs.job import Report
+from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
+from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
+from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.preset_names import AUTO
+from napari_active_seg.models.segmenter import (
+    Kept,
+    Segmenter,
+    TrainingData,
+    TrainOutcome,
+    TrainStep,
+    in_words,
+)
+from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.project import ModelRecord, hash_weights
+from napari_active_seg.session.training.control_regions import (
+    ControlScore,
+    measure_controls,
+)
+from napari_active_seg.session.training.data import (
+    LazyExamples,
+    readable_examples,
+    window_drawer,
+)
+from napari_active_seg.session.training.values import TrainRequest, TrainResponse
+from napari_active_seg.session.trust.collapse import Collapse, check_confusion
+from napari_active_seg.session.trust.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+
+__all__ = ["train_model"]
+
+_log = logging.getLogger(__name__)
+#: So many examples are predicted again to see whether a model tells classes apart.
+_MOST_CHECKED = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """One of several trainings of the same model."""
+
+    segmenter: Segmenter
+    origin: str
+    outcome: TrainOutcome
+    report: EvalReport | None
+    rules: InstanceRules | None
+    seed: int
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """What decides between restarts, the higher the better."""
+        held_out = self.outcome.best_held_out
+        return (
+            -1.0 if self.report is None else self.report.figures().get("image_mean_dice", -1.0),
+            -np.inf if held_out is None else -held_out,
+            -self.outcome.losses[-1] if self.outcome.losses else -np.inf,
+        )
+
+
+def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse | None:
+    """Train, save, measure and compare; a stop or an error leaves no checkpoint behind.
+
+    Several restarts differ in their seed; the best on the validation is kept. None comes back where
+    another process saves and measures.
+    """
+    if not request.labels:
+        raise NothingToDoError(
+            "no region is done yet, so there is nothing to train on; "
+            "label proposed regions first (desktop: Annotate; command line: 'label')"
+        )
+    request = _without_lost_model(request, token, report)
+    controls = _measured_controls(request, token, report)
+    validation_labels = [label for image in request.validation for label in image.labels]
+    data = TrainingData(
+        readable_examples(request.labels, request.open_source, spare=request.spare),
+        held_out=LazyExamples(validation_labels, request.open_source),
+        draw_window=window_drawer(request.unlabelled, request.open_source),
+    )
+    chosen, words = _chosen_preset(request, data, report)
+    request = replace(request, preset=chosen, notes=(*request.notes, *words))
+    best: _Trained | None = None
+    for number in range(request.restarts):
+        trained = _trained(request, data, number, token, report)
+        if best is None or trained.rank > best.rank:
+            best = trained
+    if best is None or request.helps:
+        return None
+    comparison = _compared(request, best.report, token, report)
+    collapse = _find_collapse(request, best, data, token)
+    if collapse is not None:
+        request = replace(request, notes=(collapse.describe(), *request.notes))
+    _save(request, best)
+    _forget_unfinished(request)
+    response = _response(request, best, comparison)
+    model = replace(response.model, weights_hash=hash_weights(request.path))
+    return replace(response, model=model, controls=controls, collapse=collapse)
+
+
+def _without_lost_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainRequest:
+    """Return the request without the model in use where its weights cannot be loaded.
+
+    The training then starts without it, is not compared with it, and takes its place: a lost file
+    would keep a project from getting a model ever again.
+    """
+    standing = request.standing
+    if standing is None or request.helps:
+        return request
+    token.check()
+    report(0, 1, f"loading {standing.model_id}")
+    try:
+        standing.load()
+    except ModelError as error:
+        note = (
+            f"{standing.model_id} cannot be loaded ({error}): this training starts without it, is "
+            "not compared with it, and its model is in use"
+        )
+        _log.warning("%s", note)
+        start = replace(request.start, model_id=None, preset=None, load=None)
+        return replace(request, standing=None, start=start, notes=(note, *request.notes))
+    return request
+
+
+def _measured_controls(
+    request: TrainRequest, token: CancelToken, report: Report
+) -> tuple[ControlScore, ...]:
+    """Return how the model in use does on control squares that are about to be learned from."""
+    standing = request.standing
+    return measure_controls(
+        () if request.helps else request.controls,
+        model_id=None if standing is None else standing.model_id,
+        load=None if standing is None else standing.load,
+        open_source=request.open_source,
+        plan=request.sampling if standing is None else standing.plan,
+        classes=request.classes,
+        token=token,
+        report=report,
+    )
+
+
+def _chosen_preset(
+    request: TrainRequest, data: TrainingData, report: Report
+) -> tuple[str, tuple[str, ...]]:
+    """Return the preset, for ``auto`` the best whose training fits into the time, and words."""
+    if request.preset != AUTO:
+        return request.preset, ()
+    candidates = request.factory.candidates()
+    words = ""
+    for name in candidates:
+        report(0, 1, f"how long would {name} take?")
+        try:
+            segmenter = request.factory.build(
+                name, classes=request.classes, seed=request.plan.seed, weights=request.start.weights
+            )
+        except ModelError as error:  # its weights are not here, and others need none
+            _log.warning("auto leaves %s out: %s", name, error)
+            continue
+        took = segmenter.seconds_to_train(data, plan=_plan_for(request, name))
+        words = f"auto chose {name}: about {in_words(took)} to train"
+        if took <= request.seconds or name == candidates[-1]:
+            report(0, 1, words)
+            _log.info("%s", words)
+            return name, (words,)
+    return candidates[-1], (words,)
+
+
+def _plan_for(request: TrainRequest, preset: str) -> TrainingPlan:
+    """Return the plan, shorter where the training goes on from a model of the same network."""
+    warm = request.start.model_for(preset) is not None
+    return replace(request.plan, shorter=2) if warm else request.plan
+
+
+def _trained(
+    request: TrainRequest, data: TrainingData, number: int, token: CancelToken, report: Report
+) -> _Trained:
+    plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
+    segmenter, origin = _starting(request, plan.seed)
+    segmenter.check_sampling(request.sampling)  # else it is trained in vain
+    which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
+    report(0, 1, f"{which}starting from {origin}")
+    _log.info("%s starts from %s", request.preset, origin)
+
+    def tell(step: TrainStep) -> None:
+        report(
+            step.step,
+            step.n_steps,
+            which + step.words,
+            loss=step.loss,
+            held_out=step.held_out,
+        )
+
+    kept = None
+    if request.kept_in is not None:
+        with contextlib.suppress(OSError):
+            request.kept_in.parent.mkdir(exist_ok=True)  # later it is not made any more
+        path = request.kept_in / f"{request.model_id}-{number}.safetensors"
+        facts = (request.data_hash, asdict(plan), request.preset, request.classes, origin)
+        kept = Kept(path, hashlib.sha256(repr(facts).encode()).hexdigest())
+    outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
+    if request.helps:
+        return _Trained(segmenter, origin, outcome, None, None, plan.seed)
+    evaluated, rules = _validate(request, segmenter, token, report)
+    return _Trained(segmenter, origin, outcome, evaluated, rules, plan.seed)
+
+
+def _starting(request: TrainRequest, seed: int) -> tuple[Segmenter, str]:
+    """Return the segmenter that is to learn, and what it starts from in words."""
+    start = request.start
+    load = start.model_for(request.preset)
+    if load is not None:
+        return load(), f"model {start.model_id}"
+    built = request.factory.build(
+        request.preset, classes=request.classes, seed=seed, weights=start.weights
+    )
+    return built, built.origin
+
+
+def _response(
+    request: TrainRequest, best: _Trained, comparison: Comparison | None
+) -> TrainResponse:
+    put_in_use = comparison is None or comparison.prefers_new or request.accept_worse
+    record = ModelRecord(
+        id=request.model_id,
+        created_at=0.0,  # the session knows the time
+        preset=request.preset,
+        seed=best.seed,
+        round=request.round,
+        classes=request.classes,
+        data_hash=request.data_hash,
+        metrics={
+            **({} if best.report is None else best.report.figures()),
+            **({} if best.rules is None else best.rules.as_figures()),
+        },
+        in_use=put_in_use,
+        class_uids=request.class_uids,
+        image_scores={} if best.report is None else best.report.scores_by_image,
+        validation_hash=_validation_hash(request.validation),
+    )
+    return TrainResponse(
+        record,
+        best.origin,
+        len(request.labels),
+        best.outcome,
+        best.report,
+        comparison,
+        None if request.standing is None else request.standing.model_id,
+        (*request.notes, *best.outcome.notes),
+        unmeasured=request.unmeasured,
+    )
+
+
+def _save(request: TrainRequest, best: _Trained) -> None:
+    if not request.path.parent.is_dir():  # a project folder that is away is not made again
+        raise ModelError(
+            f"the model {request.path} could not be written: its folder is not there; the one in "
+            "use stays. Put the folder back and train again"
+        )
+    facts = {
+        "model_id": request.model_id,
+        "seed": str(best.seed),
+        "round": str(request.round),
+        "data_hash": request.data_hash,
+        "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
+        "started_from": best.origin,
+        "weights": request.start.weights,
+        "losses": json.dumps(_in_tenths(best.outcome.losses)),
+        "notes": json.dumps([*request.notes, *best.outcome.notes]),
+    }
+    best.segmenter.save(request.path, facts=facts)
+
+
+def _in_tenths(losses: tuple[float, ...]) -> list[float]:
+    """Return the mean loss of each tenth of the steps."""
+    parts = np.array_split(np.asarray(losses, np.float64), 10)
+    return [round(float(part.mean()), 5) for part in parts if part.size]
+
+
+def _forget_unfinished(request: TrainRequest) -> None:
+    """Take away what was written to go on from: the model is there."""
+    if request.kept_in is not None:
+        for path in request.kept_in.glob(f"{request.model_id}-*.safetensors"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+# --- how it did ----------------------------------------------------------------------------------
+
+
+def _validate(
+    request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: Report
+) -> tuple[EvalReport | None, InstanceRules | None]:
+    """Return how the model does on the fixed validation; None where none of it can be read.
+
+    Where it draws outlines, the rules that make objects of them are fixed on the way.
+    """
+    if not request.validation:
+        return None, None
+    plan = request.sampling
+    if segmenter.draws_outlines:
+        plan = replace(plan, extras=(*plan.extras, "contour"))
+    maps: list[ObjectMaps] = []
+    evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
+    if evaluated is None or all(known.truth is None for known in maps):
+        return evaluated, None
+    rules, objects = fitted_rules(maps)
+    return evaluated.with_objects(objects), rules
+
+
+def _measured(
+    request: TrainRequest,
+    segmenter: Segmenter,
+    plan: SamplingPlan,
+    token: CancelToken,
+    report: Report,
+    *,
+    on_maps: Callable[[ObjectMaps], None] | None = None,
+) -> EvalReport | None:
+    asked = EvaluateRequest(
+        images=request.validation,
+        load_segmenter=lambda: segmenter,
+        model_id=request.model_id,
+        classes=request.classes,
+        plan=plan,
+    )
+    try:
+        return evaluate_model(asked, token, report, on_maps=on_maps)
+    except ImageError as error:
+        _log.warning("the model was not measured: %s", error)
+        return None
+
+
+def _compared(
+    request: TrainRequest, evaluated: EvalReport | None, token: CancelToken, report: Report
+) -> Comparison | None:
+    """Return how the new model does beside the one in use, on the same labels.
+
+    Where the validation was labelled further since, the one in use is measured again.
+    """
+    standing = request.standing
+    if standing is None or evaluated is None:
+        return None
+    scores = standing.image_scores
+    if standing.validation_hash != _validation_hash(request.validation) or not scores:
+        report(0, 1, f"measuring {standing.model_id} again: the validation has changed")
+        again = _measured(request, standing.load(), request.sampling, token, report)
+        scores = {} if again is None else again.scores_by_image
+    return compared(evaluated.scores_by_image, scores)
+
+
+def _find_collapse(
+    request: TrainRequest, best: _Trained, data: TrainingData, token: CancelToken
+) -> Collapse | None:
+    """Return whether the model predicts one class nearly everywhere.
+
+    By the validation; where that holds one class or none, by some of what it has learned from.
+    """
+    confusion, pixels = ConfusionMatrix.empty(len(request.classes)), "validation"
+    if best.report is not None:
+        confusion = best.report.confusion
+    if np.count_nonzero(confusion.labelled) < 2:
+        confusion, pixels = _confusion_on_examples(request, best.segmenter, data, token), "training"
+    return check_confusion(confusion, request.classes, model_id=request.model_id, pixels=pixels)
+
+
+def _confusion_on_examples(
+    request: TrainRequest, segmenter: Segmenter, data: TrainingData, token: CancelToken
+) -> ConfusionMatrix:
+    """Return how one plain pass does on the examples that hold the most classes."""
+    plan = replace(request.sampling, method="single", extras=(), calibration=None)
+    by_classes = sorted(data.examples, key=lambda example: -len(np.unique(example.target)))
+    confusion = ConfusionMatrix.empty(len(request.classes))
+    for example in by_classes[:_MOST_CHECKED]:
+        outputs = segmenter.predict(example.image, plan=plan, check_cancelled=token.check)
+        found = outputs.moments.mean_p.argmax(axis=0).astype(np.uint8)
+        confusion = confusion.add(found, example.target)
+    return confusion
+
+
+def _validation_hash(images: tuple[LabelledImage, ...]) -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        for label in image.labels:
+            digest.update(repr(label.region).encode())
+            digest.update(label.target.tobytes())
+    return digest.hexdigest()[:16] if images else ""

@@ -1,0 +1,260 @@
+"""A project that a study works with: made, trained, measured, with its records beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_active_seg._util.jsonl import add_line, lines_by
+from napari_active_seg.acquisition import Strategy
+from napari_active_seg.metrics import EvalReport
+from napari_active_seg.project import Split, checkpoint_facts
+from napari_active_seg.session import Session
+from napari_active_seg.session.create_project import ImageSettings, create_project
+from napari_active_seg.session.trust.store import keep_evaluation
+from napari_active_seg.studies.datasets.cache import PreparedData, write_table
+from napari_active_seg.studies.segmentation.embedding_map import keep_seen
+from napari_active_seg.studies.segmentation.label_cost import Tally, tally_of
+from napari_active_seg.studies.segmentation.record import RoundRecord, read_records
+from napari_active_seg.studies.segmentation.settings import ArmSettings, StudySettings
+from napari_active_seg.studies.segmentation.splits import at_every, drawn_validation
+from napari_active_seg.studies.simulated_annotator import annotate_with
+
+__all__ = [
+    "RECORDS",
+    "SELECTED",
+    "TIMINGS",
+    "Bench",
+    "OnRound",
+    "OpenSession",
+    "ProjectRun",
+    "arm_folder",
+    "reference_folder",
+    "start_folder",
+]
+
+OpenSession = Callable[[Path], Session]
+OnRound = Callable[[str], None]
+RECORDS, SELECTED = "rounds.jsonl", "selected.jsonl"
+TIMINGS = "timings.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all arms of a study have in common."""
+
+    study: StudySettings
+    data: PreparedData
+    out: Path
+    open_session: OpenSession
+
+
+def start_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where what an arm shares with others of its seed lies."""
+    return out / "starts" / study.start_name(arm) / f"seed-{seed}"
+
+
+def arm_folder(out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where an arm of a seed lies."""
+    return out / "arms" / arm.name / f"seed-{seed}"
+
+
+def reference_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
+    """Return where the network of an arm with all labels lies, which arms of one network share."""
+    return out / "references" / study.network_of(arm) / f"seed-{seed}"
+
+
+class ProjectRun:
+    """A project in a folder, with the records of its rounds beside it."""
+
+    def __init__(self, bench: Bench, folder: Path, arm: ArmSettings, seed: int) -> None:
+        self.bench, self.study, self.folder = bench, bench.study, folder
+        self.arm, self.seed = arm, seed
+        self.truth = bench.data.truth("train")
+        self.annotate = annotate_with(bench.study.annotator, n_classes=len(bench.data.classes))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the project."""
+        return self.study.settings_of(self.arm)
+
+    @property
+    def records(self) -> tuple[RoundRecord, ...]:
+        """The rounds that are done."""
+        return read_records(self.folder / RECORDS)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be run."""
+        return bool(self.records)
+
+    @property
+    def project(self) -> Path:
+        """The folder of the project."""
+        return self.folder / "project"
+
+    @property
+    def _n_models(self) -> int:
+        """Models of a round: the members, where an ensemble is asked."""
+        asked = self.settings.get("sampling")
+        return int(self.settings.get("members", 3)) if asked == "ensemble" else 1
+
+    # --- the project -----------------------------------------------------------------------------
+
+    def make_project(self) -> None:
+        """Make the project and label its validation, in one go or not at all."""
+        if self.project.exists():
+            return
+        building = self.folder / "building"  # as deep as the project: paths are relative to it
+        shutil.rmtree(building, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        study, data = self.study, self.bench.data
+        images = data.part("train")
+        start = study.start_of(self.arm)
+        validation = drawn_validation(
+            images, study.validation, seed=self.seed, balanced=start.balanced
+        )
+        kept = at_every([i for i in images if i.id not in validation], self.arm.keeps)
+        table = self.folder / "images.csv"
+        write_table(data, table, validation=validation, kept=kept)
+        create_project(
+            building,
+            images_dir=data.images_dir("train"),
+            classes=data.classes,
+            settings=ImageSettings(val_fraction=0.0, seed=self.seed, table=table, sort_files=False),
+        )
+        session = self.bench.open_session(building)
+        try:
+            session.upkeep.configure(
+                name=study.name,
+                annotator="simulated",
+                region_size=study.size,
+                **self.settings,
+            )
+            if validation:
+                session.labels.answer_from(self.truth, image_ids=validation)
+                session.wait()
+        finally:
+            session.close()
+        building.rename(self.project)
+
+    def pool(self, session: Session) -> list[str]:
+        """Return the ids of the images that may be labelled."""
+        return [ref.id for ref in session.project.images.all(Split.POOL)]
+
+    def label_images(self, session: Session, image_ids: Collection[str]) -> None:
+        """Label images whole, those that are not yet."""
+        labelled = {
+            label.region.image_id for label in session.project.labels.done(self.pool(session))
+        }
+        wanted = [image_id for image_id in image_ids if image_id not in labelled]
+        if wanted:
+            session.labels.answer_from(self.truth, image_ids=wanted, annotate=self.annotate)
+            session.wait()
+
+    # --- train and measure -----------------------------------------------------------------------
+
+    def train(self, session: Session, number: int) -> None:
+        """Train the models of a round that are not there yet."""
+        began = perf_counter()
+        wanted = (number + 1) * self._n_models
+        while (there := len(session.state.models)) < wanted:
+            session.train(
+                seed=1000 * self.seed + there % self._n_models,
+                accept_worse=True,
+                allow_one_class=True,  # a strategy may choose such regions, and is measured so
+            )
+            session.wait()
+        self.took(number, "train", began)
+
+    def measure(self, session: Session, number: int, label: str) -> RoundRecord:
+        """Return the record of a round: what was spent, and how the model in use does."""
+        began = perf_counter()
+        reports: list[EvalReport] = []
+        test = self.bench.data.labelled_images("test")
+        session.evaluate(images=test, on_report=reports.append)
+        session.wait()
+        model = session.state.model
+        if model is not None:  # so that the project's own figures show how it did
+            keep_evaluation(session.project, model.id, reports[0], audit=True)
+        self._show(session, number)
+        self.took(number, "measure", began)
+        tally = self.tally(session)
+        told = {} if model is None else checkpoint_facts(session.project.models.path(model.id))
+        selected = lines_by(self.folder / SELECTED, "round").get(number, {})
+        strategy = self.strategy(session)
+        return RoundRecord(
+            arm=label,
+            seed=self.seed,
+            round=number,
+            regions=tally.regions,
+            images=tally.images,
+            labelled_pixels=tally.pixels,
+            labelled_share=tally.share,
+            scores=reports[0].figures(),
+            strategy="" if strategy is None else strategy.name,
+            measure="" if strategy is None else strategy.measure,
+            family=self.study.network_of(self.arm),
+            validation_share=tally.validation_share,
+            clicks=tally.clicks,
+            perimeter=tally.perimeter,
+            seconds=round(tally.seconds, 3),
+            reliability=_reliability(reports[0]),
+            losses=tuple(json.loads(told.get("losses", "[]"))),
+            bound=float(selected.get("bound", 0.0)),
+            selected=tuple(selected.get("selected", ())),
+            rest=tuple(selected.get("rest", ())),
+            notes=tuple(json.loads(told.get("notes", "[]"))),
+        )
+
+    def _show(self, session: Session, number: int) -> None:
+        """Keep what the model says of some test images, to be looked at."""
+        if self.study.shown:
+            shown = self.bench.out / "shown"
+            session.predict_folder(shown, self.folder / "shown" / f"round-{number}")
+            session.wait()
+
+    def keep_embeddings(self, session: Session) -> None:
+        """Keep where the model in use sees each image of the pool."""
+        found: list[NDArray[np.float32]] = []
+        pool = self.pool(session)
+        session.predictions.embed(pool, on_done=found.append)
+        session.wait()
+        keep_seen(self.folder, np.array(pool), found[0])
+
+    def tally(self, session: Session) -> Tally:
+        """Return what the labels have cost so far."""
+        known = {image.id: image.known for image in self.bench.data.part("train")}
+        return tally_of(session, known)
+
+    def strategy(self, session: Session) -> Strategy | None:
+        """Return how places are chosen; None where they are not."""
+        return None
+
+    def took(self, number: int, what: str, began: float) -> None:
+        """Write down how long a step took."""
+        facts = {"round": number, "what": what, "seconds": round(perf_counter() - began, 2)}
+        add_line(self.folder / TIMINGS, facts)
+
+    def forget_models(self) -> None:
+        """Remove what was predicted and all checkpoints but the newest."""
+        shutil.rmtree(self.project / "cache", ignore_errors=True)
+        for path in sorted((self.project / "models").glob("*.safetensors"))[:-1]:
+            path.unlink()
+
+
+def _reliability(report: EvalReport) -> tuple[tuple[float, float, int], ...]:
+    bins = report.bins
+    return tuple(
+        (round(float(confidence / n), 6), round(float(hits / n), 6), int(n))
+        for n, confidence, hits in zip(bins.counts, bins.confidence_sums, bins.hits, strict=True)
+        if n
+    )

@@ -1,0 +1,255 @@
+"""A study as a file says it: data, start, arms, annotator, seeds, and what is compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from napari_active_seg.acquisition import FIRST, Budget, strategy_named
+from napari_active_seg.errors import ConfigError
+from napari_active_seg.importers import MaskConvention
+from napari_active_seg.project import ProjectConfig
+from napari_active_seg.studies.base_settings import Settings
+from napari_active_seg.studies.datasets import Fit
+from napari_active_seg.studies.simulated_annotator import AnnotatorSettings
+
+__all__ = [
+    "PLACES",
+    "ArmSettings",
+    "DataSettings",
+    "StartSettings",
+    "StudySettings",
+    "parsed_batch",
+]
+
+
+#: What of the data's settings says where they lie, which changes nothing.
+PLACES = ("root", "images", "masks", "test_images", "test_masks")
+#: Settings that do not change what a network makes of all labels: nothing is unlabelled then, and
+#: nothing is asked.
+_BESIDE_THE_NETWORK = ("unlabelled", "measure")
+
+
+class DataSettings(Settings):
+    """Which data set, where it lies, and what is made of its images.
+
+    ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
+    the classes say all. ``most_train`` and ``most_test`` keep so many images; 0 keeps all. What is
+    drawn of the data is drawn by ``seed``, the same for each seed of the study.
+    """
+
+    dataset: str = "folders"
+    root: Path | None = None
+    images: Path | None = None
+    masks: Path | None = None
+    test_images: Path | None = None
+    test_masks: Path | None = None
+    classes: tuple[str, ...] = ()
+    masks_as: str = "auto"  #: what the numbers in the masks of folders mean
+    fit: Fit = Fit()
+    most_train: int = Field(default=0, ge=0)
+    most_test: int = Field(default=0, ge=0)
+    copies: int = Field(default=0, ge=0)  #: of each training image that is drawn
+    seed: int = 0
+
+    @field_validator("masks_as")
+    @classmethod
+    def _is_a_convention(cls, masks_as: str) -> str:
+        try:
+            MaskConvention.parse(masks_as)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return masks_as
+
+
+class StartSettings(Settings):
+    """What is labelled before there is a model: images, or regions.
+
+    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks;
+    regions are counted, or are as many as so many pixels pay for.
+
+    ``balanced`` draws as many images of each kind (benign and malignant, say).
+    """
+
+    images: int = Field(default=0, ge=0)
+    regions: int = Field(default=0, ge=0)
+    pixels: int = Field(default=0, ge=0)  #: in regions, overlaps counted once
+    clicks: float = Field(default=0, ge=0)
+    percent: float = Field(default=0, ge=0, le=100)  #: of the pool's images
+    size: int = Field(default=0, ge=0)  #: side of the regions, 0 for the arm's
+    first: str = "random"
+    balanced: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> StartSettings:
+        given = (self.images, self.regions, self.pixels, self.clicks, self.percent)
+        if sum(bool(amount) for amount in given) != 1:
+            raise ValueError(
+                "a start is a number of images, regions, pixels or clicks, or a per cent"
+            )
+        if self.first not in FIRST:
+            raise ValueError(f"first is one of {', '.join(FIRST)}, got {self.first!r}")
+        return self
+
+
+def parsed_batch(text: str) -> Budget | float:
+    """Return what a round may cost: a budget, or the share of the pool that ``5%`` stands for."""
+    if not text.strip().endswith("%"):
+        return Budget.parse(text)
+    try:
+        percent = float(text.strip()[:-1])
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise ConfigError(f"a per cent of the pool is above 0 and at most 100, got {text!r}")
+    return percent / 100
+
+
+class ArmSettings(Settings):
+    """A way to choose that is run from the study's start.
+
+    ``parts`` are parts of the strategy that are other than it says; ``batch`` is what a round asks
+    for, such as ``20``, ``5000clicks``, ``200000px`` or ``5%``. ``settings`` are settings of the
+    project that differ from the study's, ``start`` another start. ``keeps`` leaves every so
+    many-th image of the pool, in order of time.
+    """
+
+    name: str
+    strategy: str
+    parts: dict[str, Any] = Field(default_factory=dict)
+    batch: str = ""
+    rounds: int | None = Field(default=None, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    start: StartSettings | None = None
+    keeps: int = Field(default=1, ge=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][-+._@A-Za-z0-9]*", name):
+            raise ValueError(
+                f"an arm's name is made of letters, digits and - + . _ @, got {name!r}"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _strategy_is_known(self) -> ArmSettings:
+        try:
+            strategy_named(self.strategy).with_changes(**self.parts)
+            if self.batch:
+                parsed_batch(self.batch)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class StudySettings(Settings):
+    """Everything that decides what comes out, and what is printed of it.
+
+    ``validation`` images are labelled from the first on, to choose among restarts; they are counted
+    beside the labelled pixels. ``settings`` are settings of the projects that all arms share.
+    ``axis`` is what curves run over, ``score`` what is looked at first; ``levels`` are scores and
+    ``shares`` shares of the full-label score whose cost is told; ``budgets`` are the shares of
+    pixels of AUC@B and score@B.
+    ``threads`` is what one arm may compute with: another number changes the last digits.
+    """
+
+    name: str
+    title: str = ""
+    data: DataSettings
+    seeds: tuple[int, ...] = (0,)
+    start: StartSettings
+    batch: str = "8"
+    rounds: int = Field(default=3, ge=0)
+    size: int = Field(default=128, ge=8)
+    validation: int = Field(default=0, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    annotator: AnnotatorSettings = AnnotatorSettings()
+    arms: tuple[ArmSettings, ...]
+    reference: bool = True
+    axis: Literal["pixels", "clicks", "minutes", "images"] = "pixels"
+    score: str = "mean_dice"
+    levels: tuple[float, ...] = (0.70, 0.75, 0.80, 0.85, 0.90)
+    shares: tuple[float, ...] = (0.90, 0.95, 0.98)
+    budgets: tuple[float, ...] = ()
+    threads: int = Field(default=1, ge=1)
+    keep_models: bool = False
+    shown: int = Field(default=0, ge=0)  #: test images whose predictions are kept of every round
+    pairs: tuple[tuple[str, str], ...] = ()  #: arms whose costs are divided, one by the other
+    maps: bool = False  #: keep where the first model sees each image of the pool
+    changed: tuple[str, ...] = ()  #: what differs from the paper that it follows
+    paper: str = ""  #: the name of the paper's figures that are printed beside
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> StudySettings:
+        names = [arm.name for arm in self.arms]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"arms need names of their own, got {', '.join(names) or 'none'}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
+        try:
+            parsed_batch(self.batch)
+            for arm in self.arms:
+                ProjectConfig(name="", created_at="").with_changes(self.settings_of(arm))
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @staticmethod
+    def read(path: Path) -> StudySettings:
+        """Return the study that a file describes."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{path} is no file of a study: {error}") from error
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{path} is no file of a study")
+        return StudySettings.made(**raw)
+
+    def as_json(self) -> str:
+        """Return what ``read`` reads."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def settings_of(self, arm: ArmSettings) -> dict[str, Any]:
+        """Return the settings of the projects of an arm."""
+        return {**self.settings, **arm.settings}
+
+    def start_of(self, arm: ArmSettings) -> StartSettings:
+        """Return what an arm begins with."""
+        return arm.start or self.start
+
+    def rounds_of(self, arm: ArmSettings) -> int:
+        """Return how many rounds of an arm come after its start."""
+        return self.rounds if arm.rounds is None else arm.rounds
+
+    def learns_from_unlabelled(self, arm: ArmSettings) -> bool:
+        """Return whether an arm's network sees images without labels too, which takes long."""
+        return self.settings_of(arm).get("unlabelled", "off") != "off"
+
+    def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
+        """Return the settings of an arm's network, asked and trained with labels alone."""
+        return {k: v for k, v in self.settings_of(arm).items() if k not in _BESIDE_THE_NETWORK}
+
+    def network_of(self, arm: ArmSettings) -> str:
+        """Return a name of an arm's network; arms of one name share a full-label reference."""
+        return _short_hash(self.network_settings_of(arm))
+
+    def start_name(self, arm: ArmSettings) -> str:
+        """Return a name of what an arm shares with others of its seed: start and first model."""
+        return _short_hash(
+            [
+                self.start_of(arm).model_dump(exclude_defaults=True),
+                self.settings_of(arm),
+                arm.keeps,
+            ]
+        )
+
+
+def _short_hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,279 @@
+"""A class per image beside the mask: said, learned, asked for, merged, and left alone by masks."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from tiny_lesions import write_lesions
+
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.api import open_session
+from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError
+from napari_active_seg.images import scan_folder
+from napari_active_seg.project import Project, assign_splits, merge_projects
+from napari_active_seg.regions import LabelSchema, RegionState
+from napari_active_seg.session.image_classes import task
+from napari_active_seg.session.image_classes.table import read_image_classes
+
+
+@pytest.fixture
+def lesions(tmp_path):
+    return tmp_path / "images", write_lesions(tmp_path / "images")
+
+
+@pytest.fixture
+def session(lesions, tmp_path):
+    scan = scan_folder(lesions[0])
+    Project.create(
+        tmp_path / "p",
+        schema=LabelSchema.from_names(["background", "lesion"]),
+        images=scan.images,
+        splits=assign_splits([i.id for i in scan.images], val_fraction=0.2, seed=0),
+        images_dir=lesions[0],
+    ).close()
+    with_classes = open_session(tmp_path / "p", device="cpu")
+    with_classes.image_classes.name("benign", "malignant")
+    yield with_classes
+    with_classes.close()
+
+
+def answer_all(session, truth, seconds=0.0):
+    for asked in session.state.open_questions:
+        image_id = asked.region.image_id
+        session.image_classes.say(image_id, truth[image_id], seconds=seconds)
+
+
+def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_unsure(
+    session, lesions
+):
+    desk, truth = session.image_classes, lesions[1]
+    desk.ask(10)
+    session.wait()
+    first = session.state.questions
+    assert len(first) == 10 and all(q.kind is RegionKind.IMAGE for q in first)
+    assert all(q.region.shape == (48, 64) for q in first)
+    assert {truth[q.region.image_id] for q in first} == {"benign", "malignant"}
+    assert "looks least like" in first[0].reason and desk.opinion("i00.png") is None
+    assert not {q.region.image_id for q in first} & session.state.validation_ids
+    answer_all(session, truth)
+    assert {q.state for q in session.state.questions} == {RegionState.DONE}
+    desk.ask(5, measure="entropy")
+    session.wait()
+    second = session.state.open_questions
+    assert len(second) == 5 and {q.round for q in second} == {2}
+    assert not {q.region.image_id for q in second} & {q.region.image_id for q in first}
+    pool = set(session.state.image_ids) - session.state.validation_ids
+    entropy = {
+        i: -sum(p * np.log(p) for p in said.values() if p > 0)
+        for i in pool
+        if (said := desk.opinion(i))
+    }
+    rest = [i for i in pool if i not in {q.region.image_id for q in (*first, *second)}]
+    assert second[0].information == pytest.approx(entropy[second[0].region.image_id], abs=1e-3)
+    assert min(entropy[q.region.image_id] for q in second) >= max(entropy[i] for i in rest) - 1e-3
+    assert "benign 0." in second[0].reason
+    right = [max(desk.opinion(i), key=desk.opinion(i).get) == truth[i] for i in pool]
+    assert np.mean(right) > 0.8
+    assert desk.words.startswith("right of answers left out in turn: benign ")
+    assert "AUC" in desk.words
+
+
+def test_masks_know_nothing_of_questions(session, lesions):
+    desk = session.image_classes
+    session.propose(count=3, size=16)
+    session.wait()
+    regions = session.state.queue
+    desk.ask(4)
+    session.wait()
+    state = session.state
+    assert state.queue == regions and len(state.open_regions) == 3
+    assert state.region is not None and state.question is None
+    answer_all(session, lesions[1])
+    assert session.state.done_in_pool == () and session.project.labels.done(state.image_ids) == ()
+    session.train()
+    with pytest.raises(NothingToDoError):
+        session.wait()
+
+
+def test_next_goes_through_regions_and_then_questions_and_back(session, lesions):
+    session.propose(count=2, size=16)
+    session.wait()
+    session.image_classes.ask(2)
+    session.wait()
+    first, second = (q.id for q in session.state.open_regions)
+    one, other = (q.id for q in session.state.open_questions)
+    session.select_region(first)
+    session.next_region()
+    assert session.state.region_id == second
+    session.next_region()
+    assert (session.state.region_id, session.state.question_id) == (None, one)
+    assert session.state.image_id == session.state.question.region.image_id
+    for answered in (first, second):
+        session.labels.set_state(answered, RegionState.SKIPPED)
+    session.image_classes.leave(one, RegionState.LATER)
+    session.next_region()
+    assert session.state.question_id == other
+    session.image_classes.leave(other, RegionState.SKIPPED)
+    session.walk.back()
+    assert session.state.question_id == one
+    session.walk.back()
+    assert (session.state.region_id, session.state.question_id) == (second, None)
+    states = [q.state for q in session.state.questions]
+    assert states == [RegionState.LATER, RegionState.SKIPPED]
+
+
+def test_answers_are_history_cost_and_not_asked_twice(session, lesions):
+    desk = session.image_classes
+    assert desk.seconds_of_an_answer() == 5
+    for number, seconds in enumerate((2.0, 4.0, 9.0)):
+        desk.say(f"i{number:02}.png", "benign", seconds=seconds)
+    desk.say("i00.png", "malignant", seconds=3.0)
+    assert desk.answers()["i00.png"].name == "malignant" and desk.seconds_of_an_answer() == 4
+    history = session.project.image_answers.history("i00.png")
+    assert [a.name for a in history] == ["benign", "malignant"]
+    desk.say("i03.png", None)
+    assert desk.answers()["i03.png"].name is None
+    desk.ask("1min")
+    session.wait()
+    asked = [q.region.image_id for q in session.state.questions]
+    assert len(asked) == 15 and not {"i00.png", "i01.png", "i02.png", "i03.png"} & set(asked)
+    assert all(q.cost == 4 for q in session.state.questions)
+    desk.ask(100)
+    session.wait()
+    free = set(session.state.image_ids) - session.state.validation_ids - desk.answers().keys()
+    assert {q.region.image_id for q in session.state.questions} == free
+    desk.ask(1)
+    session.wait()
+    assert desk.words.endswith("no image is left to ask about")
+    question = session.state.questions[0]
+    with pytest.raises(NothingToDoError, match="benign, malignant"):
+        desk.leave(question.id, RegionState.DONE)
+    desk.leave(question.id, RegionState.CANT_TELL)
+    assert session.state.questions[0].state is RegionState.CANT_TELL
+    assert desk.answers()[question.region.image_id].name is None
+
+
+def test_what_cannot_be_is_refused(session):
+    desk = session.image_classes
+    with pytest.raises(ConfigError, match="malignant"):
+        desk.say("i00.png", "malign")
+    with pytest.raises(BadInputError):
+        desk.say("nobody", "benign")
+    with pytest.raises(ConfigError, match="by number or minutes"):
+        desk.ask("500px")
+    for bad in (["one"], ["a", "a"], ["a", ""], [str(k) for k in range(10)]):
+        with pytest.raises(ConfigError, match="image_classes"):
+            desk.name(*bad)
+    desk.name()
+    with pytest.raises(NothingToDoError, match="say first"):
+        desk.ask()
+    session.project.configure(image_classes="nevus, melanoma , other")
+    assert desk.classes == ("nevus", "melanoma", "other")
+
+
+def test_answers_and_questions_outlive_the_session_and_a_merge(session, lesions, tmp_path):
+    session.image_classes.ask(3)
+    session.wait()
+    ids = [q.region.image_id for q in session.state.questions]
+    session.image_classes.say(ids[0], "benign")
+    session.close()
+    shutil.copytree(tmp_path / "p", tmp_path / "theirs")
+    with Project.open(tmp_path / "theirs") as theirs:
+        theirs.configure(annotator="Ben")
+    other = open_session(tmp_path / "theirs", device="cpu")
+    other.image_classes.say(ids[1], "malignant")
+    other.close()
+    with (
+        Project.open(tmp_path / "p") as ours,
+        Project.open(tmp_path / "theirs", read_only=True) as theirs,
+    ):
+        merge_projects(ours, theirs)
+        said = ours.image_answers.latest()
+        assert {i: said[i].name for i in ids[:2]} == {ids[0]: "benign", ids[1]: "malignant"}
+        assert said[ids[1]].annotator == "Ben"
+        assert len(ours.regions.questions()) == 3
+        assert ours.regions.questions()[1].state is RegionState.DONE
+
+
+def train_fast(session):
+    session.propose(count=4, size=16)
+    session.wait()
+    for queued in session.state.open_regions:
+        target = np.zeros(queued.region.shape, np.uint8)
+        target[: len(target) // 2] = 1
+        session.labels.save(queued.id, target, state=RegionState.DONE)
+    session.train(preset="fast", epochs=1, accept_worse=True)
+    session.wait()
+
+
+def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monkeypatch):
+    looked, real = [], task.embed_images
+
+    def told(request, *rest):
+        looked.append(len(request.image_ids))
+        return real(request, *rest)
+
+    monkeypatch.setattr(task, "embed_images", told)
+    truth = lesions[1]
+    train_fast(session)
+    desk, n_pool = session.image_classes, round(0.8 * len(truth))
+
+    def asked():
+        desk.ask(3)
+        session.wait()
+        names = [q.region.image_id for q in session.state.open_questions]
+        answer_all(session, truth)
+        return names
+
+    first = asked()
+    assert looked == [n_pool] and len(first) == 3
+    assert not set(asked()) & set(first)
+    assert looked == [n_pool]
+    train_fast(session)  # another model sees other things
+    asked()
+    assert looked == [n_pool] * 2
+
+
+def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, lesions):
+    truth = lesions[1]
+    train_fast(session)
+    desk = session.image_classes
+    for image_id in sorted(truth)[:16]:
+        desk.say(image_id, truth[image_id])
+    desk.ask(3)
+    session.wait()
+    assert desk.opinion("i00.png") is not None
+    session.upkeep.configure(blind=True)
+    assert desk.opinion("i00.png") is None
+    session.upkeep.configure(blind=False, image_classes="nevus,other")
+    assert desk.opinion("i00.png") is None  # it was said of other classes
+
+
+def test_classes_of_images_go_along_with_an_export(session, lesions, tmp_path):
+    session.propose(count=3, size=16)
+    session.wait()
+    images = sorted({q.region.image_id for q in session.state.open_regions})
+    for queued in session.state.open_regions:
+        session.labels.save(queued.id, np.zeros((16, 16), np.uint8), state=RegionState.DONE)
+    session.image_classes.say(images[0], "malignant", seconds=3)
+    session.image_classes.say(images[1], None)
+    written = []
+    session.export("masks", tmp_path / "out", on_done=written.append)
+    session.wait()
+    with (tmp_path / "out" / "image_classes.csv").open(newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    assert rows[images[0]]["image_class"] == "malignant" and rows[images[0]]["active_s"] == "3.0"
+    assert rows[images[1]]["image_class"] == "can't tell" and set(rows) == set(images[:2])
+    assert "1 can't tell, 1 malignant" in (tmp_path / "out" / "README.md").read_text()
+    back = read_image_classes(tmp_path / "out" / "image_classes.csv", session.state.image_ids)
+    assert back == {images[0]: "malignant", images[1]: None}
+
+
+def test_a_table_that_could_mean_two_images_is_refused(tmp_path):
+    table, ids = tmp_path / "t.csv", ("a.jpg", "a.png", "b.png")
+    table.write_text("image,class\na.png,benign\nb,malignant\nb.png,malignant\nc,benign\n")
+    assert read_image_classes(table, ids) == {"a.png": "benign", "b.png": "malignant"}
+    table.write_text("image,class\na,benign\n")
+    with pytest.raises(ConfigError, match=r"'a' in .* could mean a\.jpg, a\.png; write the whole"):
+        read_image_classes(table, ids)
