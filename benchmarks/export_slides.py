@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.export import ExportSet, exporter_named, write_data_set
-from napari_active_seg.export.tiling import LabelledImage, cut_pieces
+from napari_active_seg.export import ExportSet, get_exporter, write_data_set
+from napari_active_seg.export.tiling import LabelledImage, iter_samples
 from napari_active_seg.regions import LabelSchema, Region
 
 FORMATS = ("tiff", "ome-zarr", "geojson")
@@ -54,11 +54,11 @@ def write(name: str, side: int) -> None:
     before = megabytes()
     image = LabelledImage("slide.tif", (side, side), "pool", Disks(side), no_source)
     schema = LabelSchema.from_names(["background", "gland"])
-    data = ExportSet("slide", schema, cut_pieces([image], cut="images"), ())
+    data = ExportSet("slide", schema, iter_samples([image], cut="images"), ())
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         done = write_data_set(
-            data, exporter_named(name), Path(folder) / "out", stamp="", on_piece=lambda *_: None
+            data, get_exporter(name), Path(folder) / "out", stamp="", on_piece=lambda *_: None
         )
         seconds = time.perf_counter() - start
         size = sum(path.stat().st_size for path in done.files) / 2**20

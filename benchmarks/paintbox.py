@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_active_seg.images import open_image
 from napari_active_seg.images.samples import write_sample_set
-from napari_active_seg.paint_ops import AlikePixels, smoothed, snapped, without_specks
+from napari_active_seg.paint_ops import MagicWand, remove_small_regions, smoothed, snapped
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -33,10 +33,10 @@ def times_in(pixels: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     """Return the milliseconds that each tool takes in a region."""
     side = pixels.shape[0]
     row, column = (int(v) for v in rng.integers(0, side, 2))
-    made: list[AlikePixels] = []
+    made: list[MagicWand] = []
 
     def first() -> None:
-        made.append(AlikePixels(pixels))
+        made.append(MagicWand(pixels))
         made[0].around(row, column, likeness=9.0)
 
     found = {"smart fill, the first": timed(first)}
@@ -45,7 +45,7 @@ def times_in(pixels: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     paint = np.where(area, 1, 2).astype(np.uint8)
     found["snap"] = timed(lambda: snapped(area, pixels))
     found["smooth"] = timed(lambda: smoothed(paint))
-    found["specks"] = timed(lambda: without_specks(paint, least=max(12, paint.size // 1500)))
+    found["specks"] = timed(lambda: remove_small_regions(paint, least=max(12, paint.size // 1500)))
     return found
 
 

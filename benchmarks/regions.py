@@ -37,10 +37,10 @@ from napari_active_seg.acquisition import (
     Strategy,
     draw_windows,
     gather,
+    group_sequences,
     k_centre_greedy,
-    likeness_of,
     redundancy_of,
-    runs_by_name,
+    similarity,
 )
 from napari_active_seg.acquisition.windows import best_windows, valued_windows
 from napari_active_seg.api import LazySegmenters
@@ -256,8 +256,8 @@ def of_places(
 
 def of_runs(segmenter: Segmenter, pixels: dict[str, np.ndarray], seed: int) -> float:
     rng = np.random.default_rng(seed)
-    runs = runs_by_name(tuple(pixels), most=100, rng=rng)
-    return likeness_of(
+    runs = group_sequences(tuple(pixels), most=100, rng=rng)
+    return similarity(
         np.stack([mean_seen(segmenter, pixels[name]) for run in runs for name in run]), rng
     )
 

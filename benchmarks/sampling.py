@@ -45,11 +45,11 @@ from napari_active_seg.learning.inference import (
 from napari_active_seg.learning.inference.dropout_masks import PassMasks
 from napari_active_seg.learning.module_modes import evaluating, sampling_dropout, seeded
 from napari_active_seg.learning.networks import Features, Network, unet
-from napari_active_seg.learning.networks.auxiliary_heads import Companions
+from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
 from napari_active_seg.learning.networks.preprocessing import enlarged
 from napari_active_seg.learning.networks.registry import build_network
-from napari_active_seg.models.inference_options import SamplingPlan
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.uncertainty import get_measure
 
 SIZE, PASSES = (528, 784), 20
 WAYS = ("ours", "limit", "baal")
@@ -67,14 +67,14 @@ def network(name: str, device: torch.device) -> Network:
 
 
 def sampler(net: Network, device: torch.device) -> Sampler:
-    return Sampler([Member(NetworkPasses(net, device), Companions())], device)
+    return Sampler([Member(NetworkPasses(net, device), AuxiliaryHeads())], device)
 
 
 def ours(name: str, device: torch.device, precision: str = "float32") -> Callable[[int], None]:
-    asked, image, bald = sampler(network(name, device), device), picture(), measure_named("bald")
+    asked, image, bald = sampler(network(name, device), device), picture(), get_measure("bald")
 
     def work(passes: int) -> None:
-        plan = SamplingPlan(passes=passes, precision=precision)
+        plan = InferenceOptions(passes=passes, precision=precision)
         bald.compute(asked.outputs(image, plan, lambda: None).moments)
 
     return work
@@ -256,7 +256,7 @@ def parts() -> None:
     print(f"a process that imported torch alone: {rss / 2**20:.0f} MB")
     stream, logits = TorchMomentStream(), torch.randn(1, 2, *SIZE)
     stream.add(logits)
-    moments, bald = stream.moments(), measure_named("bald")
+    moments, bald = stream.moments(), get_measure("bald")
     dropout = torch.nn.Dropout(0.1)
     planes = torch.rand(1, 256, 132, 196).to(memory_format=torch.channels_last)
     net, at_once = network("unet", torch.device("cpu")), unet._doubled_convolved

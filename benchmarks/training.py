@@ -28,9 +28,9 @@ from napari_active_seg.images import open_image
 from napari_active_seg.images.samples import SAMPLE_SETS
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.metrics import ConfusionMatrix
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 CLASSES = ("background", "gland")
@@ -58,12 +58,12 @@ def drawn_regions(count: int = 20) -> list[TrainExample]:
     return made
 
 
-def trained(preset: str, data: TrainingData, plan: TrainingPlan | None = None):
+def trained(preset: str, data: TrainingData, plan: TrainingOptions | None = None):
     """Return the segmenter, its outcome and the seconds from nothing to trained."""
     began = time.perf_counter()
     segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=0)
     outcome = segmenter.train(
-        data, plan=plan or TrainingPlan(), on_step=lambda _: None, check_cancelled=lambda: None
+        data, plan=plan or TrainingOptions(), on_step=lambda _: None, check_cancelled=lambda: None
     )
     return segmenter, outcome, time.perf_counter() - began
 
@@ -90,7 +90,7 @@ def times(rounds: int) -> None:
                 took.append(seconds)
                 began = time.perf_counter()
                 segmenter.predict(
-                    picture, plan=SamplingPlan(passes=20), check_cancelled=lambda: None
+                    picture, plan=InferenceOptions(passes=20), check_cancelled=lambda: None
                 )
                 shown.append(time.perf_counter() - began)
             line(f"  {preset}: training", took, bar)
@@ -104,7 +104,7 @@ def foretold(rounds: int) -> None:
         ratios = []
         for _ in range(rounds):
             segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=0)
-            expected = segmenter.seconds_to_train(data, plan=TrainingPlan())
+            expected = segmenter.estimate_training_seconds(data, plan=TrainingOptions())
             ratios.append(expected / trained(preset, data)[2])
         print(
             f"{preset}: foretold / passed {statistics.median(ratios):.2f} "
@@ -139,7 +139,7 @@ def instance_ids(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-def beside(folder: Path, rounds: int, plans: Mapping[str, TrainingPlan], squares: int) -> None:
+def beside(folder: Path, rounds: int, plans: Mapping[str, TrainingOptions], squares: int) -> None:
     """Print Dice of plans beside that of the first, over seeds, on squares of GlaS."""
     names = sorted(p.name for p in (folder / "images").iterdir())
     train = glas(folder, [n for n in names if n.startswith("train")][:40])
@@ -167,7 +167,7 @@ def beside(folder: Path, rounds: int, plans: Mapping[str, TrainingPlan], squares
             counts = ConfusionMatrix.empty(2)
             for image, mask in test:
                 outputs = segmenter.predict(
-                    image, plan=SamplingPlan("single"), check_cancelled=lambda: None
+                    image, plan=InferenceOptions("single"), check_cancelled=lambda: None
                 )
                 counts = counts.add(outputs.moments.mean_p.argmax(0).astype(np.uint8), mask)
             found.setdefault(name, []).append(counts.mean_dice)
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--times", nargs="+", type=int, default=[1, 3, 10])
     parser.add_argument("--squares", type=int, default=20)
     asked = parser.parse_args()
-    histology = TrainingPlan(augmentation="histology")
+    histology = TrainingOptions(augmentation="histology")
     if asked.unlabelled is not None:
         longer = replace(histology, longer=asked.longer)
         plans = {use: replace(longer, unlabelled=use) for use in ("off", *asked.uses)}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from napari_active_seg import create_project, open_session
-from napari_active_seg.export import WrittenSet
+from napari_active_seg.export import ExportResult
 from napari_active_seg.images.samples import write_sample_set
 
 FORMATS = ("nnunet", "geojson", "coco", "masks")
@@ -38,7 +38,7 @@ def sample_project(folder: Path) -> Path:
 def main(project: Path, out: Path) -> None:
     """Write each format below ``out``, and say what is in it."""
     session = open_session(project, read_only=True)
-    written: list[WrittenSet] = []
+    written: list[ExportResult] = []
     for name in FORMATS:
         session.export(
             name,

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from napari_active_seg.api import LazySegmenters
 from napari_active_seg.images.samples import draw_histology
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.uncertainty import MEASURES
 
@@ -37,12 +37,12 @@ def main(out: Path) -> None:
     segmenter = LazySegmenters().build("fast", classes=("background", "gland"), seed=0)
     segmenter.train(
         TrainingData([labelled_squares(seed) for seed in (0, 3)]),
-        plan=TrainingPlan(learned_loss=True),
+        plan=TrainingOptions(learned_loss=True),
         on_step=lambda _: None,
         check_cancelled=lambda: None,
     )
     image = draw_histology(5).image
-    plan = SamplingPlan(passes=20, extras=("mirrored", "learned-loss", "random"))
+    plan = InferenceOptions(passes=20, extras=("mirrored", "learned-loss", "random"))
     moments = segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
     shown_measures = [m for m in MEASURES.values() if m.can_be_computed(moments)]
     figure = Figure(figsize=(16, 7), layout="constrained")

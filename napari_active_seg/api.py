@@ -16,7 +16,7 @@ from napari_active_seg.images.samples import write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.models.image_classifier import Classifier
 from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
-from napari_active_seg.models.interactive import ClickHelper, registered_click_helpers
+from napari_active_seg.models.interactive import InteractiveSegmenter, registered_click_helpers
 from napari_active_seg.models.preset_names import AUTO, preset_names
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.models.torch_libraries import load_torch_libraries
@@ -236,7 +236,7 @@ class DesktopTools:
         """Make a project of drawn pictures below ``folder``."""
         return write_sample_project(name, folder, on_image=on_image)
 
-    def load_click_helper(self, place: str) -> ClickHelper:
+    def load_click_helper(self, place: str) -> InteractiveSegmenter:
         """Return the registered helper of a name, or the SAM checkpoint in a folder."""
         registered = registered_click_helpers()
         if place in registered:

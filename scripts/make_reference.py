@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from napari_active_seg.cli.defaults import PREFIX, Knob, knobs_of
+from napari_active_seg.cli.defaults import PREFIX, OptionSpec, knobs_of
 from napari_active_seg.cli.main import app
 
 OUT = Path(__file__).parents[1] / "docs" / "reference" / "command-line.md"
@@ -43,7 +43,7 @@ def reference() -> str:
     return "\n".join([HEAD, *(_section(v, commands[v], knobs[v]) for v in sorted(commands))])
 
 
-def _section(verb: str, command: Any, knobs: dict[str, Knob]) -> str:
+def _section(verb: str, command: Any, knobs: dict[str, OptionSpec]) -> str:
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", command.help)]
     text = "\n\n".join(part for part in paragraphs if not part.startswith("Example: "))
     examples = [
@@ -73,7 +73,7 @@ def _section(verb: str, command: Any, knobs: dict[str, Knob]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _default(knob: Knob) -> str:
+def _default(knob: OptionSpec) -> str:
     if knob.default in (None, False):
         return ""
     return f"`{knob.default}`"

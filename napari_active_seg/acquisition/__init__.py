@@ -1,12 +1,12 @@
 """Where to look next: places by information per cost, and why each was chosen.
 
 A ``Strategy`` composes measure x unit x cost x diversity x random shares. ``gather`` finds the
-candidates of a pool, an ``Order`` takes them one by one, a ``Ledger`` says what may still be
+candidates of a pool, an ``Order`` takes them one by one, a ``BudgetTracker`` says what may still be
 taken, and reasons are told in words.
 """
 
 from napari_active_seg.acquisition.aggregation import AGGREGATES, Aggregate, pool_quantile
-from napari_active_seg.acquisition.budget import BUDGET_UNITS, Budget, Ledger, Spend
+from napari_active_seg.acquisition.budget import BUDGET_UNITS, Budget, BudgetTracker, Cost
 from napari_active_seg.acquisition.candidate_search import Search, gather
 from napari_active_seg.acquisition.cost import (
     COSTS,
@@ -18,10 +18,10 @@ from napari_active_seg.acquisition.cost import (
 )
 from napari_active_seg.acquisition.embedding import region_embedding
 from napari_active_seg.acquisition.evaluation_quota import (
-    DrawnPlan,
+    EvaluationQuotas,
     Tally,
     control_due,
-    needed_for,
+    required_sample_size,
     validation_due,
 )
 from napari_active_seg.acquisition.explanations import (
@@ -55,9 +55,9 @@ from napari_active_seg.acquisition.polygon_simplification import simplified_outl
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.proposal import (
     RANDOM_SHARES,
-    Offered,
     Proposal,
     RegionKind,
+    SamplingFrame,
     ScoredRegion,
 )
 from napari_active_seg.acquisition.random_windows import (
@@ -74,14 +74,14 @@ from napari_active_seg.acquisition.strategy import (
     STRATEGIES,
     UNITS,
     Strategy,
-    strategy_named,
+    get_strategy,
 )
 from napari_active_seg.acquisition.strategy_advisor import (
-    Advice,
+    StrategyAdvice,
     advise,
-    likeness_of,
+    group_sequences,
     redundancy_of,
-    runs_by_name,
+    similarity,
 )
 
 __all__ = [
@@ -100,28 +100,28 @@ __all__ = [
     "SMALLEST_SIDE",
     "STRATEGIES",
     "UNITS",
-    "Advice",
     "Aggregate",
     "Budget",
+    "BudgetTracker",
     "Candidate",
     "ClassMaps",
+    "Cost",
     "CostExample",
     "CostModel",
     "CostView",
-    "DrawnPlan",
+    "EvaluationQuotas",
     "FitCost",
     "FittedCost",
     "LearnedCost",
-    "Ledger",
-    "Offered",
     "Order",
     "PoolImage",
     "Proposal",
     "RegionKind",
+    "SamplingFrame",
     "ScoredRegion",
     "Search",
-    "Spend",
     "Strategy",
+    "StrategyAdvice",
     "Tally",
     "advise",
     "appearance_of",
@@ -134,10 +134,10 @@ __all__ = [
     "draw_windows_on_foreground",
     "fit_between",
     "gather",
+    "get_strategy",
+    "group_sequences",
     "k_centre_greedy",
     "learned_cost",
-    "likeness_of",
-    "needed_for",
     "pool_quantile",
     "reason_for_cost",
     "reason_for_covering",
@@ -146,11 +146,11 @@ __all__ = [
     "reason_for_uncertain",
     "redundancy_of",
     "region_embedding",
-    "runs_by_name",
+    "required_sample_size",
     "scattered_windows",
+    "similarity",
     "simplified_outlines",
     "square_around",
-    "strategy_named",
     "validation_due",
     "value_per_cost",
 ]

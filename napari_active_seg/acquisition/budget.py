@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.pool_image import Candidate
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import Place, mask_of_places
+from napari_active_seg.regions import MaskedRegion, mask_of_places
 
-__all__ = ["BUDGET_UNITS", "Budget", "Ledger", "Spend"]
+__all__ = ["BUDGET_UNITS", "Budget", "BudgetTracker", "Cost"]
 
 #: What a budget may be counted in.
 BUDGET_UNITS = ("regions", "pixels", "clicks", "minutes")
@@ -21,7 +21,7 @@ _SHORT = {"": "regions", "px": "pixels", "min": "minutes"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class Cost:
     """What some regions take: how many they are, pixels, clicks and seconds."""
 
     regions: int = 0
@@ -29,8 +29,8 @@ class Spend:
     clicks: float = 0.0
     seconds: float = 0.0
 
-    def __add__(self, other: Spend) -> Spend:
-        return Spend(
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
             self.regions + other.regions,
             self.pixels + other.pixels,
             self.clicks + other.clicks,
@@ -83,7 +83,7 @@ class Budget:
             raise ConfigError(f"a budget is like 8, 10min, 50000px or 300clicks, got {text!r}")
         return Budget(amount, unit)
 
-    def less(self, spend: Spend) -> float:
+    def less(self, spend: Cost) -> float:
         """Return what is left of the amount after ``spend``."""
         return self.amount - spend.in_unit(self.unit)
 
@@ -101,7 +101,7 @@ class Budget:
         return f"{self.amount:g} {self.unit}"
 
 
-class Ledger:
+class BudgetTracker:
     """What is spent of a budget, and how many places of each image and patient were taken.
 
     ``per_image_share`` limits what one image may take of the budget, 0 leaves it open. One region
@@ -114,16 +114,16 @@ class Ledger:
         self,
         budget: Budget,
         *,
-        spent: Spend | None = None,
+        spent: Cost | None = None,
         per_image: int = 0,
         per_patient: int = 0,
         per_image_share: float = 0.0,
         overlap: bool = False,
         drawn: Sequence[Candidate] = (),
     ) -> None:
-        self.budget, self.spent = budget, spent or Spend()
+        self.budget, self.spent = budget, spent or Cost()
         self._per_image, self._per_patient, self._overlap = per_image, per_patient, overlap
-        self._places: dict[str, list[Place]] = {}
+        self._places: dict[str, list[MaskedRegion]] = {}
         self._most_of_image = per_image_share * budget.amount
         self._of_image: dict[str, float] = {}
         for candidate in drawn:
@@ -160,7 +160,7 @@ class Ledger:
             return 0.0
         return before + self._spend(candidate).in_unit(self.budget.unit)
 
-    def _add_to_image(self, candidate: Candidate, spend: Spend) -> None:
+    def _add_to_image(self, candidate: Candidate, spend: Cost) -> None:
         image_id, amount = candidate.region.image_id, spend.in_unit(self.budget.unit)
         self._of_image[image_id] = self._of_image.get(image_id, 0.0) + amount
 
@@ -182,7 +182,7 @@ class Ledger:
         spend = self._spend(candidate).in_unit(self.budget.unit)
         return spend <= self.budget.less(self.spent) + 1e-9
 
-    def _spend(self, candidate: Candidate) -> Spend:
+    def _spend(self, candidate: Candidate) -> Cost:
         pixels = candidate.place.pixels
         if self._overlap:
             before = self._places.get(candidate.region.image_id, [])
@@ -195,4 +195,4 @@ class Ledger:
                 )
                 covered = mask_of_places(shape, near)[region.slices][candidate.place.mask]
                 pixels -= int(covered.sum())
-        return Spend(1, pixels, candidate.clicks, candidate.seconds)
+        return Cost(1, pixels, candidate.clicks, candidate.seconds)

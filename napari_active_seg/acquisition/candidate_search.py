@@ -27,7 +27,7 @@ from napari_active_seg.acquisition.slide_search import (
 )
 from napari_active_seg.acquisition.strategy import Strategy
 from napari_active_seg.acquisition.windows import TIE, best_windows, valued_windows
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 
 __all__ = ["MOST_CANDIDATES", "Search", "gather"]
 
@@ -125,7 +125,7 @@ def _on_map(
             overlap=strategy.overlap,
         )
         for pick in best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
-            place = Place(pick.region)
+            place = MaskedRegion(pick.region)
             yield _candidate(image, place, pick.information, pick.value, seen, search, pick.tied)
         return
     values = None if image.uncertainty is None else image.finite_uncertainty()
@@ -142,7 +142,7 @@ def _on_map(
 def _valued(
     image: PoolImage,
     values: NDArray[np.float32] | None,
-    place: Place,
+    place: MaskedRegion,
     clicks: float | None,
     seen: ClassMaps,
     search: Search,
@@ -162,7 +162,7 @@ def _valued(
 
 def _candidate(
     image: PoolImage,
-    place: Place,
+    place: MaskedRegion,
     information: float,
     value: float,
     seen: ClassMaps,

@@ -17,7 +17,7 @@ from napari_active_seg.acquisition.polygon_simplification import polygon_mask, s
 from napari_active_seg.acquisition.pool_image import LEAST_TISSUE, PoolImage
 from napari_active_seg.acquisition.strategy import Strategy
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 __all__ = ["places_of", "polygons"]
 
@@ -28,7 +28,7 @@ _MOST_TAKEN = 0.5
 #: Pixels that SLIC is run on: larger images are looked at coarser.
 _SLIC_PIXELS = 120_000
 #: A part of an image, with how many clicks outline it; None where nobody counted.
-Part = tuple[Place, float | None]
+Part = tuple[MaskedRegion, float | None]
 
 
 def places_of(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
@@ -65,7 +65,7 @@ def polygons(
 def _whole(image: PoolImage, _strategy: Strategy) -> Iterator[Part]:
     """Yield the image, where nothing of it is taken."""
     if not image.taken:
-        yield Place(Region.whole(image.image_id, image.shape)), None
+        yield MaskedRegion(Region.whole(image.image_id, image.shape)), None
 
 
 def _polygons(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
@@ -76,7 +76,7 @@ def _polygons(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
         own = mask & free
         if own.sum() >= _LEAST_POLYGON:
             free &= ~own
-            yield Place.of_mask(image.image_id, own), float(len(ring))
+            yield MaskedRegion.of_mask(image.image_id, own), float(len(ring))
 
 
 def _superpixels(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
@@ -99,7 +99,7 @@ def _superpixels(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
         mask = labels[window] == number
         own = mask & free[window]
         if own.sum() >= max(1, (1 - _MOST_TAKEN) * mask.sum()):
-            yield Place.of_mask(image.image_id, own, window[0].start, window[1].start), None
+            yield MaskedRegion.of_mask(image.image_id, own, window[0].start, window[1].start), None
 
 
 def _crops(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
@@ -110,7 +110,7 @@ def _crops(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
         for left, right in itertools.pairwise(columns):
             region = Region(image.image_id, top, left, bottom - top, right - left)
             if taken is None or not taken[region.slices].any():
-                yield Place(region), None
+                yield MaskedRegion(region), None
 
 
 def _cuts(length: int, size: int) -> list[int]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.polygon_simplification import vertex_map
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 
 __all__ = ["COSTS", "LEARNED", "ClassMaps", "CostModel", "cost_named", "value_per_cost"]
 
@@ -54,7 +54,7 @@ class ClassMaps:
         """How many vertices of simplified outlines lie at each pixel (H, W)."""
         return vertex_map(self.classes, CLICK_TOLERANCE)
 
-    def clicks(self, place: Place) -> float:
+    def clicks(self, place: MaskedRegion) -> float:
         """Return how many vertices lie in a place."""
         return float(self.vertices[place.region.slices][place.mask].sum())
 
@@ -91,7 +91,7 @@ class CostModel:
         """Return the least that a place of so many pixels can cost."""
         return self.base_s + self.per_pixel * pixels
 
-    def of(self, place: Place, seen: ClassMaps) -> float:
+    def of(self, place: MaskedRegion, seen: ClassMaps) -> float:
         """Return the expected seconds for a place, with what is predicted in its image."""
         seconds = self.least(place.pixels)
         if not self.looks_at_prediction:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["DrawnPlan", "Tally", "control_due", "needed_for", "validation_due"]
+__all__ = ["EvaluationQuotas", "Tally", "control_due", "required_sample_size", "validation_due"]
 
 #: A mean score is to be known to so much either way, in 95 of 100 cases.
 HALF_WIDTH = 0.1
@@ -42,7 +42,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnPlan:
+class EvaluationQuotas:
     """What of each kind there is, and is still needed."""
 
     control: Tally
@@ -71,7 +71,7 @@ class DrawnPlan:
         return "; ".join(parts)
 
 
-def needed_for(scores: Sequence[float], *, half_width: float = HALF_WIDTH) -> int:
+def required_sample_size(scores: Sequence[float], *, half_width: float = HALF_WIDTH) -> int:
     """Return how many scores it takes to know their mean to ``half_width`` either way.
 
     (1.96 s / h)^2 after the spread s of those that are known; a guess of it while few are.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.uncertainty import Moments
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 CHOSEN_BY_HAND = "chosen by hand"
 
 
-def reason_for_uncertain(moments: Moments, place: Place, classes: Sequence[str]) -> str:
+def reason_for_uncertain(moments: Moments, place: MaskedRegion, classes: Sequence[str]) -> str:
     """Return what the model wavers between in ``place``, and whether its passes disagree.
 
     The probabilities are means over the most uncertain tenth of its pixels: over all of them

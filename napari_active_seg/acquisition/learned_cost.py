@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from napari_active_seg.acquisition.cost import ClassMaps
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 __all__ = [
     "FEATURES",
@@ -115,7 +115,7 @@ class LearnedCost:
 def cost_features(view: CostView) -> NDArray[np.float64]:
     """Return what is counted in a region, in the order of ``FEATURES``."""
     maps = ClassMaps(lambda: np.where(view.inside, view.classes, np.uint8(0)))
-    whole = Place(Region.whole("", view.classes.shape))
+    whole = MaskedRegion(Region.whole("", view.classes.shape))
     seen = view.classes[view.inside]
     areas = sum(
         int(ndimage.label((view.classes == k) & view.inside)[1]) for k in np.unique(seen) if k > 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region, RegionShape
+from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
 __all__ = ["SMALLEST_SIDE", "box_between", "fit_between", "square_around"]
 
@@ -43,8 +43,8 @@ def box_between(
 
 
 def fit_between(
-    wanted: Region, taken: Iterable[Place], *, keep: tuple[int, int], shape: tuple[int, int]
-) -> Place:
+    wanted: Region, taken: Iterable[MaskedRegion], *, keep: tuple[int, int], shape: tuple[int, int]
+) -> MaskedRegion:
     """Return the part of ``wanted`` that no place of ``taken`` covers, with the pixel ``keep``.
 
     It stays a rectangle beside rectangles; what belongs to another shape is left out pixel by
@@ -72,7 +72,7 @@ def fit_between(
             f"only {free} pixels are free here, and a region needs {least[0]} x {least[1]}: "
             "choose a place with more room, or a region that is there"
         )
-    return Place(part, None if mask.all() else RegionShape.of(mask))
+    return MaskedRegion(part, None if mask.all() else RegionShape.of(mask))
 
 
 def _cut(part: Region, other: Region, keep: tuple[int, int]) -> Region:
@@ -98,7 +98,9 @@ def _cut(part: Region, other: Region, keep: tuple[int, int]) -> Region:
     return max(rest, key=lambda region: region.area)
 
 
-def _mask_within(place: Place, part: Region) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _mask_within(
+    place: MaskedRegion, part: Region
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Return which pixels of ``part`` belong to ``place``."""
     found = np.zeros(part.shape, bool)
     region = place.region

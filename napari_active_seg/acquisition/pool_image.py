@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.window_sums import WindowAxis, window_sums
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region, mask_of_places
+from napari_active_seg.regions import MaskedRegion, Region, mask_of_places
 
 __all__ = ["Candidate", "PoolImage"]
 
@@ -30,7 +30,7 @@ class PoolImage:
 
     image_id: str
     shape: tuple[int, int]
-    taken: tuple[Place, ...] = ()
+    taken: tuple[MaskedRegion, ...] = ()
     uncertainty: NDArray[np.float32] | None = None
     tissue: NDArray[np.bool_] | None = None
     mean_probs: NDArray[np.float32] | None = None  # (C, H, W)
@@ -62,7 +62,7 @@ class PoolImage:
         """The pixels of the map that are labelled or queued."""
         return mask_of_places(self.map_shape, self._taken_on_map())
 
-    def _taken_on_map(self) -> tuple[Place, ...]:
+    def _taken_on_map(self) -> tuple[MaskedRegion, ...]:
         return tuple(place.coarser(self.step, self.map_shape) for place in self.taken)
 
     def unlabelled_uncertainty(self) -> NDArray[np.float32]:
@@ -119,14 +119,14 @@ class PoolImage:
         shares: NDArray[np.float64] = (strips[:, rights] - strips[:, lefts]) / areas
         return shares
 
-    def tissue_pixels(self, places: Sequence[Place] | None = None) -> float:
+    def tissue_pixels(self, places: Sequence[MaskedRegion] | None = None) -> float:
         """Return about how many pixels of places are tissue; of the free rest of it for None."""
         if places is not None:
             return sum(self.share_of_tissue(place) * place.pixels for place in places)
         share = 1.0 if self.tissue is None else float(self.tissue.mean())
         return share * self.shape[0] * self.shape[1] - self.tissue_pixels(self.taken)
 
-    def share_of_tissue(self, place: Place) -> float:
+    def share_of_tissue(self, place: MaskedRegion) -> float:
         """Return which share of a place is tissue."""
         if self.tissue is None:
             return 1.0
@@ -156,7 +156,7 @@ class Candidate:
     ``stands_for`` is the share of the pool that looks more like it than like any other taken one.
     """
 
-    place: Place
+    place: MaskedRegion
     information: float
     value: float
     seconds: float = 0.0

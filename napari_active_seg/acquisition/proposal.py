@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from napari_active_seg._util.html_reprs import html_of
-from napari_active_seg.regions import Place, Region, RegionShape
+from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
-__all__ = ["RANDOM_SHARES", "Offered", "Proposal", "RegionKind", "ScoredRegion"]
+__all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "SamplingFrame", "ScoredRegion"]
 
 
 class RegionKind(StrEnum):
@@ -48,9 +48,9 @@ class ScoredRegion:
     shape: RegionShape | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> MaskedRegion:
         """What may be painted of the region."""
-        return Place(self.region, self.shape)
+        return MaskedRegion(self.region, self.shape)
 
 
 #: Kinds that a draw put there, for estimates that hold for all images.
@@ -58,7 +58,7 @@ RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class SamplingFrame:
     """Out of what the regions of a round were drawn, for estimates that hold for the pool.
 
     Of ``n_units`` places ``n_impossible`` had no chance. ``covered`` is the share of the pool's
@@ -85,7 +85,7 @@ class Proposal:
     model_id: str | None
     config_hash: str
     notes: tuple[str, ...] = ()
-    offered: Offered | None = None  #: None where nothing was drawn
+    offered: SamplingFrame | None = None  #: None where nothing was drawn
 
     def _repr_html_(self) -> str | None:
         return html_of(self)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.windows import WindowGrid, free_windows
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 __all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground", "scattered_windows"]
 
@@ -96,7 +96,7 @@ def scattered_windows(
         places = np.flatnonzero(grid.value != -np.inf)
         for place in places[drawn[(drawn >= start) & (drawn < ends[index])] - start].tolist():
             region = grid.region(*divmod(place, grid.value.shape[1]))
-            found.append(Candidate(Place(region), 0.0, 0.0, patient=image.patient))
+            found.append(Candidate(MaskedRegion(region), 0.0, 0.0, patient=image.patient))
     return tuple(found)
 
 
@@ -172,7 +172,12 @@ class _Draw:
         grid.strike_out(region)
         self._free[index] = _n_free(grid)
         return Candidate(
-            Place(region), 0.0, 0.0, patient=image.patient, drawn_from=drawn_from, chance=chance
+            MaskedRegion(region),
+            0.0,
+            0.0,
+            patient=image.patient,
+            drawn_from=drawn_from,
+            chance=chance,
         )
 
     def _grid(self, index: int) -> WindowGrid:

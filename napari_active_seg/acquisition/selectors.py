@@ -18,16 +18,16 @@ from napari_active_seg.acquisition.k_centre import KCentre
 from napari_active_seg.acquisition.pool_image import Candidate
 
 __all__ = [
-    "AnyPlaceOfImages",
     "BatchBaldOrder",
-    "ByChance",
-    "ByClass",
-    "ByValue",
+    "ClassBalanced",
     "CoreSet",
-    "Covering",
-    "EvenImages",
-    "ForegroundFirst",
+    "EvenlySpacedImages",
+    "FacilityLocation",
+    "ForegroundAwareRandom",
+    "Greedy",
+    "GumbelTopK",
     "Order",
+    "RandomImage",
     "Stratified",
     "annealed_coldness",
     "power_logits",
@@ -59,7 +59,7 @@ class Order(ABC):
         return 0
 
 
-class ByValue(Order):
+class Greedy(Order):
     """The first that is allowed: candidates come by value, ties drawn."""
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:
@@ -67,7 +67,7 @@ class ByValue(Order):
         return int(np.argmax(allowed))
 
 
-class ByChance(Order):
+class GumbelTopK(Order):
     """Draws in proportion to e^logit, without putting back.
 
     The highest of logits plus Gumbel noise is such a draw, and the next highest one of the rest.
@@ -136,8 +136,8 @@ class Stratified(Order):
     ) -> None:
         by_class = np.array([candidate.class_values for candidate in candidates])
         values = np.array([candidate.value for candidate in candidates])
-        self._of_class = [ByChance(power_logits(column, coldness), rng) for column in by_class.T]
-        self._plain = ByChance(power_logits(values, coldness), rng)
+        self._of_class = [GumbelTopK(power_logits(column, coldness), rng) for column in by_class.T]
+        self._plain = GumbelTopK(power_logits(values, coldness), rng)
         self._last = self._plain
         self._turn = rng.permutation(by_class.shape[1])
         self._taken = self._by_class = 0
@@ -161,7 +161,7 @@ class Stratified(Order):
         return max(draw.impossible() for draw in (*self._of_class, self._plain))
 
 
-class ByClass(Order):
+class ClassBalanced(Order):
     """Predicted classes in turn, the rarest first, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
@@ -199,7 +199,7 @@ class CoreSet(Order):
         return index
 
 
-class Covering(Order):
+class FacilityLocation(Order):
     """Each what stands for most that nothing labelled or taken before stands for."""
 
     def __init__(self, points: NDArray[np.floating], labelled: NDArray[np.floating]) -> None:
@@ -229,7 +229,7 @@ class BatchBaldOrder(Order):
         return index
 
 
-class EvenImages(Order):
+class EvenlySpacedImages(Order):
     """Images at even steps through the pool in the order of their names, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate], steps: int) -> None:
@@ -251,7 +251,7 @@ class EvenImages(Order):
         return int(np.argmax(allowed))
 
 
-class AnyPlaceOfImages(Order):
+class RandomImage(Order):
     """An image at random, and of it the best place, or any."""
 
     def __init__(
@@ -277,7 +277,7 @@ class AnyPlaceOfImages(Order):
         return len(self._of) - len(np.unique(self._of)) if self._best else 0
 
 
-class ForegroundFirst(Order):
+class ForegroundAwareRandom(Order):
     """At random, two of three among the places that are foreground on the whole."""
 
     def __init__(

@@ -12,7 +12,7 @@ from napari_active_seg.acquisition.aggregation import Aggregate
 from napari_active_seg.acquisition.cost import CostModel
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.strategy import LEAST_SIZE, Strategy
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 __all__ = ["coarse_cost", "coarse_image", "coarse_strategy", "coarse_window_of", "fine_candidate"]
 
@@ -58,9 +58,9 @@ def fine_candidate(
     if strategy.unit == "squares":
         region = place.region
         height, width = (min(strategy.size, length) for length in region.shape)
-        place = Place(Region(region.image_id, region.y, region.x, height, width))
+        place = MaskedRegion(Region(region.image_id, region.y, region.x, height, width))
     elif strategy.unit == "images":
-        place = Place(Region.whole(image.image_id, image.shape))
+        place = MaskedRegion(Region.whole(image.image_id, image.shape))
     if aggregate.name not in _SUMS:
         return replace(found, place=place)
     times = place.pixels / found.place.pixels

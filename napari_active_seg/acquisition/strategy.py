@@ -21,7 +21,7 @@ __all__ = [
     "STRATEGIES",
     "UNITS",
     "Strategy",
-    "strategy_named",
+    "get_strategy",
 ]
 
 UNITS = {
@@ -298,7 +298,7 @@ STRATEGIES: dict[str, Strategy] = {
 }  # fmt: skip
 
 
-def strategy_named(name: str) -> Strategy:
+def get_strategy(name: str) -> Strategy:
     """Return the strategy called ``name``, or raise ConfigError with the known names."""
     if name not in STRATEGIES:
         raise ConfigError(f"no strategy {name!r}: {did_you_mean(name, STRATEGIES)}")

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["Advice", "advise", "likeness_of", "redundancy_of", "runs_by_name"]
+__all__ = ["StrategyAdvice", "advise", "group_sequences", "redundancy_of", "similarity"]
 
 #: From here on a pool counts as redundant, by its places, or by images that follow each other.
 REDUNDANT, ALIKE = 0.5, 0.2
@@ -43,7 +43,7 @@ _OTHERS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class StrategyAdvice:
     """A strategy, whether unlabelled images should help to train, and why.
 
     ``likeness`` is None where there are too few images to tell it.
@@ -97,7 +97,7 @@ def redundancy_of(embeddings: NDArray[np.floating], rng: np.random.Generator) ->
     return float(np.clip(1 - own / chance, 0, 1)) if chance > 0 else 1.0
 
 
-def runs_by_name(
+def group_sequences(
     names: Sequence[str], *, most: int, rng: np.random.Generator
 ) -> tuple[tuple[str, ...], ...]:
     """Return runs of five names that follow each other, ``most`` names in all, no name twice.
@@ -109,7 +109,7 @@ def runs_by_name(
     return tuple(tuple(ordered[RUN * k : RUN * (k + 1)]) for k in sorted(drawn.tolist()))
 
 
-def likeness_of(embeddings: NDArray[np.floating], rng: np.random.Generator) -> float:
+def similarity(embeddings: NDArray[np.floating], rng: np.random.Generator) -> float:
     """Return how much nearer images (N, D) lie to the nearest of their run than of others, 0 to 1.
 
     Every five rows are a run.
@@ -133,7 +133,7 @@ def likeness_of(embeddings: NDArray[np.floating], rng: np.random.Generator) -> f
 
 def advise(
     redundancy: float, covered: float, *, n_places: int, likeness: float | None = None
-) -> Advice:
+) -> StrategyAdvice:
     """Return the recommendation for a pool of a redundancy, ``covered`` of it being labelled.
 
     Diverse and low: random, unlabelled images help. Diverse and high: single, they help.
@@ -145,7 +145,7 @@ def advise(
     else:
         strategy = "uncertain-regions" if high else "random-regions"
         unlabelled = "consistency"
-    return Advice(strategy, unlabelled, redundancy, n_places, covered, likeness)
+    return StrategyAdvice(strategy, unlabelled, redundancy, n_places, covered, likeness)
 
 
 def _is_redundant(redundancy: float, likeness: float | None) -> bool:

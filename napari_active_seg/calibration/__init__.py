@@ -4,7 +4,7 @@ from napari_active_seg.calibration.classwise import BrierParts, OneVsRestBins
 from napari_active_seg.calibration.cross_validation import (
     CalibrationTrial,
     MethodTrial,
-    tried_calibrations,
+    cross_validate_calibration,
 )
 from napari_active_seg.calibration.reliability import (
     FINE_BINS,
@@ -15,7 +15,7 @@ from napari_active_seg.calibration.scaling import (
     METHODS,
     Calibration,
     PassSample,
-    calibrated_log,
+    apply_calibration,
     fitted,
 )
 from napari_active_seg.calibration.scores import ProbabilityScores
@@ -45,7 +45,8 @@ __all__ = [
     "ProbabilityScores",
     "ReliabilityBins",
     "SelectedAndRest",
-    "calibrated_log",
+    "apply_calibration",
+    "cross_validate_calibration",
     "effective_size",
     "equal_mass_bins",
     "fitted",
@@ -53,6 +54,5 @@ __all__ = [
     "lure_weights",
     "refusal",
     "student_limits",
-    "tried_calibrations",
     "weighted_mean",
 ]

@@ -11,7 +11,7 @@ from napari_active_seg.calibration.reliability import ReliabilityBins
 from napari_active_seg.calibration.scaling import METHODS, Calibration, PassSample, fitted
 from napari_active_seg.calibration.scores import ProbabilityScores
 
-__all__ = ["CalibrationTrial", "MethodTrial", "tried_calibrations"]
+__all__ = ["CalibrationTrial", "MethodTrial", "cross_validate_calibration"]
 
 _FOLDS = 5
 #: Above this a method with numbers of its own for each class is not tried.
@@ -63,7 +63,7 @@ class CalibrationTrial:
         return name if self.methods[name].figures["nll"] < self.plain["nll"] else None
 
 
-def tried_calibrations(
+def cross_validate_calibration(
     samples: Sequence[PassSample],
     *,
     groups: Mapping[str, str | None] | None = None,

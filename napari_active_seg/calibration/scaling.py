@@ -24,7 +24,7 @@ from scipy.special import expit, log_expit, logsumexp
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 
-__all__ = ["METHODS", "Calibration", "PassSample", "calibrated_log", "fitted"]
+__all__ = ["METHODS", "Calibration", "PassSample", "apply_calibration", "fitted"]
 
 #: Ways to calibrate, and what they fit.
 METHODS: Mapping[str, str] = {
@@ -122,11 +122,11 @@ class PassSample:
         """Return the probabilities (C, n) averaged over the passes, calibrated or as they are."""
         log = self.log_probs.astype(np.float64)
         if calibration is not None:
-            log = calibrated_log(log, calibration)
+            log = apply_calibration(log, calibration)
         return np.exp(log - logsumexp(log, axis=1, keepdims=True)).mean(axis=0)
 
 
-def calibrated_log(
+def apply_calibration(
     log_probs: NDArray[np.floating], calibration: Calibration
 ) -> NDArray[np.float64]:
     """Return log probabilities (..., C, n), up to a constant of each pixel, after calibration."""

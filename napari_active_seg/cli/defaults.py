@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["ALL", "PREFIX", "Default", "Defaults", "Knob", "knobs_of"]
+__all__ = ["ALL", "PREFIX", "Default", "Defaults", "OptionSpec", "knobs_of"]
 
 #: Any verb, in a file or in the environment.
 ALL = "all"
@@ -31,7 +31,7 @@ _OTHERS = frozenset({"NETWORKS", "WEIGHTS", "SETTINGS", "DEFAULTS", "QUIET"})
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class OptionSpec:
     """An option of a verb: its name in files, its type, and the program's own value."""
 
     name: str  #: as in files: from_start
@@ -50,7 +50,7 @@ class Default:
     source: str
 
 
-def knobs_of(app: typer.Typer) -> dict[str, dict[str, Knob]]:
+def knobs_of(app: typer.Typer) -> dict[str, dict[str, OptionSpec]]:
     """Return the options of each verb, by name."""
     command = typer.main.get_command(app)
     verbs: Mapping[str, Any] = getattr(command, "commands", {})
@@ -64,7 +64,7 @@ def knobs_of(app: typer.Typer) -> dict[str, dict[str, Knob]]:
     }
 
 
-def _knobs(params: Sequence[Any], callback: Callable[..., Any] | None) -> list[Knob]:
+def _knobs(params: Sequence[Any], callback: Callable[..., Any] | None) -> list[OptionSpec]:
     hints = {} if callback is None else get_type_hints(callback, include_extras=True)
     own = {} if callback is None else inspect.signature(callback).parameters
     found = []
@@ -77,7 +77,7 @@ def _knobs(params: Sequence[Any], callback: Callable[..., Any] | None) -> list[K
         kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         default = own[param.name].default
         default = None if default is inspect.Parameter.empty else default
-        found.append(Knob(longest, param.name, options, kind, default, param.help or ""))
+        found.append(OptionSpec(longest, param.name, options, kind, default, param.help or ""))
     return found
 
 
@@ -89,7 +89,7 @@ class Defaults:
 
     def __init__(
         self,
-        knobs: Mapping[str, Mapping[str, Knob]],
+        knobs: Mapping[str, Mapping[str, OptionSpec]],
         *,
         named: Path | None = None,
         environment: Mapping[str, str] | None = None,
@@ -167,7 +167,7 @@ class Defaults:
             value: object = [part.strip() for part in text.split(",")] if several else text
             self._set_one(verb, name, value, f"environment {variable}")
 
-    def _all_knobs(self) -> dict[str, Knob]:
+    def _all_knobs(self) -> dict[str, OptionSpec]:
         return {name: knob for knobs in self._knobs.values() for name, knob in knobs.items()}
 
 
@@ -180,7 +180,7 @@ def _plain(kind: Any) -> Any:
     )
 
 
-def _checked(knob: Knob, value: object, where: str) -> Any:
+def _checked(knob: OptionSpec, value: object, where: str) -> Any:
     kind = _plain(knob.kind)
     if kind in (str, Path) and isinstance(value, bool | int | float):
         value = str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,7 +10,7 @@ import typer
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import print_result, say
 from napari_active_seg.cli.options import JsonOption, ProjectArgument, opened, run_verb
-from napari_active_seg.export import WrittenSet, exporter_titles
+from napari_active_seg.export import ExportResult, exporter_titles
 from napari_active_seg.export.tiling import CUTS
 from napari_active_seg.session.export import ExportChoice
 
@@ -109,7 +109,7 @@ def export(
         pseudonyms=pseudonyms,
         overwrite=overwrite,
     )
-    done: list[WrittenSet] = []
+    done: list[ExportResult] = []
     with opened(project, read_only=True) as session:
         run_verb(
             session,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_active_seg.cli.defaults import Knob
+from napari_active_seg.cli.defaults import OptionSpec
 from napari_active_seg.errors import ConfigError, did_you_mean
 
 __all__ = ["Line", "parted", "refuse_unknown_options"]
@@ -45,7 +45,9 @@ def parted(given: Sequence[str]) -> Line:
     return Line(tuple(words), debug, quiet, defaults)
 
 
-def refuse_unknown_options(words: Sequence[str], knobs: Mapping[str, Mapping[str, Knob]]) -> None:
+def refuse_unknown_options(
+    words: Sequence[str], knobs: Mapping[str, Mapping[str, OptionSpec]]
+) -> None:
     """Raise ConfigError with what comes close where an option is none of its verb's."""
     if not words or words[0] not in knobs:
         return

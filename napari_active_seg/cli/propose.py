@@ -12,7 +12,7 @@ from napari_active_seg.acquisition import (
     COSTS,
     LEARNED,
     STRATEGIES,
-    Advice,
+    StrategyAdvice,
 )
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import print_result
@@ -169,7 +169,7 @@ def guide(
 
     Example: napari-active-seg guide my-project
     """
-    found: list[Advice] = []
+    found: list[StrategyAdvice] = []
     with opened(project, device=device, read_only=True) as session:
         run_verb(
             session,

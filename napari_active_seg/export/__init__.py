@@ -2,15 +2,15 @@
 
 from napari_active_seg.export.base import Exporter
 from napari_active_seg.export.dataset import ExportSet, ImageRow, Piece, PieceLabels, RegionRow
-from napari_active_seg.export.formats import EXPORTERS, exporter_named, exporter_titles
+from napari_active_seg.export.formats import EXPORTERS, exporter_titles, get_exporter
 from napari_active_seg.export.model_export import write_model
 from napari_active_seg.export.prediction_export import PredictionFolder
-from napari_active_seg.export.staging import BuildingFolder, build_folder
-from napari_active_seg.export.writer import WrittenSet, write_data_set
+from napari_active_seg.export.staging import StagingDir, build_folder
+from napari_active_seg.export.writer import ExportResult, write_data_set
 
 __all__ = [
     "EXPORTERS",
-    "BuildingFolder",
+    "ExportResult",
     "ExportSet",
     "Exporter",
     "ImageRow",
@@ -18,10 +18,10 @@ __all__ = [
     "PieceLabels",
     "PredictionFolder",
     "RegionRow",
-    "WrittenSet",
+    "StagingDir",
     "build_folder",
-    "exporter_named",
     "exporter_titles",
+    "get_exporter",
     "write_data_set",
     "write_model",
 ]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_active_seg.errors import MissingExtraError
 from napari_active_seg.export.dataset import ExportSet, Piece
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = [
@@ -50,7 +50,7 @@ class Exporter(Protocol):
         """Whether the format can say that a pixel is not labelled."""
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write ``data`` and return the files of each piece, by its name."""
 
@@ -71,7 +71,7 @@ def needs_package(package: str, *, for_format: str) -> None:
         )
 
 
-def save_picture(piece: Piece, folder: BuildingFolder, name: str) -> str:
+def save_picture(piece: Piece, folder: StagingDir, name: str) -> str:
     """Write the picture of a piece as PNG and return its name."""
     return folder.once(name, lambda path: Image.fromarray(piece.pixels()).save(path, "PNG"))
 

@@ -19,7 +19,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.export.dataset import without_objects
 from napari_active_seg.export.filenames import path_names
 from napari_active_seg.export.palette import palette_of
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
 from napari_active_seg.metrics.morphometry import MeasuredObject, class_areas, measured_objects
 from napari_active_seg.regions import LabelSchema
@@ -47,7 +47,7 @@ class PredictionFolder:
         self._schema = schema
         self._asked = asked | {"classes": list(schema.names)}
         self._names = path_names(image_ids)
-        self._files = BuildingFolder(out)
+        self._files = StagingDir(out)
 
     def begin(self) -> None:
         """Make the folder; BadInputError if it holds anything but an unfinished part of this."""

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["BuildingFolder", "build_folder"]
+__all__ = ["StagingDir", "build_folder"]
 
 #: What an export says of itself; by this, and by who made it, an earlier one is recognised.
 CARD = "dataset.json"
@@ -20,7 +20,7 @@ MAKER = "napari-active-seg"
 _ASKED = ".asked"
 
 
-class BuildingFolder:
+class StagingDir:
     """A folder under construction: each file is written whole, and but once."""
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class BuildingFolder:
 
 
 @contextmanager
-def build_folder(out: Path, *, asked: str, overwrite: bool = False) -> Iterator[BuildingFolder]:
+def build_folder(out: Path, *, asked: str, overwrite: bool = False) -> Iterator[StagingDir]:
     """Yield a folder to write to that becomes ``out`` at the end.
 
     What was written when something stopped it is gone on with, if the same is ``asked`` for again.
@@ -72,7 +72,7 @@ def build_folder(out: Path, *, asked: str, overwrite: bool = False) -> Iterator[
             building.mkdir(parents=True)
             note.write_text(asked, encoding="utf-8")
         try:
-            yield BuildingFolder(building)
+            yield StagingDir(building)
         except BadInputError:  # it will fail again: nothing to go on with
             shutil.rmtree(building, ignore_errors=True)
             raise

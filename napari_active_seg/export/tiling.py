@@ -11,7 +11,7 @@ from napari_active_seg.export.filenames import path_names
 from napari_active_seg.images import ImageSource
 from napari_active_seg.regions import Region
 
-__all__ = ["CUTS", "LabelledImage", "cut_pieces"]
+__all__ = ["CUTS", "LabelledImage", "iter_samples"]
 
 #: Into what images can be cut.
 CUTS = ("images", "regions", "tiles")
@@ -30,7 +30,7 @@ class LabelledImage:
     spacing: tuple[float, float] | None = None
 
 
-def cut_pieces(
+def iter_samples(
     images: Sequence[LabelledImage],
     *,
     cut: str,

@@ -32,10 +32,10 @@ from napari_active_seg.export.tables import (
     write_regions,
 )
 
-__all__ = ["WrittenSet", "write_data_set"]
+__all__ = ["ExportResult", "write_data_set"]
 
 
-class WrittenSet:
+class ExportResult:
     """What was written: how many pieces and regions, which were left out, and the files."""
 
     def __init__(
@@ -62,7 +62,7 @@ def write_data_set(
     stamp: str,
     overwrite: bool = False,
     on_piece: OnPiece,
-) -> WrittenSet:
+) -> ExportResult:
     """Write ``data`` to the folder ``out``, whole or not at all.
 
     What was written when a kill or a stop came is gone on with, if ``stamp`` (which names the
@@ -82,7 +82,7 @@ def write_data_set(
         readme = card_words(facts, format_words=exporter.words, notes=notes)
         (folder.path / "README.md").write_text(readme, encoding="utf-8", newline="\n")
         write_checksums(folder.path)
-    return WrittenSet(out, data, left_out, notes)
+    return ExportResult(out, data, left_out, notes)
 
 
 def _fit_for(exporter: Exporter, data: ExportSet) -> tuple[ExportSet, tuple[str, ...]]:

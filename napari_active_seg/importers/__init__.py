@@ -31,20 +31,20 @@ from napari_active_seg.importers.pseudonymized import RenamedImages
 from napari_active_seg.importers.source import (
     AnnotationSource,
     DescribesReading,
-    KnowsHistory,
-    PartFacts,
+    HasProvenance,
+    Provenance,
 )
 
 __all__ = [
     "AnnotationOptions",
     "AnnotationSource",
     "DescribesReading",
-    "KnowsHistory",
+    "HasProvenance",
     "Layout",
     "MaskConvention",
     "MaskFolder",
     "MaskReading",
-    "PartFacts",
+    "Provenance",
     "RenamedImages",
     "SortedFiles",
     "describe_splits",

@@ -29,7 +29,7 @@ from napari_active_seg.importers.sample_readers import (
     no_table,
     shapes_reader,
 )
-from napari_active_seg.importers.source import PartFacts
+from napari_active_seg.importers.source import Provenance
 from napari_active_seg.importers.yolo import yolo_names
 from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionShape, RegionState
 
@@ -87,7 +87,7 @@ class ExportedFolder:
         """Return the regions of an image that the table lists."""
         return tuple(part for part in self._facts if part.image_id == image.id)
 
-    def facts(self, part: Region) -> PartFacts | None:
+    def facts(self, part: Region) -> Provenance | None:
         """Return how a part came to be."""
         return self._facts.get(part)
 
@@ -185,8 +185,8 @@ def _shared(region: Region, piece: Region) -> tuple[Region, tuple[slice, slice]]
     return window, place
 
 
-def _read_facts(path: Path, images: Mapping[str, str]) -> dict[Region, PartFacts]:
-    found: dict[Region, PartFacts] = {}
+def _read_facts(path: Path, images: Mapping[str, str]) -> dict[Region, Provenance]:
+    found: dict[Region, Provenance] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -203,7 +203,7 @@ def _read_facts(path: Path, images: Mapping[str, str]) -> dict[Region, PartFacts
     return found
 
 
-def _facts_of(row: Mapping[str, str], part: Region) -> PartFacts:
+def _facts_of(row: Mapping[str, str], part: Region) -> Provenance:
     effort = Effort(
         active_s=float(row["active_s"]),
         idle_s=float(row["idle_s"]),
@@ -213,7 +213,7 @@ def _facts_of(row: Mapping[str, str], part: Region) -> PartFacts:
         changed_px=int(row["changed_px"]),
         begun=row["begun"],
     )
-    return PartFacts(
+    return Provenance(
         state=RegionState(row["state"]),
         kind=row["kind"],
         annotator=row["annotator"],

@@ -13,8 +13,8 @@ from napari_active_seg.importers.masks import MaskConvention
 from napari_active_seg.importers.source import (
     AnnotationSource,
     DescribesReading,
-    KnowsHistory,
-    PartFacts,
+    HasProvenance,
+    Provenance,
 )
 from napari_active_seg.regions import Region
 
@@ -58,9 +58,9 @@ class RenamedImages:
         """What was left out or changed."""
         return self._source.notes if isinstance(self._source, DescribesReading) else ()
 
-    def facts(self, part: Region) -> PartFacts | None:
+    def facts(self, part: Region) -> Provenance | None:
         """Return how a part came to be, where the labels remember that."""
-        if not isinstance(self._source, KnowsHistory):
+        if not isinstance(self._source, HasProvenance):
             return None
         return self._source.facts(self._theirs(part))
 

@@ -12,7 +12,7 @@ from napari_active_seg.images import ImageRef
 from napari_active_seg.importers.masks import MaskConvention
 from napari_active_seg.regions import Effort, Region, RegionShape, RegionState
 
-__all__ = ["AnnotationSource", "DescribesReading", "KnowsHistory", "PartFacts"]
+__all__ = ["AnnotationSource", "DescribesReading", "HasProvenance", "Provenance"]
 
 
 class AnnotationSource(Protocol):
@@ -36,7 +36,7 @@ class AnnotationSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PartFacts:
+class Provenance:
     """How a part came to be: what a project of ours knew of the region when it was exported."""
 
     state: RegionState
@@ -53,10 +53,10 @@ class PartFacts:
 
 
 @runtime_checkable
-class KnowsHistory(Protocol):
+class HasProvenance(Protocol):
     """An AnnotationSource that remembers how its parts came to be."""
 
-    def facts(self, part: Region) -> PartFacts | None:
+    def facts(self, part: Region) -> Provenance | None:
         """Return what is known of a part; None of one that it does not have."""
 
 

@@ -2,13 +2,13 @@
 
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 from napari_active_seg.jobs.process_runner import ProcessRunner
-from napari_active_seg.jobs.runner import Finished, InlineRunner, Runner, ThreadRunner
+from napari_active_seg.jobs.runner import InlineRunner, JobResult, Runner, ThreadRunner
 
 __all__ = [
     "CancelToken",
-    "Finished",
     "InlineRunner",
     "Job",
+    "JobResult",
     "ProcessRunner",
     "Progress",
     "Runner",

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
-from napari_active_seg.jobs.runner import Finished, ThreadRunner
+from napari_active_seg.jobs.runner import JobResult, ThreadRunner
 
 __all__ = ["ProcessRunner", "WorkerLostError"]
 
@@ -56,7 +56,7 @@ class ProcessRunner(ThreadRunner):
         super().close()
         self._let_go()
 
-    def _run(self, job: Job, token: CancelToken) -> Finished:
+    def _run(self, job: Job, token: CancelToken) -> JobResult:
         if not job.may_leave:
             return super()._run(job, token)
         try:
@@ -72,9 +72,9 @@ class ProcessRunner(ThreadRunner):
                 "stays in use. Close other programs, or use smaller images or batches"
             )
             lost.__cause__ = error
-            return Finished(job, error=lost)
+            return JobResult(job, error=lost)
         except Exception as error:  # noqa: BLE001 - carried to whoever asked, as in a thread
-            return Finished(job, error=error)
+            return JobResult(job, error=error)
 
     def _let_go(self) -> None:
         if self._worker is not None:
@@ -104,7 +104,7 @@ class _Worker:
                 self.process.stdin.close()
             self._line: Connection = _accepted(listener, self.process)
 
-    def run(self, job: Job, token: CancelToken, tell: object) -> Finished:
+    def run(self, job: Job, token: CancelToken, tell: object) -> JobResult:
         """Send the work over and return how it ended."""
         self._line.send(("run", job.name, job.work))
         told = False
@@ -118,9 +118,9 @@ class _Worker:
             if kind == "progress" and callable(tell):
                 tell(Progress(job.name, *content))
             elif kind == "done":
-                return Finished(job, result=content[0])
+                return JobResult(job, result=content[0])
             elif kind == "failed":
-                return Finished(job, error=content[0])
+                return JobResult(job, error=content[0])
 
     def end(self) -> int | None:
         """End the process, gently where it listens, and return its exit code."""

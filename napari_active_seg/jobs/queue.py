@@ -13,11 +13,11 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_active_seg.errors import ActiveSegError, BusyError, ProjectError
-from napari_active_seg.jobs import CancelToken, Finished, Job, Progress, Runner
+from napari_active_seg.jobs import CancelToken, Job, JobResult, Progress, Runner
 from napari_active_seg.jobs.error_reports import explained
 from napari_active_seg.jobs.job import Report
 
-__all__ = ["JobDesk", "Order", "Work"]
+__all__ = ["JobQueue", "Order", "Work"]
 
 Work = Callable[[CancelToken, Report], object]
 
@@ -38,7 +38,7 @@ class Order:
     may_leave: bool = False
 
 
-class JobDesk:
+class JobQueue:
     """Hands orders to the runner one at a time, and results to whoever ordered."""
 
     progressed = Signal(Progress)
@@ -162,7 +162,7 @@ class JobDesk:
             self._hand_over(order, work)
         self._on_change(self.names)
 
-    def _deliver(self, finished: Finished) -> None:
+    def _deliver(self, finished: JobResult) -> None:
         order = self._running
         if order is None or finished.job.generation != self._generation:
             return  # the answer to a question that nobody asks any more

@@ -19,7 +19,7 @@ from psygnal import Signal, SignalInstance, emit_queued
 from napari_active_seg.jobs.interrupts import stopping_on_interrupt
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
-__all__ = ["Finished", "InlineRunner", "Runner", "ThreadRunner", "run_here"]
+__all__ = ["InlineRunner", "JobResult", "Runner", "ThreadRunner", "execute"]
 
 _log = logging.getLogger(__name__)
 #: A bar that moves ten times a second is fluent; more would only keep the window busy.
@@ -27,7 +27,7 @@ _BETWEEN_REPORTS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finished:
+class JobResult:
     """The end of a job: its result, or the error that ended it."""
 
     job: Job
@@ -69,7 +69,7 @@ class InlineRunner:
     """
 
     progressed = Signal(Progress)
-    finished = Signal(Finished)
+    finished = Signal(JobResult)
 
     def __init__(self) -> None:
         self._token = CancelToken()
@@ -78,7 +78,7 @@ class InlineRunner:
         """Run the job now."""
         self._token = token = CancelToken()
         with stopping_on_interrupt(token):
-            self.finished.emit(run_here(job, token, self.progressed))
+            self.finished.emit(execute(job, token, self.progressed))
 
     def cancel(self) -> None:
         """Stop the job that runs (called from within it or from a signal handler)."""
@@ -98,7 +98,7 @@ class ThreadRunner:
     """Runs jobs one after the other in a thread of its own."""
 
     progressed = Signal(Progress)
-    finished = Signal(Finished)
+    finished = Signal(JobResult)
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[Job, CancelToken] | None] = queue.Queue()
@@ -157,11 +157,11 @@ class ThreadRunner:
                 self._open_jobs -= 1
                 self._idle.notify_all()
 
-    def _run(self, job: Job, token: CancelToken) -> Finished:
-        return run_here(job, token, self.progressed)
+    def _run(self, job: Job, token: CancelToken) -> JobResult:
+        return execute(job, token, self.progressed)
 
 
-def run_here(job: Job, token: CancelToken, progressed: SignalInstance) -> Finished:
+def execute(job: Job, token: CancelToken, progressed: SignalInstance) -> JobResult:
     """Run a job in this thread and return how it ended; its progress is thinned."""
     last = 0.0
 
@@ -181,8 +181,8 @@ def run_here(job: Job, token: CancelToken, progressed: SignalInstance) -> Finish
 
     try:
         token.check()
-        return Finished(job, result=job.work(token, report))
+        return JobResult(job, result=job.work(token, report))
     except Exception as error:  # noqa: BLE001 - the one place that carries errors across threads
         traceback.clear_frames(error.__traceback__)  # what the job held goes, its lines stay
         _log.debug("job %s ended with an error", job.name, exc_info=error)
-        return Finished(job, error=error)
+        return JobResult(job, error=error)

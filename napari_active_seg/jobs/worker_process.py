@@ -18,7 +18,7 @@ from multiprocessing.connection import Client, Connection
 from psygnal import Signal
 
 from napari_active_seg.jobs.job import CancelToken, Job, Progress, Report
-from napari_active_seg.jobs.runner import Finished, run_here
+from napari_active_seg.jobs.runner import JobResult, execute
 
 __all__ = ["main"]
 
@@ -45,7 +45,7 @@ def main(address: str, key: bytes) -> None:
     )
     while (item := work.get()) is not None:
         name, do = item
-        finished = run_here(Job(name, 0, do), current[0], told.progressed)
+        finished = execute(Job(name, 0, do), current[0], told.progressed)
         _answer(line, finished)
 
 
@@ -68,7 +68,7 @@ def _listen(
             return
 
 
-def _answer(line: Connection, finished: Finished) -> None:
+def _answer(line: Connection, finished: JobResult) -> None:
     """Send a result or an error; an error that cannot travel goes as its words."""
     error = finished.error
     if error is None:

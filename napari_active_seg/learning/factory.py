@@ -18,11 +18,11 @@ from napari_active_seg.learning.devices import leave_a_core, resolve_device
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import Network, SmallUNet
 from napari_active_seg.learning.networks.auxiliary_heads import (
-    Companions,
+    AuxiliaryHeads,
     Discriminator,
     LossPredictor,
 )
-from napari_active_seg.learning.networks.class_remapping import Regrouped
+from napari_active_seg.learning.networks.class_remapping import ClassRemapping
 from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.learning.presets import CANDIDATES, preset_named
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
@@ -99,7 +99,7 @@ class TorchSegmenterFactory:
         except RuntimeError as error:
             raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
         if outputs is not None and outputs != tuple(range(len(classes))):
-            network = Regrouped(network, outputs, len(classes))
+            network = ClassRemapping(network, outputs, len(classes))
             companions.discriminator = None  # it judges the classes of before
         return TorchSegmenter(
             network,
@@ -123,7 +123,7 @@ class TorchSegmenterFactory:
         return TorchEnsemble(ours, self._device)
 
 
-def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> Companions:
+def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:
     """Return what stands beside the network, filled with what of it was stored."""
     stored = {name.removeprefix("companions."): value for name, value in weights.items()}
     judging = {
@@ -131,7 +131,7 @@ def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int)
         for name, value in stored.items()
         if name.startswith("discriminator.")
     }
-    companions = Companions(
+    companions = AuxiliaryHeads(
         loss_predictor=LossPredictor.for_network(network)
         if any(name.startswith("loss_predictor.") for name in stored)
         else None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_active_seg.learning.networks.registry import network_family
-from napari_active_seg.learning.training.optimisation import Recipe
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.learning.training.optimisation import OptimiserConfig
+from napari_active_seg.models.training_options import TrainingOptions
 
 __all__ = ["CANDIDATES", "PRESETS", "Preset", "preset_named"]
 
@@ -30,7 +30,9 @@ class Preset:
     average: float = 0.0
     patience: int = 0
 
-    def recipe(self, plan: TrainingPlan, *, per_epoch: int, on_gpu: bool, half: str) -> Recipe:
+    def recipe(
+        self, plan: TrainingOptions, *, per_epoch: int, on_gpu: bool, half: str
+    ) -> OptimiserConfig:
         """Return the steps that ``plan`` asks for; what it leaves open is the preset's own.
 
         ``half`` is the precision that ``auto`` stands for on a GPU.
@@ -41,7 +43,7 @@ class Preset:
         precision = plan.precision
         if precision == "auto":
             precision = half if on_gpu else "float32"
-        return Recipe(
+        return OptimiserConfig(
             n_steps=n_steps,
             learning_rate=plan.learning_rate or self.learning_rate,
             optimiser=plan.optimiser or self.optimiser,
@@ -52,7 +54,7 @@ class Preset:
             precision=precision,
         )
 
-    def sized(self, plan: TrainingPlan) -> Preset:
+    def sized(self, plan: TrainingOptions) -> Preset:
         """Return the preset with the batch and the crop that ``plan`` asks for.
 
         A pixelwise network has no crops, and its batch counts pixels.

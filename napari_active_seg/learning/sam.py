@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from napari_active_seg.errors import BadInputError, ModelError
 from napari_active_seg.learning.devices import resolve_device
-from napari_active_seg.models.interactive import Hints
+from napari_active_seg.models.interactive import Prompts
 
 __all__ = ["SamHelper", "load_sam"]
 
@@ -86,7 +86,7 @@ class SamHelper:
             embeddings = self._model.get_image_embeddings(padded)
         return _Seen(embeddings, (height, width), scale)
 
-    def outline(self, seen: object, hints: Hints) -> NDArray[np.bool_]:
+    def outline(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the object that ``hints`` point at.
 
         One click may mean an object or a part of it: of three answers it is the likeliest.
@@ -112,7 +112,7 @@ class SamHelper:
             )
         return (mask[0, 0] > 0).cpu().numpy()
 
-    def _prompts(self, hints: Hints, scale: float) -> dict[str, Tensor]:
+    def _prompts(self, hints: Prompts, scale: float) -> dict[str, Tensor]:
         """Return clicks and box as the network takes them: (x, y) in the scaled picture."""
         prompts: dict[str, Tensor] = {}
         clicks = [*hints.inside, *hints.outside]

@@ -13,7 +13,7 @@ from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import save_checkpoint
 from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.auxiliary_heads import Companions
+from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
 from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
 from napari_active_seg.learning.presets import Preset
 from napari_active_seg.learning.training.build import (
@@ -22,15 +22,15 @@ from napari_active_seg.learning.training.build import (
     train_network,
 )
 from napari_active_seg.learning.training.distributed import n_ranks
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import (
     ImageOutputs,
-    Kept,
+    ResumeTarget,
     TrainingData,
     TrainOutcome,
     TrainStep,
 )
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 
 __all__ = ["TorchEnsemble", "TorchSegmenter"]
 
@@ -68,18 +68,22 @@ class _TorchModel:
         return self._origin
 
     @property
-    def draws_outlines(self) -> bool:
+    def has_contours(self) -> bool:
         """Whether the network, or each member, gives outlines."""
         return self._draws_outlines
 
     def predict(
-        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
+        self,
+        image: NDArray[np.uint8],
+        *,
+        plan: InferenceOptions,
+        check_cancelled: Callable[[], None],
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
         self._move_to(self._on)
         return self._sampler.outputs(image, plan, check_cancelled)
 
-    def check_sampling(self, plan: SamplingPlan) -> None:
+    def check_sampling(self, plan: InferenceOptions) -> None:
         """Raise ModelError where passes cannot be had as ``plan`` asks."""
         self._sampler.check(plan)
 
@@ -88,7 +92,7 @@ class _TorchModel:
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
         self._move_to(self._on)
-        return self._sampler.embedding(image, SamplingPlan("single"), check_cancelled)
+        return self._sampler.embedding(image, InferenceOptions("single"), check_cancelled)
 
     def write_onnx(self, path: Path) -> int:
         """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
@@ -121,10 +125,10 @@ class TorchSegmenter(_TorchModel):
         device: torch.device,
         *,
         origin: str,
-        companions: Companions | None = None,
+        companions: AuxiliaryHeads | None = None,
     ) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
-        self._companions = (companions or Companions()).to(device)
+        self._companions = (companions or AuxiliaryHeads()).to(device)
         self._preset = preset
         self._device = device
         self.member = Member(NetworkPasses(self._network, device), self._companions)
@@ -134,17 +138,17 @@ class TorchSegmenter(_TorchModel):
         self,
         data: TrainingData,
         *,
-        plan: TrainingPlan,
+        plan: TrainingOptions,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
-        kept: Kept | None = None,
+        kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
         """Learn from the labelled pixels of ``data.examples`` alone."""
         return train_network(
             self._parts(data, plan), on_step=on_step, check_cancelled=check_cancelled, kept=kept
         )
 
-    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+    def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Return how long training would take, from a few steps; the network is spoilt by it."""
         if n_ranks() > 1:
             raise ConfigError("'auto' measures one process; name a preset under torchrun")
@@ -161,7 +165,7 @@ class TorchSegmenter(_TorchModel):
             facts={**facts, "origin": self._origin},
         )
 
-    def _parts(self, data: TrainingData, plan: TrainingPlan) -> TrainingParts:
+    def _parts(self, data: TrainingData, plan: TrainingOptions) -> TrainingParts:
         if not data.examples:
             raise NothingToDoError("nothing is labelled yet; finish a region first")
         self._move_to(self._device)
@@ -197,15 +201,15 @@ class TorchEnsemble(_TorchModel):
         self,
         data: TrainingData,
         *,
-        plan: TrainingPlan,
+        plan: TrainingOptions,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
-        kept: Kept | None = None,
+        kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
         """Refuse: members are trained one by one."""
         raise ModelError("an ensemble does not learn; train its members one by one")
 
-    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+    def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Refuse: members are trained one by one."""
         raise ModelError("an ensemble does not learn; train its members one by one")
 

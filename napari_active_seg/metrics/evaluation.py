@@ -27,7 +27,7 @@ from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
 from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.metrics.image_scores import ImageScores, scored_image
 from napari_active_seg.metrics.object_scores import ObjectScores
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["ERROR_MEASURES", "EvalReport"]
 
@@ -50,7 +50,7 @@ class EvalReport:
     def empty(classes: tuple[str, ...]) -> EvalReport:
         """Return a report that has seen nothing yet."""
         c = len(classes)
-        bounds = {name: measure_named(name).upper_bound(c) for name in ERROR_MEASURES}
+        bounds = {name: get_measure(name).upper_bound(c) for name in ERROR_MEASURES}
         return EvalReport(
             classes,
             one_vs_rest=OneVsRestBins.empty(c),
@@ -70,7 +70,7 @@ class EvalReport:
             fine_bins=self.fine_bins.add(probs, target),
             one_vs_rest=one_vs_rest.add(probs, target),
             errors={
-                name: errors.add(measure_named(name).compute(prediction.moments), found, target)
+                name: errors.add(get_measure(name).compute(prediction.moments), found, target)
                 for name, errors in self.errors.items()
             },
         )

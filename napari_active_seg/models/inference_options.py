@@ -8,7 +8,7 @@ from napari_active_seg.calibration import Calibration
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.uncertainty import EXTRAS
 
-__all__ = ["METHODS", "PRECISIONS", "SamplingPlan"]
+__all__ = ["METHODS", "PRECISIONS", "InferenceOptions"]
 
 #: Ways to get several opinions of one network, and what they are.
 METHODS = {
@@ -22,7 +22,7 @@ _VIEWS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingPlan:
+class InferenceOptions:
     """What a Segmenter is asked for.
 
     ``temperature`` divides the logits of each pass before anything is made of them, and

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ModelError
 
-__all__ = ["ClickHelper", "Hints", "registered_click_helpers"]
+__all__ = ["InteractiveSegmenter", "Prompts", "registered_click_helpers"]
 
 _GROUP = "napari_active_seg.click_helpers"
 Pixel = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class Prompts:
     """What a person pointed at in a picture, in pixels (y, x).
 
     ``box`` is top, left, bottom and right of an object.
@@ -35,24 +35,26 @@ class Hints:
     box: tuple[float, float, float, float] | None = None
 
 
-class ClickHelper(Protocol):
+class InteractiveSegmenter(Protocol):
     """Finds the object that a person points at."""
 
     def look(self, image: NDArray[np.uint8]) -> object:
         """Return what ``outline`` needs of a picture (H, W, 3); this may take seconds."""
 
-    def outline(self, seen: object, hints: Hints) -> NDArray[np.bool_]:
+    def outline(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the object; this is quick."""
 
 
-def registered_click_helpers() -> dict[str, Callable[[], ClickHelper]]:
+def registered_click_helpers() -> dict[str, Callable[[], InteractiveSegmenter]]:
     """Return what makes each helper that somebody has registered, by name."""
     return {
         point.name: partial(_made, point.name, point.load) for point in entry_points(group=_GROUP)
     }
 
 
-def _made(name: str, load: Callable[[], Callable[[], ClickHelper]]) -> ClickHelper:
+def _made(
+    name: str, load: Callable[[], Callable[[], InteractiveSegmenter]]
+) -> InteractiveSegmenter:
     try:
         return load()()
     except Exception as error:

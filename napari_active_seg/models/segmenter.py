@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
-from napari_active_seg.models.inference_options import SamplingPlan
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.uncertainty import Moments
 
 __all__ = [
     "ImageOutputs",
-    "Kept",
+    "ResumeTarget",
     "Segmenter",
     "SegmenterFactory",
     "TrainExample",
@@ -114,7 +114,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ResumeTarget:
     """Where a training is written down as it goes, and a name of all that decides its course."""
 
     path: Path
@@ -133,7 +133,7 @@ class ImageOutputs:
     """What a segmenter says of one image.
 
     ``samples`` are the probabilities of every pass, averaged over squares of
-    ``SamplingPlan.joint_stride`` pixels, for acquisitions that weigh images together.
+    ``InferenceOptions.joint_stride`` pixels, for acquisitions that weigh images together.
     """
 
     moments: Moments
@@ -156,15 +156,19 @@ class Segmenter(Protocol):
         """The weights that it started from, in words."""
 
     @property
-    def draws_outlines(self) -> bool:
+    def has_contours(self) -> bool:
         """Whether ``contour`` can be asked for, so that objects can be told apart."""
 
     def predict(
-        self, image: NDArray[np.uint8], *, plan: SamplingPlan, check_cancelled: Callable[[], None]
+        self,
+        image: NDArray[np.uint8],
+        *,
+        plan: InferenceOptions,
+        check_cancelled: Callable[[], None],
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
 
-    def check_sampling(self, plan: SamplingPlan) -> None:
+    def check_sampling(self, plan: InferenceOptions) -> None:
         """Raise ModelError, before any work, where passes cannot be had as ``plan`` asks."""
 
     def embed(
@@ -176,17 +180,17 @@ class Segmenter(Protocol):
         self,
         data: TrainingData,
         *,
-        plan: TrainingPlan,
+        plan: TrainingOptions,
         on_step: Callable[[TrainStep], None],
         check_cancelled: Callable[[], None],
-        kept: Kept | None = None,
+        kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
         """Learn from the labelled pixels of ``data.examples``.
 
         With ``kept`` the training is written down as it goes, and one that was killed goes on.
         """
 
-    def seconds_to_train(self, data: TrainingData, *, plan: TrainingPlan) -> float:
+    def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Return how long training would take, from a few steps; the network is spoilt by it."""
 
     def free_memory(self) -> None:

@@ -18,7 +18,7 @@ __all__ = [
     "SCHEDULES",
     "STARTS",
     "UNLABELLED_USES",
-    "TrainingPlan",
+    "TrainingOptions",
 ]
 
 #: What the labelled pixels are scored by.
@@ -56,7 +56,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingPlan:
+class TrainingOptions:
     """What a Segmenter is told before it learns; None stands for the network's own.
 
     ``steps`` is the number of optimiser steps, and ``epochs`` decides it in passes over the labels

@@ -23,13 +23,13 @@ from psygnal import emit_queued
 from napari_active_seg.errors import ActiveSegError, BadInputError, NothingToDoError
 from napari_active_seg.figures import heatmap_rgb, image_png
 from napari_active_seg.notebook.region_canvas import RegionCanvas
-from napari_active_seg.paint_ops import AlikePixels, along_stroke, inside_lasso
+from napari_active_seg.paint_ops import MagicWand, lasso_mask, stroke_mask
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import UNLABELLED, RegionState
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.labels.effort import EffortMeter
 from napari_active_seg.session.labels.service import NOT_LABELLED
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["RegionAnnotator", "annotate"]
 
@@ -71,7 +71,7 @@ class RegionAnnotator(anywidget.AnyWidget):
         self._meter = EffortMeter(clock)
         self._canvas: RegionCanvas | None = None
         self._crop: NDArray[np.uint8] | None = None
-        self._alike: AlikePixels | None = None
+        self._alike: MagicWand | None = None
         self._begun = "empty"
         self._about: dict[str, Any] = {}
         self._thread, self._loop = threading.get_ident(), _running_loop()
@@ -127,11 +127,11 @@ class RegionAnnotator(anywidget.AnyWidget):
         value = self._value(content.get("value", UNLABELLED))
         points = [(float(y), float(x)) for y, x in content.get("points", ())]
         if kind == "stroke":
-            where = along_stroke(points, float(content["radius"]), shape)
+            where = stroke_mask(points, float(content["radius"]), shape)
             changed = canvas.paint(where, value)
         elif kind == "polygon":  # corners are between pixels here, on their centres there
             changed = canvas.paint(
-                inside_lasso([(y - 0.5, x - 0.5) for y, x in points], shape), value
+                lasso_mask([(y - 0.5, x - 0.5) for y, x in points], shape), value
             )
         elif kind == "fill":
             changed = canvas.paint(self._alike_at(*points[0]), value)
@@ -170,7 +170,7 @@ class RegionAnnotator(anywidget.AnyWidget):
         if self._crop is None:
             raise NothingToDoError("there is no picture of this region")
         if self._alike is None:
-            self._alike = AlikePixels(self._crop)
+            self._alike = MagicWand(self._crop)
         height, width = self._crop.shape[:2]
         return self._alike.around(min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1))
 
@@ -179,7 +179,7 @@ class RegionAnnotator(anywidget.AnyWidget):
         if prediction is None:
             raise NothingToDoError("there is no prediction of this image yet; train a model")
         self._begun = "prediction"
-        return canvas.lay_in(prediction.classes_in(canvas.queued.region))
+        return canvas.apply_draft(prediction.classes_in(canvas.queued.region))
 
     def _leave(self, state: RegionState) -> bool:
         canvas, labels = self._in_hand(), self._session.labels
@@ -250,7 +250,7 @@ class RegionAnnotator(anywidget.AnyWidget):
             self.heat = self.said = b""
             return
         region = canvas.queued.region
-        measure = measure_named(self._session.state.measure)
+        measure = get_measure(self._session.state.measure)
         values = measure.compute(prediction.moments_in(region))
         bound = measure.upper_bound(prediction.moments.n_classes)
         top = float(values.max(initial=0.0)) if np.isinf(bound) else bound
@@ -274,7 +274,7 @@ class RegionAnnotator(anywidget.AnyWidget):
             "waiting": len(state.open_regions),
             "answered": sum(q.is_answered for q in state.asked),
             "readOnly": state.read_only,
-            "measure": measure_named(state.measure).title,
+            "measure": get_measure(state.measure).title,
             "unlabelled": UNLABELLED,
         }
         if canvas is not None and queued is not None:

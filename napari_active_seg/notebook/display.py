@@ -7,7 +7,7 @@ from napari_active_seg.figures import Report, heatmap_rgb, image_jpeg, outline_r
 from napari_active_seg.session import Session
 from napari_active_seg.session.report import project_report
 from napari_active_seg.session.trust.figures import project_figures
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["show_figures", "show_image", "show_project"]
 
@@ -36,7 +36,7 @@ def show_image(session: Session, image_id: str, *, measure: str | None = None) -
     prediction = session.prediction(image_id)
     if prediction is None:
         raise NothingToDoError(f"image {image_id} was not predicted yet; call session.predict()")
-    named = measure_named(measure or session.state.measure)
+    named = get_measure(measure or session.state.measure)
     image = session.read_image(image_id, step=prediction.step)
     values = named.compute(prediction.moments)
     top = float(values.max())

@@ -28,7 +28,7 @@ from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.prediction.requests import labels_so_far
 from napari_active_seg.session.thumbnails import Thumbnails
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["html_of"]
 
@@ -102,7 +102,7 @@ def _(session: Session) -> Report:
             if model is None
             else f"{model.id} ({model.preset}) {known}",
             "Calibration": state.calibrated or "none",
-            "Measure": measure_named(state.measure).title,
+            "Measure": get_measure(state.measure).title,
             "Under way": ", ".join(state.jobs) or "nothing",
         }
     )
@@ -223,7 +223,7 @@ def _(prediction: Prediction) -> Report:
     )
     page.picture(image_jpeg(outline_rgb(palette[classes], classes)), caption, width=_LONGEST)
     for name in ("entropy", "bald"):
-        measure = measure_named(name)
+        measure = get_measure(name)
         values = measure.compute(moments)
         top = float(values.max())
         black = np.zeros((*classes.shape, 3), np.uint8)

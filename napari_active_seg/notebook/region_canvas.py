@@ -44,7 +44,7 @@ class RegionCanvas:
         """Give ``value`` to all that is not painted; return how many changed."""
         return self.paint(self.target == UNLABELLED, value)
 
-    def lay_in(self, classes: NDArray[np.uint8]) -> int:
+    def apply_draft(self, classes: NDArray[np.uint8]) -> int:
         """Paint ``classes`` (H, W) where nothing is painted; return how many changed."""
         where = (self.target == UNLABELLED) & self._inside
         return self._become(np.where(where, classes, self.target))

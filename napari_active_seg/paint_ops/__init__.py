@@ -1,16 +1,16 @@
 """What a person's tools make of a stroke: fill what is alike, snap, smooth, clean."""
 
-from napari_active_seg.paint_ops.brush import along_stroke
-from napari_active_seg.paint_ops.cleanup import smoothed, without_specks
-from napari_active_seg.paint_ops.lasso import inside_lasso
-from napari_active_seg.paint_ops.magic_wand import AlikePixels
+from napari_active_seg.paint_ops.brush import stroke_mask
+from napari_active_seg.paint_ops.cleanup import remove_small_regions, smoothed
+from napari_active_seg.paint_ops.lasso import lasso_mask
+from napari_active_seg.paint_ops.magic_wand import MagicWand
 from napari_active_seg.paint_ops.snap import snapped
 
 __all__ = [
-    "AlikePixels",
-    "along_stroke",
-    "inside_lasso",
+    "MagicWand",
+    "lasso_mask",
+    "remove_small_regions",
     "smoothed",
     "snapped",
-    "without_specks",
+    "stroke_mask",
 ]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["along_stroke"]
+__all__ = ["stroke_mask"]
 
 
-def along_stroke(
+def stroke_mask(
     points: Sequence[tuple[float, float]], radius: float, shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Return the pixels (H, W) whose centres come within ``radius`` of a line of (y, x) points.
@@ -19,7 +19,7 @@ def along_stroke(
     Pixel (0, 0) covers 0 to 1 both ways, so that its centre is at (0.5, 0.5). The line may leave
     the picture; a single point is a dab.
 
-    >>> along_stroke([(1.5, 1.5)], 1.0, (3, 3)).sum()
+    >>> stroke_mask([(1.5, 1.5)], 1.0, (3, 3)).sum()
     np.int64(5)
     """
     covered = np.zeros(shape, bool)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["smoothed", "without_specks"]
+__all__ = ["remove_small_regions", "smoothed"]
 
 
 def smoothed(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint8]:
@@ -24,7 +24,7 @@ def smoothed(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint
     return smooth
 
 
-def without_specks(paint: NDArray[np.uint8], *, least: int = 30) -> NDArray[np.uint8]:
+def remove_small_regions(paint: NDArray[np.uint8], *, least: int = 30) -> NDArray[np.uint8]:
     """Return paint in which areas of fewer than ``least`` pixels have become their surroundings.
 
     Gaps in the paint are areas too: a small one is filled. The surroundings are what most of the

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import draw
 
-__all__ = ["inside_lasso"]
+__all__ = ["lasso_mask"]
 
 
-def inside_lasso(
-    points: Sequence[tuple[float, float]], shape: tuple[int, int]
-) -> NDArray[np.bool_]:
+def lasso_mask(points: Sequence[tuple[float, float]], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the pixels (H, W) inside a loop of (y, x) points, which is closed by itself.
 
     A loop of fewer than three points holds nothing; it may leave the picture.

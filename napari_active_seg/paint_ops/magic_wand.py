@@ -9,7 +9,7 @@ from skimage import color
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["AlikePixels"]
+__all__ = ["MagicWand"]
 
 #: The colour of a point is the mean of so many pixels about it, each way.
 _ABOUT = 2
@@ -17,7 +17,7 @@ _ABOUT = 2
 _LEAST_APART = 3.0
 
 
-class AlikePixels:
+class MagicWand:
     """Finds what is alike in one picture (H, W, 3) uint8; its colours are worked out once."""
 
     def __init__(self, pixels: NDArray[np.uint8], *, blur: float = 1.5) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project.database import Database
-from napari_active_seg.regions import ClassBook, LabelSchema
+from napari_active_seg.regions import ClassRegistry, LabelSchema
 
 __all__ = ["ClassesTable", "book_to_text"]
 
@@ -21,13 +21,13 @@ class ClassesTable:
         self.book = self._read() if database.rows("SELECT 1 FROM schemas LIMIT 1") else None
 
     @property
-    def current(self) -> ClassBook:
+    def current(self) -> ClassRegistry:
         """The book in force."""
         if self.book is None:
             raise NothingToDoError("this project has no classes yet")
         return self.book
 
-    def change(self, book: ClassBook, *, what: str, annotator: str) -> None:
+    def change(self, book: ClassRegistry, *, what: str, annotator: str) -> None:
         """Put ``book`` in force, remembering the one before and ``what`` changed, in words."""
         rows = self._database.rows("SELECT max(number) AS latest FROM schemas")
         self._append(book, what=what, annotator=annotator, before=rows[0]["latest"])
@@ -46,7 +46,7 @@ class ClassesTable:
         ]
         undone = str(latest["what"])
         book = _book_from_text(before["book"])
-        kept = ClassBook(book.schema, book.uids, book.merged, self.current.next_uid)
+        kept = ClassRegistry(book.schema, book.uids, book.merged, self.current.next_uid)
         words = before["what"] if before["before"] is not None else "as at the beginning"
         self._append(kept, what=str(words), annotator=annotator, before=before["before"])
         return undone
@@ -55,7 +55,7 @@ class ClassesTable:
         """Read the book in force anew, after the table was written by other means."""
         self.book = self._read()
 
-    def book_at(self, place: int) -> ClassBook:
+    def book_at(self, place: int) -> ClassRegistry:
         """Return the book of the ``place``-th change, 0 for the first."""
         rows = self._database.rows("SELECT book FROM schemas ORDER BY number")
         return _book_from_text(rows[place]["book"])
@@ -65,7 +65,9 @@ class ClassesTable:
         rows = self._database.rows("SELECT what FROM schemas ORDER BY number")
         return tuple(row["what"] for row in rows)
 
-    def _append(self, book: ClassBook, *, what: str, annotator: str, before: int | None) -> None:
+    def _append(
+        self, book: ClassRegistry, *, what: str, annotator: str, before: int | None
+    ) -> None:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO schemas (made_at, annotator, what, book, before) "
@@ -74,12 +76,12 @@ class ClassesTable:
             )
         self.book = book
 
-    def _read(self) -> ClassBook:
+    def _read(self) -> ClassRegistry:
         rows = self._database.rows("SELECT book FROM schemas ORDER BY number DESC LIMIT 1")
         return _book_from_text(rows[0]["book"])
 
 
-def book_to_text(book: ClassBook) -> str:
+def book_to_text(book: ClassRegistry) -> str:
     """Return a book as the JSON that is stored."""
     classes = [
         {"uid": uid, "name": name, "colour": colour}
@@ -88,9 +90,9 @@ def book_to_text(book: ClassBook) -> str:
     return json.dumps({"classes": classes, "merged": book.merged, "next_uid": book.next_uid})
 
 
-def _book_from_text(text: str) -> ClassBook:
+def _book_from_text(text: str) -> ClassRegistry:
     stored = json.loads(text)
     classes = stored["classes"]
     schema = LabelSchema(tuple(c["name"] for c in classes), tuple(c["colour"] for c in classes))
     merged = tuple((int(gone), int(into)) for gone, into in stored["merged"])
-    return ClassBook(schema, tuple(int(c["uid"]) for c in classes), merged, stored["next_uid"])
+    return ClassRegistry(schema, tuple(int(c["uid"]) for c in classes), merged, stored["next_uid"])

@@ -18,12 +18,12 @@ from pydantic import (
 )
 
 from napari_active_seg._util.atomic_write import whole_file
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.models.inference_options import METHODS
 from napari_active_seg.models.preset_names import refuse_unknown_preset
-from napari_active_seg.models.training_options import MOST_LONGER, STARTS, TrainingPlan
+from napari_active_seg.models.training_options import MOST_LONGER, STARTS, TrainingOptions
 from napari_active_seg.uncertainty import check_measure
 
 __all__ = [
@@ -187,10 +187,10 @@ class ProjectConfig(BaseModel):
     cache_limit: float = Field(default=10.0, ge=0.01, le=100_000)  # gigabytes of predictions
 
     @property
-    def training_plan(self) -> TrainingPlan:
+    def training_plan(self) -> TrainingOptions:
         """How networks are trained, as far as the project says."""
         chosen = {key: getattr(self, key) for key in TRAINING_KEYS}
-        return TrainingPlan(seed=self.seed, precision=self.training_precision, **chosen)
+        return TrainingOptions(seed=self.seed, precision=self.training_precision, **chosen)
 
     @field_validator(
         "optimiser",
@@ -236,7 +236,7 @@ class ProjectConfig(BaseModel):
         try:
             _ = self.training_plan
             chosen = {key: getattr(self, key) for key in STRATEGY_KEYS}
-            strategy_named(self.strategy).with_changes(**chosen)
+            get_strategy(self.strategy).with_changes(**chosen)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
@@ -276,7 +276,7 @@ class ProjectConfig(BaseModel):
     @classmethod
     def _known_strategy(cls, name: str) -> str:
         try:
-            return strategy_named(name).name
+            return get_strategy(name).name
         except ConfigError as error:
             raise ValueError(str(error)) from error
 

@@ -24,7 +24,7 @@ from napari_active_seg.project.labels_table import insert_label
 from napari_active_seg.project.merged_rows import in_names_of, insert_row
 from napari_active_seg.project.project import Project
 from napari_active_seg.project.serialization import target_from_blob, target_to_blob
-from napari_active_seg.regions import UNLABELLED, ClassBook, Effort, Region, RegionState
+from napari_active_seg.regions import UNLABELLED, ClassRegistry, Effort, Region, RegionState
 
 __all__ = ["MergeConflict", "MergeReport", "merge_projects"]
 
@@ -179,7 +179,7 @@ class _Merge:
             together += 1
         return self._ours.classes.book_at(together - 1).next_uid if together else 0
 
-    def _append_book(self, connection: sqlite3.Connection, book: ClassBook) -> None:
+    def _append_book(self, connection: sqlite3.Connection, book: ClassRegistry) -> None:
         latest = connection.execute("SELECT max(number) AS n FROM schemas").fetchone()["n"]
         connection.execute(
             "INSERT INTO schemas (made_at, annotator, what, book, before) VALUES (?, ?, ?, ?, ?)",

@@ -27,12 +27,12 @@ from napari_active_seg.project.pseudonym_key import KeyFile
 from napari_active_seg.project.records import Placement
 from napari_active_seg.project.regions_table import RegionsTable
 from napari_active_seg.project.write_lock import (
-    Holder,
+    LockHolder,
+    acquire_write_lock,
     current_holder,
-    give_back_writer,
-    take_writer,
+    release_write_lock,
 )
-from napari_active_seg.regions import ClassBook, LabelSchema
+from napari_active_seg.regions import ClassRegistry, LabelSchema
 
 __all__ = ["Project", "refuse_taken_folder"]
 
@@ -112,7 +112,7 @@ class Project:
             (building / _MODELS).mkdir(parents=True)
             database = Database.create(building / _DATABASE)
             try:
-                book = ClassBook.new(schema)
+                book = ClassRegistry.new(schema)
                 ClassesTable(database, clock).change(book, what="made", annotator=annotator)
                 key = None if key_file is None else KeyFile(absolute_path(key_file))
                 ImagesTable(database, folder, clock, key).add(images, splits)
@@ -155,7 +155,7 @@ class Project:
         database = Database.open(folder / _DATABASE, read_only=read_only)
         try:
             if not read_only:
-                left = take_writer(database, folder, take_over=take_over)
+                left = acquire_write_lock(database, folder, take_over=take_over)
                 if left is not None:
                     _log.info("the writer's place of %s was free to take", left.in_words)
             return Project(folder, config, database, clock)
@@ -197,7 +197,7 @@ class Project:
         return self.folder / _CACHE / "place.json"
 
     @property
-    def holder(self) -> Holder | None:
+    def holder(self) -> LockHolder | None:
         """Who writes to this project now."""
         return current_holder(self.database, self.folder)
 
@@ -212,7 +212,7 @@ class Project:
         """Let go of the folder; closing twice does no harm."""
         if not self.database.closed and not self.read_only:
             try:
-                give_back_writer(self.database)
+                release_write_lock(self.database)
             except ProjectError as error:  # taken over, or the drive is gone: nothing to give back
                 _log.info("the writer's place was not given back: %s", error)
         self.database.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.regions import Effort, Place, Region, RegionShape, RegionState
+from napari_active_seg.regions import Effort, MaskedRegion, Region, RegionShape, RegionState
 
 __all__ = [
     "CANT_TELL",
@@ -67,9 +67,9 @@ class QueuedRegion:
         return self.state in (RegionState.DONE, RegionState.SKIPPED, RegionState.CANT_TELL)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> MaskedRegion:
         """What may be painted of the region."""
-        return Place(self.region, self.shape)
+        return MaskedRegion(self.region, self.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ import psutil
 from napari_active_seg.errors import ProjectError, ProjectHeldError, ProjectNotWritableError
 from napari_active_seg.project.database import Database
 
-__all__ = ["Holder", "current_holder", "give_back_writer", "take_writer"]
+__all__ = ["LockHolder", "acquire_write_lock", "current_holder", "release_write_lock"]
 
 #: What SQLite says of a file or a folder that may not be written to.
 _READ_ONLY = "readonly"
@@ -36,7 +36,7 @@ _SAME_START_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """Who writes to a project."""
 
     token: str
@@ -63,7 +63,9 @@ class Holder:
         return f"{self.user} on {place} (process {self.pid}, since {since})"
 
 
-def take_writer(database: Database, folder: Path, *, take_over: bool = False) -> Holder | None:
+def acquire_write_lock(
+    database: Database, folder: Path, *, take_over: bool = False
+) -> LockHolder | None:
     """Make this process the writer and return whose abandoned place it took, if any.
 
     ProjectHeldError if a live process holds it, or one on another machine, unless
@@ -110,21 +112,21 @@ def _told_if_not_writable(folder: Path) -> Iterator[None]:
         raise
 
 
-def give_back_writer(database: Database) -> None:
+def release_write_lock(database: Database) -> None:
     """Leave the place free; a place that was taken over stays with whom it belongs to."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM writer")
 
 
-def current_holder(database: Database, folder: Path) -> Holder | None:
+def current_holder(database: Database, folder: Path) -> LockHolder | None:
     """Return who writes now; None if nobody does any more."""
     rows = database.rows("SELECT * FROM writer")
     holder = _holder(rows[0]) if rows else None
     return holder if holder is not None and _may_be_alive(holder, folder) else None
 
 
-def _ourselves(folder: Path) -> Holder:
-    return Holder(
+def _ourselves(folder: Path) -> LockHolder:
+    return LockHolder(
         token=uuid.uuid4().hex,
         host=socket.gethostname(),
         user=_user(),
@@ -142,16 +144,16 @@ def _user() -> str:
         return "somebody"
 
 
-def _read(connection: sqlite3.Connection) -> Holder | None:
+def _read(connection: sqlite3.Connection) -> LockHolder | None:
     row = connection.execute("SELECT * FROM writer").fetchone()
     return None if row is None else _holder(row)
 
 
-def _holder(row: sqlite3.Row) -> Holder:
-    return Holder(**{key: row[key] for key in row.keys() if key != "place"})  # noqa: SIM118
+def _holder(row: sqlite3.Row) -> LockHolder:
+    return LockHolder(**{key: row[key] for key in row.keys() if key != "place"})  # noqa: SIM118
 
 
-def _may_be_alive(holder: Holder, folder: Path) -> bool:
+def _may_be_alive(holder: LockHolder, folder: Path) -> bool:
     if _is_copy(holder, folder):
         return False
     if holder.host != socket.gethostname():
@@ -167,7 +169,7 @@ def _may_be_alive(holder: Holder, folder: Path) -> bool:
         return False
 
 
-def _is_copy(holder: Holder, folder: Path) -> bool:
+def _is_copy(holder: LockHolder, folder: Path) -> bool:
     """Return whether the holder holds another folder that is still there: this is its copy."""
     theirs = Path(holder.folder)
     if holder.host != socket.gethostname():
@@ -178,7 +180,7 @@ def _is_copy(holder: Holder, folder: Path) -> bool:
         return False
 
 
-def _for_other_hosts(holder: Holder) -> str:
+def _for_other_hosts(holder: LockHolder) -> str:
     if holder.host == socket.gethostname():
         return ""
     return (

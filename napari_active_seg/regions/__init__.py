@@ -1,11 +1,16 @@
 """Places in an image, the classes that can be painted there, and what paint means."""
 
 from napari_active_seg.regions.background import find_background
-from napari_active_seg.regions.class_registry import ClassBook
+from napari_active_seg.regions.class_registry import ClassRegistry
 from napari_active_seg.regions.contour_target import contour_target
 from napari_active_seg.regions.coverage import Coverage, count_labelled_pixels, count_pixels
 from napari_active_seg.regions.label import BEGINNINGS, Effort, RegionLabel, RegionState
-from napari_active_seg.regions.masked_region import Place, RegionShape, inside_shape, mask_of_places
+from napari_active_seg.regions.masked_region import (
+    MaskedRegion,
+    RegionShape,
+    inside_shape,
+    mask_of_places,
+)
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
 from napari_active_seg.regions.suggested_size import (
@@ -26,11 +31,11 @@ __all__ = [
     "BEGINNINGS",
     "REGION_SIZES",
     "UNLABELLED",
-    "ClassBook",
+    "ClassRegistry",
     "Coverage",
     "Effort",
     "LabelSchema",
-    "Place",
+    "MaskedRegion",
     "Region",
     "RegionLabel",
     "RegionShape",

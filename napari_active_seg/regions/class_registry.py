@@ -17,11 +17,11 @@ from napari_active_seg.errors import SchemaError
 from napari_active_seg.regions.schema import LabelSchema
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["ClassBook"]
+__all__ = ["ClassRegistry"]
 
 
 @dataclass(frozen=True, slots=True)
-class ClassBook:
+class ClassRegistry:
     """A schema, what the store keeps for each of its classes, and which were merged away.
 
     ``uids[k]`` is stored for position k; ``merged`` pairs a uid that has no class of its own any
@@ -34,13 +34,13 @@ class ClassBook:
     next_uid: int = 0
 
     @staticmethod
-    def new(schema: LabelSchema) -> ClassBook:
+    def new(schema: LabelSchema) -> ClassRegistry:
         """Return the first book of a project."""
-        return ClassBook(schema, tuple(range(len(schema))), (), len(schema))
+        return ClassRegistry(schema, tuple(range(len(schema))), (), len(schema))
 
     # --- changes -----------------------------------------------------------------------------
 
-    def added(self, name: str, colour: str | None = None) -> ClassBook:
+    def added(self, name: str, colour: str | None = None) -> ClassRegistry:
         """Return the book with one more class at the end."""
         if self.next_uid >= UNLABELLED:
             raise SchemaError(
@@ -52,19 +52,19 @@ class ClassBook:
         uids = (*self.uids, self.next_uid)
         return replace(self, schema=schema, uids=uids, next_uid=self.next_uid + 1)
 
-    def renamed(self, name: str, new_name: str) -> ClassBook:
+    def renamed(self, name: str, new_name: str) -> ClassRegistry:
         """Return the book with another name for the class ``name``."""
         names = list(self.schema.names)
         names[self.schema.index(name)] = new_name
         return replace(self, schema=LabelSchema(tuple(names), self.schema.colours))
 
-    def recoloured(self, name: str, colour: str) -> ClassBook:
+    def recoloured(self, name: str, colour: str) -> ClassRegistry:
         """Return the book with another colour (``#rrggbb``) for the class ``name``."""
         colours = list(self.schema.colours)
         colours[self.schema.index(name)] = colour
         return replace(self, schema=LabelSchema(self.schema.names, tuple(colours)))
 
-    def reordered(self, names: Sequence[str]) -> ClassBook:
+    def reordered(self, names: Sequence[str]) -> ClassRegistry:
         """Return the book with its classes in the order of ``names``, which names each once."""
         if sorted(names) != sorted(self.schema.names):
             raise SchemaError(
@@ -74,7 +74,7 @@ class ClassBook:
         order = [self.schema.index(name) for name in names]
         return self._kept(order)
 
-    def merged_into(self, name: str, into: str) -> ClassBook:
+    def merged_into(self, name: str, into: str) -> ClassRegistry:
         """Return the book in which what was ``name`` is ``into``."""
         gone, target = self.schema.index(name), self.schema.index(into)
         if gone == target:
@@ -82,7 +82,7 @@ class ClassBook:
         book = self._kept([k for k in range(len(self.uids)) if k != gone])
         return replace(book, merged=(*self.merged, (self.uids[gone], self.uids[target])))
 
-    def _kept(self, order: Sequence[int]) -> ClassBook:
+    def _kept(self, order: Sequence[int]) -> ClassRegistry:
         schema = LabelSchema(
             tuple(self.schema.names[k] for k in order), tuple(self.schema.colours[k] for k in order)
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.regions.label import RegionLabel
-from napari_active_seg.regions.masked_region import Place
+from napari_active_seg.regions.masked_region import MaskedRegion
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
@@ -60,12 +60,12 @@ class Coverage:
         self.pixels += new
         return new
 
-    def add_place(self, place: Place) -> int:
+    def add_place(self, place: MaskedRegion) -> int:
         """Cover a place; return how many of its pixels are new."""
         return self.add(place.region, None if place.shape is None else place.mask)
 
 
-def count_pixels(places: Iterable[Place]) -> int:
+def count_pixels(places: Iterable[MaskedRegion]) -> int:
     """Return how many pixels lie in at least one of ``places``."""
     coverage = Coverage()
     for place in places:

@@ -12,7 +12,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["Place", "RegionShape", "inside_shape", "mask_of_places"]
+__all__ = ["MaskedRegion", "RegionShape", "inside_shape", "mask_of_places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RegionShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MaskedRegion:
     """A region, all of it or what ``shape`` leaves of it."""
 
     region: Region
@@ -62,7 +62,7 @@ class Place:
         """How many pixels may be painted."""
         return self.region.area if self.shape is None else int(self.shape.mask.sum())
 
-    def overlaps(self, other: Place) -> bool:
+    def overlaps(self, other: MaskedRegion) -> bool:
         """Return whether the two share at least one pixel."""
         if not self.region.overlaps(other.region):
             return False
@@ -80,7 +80,7 @@ class Place:
         )
         return bool((first & second).any())
 
-    def coarser(self, step: int, shape: tuple[int, int]) -> Place:
+    def coarser(self, step: int, shape: tuple[int, int]) -> MaskedRegion:
         """Return the place in a map of ``shape`` with a pixel for each square of ``step``.
 
         A pixel of the map belongs to it if any of its square does.
@@ -93,26 +93,28 @@ class Place:
         right = max(min(-(-region.right // step), width), left + 1)
         around = Region(region.image_id, top, left, bottom - top, right - left)
         if self.shape is None:
-            return Place(around)
+            return MaskedRegion(around)
         rows, columns = np.nonzero(self.shape.mask)
         mask = np.zeros(around.shape, bool)
         down = np.minimum((rows + region.y) // step, bottom - 1) - top
         across = np.minimum((columns + region.x) // step, right - 1) - left
         mask[down, across] = True
-        return Place(around, None if mask.all() else RegionShape.of(mask))
+        return MaskedRegion(around, None if mask.all() else RegionShape.of(mask))
 
-    def finer(self, step: int) -> Place:
+    def finer(self, step: int) -> MaskedRegion:
         """Return the place of all squares of ``step`` pixels that pixels of a map stand for."""
         if step == 1:
             return self
         r = self.region
         region = Region(r.image_id, *(value * step for value in (r.y, r.x, r.height, r.width)))
         if self.shape is None:
-            return Place(region)
-        return Place(region, RegionShape.of(np.kron(self.shape.mask, np.ones((step, step), bool))))
+            return MaskedRegion(region)
+        return MaskedRegion(
+            region, RegionShape.of(np.kron(self.shape.mask, np.ones((step, step), bool)))
+        )
 
     @staticmethod
-    def of_mask(image_id: str, mask: NDArray[np.bool_], y: int = 0, x: int = 0) -> Place:
+    def of_mask(image_id: str, mask: NDArray[np.bool_], y: int = 0, x: int = 0) -> MaskedRegion:
         """Return the place of the True pixels of ``mask``, whose first pixel lies at (y, x)."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
@@ -120,10 +122,10 @@ class Place:
         top, left = int(rows[0]), int(columns[0])
         part = mask[top : rows[-1] + 1, left : columns[-1] + 1]
         region = Region(image_id, y + top, x + left, *part.shape)
-        return Place(region, None if part.all() else RegionShape.of(part))
+        return MaskedRegion(region, None if part.all() else RegionShape.of(part))
 
 
-def mask_of_places(shape: tuple[int, int], places: Iterable[Place]) -> NDArray[np.bool_]:
+def mask_of_places(shape: tuple[int, int], places: Iterable[MaskedRegion]) -> NDArray[np.bool_]:
     """Return which pixels of an image of ``shape`` lie in one of ``places``."""
     mask = np.zeros(shape, bool)
     for place in places:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError, did_you_mean
 from napari_active_seg.export import (
     Exporter,
+    ExportResult,
     ExportSet,
     ImageRow,
     RegionRow,
-    WrittenSet,
     write_data_set,
 )
-from napari_active_seg.export.tiling import LabelledImage, cut_pieces
+from napari_active_seg.export.tiling import LabelledImage, iter_samples
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import CANT_TELL, Project, ProposalFacts, QueuedRegion, SavedLabel
@@ -73,7 +73,7 @@ class ExportRequest:
     choice: ExportChoice = ExportChoice()
 
 
-def export_labels(request: ExportRequest, token: CancelToken, report: Report) -> WrittenSet:
+def export_labels(request: ExportRequest, token: CancelToken, report: Report) -> ExportResult:
     """Write the labels that were asked for, with where each came from."""
     project, choice = request.project, request.choice
     chosen = _chosen_regions(project, choice)
@@ -93,7 +93,7 @@ def export_labels(request: ExportRequest, token: CancelToken, report: Report) ->
     data = ExportSet(
         name=project.config.name,
         schema=project.schema,
-        pieces=cut_pieces(
+        pieces=iter_samples(
             images, cut=choice.cut, tile=choice.tile, overlap=choice.overlap, fill=fill
         ),
         rows=_rows(project, chosen, saves, names),

@@ -12,14 +12,14 @@ from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import Project, Relinked, find_moved_images
-from napari_active_seg.regions import ClassBook
+from napari_active_seg.regions import ClassRegistry
 from napari_active_seg.session.add_images import AddedImages, add_images
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["Upkeep"]
+__all__ = ["ProjectMaintenance"]
 
 
-class Upkeep:
+class ProjectMaintenance:
     """Verbs that change the project and not its labels; ``apply`` changes the session's state."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Upkeep:
         if self._project.config.unpainted == name:
             self._project.configure(unpainted=now)
 
-    def _change(self, change: Callable[[ClassBook], ClassBook], what: str) -> None:
+    def _change(self, change: Callable[[ClassRegistry], ClassRegistry], what: str) -> None:
         self._refuse_while_working()
         book = change(self._project.classes.current)
         self._flush()

@@ -9,18 +9,18 @@ import numpy as np
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project, QueuedRegion
-from napari_active_seg.regions import UNLABELLED, Place, RegionState
+from napari_active_seg.regions import UNLABELLED, MaskedRegion, RegionState
 from napari_active_seg.session.state import SessionState
-from napari_active_seg.session.ui_state import BookmarkFile
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.session.ui_state import UiStateFile
+from napari_active_seg.uncertainty import Prediction, get_measure
 
-__all__ = ["Walk"]
+__all__ = ["Navigator"]
 
 #: So many regions are remembered to go back to.
 _MOST_STEPS = 200
 
 
-class Walk:
+class Navigator:
     """Goes from image to image and from region to region; ``apply`` changes the session's state."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Walk:
         *,
         look: Callable[[], None],
         prediction: Callable[[str], Prediction | None],
-        bookmark: BookmarkFile,
+        bookmark: UiStateFile,
     ) -> None:
         self._project, self._state, self._apply = project, state, apply
         self._look, self._prediction = look, prediction
@@ -106,13 +106,13 @@ class Walk:
         prediction = None if state.image_id is None else self._prediction(state.image_id)
         if prediction is None or state.image_id is None:
             raise NothingToDoError("there is no prediction of this image yet; train a model")
-        values = measure_named(state.measure).compute(prediction.moments).copy()
+        values = get_measure(state.measure).compute(prediction.moments).copy()
         for queued in state.queue:
             here = queued.region.image_id == state.image_id
             if here and queued.state is RegionState.DONE:
                 label = self._project.labels.latest(queued.id)
                 if label is not None and (label.target != UNLABELLED).any():
-                    told = Place.of_mask(
+                    told = MaskedRegion.of_mask(
                         state.image_id, label.target != UNLABELLED, label.region.y, label.region.x
                     ).coarser(prediction.step, prediction.moments.shape)
                     values[told.region.slices][told.mask] = -1

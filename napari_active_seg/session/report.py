@@ -20,7 +20,7 @@ from napari_active_seg.regions import RegionState, count_labelled_pixels
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.trust.figures import project_figures
 from napari_active_seg.session.trust.store import calibration_words
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["project_report", "write_project_report"]
 
@@ -167,7 +167,7 @@ def _add_pictures(report: Report, session: Session) -> None:
     shown = [image_id for image_id in state.image_ids if image_id in state.predicted]
     if not shown:
         return
-    measure = measure_named(state.measure)
+    measure = get_measure(state.measure)
     report.heading("What the model sees")
     for image_id in shown[:_MOST_PICTURES]:
         prediction, values = session.prediction(image_id), session.uncertainty(image_id)

@@ -16,11 +16,11 @@ from psygnal import Signal
 from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.errors import ModelError, OneClassError
-from napari_active_seg.export import WrittenSet, exporter_named
+from napari_active_seg.export import ExportResult, get_exporter
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.jobs.queue import JobDesk, Order, Work
+from napari_active_seg.jobs.queue import JobQueue, Order, Work
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice
@@ -28,18 +28,18 @@ from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.check_images import CheckImages
 from napari_active_seg.session.export import ExportChoice, ExportRequest, export_labels
-from napari_active_seg.session.image_classes.service import ImageClassDesk
-from napari_active_seg.session.labels.service import LabelDesk
-from napari_active_seg.session.maintenance import Upkeep
-from napari_active_seg.session.navigation import Walk
+from napari_active_seg.session.image_classes.service import ImageClassService
+from napari_active_seg.session.labels.service import LabelService
+from napari_active_seg.session.maintenance import ProjectMaintenance
+from napari_active_seg.session.navigation import Navigator
 from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction.cache_key import model_of, predicted_images
-from napari_active_seg.session.prediction.model_cache import ModelShelf
-from napari_active_seg.session.prediction.service import PredictionDesk
+from napari_active_seg.session.prediction.model_cache import ModelCache
+from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.proposals.manual_regions import ManualRegions
-from napari_active_seg.session.proposals.service import ProposalDesk
+from napari_active_seg.session.proposals.service import ProposalService
 from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
-from napari_active_seg.session.training.auto_train import TrainingTurn
+from napari_active_seg.session.training.auto_train import AutoTrainTrigger
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
 from napari_active_seg.session.training.service import (
     TrainingChoices,
@@ -50,10 +50,10 @@ from napari_active_seg.session.training.task import train_model
 from napari_active_seg.session.training.values import TrainResponse
 from napari_active_seg.session.trust.collapse import keep_collapse
 from napari_active_seg.session.trust.evaluate import LabelledImage
-from napari_active_seg.session.trust.service import TrustDesk
+from napari_active_seg.session.trust.service import TrustService
 from napari_active_seg.session.trust.store import keep_evaluation
-from napari_active_seg.session.ui_state import BookmarkFile
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.session.ui_state import UiStateFile
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["Session"]
 
@@ -88,14 +88,14 @@ class Session:
         self.last_training: TrainResponse | None = None
         self._segmenters = segmenters
         self._follows_screen = follows_screen
-        self._shelf = shelf = ModelShelf(project, segmenters)
-        bookmark = BookmarkFile(project.bookmark, writes=follows_screen and not project.read_only)
+        self._shelf = shelf = ModelCache(project, segmenters)
+        bookmark = UiStateFile(project.bookmark, writes=follows_screen and not project.read_only)
         self._state = initial_state(project, bookmark.latest if follows_screen else None)
-        self._jobs = JobDesk(
+        self._jobs = JobQueue(
             runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
         )
         state = self._now
-        self.predictions = PredictionDesk(
+        self.predictions = PredictionService(
             project,
             shelf,
             self._jobs,
@@ -104,7 +104,7 @@ class Session:
             order=self._order,
             follows_screen=follows_screen,
         )
-        self.walk = Walk(
+        self.walk = Navigator(
             project,
             state,
             self._set,
@@ -112,8 +112,8 @@ class Session:
             prediction=self.prediction,
             bookmark=bookmark,
         )
-        self.labels = LabelDesk(project, state, self._set, start=self._start, order=self._order)
-        self.proposals = ProposalDesk(
+        self.labels = LabelService(project, state, self._set, start=self._start, order=self._order)
+        self.proposals = ProposalService(
             project,
             shelf,
             segmenters,
@@ -124,7 +124,7 @@ class Session:
             cost=cost,
             in_stages=follows_screen,
         )
-        self.trust = TrustDesk(
+        self.trust = TrustService(
             project,
             shelf,
             segmenters,
@@ -135,9 +135,9 @@ class Session:
             predicted=self.predictions.known,
             look=self.predictions.look_at_screen,
         )
-        desk = ImageClassDesk(project, shelf, segmenters, state, self._set, order=self._order)
+        desk = ImageClassService(project, shelf, segmenters, state, self._set, order=self._order)
         self.image_classes = desk
-        self.upkeep = Upkeep(
+        self.upkeep = ProjectMaintenance(
             project,
             state,
             self._set,
@@ -145,7 +145,7 @@ class Session:
             flush=self.labels.flush,
             predicted=self.predictions.known,
         )
-        self._turn = TrainingTurn(project)
+        self._turn = AutoTrainTrigger(project)
         self._pass_on()
 
     def _now(self) -> SessionState:
@@ -187,7 +187,7 @@ class Session:
         prediction = self.prediction(image_id)
         if prediction is None:
             return None
-        return measure_named(self._state.measure).compute(prediction.moments)
+        return get_measure(self._state.measure).compute(prediction.moments)
 
     def _repr_html_(self) -> str | None:
         return html_of(self)
@@ -212,7 +212,7 @@ class Session:
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""
         self._jobs.check_open()
-        name = measure_named(measure).name
+        name = get_measure(measure).name
         known = predicted_images(self.project, self._state.image_ids, name)
         self._set(measure=name, predicted=known)
         self.predictions.look_at_screen()
@@ -231,14 +231,14 @@ class Session:
         self.predictions.predict(wanted, samples=samples)
 
     def predict_folder(self, images_dir: Path | str, out: Path | str, **asked: Any) -> None:
-        """Predict all pictures below ``images_dir`` into ``out``: see ``PredictionDesk``."""
+        """Predict all pictures below ``images_dir`` into ``out``: see ``PredictionService``."""
         self.predictions.predict_folder(Path(images_dir), Path(out), **asked)
 
     def propose(self, **asked: Any) -> None:
         """Choose regions of pool images for the queue.
 
         ``count=8`` or ``budget="10min"`` say how many, ``strategy`` and its parts (``size=128``,
-        ``measure="bald"``) which: see ``ProposalDesk.propose``.
+        ``measure="bald"``) which: see ``ProposalService.propose``.
         """
         self.proposals.propose(**asked)
 
@@ -318,7 +318,7 @@ class Session:
         out: Path | str,
         *,
         choice: ExportChoice = ExportChoice(),  # noqa: B008  # a frozen value
-        on_done: Callable[[WrittenSet], None],
+        on_done: Callable[[ExportResult], None],
     ) -> None:
         """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says.
 
@@ -327,10 +327,10 @@ class Session:
         self._jobs.check_open()
         folder = Path(out)
         check_output_folder(self.project, folder)
-        request = ExportRequest(self.project, exporter_named(format_name), folder.resolve(), choice)
+        request = ExportRequest(self.project, get_exporter(format_name), folder.resolve(), choice)
 
         def deliver(result: object) -> None:
-            if isinstance(result, WrittenSet):
+            if isinstance(result, ExportResult):
                 on_done(result)
 
         self._start("exporting", partial(export_labels, request), deliver, writes=False)

@@ -11,7 +11,7 @@ from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.prediction.cache_key import predicted_images
 from napari_active_seg.session.trust.store import calibration_in_force
-from napari_active_seg.session.ui_state import Bookmark
+from napari_active_seg.session.ui_state import UiState
 
 __all__ = ["OPEN_STATES", "SessionState", "calibrated_words", "initial_state"]
 
@@ -127,7 +127,7 @@ def calibrated_words(project: Project) -> str:
     return "" if found is None else found.words
 
 
-def initial_state(project: Project, bookmark: Bookmark | None = None) -> SessionState:
+def initial_state(project: Project, bookmark: UiState | None = None) -> SessionState:
     """Return the state of a project that was just opened.
 
     It is where the bookmark lies, if there is one, and at the first waiting region otherwise.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_active_seg.images import ImageSource, coarse_window
 from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["Thumbnail", "Thumbnails"]
 
@@ -52,7 +52,7 @@ class Thumbnails:
         if measure is None or model is None:
             return None
         key, region = prediction_key(self._project, model), queued.region
-        named = measure_named(measure)
+        named = get_measure(measure)
         if not self._predictions.has(key, region.image_id, extra=named.needs):
             return None
         prediction = self._predictions.load(key, region.image_id)

@@ -14,13 +14,13 @@ from typing import Any
 
 from napari_active_seg._util.atomic_write import whole_file
 
-__all__ = ["Bookmark", "BookmarkFile"]
+__all__ = ["UiState", "UiStateFile"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Bookmark:
+class UiState:
     """What is looked at, with which tool in which class, and how much was proposed last."""
 
     image_id: str = ""
@@ -32,7 +32,7 @@ class Bookmark:
     unit: str = ""
 
 
-class BookmarkFile:
+class UiStateFile:
     """Keeps the latest bookmark in ``path``, a file in the project's cache.
 
     Where nothing may be written it is kept in memory.
@@ -61,15 +61,15 @@ class BookmarkFile:
             _log.info("the place was not written down: %s", error)
 
 
-def _read(path: Path) -> Bookmark:
+def _read(path: Path) -> UiState:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return Bookmark()
+        return UiState()
     if not isinstance(raw, dict):
-        return Bookmark()
-    kinds = {field.name: type(field.default) for field in fields(Bookmark)}
+        return UiState()
+    kinds = {field.name: type(field.default) for field in fields(UiState)}
     known: dict[str, Any] = {
         key: value for key, value in raw.items() if key in kinds and type(value) is kinds[key]
     }
-    return Bookmark(**known)
+    return UiState(**known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.studies.segmentation import RoundRecord, StudySettings
 from napari_active_seg.studies.segmentation.settings import ArmSettings
 from napari_active_seg.studies.segmentation.summary import (
@@ -45,7 +45,7 @@ class KindScore:
 
 def kind_of(study: StudySettings, arm: ArmSettings) -> str:
     """Return Random, Single or Batch, with -SSL where images without labels are learned from."""
-    strategy = strategy_named(arm.strategy).with_changes(**arm.parts)
+    strategy = get_strategy(arm.strategy).with_changes(**arm.parts)
     if strategy.is_chance or strategy.draws == "even":
         kind = "Random"
     else:

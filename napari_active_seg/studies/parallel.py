@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from napari_active_seg.errors import ModelError
 
-__all__ = ["OnProgress", "Piece", "run_side_by_side"]
+__all__ = ["OnProgress", "Piece", "run_parallel"]
 
 #: Told how many pieces are done, of how many, and what is under way.
 OnProgress = Callable[[int, int, str], None]
@@ -35,7 +35,7 @@ class Piece(Protocol):
 P = TypeVar("P", bound=Piece)
 
 
-def run_side_by_side(
+def run_parallel(
     pieces: Sequence[P],
     work: Callable[[P], None],
     *,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.figures import Curve, Report, draw_curves
 from napari_active_seg.metrics import ConfusionMatrix
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.studies.simulated_annotator import AnnotatorSettings, answer
 
 __all__ = ["PolygonPoint", "polygon_study", "write_polygon_study"]
@@ -56,7 +56,7 @@ def polygon_study(
     for number, (image_id, load) in enumerate(truths):
         on_image(number, len(truths), image_id)
         truth = load()
-        place = Place(Region.whole(image_id, truth.shape))
+        place = MaskedRegion(Region.whole(image_id, truth.shape))
         for k, tolerance in enumerate(tolerances):
             told = answer(truth, place, AnnotatorSettings(tolerance), n_classes=n_classes)
             matrices[k] = matrices[k].add(told.target, truth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.studies.datasets import PreparedData
 from napari_active_seg.studies.parallel import OnProgress
 from napari_active_seg.studies.segmentation import RoundRecord, StudySettings, run_study
@@ -67,6 +67,6 @@ def arms_for(
     parts = {} if measure is None else {"measure": measure}
     arms = [ArmSettings.made(name=name, strategy=name, parts=parts) for name in strategies]
     if beside is not None and beside not in strategies:
-        unit = strategy_named(strategies[0]).unit
+        unit = get_strategy(strategies[0]).unit
         arms.append(ArmSettings.made(name=beside, strategy=beside, parts={**parts, "unit": unit}))
     return tuple(arms)

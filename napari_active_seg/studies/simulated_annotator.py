@@ -17,7 +17,7 @@ from scipy import ndimage
 from napari_active_seg.acquisition import simplified_outlines
 from napari_active_seg.acquisition.polygon_simplification import polygon_mask
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import UNLABELLED, Effort, Place
+from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion
 from napari_active_seg.session.labels.task import Annotate
 
 __all__ = ["AnnotatorSettings", "Answer", "annotate_with", "answer", "simplified"]
@@ -80,7 +80,7 @@ class Answer:
 
 def answer(
     truth: NDArray[np.uint8],
-    place: Place,
+    place: MaskedRegion,
     settings: AnnotatorSettings,
     *,
     n_classes: int,
@@ -111,7 +111,7 @@ def annotate_with(settings: AnnotatorSettings, *, n_classes: int) -> Annotate:
     """Return an annotator as a session asks one: truth, place and regions before, to an answer."""
 
     def annotate(
-        truth: NDArray[np.uint8], place: Place, before: int
+        truth: NDArray[np.uint8], place: MaskedRegion, before: int
     ) -> tuple[NDArray[np.uint8], Effort]:
         told = answer(truth, place, settings, n_classes=n_classes, before=before)
         effort = Effort(active_s=told.seconds, clicks=told.clicks, changed_px=told.pixels)
@@ -194,7 +194,7 @@ def _unsteady(
     return moved
 
 
-def _number_of(place: Place) -> int:
+def _number_of(place: MaskedRegion) -> int:
     region = place.region
     name = f"{region.image_id}:{region.y}:{region.x}:{region.height}:{region.width}"
     return zlib.crc32(name.encode())

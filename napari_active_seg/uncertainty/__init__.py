@@ -6,7 +6,7 @@ from napari_active_seg.uncertainty.registry import (
     MEASURES,
     Measure,
     check_measure,
-    measure_named,
+    get_measure,
     measure_titles,
 )
 
@@ -19,7 +19,7 @@ __all__ = [
     "Prediction",
     "check_measure",
     "count_above",
+    "get_measure",
     "high_entropy_count",
-    "measure_named",
     "measure_titles",
 ]

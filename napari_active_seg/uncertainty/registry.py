@@ -21,7 +21,7 @@ from napari_active_seg.uncertainty.registered import (
     registered_measures,
 )
 
-__all__ = ["MEASURES", "Measure", "check_measure", "measure_named", "measure_titles"]
+__all__ = ["MEASURES", "Measure", "check_measure", "get_measure", "measure_titles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def measure_named(name: str) -> Measure:
+def get_measure(name: str) -> Measure:
     """Return the measure called ``name``, ours or a registered one.
 
     A registered measure is an entry point of the group ``napari_active_seg.measures``: a function

@@ -12,7 +12,7 @@ from napari_active_seg.acquisition import (
     Strategy,
     gather,
 )
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 #: Costs the same everywhere.
 FLAT = CostModel("area", base_s=1.0, per_pixel=0.0)
@@ -25,7 +25,7 @@ def rng(seed=0):
 
 def image(values, name="a", taken=(), **more):
     values = np.asarray(values, np.float32)
-    places = tuple(t if isinstance(t, Place) else Place(t) for t in taken)
+    places = tuple(t if isinstance(t, MaskedRegion) else MaskedRegion(t) for t in taken)
     return PoolImage(name, values.shape, taken=places, uncertainty=values, **more)
 
 
@@ -55,7 +55,7 @@ def best(pool, count, seed=0, **parts):
 
 
 def candidate(name="a", y=0, x=0, side=8, value=1.0, **more):
-    place = Place(Region(name, y, x, side, side))
+    place = MaskedRegion(Region(name, y, x, side, side))
     return Candidate(place, value, value, **{"seconds": 1.0, "patient": name, **more})
 
 

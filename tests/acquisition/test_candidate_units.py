@@ -16,7 +16,13 @@ from napari_active_seg.acquisition import (
 from napari_active_seg.acquisition.candidate_units import polygons
 from napari_active_seg.acquisition.window_sums import window_axis, window_sums
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region, RegionShape, inside_shape, mask_of_places
+from napari_active_seg.regions import (
+    MaskedRegion,
+    Region,
+    RegionShape,
+    inside_shape,
+    mask_of_places,
+)
 
 
 def blobs(shape=(80, 100)):
@@ -73,7 +79,7 @@ def test_holes_of_a_polygon_are_filled_and_specks_are_left_out():
 def test_places_of_one_image_share_no_pixel_with_each_other_or_with_what_is_taken(unit):
     values = blobs((96, 128))
     pixels = np.repeat((values * 200).astype(np.uint8)[..., None], 3, axis=2)
-    taken = Place.of_mask("a", np.tri(40, dtype=bool))
+    taken = MaskedRegion.of_mask("a", np.tri(40, dtype=bool))
     pool = [image(values, taken=(taken, Region("a", 60, 60, 10, 30)), read=lambda: pixels)]
     found = gather(pool, search(unit=unit, size=24, tolerance=3.0), rng())
     assert found
@@ -126,18 +132,18 @@ def test_units_obey_the_tissue():
 def test_a_known_cost_counts_pixels_boundary_clicks_and_classes():
     classes = np.zeros((60, 60), np.uint8)
     classes[20:40, 20:40] = 1
-    maps, whole = ClassMaps(lambda: classes), Place(Region("a", 0, 0, 60, 60))
+    maps, whole = ClassMaps(lambda: classes), MaskedRegion(Region("a", 0, 0, 60, 60))
     assert CostModel("area", 2.0, 0.5).of(whole, maps) == 2 + 0.5 * 3600
     boundary = CostModel("boundary", 1.0, 0.0, per_boundary=1.0)
     assert boundary.of(whole, maps) == 1 + 4 * 20
-    assert boundary.of(Place(Region("a", 0, 0, 15, 15)), maps) == 1
+    assert boundary.of(MaskedRegion(Region("a", 0, 0, 15, 15)), maps) == 1
     clicks = CostModel("clicks", 1.0, 0.0, per_click=1.0)
     corners = sum(len(ring) for ring in simplified_outlines(classes == 1, 3.0))
     assert clicks.of(whole, maps) == 1 + corners
     assert 4 <= corners <= 5
     by_class = CostModel("classes", 1.0, 0.0, per_class=(2.0, 5.0))
     assert by_class.of(whole, maps) == 8
-    assert by_class.of(Place(Region("a", 0, 0, 15, 15)), maps) == 3
+    assert by_class.of(MaskedRegion(Region("a", 0, 0, 15, 15)), maps) == 3
 
 
 @pytest.mark.parametrize("name", ["boundary", "clicks", "classes"])
@@ -148,7 +154,7 @@ def test_the_cost_of_all_windows_is_that_of_each(name):
     together = cost.of_windows(maps, 144, lambda m: window_sums(m, rows, columns))
     for i, y in enumerate(rows.starts):
         for j, x in enumerate(columns.starts):
-            one = cost.of(Place(Region("a", int(y), int(x), 12, 12)), maps)
+            one = cost.of(MaskedRegion(Region("a", int(y), int(x), 12, 12)), maps)
             assert together[i, j] == pytest.approx(one)
 
 
@@ -177,15 +183,15 @@ def test_a_shape_is_a_part_of_its_rectangle_and_outlives_the_disk():
     mask = np.tri(9, 11, dtype=bool)
     shape = RegionShape.of(mask)
     assert (shape.mask == mask).all() and shape == RegionShape.of(mask)
-    place = Place(Region("a", 3, 4, 9, 11), shape)
+    place = MaskedRegion(Region("a", 3, 4, 9, 11), shape)
     assert place.pixels == mask.sum()
     with pytest.raises(BadInputError, match="does not fit"):
-        Place(Region("a", 0, 0, 5, 5), shape)
+        MaskedRegion(Region("a", 0, 0, 5, 5), shape)
     with pytest.raises(BadInputError, match="pixel"):
         RegionShape.of(np.zeros((3, 3), bool))
     target = np.zeros((9, 11), np.uint8)
     kept = inside_shape(target, shape)
     assert (kept[mask] == 0).all() and (kept[~mask] == 255).all()
-    upper = Place.of_mask("a", ~np.tri(9, 11, 0, dtype=bool), 3, 4)
+    upper = MaskedRegion.of_mask("a", ~np.tri(9, 11, 0, dtype=bool), 3, 4)
     assert upper.region.overlaps(place.region) and not upper.overlaps(place)
     assert FLAT.of(place, ClassMaps(lambda: np.zeros((20, 20), np.uint8))) == 1.0

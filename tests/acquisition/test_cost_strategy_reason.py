@@ -20,23 +20,23 @@ from napari_active_seg.acquisition import (
     advise,
     control_due,
     cost_features,
+    get_strategy,
+    group_sequences,
     learned_cost,
-    likeness_of,
-    needed_for,
     reason_for_cost,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
     redundancy_of,
-    runs_by_name,
-    strategy_named,
+    required_sample_size,
+    similarity,
     validation_due,
     value_per_cost,
 )
-from napari_active_seg.acquisition.evaluation_quota import DrawnPlan
+from napari_active_seg.acquisition.evaluation_quota import EvaluationQuotas
 from napari_active_seg.acquisition.learned_cost import FEATURES, Ridge
 from napari_active_seg.errors import BadInputError, ConfigError
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.uncertainty import MomentStream
 
 # --- cost ----------------------------------------------------------------------------------------
@@ -57,7 +57,10 @@ def test_value_is_information_to_alpha_over_cost_to_beta():
 
 def test_cost_grows_with_area_and_free_work_is_refused():
     nothing = ClassMaps(lambda: np.zeros((128, 128), np.uint8))
-    small, large = Place(Region("a", 0, 0, 64, 64)), Place(Region("a", 0, 0, 128, 128))
+    small, large = (
+        MaskedRegion(Region("a", 0, 0, 64, 64)),
+        MaskedRegion(Region("a", 0, 0, 128, 128)),
+    )
     cost = CostModel()
     assert 3 < cost.of(small, nothing) < cost.of(large, nothing) == pytest.approx(12)
     with pytest.raises(ConfigError):
@@ -174,19 +177,19 @@ def test_features_are_counted_within_the_shape_alone():
 
 
 def test_strategies_are_found_by_name_and_changed_by_word():
-    strategy = strategy_named("uncertain-regions").with_changes(measure="entropy", size=64)
+    strategy = get_strategy("uncertain-regions").with_changes(measure="entropy", size=64)
     assert (strategy.measure, strategy.size, strategy.step) == ("entropy", 64, 16)
-    faithful = strategy_named("faithful-regions").with_changes(default_size=64)
+    faithful = get_strategy("faithful-regions").with_changes(default_size=64)
     assert (faithful.size, faithful.step, faithful.overlap) == (150, 30, True)
-    assert strategy_named("random-regions").with_changes(default_size=64).size == 64
-    assert strategy_named("uncertain-regions").with_changes().measure == "bald"
-    assert strategy_named("entropy-images").with_changes(measure=None).measure == "entropy"
+    assert get_strategy("random-regions").with_changes(default_size=64).size == 64
+    assert get_strategy("uncertain-regions").with_changes().measure == "bald"
+    assert get_strategy("entropy-images").with_changes(measure=None).measure == "entropy"
     words = strategy.with_words(
         {"unit": "crops", "per_image": "2", "beta": "0.5", "overlap": "yes"}
     )
     assert (words.unit, words.per_image, words.beta, words.overlap) == ("crops", 2, 0.5, True)
     with pytest.raises(ConfigError, match="did you mean 'random-regions'"):
-        strategy_named("random-region")
+        get_strategy("random-region")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_strategies_are_found_by_name_and_changed_by_word():
 )
 def test_senseless_changes_are_refused(words, said):
     with pytest.raises(ConfigError, match=said):
-        strategy_named("uncertain-regions").with_words(words)
+        get_strategy("uncertain-regions").with_words(words)
 
 
 @pytest.mark.parametrize("bad", [{"measure": "x"}, {"size": 4}, {"stride": -1}, {"beta": -0.1}])
@@ -253,19 +256,21 @@ def test_validation_gets_one_a_round_until_there_are_enough():
 
 
 def test_how_many_are_needed_follows_the_spread():
-    assert needed_for([]) == 25
-    assert needed_for([0.9, 0.91, 0.9, 0.92, 0.9]) == 10
-    assert needed_for([0.1, 0.9, 0.2, 0.8, 0.5]) > 25
+    assert required_sample_size([]) == 25
+    assert required_sample_size([0.9, 0.91, 0.9, 0.92, 0.9]) == 10
+    assert required_sample_size([0.1, 0.9, 0.2, 0.8, 0.5]) > 25
     spread = [0.6, 0.7, 0.75, 0.8, 0.9]
-    assert needed_for(spread, half_width=0.05) == np.ceil(
+    assert required_sample_size(spread, half_width=0.05) == np.ceil(
         (1.96 * np.std(spread, ddof=1) / 0.05) ** 2
     )
-    plan = DrawnPlan(Tally(2, 25), Tally(30, 25), Tally(0, 25, possible=False))
+    plan = EvaluationQuotas(Tally(2, 25), Tally(30, 25), Tally(0, 25, possible=False))
     assert (
         plan.words
         == "labelled for an unbiased score: 2 of 25 control regions, 30 validation regions (enough)"
     )
-    without = DrawnPlan(Tally(0, 25), Tally(0, 25, possible=False), Tally(0, 25, possible=False))
+    without = EvaluationQuotas(
+        Tally(0, 25), Tally(0, 25, possible=False), Tally(0, 25, possible=False)
+    )
     assert "cannot be compared" in without.words
 
 
@@ -291,23 +296,23 @@ def test_images_that_follow_each_other_are_alike_or_not():
     draws = rng(1)
     scattered = draws.normal(size=(60, 20)) * np.linspace(0.1, 50, 20)
     copies = np.repeat(scattered[:12], 5, axis=0) + draws.normal(0, 0.1, (60, 20))
-    assert likeness_of(scattered, rng()) < 0.1
-    assert likeness_of(copies, rng()) > 0.9
-    assert likeness_of(copies[draws.permutation(60)], rng()) < 0.2
-    assert likeness_of(np.ones((20, 4)), rng()) == 1.0
+    assert similarity(scattered, rng()) < 0.1
+    assert similarity(copies, rng()) > 0.9
+    assert similarity(copies[draws.permutation(60)], rng()) < 0.2
+    assert similarity(np.ones((20, 4)), rng()) == 1.0
     with pytest.raises(BadInputError, match="runs"):
-        likeness_of(scattered[:15], rng())
+        similarity(scattered[:15], rng())
     with pytest.raises(BadInputError, match="NaN"):
-        likeness_of(np.full((20, 4), np.nan), rng())
+        similarity(np.full((20, 4), np.nan), rng())
 
 
 def test_runs_follow_numbers_in_names_and_hold_no_name_twice():
     names = [f"frame{k}.png" for k in range(23)]
-    runs = runs_by_name(names[::-1], most=100, rng=rng())
+    runs = group_sequences(names[::-1], most=100, rng=rng())
     assert runs == tuple(tuple(names[5 * k : 5 * k + 5]) for k in range(4))
-    few = runs_by_name(names, most=12, rng=rng())
+    few = group_sequences(names, most=12, rng=rng())
     assert len(few) == 2 and set(few) < set(runs)
-    assert runs_by_name(names[:4], most=100, rng=rng()) == ()
+    assert group_sequences(names[:4], most=100, rng=rng()) == ()
 
 
 def test_a_pool_of_copies_is_redundant_whatever_its_places_say():
@@ -343,7 +348,7 @@ def moments(probs):
 
 
 def test_reason_names_the_two_classes_and_whether_passes_disagree():
-    place, names = Place(Region("a", 4, 4, 8, 8)), ("stroma", "tumour", "other")
+    place, names = MaskedRegion(Region("a", 4, 4, 8, 8)), ("stroma", "tumour", "other")
     agreeing = reason_for_uncertain(moments([[0.47, 0.52, 0.01]] * 3), place, names)
     assert agreeing.startswith("tumour 0.52 against stroma 0.47")
     assert "agree that it is unclear" in agreeing
@@ -359,7 +364,7 @@ def test_reason_of_a_polygon_looks_at_its_pixels_alone():
     probs[0][np.tri(20, dtype=bool)] = 0.9
     probs[1] = 1 - probs[0]
     stream.add(probs)
-    place = Place.of_mask("a", np.tri(20, dtype=bool))
+    place = MaskedRegion.of_mask("a", np.tri(20, dtype=bool))
     assert "0.90 against" in reason_for_uncertain(stream.moments(), place, ("a", "b"))
 
 

@@ -4,11 +4,11 @@ from hypothesis import strategies as st
 
 from napari_active_seg.acquisition import appearance_of, comparable
 from napari_active_seg.acquisition.coverage import Coverage
-from napari_active_seg.acquisition.selectors import Covering
+from napari_active_seg.acquisition.selectors import FacilityLocation
 
 
 def cover(points, count, labelled=()):
-    order = Covering(np.asarray(points, float), np.asarray(labelled, float))
+    order = FacilityLocation(np.asarray(points, float), np.asarray(labelled, float))
     allowed, taken = np.ones(len(points), bool), []
     for _ in range(count):
         taken.append(order.pick(allowed))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_active_seg.acquisition import SMALLEST_SIDE, box_between, fit_between, square_around
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import Place, Region, RegionShape
+from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
 SHAPE = (200, 300)
 
@@ -21,22 +21,22 @@ def test_a_square_is_moved_into_the_image_and_a_box_is_clipped():
 
 def test_a_region_is_cut_where_others_begin_and_keeps_the_place_that_was_chosen():
     wanted = Region("a", 50, 50, 100, 100)
-    right = Place(Region("a", 0, 120, 200, 64))
-    below = Place(Region("a", 130, 0, 64, 100))
-    elsewhere = Place(Region("b", 0, 0, 200, 300))
-    assert fit_between(wanted, [elsewhere], keep=(100, 100), shape=SHAPE) == Place(wanted)
+    right = MaskedRegion(Region("a", 0, 120, 200, 64))
+    below = MaskedRegion(Region("a", 130, 0, 64, 100))
+    elsewhere = MaskedRegion(Region("b", 0, 0, 200, 300))
+    assert fit_between(wanted, [elsewhere], keep=(100, 100), shape=SHAPE) == MaskedRegion(wanted)
     fitted = fit_between(wanted, [right, below], keep=(100, 100), shape=SHAPE)
-    assert fitted == Place(Region("a", 50, 50, 80, 70))
+    assert fitted == MaskedRegion(Region("a", 50, 50, 80, 70))
 
 
 def test_a_place_without_room_is_refused():
-    narrow = [Place(Region("a", 0, 0, 200, 90)), Place(Region("a", 0, 100, 200, 90))]
+    narrow = [MaskedRegion(Region("a", 0, 0, 200, 90)), MaskedRegion(Region("a", 0, 100, 200, 90))]
     with pytest.raises(BadInputError, match=r"only 100 x 10 pixels are free here.*16 x 16"):
         fit_between(Region("a", 50, 50, 100, 100), narrow, keep=(80, 95), shape=SHAPE)
     with pytest.raises(BadInputError, match="there is a region at y 80, x 95 already"):
         fit_between(
             Region("a", 50, 50, 100, 100),
-            [Place(Region("a", 60, 60, 50, 50))],
+            [MaskedRegion(Region("a", 60, 60, 50, 50))],
             keep=(80, 95),
             shape=SHAPE,
         )
@@ -44,14 +44,14 @@ def test_a_place_without_room_is_refused():
 
 def test_an_image_smaller_than_a_region_may_be_labelled_whole():
     whole = Region("a", 0, 0, 10, 12)
-    assert fit_between(whole, (), keep=(1, 1), shape=(10, 12)) == Place(whole)
+    assert fit_between(whole, (), keep=(1, 1), shape=(10, 12)) == MaskedRegion(whole)
 
 
 def test_pixels_of_an_outlined_region_are_left_out():
     mask = np.zeros((60, 60), bool)
     mask[:30] = True
     mask[:, :20] = True
-    outlined = Place(Region("a", 40, 40, 60, 60), RegionShape.of(mask))
+    outlined = MaskedRegion(Region("a", 40, 40, 60, 60), RegionShape.of(mask))
     fitted = fit_between(Region("a", 60, 60, 64, 64), [outlined], keep=(90, 90), shape=SHAPE)
     assert fitted.region == Region("a", 60, 60, 64, 64)
     assert not fitted.overlaps(outlined)
@@ -60,7 +60,7 @@ def test_pixels_of_an_outlined_region_are_left_out():
 
 sides = st.integers(1, 120)
 places = st.builds(
-    lambda y, x, h, w: Place(Region("a", y, x, h, w)),
+    lambda y, x, h, w: MaskedRegion(Region("a", y, x, h, w)),
     st.integers(0, 199), st.integers(0, 299), sides, sides,
 )  # fmt: skip
 

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from pools import candidate, rng
 from scipy.stats import entropy
 
-from napari_active_seg.acquisition import Budget, Ledger, k_centre_greedy
+from napari_active_seg.acquisition import Budget, BudgetTracker, k_centre_greedy
 from napari_active_seg.acquisition.batch_bald import BatchBald
 from napari_active_seg.acquisition.k_centre import KCentre
 from napari_active_seg.acquisition.selectors import (
-    AnyPlaceOfImages,
     BatchBaldOrder,
-    ByChance,
-    ByClass,
+    ClassBalanced,
     CoreSet,
-    EvenImages,
-    ForegroundFirst,
+    EvenlySpacedImages,
+    ForegroundAwareRandom,
+    GumbelTopK,
+    RandomImage,
     Stratified,
     annealed_coldness,
     power_logits,
@@ -159,7 +159,7 @@ def test_batch_bald_beyond_all_outcomes_is_an_estimate_of_the_same(monkeypatch):
 
 def firsts(logits, n):
     everything = np.ones(len(logits), bool)
-    return [ByChance(logits, rng(seed)).pick(everything) for seed in range(n)]
+    return [GumbelTopK(logits, rng(seed)).pick(everything) for seed in range(n)]
 
 
 def test_power_draws_in_proportion_to_value_to_the_coldness_and_says_so():
@@ -170,7 +170,7 @@ def test_power_draws_in_proportion_to_value_to_the_coldness_and_says_so():
         expected = values**coldness / (values**coldness).sum()
         shares = np.bincount(firsts(logits, 4000), minlength=4) / 4000
         np.testing.assert_allclose(shares, expected, atol=0.03)
-        order = ByChance(logits, rng())
+        order = GumbelTopK(logits, rng())
         told = [order.chance(index, everything) for index in range(4)]
         np.testing.assert_allclose(told, expected)
         rest = np.array([True, False, True, True])
@@ -186,7 +186,7 @@ def test_softmax_draws_in_proportion_to_e_to_the_value():
 
 
 def test_what_has_no_chance_comes_last_and_is_still_taken():
-    order = ByChance(np.array([-np.inf, 3.0, -np.inf]), rng())
+    order = GumbelTopK(np.array([-np.inf, 3.0, -np.inf]), rng())
     assert picked(order, 3, 3)[0] == 1
     assert order.chance(0, np.array([True, False, True])) is None
 
@@ -194,10 +194,10 @@ def test_what_has_no_chance_comes_last_and_is_still_taken():
 def test_chances_of_an_image_and_its_place_are_multiplied():
     places = [candidate("a", y=9 * j) for j in range(4)] + [candidate("b")]
     everything = np.ones(5, bool)
-    any_place = AnyPlaceOfImages(places, rng(), best=False)
+    any_place = RandomImage(places, rng(), best=False)
     assert any_place.chance(0, everything) == 1 / 8 and any_place.chance(4, everything) == 1 / 2
-    assert AnyPlaceOfImages(places, rng(), best=True).chance(0, everything) == 1 / 2
-    assert EvenImages(places, 2).chance(0, everything) is None
+    assert RandomImage(places, rng(), best=True).chance(0, everything) == 1 / 2
+    assert EvenlySpacedImages(places, 2).chance(0, everything) is None
 
 
 def test_noise_of_clasp_is_annealed_from_1_to_100():
@@ -216,26 +216,26 @@ def test_stratified_gives_two_thirds_to_classes_in_turn():
 def test_classes_take_turns_the_rarest_first():
     places = [candidate(y=9 * i, probs=(0.9, 0.1)) for i in range(6)]
     places += [candidate("b", y=9 * i, probs=(0.2, 0.8)) for i in range(2)]
-    assert picked(ByClass(places), 8, 6) == [6, 0, 7, 1, 2, 3]
+    assert picked(ClassBalanced(places), 8, 6) == [6, 0, 7, 1, 2, 3]
 
 
 def test_images_are_taken_at_even_steps_and_then_the_others():
     places = [candidate(f"i{k}", y=9 * j) for k in range(6) for j in range(2)]
-    assert picked(EvenImages(places, 3), 12, 4) == [0, 4, 8, 2]
+    assert picked(EvenlySpacedImages(places, 3), 12, 4) == [0, 4, 8, 2]
 
 
 @pytest.mark.parametrize("best", [True, False])
 def test_an_image_is_drawn_before_its_place(best):
     places = [candidate("many", y=9 * j, value=9 - j) for j in range(9)]
     places += [candidate("one", value=0.1)]
-    firsts = [picked(AnyPlaceOfImages(places, rng(s), best=best), 10, 1)[0] for s in range(300)]
+    firsts = [picked(RandomImage(places, rng(s), best=best), 10, 1)[0] for s in range(300)]
     assert 110 < sum(index == 9 for index in firsts) < 190
     assert (set(firsts) == {0, 9}) is best
 
 
 def test_two_of_three_places_are_foreground():
     places = [candidate(y=9 * i, probs=(0.1, 0.9) if i < 10 else (0.9, 0.1)) for i in range(60)]
-    found = picked(ForegroundFirst(places, rng()), 60, 9)
+    found = picked(ForegroundAwareRandom(places, rng()), 60, 9)
     assert sum(index < 10 for index in found) >= 6
 
 
@@ -263,7 +263,7 @@ def test_budgets_without_sense_are_refused(text):
 
 
 def test_a_budget_is_never_exceeded_and_what_fits_is_still_taken():
-    ledger = Ledger(Budget(100, "pixels"))
+    ledger = BudgetTracker(Budget(100, "pixels"))
     dear, cheap = candidate(side=11), candidate(side=8)
     assert ledger.allowed([dear, cheap], np.ones(2, bool)).tolist() == [False, True]
     ledger.take(cheap)
@@ -272,7 +272,7 @@ def test_a_budget_is_never_exceeded_and_what_fits_is_still_taken():
 
 
 def test_overlapping_places_are_paid_once():
-    ledger = Ledger(Budget(100, "pixels"), overlap=True)
+    ledger = BudgetTracker(Budget(100, "pixels"), overlap=True)
     ledger.take(candidate(side=8))
     beside = candidate(y=0, x=4, side=8)
     assert ledger.allowed([beside], np.ones(1, bool)).all()
@@ -283,7 +283,7 @@ def test_overlapping_places_are_paid_once():
 def test_limits_hold_for_images_and_for_patients():
     places = [candidate(f"i{k % 4}", y=9 * k, patient=f"p{k % 2}") for k in range(20)]
     for limits, wanted in (({"per_image": 2}, 8), ({"per_patient": 3}, 6)):
-        ledger = Ledger(Budget(99), **limits)
+        ledger = BudgetTracker(Budget(99), **limits)
         left = np.ones(20, bool)
         while ledger.allowed(places, left).any():
             index = int(np.argmax(ledger.allowed(places, left)))
@@ -293,7 +293,7 @@ def test_limits_hold_for_images_and_for_patients():
 
 
 def test_spending_is_told_in_words():
-    ledger = Ledger(Budget(10, "minutes"))
+    ledger = BudgetTracker(Budget(10, "minutes"))
     for k in range(2):
         ledger.take(candidate(y=9 * k, seconds=30.0, clicks=4.0))
     assert ledger.spent.words == "2 regions, 128 pixels, 8 clicks, about 60 s"
@@ -307,7 +307,7 @@ def test_greedy_by_value_within_a_budget_is_what_a_loop_says():
         for k, (v, s) in enumerate(zip(draws.random(30), draws.random(30) * 50, strict=True))
     ]
     places.sort(key=lambda c: -c.value)
-    ledger, left, found = Ledger(Budget(3, "minutes")), np.ones(30, bool), []
+    ledger, left, found = BudgetTracker(Budget(3, "minutes")), np.ones(30, bool), []
     while (allowed := ledger.allowed(places, left)).any():
         index = int(np.argmax(allowed))
         left[index] = False

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pools import image, rng, search, two_classes
 
 from napari_active_seg.acquisition import CostModel, PoolImage, draw_windows_on_foreground, gather
-from napari_active_seg.regions import Place, Region, RegionShape
+from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
 STEP = 4
 
@@ -33,7 +33,7 @@ def test_squares_of_a_slide_are_those_of_its_map_times_the_step():
 def test_squares_keep_their_size_and_neither_overlap_nor_leave_the_slide(size):
     values = rng(1).random((40, 61)).astype(np.float32)
     shape = (40 * STEP + 3, 61 * STEP + 1)
-    taken = (Place(Region("s", 33, 50, 41, 29)),)
+    taken = (MaskedRegion(Region("s", 33, 50, 41, 29)),)
     found = gather([slide(values, shape, taken=taken)], search(size=size, stride=7), rng())
     regions = [c.region for c in found]
     assert len(regions) > 3
@@ -118,7 +118,7 @@ def test_a_coarser_place_holds_every_pixel_and_a_finer_one_goes_back(
     mask = rng(seed).random((height, width)) < 0.4
     mask[0, 0] = True
     region = Region("a", *start, height, width)
-    place = Place(region, RegionShape.of(mask) if shaped and not mask.all() else None)
+    place = MaskedRegion(region, RegionShape.of(mask) if shaped and not mask.all() else None)
     shape = (128 // step, 128 // step)
     coarse = place.coarser(step, shape)
     covered, own = np.zeros((128, 128), bool), np.zeros((128, 128), bool)

@@ -11,7 +11,7 @@ from pools import candidate, image, rng, search
 from napari_active_seg.acquisition import (
     STRATEGIES,
     Budget,
-    Ledger,
+    BudgetTracker,
     PoolImage,
     Strategy,
     draw_windows,
@@ -45,7 +45,7 @@ def take_greedily(ledger, places):
 def test_no_image_takes_more_than_its_share_unless_the_budget_needs_it(sizes, count, share, seed):
     places = [candidate(f"i{k}", y=9 * n) for k, size in enumerate(sizes) for n in range(size)]
     rng(seed).shuffle(places)
-    taken = take_greedily(Ledger(Budget(count), per_image_share=share), places)
+    taken = take_greedily(BudgetTracker(Budget(count), per_image_share=share), places)
     assert len(taken) == min(count, len(places))  # the budget is spent as far as there is room
     most = max(Counter(c.region.image_id for c in taken).values(), default=0)
     limit = max(1, int(share * count + 1e-9))
@@ -56,20 +56,20 @@ def test_no_image_takes_more_than_its_share_unless_the_budget_needs_it(sizes, co
 
 def test_with_fewer_images_than_the_limit_needs_each_gives_the_same_number():
     places = [candidate(f"i{k % 3}", y=9 * k, value=9.0 - k) for k in range(30)]
-    taken = take_greedily(Ledger(Budget(8), per_image_share=0.25), places)
+    taken = take_greedily(BudgetTracker(Budget(8), per_image_share=0.25), places)
     assert sorted(Counter(c.region.image_id for c in taken).values()) == [2, 3, 3]
 
 
 def test_without_a_share_nothing_is_limited():
     places = [candidate("a", y=9 * k) for k in range(9)]
-    assert len(take_greedily(Ledger(Budget(6)), places)) == 6
+    assert len(take_greedily(BudgetTracker(Budget(6)), places)) == 6
 
 
 def test_share_holds_for_what_a_budget_counts():
     large = [candidate("a", y=40 * k, side=30, seconds=60) for k in range(4)]
     small = [candidate(f"b{k}", side=10, seconds=10) for k in range(9)]
     for budget in (Budget(3600, "pixels"), Budget(4, "minutes")):
-        taken = take_greedily(Ledger(budget, per_image_share=0.25), [*large, *small])
+        taken = take_greedily(BudgetTracker(budget, per_image_share=0.25), [*large, *small])
         of_large = [c for c in taken if c.region.image_id == "a"]
         assert of_large == large[: len(of_large)] and taken[1:10] == small
         assert taken[0] == large[0]  # a quarter of the budget each: no second one before the rest
@@ -78,7 +78,7 @@ def test_share_holds_for_what_a_budget_counts():
 def test_drawn_regions_count_towards_their_image_and_are_paid_before():
     control = candidate("a", y=900)
     places = [candidate("a", y=9 * k) for k in range(5)] + [candidate(f"b{k}") for k in range(9)]
-    ledger = Ledger(Budget(8), per_image_share=0.25, drawn=[control])
+    ledger = BudgetTracker(Budget(8), per_image_share=0.25, drawn=[control])
     assert ledger.spent.regions == 0
     taken = take_greedily(ledger, places)
     assert sum(c.region.image_id == "a" for c in taken) == 1

@@ -17,7 +17,7 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.acquisition.window_sums import window_axis, window_maxima, window_sums
 from napari_active_seg.errors import BadInputError, ConfigError
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 
 
 def windows_of(img, size, stride):
@@ -148,7 +148,7 @@ def test_windows_of_one_round_never_overlap_and_never_touch_labels():
 
 def test_windows_keep_clear_of_the_pixels_of_a_polygon_and_not_of_its_rectangle():
     triangle = np.tri(40, dtype=bool)
-    taken = Place.of_mask("a", triangle)
+    taken = MaskedRegion.of_mask("a", triangle)
     found, _ = best([image(np.ones((40, 40)), taken=(taken,))], 50, size=8, stride=1)
     assert found
     assert not any(triangle[region.slices].any() for region in found)
@@ -223,7 +223,7 @@ def test_draws_are_uniform_and_say_how_many_places_there_were():
 
 
 def test_draws_do_not_overlap_each_other_or_labels():
-    pool = [PoolImage("a", (40, 40), taken=(Place(Region("a", 0, 0, 20, 20)),))]
+    pool = [PoolImage("a", (40, 40), taken=(MaskedRegion(Region("a", 0, 0, 20, 20)),))]
     found = [p.region for p in draw_windows(pool, count=30, size=10, rng=rng())]
     assert len(found) >= 4
     for i, one in enumerate(found):

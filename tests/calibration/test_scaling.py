@@ -9,9 +9,9 @@ from napari_active_seg.calibration import (
     METHODS,
     Calibration,
     PassSample,
-    calibrated_log,
+    apply_calibration,
+    cross_validate_calibration,
     fitted,
-    tried_calibrations,
 )
 from napari_active_seg.calibration.scaling import _nll
 from napari_active_seg.errors import BadInputError, ConfigError, StoppedError
@@ -90,13 +90,13 @@ def test_probabilities_of_zero_and_one_stay_finite():
     one = PassSample.of("a", probs, np.array([0, 0, 1]))
     for method in METHODS:
         calibration = fitted([one], method)
-        assert np.isfinite(calibrated_log(one.log_probs, calibration)).all()
+        assert np.isfinite(apply_calibration(one.log_probs, calibration)).all()
         assert np.isfinite(one.mean_probs(calibration)).all()
 
 
 def test_trials_judge_on_images_left_out():
     samples = [sample(seed) for seed in range(6)]
-    trial = tried_calibrations(samples)
+    trial = cross_validate_calibration(samples)
     assert trial.n_images == 6
     assert trial.best is not None
     for method, tried in trial.methods.items():
@@ -118,14 +118,14 @@ def test_nothing_is_recommended_where_nothing_is_gained():
         PassSample.of(f"i{k}", np.full((1, 2, 60), 0.5), rng.permutation([0, 1] * 30))
         for k in range(4)
     ]
-    assert tried_calibrations(samples).best is None
+    assert cross_validate_calibration(samples).best is None
 
 
 def test_images_of_one_patient_stay_together():
     samples = [sample(seed, n=300) for seed in range(3)]
     of = {s.image_id: "one patient" for s in samples}
-    assert tried_calibrations(samples, groups=of) is None
-    assert tried_calibrations(samples[:1]) is None
+    assert cross_validate_calibration(samples, groups=of) is None
+    assert cross_validate_calibration(samples[:1]) is None
 
 
 def test_facts_come_back():
@@ -144,7 +144,7 @@ def test_many_classes_try_the_temperature_alone():
     """A weight and an offset for each of 254 classes did not end."""
     samples = [sample(seed, n=150, classes=254) for seed in (0, 1)]
     samples = [replace(one, image_id=f"image{k}") for k, one in enumerate(samples)]
-    trial = tried_calibrations(samples)
+    trial = cross_validate_calibration(samples)
     assert set(trial.methods) == {"temperature"}
 
 

@@ -11,7 +11,7 @@ from tiny_export import data_set, labelled, random_target, read_back, row, writt
 
 from napari_active_seg.errors import AnnotationError
 from napari_active_seg.export import EXPORTERS
-from napari_active_seg.importers import KnowsHistory
+from napari_active_seg.importers import HasProvenance
 from napari_active_seg.regions import LabelSchema, Region, RegionState
 
 KEEPS_UNLABELLED = [name for name, e in EXPORTERS.items() if e.keeps_unlabelled]
@@ -129,7 +129,7 @@ def test_how_a_region_came_to_be_comes_back(tmp_path):
     )
     written(data_set(images, rows=rows), "masks", tmp_path / "out")
     source = read_back(tmp_path / "out", images)
-    assert isinstance(source, KnowsHistory)
+    assert isinstance(source, HasProvenance)
     one, two = (source.facts(place) for place in places)
     assert (one.round, one.effort.active_s, one.effort.strokes, one.effort.begun) == (
         3, 4.5, 2, "blind",

@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_export import SCHEMA, data_set, labelled, random_target, row, written
 
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError, StoppedError
-from napari_active_seg.export import EXPORTERS, build_folder, exporter_named
+from napari_active_seg.export import EXPORTERS, build_folder, get_exporter
 from napari_active_seg.regions import Region
 
 
@@ -65,7 +65,7 @@ def test_other_labels_do_not_go_on_with_what_was_stopped(tmp_path):
     from napari_active_seg.export import write_data_set
 
     write_data_set(
-        data_set(other), exporter_named("masks"), tmp_path / "out", stamp="other",
+        data_set(other), get_exporter("masks"), tmp_path / "out", stamp="other",
         on_piece=lambda *_: None,
     )  # fmt: skip
     assert (np.asarray(Image.open(tmp_path / "out" / "masks" / "pool" / "0.png")) == 1).all()
@@ -181,7 +181,7 @@ def test_tiles_cover_an_image_and_overlap_as_asked():
 
 def test_unknown_formats_list_the_known():
     with pytest.raises(ConfigError, match="did you mean 'coco'"):
-        exporter_named("cocoa")
+        get_exporter("cocoa")
 
 
 def test_a_writer_of_ones_own_is_found_by_its_entry_point(monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ from tiny_sam import save_tiny_sam
 
 from napari_active_seg.errors import BadInputError, ModelError
 from napari_active_seg.learning import load_sam
-from napari_active_seg.models.interactive import Hints
+from napari_active_seg.models.interactive import Prompts
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def picture():
 @pytest.mark.parametrize(
     "hints",
     [
-        Hints(inside=((20.0, 30.0),)),
-        Hints(inside=((20.0, 30.0), (40.0, 90.0)), outside=((5.0, 5.0),)),
-        Hints(box=(10.0, 20.0, 50.0, 80.0)),
-        Hints(inside=((30.0, 40.0),), box=(10.0, 20.0, 50.0, 80.0)),
+        Prompts(inside=((20.0, 30.0),)),
+        Prompts(inside=((20.0, 30.0), (40.0, 90.0)), outside=((5.0, 5.0),)),
+        Prompts(box=(10.0, 20.0, 50.0, 80.0)),
+        Prompts(inside=((30.0, 40.0),), box=(10.0, 20.0, 50.0, 80.0)),
     ],
 )
 def test_clicks_and_boxes_give_a_mask_as_large_as_the_picture(helper, picture, hints):
@@ -42,11 +42,11 @@ def test_clicks_and_boxes_give_a_mask_as_large_as_the_picture(helper, picture, h
 
 def test_an_answer_depends_on_where_one_clicks_and_is_the_same_each_time(helper, picture):
     seen = helper.look(picture)
-    one = helper.outline(seen, Hints(inside=((10.0, 10.0),)))
-    again = helper.outline(seen, Hints(inside=((10.0, 10.0),)))
+    one = helper.outline(seen, Prompts(inside=((10.0, 10.0),)))
+    again = helper.outline(seen, Prompts(inside=((10.0, 10.0),)))
     np.testing.assert_array_equal(one, again)
     corners = [(y, x) for y in (2.0, 35.0, 67.0) for x in (2.0, 55.0, 107.0)]
-    answers = {helper.outline(seen, Hints(inside=(at,))).tobytes() for at in corners}
+    answers = {helper.outline(seen, Prompts(inside=(at,))).tobytes() for at in corners}
     assert len(answers) > 1
 
 
@@ -62,16 +62,16 @@ def test_places_are_those_of_the_picture_as_the_library_itself_scales_it(helper,
     assert [round(n * seen.scale) for n in picture.shape[:2]] == [rows, columns]
     ours = helper._model.get_image_embeddings(theirs["pixel_values"].to(seen.embeddings.device))
     np.testing.assert_allclose(ours.detach().numpy(), seen.embeddings.numpy(), atol=0.25)
-    point = helper._prompts(Hints(inside=((34.5, 54.5),)), seen.scale)["input_points"]
+    point = helper._prompts(Prompts(inside=((34.5, 54.5),)), seen.scale)["input_points"]
     np.testing.assert_allclose(point[0, 0, 0].numpy(), [columns / 2, rows / 2], atol=0.51)
 
 
 def test_nothing_pointed_at_is_refused(helper, picture):
     seen = helper.look(picture)
     with pytest.raises(BadInputError, match="click"):
-        helper.outline(seen, Hints(outside=((3.0, 3.0),)))
+        helper.outline(seen, Prompts(outside=((3.0, 3.0),)))
     with pytest.raises(BadInputError, match="seen"):
-        helper.outline(picture, Hints(inside=((3.0, 3.0),)))
+        helper.outline(picture, Prompts(inside=((3.0, 3.0),)))
 
 
 def test_folders_without_a_checkpoint_are_refused_in_words(tmp_path, folder):

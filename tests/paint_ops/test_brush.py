@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_active_seg.paint_ops import along_stroke
+from napari_active_seg.paint_ops import stroke_mask
 
 places = st.tuples(st.floats(-5, 25), st.floats(-5, 25))
 
@@ -19,7 +19,7 @@ def away(y, x, start, end):
 
 @given(st.lists(places, min_size=1, max_size=4), st.floats(0.5, 6))
 def test_a_stroke_covers_what_its_brush_passes(points, radius):
-    covered = along_stroke(points, radius, (20, 16))
+    covered = stroke_mask(points, radius, (20, 16))
     lines = list(pairwise(points)) or [(points[0], points[0])]
     for y in range(0, 20, 3):
         for x in range(0, 16, 3):
@@ -29,5 +29,5 @@ def test_a_stroke_covers_what_its_brush_passes(points, radius):
 
 
 def test_no_points_and_points_far_away_cover_nothing():
-    assert not along_stroke([], 3, (5, 5)).any()
-    assert not along_stroke([(-50, -50), (-40, 90)], 3, (5, 5)).any()
+    assert not stroke_mask([], 3, (5, 5)).any()
+    assert not stroke_mask([(-50, -50), (-40, 90)], 3, (5, 5)).any()

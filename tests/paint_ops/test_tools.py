@@ -6,11 +6,11 @@ from hypothesis.extra import numpy as arrays
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.paint_ops import (
-    AlikePixels,
-    inside_lasso,
+    MagicWand,
+    lasso_mask,
+    remove_small_regions,
     smoothed,
     snapped,
-    without_specks,
 )
 
 
@@ -32,7 +32,7 @@ def dice(a, b):
 
 def test_smart_fill_takes_the_gland_under_the_cursor_and_not_its_twin():
     first, second = disk((120, 160), (60, 45), 25), disk((120, 160), (60, 115), 25)
-    alike = AlikePixels(picture(first | second))
+    alike = MagicWand(picture(first | second))
     found = alike.around(60, 45)
     assert dice(found, first) > 0.95
     assert not (found & second).any()
@@ -41,14 +41,14 @@ def test_smart_fill_takes_the_gland_under_the_cursor_and_not_its_twin():
 def test_smart_fill_fills_small_holes_and_leaves_large_ones():
     ring = disk((120, 120), (60, 60), 40)
     small = ring & ~disk((120, 120), (60, 40), 4)
-    assert AlikePixels(picture(small)).around(60, 80)[60, 40]
+    assert MagicWand(picture(small)).around(60, 80)[60, 40]
     lumen = disk((120, 120), (60, 60), 25)
-    found = AlikePixels(picture(ring & ~lumen)).around(60, 60 + 32)
+    found = MagicWand(picture(ring & ~lumen)).around(60, 60 + 32)
     assert not found[60, 60]
 
 
 def test_smart_fill_stops_at_its_reach():
-    alike = AlikePixels(picture(np.ones((80, 80), bool)))
+    alike = MagicWand(picture(np.ones((80, 80), bool)))
     found = alike.around(40, 40, reach=10)
     y, x = np.nonzero(found)
     assert np.hypot(y - 40, x - 40).max() <= 10
@@ -66,14 +66,14 @@ def test_smart_fill_is_one_area_that_holds_the_point(pixels, data):
 
     y = data.draw(st.integers(0, pixels.shape[0] - 1))
     x = data.draw(st.integers(0, pixels.shape[1] - 1))
-    found = AlikePixels(pixels).around(y, x, reach=data.draw(st.none() | st.integers(1, 30)))
+    found = MagicWand(pixels).around(y, x, reach=data.draw(st.none() | st.integers(1, 30)))
     assert found[y, x]
     assert ndimage.label(found, structure=np.ones((3, 3)))[1] == 1
 
 
 def test_smart_fill_outside_the_picture_is_refused():
     with pytest.raises(BadInputError, match="outside"):
-        AlikePixels(np.zeros((8, 8, 3), np.uint8)).around(8, 0)
+        MagicWand(np.zeros((8, 8, 3), np.uint8)).around(8, 0)
 
 
 @pytest.mark.parametrize("radius", [26, 34])
@@ -120,7 +120,7 @@ def test_specks_become_their_surroundings_and_gaps_are_filled():
     paint[20, 20] = 1  # a speck of another class
     paint[30:33, 30:33] = 0  # a gap
     paint[2, 2] = 3  # a speck near the edge
-    tidy = without_specks(paint, least=20)
+    tidy = remove_small_regions(paint, least=20)
     wanted = np.ones((60, 60), np.uint8)
     wanted[10:50, 10:50] = 2
     assert np.array_equal(tidy, wanted)
@@ -132,7 +132,7 @@ def test_specks_become_their_surroundings_and_gaps_are_filled():
 def test_large_areas_survive_the_removal_of_specks(paint):
     from scipy import ndimage
 
-    tidy = without_specks(paint, least=6)
+    tidy = remove_small_regions(paint, least=6)
     for value in np.unique(paint):
         areas, n = ndimage.label(paint == value)
         for number in range(1, n + 1):
@@ -142,8 +142,8 @@ def test_large_areas_survive_the_removal_of_specks(paint):
 
 
 def test_lasso_closes_itself_and_may_leave_the_picture():
-    inside = inside_lasso([(-5, 10), (30, 10), (30, 70), (-5, 70)], (40, 60))
+    inside = lasso_mask([(-5, 10), (30, 10), (30, 70), (-5, 70)], (40, 60))
     assert inside[0:30, 10:60].all()
     assert not inside[31:].any()
     assert not inside[:, :9].any()
-    assert not inside_lasso([(0, 0), (9, 9)], (10, 10)).any()
+    assert not lasso_mask([(0, 0), (9, 9)], (10, 10)).any()

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_active_seg.errors import SchemaError
-from napari_active_seg.regions import UNLABELLED, ClassBook, LabelSchema
+from napari_active_seg.regions import UNLABELLED, ClassRegistry, LabelSchema
 
 
 def book(*names):
-    return ClassBook.new(LabelSchema.from_names(names or ("background", "gland", "lumen")))
+    return ClassRegistry.new(LabelSchema.from_names(names or ("background", "gland", "lumen")))
 
 
 def as_names(book, stored):
@@ -59,7 +59,7 @@ def test_changes_that_make_no_sense_are_refused_by_name():
         book("a", "b").merged_into("a", "b")
     with pytest.raises(SchemaError, match="#rrggbb"):
         book().recoloured("gland", "red")
-    full = ClassBook(book().schema, (0, 1, 2), (), UNLABELLED)
+    full = ClassRegistry(book().schema, (0, 1, 2), (), UNLABELLED)
     with pytest.raises(SchemaError, match="used up"):
         full.added("one more")
 

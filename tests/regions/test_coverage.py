@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from napari_active_seg.regions import (
     UNLABELLED,
     Coverage,
-    Place,
+    MaskedRegion,
     Region,
     RegionLabel,
     RegionShape,
@@ -27,7 +27,7 @@ def place_of(image_id, y, x, height, width, seed, is_shaped):
     region = Region(image_id, y, x, height, width)
     mask = np.random.default_rng(seed).random(region.shape) < 0.6
     shaped = is_shaped and mask.any()
-    return Place(region, RegionShape.of(mask) if shaped else None)
+    return MaskedRegion(region, RegionShape.of(mask) if shaped else None)
 
 
 @given(st.lists(rectangles, max_size=12))

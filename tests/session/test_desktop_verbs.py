@@ -8,7 +8,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session.state import initial_state
-from napari_active_seg.session.ui_state import Bookmark, BookmarkFile
+from napari_active_seg.session.ui_state import UiState, UiStateFile
 
 
 def paint(session, region_id, value=1, state=RegionState.DONE):
@@ -74,32 +74,32 @@ def test_the_most_uncertain_place_is_one_that_nobody_labelled(with_model):
 
 def test_the_bookmark_survives_and_rubbish_in_it_does_not_matter(tmp_path):
     path = tmp_path / "cache" / "place.json"
-    BookmarkFile(path, writes=True).keep(image_id="a.png", tool="erase", class_index=1)
-    assert BookmarkFile(path, writes=True).latest == Bookmark("a.png", "", "erase", 1)
+    UiStateFile(path, writes=True).keep(image_id="a.png", tool="erase", class_index=1)
+    assert UiStateFile(path, writes=True).latest == UiState("a.png", "", "erase", 1)
     path.write_text('{"image_id": 7, "tool": "fill", "more": []}')
-    assert BookmarkFile(path, writes=True).latest == Bookmark(tool="fill")
+    assert UiStateFile(path, writes=True).latest == UiState(tool="fill")
     path.write_text("{half of")
-    assert BookmarkFile(path, writes=True).latest == Bookmark()
-    BookmarkFile(path, writes=False).keep(tool="brush")
+    assert UiStateFile(path, writes=True).latest == UiState()
+    UiStateFile(path, writes=False).keep(tool="brush")
     assert path.read_text() == "{half of"
-    kept = BookmarkFile(path, writes=True)
+    kept = UiStateFile(path, writes=True)
     kept.stop_writing()
     kept.keep(tool="brush")
-    assert kept.latest == Bookmark(tool="brush") and path.read_text() == "{half of"
+    assert kept.latest == UiState(tool="brush") and path.read_text() == "{half of"
 
 
 def test_a_project_opens_where_the_bookmark_lies_if_that_is_still_there(session):
     session.propose(count=3, size=24)
     project = session.project
     last = project.regions.queue()[-1]
-    found = initial_state(project, Bookmark(last.region.image_id, last.id))
+    found = initial_state(project, UiState(last.region.image_id, last.id))
     assert (found.image_id, found.region_id) == (last.region.image_id, last.id)
     first = session.state.open_regions[0].id
-    gone = initial_state(project, Bookmark(last.region.image_id, "nowhere"))
+    gone = initial_state(project, UiState(last.region.image_id, "nowhere"))
     assert gone.region_id == first
-    away = initial_state(project, Bookmark("no such image", last.id))
+    away = initial_state(project, UiState("no such image", last.id))
     assert away.region_id == first
-    alone = initial_state(project, Bookmark(last.region.image_id, ""))
+    alone = initial_state(project, UiState(last.region.image_id, ""))
     assert (alone.image_id, alone.region_id) == (last.region.image_id, None)
 
 
@@ -221,10 +221,10 @@ def test_the_model_before_is_asked_and_where_it_disagrees_is_a_map(with_model, p
 
 
 def test_training_begins_by_itself_after_so_many_finished_regions(with_model):
-    from napari_active_seg.session.training.auto_train import TrainingTurn
+    from napari_active_seg.session.training.auto_train import AutoTrainTrigger
 
     session = with_model
-    turn = TrainingTurn(session.project)
+    turn = AutoTrainTrigger(session.project)
     waiting = [q.id for q in session.state.open_regions]
     in_pool = [q.id for q in session.state.open_regions
                if q.region.image_id not in session.state.validation_ids]  # fmt: skip

@@ -17,7 +17,7 @@ from napari_active_seg.errors import (
     StoppedError,
 )
 from napari_active_seg.importers import MaskFolder
-from napari_active_seg.jobs import Finished, InlineRunner, Job, ThreadRunner
+from napari_active_seg.jobs import InlineRunner, Job, JobResult, ThreadRunner
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
@@ -261,8 +261,8 @@ def test_stale_answer_is_dropped(session, pool):
     before = session.state
     jobs = session._jobs
     stale = Job("predicting", jobs._generation - 1, lambda token, report: None)
-    jobs._deliver(Finished(stale, result="of yesterday"))
-    jobs._deliver(Finished(stale, error=ValueError("of yesterday")))
+    jobs._deliver(JobResult(stale, result="of yesterday"))
+    jobs._deliver(JobResult(stale, error=ValueError("of yesterday")))
     assert session.state == before
     session.wait()
 

@@ -161,11 +161,11 @@ def test_bald_of_a_plain_network_is_nothing(root):
     pool = read_mnist(root)
     model = NETWORKS.build("bayesian-cnn", shape=pool.shape, n_classes=10, seed=0)
     plain = model.predict(pool.images, passes=0, seed=0, check_cancelled=silent)
-    from napari_active_seg.uncertainty import measure_named
+    from napari_active_seg.uncertainty import get_measure
 
-    assert measure_named("bald").compute(plain).max() == 0
+    assert get_measure("bald").compute(plain).max() == 0
     drawn = model.predict(pool.images, passes=5, seed=0, check_cancelled=silent)
-    assert measure_named("bald").compute(drawn).max() > 0
+    assert get_measure("bald").compute(drawn).max() > 0
     again = model.predict(pool.images, passes=5, seed=0, check_cancelled=silent)
     assert (again.mean_p == drawn.mean_p).all()
     assert drawn.mean_p.shape == (10, N_TRAIN, 1)

@@ -23,7 +23,7 @@ from napari_active_seg.studies.classification.learners import NetworkLearner
 from napari_active_seg.studies.classification.mnist import read_mnist
 from napari_active_seg.studies.classification.report import write_classification
 from napari_active_seg.studies.papers import Scale, image_study
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 QUICK = {"decay": 0.0, "batch": 16, "optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.03}
 
@@ -85,14 +85,14 @@ def test_losses_are_foretold_only_where_that_was_learned(digits):
     plan = ImageTraining(steps=120, foretells=True, **QUICK)
     model.train(images, labels, plan=plan, check_cancelled=never)
     said = model.predict(digits.test_images, passes=0, seed=0, check_cancelled=never)
-    worth = measure_named("learned-loss").compute(said)[:, 0]
+    worth = get_measure("learned-loss").compute(said)[:, 0]
     hard = digits.test_labels == 9
     above = (worth[hard][:, None] > worth[~hard][None]).mean()
     assert above > 0.8  # the share of pairs in the right order
     plain = built()
     plain.train(digits.images, labels, plan=ImageTraining(steps=2, **QUICK), check_cancelled=never)
     said = plain.predict(digits.test_images, passes=0, seed=0, check_cancelled=never)
-    assert not measure_named("learned-loss").can_be_computed(said)
+    assert not get_measure("learned-loss").can_be_computed(said)
     with pytest.raises(ConfigError, match="residual"):
         built("bayesian-cnn").train(digits.images, labels, plan=plan, check_cancelled=never)
 

@@ -14,7 +14,7 @@ from napari_active_seg.studies.compare import compare_runs, records_of
 from napari_active_seg.studies.datasets import PreparedData
 from napari_active_seg.studies.method_ranking import kind_of, kinds_by_area
 from napari_active_seg.studies.segmentation import RoundRecord
-from napari_active_seg.studies.segmentation.embedding_map import kept_map, seen_in
+from napari_active_seg.studies.segmentation.embedding_map import kept_map, load_embeddings
 from napari_active_seg.studies.segmentation.prediction_grid import rows_of_predictions
 from napari_active_seg.studies.segmentation.run_base import arm_folder, start_folder
 from napari_active_seg.studies.segmentation.selection_summary import CHOICE, Choice, Chosen
@@ -105,7 +105,7 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     page = (out / "report.html").read_text()
     assert "round by round" in page and "collapse" in page and "% new" not in page
     study = StudySettings.read(out / "study.json")
-    ids, seen = seen_in(start_folder(study, out, study.arms[0], 0))
+    ids, seen = load_embeddings(start_folder(study, out, study.arms[0], 0))
     assert kept_map(start_folder(study, out, study.arms[0], 0)).shape == (len(seen), 2)
     with Project.open(out / "arms/random-images/seed-0/project", read_only=True) as project:
         queue = project.regions.queue()

@@ -16,7 +16,7 @@ from napari_active_seg.session import Session
 from napari_active_seg.studies import StudySettings, arms_for, simulate
 from napari_active_seg.studies.datasets import PreparedData
 from napari_active_seg.studies.segmentation.arm import ArmRun, StartRun
-from napari_active_seg.studies.segmentation.run_base import Bench
+from napari_active_seg.studies.segmentation.run_base import StudyContext
 from napari_active_seg.studies.segmentation.summary import cost_of
 
 ROOT = Path(__file__).parents[2]
@@ -333,7 +333,7 @@ def test_an_annotator_with_a_tolerance_never_shows_the_exact_mask(study, tmp_pat
     coarse = study(annotator={"tolerance": 4.0}, start={"images": 2}, rounds=0)
     run(coarse, tmp_path / "out")
     data = PreparedData.open(tmp_path / "out" / "data")
-    bench = Bench(coarse, data, tmp_path / "out", open_fake)
+    bench = StudyContext(coarse, data, tmp_path / "out", open_fake)
     start = StartRun(bench, coarse.arms[0], 0)
     with Project.open(start.project, read_only=True) as project:
         labels = project.labels.done([ref.id for ref in project.images.all()])
@@ -384,7 +384,9 @@ def test_checkpoints_go_unless_they_are_wanted(study, tmp_path):
         out = tmp_path / f"keep-{keep}"
         run(study(keep_models=keep), out)
         arm = ArmRun(
-            Bench(study(), PreparedData.open(out / "data"), out, open_fake), study().arms[0], 0
+            StudyContext(study(), PreparedData.open(out / "data"), out, open_fake),
+            study().arms[0],
+            0,
         )
         models = list((arm.project / "models").glob("*.safetensors"))
         assert len(models) == (3 if keep else 1)

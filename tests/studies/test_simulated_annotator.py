@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import UNLABELLED, Place, Region, RegionShape
+from napari_active_seg.regions import UNLABELLED, MaskedRegion, Region, RegionShape
 from napari_active_seg.studies import AnnotatorSettings, answer, simplified
 
 
@@ -18,7 +18,7 @@ def disks(shape=(160, 200), count=6, radius=14):
 
 
 def place_of(truth, y=0, x=0):
-    return Place(Region("a", y, x, *truth.shape))
+    return MaskedRegion(Region("a", y, x, *truth.shape))
 
 
 def asked(truth, before=0, n_classes=2, place=None, **settings):
@@ -46,7 +46,7 @@ def test_outside_the_shape_of_a_place_nothing_is_said():
     truth = disks()
     mask = np.zeros(truth.shape, bool)
     mask[20:60, 20:60] = True
-    place = Place(Region("a", 0, 0, *truth.shape), RegionShape.of(mask))
+    place = MaskedRegion(Region("a", 0, 0, *truth.shape), RegionShape.of(mask))
     told = asked(truth, place=place)
     assert (told.target[~mask] == UNLABELLED).all()
     np.testing.assert_array_equal(told.target[mask], truth[mask])

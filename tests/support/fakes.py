@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import softmax
 
-from napari_active_seg.calibration import calibrated_log
+from napari_active_seg.calibration import apply_calibration
 from napari_active_seg.errors import ModelError
 from napari_active_seg.models.segmenter import ImageOutputs, TrainOutcome, TrainStep
 from napari_active_seg.uncertainty import MomentStream
@@ -21,7 +21,7 @@ class FakeSegmenter:
         self.seen, self.trained = [], []
 
     origin = "a rule"
-    draws_outlines = False
+    has_contours = False
 
     def predict(self, image, *, plan, check_cancelled):
         rng = np.random.default_rng(plan.seed)
@@ -35,7 +35,7 @@ class FakeSegmenter:
             probs[self.outputs[0]] += 1.0 - p
             probs[self.outputs[1]] += p
             if plan.calibration is not None:
-                log = calibrated_log(
+                log = apply_calibration(
                     np.log(probs + 1e-30).reshape(len(probs), -1), plan.calibration
                 )
                 probs = softmax(log, axis=0).reshape(probs.shape)
@@ -76,7 +76,7 @@ class FakeSegmenter:
             self.threshold = (np.mean(values[0]) + np.mean(values[1])) / 2
         return TrainOutcome(tuple(1.0 / s for s in range(1, steps + 1)), 0.0)
 
-    def seconds_to_train(self, data, *, plan):
+    def estimate_training_seconds(self, data, *, plan):
         return {"slow": 1000.0}.get(self.preset, 1.0)
 
     def free_memory(self):

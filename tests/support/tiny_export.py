@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg.export import ExportSet, RegionRow, exporter_named, write_data_set
-from napari_active_seg.export.tiling import LabelledImage, cut_pieces
+from napari_active_seg.export import ExportSet, RegionRow, get_exporter, write_data_set
+from napari_active_seg.export.tiling import LabelledImage, iter_samples
 from napari_active_seg.images import ImageRef
 from napari_active_seg.importers import AnnotationOptions, open_annotations
 from napari_active_seg.regions import UNLABELLED, LabelSchema, Region
@@ -73,14 +73,14 @@ def data_set(images, *, schema=SCHEMA, cut="images", pictures=True, rows=None, *
         places = [region for image in images for region in image.labels.labelled]
         rows = tuple(row(place, region=f"r{k}") for k, place in enumerate(places))
     return ExportSet(
-        "tiny set", schema, cut_pieces(images, cut=cut, **how), rows, with_pictures=pictures
+        "tiny set", schema, iter_samples(images, cut=cut, **how), rows, with_pictures=pictures
     )
 
 
 def written(data, name, out, *, overwrite=False, on_piece=lambda *_now: None):
     """Write ``data`` in the format called ``name``."""
     return write_data_set(
-        data, exporter_named(name), Path(out), stamp="s", overwrite=overwrite, on_piece=on_piece
+        data, get_exporter(name), Path(out), stamp="s", overwrite=overwrite, on_piece=on_piece
     )
 
 

@@ -12,8 +12,8 @@ from napari_active_seg.learning.networks import (
     FilterBankMLP,
     SmallUNet,
 )
-from napari_active_seg.learning.networks.auxiliary_heads import Companions
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
+from napari_active_seg.models.inference_options import InferenceOptions
 
 CPU = torch.device("cpu")
 KINDS = {
@@ -39,13 +39,13 @@ def picture(shape=(37, 53), seed=0):
 
 
 def sampler_of(*networks, companions=None):
-    members = [Member(NetworkPasses(n, CPU), companions or Companions()) for n in networks]
+    members = [Member(NetworkPasses(n, CPU), companions or AuxiliaryHeads()) for n in networks]
     return Sampler(members, CPU)
 
 
 def outputs_of(network, image, check=lambda: None, companions=None, **plan):
     sampler = sampler_of(network, companions=companions)
-    return sampler.outputs(image, SamplingPlan(**plan), check)
+    return sampler.outputs(image, InferenceOptions(**plan), check)
 
 
 def moments_of(network, image, **plan):

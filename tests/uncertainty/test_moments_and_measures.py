@@ -12,8 +12,8 @@ from napari_active_seg.uncertainty import (
     Moments,
     MomentStream,
     count_above,
+    get_measure,
     high_entropy_count,
-    measure_named,
 )
 
 
@@ -111,13 +111,13 @@ def test_certain_pixels_score_zero_and_the_bound_is_reached(name):
 def test_bald_is_zero_where_all_passes_agree_that_it_is_unclear():
     same = np.full((9, 2, 3, 3), 0.5)
     moments = streamed(same)
-    assert measure_named("bald").compute(moments).max() == 0
-    np.testing.assert_allclose(measure_named("entropy").compute(moments), math.log(2), rtol=1e-6)
+    assert get_measure("bald").compute(moments).max() == 0
+    np.testing.assert_allclose(get_measure("entropy").compute(moments), math.log(2), rtol=1e-6)
 
 
 def test_bald_is_zero_for_a_single_pass():
     moments = streamed(passes(1, 4).astype(np.float32))
-    assert measure_named("bald").compute(moments).max() < 1e-6
+    assert get_measure("bald").compute(moments).max() < 1e-6
 
 
 def test_variance_does_not_cancel_where_passes_nearly_agree():
@@ -162,9 +162,9 @@ def test_mirrored_twins_that_agree_show_no_disagreement_and_opposites_all_of_it(
     twin = certain[0].astype(np.float32).copy()
     twin[:, 0, 1] = twin[::-1, 0, 1]
     moments = streamed(certain, mirrored=twin)
-    found = measure_named("flip-disagreement").compute(moments)
+    found = get_measure("flip-disagreement").compute(moments)
     np.testing.assert_allclose(found, [[0, math.log(2)]], rtol=1e-6)
-    assert measure_named("equal-al").compute(moments).max() == 0  # as printed: no consistency
+    assert get_measure("equal-al").compute(moments).max() == 0  # as printed: no consistency
 
 
 def test_moments_refuse_extras_that_are_unknown_or_of_another_size():
@@ -184,4 +184,4 @@ def test_pixels_above_a_threshold_are_counted_on_normalised_entropy():
 
 def test_unknown_measure_offers_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'entropy'"):
-        measure_named("entropi")
+        get_measure("entropi")

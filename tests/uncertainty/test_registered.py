@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.errors import BadInputError, ConfigError
 from napari_active_seg.project import Project
 from napari_active_seg.uncertainty import (
     MEASURES,
     MomentStream,
-    measure_named,
+    get_measure,
     measure_titles,
     registered,
 )
@@ -66,11 +66,11 @@ def moments():
 
 def test_a_function_and_a_measure_are_found():
     said = moments()
-    found = measure_named("spread")
+    found = get_measure("spread")
     assert (found.compute(said) == said.var_p.max(axis=0)).all()
     assert (found.title, found.unit, found.needs) == ("spread", "any scale", None)
     assert found.normalised(said).max() == 1
-    halved = measure_named("halved")
+    halved = get_measure("halved")
     assert halved.title == "Half the entropy" and halved.name == "halved"
     assert halved.upper_bound(2) == pytest.approx(np.log(2))
     assert measure_titles()["spread"] == "spread"
@@ -78,7 +78,7 @@ def test_a_function_and_a_measure_are_found():
 
 
 def test_ours_are_not_replaced():
-    assert measure_named("entropy") is MEASURES["entropy"]
+    assert get_measure("entropy") is MEASURES["entropy"]
     assert measure_titles()["entropy"] == MEASURES["entropy"].title
 
 
@@ -92,16 +92,16 @@ def test_ours_are_not_replaced():
 )
 def test_a_wrong_map_is_refused(name, words):
     with pytest.raises(BadInputError, match=words):
-        measure_named(name).compute(moments())
+        get_measure(name).compute(moments())
 
 
 def test_what_cannot_be_used_is_named():
     with pytest.raises(ConfigError, match="'missing' cannot be imported"):
-        measure_named("missing")
+        get_measure("missing")
     with pytest.raises(ConfigError, match="registered as 7, which computes nothing"):
-        measure_named("nothing")
+        get_measure("nothing")
     with pytest.raises(ConfigError, match="no uncertainty measure 'spraed': did you mean 'spread'"):
-        measure_named("spraed")
+        get_measure("spraed")
 
 
 def test_a_project_asks_by_it(session, pool):
@@ -111,7 +111,7 @@ def test_a_project_asks_by_it(session, pool):
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast")
     session.predict()
-    session.propose(count=2, size=32, strategy=strategy_named("uncertain-regions"))
+    session.propose(count=2, size=32, strategy=get_strategy("uncertain-regions"))
     session.wait()
     assert session.state.measure == "spread"
     assert all(region.information > 0 for region in session.state.open_regions[-2:])

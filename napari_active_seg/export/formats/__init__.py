@@ -19,7 +19,7 @@ from napari_active_seg.export.formats.ome_zarr import OmeZarrLabels
 from napari_active_seg.export.formats.tiff import OmeTiffLabels
 from napari_active_seg.export.formats.yolo import YoloSegmentation
 
-__all__ = ["EXPORTERS", "exporter_named", "exporter_titles"]
+__all__ = ["EXPORTERS", "exporter_titles", "get_exporter"]
 
 #: Under which entry points other packages register an Exporter.
 _GROUP = "napari_active_seg.exporters"
@@ -43,7 +43,7 @@ EXPORTERS: dict[str, Exporter] = {
 }
 
 
-def exporter_named(name: str) -> Exporter:
+def get_exporter(name: str) -> Exporter:
     """Return the exporter called ``name``, ours or a registered one; ConfigError if there is none.
 
     A registered exporter is an entry point of the group ``napari_active_seg.exporters`` that names

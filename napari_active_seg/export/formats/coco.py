@@ -17,7 +17,7 @@ from napari_active_seg.export.base import (
     save_picture,
 )
 from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Piece, without_objects
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, areas_of
 
@@ -43,7 +43,7 @@ class Coco:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write a file for each split, out of parts that are kept piece by piece."""
         needs_package("pycocotools", for_format=self.title)

@@ -13,7 +13,7 @@ from napari_active_seg._version import __version__
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
 from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.filenames import flat_names
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["DicomSeg"]
@@ -37,7 +37,7 @@ class DicomSeg:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write picture and segmentation of each piece."""
         needs_package("highdicom", for_format=self.title)

@@ -11,7 +11,7 @@ from typing import Any
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.palette import rgb_of
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, areas_of
 
@@ -37,7 +37,7 @@ class QuPathGeoJson:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write a FeatureCollection for each piece, window by window."""
         found: dict[str, dict[str, str]] = {}

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece
 from napari_active_seg.export.dataset import ExportSet, Piece
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
 
 __all__ = ["GlasFolder"]
@@ -34,7 +34,7 @@ class GlasFolder:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write pictures, objects and the table."""
         if len(data.schema) != 2:

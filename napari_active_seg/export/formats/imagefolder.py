@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet
 from napari_active_seg.export.formats.masks import write_mask
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 
 __all__ = ["ImageFolder"]
 
@@ -27,7 +27,7 @@ class ImageFolder:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write pictures, masks and the lines of each split."""
         found: dict[str, dict[str, str]] = {}

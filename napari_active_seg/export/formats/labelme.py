@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import ExportSet, Piece, without_objects
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, areas_of
 
@@ -35,7 +35,7 @@ class Labelme:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write a picture and its shapes for each piece."""
         found: dict[str, dict[str, str]] = {}

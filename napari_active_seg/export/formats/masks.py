@@ -16,7 +16,7 @@ from PIL import Image
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.palette import palette_of
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["IndexMasks", "overlay_of", "write_mask"]
@@ -36,7 +36,7 @@ class IndexMasks:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write masks, objects and overlays."""
         found: dict[str, dict[str, str]] = {}
@@ -53,7 +53,7 @@ class IndexMasks:
         return found
 
 
-def write_mask(piece: Piece, folder: BuildingFolder, name: str, schema: LabelSchema) -> str:
+def write_mask(piece: Piece, folder: StagingDir, name: str, schema: LabelSchema) -> str:
     """Write the classes of a piece as a PNG with a palette and return its name."""
 
     def write(path: Path) -> None:
@@ -74,14 +74,14 @@ def overlay_of(
     return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _write_objects(objects: NDArray[np.int32], folder: BuildingFolder, name: str) -> str:
+def _write_objects(objects: NDArray[np.int32], folder: StagingDir, name: str) -> str:
     def write(path: Path) -> None:
         tifffile.imwrite(path, objects, compression="zlib")
 
     return folder.once(name, write)
 
 
-def _write_overlay(piece: Piece, schema: LabelSchema, folder: BuildingFolder, name: str) -> str:
+def _write_overlay(piece: Piece, schema: LabelSchema, folder: StagingDir, name: str) -> str:
     def write(path: Path) -> None:
         Image.fromarray(overlay_of(piece.pixels(), piece.target(), schema)).save(path, "PNG")
 

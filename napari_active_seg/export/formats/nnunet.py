@@ -13,7 +13,7 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.filenames import flat_names
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
 __all__ = ["NnUNet"]
@@ -36,7 +36,7 @@ class NnUNet:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write pictures, labels, ``dataset.json`` and the split."""
         if _IGNORE in data.schema.names:
@@ -80,7 +80,7 @@ def _facts(data: ExportSet, n_training: int) -> dict[str, object]:
     }
 
 
-def _write_label(piece: Piece, folder: BuildingFolder, name: str, schema: LabelSchema) -> str:
+def _write_label(piece: Piece, folder: StagingDir, name: str, schema: LabelSchema) -> str:
     def write(path: Path) -> None:
         target = piece.target()
         Image.fromarray(np.where(target == UNLABELLED, len(schema), target).astype(np.uint8)).save(

@@ -12,7 +12,7 @@ import numpy as np
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
 from napari_active_seg.export.dataset import ExportSet, Piece
 from napari_active_seg.export.palette import rgb_of
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema, Region
 
 __all__ = ["OmeZarrLabels"]
@@ -38,7 +38,7 @@ class OmeZarrLabels:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write a group for each piece."""
         needs_package("zarr", for_format=self.title)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import ExportSet, Piece
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, Region
 
 __all__ = ["OmeTiffLabels"]
@@ -33,7 +33,7 @@ class OmeTiffLabels:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write labels and objects, tile by tile."""
         found: dict[str, dict[str, str]] = {}
@@ -48,16 +48,12 @@ class OmeTiffLabels:
         return found
 
 
-def _write_labels(
-    piece: Piece, folder: BuildingFolder, name: str, still: Callable[[], None]
-) -> str:
+def _write_labels(piece: Piece, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
     tiles = _tiles(piece, lambda window: piece.target(window), np.uint8, UNLABELLED, still)
     return folder.once(name, lambda path: _write(path, piece, tiles, np.uint8))
 
 
-def _write_objects(
-    piece: Piece, folder: BuildingFolder, name: str, still: Callable[[], None]
-) -> str:
+def _write_objects(piece: Piece, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
     def ids(window: Region) -> NDArray[np.int32]:
         found = piece.objects(window)
         return np.zeros(window.shape, np.int32) if found is None else found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
 from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Piece, without_objects
 from napari_active_seg.export.filenames import flat_names
-from napari_active_seg.export.staging import BuildingFolder
+from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.regions.polygonize import areas_of
 
@@ -33,7 +33,7 @@ class YoloSegmentation:
     )
 
     def write(
-        self, data: ExportSet, folder: BuildingFolder, on_piece: OnPiece
+        self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write pictures, lines and ``data.yaml``."""
         names = flat_names(data.pieces)

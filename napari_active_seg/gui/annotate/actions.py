@@ -16,8 +16,8 @@ from napari_active_seg.gui.annotate.label_here import RegionPlacer
 from napari_active_seg.gui.annotate.paint_tools import TOOLS, Toolbox
 from napari_active_seg.gui.annotate.region_painter import RegionPainter
 from napari_active_seg.gui.annotate.tissue_editor import TissueEditor
-from napari_active_seg.gui.layers.sync import LayerBinder, See
-from napari_active_seg.gui.shell.context import Desk, action_name
+from napari_active_seg.gui.layers.sync import LayerBinder, OverlayOptions
+from napari_active_seg.gui.shell.context import DockContext, action_name
 from napari_active_seg.gui.shell.dialogs import WholeRegion, ask_unpainted, ask_whole_region
 from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.regions import RegionState
@@ -32,7 +32,7 @@ _SMALLER, _LARGER = 1 / 1.25, 1.25
 class AnnotateActions:
     """Verbs on the region in hand; without one they do nothing."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         self._desk = desk
         self._painter: RegionPainter | None = None
         self._binder: LayerBinder | None = None
@@ -87,9 +87,9 @@ class AnnotateActions:
         return 0.0 if self._painter is None else self._painter.meter.total_s
 
     @property
-    def see(self) -> See:
+    def see(self) -> OverlayOptions:
         """What else is shown of an image."""
-        return See() if self._binder is None else self._binder.see
+        return OverlayOptions() if self._binder is None else self._binder.see
 
     def edit_tissue(self, wanted: bool) -> None:
         """Show the tissue mask to be corrected, or keep it and go on."""
@@ -100,7 +100,7 @@ class AnnotateActions:
         self.on_tissue()
         session, painter = self._desk.session, self._painter
         if not wanted and session is not None and painter is not None:
-            painter.pick_up()
+            painter.activate()
             self.zoom()
 
     def keep_tissue(self) -> None:
@@ -119,7 +119,7 @@ class AnnotateActions:
     def _restore_paint(self) -> None:
         """Put the paint layer back over its region, once napari has done with removing it."""
         if self._painter is not None and not self.edits_tissue:
-            self._painter.pick_up()
+            self._painter.activate()
 
     def forget_tissue(self) -> None:
         """Go back to the tissue that is computed for the current image."""
@@ -270,7 +270,7 @@ class AnnotateActions:
             prediction = None if queued is None else session.predictions.near(queued.region)
             if queued is None or prediction is None:
                 raise NothingToDoError(session.predictions.why_none)
-            painter.lay_in(prediction.classes_in(queued.region))
+            painter.apply_draft(prediction.classes_in(queued.region))
 
         self._with_region(fill)
 
@@ -330,7 +330,7 @@ class AnnotateActions:
 
     # --- what is seen ------------------------------------------------------------------------
 
-    def look(self, see: See) -> None:
+    def look(self, see: OverlayOptions) -> None:
         """Show or hide what costs time to see, asking the model before where it must be."""
         binder = self._binder
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.gui.shell.background_task import Errand
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.images import ImageSource
-from napari_active_seg.models.interactive import ClickHelper, Hints
+from napari_active_seg.models.interactive import InteractiveSegmenter, Prompts
 from napari_active_seg.regions import Region
 
 __all__ = ["Clicking"]
@@ -34,7 +34,7 @@ class _Object:
     region: Region
     label: int
     before: NDArray[np.uint8]
-    hints: Hints
+    hints: Prompts
     after: NDArray[np.uint8]
 
 
@@ -46,14 +46,14 @@ class Clicking:
 
     def __init__(
         self,
-        load: Callable[[str], ClickHelper],
+        load: Callable[[str], InteractiveSegmenter],
         where: Callable[[], str],
         *,
         on_failed: Callable[[Exception], None],
     ) -> None:
         self._load, self._where = load, where
-        self._errand = Errand(on_failed)
-        self._helper: tuple[str, ClickHelper] | None = None
+        self._errand = BackgroundTask(on_failed)
+        self._helper: tuple[str, InteractiveSegmenter] | None = None
         self._seen: tuple[Region, Region, object] | None = None
         self._looking: Region | None = None
         self._object: _Object | None = None
@@ -120,7 +120,7 @@ class Clicking:
         pressed = {str(key) for key in getattr(event, "modifiers", ())}
         last = self._continued(region, paint, label) if pressed & {"Shift", "Alt"} else None
         before = paint if last is None else last.before
-        hints = Hints() if last is None else last.hints
+        hints = Prompts() if last is None else last.hints
         screen = np.array(event.pos, float)
         offset = (region.y - seen[1].y, region.x - seen[1].x)
         start = (place[0] + offset[0], place[1] + offset[1])
@@ -149,13 +149,13 @@ class Clicking:
 
 
 def _with(
-    hints: Hints,
+    hints: Prompts,
     start: tuple[float, float],
     end: tuple[float, float],
     *,
     is_box: bool,
     leaves_out: bool,
-) -> Hints:
+) -> Prompts:
     if is_box:
         rows, columns = sorted((start[0], end[0])), sorted((start[1], end[1]))
         return replace(hints, box=(rows[0], columns[0], rows[1], columns[1]))

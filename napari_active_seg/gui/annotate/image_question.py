@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.labels.effort import EffortMeter
@@ -18,7 +18,7 @@ __all__ = ["QuestionInHand"]
 class QuestionInHand:
     """Takes answers about the image on show, and about the question in hand."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, desk: DockContext, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk = desk
         self._meter = EffortMeter(clock)
         self._shown: object = None

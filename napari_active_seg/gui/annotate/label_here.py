@@ -21,7 +21,7 @@ from napari_active_seg.gui.annotate.region_painter import RegionPainter
 from napari_active_seg.gui.layers.sync import LayerBinder
 from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.state import OPEN_STATES
 
@@ -97,7 +97,7 @@ class RegionPlacer:
         image.mouse_pan, image.cursor, self._is_panning = True, "standard", False
         self._binder.end_ghost()
         if self._viewer.layers.selection.active is image:
-            self._painter.pick_up()
+            self._painter.activate()
         self._on_changed()
 
     def place_under_mouse(self) -> None:
@@ -135,7 +135,7 @@ class RegionPlacer:
 
     def _show(self, start: tuple[int, int], end: tuple[int, int] | None = None) -> None:
         """Outline what would be placed; nothing where that is not possible."""
-        place: Place | None = None
+        place: MaskedRegion | None = None
         image_id = self._session.state.image_id
         if image_id is not None and self._region_at(image_id, start) is None:
             try:
@@ -172,7 +172,7 @@ class RegionPlacer:
     def _region_at(self, image_id: str, pixel: tuple[int, int]) -> QueuedRegion | None:
         return self._session.manual.region_at(image_id, *pixel)
 
-    def _fitted(self, image_id: str, start: tuple[int, int], end: tuple[int, int]) -> Place:
+    def _fitted(self, image_id: str, start: tuple[int, int], end: tuple[int, int]) -> MaskedRegion:
         if start == end:
             return self._session.manual.fit_square(image_id, *start)
         return self._session.manual.fit_box(image_id, start, end)

@@ -18,11 +18,11 @@ from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.gui.annotate.click_tool import Clicking
 from napari_active_seg.gui.annotate.region_painter import RegionPainter
 from napari_active_seg.paint_ops import (
-    AlikePixels,
-    inside_lasso,
+    MagicWand,
+    lasso_mask,
+    remove_small_regions,
     smoothed,
     snapped,
-    without_specks,
 )
 from napari_active_seg.regions import target_to_paint
 from napari_active_seg.session import Session
@@ -56,7 +56,7 @@ class Toolbox:
     ) -> None:
         self._painter, self._session, self._run = painter, session, run
         self._clicking = clicking
-        self._alike: tuple[str, AlikePixels] | None = None
+        self._alike: tuple[str, MagicWand] | None = None
         self._pixels: tuple[str, NDArray[np.uint8]] | None = None
         self._listening: Any = None
         self._brush_size: float | None = None
@@ -147,7 +147,7 @@ class Toolbox:
         """Let small areas, and small gaps, become what is around them."""
         paint, _ = self._in_hand()
         least = max(12, paint.size // 1500)
-        self._painter.repaint(without_specks(paint, least=least))
+        self._painter.repaint(remove_small_regions(paint, least=least))
 
     # --- the mouse ---------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Toolbox:
         def copied(now: Any) -> NDArray[np.uint8]:
             y, x = layer.world_to_data(now.position)
             points.append((float(y), float(x)))
-            area = inside_lasso(points, (paint.shape[0], paint.shape[1]))
+            area = lasso_mask(points, (paint.shape[0], paint.shape[1]))
             if self.keeps_others:
                 area &= paint == 0
             if area.any():
@@ -318,10 +318,10 @@ class Toolbox:
             self._pixels = (queued.id, pixels)
         return self._pixels[1]
 
-    def _alike_pixels(self) -> AlikePixels:
+    def _alike_pixels(self) -> MagicWand:
         pixels, region_id = self._seen(), str(self._painter.region_id)
         if self._alike is None or self._alike[0] != region_id:
-            self._alike = (region_id, AlikePixels(pixels))
+            self._alike = (region_id, MagicWand(pixels))
         return self._alike[1]
 
     def _on_brush_size(self, event: Any) -> None:

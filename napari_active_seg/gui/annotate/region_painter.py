@@ -146,7 +146,7 @@ class RegionPainter:
             self.layer.mode = "pan_zoom"
             self.layer.editable = False
 
-    def pick_up(self) -> None:
+    def activate(self) -> None:
         """Make the paint layer the one that the mouse works on."""
         if self.layer is None or self._queued is None:
             return
@@ -154,7 +154,7 @@ class RegionPainter:
             self._viewer.add_layer(self.layer)
         self._viewer.layers.selection.active = self.layer
 
-    def put_down(self) -> None:
+    def deactivate(self) -> None:
         """Hand over what is not saved yet and hide the paint layer."""
         self.offer()
         self._note_seconds()
@@ -204,7 +204,7 @@ class RegionPainter:
                 where &= np.asarray(self.layer.data) == 0
             self.repaint(np.where(where, target_to_paint(target), np.asarray(self.layer.data)))
 
-    def lay_in(self, target: NDArray[np.uint8], *, only_empty: bool = True) -> None:
+    def apply_draft(self, target: NDArray[np.uint8], *, only_empty: bool = True) -> None:
         """Paint a prediction of the region as a draft, and remember that it was begun with one."""
         self.drafted()
         self.fill(target, only_empty=only_empty)

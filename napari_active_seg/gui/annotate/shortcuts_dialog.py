@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.gui.annotate.napari_keys import list_napari_keys
 from napari_active_seg.gui.annotate.shortcuts import ACTIONS, HANDS, KeyBook, in_words
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.focus import key_of
 
 __all__ = ["KeyHelp", "KeysDialog"]
@@ -95,7 +95,7 @@ class KeyHelp(QLabel):  # type: ignore[misc]
 class KeysDialog(QDialog):  # type: ignore[misc]
     """A list of actions: choose one and press its new key."""
 
-    def __init__(self, desk: Desk, parent: QWidget) -> None:
+    def __init__(self, desk: DockContext, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")

@@ -9,7 +9,7 @@ from typing import Any
 from napari.components import ViewerModel
 
 from napari_active_seg.session import Session
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["Hover", "words_about"]
 
@@ -54,7 +54,7 @@ def words_about(
 ) -> str:
     """Return class probabilities and uncertainty of a pixel; nothing outside what was predicted."""
     kept = prediction.kept_at(y, x)
-    named = measure_named(measure)
+    named = get_measure(measure)
     if kept is None or not named.can_be_computed(prediction.moments):
         return ""
     probs = prediction.mean_probs[:, kept[0], kept[1]]

@@ -13,13 +13,13 @@ from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 
 from napari_active_seg.gui.annotate.region_painter import RegionPainter
-from napari_active_seg.gui.layers.registry import LayerStock
+from napari_active_seg.gui.layers.registry import LayerRegistry
 from napari_active_seg.gui.layers.style import class_layer, colour_layer, heat_colours, lay_over
 from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.state import OPEN_STATES
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["MapLayers"]
 
@@ -52,7 +52,7 @@ class MapLayers:
     ``on_preferred`` is given what the person has changed by napari's own means, as preferences.
     """
 
-    def __init__(self, session: Session, stock: LayerStock, painter: RegionPainter) -> None:
+    def __init__(self, session: Session, stock: LayerRegistry, painter: RegionPainter) -> None:
         self._session, self._stock, self._painter = session, stock, painter
         self.on_map: Callable[[Any], object] = lambda _layer: None
         self.on_preferred: Callable[..., object] = lambda **_changes: None
@@ -115,7 +115,7 @@ class MapLayers:
             self._stock.hide("uncertainty")
             return
         prediction = known[-1]
-        measure = measure_named(state.measure)
+        measure = get_measure(state.measure)
         values = measure.compute(prediction.moments)
         calibrated = ", calibrated" if state.calibrated else ""
         title = f"{measure.title} [{measure.unit}]{calibrated}"

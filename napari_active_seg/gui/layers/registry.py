@@ -15,7 +15,7 @@ from napari.layers import Layer, LayerLock
 
 from napari_active_seg.gui.layers.garbage import quick_collections
 
-__all__ = ["ROLE_KEY", "LayerStock"]
+__all__ = ["ROLE_KEY", "LayerRegistry"]
 
 #: Layers of ours carry their role in their metadata under this key.
 ROLE_KEY = "napari_active_seg"
@@ -33,7 +33,7 @@ _ORDER = (
 )
 
 
-class LayerStock:
+class LayerRegistry:
     """Adds layers below those that belong above them; a person's own stay untouched."""
 
     def __init__(self, viewer: ViewerModel) -> None:

@@ -23,7 +23,7 @@ from napari_active_seg.gui.canvas.region_mesh import (
 from napari_active_seg.gui.canvas.state_colours import STATE_COLOURS
 from napari_active_seg.gui.layers.maps import MapLayers
 from napari_active_seg.gui.layers.prefetch import ReadAhead
-from napari_active_seg.gui.layers.registry import ROLE_KEY, LayerStock
+from napari_active_seg.gui.layers.registry import ROLE_KEY, LayerRegistry
 from napari_active_seg.gui.layers.style import (
     class_layer,
     colour_layer,
@@ -32,13 +32,13 @@ from napari_active_seg.gui.layers.style import (
     rectangle_ring,
     ring_of,
 )
-from napari_active_seg.gui.shell.deferred_redraw import Pieces
+from napari_active_seg.gui.shell.deferred_redraw import DeferredRedraw
 from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.prediction.requests import coarse_step
 
-__all__ = ["ROLE_KEY", "LayerBinder", "See"]
+__all__ = ["ROLE_KEY", "LayerBinder", "OverlayOptions"]
 
 _STATES = tuple(STATE_COLOURS)
 _TISSUE_COLOUR = "#009e73"
@@ -57,7 +57,7 @@ _PIECES = {
 
 
 @dataclass(frozen=True, slots=True)
-class See:
+class OverlayOptions:
     """What else is to be seen of an image: asked for, since it costs time."""
 
     disagreement: bool = False
@@ -75,15 +75,15 @@ class LayerBinder:
         prefers: Preferences | None = None,
         *,
         run: Callable[[Callable[[], object]], object] = lambda verb: verb(),
-        stock: LayerStock | None = None,
+        stock: LayerRegistry | None = None,
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._painter = painter
         self._prefers = prefers or Preferences()
-        self._stock = stock or LayerStock(viewer)
+        self._stock = stock or LayerRegistry(viewer)
         self.on_taken: Callable[[], None] = lambda: None  # the first region can be painted now
-        self._see = See()
+        self._see = OverlayOptions()
         self._framed: object = None
         self._line, self._taking = 0.0, False
         self._removed: set[str] = set()
@@ -92,7 +92,7 @@ class LayerBinder:
         self._has_ghost = False
         self.maps = MapLayers(session, self._stock, painter)
         self._ahead = ReadAhead(session.project.images.source)
-        self._later = Pieces(
+        self._later = DeferredRedraw(
             {
                 "region": self._show_first_region,
                 "frames": self._show_frames,
@@ -111,7 +111,7 @@ class LayerBinder:
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
-    def see(self) -> See:
+    def see(self) -> OverlayOptions:
         """What else is shown."""
         return self._see
 
@@ -170,7 +170,7 @@ class LayerBinder:
             self._later.now(piece)
 
     @property
-    def later(self) -> Pieces:
+    def later(self) -> DeferredRedraw:
         """What still waits to be drawn."""
         return self._later
 
@@ -191,7 +191,7 @@ class LayerBinder:
             self._show_frames(state)
         self.maps.prefer(prefers)
 
-    def look(self, see: See) -> None:
+    def look(self, see: OverlayOptions) -> None:
         """Show or hide what costs time to see."""
         self._see = see
         self._show_tissue(self._session.state)
@@ -408,7 +408,7 @@ class LayerBinder:
     def _lay_paint(self, state: SessionState) -> None:
         queued = state.region
         if queued is None or queued.region.image_id != state.image_id:
-            self._painter.put_down()
+            self._painter.deactivate()
         else:
             self._painter.take(queued, state.schema, paint_colours(state.schema))
             self._stock.keep("paint", self._painter.layer, top=self._painter.layer)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.panels.reasons import allow_inside
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 
@@ -47,7 +47,7 @@ class Panel(QWidget):  # type: ignore[misc]
 
     title = ""
 
-    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
         super().__init__()
         self.desk = desk
         self.in_hand = actions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["Box", "row"]
@@ -15,7 +15,7 @@ class Box(QGroupBox):  # type: ignore[misc]
 
     title_text = ""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         super().__init__(self.title_text)
         self.desk = desk
         self.body = QVBoxLayout(self)

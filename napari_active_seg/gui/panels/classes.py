@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QVBoxLayou
 
 from napari_active_seg.gui.panels.base import button, words
 from napari_active_seg.gui.panels.reasons import allow_inside
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.dialogs import ask_colour, ask_one_of, ask_text
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session import Session
@@ -21,7 +21,7 @@ __all__ = ["ClassesBox", "swatch"]
 class ClassesBox(QWidget):  # type: ignore[misc]
     """A list of the classes with what can be done to the chosen one."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         super().__init__()
         self._desk = desk
         self._schema: LabelSchema | None = None

@@ -12,7 +12,7 @@ from napari_active_seg.gui.annotate.shortcuts import KeyBook, in_words
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.session import Session, ViewState
 
@@ -24,7 +24,7 @@ class SeeBox(Box):
 
     title_text = "See"
 
-    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
         self.in_hand = actions
         super().__init__(desk)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export import WrittenSet, exporter_titles
+from napari_active_seg.export import ExportResult, exporter_titles
 from napari_active_seg.gui.panels.base import (
     Panel,
     button,
@@ -125,7 +125,7 @@ class ExportPanel(Panel):
             overwrite=self.overwrite.value,
         )
 
-        def tell(done: WrittenSet) -> None:
+        def tell(done: ExportResult) -> None:
             notes = "".join(f"\n{note}" for note in done.notes)
             tell_info(f"{done.regions} regions of {done.images} images are in {folder}{notes}")
 

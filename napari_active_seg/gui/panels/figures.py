@@ -9,7 +9,7 @@ from napari_active_seg.gui.panels.base import Picture, button, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.plot import DRAWING
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.shell.background_task import Errand
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["FiguresBox"]
@@ -45,7 +45,7 @@ class FiguresBox(Box):
         for widget in (self.draw, self.which, self.picture, self.caption):
             self.body.addWidget(widget)
         self._pages: list[tuple[str, str, bytes]] = []
-        self._errand = Errand(self._failed)
+        self._errand = BackgroundTask(self._failed)
         self._of: object = None
         self._fill([])
 

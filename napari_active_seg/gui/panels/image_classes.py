@@ -12,7 +12,7 @@ from napari_active_seg.gui.annotate.image_question import QuestionInHand
 from napari_active_seg.gui.panels.base import button, form, sentence, words
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, words_of_head
@@ -25,7 +25,7 @@ class ImageClassBox(Box):
 
     title_text = "This image as a whole"
 
-    def __init__(self, desk: Desk, asking: QuestionInHand) -> None:
+    def __init__(self, desk: DockContext, asking: QuestionInHand) -> None:
         self._asking = asking
         super().__init__(desk)
 

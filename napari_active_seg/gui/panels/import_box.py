@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_active_seg.errors import RemedyId
 from napari_active_seg.gui.panels.base import button, form, words
 from napari_active_seg.gui.panels.reasons import allow_inside
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_folder
 from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.project import Relinked
@@ -27,7 +27,7 @@ _LABEL_FILES = "Labels (*.geojson *.json *.zip)"
 class CareBox(QWidget):  # type: ignore[misc]
     """The annotator's name, import, and the search for missing images."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         super().__init__()
         self._desk = desk
         self.annotator = LineEdit(label="your name")

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.reasons import allow, allow_inside
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["SavesBox"]
@@ -18,7 +18,7 @@ __all__ = ["SavesBox"]
 class SavesBox(QWidget):  # type: ignore[misc]
     """A list of saves and a button that takes one back; it reads when the list is opened."""
 
-    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
         super().__init__()
         self._desk, self._in_hand = desk, actions
         self._known: object = None

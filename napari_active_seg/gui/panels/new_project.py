@@ -25,8 +25,8 @@ from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.collapsible import CollapsibleSection
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.panels.split_fields import SplitFields
-from napari_active_seg.gui.shell.background_task import Errand, Tell
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.background_task import BackgroundTask, Tell
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import CLASS_TEMPLATES, FolderLook
 from napari_active_seg.session.labels.service import NOT_LABELLED
@@ -43,10 +43,10 @@ _START = "Drop a folder of images here, or choose one"
 class NewProjectBox(QWidget):  # type: ignore[misc]
     """Asks for a folder of images and says at once what is in it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         super().__init__()
         self._desk = desk
-        self._errand = Errand(self._failed)
+        self._errand = BackgroundTask(self._failed)
         self._errand.progressed.connect(
             lambda number, total: self._on_progress(number, total), thread="main"
         )

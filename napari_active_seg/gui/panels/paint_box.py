@@ -22,7 +22,7 @@ from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.classes import swatch
 from napari_active_seg.gui.panels.reasons import allow, allow_inside, set_tip
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.session import Session, ViewState
 
@@ -47,7 +47,7 @@ class ToolsBox(Box):
 
     title_text = "Paint with"
 
-    def __init__(self, desk: Desk, actions: AnnotateActions) -> None:
+    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
         self.in_hand = actions
         super().__init__(desk)
         actions.on_tool = self.show_tool

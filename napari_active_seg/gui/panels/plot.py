@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.compat import isalive
 
 from napari_active_seg.gui.panels.base import Picture
-from napari_active_seg.gui.shell.background_task import Errand
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ class Plot(Picture):
 
     def __init__(self, on_failed: Callable[[Exception], None]) -> None:
         super().__init__()
-        self._errand = Errand(on_failed)
+        self._errand = BackgroundTask(on_failed)
 
     @property
     def is_drawing(self) -> bool:

@@ -13,9 +13,9 @@ from napari_active_seg.acquisition import (
     COSTS,
     LEARNED,
     STRATEGIES,
-    Advice,
     Budget,
     Strategy,
+    StrategyAdvice,
 )
 from napari_active_seg.gui.panels.base import Panel, button, form, group, words
 from napari_active_seg.gui.panels.box import row
@@ -314,7 +314,7 @@ class ProposePanel(Panel):
         if session is not None:
             self.desk.run(lambda: session.proposals.guide(on_advice=self._advise))
 
-    def _advise(self, advice: Advice) -> None:
+    def _advise(self, advice: StrategyAdvice) -> None:
         """Say what the guide found, and choose it; the person may choose otherwise."""
         self.said.setText(advice.words)
         self.said.setVisible(True)

@@ -17,11 +17,11 @@ from napari_active_seg.gui.panels.first_answer import FirstAnswerBox
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.review import ReviewBox
 from napari_active_seg.gui.panels.scoreboard import EvidenceBox, StoppingBox
-from napari_active_seg.gui.shell.background_task import Errand
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.trust.collapse import Collapse
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ class TrustPanel(Panel):
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
         self.figures = FiguresBox(self.desk)
-        self._errand = Errand(self.desk.tell)
+        self._errand = BackgroundTask(self.desk.tell)
         self.warning = words()
         self.warning.hide()
         self.body.addWidget(self.warning)
@@ -195,7 +195,7 @@ def _found_errors(session: Session, report: EvalReport) -> str:
     found = report.errors[name].found_in() if name in report.errors else float("nan")
     if math.isnan(found):
         return ""
-    title = measure_named(name).title
+    title = get_measure(name).title
     return (
         f"Does uncertainty find errors? The least certain tenth of the pixels by {title} holds "
         f"{100 * found:.0f} % of them (by chance 10 %)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from napari_active_seg.gui.panels.base import button
-from napari_active_seg.gui.shell.context import Desk
+from napari_active_seg.gui.shell.context import DockContext
 
 __all__ = ["NameBar"]
 
@@ -13,7 +13,7 @@ __all__ = ["NameBar"]
 class NameBar(QWidget):  # type: ignore[misc]
     """Shown until a name is given; every label bears it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         super().__init__()
         self._desk = desk
         self.line = QLineEdit()

@@ -9,12 +9,12 @@ from psygnal import Signal
 
 from napari_active_seg.gui.shell.loading import short_turns
 
-__all__ = ["Errand"]
+__all__ = ["BackgroundTask"]
 
 Tell = Callable[[int, int], None]
 
 
-class Errand:
+class BackgroundTask:
     """Runs one piece of work in a thread of its own; what comes back comes to the main thread."""
 
     progressed = Signal(int, int)

@@ -25,11 +25,11 @@ from napari_active_seg.gui.shell.notifications import tell_info
 from napari_active_seg.gui.shell.opening import ProjectOpener
 from napari_active_seg.gui.shell.preferences import PreferencesFile
 from napari_active_seg.images import absolute_path
-from napari_active_seg.models.interactive import ClickHelper
+from napari_active_seg.models.interactive import InteractiveSegmenter
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import CreatedProject, FolderLook, ImageSettings
 
-__all__ = ["Desk", "Tools", "action_name"]
+__all__ = ["DockContext", "Tools", "action_name"]
 
 #: What an error of the saver belongs to.
 _SAVING = "saving"
@@ -68,7 +68,7 @@ class Tools(Protocol):
     ) -> Path:
         """Make a project of drawn pictures in ``folder`` and return where it is."""
 
-    def load_click_helper(self, place: str) -> ClickHelper:
+    def load_click_helper(self, place: str) -> InteractiveSegmenter:
         """Return the helper of a folder, or the registered one of a name."""
 
     @property
@@ -76,7 +76,7 @@ class Tools(Protocol):
         """Names of the networks that can be trained."""
 
 
-class Desk:
+class DockContext:
     """Holds the open session; panels speak to it and never to one another."""
 
     session_changed = Signal(object)  # Session | None

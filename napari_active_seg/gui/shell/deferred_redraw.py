@@ -7,13 +7,13 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 
-__all__ = ["Pieces"]
+__all__ = ["DeferredRedraw"]
 
 #: What is drawn at once gets on the screen first, counted from the next turn of the loop.
 _PAUSE_MS = 16
 
 
-class Pieces:
+class DeferredRedraw:
     """Pieces by name; one that is asked for twice before its turn is drawn once."""
 
     def __init__(

@@ -31,7 +31,7 @@ from napari_active_seg.gui.annotate.shortcuts import KeyBook, bind_keys, unbind_
 from napari_active_seg.gui.annotate.unsaved_layers import UnsavedLayers
 from napari_active_seg.gui.canvas.overlays import CanvasExtras, hold_drawn
 from napari_active_seg.gui.layers.metadata_keys import PROJECT_KEY
-from napari_active_seg.gui.layers.registry import LayerStock
+from napari_active_seg.gui.layers.registry import LayerRegistry
 from napari_active_seg.gui.layers.sync import LayerBinder
 from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, ProjectPanel
 from napari_active_seg.gui.panels.fixed_label import FixedLabel
@@ -39,7 +39,7 @@ from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.annotator_prompt import NameBar
 from napari_active_seg.gui.shell.background_imports import start_imports
 from napari_active_seg.gui.shell.closing import ClosingGuard, Consent
-from napari_active_seg.gui.shell.context import Desk, Tools
+from napari_active_seg.gui.shell.context import DockContext, Tools
 from napari_active_seg.gui.shell.drag_drop import dropped_folder, project_in
 from napari_active_seg.gui.shell.error_bar import MessageBar
 from napari_active_seg.gui.shell.ipykernel_yield import give_cells_turns
@@ -67,7 +67,7 @@ class Dock(QWidget):  # type: ignore[misc]
         start_emitting_from_queue(msec=15)
         give_cells_turns()
         start_imports()
-        self.desk = Desk(viewer, tools, preferences)
+        self.desk = DockContext(viewer, tools, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
         self.annotate = AnnotateActions(self.desk)
@@ -77,7 +77,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._shown: SessionState | None = None
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
-        self._stock = LayerStock(viewer)
+        self._stock = LayerRegistry(viewer)
         self._bound_for: object = None
         self._stale: set[int] = set()
         self._released = False
@@ -206,7 +206,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self.annotate.edit_tissue(False)
         self.annotate.stop_placing()
         if self._painter is not None:
-            self._painter.put_down()
+            self._painter.deactivate()
         if self._binder is not None:
             hold_drawn(self._guard.window)
             self._binder.clear(keep=self.desk.is_replacing)

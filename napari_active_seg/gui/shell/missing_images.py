@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from napari_active_seg.gui.shell.background_task import Errand
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 
 if TYPE_CHECKING:
-    from napari_active_seg.gui.shell.context import Desk
+    from napari_active_seg.gui.shell.context import DockContext
     from napari_active_seg.session import Session
 
 __all__ = ["MissingImages"]
@@ -17,10 +17,10 @@ __all__ = ["MissingImages"]
 class MissingImages:
     """Checks in a background thread, since a network drive may take its time."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         self._desk = desk
         self._checked: Session | None = None
-        self._errand = Errand(self._fail)
+        self._errand = BackgroundTask(self._fail)
 
     def check(self, then: Callable[[], None] = lambda: None) -> None:
         """Put the missing images into the session's state, and call ``then``."""

@@ -16,7 +16,7 @@ from napari_active_seg.gui.shell.background_imports import finish_imports
 from napari_active_seg.session import Session
 
 if TYPE_CHECKING:
-    from napari_active_seg.gui.shell.context import Desk
+    from napari_active_seg.gui.shell.context import DockContext
 
 __all__ = ["ProjectOpener"]
 
@@ -37,7 +37,7 @@ class ProjectOpener:
     _progressed = Signal(int, str)  # the number of the request, what it is doing
     _ended = Signal(object)  # what to call on the main thread
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DockContext) -> None:
         self._desk = desk
         self._number = 0
         self._waiting: Session | None = None  # opened, while jobs of the one before still stop

@@ -27,7 +27,7 @@ from napari_active_seg.learning.training.classification import (
     UnlabelledImages,
 )
 from napari_active_seg.learning.training.objectives import Objective
-from napari_active_seg.learning.training.optimisation import Recipe
+from napari_active_seg.learning.training.optimisation import OptimiserConfig
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.weights import KnownWeights, fill_features, starting_weights
 from napari_active_seg.models.image_classifier import ImageTraining
@@ -121,7 +121,7 @@ class TorchClassifier:
             objectives.append(SmallWeights(decayed, plan.decay / len(images)))
         if plan.unlabelled and without_labels is not None and len(without_labels):
             objectives.append(self._from_unlabelled(without_labels, plan))
-        recipe = Recipe(
+        recipe = OptimiserConfig(
             plan.steps,
             plan.learning_rate,
             optimiser=plan.optimiser,

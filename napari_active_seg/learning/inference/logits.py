@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 
 __all__ = ["calibrated_logits"]
 
 _SMALLEST, _NEAREST = -87.0, -1e-7
 
 
-def calibrated_logits(logits: Tensor, plan: SamplingPlan) -> Tensor:
-    """Return logits (N, C, H, W) whose softmax is what ``calibration.calibrated_log`` says.
+def calibrated_logits(logits: Tensor, plan: InferenceOptions) -> Tensor:
+    """Return logits (N, C, H, W) whose softmax is what ``calibration.apply_calibration`` says.
 
     They are returned untouched, in their own precision, where the plan changes nothing.
     """

@@ -15,7 +15,7 @@ from napari_active_seg.learning.inference.memory import memory_budget, out_of_me
 from napari_active_seg.learning.inference.test_time_augmentation import VIEWS
 from napari_active_seg.learning.module_modes import evaluating, sampling_dropout, seeded
 from napari_active_seg.learning.networks import Features, Network
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 
 __all__ = ["NetworkPasses"]
 
@@ -39,7 +39,7 @@ class NetworkPasses:
     def run(
         self,
         images: Tensor,
-        plan: SamplingPlan,
+        plan: InferenceOptions,
         take: Callable[[Tensor], None],
         check_cancelled: Callable[[], None],
         *,
@@ -56,7 +56,7 @@ class NetworkPasses:
                 self._passes(images, plan, take, check_cancelled, origin)
 
     @contextlib.contextmanager
-    def plain(self, images: Tensor, plan: SamplingPlan) -> Iterator[Features]:
+    def plain(self, images: Tensor, plan: InferenceOptions) -> Iterator[Features]:
         """Give the features of one pass without dropout, and evaluation mode while it lasts."""
         with self._ready(plan), evaluating(self.network):
             yield self._features(images)
@@ -67,7 +67,7 @@ class NetworkPasses:
     def _views(
         self,
         images: Tensor,
-        plan: SamplingPlan,
+        plan: InferenceOptions,
         take: Callable[[Tensor], None],
         check_cancelled: Callable[[], None],
     ) -> None:
@@ -80,7 +80,7 @@ class NetworkPasses:
     def _passes(
         self,
         images: Tensor,
-        plan: SamplingPlan,
+        plan: InferenceOptions,
         take: Callable[[Tensor], None],
         check_cancelled: Callable[[], None],
         origin: Size | None,
@@ -103,7 +103,7 @@ class NetworkPasses:
                     first += count
                     take(logits)
 
-    def _first_pass(self, features: Features, size: Size, plan: SamplingPlan) -> Tensor:
+    def _first_pass(self, features: Features, size: Size, plan: InferenceOptions) -> Tensor:
         key = (size, plan.precision)
         if key in self._bytes_per_pass:
             return self.network.suffix(features, size)
@@ -112,7 +112,7 @@ class NetworkPasses:
         self._bytes_per_pass[key] = max(1, taken)
         return found[0]
 
-    def _at_once(self, size: Size, plan: SamplingPlan) -> int:
+    def _at_once(self, size: Size, plan: InferenceOptions) -> int:
         """Return how many passes go together."""
         fitting = memory_budget(self._device) // self._bytes_per_pass[(size, plan.precision)]
         most = self._most_at_once or plan.n_passes
@@ -133,7 +133,7 @@ class NetworkPasses:
         return None
 
     @contextlib.contextmanager
-    def _ready(self, plan: SamplingPlan) -> Iterator[None]:
+    def _ready(self, plan: InferenceOptions) -> Iterator[None]:
         """Neither gradients nor stray draws, in the precision that was asked for."""
         low: AbstractContextManager[object] = contextlib.nullcontext()
         if plan.precision == "bfloat16":

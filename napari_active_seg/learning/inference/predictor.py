@@ -23,8 +23,8 @@ from napari_active_seg.learning.inference.tile_blending import (
     add_moments,
     blended_moments,
 )
-from napari_active_seg.learning.networks.auxiliary_heads import Companions
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import ImageOutputs
 from napari_active_seg.regions import Tile, tile_grid
 from napari_active_seg.uncertainty import Moments
@@ -46,7 +46,7 @@ class Member:
     """A network of an ensemble, or the only one, and what stands beside it."""
 
     passes: NetworkPasses
-    companions: Companions
+    companions: AuxiliaryHeads
 
 
 class Sampler:
@@ -56,7 +56,9 @@ class Sampler:
         self._members = tuple(members)
         self._device = device
 
-    def outputs(self, image: Picture, plan: SamplingPlan, check_cancelled: Check) -> ImageOutputs:
+    def outputs(
+        self, image: Picture, plan: InferenceOptions, check_cancelled: Check
+    ) -> ImageOutputs:
         """Return what the members say of ``image`` (H, W, 3)."""
         self.check(plan)
         smaller = [side for side in _TILES if side < max(_shape(image))]
@@ -77,7 +79,7 @@ class Sampler:
         )
 
     def embedding(
-        self, image: Picture, plan: SamplingPlan, check_cancelled: Check
+        self, image: Picture, plan: InferenceOptions, check_cancelled: Check
     ) -> NDArray[np.float32]:
         """Return the first member's coarse map (D, h, w) of what is seen where."""
         passes = self._members[0].passes
@@ -98,7 +100,7 @@ class Sampler:
         return blender.whole("embedding")
 
     def _tiled(
-        self, image: Picture, plan: SamplingPlan, check_cancelled: Check, side: int
+        self, image: Picture, plan: InferenceOptions, check_cancelled: Check, side: int
     ) -> ImageOutputs:
         blender = MapBlender(_shape(image), overlap=_OVERLAP)
         joint = MapBlender(_shape(image), overlap=_OVERLAP, step=max(1, plan.joint_stride))
@@ -121,7 +123,7 @@ class Sampler:
     def _part(
         self,
         image: Picture,
-        plan: SamplingPlan,
+        plan: InferenceOptions,
         check_cancelled: Check,
         origin: tuple[int, int] | None,
     ) -> ImageOutputs:
@@ -159,7 +161,7 @@ class Sampler:
         self,
         images: Tensor,
         mean_p: Tensor,
-        plan: SamplingPlan,
+        plan: InferenceOptions,
         origin: tuple[int, int] | None,
     ) -> dict[str, NDArray[np.float32]]:
         """Return what was asked for besides the moments, the mean over the members."""
@@ -174,7 +176,7 @@ class Sampler:
             extras[name] = torch.stack(found).mean(dim=0).float().cpu().numpy()
         return extras
 
-    def check(self, plan: SamplingPlan) -> None:
+    def check(self, plan: InferenceOptions) -> None:
         """Raise ModelError, before the work, where a network cannot say what is wanted."""
         for member in self._members:
             network, beside = member.passes.network, member.companions
@@ -203,7 +205,9 @@ _REMEDIES = {
 }
 
 
-def _extra(name: str, member: Member, images: Tensor, mean_p: Tensor, plan: SamplingPlan) -> Tensor:
+def _extra(
+    name: str, member: Member, images: Tensor, mean_p: Tensor, plan: InferenceOptions
+) -> Tensor:
     """Return one extra (..., H, W) of one member."""
     passes, size = member.passes, (images.shape[-2], images.shape[-1])
     network = passes.network
@@ -229,7 +233,7 @@ def image_to_tensor(image: Picture, device: torch.device) -> Tensor:
     return tensor.permute(2, 0, 1)[None].float().div_(255).contiguous()
 
 
-def _coarse(probs: Tensor, plan: SamplingPlan) -> NDArray[np.float32]:
+def _coarse(probs: Tensor, plan: InferenceOptions) -> NDArray[np.float32]:
     step = plan.joint_stride
     if plan.joint_picks:
         return probs[:, :, ::step, ::step].contiguous().cpu().numpy()

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from napari_active_seg.learning.networks.base import Features, Network
 
-__all__ = ["Companions", "Discriminator", "LossPredictor"]
+__all__ = ["AuxiliaryHeads", "Discriminator", "LossPredictor"]
 
 #: Channels of each level that foretell the loss.
 _SQUEEZED = 128
@@ -18,7 +18,7 @@ _SQUEEZED = 128
 _JUDGING_LAYERS, _WIDTHS = 4, (64, 32, 16)
 
 
-class Companions(nn.Module):
+class AuxiliaryHeads(nn.Module):
     """What a network has beside it; either may be missing."""
 
     def __init__(

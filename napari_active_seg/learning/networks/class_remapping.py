@@ -10,14 +10,14 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 
-__all__ = ["Regrouped"]
+__all__ = ["ClassRemapping"]
 
 #: The logit of a class that the network has never heard of: its probability is exactly 0, and
 #: 0 times this is 0, where minus infinity would give NaN.
 _NEVER = -1e4
 
 
-class Regrouped(Network):
+class ClassRemapping(Network):
     """Adds the probabilities of outputs that are one class now, pass by pass.
 
     ``outputs[i]`` is the class that the inner network's output i belongs to. The sum is taken of

@@ -9,10 +9,10 @@ from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.dropout_split import cut_at_first_dropout
 from napari_active_seg.learning.networks.preprocessing import padded_to
 
-__all__ = ["ForeignNetwork"]
+__all__ = ["CustomNetwork"]
 
 
-class ForeignNetwork(Network):
+class CustomNetwork(Network):
     """Pads the image, runs the module, brings its logits to the image's size.
 
     The module is cut at its first dropout layer where its forward can be traced; else it runs

@@ -23,13 +23,13 @@ from torch import nn
 
 from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError
 from napari_active_seg.learning.networks.base import Network
-from napari_active_seg.learning.networks.custom import ForeignNetwork
+from napari_active_seg.learning.networks.custom import CustomNetwork
 from napari_active_seg.learning.networks.dcan import DCAN
 from napari_active_seg.learning.networks.deeplab import DeepLabV2, DeepLabV3Plus
 from napari_active_seg.learning.networks.encoders.resnet_v2 import PLACEMENTS
 from napari_active_seg.learning.networks.filter_bank import FilterBankMLP
 from napari_active_seg.learning.networks.frozen_features import FrozenFeaturesMLP
-from napari_active_seg.learning.networks.smp import AssembledNetwork
+from napari_active_seg.learning.networks.smp import SmpNetwork
 from napari_active_seg.learning.networks.unet import SmallUNet
 from napari_active_seg.learning.weights import (
     KnownWeights,
@@ -78,7 +78,7 @@ def build_network(name: str, n_classes: int, *, weights: str = "random") -> Buil
                 layer.p = 0.0
         return built
     module = registered_builder(family)(n_classes)
-    return BuiltNetwork(ForeignNetwork(module), "its own weights")
+    return BuiltNetwork(CustomNetwork(module), "its own weights")
 
 
 def _fast(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
@@ -204,7 +204,7 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
         raise ModelError(f"smp:{variant} cannot be made: {error}") from error
     if path is not None:
         fill_encoder(whole.encoder, path)
-    network = AssembledNetwork(whole)
+    network = SmpNetwork(whole)
     _refuse_fixed_size(network, f"smp:{variant}")
     return BuiltNetwork(network, path.name if path else fetched or "random weights")
 

@@ -14,13 +14,13 @@ from torch.nn.modules.dropout import _DropoutNd
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
 
-__all__ = ["AssembledNetwork"]
+__all__ = ["SmpNetwork"]
 
 _MULTIPLE = 32
 _RATE = 0.2
 
 
-class AssembledNetwork(Network):
+class SmpNetwork(Network):
     """A pair by name, cut between encoder and decoder."""
 
     stride = _MULTIPLE

@@ -14,7 +14,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.inference import image_to_tensor
 from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Features, Network
-from napari_active_seg.learning.training.distributed import own_rows
+from napari_active_seg.learning.training.distributed import local_rows
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED
 
@@ -84,7 +84,7 @@ class PixelBatches:
             chosen = self._evenly_chosen(shape, rng)
         else:
             chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
-        chosen = chosen.to(self._targets.device)[own_rows(shape[0])]
+        chosen = chosen.to(self._targets.device)[local_rows(shape[0])]
         features = self._features[chosen].permute(0, 3, 1, 2)
         return Batch((features,), self._targets[chosen], (_SIDE, _SIDE))
 

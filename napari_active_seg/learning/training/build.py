@@ -15,7 +15,7 @@ from napari_active_seg.learning.inference.memory import out_of_memory
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.auxiliary_heads import (
-    Companions,
+    AuxiliaryHeads,
     Discriminator,
     LossPredictor,
 )
@@ -24,18 +24,18 @@ from napari_active_seg.learning.training.batches import Batches, PixelBatches
 from napari_active_seg.learning.training.distributed import n_ranks
 from napari_active_seg.learning.training.losses import balancing_weights, loss_named
 from napari_active_seg.learning.training.objectives import Objective, Supervised
-from napari_active_seg.learning.training.optimisation import Averaged, Recipe
-from napari_active_seg.learning.training.resume import Keeper
+from napari_active_seg.learning.training.optimisation import EMA, OptimiserConfig
+from napari_active_seg.learning.training.resume import TrainingCheckpoint
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.training.validation import HeldOut, HeldOutCrops, HeldOutPixels
 from napari_active_seg.models.segmenter import (
-    Kept,
+    ResumeTarget,
     TrainExample,
     TrainingData,
     TrainOutcome,
     TrainStep,
 )
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["TrainingParts", "seconds_of_training", "train_network"]
@@ -52,12 +52,12 @@ class TrainingParts:
     """A network and all that a training of it needs to know."""
 
     network: Network
-    companions: Companions
+    companions: AuxiliaryHeads
     preset: Preset
     n_classes: int
     device: torch.device
     data: TrainingData
-    plan: TrainingPlan
+    plan: TrainingOptions
 
 
 def train_network(
@@ -65,7 +65,7 @@ def train_network(
     *,
     on_step: Callable[[TrainStep], None],
     check_cancelled: Callable[[], None],
-    kept: Kept | None = None,
+    kept: ResumeTarget | None = None,
 ) -> TrainOutcome:
     """Train, with smaller batches and then smaller crops where memory runs out."""
     preset: Preset | None = parts.preset
@@ -136,7 +136,7 @@ def _train(
     parts: TrainingParts,
     on_step: Callable[[TrainStep], None],
     check_cancelled: Callable[[], None],
-    kept: Kept | None,
+    kept: ResumeTarget | None,
 ) -> TrainOutcome:
     plan, network = parts.plan, parts.network
     patience = parts.preset.patience if plan.patience is None else plan.patience
@@ -146,9 +146,9 @@ def _train(
     keeper = None
     if kept is not None:
         signature = f"{kept.signature} {parts.preset.batch} {parts.preset.crop} {recipe}"
-        keeper = Keeper(kept.path, signature)
+        keeper = TrainingCheckpoint(kept.path, signature)
     with seeded(plan.seed, parts.device):
-        averaged = Averaged(network, recipe.average) if recipe.average else None
+        averaged = EMA(network, recipe.average) if recipe.average else None
         return fit(
             network,
             _objectives(parts, batches, averaged),
@@ -182,7 +182,7 @@ def _is_labelled(example: TrainExample) -> bool:
     return bool((example.target != UNLABELLED).any())
 
 
-def _recipe(parts: TrainingParts, batches: Batches) -> Recipe:
+def _recipe(parts: TrainingParts, batches: Batches) -> OptimiserConfig:
     return parts.preset.recipe(
         parts.plan,
         per_epoch=batches.per_epoch,
@@ -225,7 +225,7 @@ def _held_out(parts: TrainingParts, examples: Sequence[TrainExample]) -> HeldOut
 
 
 def _objectives(
-    parts: TrainingParts, batches: Batches, averaged: Averaged[Network] | None
+    parts: TrainingParts, batches: Batches, averaged: EMA[Network] | None
 ) -> Sequence[Objective]:
     plan, companions = parts.plan, parts.companions
     companions.loss_predictor = (
@@ -251,7 +251,7 @@ def _objectives(
     return (supervised, _from_unlabelled(parts, averaged))
 
 
-def _from_unlabelled(parts: TrainingParts, averaged: Averaged[Network] | None) -> Objective:
+def _from_unlabelled(parts: TrainingParts, averaged: EMA[Network] | None) -> Objective:
     from napari_active_seg.learning.training.augmentation import augmentation_named
     from napari_active_seg.learning.training.semi_supervised import (
         Adversarial,

@@ -21,7 +21,7 @@ from napari_active_seg.learning.training.objectives import (
     NetworkAlone,
     Terms,
 )
-from napari_active_seg.learning.training.optimisation import Moment
+from napari_active_seg.learning.training.optimisation import StepInfo
 
 __all__ = ["ForetoldImages", "LabelledImages", "SmallWeights", "Staged", "UnlabelledImages"]
 
@@ -79,7 +79,7 @@ class LabelledImages(NetworkAlone):
         """Number of batches in an epoch."""
         return -(-len(self._labels) // self._batch)
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the cross-entropy of the next batch."""
         del moment
         images, labels = self._draw(rng)
@@ -118,7 +118,7 @@ class ForetoldImages(LabelledImages):
         """Return what foretells."""
         return list(self._predictor.parameters())
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the cross-entropy of the next batch and how badly its parts were ranked."""
         images, labels = self._draw(rng)
         stages = self._staged.stages(images)
@@ -155,7 +155,7 @@ class UnlabelledImages(NetworkAlone):
         self._temperature, self._threshold = temperature, threshold
         self._rounds = _Rounds(len(images))
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the divergence between plain and changed images of the next batch."""
         del moment
         plain = self._images[self._rounds.draw(self._batch, rng).to(self._images.device)]
@@ -174,7 +174,7 @@ class SmallWeights(NetworkAlone):
     def __init__(self, weights: Sequence[Tensor], penalty: float) -> None:
         self._weights, self._penalty = weights, penalty
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the squares of all."""
         del rng, moment
         squares = torch.stack([weights.square().sum() for weights in self._weights]).sum()

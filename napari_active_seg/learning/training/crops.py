@@ -16,7 +16,7 @@ from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.batches import Batch
-from napari_active_seg.learning.training.distributed import own_rows
+from napari_active_seg.learning.training.distributed import local_rows
 from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.models.segmenter import TrainExample
@@ -60,7 +60,7 @@ class CropBatches:
         Each crop has a seed of its own, so that processes that share a batch draw the same crops.
         """
         seeds = rng.integers(2**63, size=self._batch)
-        pairs = [self._draw_one(np.random.default_rng(seeds[i])) for i in own_rows(self._batch)]
+        pairs = [self._draw_one(np.random.default_rng(seeds[i])) for i in local_rows(self._batch)]
         images = torch.stack([image for image, _ in pairs]).to(self._device)
         masks = torch.stack([mask for _, mask in pairs]).to(self._device)
         contour = masks[:, 1] if masks.shape[1] > 1 else None

@@ -23,17 +23,17 @@ from napari_active_seg.learning.module_modes import batch_norms
 
 __all__ = [
     "OwnRowsOfDropout",
+    "all_reduce_sum",
+    "all_reduce_with_grad",
+    "broadcast_from_rank0",
     "join_ranks",
     "leave_ranks",
+    "local_rows",
     "n_ranks",
-    "own_rows",
     "rank",
     "refuse_batch_norm",
     "rows_of_rank",
     "sum_gradients",
-    "summed",
-    "value_of_first",
-    "with_sums_of_all",
 ]
 
 
@@ -71,7 +71,7 @@ def rows_of_rank(n_rows: int, number: int, count: int) -> list[int]:
     return [i for i in range(n_rows) if min(i, n_rows - 1 - i) % count == number]
 
 
-def own_rows(n_rows: int) -> list[int]:
+def local_rows(n_rows: int) -> list[int]:
     """Return the rows of the global batch that this process works on."""
     if n_rows % (2 * n_ranks()) and n_ranks() > 1:
         raise ConfigError(
@@ -81,7 +81,7 @@ def own_rows(n_rows: int) -> list[int]:
     return rows_of_rank(n_rows, rank(), n_ranks())
 
 
-def summed(value: Tensor) -> Tensor:
+def all_reduce_sum(value: Tensor) -> Tensor:
     """Return the sum of a value without gradient over all processes."""
     if not _together():
         return value
@@ -90,9 +90,9 @@ def summed(value: Tensor) -> Tensor:
     return total
 
 
-def with_sums_of_all(value: Tensor) -> Tensor:
+def all_reduce_with_grad(value: Tensor) -> Tensor:
     """Return the sum over all processes, with the gradient of this one's share."""
-    return value + (summed(value) - value).detach() if _together() else value
+    return value + (all_reduce_sum(value) - value).detach() if _together() else value
 
 
 def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -113,7 +113,7 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
             place += count
 
 
-def value_of_first(value: float) -> float:
+def broadcast_from_rank0(value: float) -> float:
     """Return what the first process has found, so that all of them decide alike."""
     if not _together():
         return value

@@ -19,7 +19,11 @@ from torch.nn import functional as F
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 from napari_active_seg.learning.networks import Heads
-from napari_active_seg.learning.training.distributed import n_ranks, summed, with_sums_of_all
+from napari_active_seg.learning.training.distributed import (
+    all_reduce_sum,
+    all_reduce_with_grad,
+    n_ranks,
+)
 from napari_active_seg.models.training_options import LOSS_NAMES
 from napari_active_seg.regions import UNLABELLED
 
@@ -78,10 +82,10 @@ def masked_dice(logits: Tensor, target: Tensor, class_weights: Tensor | None = N
     truth = F.one_hot(label, logits.shape[1]).movedim(-1, 1) * labelled[:, None]
     p = torch.where(labelled[:, None], p, 0.0)
     axes = (0, 2, 3)
-    overlap = with_sums_of_all((p * truth).sum(axes))
-    total = with_sums_of_all(p.sum(axes) + truth.sum(axes))
+    overlap = all_reduce_with_grad((p * truth).sum(axes))
+    total = all_reduce_with_grad(p.sum(axes) + truth.sum(axes))
     dice = (2 * overlap + _SMOOTH) / (total + _SMOOTH)
-    weights = (summed(truth.sum(axes)) > 0).float()
+    weights = (all_reduce_sum(truth.sum(axes)) > 0).float()
     if class_weights is not None:
         weights = weights * class_weights
     return ((1 - dice) * weights).sum() / weights.sum()
@@ -127,7 +131,7 @@ def heads_loss(
         total = total + auxiliary_weight * loss(level, target, class_weights)
     if heads.contour is None or contour is None:
         return total
-    if int(summed((contour != UNLABELLED).sum())) == 0:
+    if int(all_reduce_sum((contour != UNLABELLED).sum())) == 0:
         return total
     total = total + masked_cross_entropy(heads.contour, contour)
     for level in heads.contour_auxiliary:
@@ -148,7 +152,7 @@ def confident_cross_entropy(
     there = torch.ones_like(sure, dtype=torch.bool) if valid is None else valid
     losses = F.cross_entropy(logits.float(), label, reduction="none")
     total = torch.where(there & (sure >= threshold), losses, 0.0).sum()
-    return with_sums_of_all(total / summed(there.sum()).clamp_min(1))
+    return all_reduce_with_grad(total / all_reduce_sum(there.sum()).clamp_min(1))
 
 
 def sharpened_divergence(
@@ -165,7 +169,7 @@ def sharpened_divergence(
     sure = torch.softmax(plain, dim=1).max(dim=1).values >= threshold
     log_q = torch.log_softmax(logits.float(), dim=1)
     divergence = -(torch.special.entr(aim) + aim * log_q).sum(dim=1)
-    return with_sums_of_all(torch.where(sure, divergence, 0.0).mean() / n_ranks())
+    return all_reduce_with_grad(torch.where(sure, divergence, 0.0).mean() / n_ranks())
 
 
 def balancing_weights(counts: Tensor) -> Tensor:
@@ -197,11 +201,11 @@ def ranking_loss(expected: Tensor, actual: Tensor, *, margin: float = 1.0) -> Te
         raise BadInputError(f"pairs need an even number, got {len(expected)} and {len(actual)}")
     half = len(expected) // 2
     e, a = expected - expected.flip(0), (actual - actual.flip(0)).detach()
-    return with_sums_of_all(F.relu(margin - torch.sign(a[:half]) * e[:half]).mean() / n_ranks())
+    return all_reduce_with_grad(F.relu(margin - torch.sign(a[:half]) * e[:half]).mean() / n_ranks())
 
 
 def _refuse_without_labels(target: Tensor) -> None:
-    if int(summed((target != UNLABELLED).sum())) == 0:
+    if int(all_reduce_sum((target != UNLABELLED).sum())) == 0:
         raise BadInputError("the batch holds no labelled pixel; draw crops where labels are")
 
 
@@ -212,4 +216,4 @@ def _weighted_mean(losses: Tensor, target: Tensor, class_weights: Tensor | None)
     weights = labelled * of_crop
     if class_weights is not None:
         weights = weights * class_weights[torch.where(labelled, target, 0).to(torch.long)]
-    return with_sums_of_all((losses * weights).sum() / summed(weights.sum()))
+    return all_reduce_with_grad((losses * weights).sum() / all_reduce_sum(weights.sum()))

@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.losses import (
     pixel_losses,
     ranking_loss,
 )
-from napari_active_seg.learning.training.optimisation import Moment
+from napari_active_seg.learning.training.optimisation import StepInfo
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["LOSS_LEARNS_ALONE_AFTER", "NetworkAlone", "Objective", "Supervised", "Terms"]
@@ -53,7 +53,7 @@ class Objective(Protocol):
     def parameters(self) -> Sequence[nn.Parameter]:
         """Return what the trainer's optimiser is to move, beyond the network."""
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the terms of the next step."""
 
     def after_step(self) -> None:
@@ -101,7 +101,7 @@ class Supervised:
         """Return those of the module that foretells the loss."""
         return [] if self._predictor is None else list(self._predictor.parameters())
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the loss of the next batch."""
         network, batch = self._network, self._batches.draw(rng)
         features = network.middle(batch.features)

@@ -13,14 +13,14 @@ from torch import nn
 
 from napari_active_seg.errors import ConfigError
 
-__all__ = ["Averaged", "Moment", "Recipe", "build_optimiser", "rate_factor"]
+__all__ = ["EMA", "OptimiserConfig", "StepInfo", "build_optimiser", "lr_factor"]
 
 
 N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class OptimiserConfig:
     """Everything about the steps that is decided before the first one.
 
     ``average`` is the decay of the weights' running mean, 0 for none; ``patience`` the number of
@@ -38,7 +38,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class StepInfo:
     """Where in a training a step is: ``step`` counts from 1."""
 
     step: int
@@ -66,7 +66,7 @@ class Moment:
         return self.step % self.per_epoch == 0 or self.step == self.n_steps
 
 
-def rate_factor(schedule: str, share: float) -> float:
+def lr_factor(schedule: str, share: float) -> float:
     """Return by what the learning rate is multiplied when ``share`` (0 to 1) of it is over."""
     if schedule == "one-cycle":  # a rise over three tenths, then a long fall, both cosines
         if share < 0.3:
@@ -81,7 +81,9 @@ def rate_factor(schedule: str, share: float) -> float:
     raise ConfigError(f"no schedule {schedule!r}")
 
 
-def build_optimiser(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def build_optimiser(
+    parameters: Iterable[nn.Parameter], recipe: OptimiserConfig
+) -> torch.optim.Optimizer:
     """Return what steps along the gradient.
 
     Weight decay is the papers' L2 term with ``adam`` and ``sgd``, and apart from the gradient with
@@ -99,7 +101,7 @@ def build_optimiser(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch
     raise ConfigError(f"no optimiser {recipe.optimiser!r}")
 
 
-class Averaged(Generic[N]):
+class EMA(Generic[N]):
     """A running mean of a network's weights, in a network of its own.
 
     The decay grows to ``decay`` over the first steps, so that a short training is not held back by

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from napari_active_seg._util.atomic_write import whole_file
 
-__all__ = ["Keeper", "TrainingState", "Unfinished"]
+__all__ = ["ResumeState", "TrainingCheckpoint", "TrainingState"]
 
 _FORMAT = "napari-active-seg training 1"
 #: Writing may take this share of the time, and is not worth a disk's wear more often than this.
@@ -77,7 +77,7 @@ class TrainingState:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class ResumeState:
     """What a file of an unfinished training tells beside its tensors."""
 
     losses: tuple[float, ...]
@@ -86,7 +86,7 @@ class Unfinished:
     looks_since: int
 
 
-class Keeper:
+class TrainingCheckpoint:
     """Writes a training down as it goes, and finds one that was not finished.
 
     ``signature`` names the data, the plan and the start: another one's file is not gone on from.
@@ -96,7 +96,7 @@ class Keeper:
         self._path, self._signature = path, signature
         self._written_at, self._took = -math.inf, 0.0
 
-    def find(self, state: TrainingState) -> tuple[Unfinished, dict[str, Tensor]] | None:
+    def find(self, state: TrainingState) -> tuple[ResumeState, dict[str, Tensor]] | None:
         """Restore what was written for this training; None if there is nothing that fits.
 
         Beside the facts come the tensors of the best state so far.
@@ -113,7 +113,7 @@ class Keeper:
             state.restore(tensors, facts.pop("random"))
         except (safetensors.SafetensorError, OSError, LookupError, ValueError, RuntimeError):
             return None  # damaged: the training starts over
-        found = Unfinished(
+        found = ResumeState(
             tuple(facts["losses"]),
             tuple((int(step), loss) for step, loss in facts["held_out"]),
             float(facts["best_loss"]),
@@ -121,7 +121,7 @@ class Keeper:
         )
         return found, _below(tensors, "best/")
 
-    def keep(self, state: TrainingState, facts: Unfinished, best: Mapping[str, Tensor]) -> None:
+    def keep(self, state: TrainingState, facts: ResumeState, best: Mapping[str, Tensor]) -> None:
         """Write the training down, unless that would take too much of the time or was just done.
 
         A disk that is full costs the way back, not the training.

@@ -28,7 +28,7 @@ from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.cutmix import boxes_to_mix, mixed
 from napari_active_seg.learning.training.losses import confident_cross_entropy
 from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
-from napari_active_seg.learning.training.optimisation import Moment
+from napari_active_seg.learning.training.optimisation import StepInfo
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED
 
@@ -81,7 +81,7 @@ class Consistency(NetworkAlone):
         self._threshold, self._device = threshold, device
         self._strong = crops.augmentation.strong()
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the cross-entropy of the spoilt views against what the plain ones are sure of."""
         squares = self._crops.draw(rng)
         if moment.share <= _FROM_SHARE:
@@ -163,7 +163,7 @@ class Adversarial:
         """Return nothing: the discriminator has an optimiser of its own."""
         return []
 
-    def terms(self, rng: np.random.Generator, moment: Moment) -> Terms:
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return 0.1 x feature matching + self-training on predictions that look painted."""
         squares = self._crops.draw(rng)
         images = torch.stack([s.float() / 255 for s in squares]).to(self._device)

@@ -15,21 +15,25 @@ from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.module_modes import batch_norms, repeatable, seeded, training
 from napari_active_seg.learning.training.distributed import (
     OwnRowsOfDropout,
+    broadcast_from_rank0,
     n_ranks,
     rank,
     refuse_batch_norm,
     sum_gradients,
-    value_of_first,
 )
 from napari_active_seg.learning.training.objectives import Objective
 from napari_active_seg.learning.training.optimisation import (
-    Averaged,
-    Moment,
-    Recipe,
+    EMA,
+    OptimiserConfig,
+    StepInfo,
     build_optimiser,
-    rate_factor,
+    lr_factor,
 )
-from napari_active_seg.learning.training.resume import Keeper, TrainingState, Unfinished
+from napari_active_seg.learning.training.resume import (
+    ResumeState,
+    TrainingCheckpoint,
+    TrainingState,
+)
 from napari_active_seg.learning.training.validation import Best, HeldOut
 from napari_active_seg.models.segmenter import TrainOutcome, TrainStep
 
@@ -46,16 +50,16 @@ _TIMED = 20
 def fit(
     network: N,
     objectives: Sequence[Objective],
-    recipe: Recipe,
+    recipe: OptimiserConfig,
     *,
     per_epoch: int,
     seed: int,
     device: torch.device,
     on_step: Callable[[TrainStep], None],
     check_cancelled: Callable[[], None],
-    averaged: Averaged[N] | None = None,
+    averaged: EMA[N] | None = None,
     held_out: HeldOut[N] | None = None,
-    keeper: Keeper | None = None,
+    keeper: TrainingCheckpoint | None = None,
     frozen_norms: bool = False,
 ) -> TrainOutcome:
     """Train ``network`` in place and return its losses; ``check_cancelled`` may raise to stop.
@@ -65,7 +69,7 @@ def fit(
     """
     run = Training(network, objectives, recipe, per_epoch=per_epoch, seed=seed, device=device)
     run.averaged, run.held_out = averaged, held_out
-    run.keeper = keeper or Keeper(None, "")
+    run.keeper = keeper or TrainingCheckpoint(None, "")
     run.frozen_norms = frozen_norms
     return run.steps(on_step, check_cancelled)
 
@@ -77,7 +81,7 @@ class Training(Generic[N]):
         self,
         network: N,
         objectives: Sequence[Objective],
-        recipe: Recipe,
+        recipe: OptimiserConfig,
         *,
         per_epoch: int,
         seed: int,
@@ -93,9 +97,9 @@ class Training(Generic[N]):
         self._best = Best(recipe.patience)
         self._losses: list[float] = []
         self._looked: list[tuple[int, float]] = []
-        self.averaged: Averaged[N] | None = None
+        self.averaged: EMA[N] | None = None
         self.held_out: HeldOut[N] | None = None
-        self.keeper = Keeper(None, "")
+        self.keeper = TrainingCheckpoint(None, "")
         self.frozen_norms = False
 
     def steps(
@@ -113,7 +117,7 @@ class Training(Generic[N]):
                     break
                 check_cancelled()
                 started = time.perf_counter()
-                moment = Moment(step, self._recipe.n_steps, self._per_epoch)
+                moment = StepInfo(step, self._recipe.n_steps, self._per_epoch)
                 parts = self._step(rng, moment)
                 self._look(moment)
                 if moment.ends_epoch and rank() == 0:
@@ -124,9 +128,9 @@ class Training(Generic[N]):
         seconds = time.perf_counter() - began
         return TrainOutcome(tuple(self._losses), seconds, resumed, tuple(self._looked))
 
-    def _step(self, rng: np.random.Generator, moment: Moment) -> dict[str, float]:
+    def _step(self, rng: np.random.Generator, moment: StepInfo) -> dict[str, float]:
         """Move the weights once and return what the parts of the objective were."""
-        factor = rate_factor(self._recipe.schedule, (moment.step - 1) / self._recipe.n_steps)
+        factor = lr_factor(self._recipe.schedule, (moment.step - 1) / self._recipe.n_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = self._recipe.learning_rate * factor
         total: Tensor | None = None
@@ -155,14 +159,14 @@ class Training(Generic[N]):
             )
         return parts
 
-    def _look(self, moment: Moment) -> None:
+    def _look(self, moment: StepInfo) -> None:
         """Score the held-out labels now and then, always after the last step."""
         n_steps = self._recipe.n_steps
         every = max(1, -(-n_steps // _LOOKS)) if self._recipe.patience else n_steps
         if self.held_out is None or (moment.step % every and moment.step != n_steps):
             return
         judged = self._network if self.averaged is None else self.averaged.network
-        loss = value_of_first(self.held_out.loss(judged))
+        loss = broadcast_from_rank0(self.held_out.loss(judged))
         self._looked.append((moment.step, loss))
         self._best.look(loss, judged)
 
@@ -172,7 +176,7 @@ class Training(Generic[N]):
         elif self.averaged is not None:
             self._network.load_state_dict(self.averaged.network.state_dict())
 
-    def _told(self, moment: Moment, parts: dict[str, float], each_s: float) -> TrainStep:
+    def _told(self, moment: StepInfo, parts: dict[str, float], each_s: float) -> TrainStep:
         return TrainStep(
             moment.step,
             moment.n_steps,
@@ -207,9 +211,9 @@ class Training(Generic[N]):
         self._best.state = {name: value.to(self._device) for name, value in best.items()}
         return len(self._losses)
 
-    def _facts(self) -> Unfinished:
+    def _facts(self) -> ResumeState:
         best = self._best
-        return Unfinished(tuple(self._losses), tuple(self._looked), best.loss, best.looks_since)
+        return ResumeState(tuple(self._losses), tuple(self._looked), best.loss, best.looks_since)
 
     # --- modes -------------------------------------------------------------------------------
 

@@ -20,22 +20,22 @@ from napari_active_seg.session.image_classes.task import (
     choose_images,
     words_of_head,
 )
-from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["NO_DIAGNOSIS", "ImageClassDesk", "words_of_head"]
+__all__ = ["NO_DIAGNOSIS", "ImageClassService", "words_of_head"]
 
 #: What an answer is thought to take before anybody has answered, and how many tell better.
 _SECONDS, _ENOUGH = 5.0, 3
 
 
-class ImageClassDesk:
+class ImageClassService:
     """Classes of images in one session; ``apply`` changes its state, ``state`` reads it."""
 
     def __init__(
         self,
         project: Project,
-        shelf: ModelShelf,
+        shelf: ModelCache,
         segmenters: SegmenterFactory,
         state: Callable[[], SessionState],
         apply: Callable[..., None],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.project import CANT_TELL
-from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, ImageClassDesk
+from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, ImageClassService
 
 __all__ = ["read_image_classes", "write_image_classes"]
 
@@ -62,7 +62,7 @@ def read_image_classes(path: Path, image_ids: Collection[str]) -> dict[str, str 
     return found
 
 
-def write_image_classes(path: Path, desk: ImageClassDesk, image_ids: Collection[str]) -> None:
+def write_image_classes(path: Path, desk: ImageClassService, image_ids: Collection[str]) -> None:
     """Write what was said of each image, and how probable each class is to the second head."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

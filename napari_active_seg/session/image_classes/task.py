@@ -16,10 +16,10 @@ from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_head import FitHead, HeadExamples
 from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
-from napari_active_seg.session.proposals.region_reader import Looker
-from napari_active_seg.uncertainty import Moments, measure_named
+from napari_active_seg.session.proposals.region_reader import RegionReader
+from napari_active_seg.uncertainty import Moments, get_measure
 
 __all__ = [
     "NO_DIAGNOSIS",
@@ -134,9 +134,9 @@ def _seen(
     before = request.seen
     looks = dict(before.looks)
     unseen = [i for i in request.image_ids if i not in looks]
-    places = [Place(Region.whole(i, shapes[i])) for i in unseen]
+    places = [MaskedRegion(Region.whole(i, shapes[i])) for i in unseen]
     try:
-        looker = Looker(request.open_source, lambda _: None, token.check)
+        looker = RegionReader(request.open_source, lambda _: None, token.check)
         looks |= {unseen[k]: look for k, look in looker.appearances(places).items()}
     except ImageError:  # none of the new ones can be read; the log says why
         if not looks:
@@ -185,9 +185,9 @@ def _unsure(
     said: Moments, ids: Sequence[str], free: Sequence[str], request: ImageClassRequest
 ) -> list[tuple[str, float, str]]:
     """Return the free images with the highest measure, how high, and why in words."""
-    measure = measure_named(request.measure)
+    measure = get_measure(request.measure)
     if not measure.can_be_computed(said):
-        measure = measure_named(_FALLBACK)
+        measure = get_measure(_FALLBACK)
     values = dict(zip(ids, measure.compute(said)[:, 0], strict=True))
     best = sorted((i for i in free if i in values), key=lambda i: (-values[i], i))
     opinions = _opinions(said, ids, request.classes)

@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_active_seg.regions import Effort, RegionState
 
-__all__ = ["LabelSaver", "Unsaved"]
+__all__ = ["LabelAutosaver", "PendingLabel"]
 
 _BETWEEN_WRITES_S = 1.0
 _BETWEEN_TRIES_S = 3.0
@@ -26,7 +26,7 @@ _ABANDON_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unsaved:
+class PendingLabel:
     """What a region's label is to become.
 
     Without a target only its state changes; without a state it stays in the one that it is in
@@ -40,7 +40,7 @@ class Unsaved:
     effort: Effort = field(default_factory=Effort)
     fill: int | None = None
 
-    def after(self, earlier: Unsaved) -> Unsaved:
+    def after(self, earlier: PendingLabel) -> PendingLabel:
         """Return both as one: the newest paint and state, all of the effort."""
         return replace(
             self,
@@ -51,7 +51,7 @@ class Unsaved:
         )
 
 
-class LabelSaver:
+class LabelAutosaver:
     """Takes labels in and writes them by ``write``, in the order in which they came."""
 
     saved = Signal(object)  # Unsaved, once it is on the disk
@@ -59,7 +59,7 @@ class LabelSaver:
 
     def __init__(
         self,
-        write: Callable[[Unsaved], None],
+        write: Callable[[PendingLabel], None],
         *,
         between_writes_s: float = _BETWEEN_WRITES_S,
         between_tries_s: float = _BETWEEN_TRIES_S,
@@ -68,8 +68,8 @@ class LabelSaver:
         self._between_writes_s = between_writes_s
         self._between_tries_s = between_tries_s
         self._changed = threading.Condition()
-        self._waiting: dict[str, Unsaved] = {}
-        self._writing: dict[str, Unsaved] = {}
+        self._waiting: dict[str, PendingLabel] = {}
+        self._writing: dict[str, PendingLabel] = {}
         self._hurry = self._telling = False
         self._closing = False
         self._error: Exception | None = None
@@ -93,7 +93,7 @@ class LabelSaver:
                     return unsaved.target
         return None
 
-    def offer(self, unsaved: Unsaved, *, at_once: bool = False) -> None:
+    def offer(self, unsaved: PendingLabel, *, at_once: bool = False) -> None:
         """Take a label in; it is written within a second, or ``at_once``."""
         with self._changed:
             earlier = self._waiting.pop(unsaved.region_id, None)
@@ -123,7 +123,7 @@ class LabelSaver:
                 if self._error is not None and self._failed_try > before:
                     raise self._error
 
-    def abandon(self) -> tuple[Unsaved, ...]:
+    def abandon(self) -> tuple[PendingLabel, ...]:
         """Return all that is not on the disk, and try no longer to write it."""
         with self._changed:
             self._changed.wait_for(lambda: not self._writing, timeout=_ABANDON_WITHIN_S)

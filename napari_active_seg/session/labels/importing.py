@@ -17,7 +17,7 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.importers import (
     AnnotationOptions,
     AnnotationSource,
-    PartFacts,
+    Provenance,
     RenamedImages,
     open_annotations,
     unpack_archive,
@@ -84,7 +84,7 @@ def _keep_known(
     project: Project,
     note: str,
     part: Region,
-    facts: PartFacts,
+    facts: Provenance,
     target: NDArray[np.uint8],
     objects: NDArray[np.int32] | None,
 ) -> None:

@@ -25,7 +25,7 @@ from napari_active_seg.regions import (
     check_target,
     find_background,
 )
-from napari_active_seg.session.labels.autosave import LabelSaver, Unsaved
+from napari_active_seg.session.labels.autosave import LabelAutosaver, PendingLabel
 from napari_active_seg.session.labels.importing import import_request, label_request
 from napari_active_seg.session.labels.task import Annotate, LabelResponse, label_from_source
 from napari_active_seg.session.labels.unpainted import (
@@ -39,10 +39,10 @@ from napari_active_seg.session.labels.unpainted import (
 from napari_active_seg.session.prediction.requests import labels_so_far
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["NOT_LABELLED", "LabelDesk"]
+__all__ = ["NOT_LABELLED", "LabelService"]
 
 
-class LabelDesk:
+class LabelService:
     """The labels of one session; ``apply`` changes its state, ``state`` reads it.
 
     ``offer`` and ``leave`` return at once and write in the background; the others return when
@@ -62,7 +62,7 @@ class LabelDesk:
         self._start, self._order = start, order
         self._state = state
         self._apply = apply
-        self.saver = LabelSaver(self._write)
+        self.saver = LabelAutosaver(self._write)
         self.saver.saved.connect(self._on_saved, thread="main")
         project.database.taken_over.connect(self._on_taken_over, thread="main")
 
@@ -71,7 +71,7 @@ class LabelDesk:
     def offer(self, region_id: str, target: NDArray[np.uint8], effort: Effort) -> None:
         """Take in what was painted; a proposed region is in progress from then on."""
         self._check(region_id, target)
-        self.saver.offer(Unsaved(region_id, None, target, effort))
+        self.saver.offer(PendingLabel(region_id, None, target, effort))
         self._apply(unsaved=self.saver.unsaved, finished_as="")
 
     def leave(
@@ -90,7 +90,9 @@ class LabelDesk:
         if target is not None:
             self._check(region_id, target)
         fill, finished_as = self._completion(region_id, state, target)
-        self.saver.offer(Unsaved(region_id, state, target, effort or Effort(), fill), at_once=True)
+        self.saver.offer(
+            PendingLabel(region_id, state, target, effort or Effort(), fill), at_once=True
+        )
         self._apply(unsaved=self.saver.unsaved, finished_as=finished_as)
 
     def flush(self) -> None:
@@ -99,7 +101,7 @@ class LabelDesk:
         if threading.current_thread() is threading.main_thread():
             emit_queued()
 
-    def abandon(self) -> tuple[Unsaved, ...]:
+    def abandon(self) -> tuple[PendingLabel, ...]:
         """Return the labels that can no longer be saved, and stop trying to save them."""
         abandoned = self.saver.abandon()
         self._apply(unsaved=self.saver.unsaved)
@@ -193,14 +195,14 @@ class LabelDesk:
         """Store a region's target; it is on the disk when this returns."""
         self._check(region_id, target)
         self.flush()
-        self._write(Unsaved(region_id, state, target, effort or Effort()))
+        self._write(PendingLabel(region_id, state, target, effort or Effort()))
         self._apply(queue=self._project.regions.queue())
 
     def set_state(self, region_id: str, state: RegionState) -> None:
         """Mark a region as done, skipped, can't tell or later; see ``leave`` for done."""
         self.flush()
         fill, finished_as = self._completion(region_id, state, None)
-        self._write(Unsaved(region_id, state, fill=fill))
+        self._write(PendingLabel(region_id, state, fill=fill))
         self._apply(queue=self._project.regions.queue(), finished_as=finished_as)
 
     def reopen(self, region_id: str) -> None:
@@ -208,7 +210,7 @@ class LabelDesk:
         self.flush()
         empty = self._is_empty(region_id, None)
         state = RegionState.PROPOSED if empty else RegionState.IN_PROGRESS
-        self._write(Unsaved(region_id, state))
+        self._write(PendingLabel(region_id, state))
         queued = self._project.regions.get(region_id)
         self._apply(
             queue=self._project.regions.queue(),
@@ -331,7 +333,7 @@ class LabelDesk:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _write(self, unsaved: Unsaved) -> None:
+    def _write(self, unsaved: PendingLabel) -> None:
         """Put what is unsaved on the disk.
 
         Where unpainted pixels are filled, what was painted is a version of its own before that.
@@ -347,7 +349,7 @@ class LabelDesk:
             self._save(queued.id, target, state, effort)
 
     def _write_filled(
-        self, queued: QueuedRegion, unsaved: Unsaved, state: RegionState, fill: int
+        self, queued: QueuedRegion, unsaved: PendingLabel, state: RegionState, fill: int
     ) -> bool:
         """Save a region with its unpainted pixels filled; False where it has none."""
         latest = self._project.labels.latest(queued.id)
@@ -386,7 +388,7 @@ class LabelDesk:
             objects=objects,
         )
 
-    def _on_saved(self, unsaved: Unsaved) -> None:
+    def _on_saved(self, unsaved: PendingLabel) -> None:
         queue = tuple(
             replace(queued, state=_state_after(unsaved, queued.state))
             if queued.id == unsaved.region_id
@@ -408,7 +410,7 @@ class LabelDesk:
         return target is None or not (target != UNLABELLED).any()
 
 
-def _state_after(unsaved: Unsaved, now: RegionState) -> RegionState:
+def _state_after(unsaved: PendingLabel, now: RegionState) -> RegionState:
     if unsaved.state is not None:
         return unsaved.state
     return RegionState.IN_PROGRESS if now is RegionState.PROPOSED else now

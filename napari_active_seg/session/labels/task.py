@@ -14,19 +14,19 @@ from napari_active_seg.images import ImageRef
 from napari_active_seg.importers import (
     AnnotationSource,
     DescribesReading,
-    KnowsHistory,
+    HasProvenance,
     MaskConvention,
-    PartFacts,
+    Provenance,
 )
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import UNLABELLED, Effort, Place, Region
+from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, Region
 
 __all__ = ["Annotate", "LabelRequest", "LabelResponse", "label_from_source"]
 
 #: What somebody draws who is shown the truth (h, w) of a place, after so many regions before it.
-Annotate = Callable[[NDArray[np.uint8], Place, int], tuple[NDArray[np.uint8], Effort]]
+Annotate = Callable[[NDArray[np.uint8], MaskedRegion, int], tuple[NDArray[np.uint8], Effort]]
 
 
 def _ignore(*_what: object) -> None:
@@ -49,9 +49,9 @@ class LabelRequest:
     place: Callable[[Region], str]
     annotate: Annotate | None = None
     before: int = 0
-    keep_known: Callable[[Region, PartFacts, NDArray[np.uint8], NDArray[np.int32] | None], None] = (
-        _ignore
-    )
+    keep_known: Callable[
+        [Region, Provenance, NDArray[np.uint8], NDArray[np.int32] | None], None
+    ] = _ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def _label(
     taken = 0
     for number, part in enumerate(parts, len(regions)):
         token.check()
-        facts = source.facts(part) if isinstance(source, KnowsHistory) else None
-        target, objects, effort = _answer(request, source, Place(part), number)
+        facts = source.facts(part) if isinstance(source, HasProvenance) else None
+        target, objects, effort = _answer(request, source, MaskedRegion(part), number)
         if facts is not None:
             request.keep_known(part, facts, target, objects)
             taken += 1
@@ -110,7 +110,7 @@ def _label(
 
 
 def _answer(
-    request: LabelRequest, source: AnnotationSource, place: Place, number: int
+    request: LabelRequest, source: AnnotationSource, place: MaskedRegion, number: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, Effort]:
     """Return target, ids of objects and effort; ids are let go of where the truth was changed."""
     truth, objects = source.reveal(place.region), source.objects(place.region)

@@ -17,7 +17,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.project import TAKEN_BACK, Project, QueuedRegion, SavedLabel
-from napari_active_seg.regions import UNLABELLED, Effort, Place, RegionState
+from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, RegionState
 
 __all__ = [
     "NOT_LABELLED",
@@ -48,7 +48,7 @@ class RuleEffect:
     n_full: int  #: regions without an unlabelled pixel that stay as they are
 
 
-def fill_unpainted(target: NDArray[np.uint8], place: Place, index: int) -> NDArray[np.uint8]:
+def fill_unpainted(target: NDArray[np.uint8], place: MaskedRegion, index: int) -> NDArray[np.uint8]:
     """Return a target (H, W) of a region with class ``index`` where nothing is painted."""
     return np.where((target == UNLABELLED) & place.mask, np.uint8(index), target)
 

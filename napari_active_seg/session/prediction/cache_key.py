@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.prediction.ensembles import class_places, other_members
 from napari_active_seg.session.trust.store import calibration_in_force
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["model_of", "predicted_images", "prediction_key"]
 
@@ -42,7 +42,7 @@ def predicted_images(project: Project, image_ids: Sequence[str], measure: str) -
     model = project.models.in_use()
     if model is None:
         return frozenset()
-    key, needs = prediction_key(project, model), measure_named(measure).needs
+    key, needs = prediction_key(project, model), get_measure(measure).needs
     return frozenset(i for i in image_ids if project.predictions.has(key, i, extra=needs))
 
 

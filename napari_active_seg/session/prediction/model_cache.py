@@ -11,10 +11,10 @@ from napari_active_seg.project import ModelRecord, Project, checkpoint_facts, ha
 from napari_active_seg.session.prediction.cache_key import prediction_key
 from napari_active_seg.session.prediction.ensembles import class_places, members_of
 
-__all__ = ["ModelShelf"]
+__all__ = ["ModelCache"]
 
 
-class ModelShelf:
+class ModelCache:
     """Keeps the segmenter that was used last, so that it is not loaded for every verb."""
 
     def __init__(self, project: Project, factory: SegmenterFactory) -> None:
@@ -22,9 +22,9 @@ class ModelShelf:
         self._factory = factory
         self._loaded: tuple[str, Segmenter] | None = None
 
-    def __reduce__(self) -> tuple[type[ModelShelf], tuple[Project, SegmenterFactory]]:
+    def __reduce__(self) -> tuple[type[ModelCache], tuple[Project, SegmenterFactory]]:
         """Cross to another process as an empty shelf of the same project."""
-        return ModelShelf, (self._project, self._factory)
+        return ModelCache, (self._project, self._factory)
 
     def free_memory(self) -> None:
         """Let what is kept leave the GPU until it is asked again."""

@@ -22,7 +22,7 @@ from napari_active_seg.images import (
     scan_folder,
 )
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import Region, RegionLabel
@@ -32,7 +32,7 @@ from napari_active_seg.session.prediction.folder import FolderRequest
 from napari_active_seg.session.prediction.task import PredictRequest
 from napari_active_seg.session.trust.evaluate import EvaluateRequest, LabelledImage, object_maps
 from napari_active_seg.session.trust.store import calibration_in_force
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 _log = logging.getLogger(__name__)
 #: Whole-image maps of more pixels than this are shown coarser.
@@ -58,14 +58,14 @@ def sampling_plan(
     samples: int | None = None,
     measure: str | None = None,
     model: ModelRecord | None = None,
-) -> SamplingPlan:
+) -> InferenceOptions:
     """Return how the project asks its models, with the extra output that ``measure`` needs.
 
     With ``model`` its calibration is applied, where one is in force.
     """
     config = project.config
-    needed = None if measure is None else measure_named(measure).needs
-    return SamplingPlan(
+    needed = None if measure is None else get_measure(measure).needs
+    return InferenceOptions(
         method=config.sampling,
         passes=config.samples if samples is None else samples,
         seed=config.seed,
@@ -127,7 +127,7 @@ def predict_folder_request(
     return FolderRequest(
         predict=replace(request, open_source=partial(_open_found, found), plan=plan),
         folder=PredictionFolder(out, list(found), project.schema, asked=asked),
-        measure=measure_named(measure),
+        measure=get_measure(measure),
         objects_of=partial(_objects_by, rules),
         unreadable={problem.file: problem.why for problem in scanned.problems},
     )
@@ -174,7 +174,7 @@ def evaluate_request(
     )
 
 
-def _with_outlines(plan: SamplingPlan, rules: InstanceRules | None) -> SamplingPlan:
+def _with_outlines(plan: InferenceOptions, rules: InstanceRules | None) -> InferenceOptions:
     """Return the plan with outlines asked for, where there are rules to make objects of them."""
     return plan if rules is None else replace(plan, extras=(*plan.extras, "contour"))
 

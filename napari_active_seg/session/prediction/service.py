@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import goes_whole
-from napari_active_seg.jobs.queue import JobDesk, Order, Work
+from napari_active_seg.jobs.queue import JobQueue, Order, Work
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.regions import Region
@@ -23,7 +23,7 @@ from napari_active_seg.session.prediction.cache_key import predicted_images, pre
 from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
 from napari_active_seg.session.prediction.ensembles import class_places
 from napari_active_seg.session.prediction.folder import FolderResponse, predict_folder
-from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.requests import (
     evaluate_request,
     predict_folder_request,
@@ -38,9 +38,9 @@ from napari_active_seg.session.prediction.task import (
 )
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.trust.evaluate import LabelledImage, evaluate_model
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
-__all__ = ["PredictionDesk"]
+__all__ = ["PredictionService"]
 
 #: The job that predicts the image on screen.
 _LOOKING = "looking at this image"
@@ -48,7 +48,7 @@ _LOOKING = "looking at this image"
 _LEAST_AROUND, _MOST_AROUND = 64, 4_000_000
 
 
-class PredictionDesk:
+class PredictionService:
     """Orders predictions and knows which there are.
 
     With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
@@ -57,8 +57,8 @@ class PredictionDesk:
     def __init__(
         self,
         project: Project,
-        shelf: ModelShelf,
-        jobs: JobDesk,
+        shelf: ModelCache,
+        jobs: JobQueue,
         state: Callable[[], SessionState],
         apply: Callable[..., None],
         *,
@@ -113,7 +113,7 @@ class PredictionDesk:
         here = region is not None and region.region.image_id == state.image_id
         near = self.near(region.region) if here and region is not None else None
         whole = self.of(state.image_id)
-        named = measure_named(state.measure)
+        named = get_measure(state.measure)
         found = [p for p in dict.fromkeys((near, whole)) if p is not None]
         return tuple(p for p in found if named.can_be_computed(p.moments))
 
@@ -352,7 +352,7 @@ class PredictionDesk:
         region = None if state.region is None else state.region.region
         if region is None or state.model is None or region.image_id != state.image_id:
             return ()
-        part, needs = self._around(region), measure_named(state.measure).needs
+        part, needs = self._around(region), get_measure(state.measure).needs
         if part is None or part.area > _MOST_AROUND:
             return ()
         key = prediction_key(self._project, state.model)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, map_step, tissue_at_low_level
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import Region
 from napari_active_seg.uncertainty import Moments
@@ -30,7 +30,7 @@ def slide_map(
     source: ImageSource,
     name: str,
     segmenter: Segmenter,
-    plan: SamplingPlan,
+    plan: InferenceOptions,
     check_cancelled: Callable[[], None],
     report: Report,
 ) -> tuple[Moments, int]:
@@ -93,7 +93,7 @@ class _Walk:
     source: ImageSource
     name: str
     segmenter: Segmenter
-    plan: SamplingPlan
+    plan: InferenceOptions
     check_cancelled: Callable[[], None]
     step: int
 

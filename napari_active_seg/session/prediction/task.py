@@ -10,7 +10,7 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, goes_whole, read_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, in_words
 from napari_active_seg.regions import Region
 from napari_active_seg.session.prediction.slides import slide_map
@@ -52,7 +52,7 @@ class PredictRequest:
     open_source: OpenSource
     load_segmenter: Callable[[], Segmenter]
     model_id: str
-    plan: SamplingPlan
+    plan: InferenceOptions
     keep: Callable[[Prediction], None]
     parts: tuple[Region, ...] = ()
     before: PredictedBefore = PredictedBefore()

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
-    Advice,
     PoolImage,
+    StrategyAdvice,
     advise,
     draw_windows,
-    likeness_of,
+    group_sequences,
     redundancy_of,
-    runs_by_name,
+    similarity,
 )
 from napari_active_seg.acquisition.strategy_advisor import LEAST_PLACES, LEAST_RUNS
 from napari_active_seg.errors import NothingToDoError
@@ -23,9 +23,9 @@ from napari_active_seg.images import ImageRef, ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.session.proposals.pool_reader import PoolReader
-from napari_active_seg.session.proposals.region_reader import Looker
+from napari_active_seg.session.proposals.region_reader import RegionReader
 
 __all__ = ["GuideRequest", "advice_for", "advise_on_pool"]
 
@@ -38,7 +38,7 @@ class GuideRequest:
     """The pool and what is taken of it, and how many pixels labels will cover a round later."""
 
     pool: tuple[ImageRef, ...]
-    taken: tuple[Place, ...]
+    taken: tuple[MaskedRegion, ...]
     open_source: Callable[[str], ImageSource]
     load_tissue: Callable[[str], NDArray[np.bool_]]
     load_segmenter: Callable[[], Segmenter]
@@ -51,7 +51,7 @@ def _nothing(_image_id: str) -> None:
     return None
 
 
-def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) -> Advice:
+def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) -> StrategyAdvice:
     """Return the recommendation for all images that can be read."""
     reader = PoolReader(
         open_source=request.open_source,
@@ -61,7 +61,7 @@ def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) ->
         report=report,
     )
     pool = tuple(reader.images(request.pool, request.taken, maps=False))
-    looker = Looker(request.open_source, _nothing, token.check, request.load_segmenter)
+    looker = RegionReader(request.open_source, _nothing, token.check, request.load_segmenter)
     return advice_for(
         pool,
         looker,
@@ -74,13 +74,13 @@ def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) ->
 
 def advice_for(
     pool: Sequence[PoolImage],
-    looker: Looker,
+    looker: RegionReader,
     *,
     size: int,
     covered_pixels: int,
     seed: int,
     report: Report,
-) -> Advice:
+) -> StrategyAdvice:
     """Return the recommendation, from places drawn over the tissue of all images."""
     rng = np.random.default_rng((seed, 1))
     drawn = draw_windows(pool, count=_PLACES, size=size, rng=rng)
@@ -99,15 +99,15 @@ def advice_for(
 
 
 def _likeness_in_runs(
-    pool: Sequence[PoolImage], looker: Looker, rng: np.random.Generator
+    pool: Sequence[PoolImage], looker: RegionReader, rng: np.random.Generator
 ) -> float | None:
     """Return how alike images are that follow each other; None for too few. Slides are left out."""
     shapes = {image.image_id: image.shape for image in pool if goes_whole(image.shape)}
-    runs = runs_by_name(tuple(shapes), most=_IMAGES, rng=rng)
+    runs = group_sequences(tuple(shapes), most=_IMAGES, rng=rng)
     if len(runs) < LEAST_RUNS:
         return None
-    middles = [Place(_middle_of(name, shapes[name])) for run in runs for name in run]
-    return likeness_of(looker.embeddings(middles), rng)
+    middles = [MaskedRegion(_middle_of(name, shapes[name])) for run in runs for name in run]
+    return similarity(looker.embeddings(middles), rng)
 
 
 def _middle_of(name: str, shape: tuple[int, int]) -> Region:

@@ -22,8 +22,8 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.models.segmenter import SegmenterFactory
-from napari_active_seg.regions import Place
-from napari_active_seg.session.proposals.region_reader import Looker
+from napari_active_seg.regions import MaskedRegion
+from napari_active_seg.session.proposals.region_reader import RegionReader
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["LearnCostRequest", "learn_cost"]
@@ -39,7 +39,7 @@ class LearnCostRequest:
     ``network_first`` learns by the network from three regions on, as the paper does.
     """
 
-    examples: tuple[tuple[Place, float], ...]
+    examples: tuple[tuple[MaskedRegion, float], ...]
     open_source: Callable[[str], ImageSource]
     load_prediction: Callable[[str], Prediction | None]
     factory: SegmenterFactory
@@ -52,7 +52,7 @@ def learn_cost(request: LearnCostRequest, token: CancelToken, report: Report) ->
     """Return what was learned: a guess, a regression or a network, by how much there is."""
     n = len(request.examples)
     report(0, 1, f"learning from what {n} regions took")
-    looker = Looker(request.open_source, request.load_prediction, token.check)
+    looker = RegionReader(request.open_source, request.load_prediction, token.check)
     views = looker.views([place for place, _ in request.examples])
     examples = [
         CostExample(view, spent) for view, (_, spent) in zip(views, request.examples, strict=True)

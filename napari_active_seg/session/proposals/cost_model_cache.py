@@ -7,15 +7,15 @@ from functools import partial
 from napari_active_seg.acquisition import LearnedCost, RegionKind
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import Project
-from napari_active_seg.regions import Place, RegionState
+from napari_active_seg.regions import MaskedRegion, RegionState
 from napari_active_seg.session.prediction.cache_key import prediction_key
 from napari_active_seg.session.prediction.requests import load_prediction
 from napari_active_seg.session.proposals.cost_model import LearnCostRequest
 
-__all__ = ["CostShelf"]
+__all__ = ["CostModelCache"]
 
 
-class CostShelf:
+class CostModelCache:
     """Keeps the learned cost for as long as nothing was added that it could learn from."""
 
     def __init__(self, project: Project, factory: SegmenterFactory) -> None:
@@ -64,7 +64,7 @@ class CostShelf:
             return self._latest[1]
         return request
 
-    def _examples(self, unit: str) -> tuple[tuple[Place, float], ...]:
+    def _examples(self, unit: str) -> tuple[tuple[MaskedRegion, float], ...]:
         """Return the places that this person finished by hand, the oldest first, and the effort."""
         places = {
             queued.id: queued.place

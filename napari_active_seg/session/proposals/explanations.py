@@ -17,8 +17,8 @@ from napari_active_seg.acquisition import (
     reason_for_uncertain,
 )
 from napari_active_seg.errors import ImageError
-from napari_active_seg.regions import Place
-from napari_active_seg.session.proposals.region_reader import Looker
+from napari_active_seg.regions import MaskedRegion
+from napari_active_seg.session.proposals.region_reader import RegionReader
 
 __all__ = ["Reasons"]
 
@@ -41,9 +41,9 @@ class Reasons:
     Costs are told as a ``guess`` or as what they are, with the ``error`` that they had before.
     """
 
-    looker: Looker
+    looker: RegionReader
     classes: tuple[str, ...]
-    labelled: tuple[Place, ...]
+    labelled: tuple[MaskedRegion, ...]
     guess: bool
     error: float | None = None
 
@@ -83,7 +83,7 @@ class Reasons:
             parts.insert(0, f"drawn at random: {_WHY[kind]}")
         return "; ".join(part for part in parts if part)
 
-    def _likeness(self, places: Sequence[Place]) -> dict[Place, str]:
+    def _likeness(self, places: Sequence[MaskedRegion]) -> dict[MaskedRegion, str]:
         """Return how unlike anything labelled each place is, in words."""
         labelled = self.labelled[-_COMPARED:]
         if len(labelled) < 3 or not places:

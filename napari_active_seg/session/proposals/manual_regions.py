@@ -23,10 +23,10 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.errors import BadInputError, BusyError, ImageError, NothingToDoError
 from napari_active_seg.project import Project, QueuedRegion, Split
-from napari_active_seg.regions import Place, Region, RegionState
-from napari_active_seg.session.navigation import Walk
+from napari_active_seg.regions import MaskedRegion, Region, RegionState
+from napari_active_seg.session.navigation import Navigator
 from napari_active_seg.session.state import SessionState
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["ManualRegions"]
 
@@ -42,7 +42,7 @@ class ManualRegions:
         project: Project,
         state: Callable[[], SessionState],
         apply: Callable[..., None],
-        walk: Walk,
+        walk: Navigator,
         prediction: Callable[[str], Prediction | None],
     ) -> None:
         self._project, self._state, self._apply = project, state, apply
@@ -71,14 +71,14 @@ class ManualRegions:
         ]
         return min(found, key=lambda queued: queued.region.area, default=None)
 
-    def fit_square(self, image_id: str, y: int, x: int) -> Place:
+    def fit_square(self, image_id: str, y: int, x: int) -> MaskedRegion:
         """Return the free part of a square of the project's region size about a pixel."""
         shape = self._shape_around(image_id, y, x)
         size = self._project.config.region_size
         wanted = square_around(image_id, shape, y, x, size=size)
         return fit_between(wanted, self._taken(image_id), keep=(y, x), shape=shape)
 
-    def fit_box(self, image_id: str, start: tuple[int, int], end: tuple[int, int]) -> Place:
+    def fit_box(self, image_id: str, start: tuple[int, int], end: tuple[int, int]) -> MaskedRegion:
         """Return the free part of a box from one pixel (y, x) to another, with the first one."""
         shape = self._shape_around(image_id, *start)
         wanted = box_between(image_id, shape, start, end)
@@ -93,7 +93,7 @@ class ManualRegions:
             )
         return shape
 
-    def _taken(self, image_id: str) -> list[Place]:
+    def _taken(self, image_id: str) -> list[MaskedRegion]:
         return [q.place for q in self._state().queue if q.region.image_id == image_id]
 
     # --- what is done ------------------------------------------------------------------------
@@ -117,9 +117,9 @@ class ManualRegions:
         region = Region(
             image_id, y, x, side if height is None else height, side if width is None else width
         )
-        return self.add(Place(region))
+        return self.add(MaskedRegion(region))
 
-    def add(self, place: Place) -> str:
+    def add(self, place: MaskedRegion) -> str:
         """Queue a place right behind the current region and select it; return its id."""
         self._check(place)
         state, annotator = self._state(), self._project.config.annotator
@@ -157,7 +157,7 @@ class ManualRegions:
         if in_hand and self._walk.can_go_back:
             self._walk.back()
 
-    def _check(self, place: Place) -> None:
+    def _check(self, place: MaskedRegion) -> None:
         region = place.region
         shape = self._project.images.ref(region.image_id).shape
         self.check_image(region.image_id)
@@ -180,11 +180,11 @@ class ManualRegions:
                     "has one label; choose a free place, or that region"
                 )
 
-    def _scored(self, place: Place) -> ScoredRegion:
+    def _scored(self, place: MaskedRegion) -> ScoredRegion:
         """Return the region with what the model says of it, where it was predicted."""
         region = place.region
         prediction = self._prediction(region.image_id)
-        named, information, reasons = measure_named(self._state().measure), 0.0, [CHOSEN_BY_HAND]
+        named, information, reasons = get_measure(self._state().measure), 0.0, [CHOSEN_BY_HAND]
         if prediction is not None and named.can_be_computed(prediction.moments):
             part = place.coarser(prediction.step, prediction.moments.shape)
             r = part.region
@@ -198,16 +198,18 @@ class ManualRegions:
             region, information, cost, "; ".join(reasons), RegionKind.MANUAL, shape=place.shape
         )
 
-    def _expected_seconds(self, place: Place, prediction: Prediction | None) -> float:
+    def _expected_seconds(self, place: MaskedRegion, prediction: Prediction | None) -> float:
         model = cost_named(self._project.config.cost or "area")
         if prediction is None:
             return model.least(place.pixels)
         region = place.region
         seen = ClassMaps(lambda: prediction.classes_in(region))
-        return model.of(Place(Region.whole(region.image_id, region.shape), place.shape), seen)
+        return model.of(
+            MaskedRegion(Region.whole(region.image_id, region.shape), place.shape), seen
+        )
 
 
-def _contains(place: Place, y: int, x: int) -> bool:
+def _contains(place: MaskedRegion, y: int, x: int) -> bool:
     region = place.region
     if not (region.y <= y < region.bottom and region.x <= x < region.right):
         return False

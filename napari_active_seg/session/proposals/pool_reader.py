@@ -19,8 +19,8 @@ from napari_active_seg.images import (
 )
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.regions import Place
-from napari_active_seg.uncertainty import Prediction, measure_named
+from napari_active_seg.regions import MaskedRegion
+from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["PoolReader"]
 
@@ -41,7 +41,7 @@ class PoolReader:
         measure: str = "entropy",
         groups: Mapping[str, str | None] | None = None,
     ) -> None:
-        self._measure, self._groups = measure_named(measure), groups or {}
+        self._measure, self._groups = get_measure(measure), groups or {}
         self._open_source = open_source
         self._load_tissue, self._load_prediction = load_tissue, load_prediction
         self._token, self._report = token, report
@@ -49,7 +49,7 @@ class PoolReader:
         self.problems: dict[str, ImageError] = {}
 
     def images(
-        self, refs: Sequence[ImageRef], taken: Sequence[Place], *, maps: bool
+        self, refs: Sequence[ImageRef], taken: Sequence[MaskedRegion], *, maps: bool
     ) -> Iterator[PoolImage]:
         """Yield the images that can be read, with what the model says of them where asked."""
         for number, ref in enumerate(refs):
@@ -66,7 +66,7 @@ class PoolReader:
         source = self._open_source(ref.id)
         return read_whole(source, ref.id) if step == 1 else picture_at_step(source, step)
 
-    def _image(self, ref: ImageRef, taken: Sequence[Place], *, maps: bool) -> PoolImage:
+    def _image(self, ref: ImageRef, taken: Sequence[MaskedRegion], *, maps: bool) -> PoolImage:
         uncertainty = mean_probs = None
         bound, step = 1.0, map_step(ref.shape)
         if maps:

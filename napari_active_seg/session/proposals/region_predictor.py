@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from napari_active_seg.images import ImageSource, goes_whole, read_whole
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import Region
 from napari_active_seg.uncertainty import Moments
 
-__all__ = ["Said", "parts_of"]
+__all__ = ["RegionPredictor", "parts_of"]
 
 #: Pixels about a part of a slide that a network sees as well.
 _SURROUNDINGS = 128
@@ -18,11 +18,11 @@ _SURROUNDINGS = 128
 _PART = 1024
 
 
-class Said:
+class RegionPredictor:
     """Asks one segmenter about regions; an image is predicted once while its regions follow."""
 
     def __init__(
-        self, segmenter: Segmenter, plan: SamplingPlan, check_cancelled: Callable[[], None]
+        self, segmenter: Segmenter, plan: InferenceOptions, check_cancelled: Callable[[], None]
     ) -> None:
         self._segmenter, self._plan, self._check = segmenter, plan, check_cancelled
         self._last: tuple[Region, Moments] | None = None

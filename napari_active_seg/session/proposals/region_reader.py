@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import CostView, appearance_of, region_embedding
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, coarse_window, goes_whole
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.regions import Place, Region
+from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["Looker", "grouped_by_image"]
+__all__ = ["RegionReader", "grouped_by_image"]
 
 _log = logging.getLogger(__name__)
 #: Pixels around a place that an encoder sees without their being counted.
@@ -28,7 +28,7 @@ _JOINT_STRIDE = 8
 _COARSE = 64
 
 
-def grouped_by_image(places: Sequence[Place]) -> Iterator[tuple[str, list[int]]]:
+def grouped_by_image(places: Sequence[MaskedRegion]) -> Iterator[tuple[str, list[int]]]:
     """Yield each image with the indices of its places, so that it is opened once."""
     by_image: dict[str, list[int]] = {}
     for index, place in enumerate(places):
@@ -37,7 +37,7 @@ def grouped_by_image(places: Sequence[Place]) -> Iterator[tuple[str, list[int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Looker:
+class RegionReader:
     """Opens images and asks the model in use about places in them."""
 
     open_source: Callable[[str], ImageSource]
@@ -45,7 +45,7 @@ class Looker:
     check: Callable[[], None]
     load_segmenter: Callable[[], Segmenter] | None = None
 
-    def views(self, places: Sequence[Place]) -> list[CostView]:
+    def views(self, places: Sequence[MaskedRegion]) -> list[CostView]:
         """Return pixels and predicted classes of each place; black where one cannot be read."""
         found: dict[int, CostView] = {}
         for image_id, indices in grouped_by_image(places):
@@ -60,7 +60,7 @@ class Looker:
                 found[index] = CostView(self._pixels(region), seen, place.mask)
         return [found[index] for index in range(len(places))]
 
-    def embeddings(self, places: Sequence[Place]) -> NDArray[np.float32]:
+    def embeddings(self, places: Sequence[MaskedRegion]) -> NDArray[np.float32]:
         """Return what is seen at each place (N, D), each from a crop about it.
 
         ImageError if an image cannot be read; without places (0, 0).
@@ -81,7 +81,7 @@ class Looker:
                 found[index] = region_embedding(coarse, around.shape, inside)
         return np.stack([row for row in found if row is not None]).astype(np.float32)
 
-    def appearances(self, places: Sequence[Place]) -> dict[int, NDArray[np.float64]]:
+    def appearances(self, places: Sequence[MaskedRegion]) -> dict[int, NDArray[np.float64]]:
         """Return how each place looks, by its index, without asking any model.
 
         Slides are read as coarse as shows a place with some sixty pixels. Images that cannot be
@@ -102,7 +102,9 @@ class Looker:
             raise problem
         return found
 
-    def joint_samples(self, places: Sequence[Place], plan: SamplingPlan) -> NDArray[np.float32]:
+    def joint_samples(
+        self, places: Sequence[MaskedRegion], plan: InferenceOptions
+    ) -> NDArray[np.float32]:
         """Return class probabilities (N, T, C) of each place in every pass.
 
         A place is stood for by its cell of 8 x 8 pixels on which the passes disagree most.

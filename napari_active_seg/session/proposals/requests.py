@@ -9,12 +9,12 @@ from napari_active_seg.acquisition import (
     LEARNED,
     Budget,
     CostModel,
-    DrawnPlan,
+    EvaluationQuotas,
     RegionKind,
     Strategy,
     Tally,
     cost_named,
-    needed_for,
+    required_sample_size,
 )
 from napari_active_seg.images import ImageRef
 from napari_active_seg.project import STRATEGY_KEYS, Project, QueuedRegion, Split
@@ -22,7 +22,7 @@ from napari_active_seg.regions import RegionState, count_pixels
 from napari_active_seg.session.prediction.requests import load_prediction
 from napari_active_seg.session.prediction.task import PredictRequest
 from napari_active_seg.session.proposals.advisor import GuideRequest
-from napari_active_seg.session.proposals.cost_model_cache import CostShelf
+from napari_active_seg.session.proposals.cost_model_cache import CostModelCache
 from napari_active_seg.session.proposals.strategy_file import is_strategy_file, strategy_from
 from napari_active_seg.session.proposals.task import Earlier, ProposeRequest
 from napari_active_seg.session.state import OPEN_STATES
@@ -69,7 +69,7 @@ def propose_request(
     cost: CostModel | None,
     budget: Budget,
     seed: int | None,
-    costs: CostShelf,
+    costs: CostModelCache,
     instead_of: Collection[str] = (),
 ) -> ProposeRequest:
     """Return the request for a proposal of the next round over the pool.
@@ -123,7 +123,7 @@ def guide_request(project: Project, predict: PredictRequest, *, size: int | None
     )
 
 
-def drawn_plan(project: Project) -> DrawnPlan:
+def drawn_plan(project: Project) -> EvaluationQuotas:
     """Return how many squares of each drawn kind there are, and how many are needed in all."""
     queue = project.regions.queue()
     squares = {queued.id for queued in queue if queued.kind is RegionKind.CONTROL}
@@ -135,12 +135,12 @@ def drawn_plan(project: Project) -> DrawnPlan:
     in_use = project.models.in_use()
     of_images = [] if in_use is None else list(in_use.image_scores.values())
     plan = {
-        split: _tally_set_aside(project, split, queue, needed_for(of_images))
+        split: _tally_set_aside(project, split, queue, required_sample_size(of_images))
         for split in (Split.VALIDATION, Split.AUDIT)
     }
     controls = [q for q in queue if q.kind is RegionKind.CONTROL and q.state is RegionState.DONE]
-    control = Tally(len(controls), needed_for(scores))
-    return DrawnPlan(control, plan[Split.VALIDATION], plan[Split.AUDIT])
+    control = Tally(len(controls), required_sample_size(scores))
+    return EvaluationQuotas(control, plan[Split.VALIDATION], plan[Split.AUDIT])
 
 
 def _tally_set_aside(

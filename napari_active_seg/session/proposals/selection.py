@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import (
     LEARNED,
     Aggregate,
+    BudgetTracker,
     Candidate,
     ClassMaps,
     CostModel,
     LearnedCost,
-    Ledger,
-    Offered,
     Order,
     PoolImage,
+    SamplingFrame,
     Search,
     Strategy,
     comparable,
@@ -32,24 +32,24 @@ from napari_active_seg.acquisition import (
     value_per_cost,
 )
 from napari_active_seg.acquisition.selectors import (
-    AnyPlaceOfImages,
     BatchBaldOrder,
-    ByChance,
-    ByClass,
-    ByValue,
+    ClassBalanced,
     CoreSet,
-    Covering,
-    EvenImages,
-    ForegroundFirst,
+    EvenlySpacedImages,
+    FacilityLocation,
+    ForegroundAwareRandom,
+    Greedy,
+    GumbelTopK,
+    RandomImage,
     Stratified,
     annealed_coldness,
     power_logits,
     softmax_logits,
 )
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.models.inference_options import SamplingPlan
-from napari_active_seg.regions import Place, Region
-from napari_active_seg.session.proposals.region_reader import Looker, grouped_by_image
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.regions import MaskedRegion, Region
+from napari_active_seg.session.proposals.region_reader import RegionReader, grouped_by_image
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["Choice", "choose", "costed"]
@@ -75,17 +75,17 @@ class Choice:
 
     strategy: Strategy
     pool: Callable[..., Iterable[PoolImage]]
-    looker: Looker
+    looker: RegionReader
     cost: CostModel
-    labelled: tuple[Place, ...]
-    plan: SamplingPlan | None
+    labelled: tuple[MaskedRegion, ...]
+    plan: InferenceOptions | None
     round: int
     learned: LearnedCost | None = None
 
 
 def choose(
-    choice: Choice, ledger: Ledger, rng: np.random.Generator
-) -> tuple[tuple[Candidate, ...], Offered | None]:
+    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+) -> tuple[tuple[Candidate, ...], SamplingFrame | None]:
     """Return the places in the order in which they were taken, as far as the budget goes.
 
     Beside them what they were drawn from, where they were.
@@ -93,9 +93,9 @@ def choose(
     strategy = choice.strategy
     if strategy.unit == "squares" and strategy.draws in ("uniform", "foreground"):
         candidates = _drawn(choice, ledger, rng)
-        taken = _taken(candidates, ByValue(), ledger)
+        taken = _taken(candidates, Greedy(), ledger)
         evenly = bool(taken) and all(one.chance is not None for one in taken)
-        return taken, Offered(taken[0].drawn_from, 0, 1.0) if evenly else None
+        return taken, SamplingFrame(taken[0].drawn_from, 0, 1.0) if evenly else None
     if strategy.diversity == "coverage" and strategy.draws == "none":
         return _covering(choice, ledger, rng), None
     candidates = _offered(choice, ledger, rng)
@@ -104,10 +104,12 @@ def choose(
     taken = _taken(candidates, order, ledger)
     if not taken or any(one.chance is None for one in taken):
         return taken, None
-    return taken, Offered(n_units, order.impossible(), _covered(choice, candidates))
+    return taken, SamplingFrame(n_units, order.impossible(), _covered(choice, candidates))
 
 
-def _covering(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
+def _covering(
+    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+) -> tuple[Candidate, ...]:
     """Return places that together look like as much of the pool as possible."""
     strategy = choice.strategy
     if strategy.unit == "squares" and not strategy.asks_model:
@@ -122,7 +124,7 @@ def _covering(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple
         return ()
     labelled = [seen[i] for i in range(len(found), len(found) + len(choice.labelled)) if i in seen]
     vectors = comparable(np.array([seen[i] for i in range(len(found)) if i in seen] + labelled))
-    order = Covering(vectors[: len(candidates)], vectors[len(candidates) :])
+    order = FacilityLocation(vectors[: len(candidates)], vectors[len(candidates) :])
     at = {candidate.place: index for index, candidate in enumerate(candidates)}
     return tuple(
         replace(one, stands_for=order.share_of(at[one.place]))
@@ -132,7 +134,7 @@ def _covering(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple
 
 def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
     """Return the share of the pool's free tissue that lies in a candidate."""
-    of_image: dict[str, list[Place]] = {}
+    of_image: dict[str, list[MaskedRegion]] = {}
     for candidate in candidates:
         of_image.setdefault(candidate.region.image_id, []).append(candidate.place)
     inside = free = 0.0
@@ -143,7 +145,7 @@ def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
 
 
 def _taken(
-    candidates: Sequence[Candidate], order: Order, ledger: Ledger, *, apart: bool = False
+    candidates: Sequence[Candidate], order: Order, ledger: BudgetTracker, *, apart: bool = False
 ) -> tuple[Candidate, ...]:
     """Take one after the other until nothing is left that the budget allows.
 
@@ -177,9 +179,9 @@ def _with_chance(
     return replace(candidate, drawn_from=int(allowed.sum()), chance=chance)
 
 
-def _refuse_small_budget(candidates: Sequence[Candidate], ledger: Ledger) -> None:
+def _refuse_small_budget(candidates: Sequence[Candidate], ledger: BudgetTracker) -> None:
     unit = ledger.budget.unit
-    single = [Ledger(ledger.budget) for _ in candidates]
+    single = [BudgetTracker(ledger.budget) for _ in candidates]
     for one, candidate in zip(single, candidates, strict=True):
         one.take(candidate)
     least = min(one.spent.in_unit(unit) for one in single)
@@ -189,7 +191,9 @@ def _refuse_small_budget(candidates: Sequence[Candidate], ledger: Ledger) -> Non
     )
 
 
-def _drawn(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
+def _drawn(
+    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+) -> tuple[Candidate, ...]:
     """Return squares drawn at random, with their costs."""
     strategy, pool = choice.strategy, list(choice.pool(maps=False))
     limited = strategy.limits_images or ledger.budget.unit != "regions"
@@ -217,7 +221,9 @@ def _drawn(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Ca
     return costed(choice, drawn, clicks=ledger.budget.unit == "clicks")
 
 
-def _offered(choice: Choice, ledger: Ledger, rng: np.random.Generator) -> tuple[Candidate, ...]:
+def _offered(
+    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+) -> tuple[Candidate, ...]:
     """Return the candidates by value: the best share of them, where they are spread or priced."""
     strategy = choice.strategy
     learned = strategy.cost in LEARNED and choice.learned is not None
@@ -304,7 +310,7 @@ def costed(
             if not whole:  # a slide, or nothing predicted: the place by itself
                 region = place.region
                 seen = ClassMaps(partial(_classes, prediction, region))
-                place = Place(Region.whole(region.image_id, region.shape), place.shape)
+                place = MaskedRegion(Region.whole(region.image_id, region.shape), place.shape)
             assert seen is not None
             found[index] = replace(
                 drawn[index],
@@ -338,12 +344,12 @@ def _aggregate(choice: Choice) -> Aggregate:
 
 
 def _order(
-    choice: Choice, candidates: Sequence[Candidate], ledger: Ledger, rng: np.random.Generator
+    choice: Choice, candidates: Sequence[Candidate], ledger: BudgetTracker, rng: np.random.Generator
 ) -> Order:
     """Return the order that the strategy asks for."""
     strategy = choice.strategy
     if not candidates:
-        return ByValue()
+        return Greedy()
     if strategy.draws != "none":
         most = ledger.budget.most_regions(least_pixels=1, least_seconds=choice.cost.least(1))
         return _by_chance(strategy.draws, candidates, most or len(candidates), rng)
@@ -351,13 +357,13 @@ def _order(
         return _by_sight(choice, candidates, rng)
     values = np.array([candidate.value for candidate in candidates])
     if strategy.diversity == "power":
-        return ByChance(power_logits(values, strategy.coldness), rng)
+        return GumbelTopK(power_logits(values, strategy.coldness), rng)
     if strategy.diversity == "softmax":
-        return ByChance(softmax_logits(values, strategy.coldness), rng)
+        return GumbelTopK(softmax_logits(values, strategy.coldness), rng)
     if strategy.diversity == "stratified":
         coldness = strategy.coldness * annealed_coldness(choice.round)
         return Stratified(candidates, coldness, rng)
-    return ByClass(candidates) if strategy.diversity == "class-balanced" else ByValue()
+    return ClassBalanced(candidates) if strategy.diversity == "class-balanced" else Greedy()
 
 
 def _by_chance(
@@ -365,12 +371,12 @@ def _by_chance(
 ) -> Order:
     """Return the order of a way of drawing."""
     if draws == "uniform":
-        return ByChance(np.zeros(len(candidates)), rng)
+        return GumbelTopK(np.zeros(len(candidates)), rng)
     if draws == "foreground":
-        return ForegroundFirst(candidates, rng)
+        return ForegroundAwareRandom(candidates, rng)
     if draws == "even":
-        return EvenImages(candidates, most)
-    return AnyPlaceOfImages(candidates, rng, best=draws == "image")
+        return EvenlySpacedImages(candidates, most)
+    return RandomImage(candidates, rng, best=draws == "image")
 
 
 def _by_sight(choice: Choice, candidates: Sequence[Candidate], rng: np.random.Generator) -> Order:
@@ -380,7 +386,7 @@ def _by_sight(choice: Choice, candidates: Sequence[Candidate], rng: np.random.Ge
         seen = choice.looker.embeddings([*places, *choice.labelled])
         return CoreSet(seen[: len(places)], seen[len(places) :], rng)
     if choice.plan is None:
-        return ByValue()
+        return Greedy()
     few = places[:_MOST_JOINT]
     return _OfFirst(BatchBaldOrder(choice.looker.joint_samples(few, choice.plan), rng), len(few))
 

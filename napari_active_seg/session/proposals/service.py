@@ -8,14 +8,14 @@ from functools import partial
 
 from napari_active_seg.acquisition import (
     LEARNED,
-    Advice,
     Budget,
     CostModel,
-    DrawnPlan,
+    EvaluationQuotas,
     LearnedCost,
     Proposal,
     RegionKind,
     Strategy,
+    StrategyAdvice,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.jobs.queue import Order, Work
@@ -23,12 +23,12 @@ from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.requests import predict_request
 from napari_active_seg.session.prediction.task import PredictRequest
 from napari_active_seg.session.proposals.advisor import advise_on_pool
 from napari_active_seg.session.proposals.cost_model import learn_cost
-from napari_active_seg.session.proposals.cost_model_cache import CostShelf
+from napari_active_seg.session.proposals.cost_model_cache import CostModelCache
 from napari_active_seg.session.proposals.requests import (
     chosen_strategy,
     drawn_plan,
@@ -43,20 +43,20 @@ from napari_active_seg.session.proposals.staged import (
 from napari_active_seg.session.proposals.task import ProposeRequest, propose_regions
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["ProposalDesk"]
+__all__ = ["ProposalService"]
 
 #: Own seconds are learned from again after so many more regions.
 _AGAIN_AFTER = 5
 _LEARNING = "learning your pace"
 
 
-class ProposalDesk:
+class ProposalService:
     """Orders proposals and keeps what a person's seconds tell; ``apply`` takes a proposal in."""
 
     def __init__(
         self,
         project: Project,
-        shelf: ModelShelf,
+        shelf: ModelCache,
         segmenters: SegmenterFactory,
         state: Callable[[], SessionState],
         *,
@@ -71,7 +71,7 @@ class ProposalDesk:
         self._state, self._order = state, order
         self._on_proposal, self._on_pace = on_proposal, on_pace
         self._cost = cost
-        self._costs = CostShelf(project, segmenters)
+        self._costs = CostModelCache(project, segmenters)
         self.latest: Proposal | None = None  #: the latest of this session
 
     @property
@@ -84,7 +84,7 @@ class ProposalDesk:
         """What is known of this person's seconds; None until it was asked for."""
         return self._costs.latest
 
-    def plan(self) -> DrawnPlan:
+    def plan(self) -> EvaluationQuotas:
         """Return how many squares for control, validation and audit there are and are needed."""
         return drawn_plan(self._project)
 
@@ -224,7 +224,9 @@ class ProposalDesk:
         order = Order("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=True)
 
-    def guide(self, *, on_advice: Callable[[Advice], None], size: int | None = None) -> None:
+    def guide(
+        self, *, on_advice: Callable[[StrategyAdvice], None], size: int | None = None
+    ) -> None:
         """Measure the pool and recommend a strategy; NothingToDoError without a model."""
         if self._state().model is None:
             raise NothingToDoError(
@@ -239,7 +241,7 @@ class ProposalDesk:
             return partial(advise_on_pool, guide_request(self._project, predict, size=size))
 
         def deliver(result: object) -> None:
-            if isinstance(result, Advice):
+            if isinstance(result, StrategyAdvice):
                 on_advice(result)
 
         order = Order("looking at the pool", freeze, deliver, may_wait=True, may_leave=True)

@@ -20,7 +20,7 @@ from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.jobs.queue import Order, Work
 from napari_active_seg.project import QueuedRegion
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.prediction.task import (
     PredictedBefore,
     PredictRequest,
@@ -98,8 +98,8 @@ class StagedProposal:
         self._ready = {ref.id for ref in request.pool} - set(self._waiting)
         self._ranks_at = _GROWTH * len(self._ready)
         self._total, self._seconds = len(waiting), 0.0
-        self._provisional: dict[str, Place] = {}
-        self._kept: dict[str, Place] = {}
+        self._provisional: dict[str, MaskedRegion] = {}
+        self._kept: dict[str, MaskedRegion] = {}
         self._began = time.monotonic()
 
     def first_work(self) -> Work:
@@ -212,7 +212,9 @@ class StagedProposal:
         self._provisional = {**stay, **new}
 
 
-def _beside(regions: Sequence[ScoredRegion], late: Sequence[Place]) -> tuple[ScoredRegion, ...]:
+def _beside(
+    regions: Sequence[ScoredRegion], late: Sequence[MaskedRegion]
+) -> tuple[ScoredRegion, ...]:
     """Return regions of a proposal, one less for each place that was touched while it was made.
 
     Those that overlap such a place go first, then the chosen ones that came last.

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from napari_active_seg.acquisition import CHANGEABLE, Strategy, strategy_named
+from napari_active_seg.acquisition import CHANGEABLE, Strategy, get_strategy
 from napari_active_seg.errors import ConfigError, did_you_mean
 
 __all__ = ["is_strategy_file", "read_strategy", "strategy_from", "write_strategy"]
@@ -24,7 +24,7 @@ def is_strategy_file(name: str) -> bool:
 
 def strategy_from(name: str) -> Strategy:
     """Return the strategy of a name or of a YAML file."""
-    return read_strategy(Path(name)) if is_strategy_file(name) else strategy_named(name)
+    return read_strategy(Path(name)) if is_strategy_file(name) else get_strategy(name)
 
 
 def read_strategy(path: Path) -> Strategy:

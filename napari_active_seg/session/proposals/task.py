@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import (
     LEARNED,
     Budget,
+    BudgetTracker,
     Candidate,
     CostModel,
-    DrawnPlan,
+    EvaluationQuotas,
     LearnedCost,
-    Ledger,
-    Offered,
     PoolImage,
     Proposal,
     RegionKind,
+    SamplingFrame,
     ScoredRegion,
     Strategy,
     control_due,
@@ -32,7 +32,7 @@ from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.images import ImageRef, ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.regions import Place
+from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.prediction.cache_key import model_of
 from napari_active_seg.session.prediction.task import (
     PredictRequest,
@@ -43,7 +43,7 @@ from napari_active_seg.session.proposals.advisor import advice_for
 from napari_active_seg.session.proposals.cost_model import LearnCostRequest, learn_cost
 from napari_active_seg.session.proposals.explanations import Reasons
 from napari_active_seg.session.proposals.pool_reader import PoolReader
-from napari_active_seg.session.proposals.region_reader import Looker
+from napari_active_seg.session.proposals.region_reader import RegionReader
 from napari_active_seg.session.proposals.selection import Choice, choose, costed
 from napari_active_seg.uncertainty import Prediction
 
@@ -60,7 +60,7 @@ class Earlier:
     proposed: int = 0
     with_model: int = 0
     controls: int = 0
-    labelled: tuple[Place, ...] = ()
+    labelled: tuple[MaskedRegion, ...] = ()
     covered_pixels: int = 0
 
 
@@ -83,9 +83,9 @@ class ProposeRequest:
     validation: tuple[ImageRef, ...]
     audit: tuple[ImageRef, ...]
     groups: Mapping[str, str | None]
-    taken: tuple[Place, ...]
+    taken: tuple[MaskedRegion, ...]
     earlier: Earlier
-    drawn_plan: DrawnPlan
+    drawn_plan: EvaluationQuotas
     open_source: Callable[[str], ImageSource]
     load_tissue: Callable[[str], NDArray[np.bool_]]
     load_prediction: Callable[[str], Prediction | None]
@@ -98,7 +98,7 @@ class ProposeRequest:
     round: int
     seed: int
     ranked: frozenset[str] | None = None
-    kept: tuple[Place, ...] = ()
+    kept: tuple[MaskedRegion, ...] = ()
     draws: bool = True
 
     @property
@@ -135,9 +135,9 @@ class _Proposing:
         self._request, self._token, self._report = request, token, report
         self._rng = np.random.default_rng((request.seed, request.round))
         self._notes: list[str] = []
-        self._offered: Offered | None = None
+        self._offered: SamplingFrame | None = None
         predict = request.predict
-        self._looker = Looker(
+        self._looker = RegionReader(
             request.open_source,
             request.load_prediction,
             token.check,
@@ -196,7 +196,7 @@ class _Proposing:
         scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
         return self._as_proposal(scored)
 
-    def _choose(self, choice: Choice, ledger: Ledger) -> tuple[Candidate, ...]:
+    def _choose(self, choice: Choice, ledger: BudgetTracker) -> tuple[Candidate, ...]:
         """Return what the strategy chooses; nothing where what is kept leaves nothing to pay."""
         try:
             chosen, self._offered = choose(choice, ledger, self._rng)
@@ -213,7 +213,7 @@ class _Proposing:
         """Return the places of the round that stay, as candidates."""
         groups = self._request.groups
 
-        def patient_of(place: Place) -> str:
+        def patient_of(place: MaskedRegion) -> str:
             return groups.get(place.region.image_id) or place.region.image_id
 
         return [
@@ -312,7 +312,7 @@ class _Proposing:
         pixels = sum(height * width for height, width in (ref.shape for ref in self._request.pool))
         return max(1, min(wanted, pixels // size**2))
 
-    def _pool_beside(self, drawn: Sequence[Place]) -> Callable[..., Iterator[PoolImage]]:
+    def _pool_beside(self, drawn: Sequence[MaskedRegion]) -> Callable[..., Iterator[PoolImage]]:
         request = self._request
         taken = (*request.taken, *drawn, *request.kept)
         refs = [r for r in request.pool if request.ranked is None or r.id in request.ranked]
@@ -371,13 +371,13 @@ class _Proposing:
 
     def _ledger(
         self, strategy: Strategy, drawn: Sequence[Candidate], kept: Sequence[Candidate]
-    ) -> Ledger:
+    ) -> BudgetTracker:
         """Return the budget with what was drawn and what is kept paid."""
         budget = self._request.budget
-        paid = Ledger(budget)
+        paid = BudgetTracker(budget)
         for candidate in drawn:
             paid.take(candidate)
-        ledger = Ledger(
+        ledger = BudgetTracker(
             budget,
             spent=paid.spent,
             per_image=strategy.per_image,
@@ -397,7 +397,9 @@ class _Proposing:
             return RegionKind.START
         return RegionKind.DRAWN if self._strategy.is_chance else RegionKind.CHOSEN
 
-    def _say_what_it_takes(self, ledger: Ledger, learned: LearnedCost | None, found: int) -> None:
+    def _say_what_it_takes(
+        self, ledger: BudgetTracker, learned: LearnedCost | None, found: int
+    ) -> None:
         budget = self._request.budget
         of_budget = "" if budget.unit == "regions" else f" of a budget of {budget}"
         self._notes.append(f"to label: {ledger.spent.words}{of_budget}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from napari_active_seg.project import Project
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["TrainingTurn"]
+__all__ = ["AutoTrainTrigger"]
 
 
-class TrainingTurn:
+class AutoTrainTrigger:
     """Knows how many finished regions no model has learned from yet."""
 
     def __init__(self, project: Project) -> None:

@@ -15,10 +15,10 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, report_to_facts
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.proposals.region_predictor import Said
+from napari_active_seg.session.proposals.region_predictor import RegionPredictor
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["CONTROL_EVENT", "ControlScore", "ControlSquare", "measure_controls"]
@@ -56,7 +56,7 @@ def measure_controls(
     model_id: str | None,
     load: Callable[[], Segmenter] | None,
     open_source: Callable[[str], ImageSource],
-    plan: SamplingPlan,
+    plan: InferenceOptions,
     classes: tuple[str, ...],
     token: CancelToken,
     report: Report,
@@ -67,7 +67,7 @@ def measure_controls(
     if load is None or model_id is None:
         return tuple(ControlScore(square.region_id, None) for square in squares)
     found: list[ControlScore] = []
-    said = Said(load(), plan, token.check)
+    said = RegionPredictor(load(), plan, token.check)
     for number, square in enumerate(sorted(squares, key=lambda s: s.label.region.image_id)):
         token.check()
         report(number, len(squares), "measuring the model in use on drawn regions")

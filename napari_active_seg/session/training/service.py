@@ -12,7 +12,7 @@ import numpy as np
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advice_on_unlabelled
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
     OFFERED_EVENT,
     ModelRecord,
@@ -36,7 +36,7 @@ from napari_active_seg.session.labels.class_counts import (
 from napari_active_seg.session.labels.unpainted import has_unpainted
 from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT, ControlSquare
-from napari_active_seg.session.training.values import Standing, Start, TrainRequest
+from napari_active_seg.session.training.values import CurrentModel, InitialWeights, TrainRequest
 
 __all__ = [
     "TrainingChoices",
@@ -164,15 +164,15 @@ def _start(
     load: Callable[[ModelRecord], Segmenter],
     start: str,
     weights: str,
-) -> Start:
+) -> InitialWeights:
     """Return what to begin with; a model answers in the classes in force, or it does not serve."""
     if start != "warm" or in_use is None or in_use.class_uids != project.classes.current.uids:
-        return Start(weights)
-    return Start(weights, in_use.id, in_use.preset, partial(load, in_use))
+        return InitialWeights(weights)
+    return InitialWeights(weights, in_use.id, in_use.preset, partial(load, in_use))
 
 
 def _note_on_unused_models(
-    project: Project, in_use: ModelRecord | None, start: Start
+    project: Project, in_use: ModelRecord | None, start: InitialWeights
 ) -> tuple[str, ...]:
     """Return a note where several newer models are not in use and training starts before them."""
     if in_use is None or start.model_id is None:
@@ -189,10 +189,10 @@ def _note_on_unused_models(
 
 def _standing(
     project: Project, in_use: ModelRecord | None, load: Callable[[ModelRecord], Segmenter]
-) -> Standing | None:
+) -> CurrentModel | None:
     if in_use is None or in_use.class_uids != project.classes.current.uids:
         return None
-    return Standing(
+    return CurrentModel(
         in_use.id,
         in_use.image_scores,
         in_use.validation_hash,
@@ -220,8 +220,8 @@ def held_out_share(seed: int, region: Region) -> float:
 
 
 def _with_unlabelled(
-    project: Project, plan: TrainingPlan, labels: Sequence[RegionLabel]
-) -> tuple[TrainingPlan, tuple[str, ...]]:
+    project: Project, plan: TrainingOptions, labels: Sequence[RegionLabel]
+) -> tuple[TrainingOptions, tuple[str, ...]]:
     """Return the plan without unlabelled images where there are too few labels, and why."""
     if plan.unlabelled == "off":
         return plan, ()

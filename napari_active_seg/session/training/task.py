@@ -16,17 +16,17 @@ from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import AUTO
 from napari_active_seg.models.segmenter import (
-    Kept,
+    ResumeTarget,
     Segmenter,
     TrainingData,
     TrainOutcome,
     TrainStep,
     in_words,
 )
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import ModelRecord, hash_weights
 from napari_active_seg.session.training.control_regions import (
     ControlScore,
@@ -167,7 +167,7 @@ def _chosen_preset(
         except ModelError as error:  # its weights are not here, and others need none
             _log.warning("auto leaves %s out: %s", name, error)
             continue
-        took = segmenter.seconds_to_train(data, plan=_plan_for(request, name))
+        took = segmenter.estimate_training_seconds(data, plan=_plan_for(request, name))
         words = f"auto chose {name}: about {in_words(took)} to train"
         if took <= request.seconds or name == candidates[-1]:
             report(0, 1, words)
@@ -176,7 +176,7 @@ def _chosen_preset(
     return candidates[-1], (words,)
 
 
-def _plan_for(request: TrainRequest, preset: str) -> TrainingPlan:
+def _plan_for(request: TrainRequest, preset: str) -> TrainingOptions:
     """Return the plan, shorter where the training goes on from a model of the same network."""
     warm = request.start.model_for(preset) is not None
     return replace(request.plan, shorter=2) if warm else request.plan
@@ -207,7 +207,7 @@ def _trained(
             request.kept_in.parent.mkdir(exist_ok=True)  # later it is not made any more
         path = request.kept_in / f"{request.model_id}-{number}.safetensors"
         facts = (request.data_hash, asdict(plan), request.preset, request.classes, origin)
-        kept = Kept(path, hashlib.sha256(repr(facts).encode()).hexdigest())
+        kept = ResumeTarget(path, hashlib.sha256(repr(facts).encode()).hexdigest())
     outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
     if request.helps:
         return _Trained(segmenter, origin, outcome, None, None, plan.seed)
@@ -308,7 +308,7 @@ def _validate(
     if not request.validation:
         return None, None
     plan = request.sampling
-    if segmenter.draws_outlines:
+    if segmenter.has_contours:
         plan = replace(plan, extras=(*plan.extras, "contour"))
     maps: list[ObjectMaps] = []
     evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
@@ -321,7 +321,7 @@ def _validate(
 def _measured(
     request: TrainRequest,
     segmenter: Segmenter,
-    plan: SamplingPlan,
+    plan: InferenceOptions,
     token: CancelToken,
     report: Report,
     *,

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from napari_active_seg.images import ImageSource
 from napari_active_seg.metrics import Comparison, EvalReport
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainOutcome
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import Region, RegionLabel
 from napari_active_seg.session.training.control_regions import ControlScore, ControlSquare
 from napari_active_seg.session.trust.collapse import Collapse
 from napari_active_seg.session.trust.evaluate import LabelledImage
 
-__all__ = ["Standing", "Start", "TrainRequest", "TrainResponse", "hash_labels"]
+__all__ = ["CurrentModel", "InitialWeights", "TrainRequest", "TrainResponse", "hash_labels"]
 
 
 def hash_labels(labels: Sequence[RegionLabel]) -> str:
@@ -31,7 +31,7 @@ def hash_labels(labels: Sequence[RegionLabel]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class InitialWeights:
     """What a training begins with: a model of this project, or weights from before it."""
 
     weights: str
@@ -45,14 +45,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentModel:
     """The model in use, that a new one has to keep up with."""
 
     model_id: str
     image_scores: Mapping[str, float]
     validation_hash: str
     load: Callable[[], Segmenter]
-    plan: SamplingPlan  #: how it is asked where it is in use
+    plan: InferenceOptions  #: how it is asked where it is in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,15 @@ class TrainRequest:
     preset: str
     classes: tuple[str, ...]
     class_uids: tuple[int, ...]
-    plan: TrainingPlan
-    start: Start
-    sampling: SamplingPlan
+    plan: TrainingOptions
+    start: InitialWeights
+    sampling: InferenceOptions
     round: int
     model_id: str
     path: Path
     restarts: int = 1
     seconds: float = 60.0
-    standing: Standing | None = None
+    standing: CurrentModel | None = None
     accept_worse: bool = False
     kept_in: Path | None = None
     notes: tuple[str, ...] = ()

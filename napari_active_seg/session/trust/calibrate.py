@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.calibration import CalibrationTrial, PassSample, tried_calibrations
+from napari_active_seg.calibration import CalibrationTrial, PassSample, cross_validate_calibration
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import UNLABELLED, Region
 from napari_active_seg.session.proposals.region_predictor import parts_of
@@ -41,7 +41,7 @@ class CalibrateRequest:
     images: tuple[LabelledImage, ...]
     groups: Mapping[str, str | None]
     load_segmenter: Callable[[], Segmenter]
-    plan: SamplingPlan
+    plan: InferenceOptions
     seed: int
 
 
@@ -62,7 +62,7 @@ def calibrate_model(
         except ImageError as error:
             _log.warning("left out of the calibration: %s", error)
     report(len(request.images), len(request.images) + 1, "fitting")
-    trial = tried_calibrations(samples, groups=request.groups, check_cancelled=token.check)
+    trial = cross_validate_calibration(samples, groups=request.groups, check_cancelled=token.check)
     if trial is None:
         raise NothingToDoError(
             "a calibration is fitted on some labelled validation images and judged on others: it "

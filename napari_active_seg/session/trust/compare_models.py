@@ -15,7 +15,7 @@ from napari_active_seg.images import ImageSource, goes_whole, tissue_at_low_leve
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import ConfusionMatrix
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import Region
 
@@ -51,7 +51,7 @@ def compare_models(
     request: CompareRequest, token: CancelToken, report: Report
 ) -> tuple[Agreement, ...]:
     """Return the agreement of each model with the one before it; a plain pass of each is asked."""
-    plan = SamplingPlan("single", 1, request.seed)
+    plan = InferenceOptions("single", 1, request.seed)
     before: dict[Region, NDArray[np.uint8]] = {}
     found, earlier = [], ""
     for number, (model_id, load) in enumerate(request.models):
@@ -68,7 +68,7 @@ def compare_models(
 
 
 def _predicted(
-    request: CompareRequest, segmenter: Segmenter, plan: SamplingPlan, token: CancelToken
+    request: CompareRequest, segmenter: Segmenter, plan: InferenceOptions, token: CancelToken
 ) -> dict[Region, NDArray[np.uint8]]:
     found: dict[Region, NDArray[np.uint8]] = {}
     for image_id in request.image_ids:

@@ -20,11 +20,11 @@ from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, Groups, Interval, estimate_over_images
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
-from napari_active_seg.session.proposals.region_predictor import Said, parts_of
+from napari_active_seg.session.proposals.region_predictor import RegionPredictor, parts_of
 from napari_active_seg.session.training.data import (
     LazyExamples,
     readable_examples,
@@ -86,8 +86,8 @@ class CrossValidateRequest:
     weights: str
     classes: tuple[str, ...]
     class_uids: tuple[int, ...]
-    plan: TrainingPlan
-    sampling: SamplingPlan
+    plan: TrainingOptions
+    sampling: InferenceOptions
     seed: int
     data_hash: str
     saves: Mapping[str, str]
@@ -264,7 +264,7 @@ class _Measured:
         token: CancelToken,
     ) -> tuple[FinishedRegion, ...]:
         """Add regions, image by image, and return those whose image could be read."""
-        said = Said(segmenter, request.sampling, token.check)
+        said = RegionPredictor(segmenter, request.sampling, token.check)
         read: list[FinishedRegion] = []
         for image_id in _images_of(regions):
             token.check()
@@ -288,7 +288,7 @@ class _Measured:
 
 
 def _predict(
-    said: Said, source: ImageSource, region: FinishedRegion, model_id: str
+    said: RegionPredictor, source: ImageSource, region: FinishedRegion, model_id: str
 ) -> Iterator[tuple[Prediction, NDArray[np.uint8]]]:
     """Yield predictions of a region with their targets, in parts where the image is a slide."""
     place, target = region.label.region, region.label.target

@@ -16,10 +16,10 @@ from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 from napari_active_seg.metrics import EvalReport, ObjectScores
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
-from napari_active_seg.session.proposals.region_predictor import Said, parts_of
+from napari_active_seg.session.proposals.region_predictor import RegionPredictor, parts_of
 from napari_active_seg.uncertainty import Moments, Prediction
 
 __all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model", "object_maps"]
@@ -54,7 +54,7 @@ class EvaluateRequest:
     load_segmenter: Callable[[], Segmenter]
     model_id: str
     classes: tuple[str, ...]
-    plan: SamplingPlan
+    plan: InferenceOptions
     rules: InstanceRules | None = None  # how objects are told apart, where the model draws outlines
 
     @property
@@ -78,7 +78,7 @@ def evaluate_model(
     labelled is measured part by part, without objects.
     """
     objects = ObjectScores()
-    said = Said(request.load_segmenter(), request.plan, token.check)
+    said = RegionPredictor(request.load_segmenter(), request.plan, token.check)
     evaluated = EvalReport.empty(request.classes)
     problems: list[ImageError] = []
     for number, labelled in enumerate(request.images):
@@ -116,7 +116,7 @@ def _with_slide(
     request: EvaluateRequest,
     labelled: LabelledImage,
     source: ImageSource,
-    said: Said,
+    said: RegionPredictor,
 ) -> EvalReport:
     """Return the report with the labelled parts of a slide added."""
     whole = Region.whole(labelled.id, source.shape)

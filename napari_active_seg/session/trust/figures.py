@@ -35,7 +35,7 @@ from napari_active_seg.session.trust.store import (
     kept_evaluation,
     kept_figures,
 )
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = [
     "MeasuredModel",
@@ -287,7 +287,7 @@ def images_for_figures(project: Project) -> tuple[str, ...]:
 def selected_and_rest(project: Project) -> NamedFigure | None:
     """Return the uncertainty of the latest round's regions beside the rest; None unpredicted."""
     regions = _latest_round(project)
-    measure = measure_named(project.config.measure)
+    measure = get_measure(project.config.measure)
     bins = bins_of_selected(project, regions, images_for_figures(project), measure.name)
     if bins is None or not bins.selected.any():
         return None
@@ -319,7 +319,7 @@ def bins_of_selected(
 
     None where there is no region, or nothing of the images was predicted.
     """
-    model, measure = project.models.in_use(), measure_named(measure_name)
+    model, measure = project.models.in_use(), get_measure(measure_name)
     if model is None or not regions:
         return None
     key = prediction_key(project, model)

@@ -14,7 +14,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.models.preset_names import AUTO
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
     ModelRecord,
     Project,
@@ -244,17 +244,17 @@ def _is_random(queued: QueuedRegion) -> bool:
     return drawn and abs((chance or 0.0) * queued.drawn_from - 1) < 1e-9
 
 
-def _training_of(project: Project, model: ModelRecord) -> tuple[TrainingPlan, str]:
+def _training_of(project: Project, model: ModelRecord) -> tuple[TrainingOptions, str]:
     """Return the options and initial weights that a model was trained with.
 
     They are in the header of its checkpoint; where they are not, the project's settings hold.
     """
     facts = checkpoint_facts(project.models.path(model.id))
-    known = {field.name for field in fields(TrainingPlan)}
+    known = {field.name for field in fields(TrainingOptions)}
     weights = facts.get("weights", project.config.weights)
     try:
         stored = dict(json.loads(facts.get("config", "{}")))
-        plan = TrainingPlan(**{key: value for key, value in stored.items() if key in known})
+        plan = TrainingOptions(**{key: value for key, value in stored.items() if key in known})
     except (ValueError, TypeError, ConfigError) as error:  # written by another version
         _log.warning("the options of model %s are not known: %s", model.id, error)
         stored = {}

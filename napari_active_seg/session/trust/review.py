@@ -19,11 +19,11 @@ from napari_active_seg.metrics import (
     Contradiction,
     contradiction_in,
 )
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.proposals.region_predictor import Said
+from napari_active_seg.session.proposals.region_predictor import RegionPredictor
 from napari_active_seg.session.training.data import LazyExamples, readable_examples
 from napari_active_seg.uncertainty import Moments
 
@@ -51,8 +51,8 @@ class ReviewRequest:
     preset: str
     weights: str
     classes: tuple[str, ...]
-    plan: TrainingPlan
-    sampling: SamplingPlan
+    plan: TrainingOptions
+    sampling: InferenceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _looked_at(
     for region_id in fold:
         of_image[request.labels[region_id].region.image_id].append(region_id)
     found: list[tuple[str, Moments]] = []
-    said = Said(segmenter, request.sampling, token.check)
+    said = RegionPredictor(segmenter, request.sampling, token.check)
     for number, (image_id, region_ids) in enumerate(of_image.items()):
         token.check()
         report(number, len(of_image), f"{which}looking at {image_id}")

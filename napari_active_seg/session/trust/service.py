@@ -13,7 +13,7 @@ from napari_active_seg.metrics import Contradiction, EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.check_images import CheckImages
-from napari_active_seg.session.prediction.model_cache import ModelShelf
+from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.requests import evaluate_request, labelled_images
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.trust.calibrate import calibrate_model
@@ -53,19 +53,19 @@ from napari_active_seg.session.trust.store import (
 )
 from napari_active_seg.session.trust.summary import TrustLine, summarise_trust
 
-__all__ = ["TrustDesk"]
+__all__ = ["TrustService"]
 
 REVIEWED = "labels reviewed"
 LEAKS = "looked for near copies"
 
 
-class TrustDesk:
+class TrustService:
     """Orders what takes time, and reads what is known from the diary."""
 
     def __init__(
         self,
         project: Project,
-        shelf: ModelShelf,
+        shelf: ModelCache,
         segmenters: SegmenterFactory,
         state: Callable[[], SessionState],
         apply: Callable[..., None],

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from napari_active_seg.acquisition import needed_for
+from napari_active_seg.acquisition import required_sample_size
 from napari_active_seg.metrics import (
     LEAST_IMAGES,
     EvalReport,
@@ -18,7 +18,7 @@ from napari_active_seg.metrics import (
     estimate_over_images,
     scores_by_group,
 )
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["Evidence", "EvidenceSource", "TrustFacts", "TrustLine", "summarise_trust"]
 
@@ -228,7 +228,7 @@ def _error_lines(facts: TrustFacts, ranked: Sequence[Evidence]) -> list[TrustLin
             continue
         verdict = "Yes" if found >= _FINDS else "A little" if found >= _FINDS_A_LITTLE else "No"
         answer = (
-            f"{verdict}: the least certain 10 % of the pixels by {measure_named(name).title} hold "
+            f"{verdict}: the least certain 10 % of the pixels by {get_measure(name).title} hold "
             f"{100 * found:.0f} % of the errors (by chance 10 %)"
         )
         return [TrustLine("errors", "Does uncertainty find errors?", answer)]
@@ -285,7 +285,7 @@ def _more_images(evidence: Evidence) -> list[str]:
     if target is None:
         return []
     scores = scores_by_group(evidence.report, evidence.groups)
-    missing = max(needed_for(scores, half_width=target) - len(scores), 1)
+    missing = max(required_sample_size(scores, half_width=target) - len(scores), 1)
     grouped = any(evidence.groups.get(i) for i in evidence.report.image_ids)
     unit = "patient or slide" if grouped else "image"
     label = (

@@ -18,7 +18,7 @@ from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.models.image_classifier import Classifier
 from napari_active_seg.studies.classification.settings import CORE_SET, RANDOM
 from napari_active_seg.studies.classification.splits import ImagePool
-from napari_active_seg.uncertainty import Moments, MomentStream, measure_named
+from napari_active_seg.uncertainty import Moments, MomentStream, get_measure
 
 __all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf", "never_cancelled"]
 
@@ -66,7 +66,7 @@ class NetworkLearner:
         if self.measure == CORE_SET:
             return self._taken_early(shown)
         said = self._together(self.pool.images[shown])
-        return measure_named(self.measure).compute(said)[:, 0].astype(np.float64)
+        return get_measure(self.measure).compute(said)[:, 0].astype(np.float64)
 
     def _together(self, images: NDArray[np.uint8]) -> Moments:
         """Return what all members say, each as one pass."""

@@ -17,7 +17,7 @@ from napari_active_seg.studies.classification.mnist import read_mnist
 from napari_active_seg.studies.classification.settings import ClassificationStudy
 from napari_active_seg.studies.classification.splits import ImagePool
 from napari_active_seg.studies.output_folder import refuse_other_settings, refuse_taken
-from napari_active_seg.studies.parallel import OnProgress, run_side_by_side
+from napari_active_seg.studies.parallel import OnProgress, run_parallel
 
 __all__ = ["finished_rounds", "open_pool", "run_classification"]
 
@@ -78,7 +78,7 @@ def run_classification(
             on_progress(number, len(tasks), task.key)
             _arm_of(study, pool, out, networks, task).run()
     else:
-        run_side_by_side(
+        run_parallel(
             tasks,
             partial(_in_a_process, study, out, networks),
             workers=workers,

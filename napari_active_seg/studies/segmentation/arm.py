@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from napari_active_seg._util.jsonl import add_line, lines_by
-from napari_active_seg.acquisition import Budget, Strategy, strategy_named
+from napari_active_seg.acquisition import Budget, Strategy, get_strategy
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.session import Session
 from napari_active_seg.session.trust.figures import bins_of_selected
-from napari_active_seg.studies.segmentation.embedding_map import SEEN, seen_in
+from napari_active_seg.studies.segmentation.embedding_map import SEEN, load_embeddings
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord, append_record
 from napari_active_seg.studies.segmentation.run_base import (
     RECORDS,
     SELECTED,
-    Bench,
     OnRound,
     ProjectRun,
+    StudyContext,
     arm_folder,
     reference_folder,
     start_folder,
@@ -33,7 +33,7 @@ from napari_active_seg.studies.segmentation.run_base import (
 from napari_active_seg.studies.segmentation.selection_summary import Choice, Chosen
 from napari_active_seg.studies.segmentation.settings import ArmSettings, parsed_batch
 from napari_active_seg.studies.segmentation.splits import drawn_order
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["ArmRun", "ReferenceRun", "StartRun"]
 
@@ -45,7 +45,7 @@ _BOUNDED = "entropy"
 class StartRun(ProjectRun):
     """What arms of one seed share: the project, its first labels and its first model."""
 
-    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
         super().__init__(bench, start_folder(bench.study, bench.out, arm, seed), arm, seed)
 
     def run(self, on_round: OnRound) -> None:
@@ -98,7 +98,7 @@ class StartRun(ProjectRun):
 class ArmRun(ProjectRun):
     """An arm that goes on from a start."""
 
-    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
         super().__init__(bench, arm_folder(bench.out, arm, seed), arm, seed)
 
     @property
@@ -150,7 +150,7 @@ class ArmRun(ProjectRun):
     def strategy(self, session: Session) -> Strategy:
         """Return the arm's strategy with the measure and size that it is asked with."""
         parts = {"control": 0.0, "validation": 0.0, "per_image_share": 0.0, **self.arm.parts}
-        named = strategy_named(self.arm.strategy)
+        named = get_strategy(self.arm.strategy)
         if named.unit != "images" and not named.size:
             parts.setdefault("size", self.study.size)
         return session.proposals.strategy(self.arm.strategy, **parts)
@@ -219,7 +219,7 @@ class ArmRun(ProjectRun):
         if number in kept or not strategy.asks_model:
             return
         n_classes = len(project.schema)
-        bounded = np.isfinite(measure_named(strategy.measure).upper_bound(n_classes))
+        bounded = np.isfinite(get_measure(strategy.measure).upper_bound(n_classes))
         measure = strategy.measure if bounded else _BOUNDED
         bins = bins_of_selected(project, session.state.open_regions, self.pool(session), measure)
         if bins is not None:
@@ -234,7 +234,7 @@ class ArmRun(ProjectRun):
 
     def _keep_choice(self, session: Session) -> None:
         """Write down which images were asked for so far, as the start's model sees them."""
-        seen = seen_in(start_folder(self.study, self.bench.out, self.arm, self.seed))
+        seen = load_embeddings(start_folder(self.study, self.bench.out, self.arm, self.seed))
         if seen is not None:
             chosen = Chosen.of(session.project.regions.queue(), *seen)
             if chosen is not None:
@@ -244,7 +244,7 @@ class ArmRun(ProjectRun):
 class ReferenceRun(ProjectRun):
     """What the network makes of all labels of the pool."""
 
-    def __init__(self, bench: Bench, arm: ArmSettings, seed: int) -> None:
+    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
         folder = reference_folder(bench.study, bench.out, arm, seed)
         super().__init__(bench, folder, arm.model_copy(update={"keeps": 1}), seed)
 

@@ -17,13 +17,22 @@ from scipy.spatial.distance import cdist
 
 from napari_active_seg._util.atomic_write import whole_file
 
-__all__ = ["MAP", "SEEN", "draw_seen", "flattened", "keep_seen", "kept_map", "seen_in", "spread_of"]
+__all__ = [
+    "MAP",
+    "SEEN",
+    "draw_seen",
+    "flattened",
+    "kept_map",
+    "load_embeddings",
+    "save_embeddings",
+    "spread_of",
+]
 
 #: What a start keeps: where its model sees the pool, and a map of that, which is small.
 SEEN, MAP = "seen.npz", "map.json"
 
 
-def keep_seen(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -> None:
+def save_embeddings(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -> None:
     """Write down where images ``ids`` (N,) are seen, (N, D), with a map of them."""
     with whole_file(folder / MAP) as begun:
         drawn = np.round(flattened(seen), 2).tolist()
@@ -32,7 +41,7 @@ def keep_seen(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -
         np.savez_compressed(file, ids=ids, seen=seen)
 
 
-def seen_in(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]] | None:
+def load_embeddings(folder: Path) -> tuple[NDArray[np.str_], NDArray[np.floating]] | None:
     """Return the images (N,) and where they are seen (N, D), None where a start kept none."""
     if not (folder / SEEN).is_file():
         return None

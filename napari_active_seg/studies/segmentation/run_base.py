@@ -21,7 +21,7 @@ from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.trust.store import keep_evaluation
 from napari_active_seg.studies.datasets.cache import PreparedData, write_table
-from napari_active_seg.studies.segmentation.embedding_map import keep_seen
+from napari_active_seg.studies.segmentation.embedding_map import save_embeddings
 from napari_active_seg.studies.segmentation.label_cost import Tally, tally_of
 from napari_active_seg.studies.segmentation.record import RoundRecord, read_records
 from napari_active_seg.studies.segmentation.settings import ArmSettings, StudySettings
@@ -32,10 +32,10 @@ __all__ = [
     "RECORDS",
     "SELECTED",
     "TIMINGS",
-    "Bench",
     "OnRound",
     "OpenSession",
     "ProjectRun",
+    "StudyContext",
     "arm_folder",
     "reference_folder",
     "start_folder",
@@ -48,7 +48,7 @@ TIMINGS = "timings.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class StudyContext:
     """What all arms of a study have in common."""
 
     study: StudySettings
@@ -75,7 +75,7 @@ def reference_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: in
 class ProjectRun:
     """A project in a folder, with the records of its rounds beside it."""
 
-    def __init__(self, bench: Bench, folder: Path, arm: ArmSettings, seed: int) -> None:
+    def __init__(self, bench: StudyContext, folder: Path, arm: ArmSettings, seed: int) -> None:
         self.bench, self.study, self.folder = bench, bench.study, folder
         self.arm, self.seed = arm, seed
         self.truth = bench.data.truth("train")
@@ -228,7 +228,7 @@ class ProjectRun:
         pool = self.pool(session)
         session.predictions.embed(pool, on_done=found.append)
         session.wait()
-        keep_seen(self.folder, np.array(pool), found[0])
+        save_embeddings(self.folder, np.array(pool), found[0])
 
     def tally(self, session: Session) -> Tally:
         """Return what the labels have cost so far."""

@@ -17,14 +17,14 @@ from napari_active_seg.studies.datasets import DataSet, read_folders, reader_nam
 from napari_active_seg.studies.datasets.cache import PreparedData, prepare
 from napari_active_seg.studies.datasets.redundancy import copied_pool
 from napari_active_seg.studies.output_folder import refuse_other_settings, refuse_taken
-from napari_active_seg.studies.parallel import OnProgress, run_side_by_side
+from napari_active_seg.studies.parallel import OnProgress, run_parallel
 from napari_active_seg.studies.segmentation.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord, read_records
 from napari_active_seg.studies.segmentation.run_base import (
     RECORDS,
     TIMINGS,
-    Bench,
     OpenSession,
+    StudyContext,
     arm_folder,
     reference_folder,
     start_folder,
@@ -76,13 +76,13 @@ def run_study(
         on_image=on_progress,
     )
     _set_out_shown(study, data, out)
-    bench = Bench(study, data, out, open_session)
+    bench = StudyContext(study, data, out, open_session)
     tasks = _needed(bench, _tasks(study))
     if workers < 1:
         for number, task in enumerate(tasks):
             _run_of(bench, task).run(partial(on_progress, number, len(tasks)))
     else:
-        run_side_by_side(
+        run_parallel(
             tasks,
             partial(_in_a_process, bench),
             workers=workers,
@@ -155,7 +155,7 @@ def _tasks(study: StudySettings) -> tuple[_Task, ...]:
     return tuple(found.values())
 
 
-def _needed(bench: Bench, tasks: Sequence[_Task]) -> tuple[_Task, ...]:
+def _needed(bench: StudyContext, tasks: Sequence[_Task]) -> tuple[_Task, ...]:
     """Return the pieces that are not done, with the starts that they go on from."""
     arms = [task for task in tasks if task.kind == "arm" and not _run_of(bench, task).is_done]
     starts = {task.after for task in arms}
@@ -168,7 +168,7 @@ def _needed(bench: Bench, tasks: Sequence[_Task]) -> tuple[_Task, ...]:
     )
 
 
-def _run_of(bench: Bench, task: _Task) -> StartRun | ArmRun | ReferenceRun:
+def _run_of(bench: StudyContext, task: _Task) -> StartRun | ArmRun | ReferenceRun:
     kinds: dict[str, type[StartRun | ArmRun | ReferenceRun]] = {
         "start": StartRun,
         "arm": ArmRun,
@@ -244,7 +244,7 @@ def _limited(data: DataSet, asked: DataSettings) -> DataSet:
     return DataSet(data.classes, parts, data.notes)
 
 
-def _in_a_process(bench: Bench, task: _Task) -> None:
+def _in_a_process(bench: StudyContext, task: _Task) -> None:
     _run_of(bench, task).run(_untold)
 
 

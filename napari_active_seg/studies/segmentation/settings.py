@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from napari_active_seg.acquisition import FIRST, Budget, strategy_named
+from napari_active_seg.acquisition import FIRST, Budget, get_strategy
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.importers import MaskConvention
 from napari_active_seg.project import ProjectConfig
@@ -140,7 +140,7 @@ class ArmSettings(Settings):
     @model_validator(mode="after")
     def _strategy_is_known(self) -> ArmSettings:
         try:
-            strategy_named(self.strategy).with_changes(**self.parts)
+            get_strategy(self.strategy).with_changes(**self.parts)
             if self.batch:
                 parsed_batch(self.batch)
         except ConfigError as error:

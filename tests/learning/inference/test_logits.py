@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny_networks import built, outputs_of, picture
 
-from napari_active_seg.calibration import METHODS, Calibration, calibrated_log
+from napari_active_seg.calibration import METHODS, Calibration, apply_calibration
 from napari_active_seg.learning.inference.logits import calibrated_logits
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.uncertainty import MomentStream
 
 _WEIGHTS, _OFFSETS = (0.6, 1.3, 0.9), (0.2, -0.4, 0.1)
@@ -18,17 +18,17 @@ _WEIGHTS, _OFFSETS = (0.6, 1.3, 0.9), (0.2, -0.4, 0.1)
 def test_torch_and_numpy_calibrate_alike(method, spread):
     logits = np.random.default_rng(0).normal(0, spread, (2, 3, 5, 4)).astype(np.float32)
     calibration = Calibration(method, _WEIGHTS, _OFFSETS)
-    plan = SamplingPlan(calibration=calibration)
+    plan = InferenceOptions(calibration=calibration)
     found = calibrated_logits(torch.from_numpy(logits), plan).softmax(dim=1).numpy()
     log = torch.from_numpy(logits).log_softmax(dim=1).clamp_min(-87).numpy().reshape(2, 3, -1)
-    expected = np.exp(calibrated_log(log, calibration))
+    expected = np.exp(apply_calibration(log, calibration))
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found.reshape(2, 3, -1), expected, atol=2e-5)
 
 
 def test_a_plan_without_calibration_leaves_logits_alone():
     logits = torch.randn(1, 2, 3, 3)
-    assert calibrated_logits(logits, SamplingPlan()) is logits
+    assert calibrated_logits(logits, InferenceOptions()) is logits
 
 
 def test_moments_are_those_of_calibrated_passes():
@@ -38,7 +38,7 @@ def test_moments_are_those_of_calibrated_passes():
     found = outputs_of(network, image, passes=4, seed=1, calibration=calibration).moments
     stream = MomentStream()
     for one in passes:
-        log = calibrated_log(np.log(one).reshape(len(one), -1), calibration)
+        log = apply_calibration(np.log(one).reshape(len(one), -1), calibration)
         probs = np.exp(log)
         stream.add((probs / probs.sum(axis=0)).reshape(one.shape))
     expected = stream.moments()

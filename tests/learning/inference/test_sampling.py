@@ -19,13 +19,13 @@ from napari_active_seg.learning.inference.test_time_augmentation import VIEWS
 from napari_active_seg.learning.module_modes import sampling_dropout
 from napari_active_seg.learning.networks import SmallUNet
 from napari_active_seg.learning.networks.auxiliary_heads import (
-    Companions,
+    AuxiliaryHeads,
     Discriminator,
     LossPredictor,
 )
 from napari_active_seg.learning.networks.base import Network
-from napari_active_seg.models.inference_options import SamplingPlan
-from napari_active_seg.uncertainty import MomentStream, measure_named
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.uncertainty import MomentStream, get_measure
 
 STATISTICS = ("mean_p", "mean_plogp", "var_p")
 
@@ -103,7 +103,7 @@ def test_same_seed_same_maps_to_the_bit_and_other_seed_other_maps(kind):
 def test_maps_do_not_depend_on_what_was_asked_before():
     network = built("unet")
     asked = sampler_of(network)
-    plan = SamplingPlan(passes=5)
+    plan = InferenceOptions(passes=5)
     asked.outputs(picture((64, 64), seed=1), plan, lambda: None)
     first = asked.outputs(picture(), plan, lambda: None)
     torch.rand(3)
@@ -170,7 +170,7 @@ def test_tiles_agree_with_the_whole_image_without_seams(kind, small_tiles):
     assert (tiled.votes.sum(axis=0) == 5).all()
     np.testing.assert_allclose(tiled.mean_p.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose(tiled.mean_p, whole.mean_p, atol=0.02)
-    bald = measure_named("bald")
+    bald = get_measure("bald")
     spread = bald.compute(whole)
     np.testing.assert_allclose(bald.compute(tiled), spread, atol=0.25 * spread.max())
     for values, reference in ((tiled.mean_p[1], whole.mean_p[1]), (bald.compute(tiled), spread)):
@@ -219,14 +219,14 @@ def test_blended_bald_does_not_count_what_tiles_disagree_on():
         add_moments(blender, stream.moments(), tile)
     moments = blended_moments(blender, 3)
     assert 0.1 < moments.mean_p[0, 4, 6] < 0.9
-    assert measure_named("bald").compute(moments).max() < 1e-6
-    assert measure_named("entropy").compute(moments)[4, 6] > 0.4
+    assert get_measure("bald").compute(moments).max() < 1e-6
+    assert get_measure("entropy").compute(moments)[4, 6] > 0.4
 
 
 def test_extras_joint_samples_and_embeddings_come_tile_by_tile_too(small_tiles):
     network, image = built("dcan"), picture((200, 150))
     whole = outputs_of(network, image, passes=2, extras=("contour", "mirrored"), joint_stride=8)
-    embedded = sampler_of(network).embedding(image, SamplingPlan("single"), lambda: None)
+    embedded = sampler_of(network).embedding(image, InferenceOptions("single"), lambda: None)
     small_tiles(128, 48)
     tiled = outputs_of(network, image, passes=2, extras=("contour", "mirrored"), joint_stride=8)
     for name in ("contour", "mirrored"):
@@ -235,7 +235,7 @@ def test_extras_joint_samples_and_embeddings_come_tile_by_tile_too(small_tiles):
         np.testing.assert_allclose(found, expected, atol=0.15)
     assert tiled.samples.shape == whole.samples.shape == (2, 3, 25, 19)
     np.testing.assert_allclose(tiled.samples.sum(axis=1), 1, atol=1e-5)
-    parts = sampler_of(network).embedding(image, SamplingPlan("single"), lambda: None)
+    parts = sampler_of(network).embedding(image, InferenceOptions("single"), lambda: None)
     assert parts.shape == embedded.shape
 
 
@@ -270,17 +270,15 @@ def test_views_average_plain_passes_over_flips_and_turns():
 
 def test_ensemble_streams_the_members_into_one_set_of_moments():
     networks, image = [built("unet", seed=s) for s in range(3)], picture()
-    outputs = sampler_of(*networks).outputs(image, SamplingPlan("ensemble"), lambda: None)
+    outputs = sampler_of(*networks).outputs(image, InferenceOptions("ensemble"), lambda: None)
     reference, x = MomentStream(), image_to_tensor(image, CPU)
     with torch.inference_mode():
         for network in networks:
             reference.add(network(x).softmax(1)[0].numpy())
     assert outputs.moments.n == 3
     assert_alike(outputs.moments, reference.moments())
-    mean_entropy = measure_named("expected-entropy").compute(outputs.moments)
-    each = [
-        measure_named("entropy").compute(moments_of(n, image, method="single")) for n in networks
-    ]
+    mean_entropy = get_measure("expected-entropy").compute(outputs.moments)
+    each = [get_measure("entropy").compute(moments_of(n, image, method="single")) for n in networks]
     np.testing.assert_allclose(mean_entropy, np.mean(each, axis=0), atol=1e-5)
 
 
@@ -307,7 +305,7 @@ def test_plan_refuses_what_it_does_not_know():
         {"extras": ("contuor",)},
     ):
         with pytest.raises(ConfigError):
-            SamplingPlan(**wrong)
+            InferenceOptions(**wrong)
 
 
 # --- what a network can say besides --------------------------------------------------------------
@@ -335,7 +333,7 @@ def test_random_extra_is_seeded():
 @pytest.mark.parametrize("kind", KINDS)
 def test_learned_loss_fits_on_any_network(kind):
     network = built(kind)
-    companions = Companions(loss_predictor=LossPredictor.for_network(network))
+    companions = AuxiliaryHeads(loss_predictor=LossPredictor.for_network(network))
     outputs = outputs_of(
         network, picture(), companions=companions, passes=2, extras=("learned-loss",)
     )
@@ -347,7 +345,7 @@ def test_learned_loss_fits_on_any_network(kind):
 
 def test_discriminator_judges_prediction_beside_image():
     discriminator = Discriminator(3).eval()
-    companions = Companions(discriminator=discriminator)
+    companions = AuxiliaryHeads(discriminator=discriminator)
     network, image = built("unet"), picture((64, 80))
     outputs = outputs_of(network, image, companions=companions, passes=2, extras=("discriminator",))
     found = outputs.moments.extras["discriminator"]
@@ -408,9 +406,9 @@ def test_memory_does_not_grow_with_the_number_of_passes(monkeypatch):
     network, image = built("unet"), picture((96, 96))
     monkeypatch.setattr(mc_passes, "memory_budget", lambda _: 1)
     asked = sampler_of(network)
-    asked.outputs(image, SamplingPlan(passes=2), lambda: None)  # what a pass takes is known now
+    asked.outputs(image, InferenceOptions(passes=2), lambda: None)  # what a pass takes is known now
     few, many = (
-        peak_bytes(lambda n=n: asked.outputs(image, SamplingPlan(passes=n), lambda: None), CPU)
+        peak_bytes(lambda n=n: asked.outputs(image, InferenceOptions(passes=n), lambda: None), CPU)
         for n in (3, 60)
     )
     assert many == few
@@ -427,11 +425,11 @@ def test_batch_follows_from_the_memory_of_one_pass(monkeypatch):
     monkeypatch.setattr(network, "suffix", watched)
     passes = NetworkPasses(network, CPU)
     x = image_to_tensor(picture((64, 64)), CPU)
-    one = SamplingPlan(passes=1)
+    one = InferenceOptions(passes=1)
     passes.run(x, one, lambda logits: None, lambda: None)
     taken = passes._bytes_per_pass[((64, 64), "float32")]
     monkeypatch.setattr(mc_passes, "memory_budget", lambda _: 4 * taken)
-    passes.run(x, SamplingPlan(passes=11), lambda logits: None, lambda: None)
+    passes.run(x, InferenceOptions(passes=11), lambda logits: None, lambda: None)
     assert sizes == [1, 1, 4, 4, 2]
     assert memory.memory_budget(CPU) > 0
 

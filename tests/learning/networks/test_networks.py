@@ -15,13 +15,13 @@ from napari_active_seg.learning.module_modes import sampling_dropout, seeded
 from napari_active_seg.learning.networks import DCAN, DeepLabV2, DeepLabV3Plus, SmallUNet
 from napari_active_seg.learning.networks import dcan as dcan_module
 from napari_active_seg.learning.networks import deeplab as deeplab_module
-from napari_active_seg.learning.networks.class_remapping import Regrouped
+from napari_active_seg.learning.networks.class_remapping import ClassRemapping
 from napari_active_seg.learning.networks.convolution import NormedConv
-from napari_active_seg.learning.networks.custom import ForeignNetwork
+from napari_active_seg.learning.networks.custom import CustomNetwork
 from napari_active_seg.learning.networks.dropout_split import cut_at_first_dropout
 from napari_active_seg.learning.networks.encoders import ResNet, ResNetV2, WideResNet38
 from napari_active_seg.learning.networks.pointwise import PointwiseBlock
-from napari_active_seg.learning.networks.smp import AssembledNetwork
+from napari_active_seg.learning.networks.smp import SmpNetwork
 from napari_active_seg.learning.networks.unet import _doubled_convolved
 
 
@@ -226,7 +226,7 @@ def test_normed_convolution_learns_with_its_norm():
 
 def test_regrouped_passes_on_what_its_network_gives_besides():
     inner = built("dcan", 3)
-    outer = Regrouped(inner, (0, 1, 1), 2)
+    outer = ClassRemapping(inner, (0, 1, 1), 2)
     features = outer.middle(outer.prefix(torch.rand(1, 3, 32, 32)))
     with torch.inference_mode():
         heads = outer.heads(features, (32, 32))
@@ -280,7 +280,7 @@ def test_strangers_network_is_cut_at_its_first_dropout():
 def test_strangers_network_answers_at_the_size_of_the_image(branches):
     with seeded(0, CPU):
         plain = Plain(3, branches)
-    network = ForeignNetwork(plain, multiple=4).eval()
+    network = CustomNetwork(plain, multiple=4).eval()
     assert network.is_cut == (not branches)
     with torch.inference_mode():
         logits = network(torch.rand(1, 3, 31, 42))
@@ -288,7 +288,7 @@ def test_strangers_network_answers_at_the_size_of_the_image(branches):
 
 
 def test_strangers_network_without_dropout_runs_whole():
-    network = ForeignNetwork(nn.Conv2d(3, 2, 1)).eval()
+    network = CustomNetwork(nn.Conv2d(3, 2, 1)).eval()
     assert not network.is_cut and not network.sampled_dropout()
     with torch.inference_mode():
         assert network(torch.rand(1, 3, 31, 42)).shape == (1, 2, 31, 42)
@@ -298,7 +298,7 @@ def test_pair_by_name_gets_dropout_in_its_decoder():
     smp = pytest.importorskip("segmentation_models_pytorch")
     for decoder in ("Unet", "FPN", "Linknet"):
         whole = smp.create_model(decoder, "resnet18", encoder_weights=None, classes=3)
-        network = AssembledNetwork(whole).eval()
+        network = SmpNetwork(whole).eval()
         drops = network.sampled_dropout()
         assert drops
         assert all(layer.p > 0 for layer in drops)

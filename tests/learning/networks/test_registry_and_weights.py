@@ -13,11 +13,11 @@ from napari_active_seg.errors import ConfigError, MissingExtraError, ModelError
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.learning.networks import DCAN, DeepLabV3Plus, FilterBankMLP
 from napari_active_seg.learning.networks import registry as catalogue_module
-from napari_active_seg.learning.networks.custom import ForeignNetwork
+from napari_active_seg.learning.networks.custom import CustomNetwork
 from napari_active_seg.learning.networks.encoders import ResNet, ResNetV2
 from napari_active_seg.learning.networks.frozen_features import FrozenFeaturesMLP
 from napari_active_seg.learning.networks.registry import build_network
-from napari_active_seg.learning.networks.smp import AssembledNetwork
+from napari_active_seg.learning.networks.smp import SmpNetwork
 from napari_active_seg.learning.weights import (
     KnownWeights,
     fill_encoder,
@@ -25,9 +25,9 @@ from napari_active_seg.learning.weights import (
     weights_folder,
 )
 from napari_active_seg.models import registry
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_NAMES, preset_names
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def no_network(monkeypatch):
         ("fast", FilterBankMLP),
         ("dcan:50/code", DCAN),
         ("deeplabv3plus", DeepLabV3Plus),
-        ("smp:FPN/resnet18", AssembledNetwork),
+        ("smp:FPN/resnet18", SmpNetwork),
         ("fast:convnext_atto", FrozenFeaturesMLP),
         ("fast:vit_tiny_patch16_224", FrozenFeaturesMLP),
         ("fast:vit_small_patch14_dinov2", FrozenFeaturesMLP),
@@ -84,9 +84,9 @@ def test_a_plain_network_has_no_dropout_and_nothing_else_differs(name):
         torch.manual_seed(0)
         segmenter = factory.build(one, classes=("a", "b"), seed=0, weights="random")
         moments = segmenter.predict(
-            image, plan=SamplingPlan(passes=3), check_cancelled=lambda: None
+            image, plan=InferenceOptions(passes=3), check_cancelled=lambda: None
         ).moments
-        spread[one] = float(np.abs(measure_named("mean-std").compute(moments)).max())
+        spread[one] = float(np.abs(get_measure("mean-std").compute(moments)).max())
         parameters[one] = sum(p.numel() for p in build_network(one, 2).network.parameters())
     assert spread[name] > 0 and spread[plain] < 1e-6
     assert parameters[name] == parameters[plain]
@@ -326,12 +326,12 @@ def test_network_registered_by_a_path_is_built_sampled_and_saved(mine, tmp_path)
     assert preset_names() == (*PRESET_NAMES, "mine")
     factory = TorchSegmenterFactory("cpu")
     segmenter = factory.build("mine", classes=("a", "b", "c"), seed=0)
-    assert isinstance(segmenter._network, ForeignNetwork)
+    assert isinstance(segmenter._network, CustomNetwork)
     segmenter.save(tmp_path / "m.safetensors", facts={})
     loaded = factory.load(tmp_path / "m.safetensors", classes=("a", "b", "c"))
     image = (torch.rand(20, 30, 3) * 255).to(torch.uint8).numpy()
     found = [
-        s.predict(image, plan=SamplingPlan(passes=4), check_cancelled=lambda: None).moments
+        s.predict(image, plan=InferenceOptions(passes=4), check_cancelled=lambda: None).moments
         for s in (segmenter, loaded)
     ]
     assert (found[0].mean_p == found[1].mean_p).all()
@@ -346,13 +346,13 @@ def test_network_without_dropout_is_asked_otherwise(mine, tmp_path):
     image = (torch.rand(21, 30, 3) * 255).to(torch.uint8).numpy()
 
     def predict(segmenter, method, passes=8):
-        plan = SamplingPlan(method, passes=passes)
+        plan = InferenceOptions(method, passes=passes)
         return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
 
     for call in (
         lambda: predict(one, "dropout"),
-        lambda: one.check_sampling(SamplingPlan("dropout")),
-        lambda: factory.ensemble([one, two]).check_sampling(SamplingPlan("dropout")),
+        lambda: one.check_sampling(InferenceOptions("dropout")),
+        lambda: factory.ensemble([one, two]).check_sampling(InferenceOptions("dropout")),
     ):
         with pytest.raises(ModelError, match=r"no dropout layer.*set sampling to ensemble, views"):
             call()
@@ -385,7 +385,7 @@ def test_network_registered_by_an_entry_point_is_found(monkeypatch):
 
     monkeypatch.setattr(registry, "entry_points", lambda group: [Point()])
     assert "theirs" in preset_names()
-    assert isinstance(build_network("theirs", 2).network, ForeignNetwork)
+    assert isinstance(build_network("theirs", 2).network, CustomNetwork)
 
 
 def test_registered_name_that_leads_nowhere_is_told(mine, monkeypatch):

@@ -13,7 +13,7 @@ from tiny_data import disk_picture
 
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 
@@ -33,7 +33,7 @@ def main(out, network, loss, norms="batch"):
         network, classes=("background", "disk"), seed=0, weights="random"
     )
     made = examples()
-    plan = TrainingPlan(
+    plan = TrainingOptions(
         epochs=6, loss=loss, learned_loss=True, norms=norms, patience=3, schedule="cosine"
     )
     outcome = segmenter.train(

@@ -70,4 +70,4 @@ def test_rows_are_shared_out_whole_and_partners_stay_together():
 def test_batch_that_cannot_be_shared_is_refused(monkeypatch):
     monkeypatch.setattr(distributed, "n_ranks", lambda: 2)
     with pytest.raises(ConfigError, match="a batch of 6 cannot be shared by 2 processes"):
-        distributed.own_rows(6)
+        distributed.local_rows(6)

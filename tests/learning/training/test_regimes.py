@@ -14,18 +14,22 @@ from napari_active_seg.learning.training import build
 from napari_active_seg.learning.training.batches import PixelBatches
 from napari_active_seg.learning.training.objectives import Supervised
 from napari_active_seg.learning.training.optimisation import (
-    Averaged,
-    Moment,
-    Recipe,
+    EMA,
+    OptimiserConfig,
+    StepInfo,
     build_optimiser,
-    rate_factor,
+    lr_factor,
 )
 from napari_active_seg.learning.training.padding import window_of
-from napari_active_seg.learning.training.resume import Keeper, TrainingState, Unfinished
+from napari_active_seg.learning.training.resume import (
+    ResumeState,
+    TrainingCheckpoint,
+    TrainingState,
+)
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.training.validation import Best, HeldOutCrops, HeldOutPixels
-from napari_active_seg.models.segmenter import Kept, TrainExample, TrainingData, TrainStep
-from napari_active_seg.models.training_options import SCHEDULES, TrainingPlan
+from napari_active_seg.models.segmenter import ResumeTarget, TrainExample, TrainingData, TrainStep
+from napari_active_seg.models.training_options import SCHEDULES, TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 CPU = torch.device("cpu")
@@ -63,7 +67,7 @@ def weights_of(segmenter):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_rates_end_near_nothing_but_where_they_are_constant(name):
-    rates = [rate_factor(name, share) for share in np.linspace(0, 0.999, 50)]
+    rates = [lr_factor(name, share) for share in np.linspace(0, 0.999, 50)]
     assert all(0 < rate <= 1 for rate in rates)
     assert max(rates) > 0.99
     assert (rates[-1] < 0.01) == (name != "constant")
@@ -72,27 +76,27 @@ def test_rates_end_near_nothing_but_where_they_are_constant(name):
 
 
 def test_poly_is_the_papers():
-    assert rate_factor("poly", 0.25) == 0.75**0.9
+    assert lr_factor("poly", 0.25) == 0.75**0.9
     with pytest.raises(ConfigError):
-        rate_factor("stairs", 0.5)
+        lr_factor("stairs", 0.5)
 
 
 def test_optimisers_are_torchs_with_decay_where_it_belongs():
     weight = nn.Parameter(torch.ones(1))
-    sgd = build_optimiser([weight], Recipe(10, 0.1, "sgd", weight_decay=0.5))
+    sgd = build_optimiser([weight], OptimiserConfig(10, 0.1, "sgd", weight_decay=0.5))
     assert sgd.param_groups[0]["momentum"] == 0.9
     weight.grad = torch.zeros(1)
     sgd.step()
     assert float(weight.detach()) == pytest.approx(1 - 0.1 * 0.5)  # the papers' L2 term
-    assert isinstance(build_optimiser([weight], Recipe(10, 0.1, "adam")), torch.optim.Adam)
-    assert isinstance(build_optimiser([weight], Recipe(10, 0.1)), torch.optim.AdamW)
+    assert isinstance(build_optimiser([weight], OptimiserConfig(10, 0.1, "adam")), torch.optim.Adam)
+    assert isinstance(build_optimiser([weight], OptimiserConfig(10, 0.1)), torch.optim.AdamW)
     with pytest.raises(ConfigError):
-        build_optimiser([weight], Recipe(10, 0.1, "lion"))
+        build_optimiser([weight], OptimiserConfig(10, 0.1, "lion"))
 
 
 def test_running_mean_is_what_a_slow_loop_gives():
     network = FilterBankMLP(2)
-    averaged = Averaged(network, 0.9)
+    averaged = EMA(network, 0.9)
     name, weight = "head.weight", network.head.weight
     expected = weight.detach().clone()
     for step in range(1, 30):
@@ -106,8 +110,8 @@ def test_running_mean_is_what_a_slow_loop_gives():
 
 
 def test_averaged_weights_are_what_stays():
-    plain, _ = train("fast", TrainingPlan(epochs=30, schedule="constant"))
-    mean, _ = train("fast", TrainingPlan(epochs=30, schedule="constant", average=0.9))
+    plain, _ = train("fast", TrainingOptions(epochs=30, schedule="constant"))
+    mean, _ = train("fast", TrainingOptions(epochs=30, schedule="constant", average=0.9))
     first, second = weights_of(plain), weights_of(mean)
     assert any(not torch.equal(first[k], second[k]) for k in first)
 
@@ -124,7 +128,7 @@ def spoilt(count=2):
 def test_training_ends_when_held_out_labels_get_no_better_and_keeps_the_best(preset):
     data = TrainingData(examples(), held_out=spoilt())
     epochs = 60 if preset == "fast" else 40
-    plan = TrainingPlan(epochs=epochs, patience=3)
+    plan = TrainingOptions(epochs=epochs, patience=3)
     segmenter, outcome = train(preset, plan, data)
     looked = dict(outcome.held_out)
     best_step = min(looked, key=looked.get)
@@ -148,7 +152,7 @@ def test_spare_regions_are_held_out_only_where_there_is_no_validation():
     ):
         from_these, held = build._split(data, hold_out=patience > 0)
         assert (len(from_these), len(held)) == (learned, looked_at)
-    _, outcome = train("fast", TrainingPlan(epochs=4, holds_out=True), TrainingData(made))
+    _, outcome = train("fast", TrainingOptions(epochs=4, holds_out=True), TrainingData(made))
     assert [step for step, _ in outcome.held_out] == [len(outcome.losses)]  # once, at the end
 
 
@@ -206,11 +210,13 @@ def stopping_at(step):
 
 KEEPING = "napari_active_seg.learning.training.resume"
 PLANS = {
-    "fast": TrainingPlan(epochs=12),
-    "unet": TrainingPlan(epochs=6, schedule="cosine", average=0.9, patience=4),
-    "learned loss": TrainingPlan(epochs=6, learned_loss=True, optimiser="sgd", learning_rate=1e-3),
-    "s4gan": TrainingPlan(epochs=5, unlabelled="s4gan", augmentation="flips"),
-    "consistency": TrainingPlan(epochs=5, unlabelled="consistency", confidence=0.5),
+    "fast": TrainingOptions(epochs=12),
+    "unet": TrainingOptions(epochs=6, schedule="cosine", average=0.9, patience=4),
+    "learned loss": TrainingOptions(
+        epochs=6, learned_loss=True, optimiser="sgd", learning_rate=1e-3
+    ),
+    "s4gan": TrainingOptions(epochs=5, unlabelled="s4gan", augmentation="flips"),
+    "consistency": TrainingOptions(epochs=5, unlabelled="consistency", confidence=0.5),
 }
 
 
@@ -230,7 +236,7 @@ def test_training_that_was_killed_goes_on_bit_for_bit(tmp_path, monkeypatch, nam
     plan = PLANS[name]
     data = TrainingData(examples(), held_out=examples(1), draw_window=window)
     whole, expected = train(preset, plan, data)
-    kept = Kept(tmp_path / "t.safetensors", "same")
+    kept = ResumeTarget(tmp_path / "t.safetensors", "same")
     with pytest.raises(KilledError):
         train(preset, plan, data, check=stopping_at(3), kept=kept)
     torch.manual_seed(99)  # what goes on elsewhere plays no part
@@ -240,13 +246,13 @@ def test_training_that_was_killed_goes_on_bit_for_bit(tmp_path, monkeypatch, nam
     assert outcome.held_out == expected.held_out
     first, second = weights_of(whole), weights_of(again)
     assert all(torch.equal(first[k], second[k]) for k in first)
-    _, other = train(preset, plan, data, kept=Kept(kept.path, "another"))
+    _, other = train(preset, plan, data, kept=ResumeTarget(kept.path, "another"))
     assert other.resumed_at == 0
 
 
 def test_damaged_or_foreign_file_of_a_training_starts_over(tmp_path):
-    kept = Kept(tmp_path / "t.safetensors", "same")
-    plan = TrainingPlan(epochs=3)
+    kept = ResumeTarget(tmp_path / "t.safetensors", "same")
+    plan = TrainingOptions(epochs=3)
     for content in (b"", b"rubbish" * 50, json.dumps({"format": "x"}).encode()):
         kept.path.write_bytes(content)
         _, outcome = train("fast", plan, kept=kept)
@@ -258,8 +264,8 @@ def test_writing_down_takes_little_time_and_wear_and_a_full_disk_stops_nothing(
 ):
     network = FilterBankMLP(2)
     state = TrainingState({"network": network}, [], np.random.default_rng(0), CPU)
-    keeper = Keeper(tmp_path / "a" / "t.safetensors", "s")
-    facts = Unfinished((1.0,), (), float("inf"), 0)
+    keeper = TrainingCheckpoint(tmp_path / "a" / "t.safetensors", "s")
+    facts = ResumeState((1.0,), (), float("inf"), 0)
     keeper.keep(state, facts, {})
     first = (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns
     for share, apart in ((1e-9, 0.0), (1e9, 1e9)):  # too much of the time; too soon
@@ -271,7 +277,7 @@ def test_writing_down_takes_little_time_and_wear_and_a_full_disk_stops_nothing(
     keeper.keep(state, facts, {})
     assert (tmp_path / "a" / "t.safetensors").stat().st_mtime_ns > first
     (tmp_path / "file").write_text("in the way")
-    Keeper(tmp_path / "file" / "t.safetensors", "s").keep(state, facts, {})
+    TrainingCheckpoint(tmp_path / "file" / "t.safetensors", "s").keep(state, facts, {})
     assert not list(tmp_path.glob("file/*"))
 
 
@@ -292,12 +298,12 @@ class Hungry(SmallUNet):
 def parts_of(network, preset, plan=None):
     return build.TrainingParts(
         network,
-        build.Companions(),
+        build.AuxiliaryHeads(),
         preset,
         2,
         CPU,
         TrainingData(examples()),
-        plan or TrainingPlan(epochs=1),
+        plan or TrainingOptions(epochs=1),
     )
 
 
@@ -357,7 +363,7 @@ def test_other_errors_are_not_taken_for_memory():
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_too(precision):
-    _, outcome = train("fast", TrainingPlan(epochs=40, precision=precision))
+    _, outcome = train("fast", TrainingOptions(epochs=40, precision=precision))
     assert outcome.losses[-1] < 0.6 * outcome.losses[0]
 
 
@@ -367,7 +373,7 @@ def test_frozen_norms_keep_what_they_know():
     small = Preset("unet", "", 2, 2, 64, 2e-3)
     for norms, moved in (("frozen", False), ("batch", True)):
         build.train_network(
-            parts_of(network, small, TrainingPlan(epochs=1, norms=norms)),
+            parts_of(network, small, TrainingOptions(epochs=1, norms=norms)),
             on_step=lambda _: None,
             check_cancelled=lambda: None,
         )
@@ -396,7 +402,7 @@ def test_rare_class_gets_heavier_pixels_or_more_of_them():
         )
     ]
     assert shares[0] < 0.02 and abs(shares[1] - 0.5) < 0.05
-    made = parts_of(network, preset_named("fast"), TrainingPlan(balance="weights"))
+    made = parts_of(network, preset_named("fast"), TrainingOptions(balance="weights"))
     made.data.examples[:] = [TrainExample(image, target)]
     batches = PixelBatches(network, made.data.examples, batch=512, device=CPU)
     (objective,) = build._objectives(made, batches, None)
@@ -408,7 +414,7 @@ def test_rare_class_gets_heavier_pixels_or_more_of_them():
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_remedy():
     with pytest.raises(ModelError, match="lower learning rate"):
-        train("fast", TrainingPlan(epochs=50, learning_rate=1e6, optimiser="sgd"))
+        train("fast", TrainingOptions(epochs=50, learning_rate=1e6, optimiser="sgd"))
 
 
 # --- what is told ---------------------------------------------------------------------------------
@@ -418,7 +424,7 @@ def test_steps_tell_epoch_loss_and_seconds_left():
     told = []
     train(
         "fast",
-        TrainingPlan(epochs=4, patience=2),
+        TrainingOptions(epochs=4, patience=2),
         TrainingData(examples(), examples(1)),
         on_step=told.append,
     )
@@ -427,16 +433,16 @@ def test_steps_tell_epoch_loss_and_seconds_left():
     assert told[-1].seconds_left == 0 < told[0].seconds_left
     words = TrainStep(3, 9, 0.5, 1, 3, 75.0, {"sure": 0.25}, 0.75).words
     assert words == "epoch 1 of 3, loss 0.500, sure 0.250, held out 0.750, about 75 s left"
-    assert Moment(7, 10, 3).epoch == 3 and Moment(7, 10, 3).n_epochs == 4
-    assert [Moment(s, 10, 3).ends_epoch for s in (3, 4, 9, 10)] == [True, False, True, True]
+    assert StepInfo(7, 10, 3).epoch == 3 and StepInfo(7, 10, 3).n_epochs == 4
+    assert [StepInfo(s, 10, 3).ends_epoch for s in (3, 4, 9, 10)] == [True, False, True, True]
 
 
 def test_a_few_steps_tell_how_long_all_would_take():
     factory = TorchSegmenterFactory("cpu")
     data = TrainingData(examples())
     times = {
-        n: factory.build("fast", classes=CLASSES, seed=0).seconds_to_train(
-            data, plan=TrainingPlan(epochs=n)
+        n: factory.build("fast", classes=CLASSES, seed=0).estimate_training_seconds(
+            data, plan=TrainingOptions(epochs=n)
         )
         for n in (10, 100_000)
     }
@@ -449,14 +455,14 @@ def test_stop_is_heard_before_every_step():
         raise StoppedError("stop")
 
     with pytest.raises(StoppedError):
-        train("fast", TrainingPlan(epochs=2), check=check)
+        train("fast", TrainingOptions(epochs=2), check=check)
     network = FilterBankMLP(2)
     batches = PixelBatches(network, examples(), batch=256, device=CPU)
     with pytest.raises(ModelError, match="something to make smaller"):
         fit(
             network,
             [],
-            Recipe(2, 0.1),
+            OptimiserConfig(2, 0.1),
             per_epoch=1,
             seed=0,
             device=CPU,
@@ -468,7 +474,7 @@ def test_stop_is_heard_before_every_step():
 
 def test_unlabelled_images_are_asked_for_by_name():
     with pytest.raises(ConfigError, match="needs images without labels"):
-        train("fast", TrainingPlan(epochs=1, unlabelled="consistency"))
+        train("fast", TrainingOptions(epochs=1, unlabelled="consistency"))
     data = TrainingData(examples(side=10), draw_window=lambda rng, side: np.zeros((side, side, 3)))
     with pytest.raises(NothingToDoError, match="no region is painted whole"):
-        train("unet", TrainingPlan(epochs=1, unlabelled="s4gan"), data)
+        train("unet", TrainingOptions(epochs=1, unlabelled="s4gan"), data)

@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.losses import (
     confident_cross_entropy,
     sharpened_divergence,
 )
-from napari_active_seg.learning.training.optimisation import Moment, Recipe
+from napari_active_seg.learning.training.optimisation import OptimiserConfig, StepInfo
 from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.learning.training.semi_supervised import (
     Adversarial,
@@ -30,13 +30,13 @@ from napari_active_seg.learning.training.semi_supervised import (
 )
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.metrics import ConfusionMatrix
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 CPU = torch.device("cpu")
-LATE = Moment(50, 100, 10)
+LATE = StepInfo(50, 100, 10)
 
 
 def pool_window(rng, side):
@@ -109,7 +109,7 @@ def test_consistency_waits_until_something_is_learned_and_moves_the_network_then
     network = unet()
     term = Consistency(network, crops(), teacher=network, threshold=0.4, device=CPU)
     rng = np.random.default_rng(0)
-    assert float(term.terms(rng, Moment(5, 100, 10)).total) == 0
+    assert float(term.terms(rng, StepInfo(5, 100, 10)).total) == 0
     found = term.terms(rng, LATE)
     assert found.parts["sure"] == 1.0  # of two classes one has half at least
     assert gradients(network, found.total) > 0
@@ -141,7 +141,7 @@ def test_networks_learn_with_unlabelled_images_too(preset, use, monkeypatch):
     told = []
     segmenter.train(
         TrainingData(made, draw_window=pool_window),
-        plan=TrainingPlan(unlabelled=use, augmentation="flips"),
+        plan=TrainingOptions(unlabelled=use, augmentation="flips"),
         on_step=told.append,
         check_cancelled=lambda: None,
     )
@@ -151,7 +151,7 @@ def test_networks_learn_with_unlabelled_images_too(preset, use, monkeypatch):
     )
     image, mask = disk_picture(99)
     extras = ("discriminator",) if use == "s4gan" else ()
-    plan = SamplingPlan(passes=4, extras=extras)
+    plan = InferenceOptions(passes=4, extras=extras)
     moments = segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
     found = ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask)
     assert found.dice[1] > 0.8
@@ -196,7 +196,7 @@ def test_discriminator_learns_to_tell_and_only_in_its_own_turn():
     )
     rng = np.random.default_rng(0)
     before = {k: v.clone() for k, v in judge.state_dict().items()}
-    found = term.terms(rng, Moment(1, 100, 10))
+    found = term.terms(rng, StepInfo(1, 100, 10))
     assert gradients(network, found.total) > 0
     assert all(torch.equal(before[k], v) for k, v in judge.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in judge.parameters())
@@ -229,8 +229,8 @@ def test_predictions_that_pass_teach_themselves_but_not_in_the_first_step():
         threshold=0.6,
         device=CPU,
     )
-    first = term.terms(np.random.default_rng(0), Moment(1, 100, 10))
-    later = term.terms(np.random.default_rng(0), Moment(2, 100, 10))
+    first = term.terms(np.random.default_rng(0), StepInfo(1, 100, 10))
+    later = term.terms(np.random.default_rng(0), StepInfo(2, 100, 10))
     assert first.parts["passing"] == later.parts["passing"] == 1
     assert float(later.total.detach()) > float(first.total.detach()) + 0.1
 
@@ -267,7 +267,7 @@ def test_images_without_labels_help_to_name_images():
         fit(
             network,
             parts,
-            Recipe(400, 1e-2),
+            OptimiserConfig(400, 1e-2),
             per_epoch=supervised.per_epoch,
             seed=seed,
             device=CPU,

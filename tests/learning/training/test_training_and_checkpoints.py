@@ -17,13 +17,13 @@ from napari_active_seg.learning.training.augmentation import augmentation_named
 from napari_active_seg.learning.training.batches import PixelBatches
 from napari_active_seg.learning.training.crops import CropBatches
 from napari_active_seg.learning.training.objectives import Supervised
-from napari_active_seg.learning.training.optimisation import Recipe
+from napari_active_seg.learning.training.optimisation import OptimiserConfig
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.metrics import ConfusionMatrix
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_NAMES
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
-from napari_active_seg.models.training_options import TrainingPlan
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED, contour_target
 
 CPU = torch.device("cpu")
@@ -50,7 +50,7 @@ def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: No
     segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=seed)
     outcome = segmenter.train(
         TrainingData(examples()),
-        plan=TrainingPlan(seed, epochs),
+        plan=TrainingOptions(seed, epochs),
         on_step=on_step,
         check_cancelled=check,
     )
@@ -61,7 +61,7 @@ def fit_for(network, batches, n_steps, learning_rate=2e-3):
     return fit(
         network,
         [Supervised(network, batches)],
-        Recipe(n_steps, learning_rate),
+        OptimiserConfig(n_steps, learning_rate),
         per_epoch=batches.per_epoch,
         seed=0,
         device=CPU,
@@ -71,7 +71,7 @@ def fit_for(network, batches, n_steps, learning_rate=2e-3):
 
 
 def predicted(segmenter, image, samples=4):
-    plan = SamplingPlan(passes=samples)
+    plan = InferenceOptions(passes=samples)
     return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments.mean_p
 
 
@@ -102,7 +102,7 @@ def test_dcan_learns_objects_and_their_outlines():
     outcome = fit_for(network, batches, n_steps=240, learning_rate=4e-3)
     assert np.mean(outcome.losses[-10:]) < 0.6 * np.mean(outcome.losses[:10])
     image, mask = disk_picture(99)
-    plan = SamplingPlan(passes=8, extras=("contour",))
+    plan = InferenceOptions(passes=8, extras=("contour",))
     moments = sampler_of(network).outputs(image, plan, lambda: None).moments
     assert (
         ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask).dice[1] > 0.75
@@ -121,9 +121,9 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
         tossed = rng.integers(0, 2, right.shape).astype(np.uint8)
         example.target[:, 50:] = np.where(right == UNLABELLED, UNLABELLED, tossed)
         example.image[:, 50:] = 255 - example.image[:, 50:]
-    plan = TrainingPlan(0, 150, learned_loss=True)
+    plan = TrainingOptions(0, 150, learned_loss=True)
     segmenter.train(TrainingData(made), plan=plan, on_step=ignore, check_cancelled=lambda: None)
-    asked = SamplingPlan("single", extras=("learned-loss",))
+    asked = InferenceOptions("single", extras=("learned-loss",))
     outputs = segmenter.predict(made[0].image, plan=asked, check_cancelled=lambda: None)
     expected = outputs.moments.extras["learned-loss"]
     assert expected[25:55, 55:65].mean() > 1.5 * expected[25:55, 32:45].mean()
@@ -131,12 +131,12 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
 
 def test_learned_loss_travels_with_its_checkpoint(tmp_path):
     segmenter = TorchSegmenterFactory("cpu").build("fast", classes=CLASSES, seed=0)
-    plan = TrainingPlan(0, 2, learned_loss=True)
+    plan = TrainingOptions(0, 2, learned_loss=True)
     segmenter.train(
         TrainingData(examples()), plan=plan, on_step=ignore, check_cancelled=lambda: None
     )
     segmenter.save(tmp_path / "m.safetensors", facts={})
-    asked, image = SamplingPlan("single", extras=("learned-loss",)), disk_picture(3)[0]
+    asked, image = InferenceOptions("single", extras=("learned-loss",)), disk_picture(3)[0]
     found = [
         s.predict(image, plan=asked, check_cancelled=lambda: None).moments.extras["learned-loss"]
         for s in (
@@ -210,7 +210,7 @@ def test_nothing_labelled_is_refused_before_training(preset):
         with pytest.raises(NothingToDoError, match="nothing is labelled"):
             segmenter.train(
                 TrainingData(nothing),
-                plan=TrainingPlan(0, 1),
+                plan=TrainingOptions(0, 1),
                 on_step=print,
                 check_cancelled=lambda: None,
             )
@@ -272,7 +272,7 @@ def test_foreign_damaged_and_malicious_checkpoints_are_refused(tmp_path):
 def test_trainings_are_so_many_times_as_long_as_the_presets_or_the_asked_steps():
     def steps(**plan):
         recipe = preset_named("unet").recipe(
-            TrainingPlan(**plan), per_epoch=7, on_gpu=False, half="bfloat16"
+            TrainingOptions(**plan), per_epoch=7, on_gpu=False, half="bfloat16"
         )
         return recipe.n_steps
 
@@ -315,7 +315,7 @@ def test_model_answers_in_classes_that_changed_since(tmp_path):
 
     def moments(**more):
         loaded = factory.load(path, **more)
-        plan = SamplingPlan(passes=6, seed=1)
+        plan = InferenceOptions(passes=6, seed=1)
         return loaded.predict(image, plan=plan, check_cancelled=lambda: None).moments
 
     plain = moments(classes=("a", "b", "c"))

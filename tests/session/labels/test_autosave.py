@@ -8,7 +8,7 @@ import pytest
 
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.regions import Effort, RegionState
-from napari_active_seg.session.labels.autosave import LabelSaver, Unsaved
+from napari_active_seg.session.labels.autosave import LabelAutosaver, PendingLabel
 
 
 class Disk:
@@ -34,7 +34,7 @@ def disk():
 
 @pytest.fixture
 def saver(disk):
-    made = LabelSaver(disk.write, between_writes_s=0.15, between_tries_s=0.02)
+    made = LabelAutosaver(disk.write, between_writes_s=0.15, between_tries_s=0.02)
     yield made
     disk.full = False
     disk.may_write.set()
@@ -42,7 +42,7 @@ def saver(disk):
 
 
 def paint(value, region="r", state=None):
-    return Unsaved(region, state, np.full((4, 4), value, np.uint8), Effort(strokes=1))
+    return PendingLabel(region, state, np.full((4, 4), value, np.uint8), Effort(strokes=1))
 
 
 def until(condition, seconds=5.0):
@@ -70,7 +70,7 @@ def test_leaving_a_region_does_not_wait_and_keeps_the_last_stroke(disk, saver):
     saver.offer(paint(1))
     until(lambda: disk.written)
     saver.offer(paint(2))
-    saver.offer(Unsaved("r", RegionState.DONE), at_once=True)
+    saver.offer(PendingLabel("r", RegionState.DONE), at_once=True)
     until(lambda: len(disk.written) == 2, seconds=0.1)
     assert disk.written[1].state is RegionState.DONE
     assert (disk.written[1].target == 2).all()
@@ -78,7 +78,7 @@ def test_leaving_a_region_does_not_wait_and_keeps_the_last_stroke(disk, saver):
 
 def test_stroke_after_leaving_does_not_take_the_state_back(disk, saver):
     disk.may_write.clear()
-    saver.offer(Unsaved("r", RegionState.DONE), at_once=True)
+    saver.offer(PendingLabel("r", RegionState.DONE), at_once=True)
     saver.offer(paint(5))
     disk.may_write.set()
     saver.flush()
@@ -157,7 +157,7 @@ def test_flush_returns_when_what_was_written_was_told_too(disk, saver):
         told.append(unsaved.region_id)
 
     saver.saved.connect(slowly)
-    saver.offer(Unsaved("a", RegionState.DONE, None, Effort()), at_once=True)
+    saver.offer(PendingLabel("a", RegionState.DONE, None, Effort()), at_once=True)
     saver.flush()
     assert told == ["a"]
 

@@ -16,7 +16,7 @@ from napari_active_seg.learning.networks.registry import BuiltNetwork
 from napari_active_seg.metrics.instances import InstanceRules
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.prediction.requests import sampling_plan
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 
 def run(session, verb, **options):
@@ -78,7 +78,7 @@ def test_measure_that_needs_more_is_predicted_for_and_others_stay_as_they_are(se
     assert session.state.predicted == pooled
     shown = session.uncertainty(next(iter(pooled)))
     moments = session.prediction(next(iter(pooled))).moments
-    assert (shown == measure_named("equal-al").compute(moments)).all()
+    assert (shown == get_measure("equal-al").compute(moments)).all()
     session.set_measure("entropy")
     assert session.state.predicted == set(session.state.image_ids)
     assert before.shape == session.uncertainty(image_id).shape
@@ -96,7 +96,7 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
         real.upkeep.configure(**{"temperature": 1.0, **settings})
         run(real, "predict")
         prediction = real.prediction(image_id)
-        maps[name] = measure_named("entropy").compute(prediction.moments)
+        maps[name] = get_measure("entropy").compute(prediction.moments)
         assert prediction.moments.n == (8 if name == "views" else 1)
     assert maps["cool"].mean() > 2 * maps["plain"].mean()
     assert (maps["views"] != maps["plain"]).any()

@@ -11,13 +11,13 @@ from tiny_data import disk_picture
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.images import map_step, open_image, picture_at_step, source
 from napari_active_seg.jobs import InlineRunner
-from napari_active_seg.models.inference_options import SamplingPlan
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.prediction.slides import slide_map
-from napari_active_seg.uncertainty import measure_named
+from napari_active_seg.uncertainty import get_measure
 
 SHAPE = (300, 590)
 
@@ -77,7 +77,7 @@ def test_maps_keep_the_pixel_in_the_middle_of_each_square(slides):
     assert step == 4
     told = FakeSegmenter("fast", ("a", "b"))
     moments, said = slide_map(
-        opened, "s0.png", told, SamplingPlan("single", 1, 0), lambda: None, lambda *_: None
+        opened, "s0.png", told, InferenceOptions("single", 1, 0), lambda: None, lambda *_: None
     )
     assert said == step and moments.shape == (SHAPE[0] // 4, SHAPE[1] // 4)
     pixels = opened.read(0, 0, 0, *SHAPE)
@@ -105,7 +105,7 @@ def test_squares_of_glass_are_not_asked_about(tmp_path, monkeypatch):
 
     told = Counting("fast", ("a", "b"))
     opened = open_image(tmp_path / "g.png")
-    slide_map(opened, "g", told, SamplingPlan("single", 1, 0), lambda: None, lambda *_: None)
+    slide_map(opened, "g", told, InferenceOptions("single", 1, 0), lambda: None, lambda *_: None)
     assert 4 * 2 <= len(asked) <= 4 * 3 + 1
 
 
@@ -200,7 +200,7 @@ def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     session.wait()
     assert [p.step for p in session.predictions.on_screen()] == [1, 4]
     y, x = session.walk.to_most_uncertain()
-    values = measure_named(session.state.measure).compute(
+    values = get_measure(session.state.measure).compute(
         session.prediction(queued.region.image_id).moments
     )
     assert 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1]

@@ -15,7 +15,7 @@ from napari_active_seg.project import OFFERED_EVENT, Project
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.proposals.cost_model_cache import CostShelf
+from napari_active_seg.session.proposals.cost_model_cache import CostModelCache
 from napari_active_seg.session.proposals.requests import propose_request
 from napari_active_seg.session.proposals.staged import images_of_first_stage
 from napari_active_seg.session.proposals.task import propose_regions
@@ -75,7 +75,7 @@ class Watched:
     def latest(self):
         return [q for q in self.session.state.queue if q.round == self.session.state.round]
 
-    def put_down(self):
+    def deactivate(self):
         """Leave the region on screen, so that it does not count as touched."""
         self.session._set(region_id=None)
 
@@ -84,7 +84,7 @@ def let_go(watched, _stage):
     """Leave the region that a proposal takes in hand, as soon as it is taken."""
     session = watched.session
     to_region = session.walk.to_region
-    session.walk.to_region = lambda region_id: (to_region(region_id), watched.put_down())
+    session.walk.to_region = lambda region_id: (to_region(region_id), watched.deactivate())
 
 
 def request_of(session, count=8, **parts):
@@ -97,7 +97,7 @@ def request_of(session, count=8, **parts):
         cost=None,
         budget=Budget(count),
         seed=None,
-        costs=CostShelf(session.project, FakeSegmenters()),
+        costs=CostModelCache(session.project, FakeSegmenters()),
     )
 
 

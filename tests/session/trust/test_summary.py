@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_active_seg.acquisition import needed_for
+from napari_active_seg.acquisition import required_sample_size
 from napari_active_seg.calibration import ErrorsByUncertainty, ProbabilityScores, ReliabilityBins
 from napari_active_seg.metrics import ConfusionMatrix, EvalReport, ImageScores, scores_by_group
 from napari_active_seg.session.trust.summary import (
@@ -134,7 +134,7 @@ def test_what_makes_it_firmer_follows_the_spread_between_images(dice, target):
     half = (found.high - found.low) / 2
     assert half > target
     missing = math.ceil((1.96 * np.std(dice, ddof=1) / target) ** 2) - len(dice)
-    assert missing == needed_for(dice, half_width=target) - len(dice) > 1
+    assert missing == required_sample_size(dice, half_width=target) - len(dice) > 1
     assert answers(facts(known))["next"] == (
         f"finish regions on {missing} more images (interval then about ±{target:.2f}), or finish "
         "25 random control regions for an unbiased score"

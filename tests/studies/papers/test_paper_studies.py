@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_active_seg.acquisition import strategy_named
+from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.networks.registry import network_family
 from napari_active_seg.project import EDITABLE
@@ -41,7 +41,7 @@ def test_regions_are_asked_as_the_calibration_paper_does():
     assert study.start.images == 10 and study.start.balanced and study.validation == 10
     assert study.data.fit.pad == (528, 784)
     assert study.settings["samples"] == 30 and study.settings["restarts"] == 4
-    bald = strategy_named(arms["regions-bald"].strategy).with_changes(**arms["regions-bald"].parts)
+    bald = get_strategy(arms["regions-bald"].strategy).with_changes(**arms["regions-bald"].parts)
     assert (bald.size, bald.step, bald.overlap, bald.measure) == (150, 30, True, "bald")
     assert arms["regions-bald"].batch == "20" and arms["images-bald"].batch == "5"
     assert arms["images-varratio"].parts == {"measure": "variation-ratio"}
@@ -84,7 +84,7 @@ def test_ours_is_chosen_in_seven_ways_and_learns_in_two(name):
     assert arms["ours-power-3"].parts["coldness"] == 3.0 and "coldness" not in power.parts
     for pair in (("power", "random"), ("power-3", "power"), ("per-minute", "power")):
         assert tuple(f"ours-{word}" for word in pair) in study.pairs
-    assert strategy_named(arms["ours-random"].strategy).is_chance
+    assert get_strategy(arms["ours-random"].strategy).is_chance
     assert {name for pair in study.pairs for name in pair} <= set(arms)
 
 
@@ -97,7 +97,7 @@ def test_clicks_are_paid_as_the_paper_on_polygons_does():
     assert {"Random-Image-Random-Polygon", "SSL-Random-Image-Entropy-Polygon"} <= names
     assert {"Consistency-Random", "Consistency-Random-Image-Random-Polygon"} <= names
     entropy = next(arm for arm in study.arms if arm.name == "Entropy")
-    strategy = strategy_named(entropy.strategy)
+    strategy = get_strategy(entropy.strategy)
     assert (strategy.aggregate, strategy.threshold) == ("count", 0.6)
     assert made("voc-polygons", Scale.SMALL, "glas").data.dataset == "glas"
 
