@@ -39,7 +39,7 @@ def main(out: Path) -> None:
         if record is None or model is None:
             raise SystemExit("nothing was calibrated")
         for method in record.calibrations:
-            print(record.change_words(method))
+            print(record.describe_change(method))
         report = session.trust.evaluation(model.id)
         if report is not None:
             shown = record.shown("temperature") or ""

@@ -15,7 +15,7 @@ from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.images.samples import write_sample_set
 from napari_active_seg.jobs import InlineRunner, ProcessRunner, Runner, ThreadRunner
 from napari_active_seg.models.image_classifier import Classifier
-from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
 from napari_active_seg.models.interactive import InteractiveSegmenter, registered_click_helpers
 from napari_active_seg.models.preset_names import AUTO, preset_names
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
@@ -25,10 +25,10 @@ from napari_active_seg.project import Project
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import (
     CreatedProject,
-    FolderLook,
+    FolderReport,
     ImageSettings,
     create_project,
-    look_at_folder,
+    inspect_folder,
 )
 
 __all__ = [
@@ -166,7 +166,7 @@ class LazySegmenters:
 
     def fit_head(
         self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
-    ) -> SaidOfImages:
+    ) -> ImagePredictions:
         """Return what tells the class of images from what a network sees of them."""
         return self._factory.fit_head(examples, seed, check_cancelled)
 
@@ -224,11 +224,11 @@ class DesktopTools:
             on_file=on_file,
         )
 
-    def look_at_folder(
+    def inspect_folder(
         self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
-    ) -> FolderLook:
+    ) -> FolderReport:
         """Say what is in a folder of images."""
-        return look_at_folder(folder, on_file=on_file)
+        return inspect_folder(folder, on_file=on_file)
 
     def write_sample_project(
         self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None

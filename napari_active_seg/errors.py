@@ -52,8 +52,8 @@ __all__ = [
     "RemedyId",
     "SchemaError",
     "StoppedError",
+    "describe_disk_error",
     "did_you_mean",
-    "refused_by_disk",
 ]
 
 #: What to do about what a disk or the system refuses.
@@ -183,7 +183,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"{hint}known: {', '.join(names)}"
 
 
-def refused_by_disk(error: BaseException) -> str | None:
+def describe_disk_error(error: BaseException) -> str | None:
     """Return what a disk or the system refused, with the remedy; None for any other error."""
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return None

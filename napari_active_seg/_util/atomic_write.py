@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["whole_file"]
+__all__ = ["atomic_write"]
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, lasting: bool = False, root: Path | None = None) -> Iterator[Path]:
+def atomic_write(path: Path, *, lasting: bool = False, root: Path | None = None) -> Iterator[Path]:
     """Give another path to write to, in a folder that is made; it takes the name in the end.
 
     Where anything fails what was there before stays, and what was begun goes. ``lasting`` waits

@@ -13,7 +13,7 @@ from napari_active_seg.acquisition.cost import (
     LEARNED,
     ClassMaps,
     CostModel,
-    cost_named,
+    get_cost,
     value_per_cost,
 )
 from napari_active_seg.acquisition.embedding import region_embedding
@@ -129,11 +129,11 @@ __all__ = [
     "comparable",
     "control_due",
     "cost_features",
-    "cost_named",
     "draw_windows",
     "draw_windows_on_foreground",
     "fit_between",
     "gather",
+    "get_cost",
     "get_strategy",
     "group_sequences",
     "k_centre_greedy",

@@ -23,7 +23,7 @@ from napari_active_seg.acquisition.polygon_simplification import vertex_map
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.regions import MaskedRegion
 
-__all__ = ["COSTS", "LEARNED", "ClassMaps", "CostModel", "cost_named", "value_per_cost"]
+__all__ = ["COSTS", "LEARNED", "ClassMaps", "CostModel", "get_cost", "value_per_cost"]
 
 #: Ten pixels keep 95 % of the mIoU on natural photographs; tissue has finer outlines.
 CLICK_TOLERANCE = 3.0
@@ -139,7 +139,7 @@ LEARNED = {
 }
 
 
-def cost_named(name: str) -> CostModel:
+def get_cost(name: str) -> CostModel:
     """Return the known cost called ``name``; for a learned one what it begins with."""
     if name in LEARNED:
         return COSTS["area"]

@@ -88,7 +88,7 @@ def redundancy_of(embeddings: NDArray[np.floating], rng: np.random.Generator) ->
         raise BadInputError(
             f"redundancy needs {LEAST_PLACES} places or more, got {embeddings.shape}"
         )
-    _refuse_broken(embeddings)
+    _check_finite(embeddings)
     points = _of_like_spread(embeddings)
     if points is None:
         return 1.0  # all places look the same
@@ -116,7 +116,7 @@ def similarity(embeddings: NDArray[np.floating], rng: np.random.Generator) -> fl
     """
     if embeddings.ndim != 2 or len(embeddings) % RUN or len(embeddings) < RUN * LEAST_RUNS:
         raise BadInputError(f"likeness needs {LEAST_RUNS} runs or more, got {embeddings.shape}")
-    _refuse_broken(embeddings)
+    _check_finite(embeddings)
     points = _of_like_spread(embeddings)
     if points is None:
         return 1.0
@@ -157,7 +157,7 @@ def _by_number(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
 
 
-def _refuse_broken(embeddings: NDArray[np.floating]) -> None:
+def _check_finite(embeddings: NDArray[np.floating]) -> None:
     if not np.isfinite(embeddings).all():
         raise BadInputError("embeddings hold NaN or infinity; train the model again")
 

@@ -49,7 +49,7 @@ def print_result(facts: Mapping[str, Any], *, as_json: bool, text: str) -> None:
 def showing_progress(title: str) -> Iterator[Tell]:
     """Yield a function that shows progress: a bar on a terminal, a few lines in a log."""
     if _quiet:
-        yield _say_nothing
+        yield _show_nothing
         return
     if _errors.is_terminal:
         columns = (
@@ -79,5 +79,5 @@ def showing_progress(title: str) -> Iterator[Tell]:
     yield on_line
 
 
-def _say_nothing(done: int, total: int, text: str = "") -> None:
+def _show_nothing(done: int, total: int, text: str = "") -> None:
     """Show nothing."""

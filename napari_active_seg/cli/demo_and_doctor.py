@@ -78,7 +78,7 @@ def doctor(as_json: JsonOption = False) -> None:
         "napari": _version_of("napari"),
         "torchvision": _version_of("torchvision"),
         "window toolkit": _qt_binding() or "none: pip install 'napari-active-seg[all]'",
-        "display": "there" if has_display() else _virtual_words(),
+        "display": "there" if has_display() else _describe_virtual_display(),
         **device_facts(),
         "free disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB",
     }
@@ -109,7 +109,7 @@ def _version_of(package: str) -> str:
         return "not installed"
 
 
-def _virtual_words() -> str:
+def _describe_virtual_display() -> str:
     if os.name == "posix" and shutil.which("Xvfb"):
         return "none; a virtual one can be started (Xvfb)"
     return "none"

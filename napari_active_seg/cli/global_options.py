@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_active_seg.cli.defaults import OptionSpec
 from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["Line", "parted", "refuse_unknown_options"]
+__all__ = ["Line", "check_options_known", "parted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parted(given: Sequence[str]) -> Line:
     return Line(tuple(words), debug, quiet, defaults)
 
 
-def refuse_unknown_options(
+def check_options_known(
     words: Sequence[str], knobs: Mapping[str, Mapping[str, OptionSpec]]
 ) -> None:
     """Raise ConfigError with what comes close where an option is none of its verb's."""

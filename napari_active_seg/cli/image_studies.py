@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from napari_active_seg.cli.console import print_result, say, showing_progress
-from napari_active_seg.cli.options import pair, side_by_side, told_of_settings
+from napari_active_seg.cli.options import describe_settings, pair, side_by_side
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.studies.classification import (
     ClassificationStudy,
@@ -38,7 +38,7 @@ def with_changes(
             **study.model_dump(),
             "arms": chosen,
             **{name: yaml.safe_load(value) for name, value in changes.items()},
-            "changed": (*study.changed, *told_of_settings(changes)),
+            "changed": (*study.changed, *describe_settings(changes)),
         }
     )
 

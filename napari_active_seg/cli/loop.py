@@ -229,7 +229,7 @@ def train(
     use = f"napari-active-seg models {shlex.quote(str(project))} --use {{model}}"
     in_use = training.model.id if training.model.in_use else training.compared_with
     verdict = training.verdict_when_using(in_use, choice=f"to use {{model}}: {use}")
-    facts, text = _training_facts(training, verdict), _training_words(training, verdict)
+    facts, text = _training_facts(training, verdict), _describe_training(training, verdict)
     print_result(facts, as_json=as_json, text=text)
 
 
@@ -253,7 +253,7 @@ def _training_facts(training: TrainResponse, verdict: str) -> dict[str, object]:
     }
 
 
-def _training_words(training: TrainResponse, verdict: str) -> str:
+def _describe_training(training: TrainResponse, verdict: str) -> str:
     model = training.model
     dice = model.metrics.get("mean_dice")
     score = "no labelled validation image" if dice is None else f"mean Dice {dice:.3f}"

@@ -31,13 +31,13 @@ from napari_active_seg.cli import (
 )
 from napari_active_seg.cli.console import be_quiet, say
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
-from napari_active_seg.cli.global_options import parted, refuse_unknown_options
+from napari_active_seg.cli.global_options import check_options_known, parted
 from napari_active_seg.errors import (
     ActiveSegError,
     ConfigError,
     MissingImageError,
     SchemaError,
-    refused_by_disk,
+    describe_disk_error,
 )
 
 __all__ = ["app", "main"]
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     _log_to_stderr(debug=debug)
     try:
         knobs = knobs_of(app)
-        refuse_unknown_options(line.words, knobs)
+        check_options_known(line.words, knobs)
         defaults = Defaults(knobs, named=line.defaults) if _runs_a_verb(line.words) else None
         given = {} if defaults is None else defaults.given()
         app(list(line.words), standalone_mode=True, default_map=given, obj=defaults)
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        words = refused_by_disk(error) or (
+        words = describe_disk_error(error) or (
             f"the program made a mistake: {type(error).__name__}: {error}. "
             "Run the same again with --debug and report what it prints"
         )

@@ -24,12 +24,12 @@ __all__ = [
     "ProjectArgument",
     "class_names",
     "describe_convention",
+    "describe_settings",
     "opened",
     "pair",
     "reading_facts",
     "run_verb",
     "side_by_side",
-    "told_of_settings",
 ]
 
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
@@ -82,7 +82,7 @@ def class_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))
 
 
-def told_of_settings(changes: Mapping[str, object]) -> tuple[str, ...]:
+def describe_settings(changes: Mapping[str, object]) -> tuple[str, ...]:
     """Return the line with which a study says what --set changed; nothing where nothing was."""
     words = ", ".join(f"{name}={value}" for name, value in changes.items())
     return (f"Asked for by --set, whatever is said above: {words}.",) if words else ()

@@ -20,9 +20,9 @@ from napari_active_seg.cli.options import (
     MasksAsOption,
     class_names,
     describe_convention,
+    describe_settings,
     pair,
     side_by_side,
-    told_of_settings,
 )
 from napari_active_seg.cli.study_options import (
     AnnotatorOption,
@@ -215,7 +215,7 @@ def reproduce(
             **asked.model_dump(),
             "arms": chosen,
             "settings": {**asked.settings, **changes},
-            "changed": (*asked.changed, *told_of_settings(changes)),
+            "changed": (*asked.changed, *describe_settings(changes)),
         }
     )
     for line in asked.changed:

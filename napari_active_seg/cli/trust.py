@@ -73,7 +73,7 @@ def calibrate(
     if record is None:
         raise NothingToDoError("nothing was fitted")
     lines = [f"{record.model_id}, on images left out of the fitting ({record.n_images} in all):"]
-    lines += [f"  {record.change_words(method)}" for method in record.calibrations]
+    lines += [f"  {record.describe_change(method)}" for method in record.calibrations]
     lines.append(f"best: {record.best or 'none; doing nothing has the lowest NLL'}")
     lines.append(f"in use: {in_use or 'none'}")
     facts = {
@@ -131,7 +131,7 @@ def trust(
         wanted = (
             (audit, "audit", "Measuring", session.trust.audit),
             (compare, "compare", "Comparing", session.trust.compare_models),
-            (leaks, "leaks", "Looking", session.trust.look_for_leaks),
+            (leaks, "leaks", "Looking", session.trust.find_leaks),
             (score_validation, "score-validation", "Scoring", session.trust.score_validation),
             (cross_validate, "cross-validate", "Cross-validating", session.trust.cross_validate),
         )

@@ -16,7 +16,7 @@ from napari_active_seg.export.dataset import ExportSet
 from napari_active_seg.export.staging import MAKER
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["CHECKSUMS", "as_json", "card_facts", "card_words", "count_pixels", "write_checksums"]
+__all__ = ["CHECKSUMS", "as_json", "card_facts", "count_pixels", "describe_card", "write_checksums"]
 
 CHECKSUMS = "checksums.sha256"
 _SIDE = 4096
@@ -85,7 +85,7 @@ def card_facts(
                 "split": piece.split,
                 "group": piece.group,
                 "micrometres_per_pixel": piece.spacing,
-                "objects": piece.told_apart,
+                "objects": piece.has_instances,
                 "files": dict(files.get(piece.name, {})),
             }
             for piece in data.pieces
@@ -93,7 +93,7 @@ def card_facts(
     }
 
 
-def card_words(facts: Mapping[str, Any], *, format_words: str, notes: tuple[str, ...]) -> str:
+def describe_card(facts: Mapping[str, Any], *, format_words: str, notes: tuple[str, ...]) -> str:
     """Return ``README.md``: the same in words."""
     lines = [f"# {facts['name']}", "", format_words, ""]
     counts = facts["counts"]

@@ -79,7 +79,7 @@ class Piece:
         return self.labels.objects(self._in_image(window))
 
     @property
-    def told_apart(self) -> bool:
+    def has_instances(self) -> bool:
         """Whether its objects are numbered."""
         return self.objects(Region(self.name, 0, 0, 1, 1)) is not None
 

@@ -18,8 +18,8 @@ from napari_active_seg.export.base import (
 from napari_active_seg.export.data_card import (
     as_json,
     card_facts,
-    card_words,
     count_pixels,
+    describe_card,
     write_checksums,
 )
 from napari_active_seg.export.dataset import ExportSet, ImageRow, Piece
@@ -79,7 +79,7 @@ def write_data_set(
         )
         facts["left_out"] = list(left_out)
         (folder.path / "dataset.json").write_text(as_json(facts), encoding="utf-8", newline="\n")
-        readme = card_words(facts, format_words=exporter.words, notes=notes)
+        readme = describe_card(facts, format_words=exporter.words, notes=notes)
         (folder.path / "README.md").write_text(readme, encoding="utf-8", newline="\n")
         write_checksums(folder.path)
     return ExportResult(out, data, left_out, notes)

@@ -25,7 +25,7 @@ from napari_active_seg.images.to_rgb import (
 )
 
 __all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "check_layout"]
-__all__ += ["decode_error", "picture_shape", "read_array", "read_rgb", "refuse_lying_offsets"]
+__all__ += ["check_tiff_offsets", "decode_error", "picture_shape", "read_array", "read_rgb"]
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
@@ -175,7 +175,7 @@ def _read_tiff(path: Path, *, indices: bool) -> NDArray[np.generic]:
         if shape[0] * shape[1] > _MOST_PIXELS:
             raise ImageError(_too_large(path, shape))
         check_layout(path, page)
-        refuse_lying_offsets(path, page)
+        check_tiff_offsets(path, page)
         pixels = page.asarray()
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
@@ -199,7 +199,7 @@ def check_layout(path: Path, page: tifffile.TiffPage) -> None:
         raise ImageError(f"{path.name} claims a size of 0; copy the file again, or remove it")
 
 
-def refuse_lying_offsets(path: Path, page: tifffile.TiffPage) -> None:
+def check_tiff_offsets(path: Path, page: tifffile.TiffPage) -> None:
     """Raise ImageError where a TIFF points behind its own end: it was cut short, or it lies."""
     size = path.stat().st_size
     ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n]

@@ -16,8 +16,8 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images.in_memory import (
     BROKEN_FILE,
     check_layout,
+    check_tiff_offsets,
     decode_error,
-    refuse_lying_offsets,
 )
 from napari_active_seg.images.to_rgb import (
     LAB_PHOTOMETRICS,
@@ -92,7 +92,7 @@ class TiffLevel:
         """Raise ImageError if a tile lies behind the end of the file."""
         for page in self.pages:
             check_layout(self.path, page)
-            refuse_lying_offsets(self.path, page)
+            check_tiff_offsets(self.path, page)
 
     def _rgb(self, pixels: NDArray[np.generic], white: int | None) -> NDArray[np.uint8]:
         page = self.pages[0]

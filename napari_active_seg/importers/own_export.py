@@ -53,7 +53,7 @@ class _Piece:
     name: str
     region: Region  # in the project's image
     files: Mapping[str, str]
-    told_apart: bool
+    has_instances: bool
 
 
 class ExportedFolder:
@@ -108,7 +108,7 @@ class ExportedFolder:
         found = np.zeros(region.shape, np.int32)
         for piece in self._touching(region):
             window, place = _shared(region, piece.region)
-            part = self._reader(piece).objects(window) if piece.told_apart else None
+            part = self._reader(piece).objects(window) if piece.has_instances else None
             if part is None:
                 return None
             np.copyto(found[place], part, where=part > 0)

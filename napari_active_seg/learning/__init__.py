@@ -11,7 +11,7 @@ keep_triton_out()
 
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.factory import TorchSegmenterFactory
-from napari_active_seg.learning.presets import PRESETS, Preset, preset_named
+from napari_active_seg.learning.presets import PRESETS, Preset, get_preset
 from napari_active_seg.learning.sam import load_sam
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 
@@ -22,7 +22,7 @@ __all__ = [
     "TorchSegmenter",
     "TorchSegmenterFactory",
     "device_facts",
+    "get_preset",
     "load_sam",
-    "preset_named",
     "resolve_device",
 ]

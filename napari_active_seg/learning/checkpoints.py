@@ -11,7 +11,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import ModelError
 
@@ -52,7 +52,7 @@ def save_checkpoint(
             "train again with a lower learning rate"
         )
     try:
-        with whole_file(path) as begun:
+        with atomic_write(path) as begun:
             safetensors.torch.save_file(weights, begun, metadata=header)
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelError(

@@ -24,10 +24,10 @@ from napari_active_seg.learning.networks.auxiliary_heads import (
 )
 from napari_active_seg.learning.networks.class_remapping import ClassRemapping
 from napari_active_seg.learning.networks.registry import build_network
-from napari_active_seg.learning.presets import CANDIDATES, preset_named
+from napari_active_seg.learning.presets import CANDIDATES, get_preset
 from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 from napari_active_seg.learning.training.distributed import join_ranks
-from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
 from napari_active_seg.models.segmenter import Segmenter
 
 __all__ = ["TorchSegmenterFactory"]
@@ -46,7 +46,7 @@ class TorchSegmenterFactory:
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
     ) -> TorchSegmenter:
         """Return an untrained segmenter; ``seed`` decides the weights that are not loaded."""
-        chosen = preset_named(preset)
+        chosen = get_preset(preset)
         with seeded(seed, self._device):
             built = build_network(preset, len(classes), weights=weights)
         return TorchSegmenter(built.network, chosen, classes, self._device, origin=built.origin)
@@ -67,7 +67,7 @@ class TorchSegmenterFactory:
 
     def fit_head(
         self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
-    ) -> SaidOfImages:
+    ) -> ImagePredictions:
         """Return what tells the class of images from what a network sees of them."""
         return fit_image_head(examples, seed, check_cancelled)
 
@@ -87,7 +87,7 @@ class TorchSegmenterFactory:
                 f"{path.name} was trained for {', '.join(trained_for)} but the project has "
                 f"{', '.join(classes)}; train again"
             )
-        chosen = preset_named(header["preset"])
+        chosen = get_preset(header["preset"])
         network: Network = build_network(chosen.name, len(trained_for)).network
         beside = {k: v for k, v in weights.items() if k.startswith("companions.")}
         own = {k: v for k, v in weights.items() if k not in beside}

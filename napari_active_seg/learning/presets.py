@@ -8,7 +8,7 @@ from napari_active_seg.learning.networks.registry import network_family
 from napari_active_seg.learning.training.optimisation import OptimiserConfig
 from napari_active_seg.models.training_options import TrainingOptions
 
-__all__ = ["CANDIDATES", "PRESETS", "Preset", "preset_named"]
+__all__ = ["CANDIDATES", "PRESETS", "Preset", "get_preset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ CANDIDATES = {"cuda": ("deeplabv3plus", "unet", "fast"), "cpu": ("unet", "fast")
 _OTHER = Preset("", "Another network", 1000, 8, 256, 1e-3, schedule="cosine", patience=10)
 
 
-def preset_named(name: str) -> Preset:
+def get_preset(name: str) -> Preset:
     """Return how to train the network called ``name`` (``NAME`` or ``NAME:VARIANT``).
 
     Raises ConfigError with the known names.

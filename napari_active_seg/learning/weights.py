@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import ModelError
 
 __all__ = [
@@ -161,7 +161,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return inner
 
 
-def refuse_unless_reachable(url: str, *, file: str, network: str) -> None:
+def check_reachable(url: str, *, file: str, network: str) -> None:
     """Raise ModelError within two seconds where ``url`` cannot be asked."""
     reason = (
         "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") == "1" else _unreachable(url)
@@ -195,10 +195,10 @@ def _unreachable(url: str) -> str | None:
 
 def _download(known: KnownWeights, path: Path, network: str) -> None:
     """Fetch a file whole or not at all."""
-    refuse_unless_reachable(known.url, file=known.file, network=network)
+    check_reachable(known.url, file=known.file, network=network)
     _log.info("fetching %s", known.url)
     try:
-        with whole_file(path) as begun:
+        with atomic_write(path) as begun:
             digest = hashlib.sha256()
             with (
                 urllib.request.urlopen(known.url, timeout=30) as source,

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from napari_active_seg.uncertainty import Moments
 
-__all__ = ["FitHead", "HeadExamples", "SaidOfImages"]
+__all__ = ["FitHead", "HeadExamples", "ImagePredictions"]
 
 #: Says of rows (N, F), one an image, what classes they are, as moments (C, N, 1).
-SaidOfImages = Callable[[NDArray[np.floating]], Moments]
+ImagePredictions = Callable[[NDArray[np.floating]], Moments]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,4 +26,4 @@ class HeadExamples:
 
 
 #: Learns a head of dense layers with dropout: examples, seed, and a check that may raise.
-FitHead = Callable[[HeadExamples, int, Callable[[], None]], SaidOfImages]
+FitHead = Callable[[HeadExamples, int, Callable[[], None]], ImagePredictions]

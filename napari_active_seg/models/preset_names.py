@@ -14,9 +14,9 @@ __all__ = [
     "AUTO",
     "PRESET_HELP",
     "PRESET_NAMES",
+    "check_preset_known",
     "family_among",
     "preset_names",
-    "refuse_unknown_preset",
 ]
 
 PRESET_NAMES = ("fast", "unet", "dcan", "deeplabv3plus", "deeplabv2")
@@ -33,7 +33,7 @@ def preset_names() -> tuple[str, ...]:
     return (*PRESET_NAMES, *registered_names())
 
 
-def refuse_unknown_preset(name: str) -> None:
+def check_preset_known(name: str) -> None:
     """Raise ConfigError if nothing is called what stands before the colon."""
     ours = (AUTO, "smp", *PRESET_NAMES)
     if name.partition(":")[0] not in ours:  # to look for those of others takes milliseconds

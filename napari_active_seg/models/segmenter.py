@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import CostExample, FittedCost
-from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.uncertainty import Moments
@@ -243,7 +243,7 @@ class SegmenterFactory(Protocol):
 
     def fit_head(
         self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
-    ) -> SaidOfImages:
+    ) -> ImagePredictions:
         """Return what tells the class of images from what a network sees of them."""
 
     def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:

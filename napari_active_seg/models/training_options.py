@@ -109,7 +109,7 @@ class TrainingOptions:
             ("precision", self.precision, PRECISIONS),
         ):
             if value is not None:
-                _refuse_unknown(what, value, known)
+                _check_known(what, value, known)
         if self.average is not None and not 0 <= self.average < 1:
             raise ConfigError(f"average must be 0 or more and below 1, got {self.average}")
         if self.learning_rate is not None and not 0 < self.learning_rate <= _MOST_LEARNING_RATE:
@@ -121,6 +121,6 @@ class TrainingOptions:
             raise ConfigError(f"confidence must lie between 0 and 1, got {self.confidence}")
 
 
-def _refuse_unknown(what: str, value: str, known: Iterable[str]) -> None:
+def _check_known(what: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
         raise ConfigError(f"no {what} {value!r}: {did_you_mean(value, known)}")

@@ -122,7 +122,7 @@ class RegionAnnotator(anywidget.AnyWidget):
 
     def _change(self, kind: str, content: dict[str, Any]) -> None:
         canvas = self._in_hand()
-        self._refuse_where_finished()
+        self._check_not_finished()
         shape = canvas.target.shape
         value = self._value(content.get("value", UNLABELLED))
         points = [(float(y), float(x)) for y, x in content.get("points", ())]
@@ -161,7 +161,7 @@ class RegionAnnotator(anywidget.AnyWidget):
             raise NothingToDoError("no region is in hand; propose some, or choose next")
         return self._canvas
 
-    def _refuse_where_finished(self) -> None:
+    def _check_not_finished(self) -> None:
         queued = self._session.state.region
         if queued is not None and queued.is_answered:
             raise NothingToDoError("this region is finished; reopen it to paint in it again")

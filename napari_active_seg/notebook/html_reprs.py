@@ -94,7 +94,7 @@ def _(session: Session) -> Report:
     state = session.state
     page = Report(state.project, f"Round {state.round}, {len(state.image_ids)} images")
     model = state.model
-    known = "" if model is None else _scores_in_words(model.metrics)
+    known = "" if model is None else _describe_scores(model.metrics)
     page.facts(
         {
             "Regions": f"{state.counts[RegionState.DONE]} done, {len(state.open_regions)} waiting",
@@ -115,7 +115,7 @@ def _(session: Session) -> Report:
     return page
 
 
-def _scores_in_words(metrics: Mapping[str, float]) -> str:
+def _describe_scores(metrics: Mapping[str, float]) -> str:
     named = (("mean Dice", "mean_dice"), ("ECE", "ece"))
     return ", ".join(f"{words} {metrics[key]:.3f}" for words, key in named if key in metrics)
 

@@ -10,7 +10,7 @@ from napari_active_seg.project.config import (
 )
 from napari_active_seg.project.labels_table import TAKEN_BACK
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
-from napari_active_seg.project.project import Project, refuse_taken_folder
+from napari_active_seg.project.project import Project, check_folder_free
 from napari_active_seg.project.pseudonym_key import pseudonyms_for
 from napari_active_seg.project.records import (
     CANT_TELL,
@@ -55,6 +55,7 @@ __all__ = [
     "SavedLabel",
     "Split",
     "assign_splits",
+    "check_folder_free",
     "checkpoint_facts",
     "explain_missing_validation",
     "find_moved_images",
@@ -62,5 +63,4 @@ __all__ = [
     "hash_weights",
     "merge_projects",
     "pseudonyms_for",
-    "refuse_taken_folder",
 ]

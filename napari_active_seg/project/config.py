@@ -17,12 +17,12 @@ from pydantic import (
     model_validator,
 )
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
 from napari_active_seg.models.inference_options import METHODS
-from napari_active_seg.models.preset_names import refuse_unknown_preset
+from napari_active_seg.models.preset_names import check_preset_known
 from napari_active_seg.models.training_options import MOST_LONGER, STARTS, TrainingOptions
 from napari_active_seg.uncertainty import check_measure
 
@@ -311,7 +311,7 @@ class ProjectConfig(BaseModel):
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
         try:
-            with whole_file(path, lasting=True, root=path.parent) as begun:
+            with atomic_write(path, lasting=True, root=path.parent) as begun:
                 begun.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise ProjectError(
@@ -327,7 +327,7 @@ class ProjectConfig(BaseModel):
                     f"setting {key!r} cannot be changed: {did_you_mean(key, EDITABLE)}"
                 )
         if "preset" in changes:  # a project that came from elsewhere may name one that is not here
-            refuse_unknown_preset(str(changes["preset"]))
+            check_preset_known(str(changes["preset"]))
         try:
             return ProjectConfig.model_validate({**self.model_dump(), **changes})
         except ValidationError as error:

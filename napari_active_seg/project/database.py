@@ -21,7 +21,7 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import ProjectError, ProjectTakenOverError
 from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
 
@@ -112,7 +112,7 @@ class Database:
             writer = self._usable_writer()
             try:
                 writer.execute("BEGIN IMMEDIATE")
-                self._refuse_if_taken_over(writer)
+                self._check_not_taken_over(writer)
                 yield writer
                 writer.execute("COMMIT")
             except sqlite3.Error as error:
@@ -194,7 +194,7 @@ class Database:
             self._reader = opened
             self._reader_failed = False
 
-    def _refuse_if_taken_over(self, writer: sqlite3.Connection) -> None:
+    def _check_not_taken_over(self, writer: sqlite3.Connection) -> None:
         if self._token is None:
             return
         row = writer.execute("SELECT token, user, host, pid FROM writer").fetchone()
@@ -337,7 +337,7 @@ def _brought_up_to_date(
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
     """Write a copy to ``path``; half a copy never bears that name."""
-    with whole_file(path, lasting=True) as begun:
+    with atomic_write(path, lasting=True) as begun:
         begun.unlink(missing_ok=True)
         target = sqlite3.connect(begun)
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import BadInputError, ImageError, MissingImageError, did_you_mean
 from napari_active_seg.images import (
     FoundImage,
@@ -208,7 +208,7 @@ class ImagesTable:
             return
         with (
             contextlib.suppress(OSError),  # all are read again next time
-            whole_file(self._checked, root=self._folder) as begun,
+            atomic_write(self._checked, root=self._folder) as begun,
         ):
             begun.write_text(json.dumps(checked), encoding="utf-8")
 

@@ -61,7 +61,7 @@ def merge_projects(ours: Project, theirs: Project) -> MergeReport:
     ``theirs`` is only read. ProjectError, with nothing changed, if the two are not copies of one
     project or an image of theirs is another picture under the same name.
     """
-    _refuse_strangers(ours, theirs)
+    _check_same_origin(ours, theirs)
     backup = _backup(ours)
     merge = _Merge(ours, theirs)
     try:
@@ -74,7 +74,7 @@ def merge_projects(ours: Project, theirs: Project) -> MergeReport:
     return report
 
 
-def _refuse_strangers(ours: Project, theirs: Project) -> None:
+def _check_same_origin(ours: Project, theirs: Project) -> None:
     if ours.folder.samefile(theirs.folder):
         raise ProjectError(f"{ours.folder} cannot be merged with itself; name its copy")
     if ours.config.project_uid != theirs.config.project_uid:

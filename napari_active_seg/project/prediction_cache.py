@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import BadInputError, ProjectError
 from napari_active_seg.project.packed_moments import (
     compress,
@@ -156,7 +156,7 @@ class PredictionCache:
         packed = {n: np.frombuffer(compress(values), np.uint8) for n, values in arrays.items()}
         packed["layout"] = np.frombuffer(json.dumps(layout).encode(), np.uint8)
         root = self._folder.parents[1]
-        with whole_file(path, root=root) as begun, begun.open("wb") as file:
+        with atomic_write(path, root=root) as begun, begun.open("wb") as file:
             np.savez(file, allow_pickle=False, **packed)
 
     def load(self, model_id: str, image_id: str) -> Prediction | None:

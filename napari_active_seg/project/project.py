@@ -34,7 +34,7 @@ from napari_active_seg.project.write_lock import (
 )
 from napari_active_seg.regions import ClassRegistry, LabelSchema
 
-__all__ = ["Project", "refuse_taken_folder"]
+__all__ = ["Project", "check_folder_free"]
 
 _log = logging.getLogger(__name__)
 _CONFIG, _DATABASE, _MODELS, _CACHE = "project.json", "project.db", "models", "cache"
@@ -93,7 +93,7 @@ class Project:
         ProjectError if anything is in ``folder`` already.
         """
         folder = absolute_path(folder)
-        refuse_taken_folder(folder)
+        check_folder_free(folder)
         config = ProjectConfig(
             name=folder.name,
             created_at=datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds"),
@@ -173,7 +173,7 @@ class Project:
         """Whether nothing can be changed."""
         return self.database.read_only
 
-    def refuse_if_read_only(self) -> None:
+    def check_writable(self) -> None:
         """Raise ProjectError if nothing can be changed, before any work is done in vain."""
         if self.read_only:
             raise ProjectError(
@@ -233,7 +233,7 @@ def _to_read(folder: Path) -> Project:
     return Project.open(folder, read_only=True)
 
 
-def refuse_taken_folder(folder: Path) -> None:
+def check_folder_free(folder: Path) -> None:
     """Raise ProjectError if anything is in ``folder`` already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProjectError(

@@ -72,7 +72,7 @@ def acquire_write_lock(
     ``take_over`` says that the person knows better.
     """
     ours = _ourselves(folder)
-    with _told_if_not_writable(folder), database.transaction() as connection:
+    with _raise_if_not_writable(folder), database.transaction() as connection:
         holder = _read(connection)
         if holder is not None and not take_over and _may_be_alive(holder, folder):
             raise ProjectHeldError(
@@ -97,7 +97,7 @@ def acquire_write_lock(
 
 
 @contextmanager
-def _told_if_not_writable(folder: Path) -> Iterator[None]:
+def _raise_if_not_writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except ProjectHeldError:

@@ -14,7 +14,7 @@ from napari_active_seg.images import (
     groups_by_pattern,
 )
 from napari_active_seg.project import Placement, Project, Split
-from napari_active_seg.session.folder_look import look_at_folder
+from napari_active_seg.session.folder_look import inspect_folder
 
 __all__ = ["AddedImages", "add_images"]
 
@@ -47,7 +47,7 @@ def add_images(
             "a project with pseudonyms takes no further images: a second draw of names would say "
             "which came later. Make a new project of all images"
         )
-    look = look_at_folder(images_dir, on_file=on_file)
+    look = inspect_folder(images_dir, on_file=on_file)
     by_print = {ref.fingerprint: ref.id for ref in project.images.all()}
     taken = set(by_print.values())
     new: list[FoundImage] = []

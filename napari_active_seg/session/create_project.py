@@ -32,10 +32,10 @@ from napari_active_seg.project import (
     Project,
     Split,
     assign_splits,
+    check_folder_free,
     explain_missing_validation,
     groups_in_several_splits,
     pseudonyms_for,
-    refuse_taken_folder,
 )
 from napari_active_seg.regions import (
     Effort,
@@ -45,21 +45,21 @@ from napari_active_seg.regions import (
     SuggestedSize,
 )
 from napari_active_seg.session.folder_look import (
-    FolderLook,
+    FolderReport,
     MasksAmongImagesError,
-    look_at_folder,
+    inspect_folder,
 )
 
 __all__ = [
     "CLASS_TEMPLATES",
     "GROUP_PATTERNS",
     "CreatedProject",
-    "FolderLook",
+    "FolderReport",
     "ImageSettings",
     "MasksAmongImagesError",
     "SplitPlan",
     "create_project",
-    "look_at_folder",
+    "inspect_folder",
     "plan_split",
 ]
 
@@ -137,7 +137,7 @@ class SplitPlan:
         return text if self.validation_images else f"{text}: no model can be measured"
 
 
-def plan_split(look: FolderLook, settings: ImageSettings) -> SplitPlan:
+def plan_split(look: FolderReport, settings: ImageSettings) -> SplitPlan:
     """Return what ``settings`` would set aside of a folder; ConfigError where they do not fit."""
     placements, notes = _placements(look, settings)
     held_out = [p for p in placements.values() if p.split is Split.VALIDATION]
@@ -198,9 +198,9 @@ def create_project(
     folder, images_dir = Path(folder), Path(images_dir)
     masks_dir = None if masks_dir is None else Path(masks_dir)
     schema = LabelSchema.from_names(_class_names(classes))
-    refuse_taken_folder(folder)
-    _refuse_key_inside(settings.key_file, folder)
-    look = look_at_folder(images_dir, sort=settings.sort_files, on_file=on_file)
+    check_folder_free(folder)
+    _check_key_outside(settings.key_file, folder)
+    look = inspect_folder(images_dir, sort=settings.sort_files, on_file=on_file)
     if masks_dir is not None:
         look = look.with_masks(masks_dir)
     look = _settle_mask_like(look, settings)
@@ -261,7 +261,7 @@ def _class_names(classes: Sequence[str] | str) -> Sequence[str]:
     return classes
 
 
-def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:
+def _settle_mask_like(look: FolderReport, settings: ImageSettings) -> FolderReport:
     """Return the look once images that look like masks are known to be images or masks."""
     if not settings.sort_files or not look.needs_answer or settings.mask_like == "images":
         return look
@@ -271,7 +271,7 @@ def _settle_mask_like(look: FolderLook, settings: ImageSettings) -> FolderLook:
 
 
 def _open_masks(
-    look: FolderLook,
+    look: FolderReport,
     images: Sequence[FoundImage],
     given: Path | None,
     schema: LabelSchema,
@@ -312,7 +312,7 @@ def _with_spacing(image: FoundImage, spacing: float | None) -> FoundImage:
     return replace(image, spacing=(spacing, spacing))
 
 
-def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
+def _check_key_outside(key_file: Path | None, folder: Path) -> None:
     if key_file is None:
         return
     if absolute_path(key_file).is_relative_to(absolute_path(folder)):
@@ -324,7 +324,7 @@ def _refuse_key_inside(key_file: Path | None, folder: Path) -> None:
 
 
 def _placements(
-    look: FolderLook, settings: ImageSettings
+    look: FolderReport, settings: ImageSettings
 ) -> tuple[dict[str, Placement], tuple[str, ...]]:
     """Return where every image belongs, and what is to be noted of it."""
     notes: tuple[str, ...] = ()

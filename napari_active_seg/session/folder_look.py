@@ -42,7 +42,7 @@ from napari_active_seg.regions import (
     suggest_region_size,
 )
 
-__all__ = ["FolderLook", "FoundMasks", "MasksAmongImagesError", "look_at_folder"]
+__all__ = ["FolderReport", "FoundMasks", "MasksAmongImagesError", "inspect_folder"]
 
 #: Where at least this share of the images has two grey values, a person is asked what they are.
 _MANY_TWO_VALUED = 1 / 3
@@ -72,7 +72,7 @@ class FoundMasks:
 
 
 @dataclass(frozen=True)
-class FolderLook:
+class FolderReport:
     """What is found in a folder before a project is made of it.
 
     ``images_dir`` is the folder to which the ids of the images are relative: ``folder`` itself, or
@@ -155,7 +155,7 @@ class FolderLook:
             spacing=min(known) if len(known) == len(self.images) else None,
         )
 
-    def with_masks(self, masks_dir: Path | None) -> FolderLook:
+    def with_masks(self, masks_dir: Path | None) -> FolderReport:
         """Return the same with the masks in another folder, or with none.
 
         What lies in ``masks_dir`` is no image, where that is a part of the folder.
@@ -168,7 +168,7 @@ class FolderLook:
             images = tuple(i for i in images if not i.path.is_relative_to(masks_dir))
         return self._with(images, _pair(images, masks_dir))
 
-    def with_mask_like_as_masks(self) -> FolderLook:
+    def with_mask_like_as_masks(self) -> FolderReport:
         """Return the same with images that look like masks as masks of the others."""
         if self.has_only_masks:
             raise ImageError(
@@ -204,7 +204,7 @@ class FolderLook:
         sentences = [text, *self._remarks()]
         return ". ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences)
 
-    def _with(self, images: tuple[FoundImage, ...], masks: FoundMasks) -> FolderLook:
+    def _with(self, images: tuple[FoundImage, ...], masks: FoundMasks) -> FolderReport:
         kept = {image.id for image in images}
         facts = {image_id: fact for image_id, fact in self.facts.items() if image_id in kept}
         return replace(self, images=images, masks=masks, facts=facts)
@@ -243,12 +243,12 @@ class FolderLook:
             yield f"{len(problems)} cannot be used, such as {first.file}: {first.why}"
 
 
-def look_at_folder(
+def inspect_folder(
     images_dir: Path,
     *,
     sort: bool = True,
     on_file: Callable[[int, int], None] | None = None,
-) -> FolderLook:
+) -> FolderReport:
     """Return what is in a folder of images; nothing is written. ImageError where there are none.
 
     Images are told from masks by the names of files and folders, and masks are looked for in the
@@ -267,7 +267,7 @@ def look_at_folder(
     others = layout.not_images if layout else frozenset()
     taken = tuple(image for image in scan.images if image.id not in others)
     facts = layout.facts if layout else {}
-    look = FolderLook(
+    look = FolderReport(
         folder=folder,
         images_dir=root,
         images=taken,
@@ -284,7 +284,7 @@ def look_at_folder(
     if masks:
         return replace(look, masks=_pair_inside(look.images, masks, folder))
     official = None if layout is None else layout.masks_dir
-    beside = list(_mask_folders_beside(root)) if official is None else [official]
+    beside = list(_sibling_mask_folders(root)) if official is None else [official]
     found = [_pair(look.images, absolute_path(each)) for each in beside]
     best = max(found, key=lambda each: len(each.by_image) + len(each.misfits), default=None)
     if best is None or not (best.by_image or best.misfits):
@@ -335,7 +335,7 @@ def _why_not_fitting(path: Path, image: FoundImage) -> str | None:
     )
 
 
-def _mask_folders_beside(folder: Path) -> Iterable[Path]:
+def _sibling_mask_folders(folder: Path) -> Iterable[Path]:
     """Yield folders of masks next to a folder of images, or to one above it that is named so.
 
     Next to ``data/images/train`` these are ``data/images/masks`` and ``data/masks/train``.

@@ -65,7 +65,7 @@ class ProjectMaintenance:
 
     def undo_class_change(self) -> str:
         """Take the latest change of classes back and return what it was."""
-        self._refuse_while_working()
+        self._check_idle()
         self._flush()
         undone = self._project.classes.undo(annotator=self._project.config.annotator)
         self._show_classes()
@@ -77,7 +77,7 @@ class ProjectMaintenance:
             self._project.configure(unpainted=now)
 
     def _change(self, change: Callable[[ClassRegistry], ClassRegistry], what: str) -> None:
-        self._refuse_while_working()
+        self._check_idle()
         book = change(self._project.classes.current)
         self._flush()
         self._project.classes.change(book, what=what, annotator=self._project.config.annotator)
@@ -86,7 +86,7 @@ class ProjectMaintenance:
     def _show_classes(self) -> None:
         self._apply(schema=self._project.schema, predicted=self._predicted())
 
-    def _refuse_while_working(self) -> None:
+    def _check_idle(self) -> None:
         job = self._state().job
         if job is not None:
             raise BusyError(f"{job} is under way in the classes as they are; wait, or stop it")
@@ -101,7 +101,7 @@ class ProjectMaintenance:
             raise NothingToDoError("no image is missing: every file is where it should be")
 
         def work(token: CancelToken, report: Report) -> Relinked:
-            return find_moved_images(missing, folder, on_file=_teller(token, report))
+            return find_moved_images(missing, folder, on_file=_make_reporter(token, report))
 
         def deliver(result: object) -> None:
             if isinstance(result, Relinked):
@@ -121,7 +121,7 @@ class ProjectMaintenance:
         ids = tuple(ref.id for ref in project.images.all())
 
         def work(token: CancelToken, report: Report) -> tuple[str, ...]:
-            tell = _teller(token, report)
+            tell = _make_reporter(token, report)
             return project.images.find_changed(ids, on_image=lambda number: tell(number, len(ids)))
 
         def deliver(result: object) -> None:
@@ -170,7 +170,7 @@ class ProjectMaintenance:
         project = self._project
 
         def work(token: CancelToken, report: Report) -> AddedImages:
-            tell = _teller(token, report)
+            tell = _make_reporter(token, report)
             return add_images(project, folder, group_pattern=group_pattern, on_file=tell)
 
         def deliver(result: object) -> None:
@@ -210,7 +210,7 @@ class ProjectMaintenance:
         self._apply(predicted=self._predicted())
 
 
-def _teller(token: CancelToken, report: Report) -> Callable[[int, int], None]:
+def _make_reporter(token: CancelToken, report: Report) -> Callable[[int, int], None]:
     """Return what a search calls at each file: it reports, and stops at a word."""
 
     def tell(number: int, total: int) -> None:

@@ -51,7 +51,7 @@ class Navigator:
     def to_region(self, region_id: str) -> None:
         """Take a region, or a question about an image, in hand and go to its image."""
         queued = self._project.regions.get(region_id)
-        before = self._state().in_hand_id
+        before = self._state().current_id
         if before is not None and before != region_id:
             self._steps = [*self._steps[-_MOST_STEPS:], before]
         self._take(queued)
@@ -72,9 +72,9 @@ class Navigator:
         """The waiting region that follows the one in hand; None if all others are answered."""
         state = self._state()
         waiting = [q.id for q in (*state.open_regions, *state.open_questions)]
-        leaving = state.unsaved | {state.in_hand_id}
-        at = waiting.index(state.in_hand_id) if state.in_hand_id in waiting else None
-        if at is None and state.in_hand_id is not None:
+        leaving = state.unsaved | {state.current_id}
+        at = waiting.index(state.current_id) if state.current_id in waiting else None
+        if at is None and state.current_id is not None:
             at = self._would_be_at(state, waiting)
         turned = waiting if at is None else waiting[at:] + waiting[:at]
         return next((i for i in turned if i not in leaving), None)
@@ -83,7 +83,7 @@ class Navigator:
     def can_go_back(self) -> bool:
         """Whether there is a region to go back to."""
         state = self._state()
-        there = {queued.id for queued in (*state.queue, *state.questions)} - {state.in_hand_id}
+        there = {queued.id for queued in (*state.queue, *state.questions)} - {state.current_id}
         return any(step in there for step in self._steps)
 
     def back(self) -> None:
@@ -92,7 +92,7 @@ class Navigator:
         there = {queued.id for queued in (*state.queue, *state.questions)}
         while self._steps:
             before = self._steps.pop()
-            if before in there and before != state.in_hand_id:
+            if before in there and before != state.current_id:
                 self._take(self._project.regions.get(before))
                 return
         raise NothingToDoError("this is the first region that you came to; there is no way back")
@@ -125,7 +125,7 @@ class Navigator:
     def _would_be_at(self, state: SessionState, waiting: list[str]) -> int:
         """Return the place among the waiting of a region that waits no more."""
         order = {q.id: k for k, q in enumerate((*state.queue, *state.questions))}
-        own = order.get(state.in_hand_id or "", 0)
+        own = order.get(state.current_id or "", 0)
         later = [k for k, i in enumerate(waiting) if order[i] > own]
         return 0 if state.blind or not later else later[0]
 

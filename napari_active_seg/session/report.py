@@ -19,7 +19,7 @@ from napari_active_seg.project import Split
 from napari_active_seg.regions import RegionState, count_labelled_pixels
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.trust.figures import project_figures
-from napari_active_seg.session.trust.store import calibration_words
+from napari_active_seg.session.trust.store import describe_calibration
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["project_report", "write_project_report"]
@@ -129,10 +129,10 @@ def _add_trust(report: Report, session: Session) -> None:
         )
         report.paragraph("Limits hold 95 % of what images drawn anew would show.")
     leaks = session.trust.leaks() or "near copies between pool and set-aside images: not looked for"
-    words = [calibration_words(project, session.state.model), leaks]
+    words = [describe_calibration(project, session.state.model), leaks]
     record = session.trust.calibration()
     if record is not None:
-        words += [f"On images left out: {record.change_words(m)}" for m in record.calibrations]
+        words += [f"On images left out: {record.describe_change(m)}" for m in record.calibrations]
     for text in filter(None, words):
         report.paragraph(text)
     figures = list(project_figures(project))

@@ -38,7 +38,7 @@ from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.proposals.manual_regions import ManualRegions
 from napari_active_seg.session.proposals.service import ProposalService
-from napari_active_seg.session.state import SessionState, calibrated_words, initial_state
+from napari_active_seg.session.state import SessionState, describe_active_calibration, initial_state
 from napari_active_seg.session.training.auto_train import AutoTrainTrigger
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
 from napari_active_seg.session.training.service import (
@@ -401,7 +401,7 @@ class Session:
     def _order(self, order: Order, *, writes: bool = True, reads_labels: bool = True) -> None:
         self._jobs.check_open()
         if writes:
-            self.project.refuse_if_read_only()
+            self.project.check_writable()
         if reads_labels:
             self.labels.flush()  # what was painted a moment ago counts
         self._jobs.submit(order)
@@ -464,7 +464,7 @@ class Session:
     def _set(self, **changes: object) -> None:
         old = self._state
         if changes.keys() & {"models", "predicted"}:
-            changes["calibrated"] = calibrated_words(self.project)
+            changes["calibrated"] = describe_active_calibration(self.project)
         new = replace(old, **changes)  # type: ignore[arg-type]
         if new != old:
             self._state = new

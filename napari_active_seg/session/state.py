@@ -13,7 +13,7 @@ from napari_active_seg.session.prediction.cache_key import predicted_images
 from napari_active_seg.session.trust.store import calibration_in_force
 from napari_active_seg.session.ui_state import UiState
 
-__all__ = ["OPEN_STATES", "SessionState", "calibrated_words", "initial_state"]
+__all__ = ["OPEN_STATES", "SessionState", "describe_active_calibration", "initial_state"]
 
 #: States in which a region still waits for a person.
 OPEN_STATES = frozenset({RegionState.PROPOSED, RegionState.IN_PROGRESS, RegionState.LATER})
@@ -71,7 +71,7 @@ class SessionState:
         return next((asked for asked in self.questions if asked.id == self.question_id), None)
 
     @property
-    def in_hand_id(self) -> str | None:
+    def current_id(self) -> str | None:
         """The region that is being labelled, or the question that is asked."""
         return self.region_id or self.question_id
 
@@ -121,7 +121,7 @@ class SessionState:
         return (*now, *later)
 
 
-def calibrated_words(project: Project) -> str:
+def describe_active_calibration(project: Project) -> str:
     """Return the calibration that is in force, in words; empty without one."""
     found = calibration_in_force(project, project.models.in_use())
     return "" if found is None else found.words
@@ -149,7 +149,7 @@ def initial_state(project: Project, bookmark: UiState | None = None) -> SessionS
         missing=frozenset(project.images.missing()),
         read_only=project.read_only,
         blind=project.config.blind,
-        calibrated=calibrated_words(project),
+        calibrated=describe_active_calibration(project),
     )
     if bookmark is not None and bookmark.image_id in set(ids) - state.missing:
         marked = next((q for q in state.queue if q.id == bookmark.region_id), None)

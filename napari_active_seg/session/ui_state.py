@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 
 __all__ = ["UiState", "UiStateFile"]
 
@@ -55,7 +55,7 @@ class UiStateFile:
         if not self._writes:
             return
         try:
-            with whole_file(self._path, root=self._path.parents[1]) as begun:
+            with atomic_write(self._path, root=self._path.parents[1]) as begun:
                 begun.write_text(json.dumps(asdict(new)), encoding="utf-8")
         except OSError as error:
             _log.info("the place was not written down: %s", error)

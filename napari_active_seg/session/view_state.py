@@ -95,7 +95,7 @@ def _why_not(state: SessionState, done: int) -> WhyNot:
         predict=write or model or _running("predicting", jobs, "Images are being predicted"),
         train=write or none_done or _running("training", jobs, "A network is being trained"),
         paint=write or no_region,
-        answer=write or ("" if state.in_hand_id is not None else no_region),
+        answer=write or ("" if state.current_id is not None else no_region),
         reopen=write or no_region or open_still,
         start_job=f"Wait for this to end, or stop it: {state.job}" if state.job else "",
     )

@@ -69,7 +69,7 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
     rows: list[tuple[object, ...]] = [
         (
             arm,
-            _area_words(areas[arm]),
+            _describe_area(areas[arm]),
             Spread.over(list(scores[arm].values())).words(3),
             "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).words,
         )
@@ -96,7 +96,7 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
     return figure, f"{score} over the share of pixels that is labelled"
 
 
-def _area_words(areas: Mapping[int, float | None]) -> str:
+def _describe_area(areas: Mapping[int, float | None]) -> str:
     """Return an area in words; runs that begin where others end have none in common."""
     spread = Spread.over(list(areas.values()))
     return spread.words(3) if spread.n else "none in common"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["refuse_other_settings", "refuse_taken"]
+__all__ = ["check_folder_empty", "check_same_settings"]
 
 
-def refuse_other_settings(out: Path, differ: Sequence[str]) -> None:
+def check_same_settings(out: Path, differ: Sequence[str]) -> None:
     """Raise BadInputError if the study in ``out`` differs in some settings."""
     if differ:
         raise BadInputError(
@@ -19,7 +19,7 @@ def refuse_other_settings(out: Path, differ: Sequence[str]) -> None:
         )
 
 
-def refuse_taken(out: Path) -> None:
+def check_folder_empty(out: Path) -> None:
     """Raise BadInputError if ``out``, which holds no study, holds anything."""
     if out.exists() and any(out.iterdir()):
         raise BadInputError(f"{out} exists and is not empty; choose another --out")

@@ -9,8 +9,8 @@ from napari_active_seg.acquisition import (
     Aggregate,
     ClassMaps,
     CostModel,
-    cost_named,
     gather,
+    get_cost,
     simplified_outlines,
 )
 from napari_active_seg.acquisition.candidate_units import polygons
@@ -149,7 +149,7 @@ def test_a_known_cost_counts_pixels_boundary_clicks_and_classes():
 @pytest.mark.parametrize("name", ["boundary", "clicks", "classes"])
 def test_the_cost_of_all_windows_is_that_of_each(name):
     classes = (np.random.default_rng(4).random((40, 50)) > 0.7).astype(np.uint8)
-    maps, cost = ClassMaps(lambda: classes), cost_named(name)
+    maps, cost = ClassMaps(lambda: classes), get_cost(name)
     rows, columns = window_axis(40, 12, 3), window_axis(50, 12, 3)
     together = cost.of_windows(maps, 144, lambda m: window_sums(m, rows, columns))
     for i, y in enumerate(rows.starts):

@@ -8,7 +8,7 @@ from napari_active_seg.regions import RegionState
 from napari_active_seg.session.create_project import (
     ImageSettings,
     create_project,
-    look_at_folder,
+    inspect_folder,
     plan_split,
 )
 
@@ -88,7 +88,7 @@ def test_a_split_without_validation_is_noted_at_once(tmp_path, pool, more, words
     assert [words in note for note in created.notes] == ([True] if words else [])
     if words:
         assert "Make a new project with another pattern" in created.notes[0]
-        plan = plan_split(look_at_folder(pool / "images"), ImageSettings(**more))
+        plan = plan_split(inspect_folder(pool / "images"), ImageSettings(**more))
         assert plan.summary == (
             "0 of 4 images, 0 of 1 patients or slides: no model can be measured"
         )

@@ -128,7 +128,7 @@ def test_choosing_anew_takes_untouched_regions_back_and_leaves_the_rest(with_mod
     session.select_region(chosen[1].id)
     kept = {q.id for q in session.state.queue} - {q.id for q in chosen[2:]}
     predictions = session.state.predicted
-    session.proposals.choose_anew(measure="entropy", size=24)
+    session.proposals.reselect(measure="entropy", size=24)
     session.wait()
     queue = session.state.queue
     assert kept <= {q.id for q in queue}
@@ -148,7 +148,7 @@ def test_choosing_anew_by_the_same_strategy_chooses_the_same(with_model):
     session.upkeep.configure(control=0, validation=0)
     places = {q.region for q in session.state.queue}
     session._set(region_id=None)
-    session.proposals.choose_anew(size=24)
+    session.proposals.reselect(size=24)
     session.wait()
     assert {q.region for q in session.state.queue} == places
 
@@ -156,7 +156,7 @@ def test_choosing_anew_by_the_same_strategy_chooses_the_same(with_model):
 def test_there_is_nothing_to_choose_anew_without_a_model(session):
     session.propose(count=3, size=24)
     with pytest.raises(NothingToDoError, match="a model chose none"):
-        session.proposals.choose_anew()
+        session.proposals.reselect()
 
 
 def test_unpainted_pixels_become_the_class_that_the_project_says(session):

@@ -15,7 +15,7 @@ from napari_active_seg.session.create_project import (
     ImageSettings,
     MasksAmongImagesError,
     create_project,
-    look_at_folder,
+    inspect_folder,
     plan_split,
 )
 
@@ -63,7 +63,7 @@ def test_images_and_masks_are_told_apart(tmp_path, layout):
     chosen, image, mask, masks_dir = layout
     data = tmp_path / "data"
     write(data, NAMES, image=image, mask=mask)
-    look = look_at_folder(data / chosen)
+    look = inspect_folder(data / chosen)
     assert len(look.images) == 4 and not look.mask_like
     assert look.masks.folder == (data / masks_dir).resolve()
     assert set(look.masks.by_image) == {image.id for image in look.images}
@@ -94,7 +94,7 @@ def check_labels(created, look):
 
 def test_whole_folder_and_its_images_make_the_same_project(tmp_path):
     write(tmp_path / "data", NAMES, image="images/{}.png", mask="masks/{}.png")
-    looks = [look_at_folder(tmp_path / "data" / chosen) for chosen in (".", "images")]
+    looks = [inspect_folder(tmp_path / "data" / chosen) for chosen in (".", "images")]
     assert [image.id for image in looks[0].images] == [image.id for image in looks[1].images]
     assert looks[0].images_dir == looks[1].images_dir
     assert looks[0].masks == looks[1].masks
@@ -107,7 +107,7 @@ def test_files_that_are_no_images_are_passed_over(tmp_path):
         (data / name).write_bytes(b"nothing to see")
     (data / "__MACOSX").mkdir()
     (data / "__MACOSX" / "x.png").write_bytes(b"no picture")
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert [image.id for image in look.images] == [f"deep/{name}.png" for name in NAMES]
     assert len(look.masks.by_image) == 4 and not look.problems
 
@@ -116,8 +116,8 @@ def test_found_masks_can_be_refused_or_replaced(tmp_path):
     data = tmp_path / "data"
     write(data, NAMES, image="images/{}.png", mask="masks/{}.png")
     write(tmp_path, NAMES, image="unused/{}.png", mask="by Anna/{}.png", first=40)
-    assert look_at_folder(data).with_masks(None).masks.folder is None
-    other = look_at_folder(data).with_masks(tmp_path / "by Anna")
+    assert inspect_folder(data).with_masks(None).masks.folder is None
+    other = inspect_folder(data).with_masks(tmp_path / "by Anna")
     assert other.masks.folder == tmp_path / "by Anna" and len(other.images) == 4
     assert "masks found in by Anna/ (4 match)" in other.summary
     created = make(tmp_path, data, find_masks=False)
@@ -135,7 +135,7 @@ def test_mask_of_another_size_is_said_and_left_out(tmp_path):
     data = tmp_path / "data"
     write(data, NAMES, image="images/{}.png", mask="masks/{}.png")
     save(data / "masks" / "b.png", np.zeros((30, 40), np.uint8))
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert "(3 of 4 match)" in look.summary
     assert "mask b.png: 30 x 40 pixels, its image 96 x 128" in look.summary
     created = make(tmp_path, data)
@@ -147,16 +147,16 @@ def test_masks_with_other_names_are_said(tmp_path):
     data = tmp_path / "data"
     write(data, NAMES, image="images/{}.png")
     write(data, ("1", "2"), image="unused/{}.png", mask="masks/m{}.png")
-    look = look_at_folder(data / "images")
+    look = inspect_folder(data / "images")
     assert look.masks.folder is None
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert "none has the name of an image" in look.summary
 
 
 def test_images_with_one_name_and_two_suffixes_are_both_taken(tmp_path):
     write(tmp_path / "data", ("a", "b", "c"))
     write(tmp_path / "data", ("a",), image="{}.bmp", first=9)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     assert len(look.images) == 4
     assert "same name, such as a.bmp and a.png, are all taken" in look.summary
 
@@ -164,7 +164,7 @@ def test_images_with_one_name_and_two_suffixes_are_both_taken(tmp_path):
 def test_patients_folders_stay_part_of_the_names(tmp_path):
     write(tmp_path / "data", ("1", "2"), image="p1/{}.png")
     write(tmp_path / "data", ("1", "2"), image="p2/{}.png", first=5)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     settings = ImageSettings(val_fraction=0.5, group_pattern=GROUP_PATTERNS["parent folder"])
     plan = plan_split(look, settings)
     assert plan.example == ("p1/1.png", "p1")
@@ -193,7 +193,7 @@ def test_folders_that_name_a_split_keep_it(tmp_path):
     for n, part in enumerate(("train", "val", "test")):
         at = f"{part}/images/{{}}.png", f"{part}/masks/{{}}.png"
         write(data, ("1", "2"), image=at[0], mask=at[1], first=4 * n)
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert len(look.images) == 6 and len(look.masks.by_image) == 6
     assert "split, which is kept: test, train, validation" in look.summary
     created = make(tmp_path, data)
@@ -212,7 +212,7 @@ def test_a_table_of_patients_leaves_the_split_of_the_folders(tmp_path):
     (tmp_path / "t.csv").write_text(
         "image,patient\ntrain/train1.png,A\ntrain2,A\ntest1,B\ndata/test/test2.png,B\n"
     )
-    plan = plan_split(look_at_folder(data), ImageSettings(table=tmp_path / "t.csv"))
+    plan = plan_split(inspect_folder(data), ImageSettings(table=tmp_path / "t.csv"))
     assert (plan.audit_images, plan.groups, plan.notes) == (2, 2, ())
 
 
@@ -232,7 +232,7 @@ def test_a_table_that_leaves_a_patient_unknown_is_refused(tmp_path, table):
     (tmp_path / "t.csv").write_text(f"image,patient\n{rows}\n")
     settings = ImageSettings(table=tmp_path / "t.csv")
     with pytest.raises(ImageError, match=message):
-        plan_split(look_at_folder(tmp_path / "data"), settings)
+        plan_split(inspect_folder(tmp_path / "data"), settings)
     with pytest.raises(ImageError, match=message):
         make(tmp_path, tmp_path / "data", settings=settings)
     assert not (tmp_path / "p").exists()
@@ -241,7 +241,7 @@ def test_a_table_that_leaves_a_patient_unknown_is_refused(tmp_path, table):
 def test_a_row_that_could_mean_two_images_is_refused(tmp_path):
     write(tmp_path / "data", ("1", "2"), image="x/{}.png")
     write(tmp_path / "data", ("1",), image="y/{}.png", first=8)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     settings = ImageSettings(table=tmp_path / "t.csv", val_fraction=0.4)
     (tmp_path / "t.csv").write_text("image,patient\n1,A\n2,B\n")
     with pytest.raises(ImageError, match=r"the row '1' of .* could mean x/1\.png, y/1\.png"):
@@ -258,7 +258,7 @@ def test_rows_and_names_that_are_not_used_are_noted(tmp_path):
     (tmp_path / "t.csv").write_text("image,patient\na,1\nb,1\nc,2\nd,3\ne,3\nf.png,4\n")
     created = make(tmp_path, tmp_path / "data", settings=ImageSettings(table=tmp_path / "t.csv"))
     assert created.notes == ("2 rows of the table name no image here: e, f.png",)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     plan = plan_split(look, ImageSettings(group_pattern="[abc]"))
     assert plan.notes == (
         "the group pattern does not match 1 of 4 images: d.png; each counts as a patient of its "
@@ -268,7 +268,7 @@ def test_rows_and_names_that_are_not_used_are_noted(tmp_path):
 
 def test_folders_of_one_split_are_no_split(tmp_path):
     write(tmp_path / "data", NAMES, image="test/{}.png")
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     assert not look.folder_splits
     assert plan_split(look, ImageSettings()).summary == "1 of 4 images"
 
@@ -284,7 +284,7 @@ def strange(tmp_path, *, mask="outlined_{}.png"):
 
 def test_many_two_valued_images_are_asked_about(tmp_path):
     data = strange(tmp_path)
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert look.needs_answer
     assert look.question.startswith("4 of 8 files look like masks (two grey values, such as outl")
     with pytest.raises(MasksAmongImagesError, match="4 of 8 files look like masks"):
@@ -297,7 +297,7 @@ def test_two_valued_files_of_the_images_names_become_their_masks(tmp_path):
     """Photographs as JPEG, their masks as PNG of the same name, in one folder."""
     data = tmp_path / "data"
     write(data, NAMES, image="{}.jpg", mask="{}.png")
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert look.needs_answer
     settled = look.with_mask_like_as_masks()
     assert "4 images" in settled.summary and "(4 match)" in settled.summary
@@ -309,7 +309,7 @@ def test_two_valued_files_of_the_images_names_become_their_masks(tmp_path):
 @pytest.mark.parametrize("images", ["photos", "images"])
 def test_two_valued_files_in_a_folder_of_their_own(tmp_path, images):
     write(tmp_path / "data", NAMES, image=f"{images}/{{}}.png", mask="lesions/{}.png")
-    settled = look_at_folder(tmp_path / "data").with_mask_like_as_masks()
+    settled = inspect_folder(tmp_path / "data").with_mask_like_as_masks()
     assert settled.masks.folder == tmp_path / "data" / "lesions"
     assert len(settled.masks.by_image) == 4
 
@@ -317,7 +317,7 @@ def test_two_valued_files_in_a_folder_of_their_own(tmp_path, images):
 def test_few_two_valued_images_are_not_asked_about(tmp_path):
     write(tmp_path / "data", "abcdefg")
     save(tmp_path / "data" / "x.png", disk_picture(1)[1] * 255)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     assert look.mask_like == ("x.png",) and not look.needs_answer
 
 
@@ -325,7 +325,7 @@ def test_blank_images_alone_are_not_masks(tmp_path):
     write(tmp_path / "data", "ab")
     for name in "xyz":
         save(tmp_path / "data" / f"{name}.png", np.full((96, 128, 3), 240, np.uint8))
-    assert not look_at_folder(tmp_path / "data").needs_answer
+    assert not inspect_folder(tmp_path / "data").needs_answer
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".jpg"])
@@ -336,7 +336,7 @@ def test_masks_of_every_kind_look_like_masks(tmp_path, suffix, high):
     truth = disk_picture(3)[1]
     save(tmp_path / "data" / f"m{suffix}", truth * np.uint8(high))
     save(tmp_path / "data" / f"n{suffix}", np.repeat(truth[..., None] * np.uint8(high), 3, axis=2))
-    assert len(look_at_folder(tmp_path / "data").mask_like) == 2
+    assert len(inspect_folder(tmp_path / "data").mask_like) == 2
 
 
 def test_jpeg_masks_are_read_without_their_noise(tmp_path):
@@ -353,7 +353,7 @@ def test_jpeg_masks_are_read_without_their_noise(tmp_path):
 
 def test_masks_alone_ask_for_the_folder_of_images(tmp_path):
     write(tmp_path / "data", NAMES, image="images/{}.png", mask="masks/{}.png")
-    look = look_at_folder(tmp_path / "data" / "masks")
+    look = inspect_folder(tmp_path / "data" / "masks")
     assert look.has_only_masks and look.needs_answer
     with pytest.raises(ImageError, match=r"all 4 files .* look like masks"):
         look.with_mask_like_as_masks()
@@ -368,7 +368,7 @@ def test_region_size_is_kept_and_follows_the_masks(tmp_path):
             tmp_path / "data/images" / f"{name}.png", rng.integers(0, 255, (400, 400, 3), np.uint8)
         )
         save(tmp_path / "data/masks" / f"{name}.png", disk)
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     suggested = look.suggest_region_size()
     assert suggested.size == look.with_masks(tmp_path / "data/masks").suggest_region_size().size
     assert suggested.mixed and not look.with_masks(None).suggest_region_size().mixed
@@ -381,7 +381,7 @@ def test_region_size_is_kept_and_follows_the_masks(tmp_path):
 def test_a_mask_of_two_images_of_one_name_is_not_used(tmp_path):
     write(tmp_path / "data", ("a", "b"), image="images/{}.png", mask="masks/{}_mask.png")
     write(tmp_path / "data", ("a",), image="images/{}.jpg")
-    look = look_at_folder(tmp_path / "data")
+    look = inspect_folder(tmp_path / "data")
     assert set(look.masks.by_image) == {"b.png"}
     created = make(tmp_path, tmp_path / "data")
     assert created.notes == ("mask a_mask.png could be that of a.jpg or a.png; it is not used",)
@@ -401,7 +401,7 @@ def test_an_official_layout_is_said_with_its_split(tmp_path):
     ):
         names = [f"ISIC_{k:07d}" for k in range(3 * n, 3 * n + 3)]
         write(data, names, image=part + "/{}.jpg", mask=truth + "/{}_segmentation.png", first=n)
-    look = look_at_folder(data)
+    look = inspect_folder(data)
     assert "the ISIC data set in its official layout, whose split is kept (3 t" in look.summary
     created = make(tmp_path, data)
     assert created.layout == "ISIC" and created.audit_images == 3

@@ -54,7 +54,7 @@ class OmeZarrLabels:
 
 
 def _write_group(path: Path, piece: Piece, data: ExportSet, still: Callable[[], None]) -> None:
-    has_objects = piece.told_apart
+    has_objects = piece.has_instances
     names = ["classes", *(["objects"] if has_objects else [])]
     ome: dict[str, Any] = {"version": "0.5"}
     if data.with_pictures:

@@ -40,7 +40,7 @@ class OmeTiffLabels:
         for piece, still in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": _write_labels(piece, folder, f"labels/{place}.ome.tif", still)}
-            if piece.told_apart:
+            if piece.has_instances:
                 files["objects"] = _write_objects(piece, folder, f"objects/{place}.ome.tif", still)
             if data.with_pictures:
                 files["picture"] = save_picture(piece, folder, f"images/{place}.png")

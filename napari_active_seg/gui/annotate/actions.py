@@ -19,7 +19,7 @@ from napari_active_seg.gui.annotate.tissue_editor import TissueEditor
 from napari_active_seg.gui.layers.sync import LayerBinder, OverlayOptions
 from napari_active_seg.gui.shell.context import DockContext, action_name
 from napari_active_seg.gui.shell.dialogs import WholeRegion, ask_unpainted, ask_whole_region
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.labels.service import NOT_LABELLED
@@ -365,7 +365,7 @@ class AnnotateActions:
                 return None
             session.upkeep.configure(unpainted=answer)
             if share == 1 and answer == NOT_LABELLED:
-                tell_info("Nothing is painted in this region: paint something, or skip it")
+                notify("Nothing is painted in this region: paint something, or skip it")
                 return None
         elif share == 1 and labels.unpainted_class is None:
             return self._ask_whole(session, painter)

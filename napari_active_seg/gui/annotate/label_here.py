@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QShortcut, QWidget
 from napari_active_seg.errors import ActiveSegError, BadInputError
 from napari_active_seg.gui.annotate.region_painter import RegionPainter
 from napari_active_seg.gui.layers.sync import LayerBinder
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session import Session, SessionState
@@ -164,10 +164,10 @@ class RegionPlacer:
     def _select(self, there: QueuedRegion) -> None:
         self._session.select_region(there.id)
         if there.state in OPEN_STATES:
-            tell_info("There is a region here already; it is selected now")
+            notify("There is a region here already; it is selected now")
         else:
             state = there.state.replace("_", " ")
-            tell_info(f"This place is in a region that is {state}: press Reopen to change it")
+            notify(f"This place is in a region that is {state}: press Reopen to change it")
 
     def _region_at(self, image_id: str, pixel: tuple[int, int]) -> QueuedRegion | None:
         return self._session.manual.region_at(image_id, *pixel)

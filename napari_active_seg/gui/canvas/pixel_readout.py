@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari_active_seg.session import Session
 from napari_active_seg.uncertainty import Prediction, get_measure
 
-__all__ = ["Hover", "words_about"]
+__all__ = ["Hover", "describe_pixel"]
 
 #: The mouse is followed this often, in seconds.
 _AGAIN_S = 0.05
@@ -41,7 +41,7 @@ class Hover:
             return
         y, x = (round(float(v)) for v in event.position[-2:])
         for prediction in self._session.predictions.on_screen():
-            words = words_about(prediction, y, x, state.schema.names, state.measure)
+            words = describe_pixel(prediction, y, x, state.schema.names, state.measure)
             if words:
                 break
         else:
@@ -49,7 +49,7 @@ class Hover:
         self._say(words)
 
 
-def words_about(
+def describe_pixel(
     prediction: Prediction, y: int, x: int, names: tuple[str, ...], measure: str
 ) -> str:
     """Return class probabilities and uncertainty of a pixel; nothing outside what was predicted."""

@@ -217,7 +217,7 @@ class FilmStrip(QListView):  # type: ignore[misc]
         shelf.made.connect(on_picture, thread="main")
 
     def _mark(self, state: SessionState) -> None:
-        row = self.regions.place.get(state.in_hand_id or "", -1)
+        row = self.regions.place.get(state.current_id or "", -1)
         if row < 0:
             self.clearSelection()
         elif self.currentIndex().row() != row or not self.selectedIndexes():

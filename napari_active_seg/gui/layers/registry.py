@@ -120,7 +120,7 @@ class LayerRegistry:
         layer.locked = LayerLock.DELETION
         if role != "paint":
             layer.editable = False
-            layer.events.editable.connect(_refuse_editing)  # napari allows it with new data
+            layer.events.editable.connect(_undo_editing)  # napari allows it with new data
         self._put_away.pop(role, None)
         self._inherited.discard(role)
         layer.metadata[ROLE_KEY] = role
@@ -176,7 +176,7 @@ class LayerRegistry:
                 self._viewer.layers.remove(layer)
 
 
-def _refuse_editing(event: Any) -> None:
+def _undo_editing(event: Any) -> None:
     """Make a layer as it was before something allowed to edit it."""
     if event.source.editable:
         event.source.editable = False

@@ -10,7 +10,7 @@ from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.dialogs import ask_apply_rule, ask_folder, kept_full
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.labels.service import NOT_LABELLED
 from napari_active_seg.session.view_state import READ_ONLY
@@ -98,7 +98,7 @@ class HabitsBox(Box):
             if ask_apply_rule(self.desk.parent, count, name, n_full=effect.n_full):
                 session.labels.apply_unpainted_rule()
         elif name is None and had_class and effect.n_full:
-            tell_info(kept_full(effect.n_full))
+            notify(kept_full(effect.n_full))
 
     def _blind(self, wanted: bool) -> None:
         self.desk.with_session(lambda session: session.upkeep.configure(blind=wanted))()

@@ -45,7 +45,7 @@ class CalibrationBox(Box):
 
     def show_known(self, session: Session) -> None:
         """Say what is in use, and what each method does on images left out."""
-        self.now.setText(sentence(session.trust.calibration_words()))
+        self.now.setText(sentence(session.trust.describe_calibration()))
         record = session.trust.calibration()
         why_not = READ_ONLY if session.state.read_only else ""
         allow(
@@ -55,7 +55,7 @@ class CalibrationBox(Box):
             self.tried.setText("Not fitted for this model yet")
             return
         lines = [f"On images left out of the fitting ({record.n_images}):"]
-        lines += [record.change_words(method) for method in record.calibrations]
+        lines += [record.describe_change(method) for method in record.calibrations]
         if record.best is None:
             lines.append("None of them lowers the NLL: leave it")
         else:

@@ -16,7 +16,7 @@ from napari_active_seg.gui.panels.base import (
     words,
 )
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.export import ExportChoice
@@ -127,7 +127,7 @@ class ExportPanel(Panel):
 
         def tell(done: ExportResult) -> None:
             notes = "".join(f"\n{note}" for note in done.notes)
-            tell_info(f"{done.regions} regions of {done.images} images are in {folder}{notes}")
+            notify(f"{done.regions} regions of {done.images} images are in {folder}{notes}")
 
         def start() -> None:
             if folder is None:
@@ -146,7 +146,7 @@ class ExportPanel(Panel):
             problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:_SHOWN])
             if len(done.problems) > _SHOWN:
                 problems += f"\nand {len(done.problems) - _SHOWN} more: images.csv has them all"
-            tell_info(f"{done.images} images, {done.objects} objects are in {target}{problems}")
+            notify(f"{done.images} images, {done.objects} objects are in {target}{problems}")
 
         def start() -> None:
             if source is None or target is None:
@@ -165,7 +165,7 @@ class ExportPanel(Panel):
             if target is None:
                 raise ConfigError("choose a new folder for the model")
             session.predictions.export_model(
-                target, on_done=lambda folder: tell_info(f"The model is in {folder}")
+                target, on_done=lambda folder: notify(f"The model is in {folder}")
             )
 
         self.desk.run(start)

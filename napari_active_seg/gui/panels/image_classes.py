@@ -15,7 +15,7 @@ from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, words_of_head
+from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, describe_head
 
 __all__ = ["AskBox", "ImageClassBox"]
 
@@ -66,7 +66,7 @@ class ImageClassBox(Box):
             parts.append(f"{answer.name or 'nobody can tell'}, said by {answer.annotator}")
         opinion = desk.opinion(state.image_id)
         if opinion is not None:
-            parts.append(words_of_head(opinion))
+            parts.append(describe_head(opinion))
         self.said.setText(sentence("; ".join(parts)))
         self.said.setVisible(bool(parts))
 

@@ -12,7 +12,7 @@ from napari_active_seg.gui.panels.base import button, form, words
 from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_folder
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.project import Relinked
 from napari_active_seg.session import Session
 from napari_active_seg.session.add_images import AddedImages
@@ -107,20 +107,20 @@ class CareBox(QWidget):  # type: ignore[misc]
 
 
 def _tell_accepted(image_ids: tuple[str, ...]) -> None:
-    tell_info(f"{len(image_ids)} images are taken as they are now; do again what was refused")
+    notify(f"{len(image_ids)} images are taken as they are now; do again what was refused")
 
 
 def _tell_added(added: AddedImages) -> None:
     text = f"{len(added.added)} images added, {len(added.known)} were there already"
-    tell_info(". ".join((text, *added.notes)))
+    notify(". ".join((text, *added.notes)))
 
 
 def _tell_relinked(found: Relinked) -> None:
-    tell_info(f"{len(found.found)} images found, {len(found.missing)} still missing")
+    notify(f"{len(found.found)} images found, {len(found.missing)} still missing")
 
 
 def _tell(response: LabelResponse) -> None:
     text = f"{response.parts} labels taken over, {len(response.without_label)} images have none"
     if response.convention is not None:
         text += f". Masks were read as {response.convention.describe()}"
-    tell_info(". ".join((text, *response.notes)))
+    notify(". ".join((text, *response.notes)))

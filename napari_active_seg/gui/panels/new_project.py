@@ -28,7 +28,7 @@ from napari_active_seg.gui.panels.split_fields import SplitFields
 from napari_active_seg.gui.shell.background_task import BackgroundTask, Tell
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.session import Session
-from napari_active_seg.session.create_project import CLASS_TEMPLATES, FolderLook
+from napari_active_seg.session.create_project import CLASS_TEMPLATES, FolderReport
 from napari_active_seg.session.labels.service import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
@@ -50,8 +50,8 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self._errand.progressed.connect(
             lambda number, total: self._on_progress(number, total), thread="main"
         )
-        self._found: FolderLook | None = None  # as the folder is
-        self._look: FolderLook | None = None  # as the person has changed it
+        self._found: FolderReport | None = None  # as the folder is
+        self._look: FolderReport | None = None  # as the person has changed it
         self._answer: Literal["ask", "masks", "images"] = "ask"
         self._suggested = ""
         self._suggested_masks = ""
@@ -118,7 +118,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         )
 
     def _connect(self) -> None:
-        self._soon = self._timer(self._look_at_folder)
+        self._soon = self._timer(self._inspect_folder)
         self._masks_soon = self._timer(self._look_again)
         for edit, soon in ((self.images_dir, self._soon), (self.masks_dir, self._masks_soon)):
             edit.changed.connect(lambda _value, timer=soon: timer.start())
@@ -143,7 +143,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def take_folder(self, folder: Path) -> None:
         """Begin with a folder that was dropped."""
         self.images_dir.line_edit.value = str(folder)
-        self._look_at_folder()
+        self._inspect_folder()
 
     def release(self) -> None:
         """Forget what is still being looked at; the window may be gone already."""
@@ -165,7 +165,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         if kept in self.unpainted.choices:
             self.unpainted.value = kept
 
-    def _look_at_folder(self) -> None:
+    def _inspect_folder(self) -> None:
         folder = folder_of(self.images_dir)
         if folder is None or not folder.is_dir():
             return
@@ -179,7 +179,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.question_box.hide()
         self.region_size.hide()
         allow(self.make, "The folder is being searched")
-        look_at = self._desk.tools.look_at_folder
+        look_at = self._desk.tools.inspect_folder
 
         def work(tell: Tell) -> object:
             look = look_at(folder, on_file=tell)
@@ -194,7 +194,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
 
     def _take_look(self, look: object) -> None:
         """Show what is in the folder, with the masks that were found there."""
-        if not isinstance(look, FolderLook):
+        if not isinstance(look, FolderReport):
             return
         self._found = look
         chosen = folder_of(self.masks_dir)
@@ -204,7 +204,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             self._show_look(look)
             self._suggest_masks(look)
 
-    def _suggest_masks(self, look: FolderLook) -> None:
+    def _suggest_masks(self, look: FolderReport) -> None:
         """Fill in the folder of the masks that were found."""
         masks = look.masks.folder
         self._suggested_masks = "" if masks is None else str(masks)
@@ -233,7 +233,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             return look
 
         def shown(look: object) -> None:
-            if isinstance(look, FolderLook):
+            if isinstance(look, FolderReport):
                 self._show_look(look)
                 if not others:
                     self._suggest_masks(look)
@@ -246,7 +246,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.question_box.hide()
         self._look_again()
 
-    def _show_look(self, look: FolderLook) -> None:
+    def _show_look(self, look: FolderReport) -> None:
         self._look = look
         self.found.setText(look.summary)
         self.spacing.visible = look.without_spacing > 0

@@ -89,7 +89,7 @@ class ProposePanel(Panel):
         self._anew_soon = QTimer(self)
         self._anew_soon.setSingleShot(True)
         self._anew_soon.setInterval(250)
-        self._anew_soon.timeout.connect(self._choose_anew)
+        self._anew_soon.timeout.connect(self._reselect)
         self.body.addWidget(
             group(
                 "Where to look next",
@@ -271,7 +271,7 @@ class ProposePanel(Panel):
             self.desk.run(lambda: session.upkeep.configure(**{key: value}))
         self._anew_soon.start()
 
-    def _choose_anew(self) -> None:
+    def _reselect(self) -> None:
         """Let what the form says choose in place of what nobody has touched."""
         session = self.desk.session
         if session is None or not self.anew.isChecked() or session.state.read_only:
@@ -280,7 +280,7 @@ class ProposePanel(Panel):
         if state.model is None or {"proposing", "choosing anew"} & set(state.jobs):
             return
         if session.proposals.untouched():
-            self.desk.run(lambda: session.proposals.choose_anew(self._asked(), **self._parts()))
+            self.desk.run(lambda: session.proposals.reselect(self._asked(), **self._parts()))
 
     def _asked(self) -> str | Strategy:
         return self._loaded.get(self.strategy.value) or str(self.strategy.value)

@@ -37,7 +37,7 @@ class EvidenceBox(Box):
         )
         self.look = button(
             "Look for near copies",
-            self._ask("look_for_leaks"),
+            self._ask("find_leaks"),
             "Images, flips and near copies that are learned from and measured on",
         )
         for widget in (self.board, self.leaks, self.audit, self.look):

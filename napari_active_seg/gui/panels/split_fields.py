@@ -12,7 +12,7 @@ from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.gui.panels.base import file_edit, folder_of, form, words
 from napari_active_seg.session.create_project import (
     GROUP_PATTERNS,
-    FolderLook,
+    FolderReport,
     ImageSettings,
     plan_split,
 )
@@ -27,7 +27,7 @@ class SplitFields(QWidget):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._look: FolderLook | None = None
+        self._look: FolderReport | None = None
         share = round(100 * ImageSettings().val_fraction)
         self.validation = SpinBox(label="Validation (%)", min=0, max=90, step=5, value=share)
         self.validation.tooltip = (
@@ -74,7 +74,7 @@ class SplitFields(QWidget):  # type: ignore[misc]
             folder_splits=self.folder_splits.value,
         )
 
-    def show_look(self, look: FolderLook | None) -> None:
+    def show_look(self, look: FolderReport | None) -> None:
         """Show the effect on other images, or on none."""
         self._look = look
         self.folder_splits.visible = look is not None and bool(look.folder_splits)
@@ -86,7 +86,7 @@ class SplitFields(QWidget):  # type: ignore[misc]
     def _show_effect(self) -> None:
         self.effect.setText("" if self._look is None else self._describe(self._look))
 
-    def _describe(self, look: FolderLook) -> str:
+    def _describe(self, look: FolderReport) -> str:
         try:
             plan = plan_split(look, self.settings)
         except ActiveSegError as error:

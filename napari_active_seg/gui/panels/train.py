@@ -14,7 +14,7 @@ from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.jobs import Progress
 from napari_active_seg.models.training_options import AUGMENTATIONS, UNLABELLED_USES
 from napari_active_seg.project import ProjectConfig
@@ -164,7 +164,7 @@ class TrainPanel(Panel):
             self._drawn = training
             self.loss.draw(lambda: _loss_figure(training))
             if not training.model.in_use:
-                tell_info(training.verdict)
+                notify(training.verdict)
 
     def render_closed(self) -> None:
         """Forget the curves, models and advice of the project that was open."""

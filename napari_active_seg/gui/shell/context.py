@@ -21,13 +21,13 @@ from napari_active_seg.errors import (
 )
 from napari_active_seg.gui.shell.dialogs import Held, ask_held
 from napari_active_seg.gui.shell.missing_images import MissingImages
-from napari_active_seg.gui.shell.notifications import tell_info
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.gui.shell.opening import ProjectOpener
 from napari_active_seg.gui.shell.preferences import PreferencesFile
 from napari_active_seg.images import absolute_path
 from napari_active_seg.models.interactive import InteractiveSegmenter
 from napari_active_seg.session import Session
-from napari_active_seg.session.create_project import CreatedProject, FolderLook, ImageSettings
+from napari_active_seg.session.create_project import CreatedProject, FolderReport, ImageSettings
 
 __all__ = ["DockContext", "Tools", "action_name"]
 
@@ -58,9 +58,9 @@ class Tools(Protocol):
     ) -> CreatedProject:
         """Make a project."""
 
-    def look_at_folder(
+    def inspect_folder(
         self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
-    ) -> FolderLook:
+    ) -> FolderReport:
         """Say what is in a folder of images."""
 
     def write_sample_project(
@@ -130,7 +130,7 @@ class DockContext:
             )
         except ProjectNotWritableError as error:
             opened = self.tools.open_session(folder, read_only=True)
-            tell_info(f"Opened read-only: {error}")
+            notify(f"Opened read-only: {error}")
         self.replace(opened)
         self.opened_at_once.emit()
         return True
@@ -231,7 +231,7 @@ class DockContext:
             self._unresolved.add(action)
         self.failed.emit(error, action)
         if isinstance(error, StoppedError):
-            tell_info(str(error))
+            notify(str(error))
         else:
             _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
 

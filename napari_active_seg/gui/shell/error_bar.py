@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_active_seg.errors import ActiveSegError, refused_by_disk
+from napari_active_seg.errors import ActiveSegError, describe_disk_error
 
 __all__ = ["MessageBar", "details_of"]
 
@@ -147,7 +147,7 @@ def in_words(error: Exception) -> str:
     if isinstance(error, ActiveSegError):
         text = str(error)
         return text[:1].upper() + text[1:]
-    return refused_by_disk(error) or (
+    return describe_disk_error(error) or (
         f"The program made a mistake: {type(error).__name__}: {error}. Nothing that was saved is "
         "lost. Copy the details and report them with what you did last"
     )

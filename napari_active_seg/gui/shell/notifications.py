@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from napari.utils import notifications
 
-__all__ = ["tell_info"]
+__all__ = ["notify"]
 
 
-def tell_info(text: str) -> None:
+def notify(text: str) -> None:
     """Show a passing message."""
     notifications.show_info(text)

@@ -13,7 +13,7 @@ from typing import Any
 from psygnal import Signal
 from qtpy.QtCore import QStandardPaths
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 
 __all__ = ["SETTINGS_VARIABLE", "Preferences", "PreferencesFile"]
 
@@ -65,7 +65,7 @@ class PreferencesFile:
             return
         self.now = new
         try:
-            with whole_file(self._path) as begun:
+            with atomic_write(self._path) as begun:
                 begun.write_text(json.dumps(asdict(new), indent=2), encoding="utf-8")
         except OSError as error:
             _log.warning("preferences hold for this time only: %s", error)

@@ -198,7 +198,7 @@ class TorchClassifier:
                 head = drawn_sequence(head, generator) if passes else head
                 said = torch.cat([head(part).softmax(1) for part in found])
                 stream.add(said.T[..., None].cpu().numpy())
-        return replace(stream.moments(), extras=self._foretold(images))
+        return replace(stream.moments(), extras=self._predict_losses(images))
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the network makes of images before its first dropout (N, F)."""
@@ -214,7 +214,7 @@ class TorchClassifier:
             found: Tensor = self._network.features(part)
         return found.float()
 
-    def _foretold(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def _predict_losses(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Return how badly each image is thought to be named, where that was learned."""
         if self._predictor is None:
             return {}

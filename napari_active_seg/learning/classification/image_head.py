@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
 from napari_active_seg.learning.module_modes import evaluating, seeded, training
-from napari_active_seg.models.image_head import HeadExamples, SaidOfImages
+from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
 from napari_active_seg.uncertainty import Moments, MomentStream
 
 __all__ = ["fit_image_head"]
@@ -23,7 +23,7 @@ _PASSES = 30
 
 def fit_image_head(
     examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
-) -> SaidOfImages:
+) -> ImagePredictions:
     """Return what tells the class of further rows by passes with dropout.
 
     Rows are centred and scaled by the examples. Classes count alike, however rare they are.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["NormedConv", "folded_norm", "is_folded", "norm_named"]
+__all__ = ["NormedConv", "folded_norm", "get_norm", "is_folded"]
 
 
 class NormedConv(nn.Module):
@@ -17,7 +17,7 @@ class NormedConv(nn.Module):
     def __init__(self, before: int, after: int, *, norm: str = "batch") -> None:
         super().__init__()
         self.weight = nn.Conv2d(before, after, 3, bias=False).weight
-        self.norm = norm_named(norm, after)
+        self.norm = get_norm(norm, after)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, after, H, W) of ``x`` (N, before, H, W)."""
@@ -28,7 +28,7 @@ class NormedConv(nn.Module):
         return F.conv2d(x, self.weight * slope.view(-1, 1, 1, 1), offset, padding=1).relu_()
 
 
-def norm_named(name: str, channels: int) -> nn.BatchNorm2d | nn.GroupNorm:
+def get_norm(name: str, channels: int) -> nn.BatchNorm2d | nn.GroupNorm:
     """Return ``batch`` norm, or ``group`` norm over eight channels each, which knows no batch."""
     if name == "batch":
         return nn.BatchNorm2d(channels)

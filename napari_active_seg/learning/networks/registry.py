@@ -33,9 +33,9 @@ from napari_active_seg.learning.networks.smp import SmpNetwork
 from napari_active_seg.learning.networks.unet import SmallUNet
 from napari_active_seg.learning.weights import (
     KnownWeights,
+    check_reachable,
     fill_encoder,
     local_file,
-    refuse_unless_reachable,
     starting_weights,
 )
 from napari_active_seg.models.preset_names import family_among
@@ -92,11 +92,11 @@ def _fast(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
         network = FrozenFeaturesMLP.of_timm(variant, n_classes, **options)
     except (RuntimeError, OSError, ValueError) as error:
         raise ModelError(f"{variant} could not be made with {origin}: {error}") from error
-    _refuse_fixed_size(network, f"fast:{variant}")
+    _check_any_size(network, f"fast:{variant}")
     return BuiltNetwork(network, origin)
 
 
-def _refuse_fixed_size(network: Network, name: str) -> None:
+def _check_any_size(network: Network, name: str) -> None:
     """Raise ConfigError where a stranger's encoder takes images of one size alone."""
     was_training = network.training
     network.eval()
@@ -128,7 +128,7 @@ def _file_unless_fetched(encoder: str, weights: str, *, repository: str) -> Path
         path = starting_weights(weights, None, encoder).path
     if path is None:
         file = f"model.safetensors as {encoder}.safetensors"
-        refuse_unless_reachable(_on_hub(repository), file=file, network=encoder)
+        check_reachable(_on_hub(repository), file=file, network=encoder)
     return path
 
 
@@ -205,7 +205,7 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
     if path is not None:
         fill_encoder(whole.encoder, path)
     network = SmpNetwork(whole)
-    _refuse_fixed_size(network, f"smp:{variant}")
+    _check_any_size(network, f"smp:{variant}")
     return BuiltNetwork(network, path.name if path else fetched or "random weights")
 
 

@@ -23,8 +23,8 @@ from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.convolution import (
     NormedConv,
     folded_norm,
+    get_norm,
     is_folded,
-    norm_named,
 )
 from napari_active_seg.learning.networks.pointwise import Pointwise
 from napari_active_seg.learning.networks.preprocessing import enlarged, padded_to
@@ -110,7 +110,7 @@ class _UpBlock(nn.Module):
         whole = nn.Conv2d(deep + across, across, 3, bias=False).weight.detach()
         self.below = nn.Parameter(whole[:, :deep].clone())
         self.across = nn.Parameter(whole[:, deep:].clone())
-        self.norm = norm_named(norm, across)
+        self.norm = get_norm(norm, across)
         self.last = NormedConv(across, across, norm=norm)
 
     def cross(self, level: Tensor) -> Tensor:

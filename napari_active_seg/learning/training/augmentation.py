@@ -22,10 +22,10 @@ from torchvision.transforms.v2 import functional as F
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.learning.training.dermoscopy import hairy, unevenly_lit
-from napari_active_seg.learning.training.stain import stained_anew
+from napari_active_seg.learning.training.stain import jitter_stain
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["Augmentation", "Warp", "augmentation_named"]
+__all__ = ["Augmentation", "Warp", "get_augmentation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Augmentation:
         if self.hue and rng.random() < 0.5:  # slow, and a little goes a long way
             picture = F.adjust_hue(picture, float(rng.uniform(-self.hue, self.hue)))
         if self.stain:
-            picture = stained_anew(picture, rng, strength=self.stain)
+            picture = jitter_stain(picture, rng, strength=self.stain)
         if self.light:
             picture = unevenly_lit(picture, rng, strength=self.light)
         if rng.random() < self.hairs:
@@ -149,7 +149,7 @@ _NAMED = {
 }
 
 
-def augmentation_named(name: str) -> Augmentation:
+def get_augmentation(name: str) -> Augmentation:
     """Return the set called ``name``; ConfigError with the known ones."""
     if name not in _NAMED:
         raise ConfigError(f"no augmentation {name!r}: {did_you_mean(name, _NAMED)}")

@@ -22,7 +22,7 @@ from napari_active_seg.learning.networks.auxiliary_heads import (
 from napari_active_seg.learning.presets import Preset
 from napari_active_seg.learning.training.batches import Batches, PixelBatches
 from napari_active_seg.learning.training.distributed import n_ranks
-from napari_active_seg.learning.training.losses import balancing_weights, loss_named
+from napari_active_seg.learning.training.losses import balancing_weights, get_loss
 from napari_active_seg.learning.training.objectives import Objective, Supervised
 from napari_active_seg.learning.training.optimisation import EMA, OptimiserConfig
 from napari_active_seg.learning.training.resume import TrainingCheckpoint
@@ -202,7 +202,7 @@ def _batches(parts: TrainingParts, examples: Sequence[TrainExample]) -> Batches:
         return PixelBatches(
             parts.network, examples, batch=preset.batch, device=device, even_classes=even
         )
-    from napari_active_seg.learning.training.augmentation import augmentation_named
+    from napari_active_seg.learning.training.augmentation import get_augmentation
     from napari_active_seg.learning.training.crops import CropBatches  # loads torchvision
 
     return CropBatches(
@@ -211,7 +211,7 @@ def _batches(parts: TrainingParts, examples: Sequence[TrainExample]) -> Batches:
         batch=preset.batch,
         crop=preset.crop,
         device=device,
-        augmentation=augmentation_named(parts.plan.augmentation),
+        augmentation=get_augmentation(parts.plan.augmentation),
         even_classes=even,
     )
 
@@ -241,7 +241,7 @@ def _objectives(
     supervised = Supervised(
         parts.network,
         batches,
-        loss=loss_named(plan.loss),
+        loss=get_loss(plan.loss),
         class_weights=weights,
         loss_predictor=companions.loss_predictor,
     )
@@ -252,7 +252,7 @@ def _objectives(
 
 
 def _from_unlabelled(parts: TrainingParts, averaged: EMA[Network] | None) -> Objective:
-    from napari_active_seg.learning.training.augmentation import augmentation_named
+    from napari_active_seg.learning.training.augmentation import get_augmentation
     from napari_active_seg.learning.training.semi_supervised import (
         Adversarial,
         Consistency,
@@ -268,7 +268,7 @@ def _from_unlabelled(parts: TrainingParts, averaged: EMA[Network] | None) -> Obj
     count, side = preset.batch, preset.crop
     if network.pixelwise:
         count, side = _UNLABELLED_OF_PIXELS, _SIDE_OF_PIXELS
-    augmentation = augmentation_named(plan.augmentation)
+    augmentation = get_augmentation(plan.augmentation)
     if plan.unlabelled == "consistency":
         crops = UnlabelledCrops(draw, count=count, side=side, augmentation=augmentation)
         teacher = network if averaged is None else averaged.network

@@ -26,12 +26,12 @@ __all__ = [
     "all_reduce_sum",
     "all_reduce_with_grad",
     "broadcast_from_rank0",
+    "check_no_batch_norm",
     "join_ranks",
     "leave_ranks",
     "local_rows",
     "n_ranks",
     "rank",
-    "refuse_batch_norm",
     "rows_of_rank",
     "sum_gradients",
 ]
@@ -123,7 +123,7 @@ def broadcast_from_rank0(value: float) -> float:
     return float(shared)
 
 
-def refuse_batch_norm(network: nn.Module) -> None:
+def check_no_batch_norm(network: nn.Module) -> None:
     """Raise ConfigError where several processes would each see statistics of their own."""
     if _together() and any(layer.training for layer in batch_norms(network)):
         raise ConfigError(

@@ -31,8 +31,8 @@ __all__ = [
     "LOSSES",
     "balancing_weights",
     "confident_cross_entropy",
+    "get_loss",
     "heads_loss",
-    "loss_named",
     "masked_cross_entropy",
     "masked_dice",
     "masked_focal",
@@ -54,13 +54,13 @@ def masked_cross_entropy(
     count nowhere. With weights (C,) each pixel counts, in sum and divisor, by the weight of its
     label.
     """
-    _refuse_without_labels(target)
+    _check_has_labels(target)
     return _weighted_mean(pixel_losses(logits, target), target, class_weights)
 
 
 def masked_focal(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Return the mean over crops, and their labelled pixels, of (1 - p)^2 (-log p) of the label."""
-    _refuse_without_labels(target)
+    _check_has_labels(target)
     log_p = torch.log_softmax(logits.float(), dim=1)
     labelled = target != UNLABELLED
     label = torch.where(labelled, target, 0).to(torch.long)
@@ -75,7 +75,7 @@ def masked_dice(logits: Tensor, target: Tensor, class_weights: Tensor | None = N
     All sums run over labelled pixels alone: an unlabelled one in the denominator would pull p
     towards 1/2.
     """
-    _refuse_without_labels(target)
+    _check_has_labels(target)
     p = torch.softmax(logits.float(), dim=1)
     labelled = target != UNLABELLED
     label = torch.where(labelled, target, 0).to(torch.long)
@@ -104,7 +104,7 @@ LOSSES: dict[str, LossFunction] = dict(
 )
 
 
-def loss_named(name: str) -> LossFunction:
+def get_loss(name: str) -> LossFunction:
     """Return the loss called ``name``, or raise ConfigError with the known names."""
     if name not in LOSSES:
         raise ConfigError(f"no loss {name!r}: {did_you_mean(name, LOSSES)}")
@@ -204,7 +204,7 @@ def ranking_loss(expected: Tensor, actual: Tensor, *, margin: float = 1.0) -> Te
     return all_reduce_with_grad(F.relu(margin - torch.sign(a[:half]) * e[:half]).mean() / n_ranks())
 
 
-def _refuse_without_labels(target: Tensor) -> None:
+def _check_has_labels(target: Tensor) -> None:
     if int(all_reduce_sum((target != UNLABELLED).sum())) == 0:
         raise BadInputError("the batch holds no labelled pixel; draw crops where labels are")
 

@@ -120,14 +120,14 @@ class Supervised:
         stages = network.stages(features)
         if moment.share > LOSS_LEARNS_ALONE_AFTER:
             stages = tuple(stage.detach() for stage in stages)
-        foretelling = _foretelling(self._predictor, stages, heads.logits, batch, network)
+        foretelling = _loss_prediction_error(self._predictor, stages, heads.logits, batch, network)
         return Terms(loss + foretelling, parts)
 
     def after_step(self) -> None:
         """Do nothing."""
 
 
-def _foretelling(
+def _loss_prediction_error(
     predictor: LossPredictor, stages: Features, logits: Tensor, batch: Batch, network: Network
 ) -> Tensor:
     """Return how badly the expected losses rank the actual ones.

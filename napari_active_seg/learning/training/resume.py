@@ -23,7 +23,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 
 __all__ = ["ResumeState", "TrainingCheckpoint", "TrainingState"]
 
@@ -147,7 +147,7 @@ class TrainingCheckpoint:
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with (
             contextlib.suppress(OSError, safetensors.SafetensorError),
-            whole_file(self._path, root=self._path.parents[1]) as begun,
+            atomic_write(self._path, root=self._path.parents[1]) as begun,
         ):
             safetensors.torch.save_file(plain, begun, metadata=header)
         self._written_at = time.perf_counter()

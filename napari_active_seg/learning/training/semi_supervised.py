@@ -175,7 +175,7 @@ class Adversarial:
         real = real.movedim(-1, 1).to(probs)
         with fixed(self._discriminator):
             score, features = self._discriminator(probs, images)
-        self._own_loss, real_features = self._told_apart(
+        self._own_loss, real_features = self._discriminator_loss(
             (probs.detach(), images), (real, real_images)
         )
         matching = (features.mean(dim=0) - real_features.mean(dim=0)).abs().mean()
@@ -197,7 +197,7 @@ class Adversarial:
         optimiser.step()
         self._own_loss = None
 
-    def _told_apart(
+    def _discriminator_loss(
         self, predicted: tuple[Tensor, Tensor], painted: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return the discriminator's own loss, and the features of what was painted.

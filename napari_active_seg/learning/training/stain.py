@@ -11,7 +11,7 @@ import torch
 from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Tensor
 
-__all__ = ["hed_of", "rgb_of", "stained_anew"]
+__all__ = ["hed_of", "jitter_stain", "rgb_of"]
 
 _TO_HED = torch.from_numpy(np.ascontiguousarray(hed_from_rgb)).float()
 _TO_RGB = torch.from_numpy(np.ascontiguousarray(rgb_from_hed)).float()
@@ -30,7 +30,7 @@ def rgb_of(hed: Tensor) -> Tensor:
     return torch.exp(density * np.log(_DARKEST)).clamp(0, 1)
 
 
-def stained_anew(image: Tensor, rng: np.random.Generator, *, strength: float) -> Tensor:
+def jitter_stain(image: Tensor, rng: np.random.Generator, *, strength: float) -> Tensor:
     """Return ``image`` (3, H, W) in 0..1 with every dye scaled and shifted by up to ``strength``.
 
     What is shifted is a tenth of that, in units of the densest dye: glass stays nearly white.

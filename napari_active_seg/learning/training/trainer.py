@@ -16,9 +16,9 @@ from napari_active_seg.learning.module_modes import batch_norms, repeatable, see
 from napari_active_seg.learning.training.distributed import (
     OwnRowsOfDropout,
     broadcast_from_rank0,
+    check_no_batch_norm,
     n_ranks,
     rank,
-    refuse_batch_norm,
     sum_gradients,
 )
 from napari_active_seg.learning.training.objectives import Objective
@@ -110,7 +110,7 @@ class Training(Generic[N]):
         state = self._state(rng)
         began, times = time.perf_counter(), [0.0]
         with seeded(self._seed, self._device), self._in_training(), repeatable(self._device):
-            refuse_batch_norm(self._network)
+            check_no_batch_norm(self._network)
             resumed = self._go_on(state)
             for step in range(resumed + 1, self._recipe.n_steps + 1):
                 if self._best.is_over:

@@ -18,12 +18,12 @@ from napari_active_seg.session.image_classes.task import (
     ImageClassResponse,
     SeenImages,
     choose_images,
-    words_of_head,
+    describe_head,
 )
 from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.state import SessionState
 
-__all__ = ["NO_DIAGNOSIS", "ImageClassService", "words_of_head"]
+__all__ = ["NO_DIAGNOSIS", "ImageClassService", "describe_head"]
 
 #: What an answer is thought to take before anybody has answered, and how many tell better.
 _SECONDS, _ENOUGH = 5.0, 3
@@ -83,7 +83,7 @@ class ImageClassService:
         """
         if name is not None and name not in self.classes:
             raise ConfigError(f"no class of images {name!r}: {did_you_mean(name, self.classes)}")
-        self._project.refuse_if_read_only()
+        self._project.check_writable()
         self._project.images.ref(image_id)
         annotator = self._project.config.annotator
         self._project.image_answers.say(image_id, name, annotator=annotator, seconds=seconds)

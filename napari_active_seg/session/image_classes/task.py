@@ -27,7 +27,7 @@ __all__ = [
     "ImageClassResponse",
     "SeenImages",
     "choose_images",
-    "words_of_head",
+    "describe_head",
 ]
 
 #: What stands beside everything that the second head says.
@@ -83,7 +83,7 @@ class ImageClassResponse:
     seen: SeenImages = field(default_factory=SeenImages)
 
 
-def words_of_head(shares: Mapping[str, float]) -> str:
+def describe_head(shares: Mapping[str, float]) -> str:
     """Return how probable each class of an image is to the head, and what that is not."""
     told = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
     return f"the second head: {told} ({NO_DIAGNOSIS})"
@@ -192,7 +192,7 @@ def _unsure(
     best = sorted((i for i in free if i in values), key=lambda i: (-values[i], i))
     opinions = _opinions(said, ids, request.classes)
     return [
-        (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {words_of_head(opinions[i])}")
+        (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {describe_head(opinions[i])}")
         for i in best[: request.count]
     ]
 

@@ -49,7 +49,7 @@ def slide_map(
         if is_glass and glass is not None and _fits(shape, glass.shape):
             said = glass.cropped(0, 0, *shape)
         else:
-            said = walk.said_of(square)
+            said = walk.predict_square(square)
             glass = said if is_glass else glass
         maps = maps or _Maps.like(said, _map_shape(source.shape, step))
         maps.put(said, square.y // step, square.x // step)
@@ -97,7 +97,7 @@ class _Walk:
     check_cancelled: Callable[[], None]
     step: int
 
-    def said_of(self, square: Region) -> Moments:
+    def predict_square(self, square: Region) -> Moments:
         """Return the moments of the middle pixels of a square, seen with what is about it."""
         around = square.grown(_SURROUNDINGS, self.source.shape)
         pixels = self.source.read(0, around.y, around.x, around.height, around.width)

@@ -15,7 +15,7 @@ from napari_active_seg.acquisition import (
     CostModel,
     CostView,
     LearnedCost,
-    cost_named,
+    get_cost,
     learned_cost,
 )
 from napari_active_seg.images import ImageSource
@@ -59,7 +59,7 @@ def learn_cost(request: LearnCostRequest, token: CancelToken, report: Report) ->
     ]
     return learned_cost(
         examples,
-        partial(_prior, cost_named("area"), request.unit),
+        partial(_prior, get_cost("area"), request.unit),
         network=partial(request.factory.fit_cost, seed=request.seed, check_cancelled=token.check),
         network_from=3 if request.network_first else FROM_NETWORK,
         unit=request.unit,

@@ -15,8 +15,8 @@ from napari_active_seg.acquisition import (
     RegionKind,
     ScoredRegion,
     box_between,
-    cost_named,
     fit_between,
+    get_cost,
     reason_for_cost,
     reason_for_uncertain,
     square_around,
@@ -52,7 +52,7 @@ class ManualRegions:
 
     def check_image(self, image_id: str) -> None:
         """Raise an error if no region may be placed by hand on an image, and say why."""
-        self._project.refuse_if_read_only()
+        self._project.check_writable()
         if image_id in self._state().missing:
             raise ImageError(f"the file of {image_id} is missing; find it again, then label here")
         split = self._project.images.placement(image_id).split
@@ -144,7 +144,7 @@ class ManualRegions:
 
     def discard(self, region_id: str) -> None:
         """Take an untouched region out of the queue and go back to the region before it."""
-        self._project.refuse_if_read_only()
+        self._project.check_writable()
         if not self.is_untouched(region_id):
             raise NothingToDoError(
                 f"region {region_id} is not an own region without labels, so it stays; skip it"
@@ -199,7 +199,7 @@ class ManualRegions:
         )
 
     def _expected_seconds(self, place: MaskedRegion, prediction: Prediction | None) -> float:
-        model = cost_named(self._project.config.cost or "area")
+        model = get_cost(self._project.config.cost or "area")
         if prediction is None:
             return model.least(place.pixels)
         region = place.region

@@ -17,7 +17,7 @@ from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["RegionReader", "grouped_by_image"]
+__all__ = ["RegionReader", "group_by_image"]
 
 _log = logging.getLogger(__name__)
 #: Pixels around a place that an encoder sees without their being counted.
@@ -28,7 +28,7 @@ _JOINT_STRIDE = 8
 _COARSE = 64
 
 
-def grouped_by_image(places: Sequence[MaskedRegion]) -> Iterator[tuple[str, list[int]]]:
+def group_by_image(places: Sequence[MaskedRegion]) -> Iterator[tuple[str, list[int]]]:
     """Yield each image with the indices of its places, so that it is opened once."""
     by_image: dict[str, list[int]] = {}
     for index, place in enumerate(places):
@@ -48,7 +48,7 @@ class RegionReader:
     def views(self, places: Sequence[MaskedRegion]) -> list[CostView]:
         """Return pixels and predicted classes of each place; black where one cannot be read."""
         found: dict[int, CostView] = {}
-        for image_id, indices in grouped_by_image(places):
+        for image_id, indices in group_by_image(places):
             self.check()
             prediction = self.load_prediction(image_id)
             for index in indices:
@@ -69,7 +69,7 @@ class RegionReader:
             return np.empty((0, 0), np.float32)
         segmenter = self.load_segmenter()
         found: list[NDArray[np.float64] | None] = [None] * len(places)
-        for image_id, indices in grouped_by_image(places):
+        for image_id, indices in group_by_image(places):
             source = self.open_source(image_id)
             for index in indices:
                 self.check()
@@ -89,7 +89,7 @@ class RegionReader:
         """
         found: dict[int, NDArray[np.float64]] = {}
         problem: ImageError | None = None
-        for image_id, indices in grouped_by_image(places):
+        for image_id, indices in group_by_image(places):
             self.check()
             try:
                 source = self.open_source(image_id)
@@ -114,7 +114,7 @@ class RegionReader:
         segmenter = self.load_segmenter()
         joint = replace(plan, joint_stride=_JOINT_STRIDE, extras=())
         found: list[NDArray[np.float32] | None] = [None] * len(places)
-        for image_id, indices in grouped_by_image(places):
+        for image_id, indices in group_by_image(places):
             source = self.open_source(image_id)
             whole = Region.whole(image_id, source.shape)
             together = [(whole, indices)]
@@ -128,7 +128,7 @@ class RegionReader:
                 if samples is None:
                     raise ImageError(f"image {image_id}: the model told no samples")
                 for index in those:
-                    found[index] = _where_told_most(samples, places[index].region, region)
+                    found[index] = _most_uncertain_samples(samples, places[index].region, region)
         return np.stack([row for row in found if row is not None])
 
     def _pixels(self, region: Region) -> NDArray[np.uint8]:
@@ -140,7 +140,7 @@ class RegionReader:
             return np.zeros((*region.shape, 3), np.uint8)
 
 
-def _where_told_most(
+def _most_uncertain_samples(
     samples: NDArray[np.float32], place: Region, seen: Region
 ) -> NDArray[np.float32]:
     """Return the samples (T, C) of the cell of a place on which the passes disagree most.

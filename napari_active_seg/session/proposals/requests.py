@@ -13,7 +13,7 @@ from napari_active_seg.acquisition import (
     RegionKind,
     Strategy,
     Tally,
-    cost_named,
+    get_cost,
     required_sample_size,
 )
 from napari_active_seg.images import ImageRef
@@ -99,7 +99,7 @@ def propose_request(
         predict=predict,
         strategy=strategy,
         classes=project.schema.names,
-        cost=cost or cost_named(strategy.cost),
+        cost=cost or get_cost(strategy.cost),
         own_pace=pace,
         budget=budget,
         round=project.regions.last_round() + (0 if instead_of else 1),

@@ -49,7 +49,7 @@ from napari_active_seg.acquisition.selectors import (
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.regions import MaskedRegion, Region
-from napari_active_seg.session.proposals.region_reader import RegionReader, grouped_by_image
+from napari_active_seg.session.proposals.region_reader import RegionReader, group_by_image
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["Choice", "choose", "costed"]
@@ -152,7 +152,7 @@ def _taken(
     Candidates that overlap each other are kept ``apart`` where that is asked for.
     """
     left = np.ones(len(candidates), bool)
-    beside = dict(grouped_by_image([one.place for one in candidates])) if apart else {}
+    beside = dict(group_by_image([one.place for one in candidates])) if apart else {}
     chosen: list[Candidate] = []
     while True:
         allowed = ledger.allowed(candidates, left)
@@ -166,7 +166,7 @@ def _taken(
             left[other] &= not candidates[other].place.overlaps(place)
         chosen.append(_with_chance(candidates[index], order.chance(index, allowed), allowed))
     if candidates and not chosen:
-        _refuse_small_budget(candidates, ledger)
+        _check_budget(candidates, ledger)
     return tuple(chosen)
 
 
@@ -179,7 +179,7 @@ def _with_chance(
     return replace(candidate, drawn_from=int(allowed.sum()), chance=chance)
 
 
-def _refuse_small_budget(candidates: Sequence[Candidate], ledger: BudgetTracker) -> None:
+def _check_budget(candidates: Sequence[Candidate], ledger: BudgetTracker) -> None:
     unit = ledger.budget.unit
     single = [BudgetTracker(ledger.budget) for _ in candidates]
     for one, candidate in zip(single, candidates, strict=True):
@@ -301,7 +301,7 @@ def costed(
     places = [candidate.place for candidate in drawn]
     looks = clicks or choice.cost.looks_at_prediction
     found = list(drawn)
-    for image_id, indices in grouped_by_image(places):
+    for image_id, indices in group_by_image(places):
         prediction = choice.looker.load_prediction(image_id) if looks else None
         whole = prediction is not None and prediction.step == 1
         seen = ClassMaps(partial(_classes, prediction, None)) if whole else None

@@ -182,7 +182,7 @@ class ProposalService:
             and queued.id not in taken
         )
 
-    def choose_anew(self, strategy: str | Strategy | None = None, **parts: object) -> None:
+    def reselect(self, strategy: str | Strategy | None = None, **parts: object) -> None:
         """Let ``strategy`` choose in place of the regions that nobody has touched.
 
         Nothing is predicted anew for images that were: what their passes left is ranked by another

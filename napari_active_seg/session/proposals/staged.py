@@ -133,7 +133,7 @@ class StagedProposal:
         image_id = self._waiting.pop(0)
 
         def freeze() -> Work:
-            self._refuse_other_model()
+            self._check_same_model()
             return partial(predict_readable_images, self._predict((image_id,)))
 
         def deliver(result: object) -> None:
@@ -146,7 +146,7 @@ class StagedProposal:
 
     def _rank(self, work: Callable[..., object], deliver: Callable[[object], None]) -> None:
         def freeze() -> Work:
-            self._refuse_other_model()
+            self._check_same_model()
             untouched = set(self._untouched())
             self._kept = {i: p for i, p in self._provisional.items() if i not in untouched}
             request = replace(
@@ -180,7 +180,7 @@ class StagedProposal:
         before = PredictedBefore(done, self._seconds, self._total)
         return replace(self._asked, image_ids=image_ids, before=before, note=note)
 
-    def _refuse_other_model(self) -> None:
+    def _check_same_model(self) -> None:
         """Raise NothingToDoError where predictions of the earlier stages hold no more."""
         asked, now = self._asked, self._current()
         if now is None or (now.model_id, now.plan) != (asked.model_id, asked.plan):

@@ -143,7 +143,7 @@ class _Proposing:
             token.check,
             None if predict is None else predict.load_segmenter,
         )
-        self._strategy = self._refused_or(request.strategy)
+        self._strategy = self._check_strategy(request.strategy)
         self._reader = PoolReader(
             measure=request.strategy.measure,
             groups=request.groups,
@@ -165,7 +165,7 @@ class _Proposing:
         strategy = self._strategy_at_start()
         choice = Choice(
             strategy,
-            self._pool_beside([candidate.place for candidate, _ in drawn]),
+            self._pool_without([candidate.place for candidate, _ in drawn]),
             self._looker,
             request.cost,
             (*request.earlier.labelled, *request.kept),
@@ -179,7 +179,7 @@ class _Proposing:
         ledger = self._ledger(strategy, priced, kept)
         chosen = self._choose(choice, ledger)
         found = len(chosen) + len(priced) + len(kept)
-        self._say_what_it_takes(ledger, learned, found)
+        self._estimate_spend(ledger, learned, found)
         everything, kinds = [*chosen], [self._kind_of()] * len(chosen)
         if request.draws:
             everything += priced
@@ -204,7 +204,7 @@ class _Proposing:
             if not self._request.kept:
                 raise
             chosen = ()
-        self._refuse_unreadable()
+        self._check_readable()
         if not chosen and not self._request.kept:
             raise NothingToDoError(self._why_nothing())
         return chosen
@@ -222,7 +222,7 @@ class _Proposing:
 
     # --- before the choice -----------------------------------------------------------------------
 
-    def _refused_or(self, strategy: Strategy) -> Strategy:
+    def _check_strategy(self, strategy: Strategy) -> Strategy:
         """Return the strategy; ConfigError if its windows are larger than every image."""
         shapes = [ref.shape for ref in self._request.pool]
         if strategy.unit == "squares" and shapes:
@@ -312,7 +312,7 @@ class _Proposing:
         pixels = sum(height * width for height, width in (ref.shape for ref in self._request.pool))
         return max(1, min(wanted, pixels // size**2))
 
-    def _pool_beside(self, drawn: Sequence[MaskedRegion]) -> Callable[..., Iterator[PoolImage]]:
+    def _pool_without(self, drawn: Sequence[MaskedRegion]) -> Callable[..., Iterator[PoolImage]]:
         request = self._request
         taken = (*request.taken, *drawn, *request.kept)
         refs = [r for r in request.pool if request.ranked is None or r.id in request.ranked]
@@ -323,7 +323,7 @@ class _Proposing:
 
         return pool
 
-    def _refuse_unreadable(self) -> None:
+    def _check_readable(self) -> None:
         """Raise the first problem where no image could be read at all."""
         problems = self._reader.problems
         if problems and len(problems) == len(self._request.pool):
@@ -397,7 +397,7 @@ class _Proposing:
             return RegionKind.START
         return RegionKind.DRAWN if self._strategy.is_chance else RegionKind.CHOSEN
 
-    def _say_what_it_takes(
+    def _estimate_spend(
         self, ledger: BudgetTracker, learned: LearnedCost | None, found: int
     ) -> None:
         budget = self._request.budget

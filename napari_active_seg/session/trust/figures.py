@@ -219,7 +219,7 @@ def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[
         )
         caption = f"Reliability of the {words} model (the calibration paper, figure E.1)"
         if record is not None and method is not None:
-            caption += f"; on images left out, {record.change_words(method)}"
+            caption += f"; on images left out, {record.describe_change(method)}"
         yield NamedFigure(
             f"figure-E1-reliability-{words}",
             figure,

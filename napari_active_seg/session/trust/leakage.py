@@ -21,7 +21,7 @@ from napari_active_seg.images import (
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import Report
 
-__all__ = ["LeakReport", "LeakRequest", "look_for_leaks"]
+__all__ = ["LeakReport", "LeakRequest", "find_leaks"]
 
 _log = logging.getLogger(__name__)
 #: Images are compared at about this size.
@@ -58,7 +58,7 @@ class LeakReport:
         )
 
 
-def look_for_leaks(request: LeakRequest, token: CancelToken, report: Report) -> LeakReport:
+def find_leaks(request: LeakRequest, token: CancelToken, report: Report) -> LeakReport:
     """Return near copies, flips and turns between the pool and the images set aside."""
     known = _known(request.kept_in)
     hashes: dict[str, PerceptualHash] = {}

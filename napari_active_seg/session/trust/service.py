@@ -27,7 +27,7 @@ from napari_active_seg.session.trust.evidence import (
     validation_is_unscored,
 )
 from napari_active_seg.session.trust.inter_annotator import AnnotatorAgreement, annotator_agreements
-from napari_active_seg.session.trust.leakage import LeakReport, look_for_leaks
+from napari_active_seg.session.trust.leakage import LeakReport, find_leaks
 from napari_active_seg.session.trust.learning_curve import LearningCurve, learning_curve
 from napari_active_seg.session.trust.requests import (
     audit_request,
@@ -43,7 +43,7 @@ from napari_active_seg.session.trust.scoreboard import ScoreRow, scoreboard
 from napari_active_seg.session.trust.store import (
     CalibrationRecord,
     calibration_of,
-    calibration_words,
+    describe_calibration,
     keep_agreement,
     keep_cross_validation,
     keep_evaluation,
@@ -112,9 +112,9 @@ class TrustService:
         model = self._state().model
         return None if model is None else calibration_of(self._project, model)
 
-    def calibration_words(self) -> str:
+    def describe_calibration(self) -> str:
         """Return whether probabilities are calibrated now, in a line."""
-        return calibration_words(self._project, self._state().model)
+        return describe_calibration(self._project, self._state().model)
 
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""
@@ -191,13 +191,13 @@ class TrustService:
             raise NothingToDoError("calibrate first: nothing is fitted for the model in use")
         if method not in record.calibrations:
             raise ConfigError(f"no calibration {method!r}: {did_you_mean(method, METHODS)}")
-        self._project.refuse_if_read_only()
+        self._project.check_writable()
         self._project.configure(calibration=method)
         self._tell()
 
     def take_calibration_back(self) -> None:
         """Let maps and proposals use probabilities as the network gives them."""
-        self._project.refuse_if_read_only()
+        self._project.check_writable()
         self._project.configure(calibration="none")
         self._tell()
 
@@ -313,11 +313,11 @@ class TrustService:
 
         self._order(Order("reviewing labels", freeze, deliver, may_wait=True, may_leave=True))
 
-    def look_for_leaks(self, *, on_report: Callable[[LeakReport], None] | None = None) -> None:
+    def find_leaks(self, *, on_report: Callable[[LeakReport], None] | None = None) -> None:
         """Look for images, their flips and near copies that are learned from and measured on."""
 
         def freeze() -> Work:
-            return partial(look_for_leaks, leak_request(self._project))
+            return partial(find_leaks, leak_request(self._project))
 
         def deliver(result: object) -> None:
             if isinstance(result, LeakReport):

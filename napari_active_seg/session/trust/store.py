@@ -27,8 +27,8 @@ __all__ = [
     "CalibrationRecord",
     "calibration_in_force",
     "calibration_of",
-    "calibration_words",
     "changes_since",
+    "describe_calibration",
     "evaluated_at",
     "keep_agreement",
     "keep_cross_validation",
@@ -176,7 +176,7 @@ class CalibrationRecord:
         """Return the method to be shown: the one that is wanted, or the best."""
         return wanted if wanted in self.calibrations else self.best
 
-    def change_words(self, method: str) -> str:
+    def describe_change(self, method: str) -> str:
         """Return what a method does to the figures, in a line."""
         after = self.figures[method]
         parts = (
@@ -254,7 +254,7 @@ def calibration_in_force(project: Project, model: ModelRecord | None) -> Calibra
     return None if record is None else record.calibrations.get(wanted)
 
 
-def calibration_words(project: Project, model: ModelRecord | None) -> str:
+def describe_calibration(project: Project, model: ModelRecord | None) -> str:
     """Return whether probabilities are calibrated now, in a line."""
     wanted = project.config.calibration
     if model is None:

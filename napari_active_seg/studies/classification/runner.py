@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.models.image_classifier import ImageNetworks
 from napari_active_seg.studies.classification.arm import ImageArm, done_rounds
@@ -16,7 +16,7 @@ from napari_active_seg.studies.classification.isic_diagnosis import read_diagnos
 from napari_active_seg.studies.classification.mnist import read_mnist
 from napari_active_seg.studies.classification.settings import ClassificationStudy
 from napari_active_seg.studies.classification.splits import ImagePool
-from napari_active_seg.studies.output_folder import refuse_other_settings, refuse_taken
+from napari_active_seg.studies.output_folder import check_folder_empty, check_same_settings
 from napari_active_seg.studies.parallel import OnProgress, run_parallel
 
 __all__ = ["finished_rounds", "open_pool", "run_classification"]
@@ -63,9 +63,9 @@ def run_classification(
     ``workers`` processes work side by side, each with the study's threads; 0 works in this one.
     ``networks`` must be picklable for more.
     """
-    _refuse_another_study(study, out)
+    _check_same_study(study, out)
     pool = open_pool(study)
-    with whole_file(out / _CONFIG) as begun:
+    with atomic_write(out / _CONFIG) as begun:
         begun.write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")
     tasks = [
         _Task(arm.name, seed)
@@ -114,7 +114,7 @@ def _arm_of(
     return ImageArm(study, pool, out, arm, task.seed, networks)
 
 
-def _refuse_another_study(study: ClassificationStudy, out: Path) -> None:
+def _check_same_study(study: ClassificationStudy, out: Path) -> None:
     config = out / _CONFIG
     if config.is_file():
         there = ClassificationStudy.model_validate_json(config.read_text(encoding="utf-8"))
@@ -122,6 +122,6 @@ def _refuse_another_study(study: ClassificationStudy, out: Path) -> None:
         known = {arm.name: arm for arm in there.arms}
         differ = [key for key, value in ours.items() if value != theirs[key]]
         differ += [a.name for a in study.arms if known.get(a.name, a) != a]
-        refuse_other_settings(out, differ)
+        check_same_settings(out, differ)
     else:
-        refuse_taken(out)
+        check_folder_empty(out)

@@ -21,9 +21,9 @@ __all__ = [
     "Reader",
     "Sample",
     "folder_of_labelled_images",
+    "get_dataset_reader",
     "prepare",
     "read_folders",
-    "reader_named",
 ]
 
 READERS: dict[str, Reader] = {
@@ -45,7 +45,7 @@ READERS: dict[str, Reader] = {
 }
 
 
-def reader_named(name: str) -> Reader:
+def get_dataset_reader(name: str) -> Reader:
     """Return the reader of a data set, or raise ConfigError with the known names."""
     if name not in READERS:
         raise ConfigError(f"no data set {name!r}: {did_you_mean(name, READERS)}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import BadInputError, ImageError
 from napari_active_seg.images import ImageRef, open_image, read_array
 from napari_active_seg.regions import UNLABELLED, Region
@@ -160,7 +160,7 @@ def prepare(
         "images": [asdict(image) for image in images],
         "asked": wanted,
     }
-    with whole_file(folder / _FACTS) as begun:
+    with atomic_write(folder / _FACTS) as begun:
         begun.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return PreparedData.open(folder)
 

@@ -36,7 +36,7 @@ def add_costs(page: Report, study: StudySettings, records: Sequence[RoundRecord]
 
     Nothing where a study names no score and its full-label score is not known.
     """
-    axes = dict.fromkeys((study.axis, "minutes")) if _levels_in_words(study, records) else ()
+    axes = dict.fromkeys((study.axis, "minutes")) if _describe_levels(study, records) else ()
     for axis in axes:
         _costs(page, study, records, axis)
         _ratios(page, study, records, axis)
@@ -52,7 +52,7 @@ def _costs(page: Report, study: StudySettings, records: Sequence[RoundRecord], a
             for level in _levels_of(study, records, arm)
         )
         rows.append((arm, *map(_spread, costs)))
-    page.table(("", *_levels_in_words(study, records)), rows)
+    page.table(("", *_describe_levels(study, records)), rows)
     page.paragraph(
         "The first round that reached the score counts, nothing is interpolated; seeds that never "
         "did are left out of the mean and counted."
@@ -79,7 +79,7 @@ def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord], 
         )
         rows.append((f"{one} / {other}", *(_spread(r, 2) for r in ratios)))
     if rows:
-        page.table((f"{axis} over {axis}", *_levels_in_words(study, records)), rows)
+        page.table((f"{axis} over {axis}", *_describe_levels(study, records)), rows)
         page.paragraph("Seed by seed, where both arms reached the score.")
 
 
@@ -92,7 +92,7 @@ def _levels_of(study: StudySettings, records: Sequence[RoundRecord], arm: str) -
     return [*study.levels, *(share * full for share in _shares_of(study, records))]
 
 
-def _levels_in_words(study: StudySettings, records: Sequence[RoundRecord]) -> list[str]:
+def _describe_levels(study: StudySettings, records: Sequence[RoundRecord]) -> list[str]:
     levels = [f"{study.score} {level:g}" for level in study.levels]
     return [*levels, *(f"{share:.0%} of all labels" for share in _shares_of(study, records))]
 

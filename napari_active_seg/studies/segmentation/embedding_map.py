@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 
 __all__ = [
     "MAP",
@@ -34,10 +34,10 @@ SEEN, MAP = "seen.npz", "map.json"
 
 def save_embeddings(folder: Path, ids: NDArray[np.str_], seen: NDArray[np.floating]) -> None:
     """Write down where images ``ids`` (N,) are seen, (N, D), with a map of them."""
-    with whole_file(folder / MAP) as begun:
+    with atomic_write(folder / MAP) as begun:
         drawn = np.round(flattened(seen), 2).tolist()
         begun.write_text(json.dumps(drawn) + "\n", encoding="utf-8")
-    with whole_file(folder / SEEN) as begun, begun.open("wb") as file:
+    with atomic_write(folder / SEEN) as begun, begun.open("wb") as file:
         np.savez_compressed(file, ids=ids, seen=seen)
 
 

@@ -21,15 +21,15 @@ def write_results_json(out: Path, results: Mapping[str, Any]) -> None:
 
 def device_of(out: Path) -> str:
     """Return what the study in a folder ran on, as far as it says so itself."""
-    return str(_told_in(out).get("device", "device not told"))
+    return str(_read_results(out).get("device", "device not told"))
 
 
 def notes_of(out: Path) -> tuple[str, ...]:
     """Return what the study in a folder says of its data, as far as it does."""
-    return tuple(map(str, _told_in(out).get("notes", ())))
+    return tuple(map(str, _read_results(out).get("notes", ())))
 
 
-def _told_in(out: Path) -> dict[str, Any]:
+def _read_results(out: Path) -> dict[str, Any]:
     """Return what the file of a folder holds, nothing where it cannot be read."""
     try:
         told = json.loads((out / RESULTS).read_text(encoding="utf-8"))

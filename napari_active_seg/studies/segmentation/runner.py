@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg._util.jsonl import lines_of
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.studies.datasets import DataSet, read_folders, reader_named
+from napari_active_seg.studies.datasets import DataSet, get_dataset_reader, read_folders
 from napari_active_seg.studies.datasets.cache import PreparedData, prepare
 from napari_active_seg.studies.datasets.redundancy import copied_pool
-from napari_active_seg.studies.output_folder import refuse_other_settings, refuse_taken
+from napari_active_seg.studies.output_folder import check_folder_empty, check_same_settings
 from napari_active_seg.studies.parallel import OnProgress, run_parallel
 from napari_active_seg.studies.segmentation.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord, read_records
@@ -65,9 +65,9 @@ def run_study(
     ``workers`` processes work side by side, each with the study's threads; 0 works in this one,
     with whatever threads it has. ``open_session`` must be picklable for more.
     """
-    _refuse_another_study(study, out)
+    _check_same_study(study, out)
     opened = _limited(_opened(study.data), study.data)
-    with whole_file(out / _CONFIG) as begun:
+    with atomic_write(out / _CONFIG) as begun:
         begun.write_text(study.as_json(), encoding="utf-8")
     data = prepare(
         opened,
@@ -189,7 +189,7 @@ def _arm_of(study: StudySettings, task: _Task) -> ArmSettings:
     return next(arm for arm in study.arms if arm.name == task.arm)
 
 
-def _refuse_another_study(study: StudySettings, out: Path) -> None:
+def _check_same_study(study: StudySettings, out: Path) -> None:
     """Refuse a folder of something else; a study's own is gone on with, with more arms or seeds."""
     config = out / _CONFIG
     if config.is_file():
@@ -205,14 +205,14 @@ def _refuse_another_study(study: StudySettings, out: Path) -> None:
             before = known.get(arm.name, arm)
             if arm.model_dump(exclude={"rounds"}) != before.model_dump(exclude={"rounds"}):
                 differ.append(f"arm {arm.name}")
-        refuse_other_settings(out, differ)
+        check_same_settings(out, differ)
     else:
-        refuse_taken(out)
+        check_folder_empty(out)
 
 
 def _opened(data: DataSettings) -> DataSet:
     if data.dataset != "folders":
-        reader = reader_named(data.dataset)
+        reader = get_dataset_reader(data.dataset)
         if data.root is None:
             raise ConfigError(f"--data is the folder of {reader.title}, from {reader.source}")
         if not data.root.is_dir():
@@ -245,8 +245,8 @@ def _limited(data: DataSet, asked: DataSettings) -> DataSet:
 
 
 def _in_a_process(bench: StudyContext, task: _Task) -> None:
-    _run_of(bench, task).run(_untold)
+    _run_of(bench, task).run(_report_nothing)
 
 
-def _untold(_words: str) -> None:
+def _report_nothing(_words: str) -> None:
     """Say nothing: the process that waits tells which arms are under way."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.atomic_write import whole_file
+from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.studies.datasets.redundancy import original_of
 from napari_active_seg.studies.segmentation.embedding_map import spread_of
@@ -103,7 +103,7 @@ class Choice:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of an arm."""
-        with whole_file(folder / CHOICE) as begun:
+        with atomic_write(folder / CHOICE) as begun:
             begun.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
     @staticmethod

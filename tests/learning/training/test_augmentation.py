@@ -11,14 +11,14 @@ from napari_active_seg.learning.networks import SmallUNet
 from napari_active_seg.learning.training.augmentation import (
     Augmentation,
     Warp,
-    augmentation_named,
+    get_augmentation,
 )
 from napari_active_seg.learning.training.crops import CropBatches
 from napari_active_seg.learning.training.cutmix import boxes_to_mix, mixed
 from napari_active_seg.learning.training.dermoscopy import hairy, unevenly_lit
 from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
-from napari_active_seg.learning.training.stain import hed_of, rgb_of, stained_anew
+from napari_active_seg.learning.training.stain import hed_of, jitter_stain, rgb_of
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.models.training_options import AUGMENTATIONS
 from napari_active_seg.regions import UNLABELLED
@@ -85,22 +85,22 @@ def test_warp_brings_nothing_labelled_in_from_outside():
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_every_set_gives_pictures_in_0_to_1_from_its_seed_alone(name):
-    chosen, (image, _) = augmentation_named(name), coded(48)
+    chosen, (image, _) = get_augmentation(name), coded(48)
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy())
     for made in (chosen, chosen.strong()):
         first = made.coloured(planes, rng(3))
         assert first.shape == (3, 48, 48) and first.min() >= 0 and first.max() <= 1
         torch.manual_seed(7)  # the global generator plays no part
         assert torch.equal(first, made.coloured(planes, rng(3)))
-    assert (augmentation_named("none").coloured(planes, rng()) == planes / 255).all()
+    assert (get_augmentation("none").coloured(planes, rng()) == planes / 255).all()
     with pytest.raises(ConfigError, match="did you mean 'histology'"):
-        augmentation_named("histologie")
+        get_augmentation("histologie")
 
 
 def test_strong_set_changes_more_than_the_weak_one():
     picture = SAMPLE_SETS["histology"].draw(0).image[:128, :128]
     planes = torch.from_numpy(picture.transpose(2, 0, 1).copy())
-    weak = augmentation_named("histology")
+    weak = get_augmentation("histology")
 
     def change(made):
         changed = [made.coloured(planes, rng(seed)) - planes / 255 for seed in range(20)]
@@ -124,7 +124,7 @@ def test_new_stain_keeps_glass_white_and_changes_tissue():
     picture = SAMPLE_SETS["histology"].draw(0).image
     planes = torch.from_numpy(picture.transpose(2, 0, 1).copy()).float() / 255
     glass = planes.amin(dim=0) > 0.93
-    changed = [stained_anew(planes, rng(seed), strength=0.3) for seed in range(5)]
+    changed = [jitter_stain(planes, rng(seed), strength=0.3) for seed in range(5)]
     for new in changed:
         assert (new - planes)[:, glass].abs().mean() < 0.04
     moved = torch.stack([(new - planes)[:, ~glass].abs().mean() for new in changed])

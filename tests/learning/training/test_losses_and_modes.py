@@ -10,8 +10,8 @@ from napari_active_seg.learning.module_modes import evaluating, sampling_dropout
 from napari_active_seg.learning.networks import Heads
 from napari_active_seg.learning.training.losses import (
     LOSSES,
+    get_loss,
     heads_loss,
-    loss_named,
     masked_cross_entropy,
     ranking_loss,
 )
@@ -94,9 +94,9 @@ def test_losses_equal_slow_loops_over_labelled_pixels(weights):
         dices.append(both / (here + 1))
     dice = sum(w[c] * (1 - dices[c]) for c in range(3)) / w.sum()
     for name, expected in (("cross-entropy", entropy), ("focal", focal), ("dice", dice)):
-        found = loss_named(name)(logits, target, weights).item()
+        found = get_loss(name)(logits, target, weights).item()
         assert found == pytest.approx(expected, rel=1e-5)
-    both = loss_named("cross-entropy+dice")(logits, target, weights).item()
+    both = get_loss("cross-entropy+dice")(logits, target, weights).item()
     assert both == pytest.approx(entropy + dice, rel=1e-5)
 
 
@@ -106,7 +106,7 @@ def test_a_crop_with_one_label_counts_as_much_as_one_that_is_full():
     target[1] = UNLABELLED
     target[1, 2, 3] = 2
     for name in ("cross-entropy", "focal"):
-        loss = loss_named(name)
+        loss = get_loss(name)
         alone = [loss(logits[n : n + 1], target[n : n + 1], None).item() for n in range(2)]
         assert loss(logits, target, None).item() == pytest.approx(np.mean(alone), rel=1e-5)
         none = torch.full_like(target[:1], UNLABELLED)
@@ -118,7 +118,7 @@ def test_dice_leaves_classes_out_that_nobody_labelled():
     logits = torch.zeros(1, 3, 2, 2)
     logits[:, 0] = 50
     target = torch.zeros(1, 2, 2, dtype=torch.uint8)
-    assert loss_named("dice")(logits, target, None).item() == pytest.approx(0, abs=1e-6)
+    assert get_loss("dice")(logits, target, None).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_heads_loss_is_the_fused_one_and_the_discounted_levels():
@@ -158,7 +158,7 @@ def test_batch_without_labels_is_refused():
         with pytest.raises(BadInputError, match="no labelled pixel"):
             loss(torch.zeros(1, 2, 3, 3), torch.full((1, 3, 3), UNLABELLED), None)
     with pytest.raises(ConfigError, match="did you mean 'dice'"):
-        loss_named("dise")
+        get_loss("dise")
 
 
 def network():

@@ -7,7 +7,7 @@ from tiny_data import disk_picture
 from torch import nn
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError, StoppedError
-from napari_active_seg.learning import PRESETS, Preset, TorchSegmenterFactory, preset_named
+from napari_active_seg.learning import PRESETS, Preset, TorchSegmenterFactory, get_preset
 from napari_active_seg.learning.module_modes import batch_norms, seeded
 from napari_active_seg.learning.networks import FilterBankMLP, SmallUNet
 from napari_active_seg.learning.training import build
@@ -320,7 +320,7 @@ def test_batch_halves_then_crop_when_memory_runs_out():
     Hungry.prefix, kept = watch, Hungry.prefix
     try:
         outcome = build.train_network(
-            parts_of(network, preset_named("unet")),
+            parts_of(network, get_preset("unet")),
             on_step=lambda _: None,
             check_cancelled=lambda: None,
         )
@@ -335,7 +335,7 @@ def test_too_little_memory_for_anything_is_a_clear_word():
     network.most = 0
     with pytest.raises(ModelError, match=r"not enough memory to train 'unet'.*or train 'fast'"):
         build.train_network(
-            parts_of(network, preset_named("unet")),
+            parts_of(network, get_preset("unet")),
             on_step=lambda _: None,
             check_cancelled=lambda: None,
         )
@@ -344,10 +344,10 @@ def test_too_little_memory_for_anything_is_a_clear_word():
 def test_network_without_memory_would_take_for_ever(monkeypatch):
     network = Hungry(2)
     network.most = 0
-    assert build.seconds_of_training(parts_of(network, preset_named("unet"))) == np.inf
+    assert build.seconds_of_training(parts_of(network, get_preset("unet"))) == np.inf
     monkeypatch.setattr(network, "prefix", lambda images: images.no_such_thing)
     with pytest.raises(AttributeError):
-        build.seconds_of_training(parts_of(network, preset_named("unet")))
+        build.seconds_of_training(parts_of(network, get_preset("unet")))
 
 
 def test_other_errors_are_not_taken_for_memory():
@@ -355,7 +355,7 @@ def test_other_errors_are_not_taken_for_memory():
     network.prefix = lambda images: (_ for _ in ()).throw(RuntimeError("size mismatch"))
     with pytest.raises(RuntimeError, match="size mismatch"):
         build.train_network(
-            parts_of(network, preset_named("unet")),
+            parts_of(network, get_preset("unet")),
             on_step=lambda _: None,
             check_cancelled=lambda: None,
         )
@@ -402,7 +402,7 @@ def test_rare_class_gets_heavier_pixels_or_more_of_them():
         )
     ]
     assert shares[0] < 0.02 and abs(shares[1] - 0.5) < 0.05
-    made = parts_of(network, preset_named("fast"), TrainingOptions(balance="weights"))
+    made = parts_of(network, get_preset("fast"), TrainingOptions(balance="weights"))
     made.data.examples[:] = [TrainExample(image, target)]
     batches = PixelBatches(network, made.data.examples, batch=512, device=CPU)
     (objective,) = build._objectives(made, batches, None)

@@ -13,7 +13,7 @@ from napari_active_seg.learning import PRESETS, Preset, TorchSegmenterFactory
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import SmallUNet
 from napari_active_seg.learning.networks.auxiliary_heads import Discriminator
-from napari_active_seg.learning.training.augmentation import augmentation_named
+from napari_active_seg.learning.training.augmentation import get_augmentation
 from napari_active_seg.learning.training.classification import LabelledImages, UnlabelledImages
 from napari_active_seg.learning.training.losses import (
     balancing_weights,
@@ -46,7 +46,7 @@ def pool_window(rng, side):
 
 
 def crops(count=4, side=48):
-    made = augmentation_named("flips")
+    made = get_augmentation("flips")
     return UnlabelledCrops(pool_window, count=count, side=side, augmentation=made)
 
 

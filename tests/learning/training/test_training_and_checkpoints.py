@@ -9,11 +9,11 @@ from tiny_data import disk_picture
 from tiny_networks import moments_of, sampler_of
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError, StoppedError
-from napari_active_seg.learning import PRESETS, TorchSegmenterFactory, preset_named
+from napari_active_seg.learning import PRESETS, TorchSegmenterFactory, get_preset
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import DCAN, FilterBankMLP, SmallUNet
-from napari_active_seg.learning.training.augmentation import augmentation_named
+from napari_active_seg.learning.training.augmentation import get_augmentation
 from napari_active_seg.learning.training.batches import PixelBatches
 from napari_active_seg.learning.training.crops import CropBatches
 from napari_active_seg.learning.training.objectives import Supervised
@@ -27,7 +27,7 @@ from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED, contour_target
 
 CPU = torch.device("cpu")
-GENERAL, FLIPS = augmentation_named("general"), augmentation_named("flips")
+GENERAL, FLIPS = get_augmentation("general"), get_augmentation("flips")
 CLASSES = ("background", "disk")
 
 
@@ -194,7 +194,7 @@ def test_example_smaller_than_a_crop_is_padded_with_not_labelled():
         batch=4,
         crop=64,
         device=CPU,
-        augmentation=augmentation_named("flips"),
+        augmentation=get_augmentation("flips"),
     )
     target = batches.draw(np.random.default_rng(0)).target
     assert (target != UNLABELLED).flatten(1).sum(dim=1).tolist() == [24 * 60] * 4
@@ -271,7 +271,7 @@ def test_foreign_damaged_and_malicious_checkpoints_are_refused(tmp_path):
 
 def test_trainings_are_so_many_times_as_long_as_the_presets_or_the_asked_steps():
     def steps(**plan):
-        recipe = preset_named("unet").recipe(
+        recipe = get_preset("unet").recipe(
             TrainingOptions(**plan), per_epoch=7, on_gpu=False, half="bfloat16"
         )
         return recipe.n_steps
@@ -284,10 +284,10 @@ def test_trainings_are_so_many_times_as_long_as_the_presets_or_the_asked_steps()
 
 def test_presets_and_devices_are_known_by_name():
     assert tuple(PRESETS) == PRESET_NAMES
-    assert preset_named("dcan:101").n_steps == PRESETS["dcan"].n_steps
-    assert preset_named("dcan:101").name == "dcan:101"
+    assert get_preset("dcan:101").n_steps == PRESETS["dcan"].n_steps
+    assert get_preset("dcan:101").name == "dcan:101"
     with pytest.raises(ConfigError, match="did you mean 'unet'"):
-        preset_named("u-net")
+        get_preset("u-net")
     with pytest.raises(ConfigError, match="auto, cpu or cuda"):
         resolve_device("gpu")
     if not torch.cuda.is_available():

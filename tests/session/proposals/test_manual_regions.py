@@ -159,7 +159,7 @@ def test_choosing_again_leaves_own_regions_alone(session):
     own = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
     session.walk.back()
     assert own not in session.proposals.untouched()
-    session.proposals.choose_anew("uncertain-regions", size=16, measure="margin")
+    session.proposals.reselect("uncertain-regions", size=16, measure="margin")
     session.wait()
     assert own in [q.id for q in session.state.queue]
 

@@ -100,7 +100,7 @@ def test_figures_of_a_calibration_are_of_images_left_out(trained):
         assert record.figures[method] == dict(tried.figures)
         assert record.bins[method].counts.tolist() == tried.bins.counts.tolist()
         assert record.bins[method].counts.sum() == trial.n_pixels
-    assert "ECE" in record.change_words("vector")
+    assert "ECE" in record.describe_change("vector")
 
 
 def test_the_next_model_is_calibrated_anew_and_an_earlier_one_keeps_its_own(trained):
@@ -119,7 +119,7 @@ def test_a_calibration_does_not_outlive_what_it_was_fitted_for(trained):
     calibrate(trained, use="platt")
     trained.upkeep.configure(temperature=2.0)
     assert trained.state.calibrated == ""
-    assert "waits" in trained.trust.calibration_words()
+    assert "waits" in trained.trust.describe_calibration()
     trained.upkeep.configure(temperature=1.0)
     assert trained.state.calibrated.startswith("platt")
     trained.upkeep.add_class("third")
@@ -344,7 +344,7 @@ def test_a_copy_on_the_other_side_is_reported(tmp_path):
     splits = {i: p.split for i, p in session.project.images.placements().items()}
     both_sides = splits["copy.png"] != splits[first.name]
     for _ in range(2):  # the second look reads what the first kept
-        session.trust.look_for_leaks()
+        session.trust.find_leaks()
         session.wait()
         assert ("look the same" in session.trust.leaks()) == both_sides
     assert session.project.looks.is_file()

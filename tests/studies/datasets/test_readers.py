@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from napari_active_seg.errors import ConfigError, ImageError
-from napari_active_seg.studies.datasets import READERS, reader_named
+from napari_active_seg.studies.datasets import READERS, get_dataset_reader
 from napari_active_seg.studies.datasets.a2d2 import read_a2d2
 from napari_active_seg.studies.datasets.driving import STREET_CLASSES
 
@@ -62,7 +62,7 @@ def test_glas_in_its_official_files(tmp_path):
         "name,patient ID,grade (GlaS), grade (Sirinukunwattana et al. 2015)\n"
         "train_1,4, benign, adenomatous\ntrain_2,5, malignant, x\ntestA_1,4, benign, y\n"
     )
-    found = reader_named("glas").open(tmp_path)
+    found = get_dataset_reader("glas").open(tmp_path)
     samples = check(found, "train", 2, 0, 1)
     assert [(s.id, s.group, s.kind) for s in samples] == [
         ("train_1", "4", "benign"),
@@ -77,7 +77,7 @@ def test_glas_in_its_official_files(tmp_path):
 def test_glas_in_two_folders(tmp_path):
     write(tmp_path / "images" / "train_1.png", rgb())
     write(tmp_path / "instances" / "train_1.png", halves(3, 0))
-    check(reader_named("glas").open(tmp_path), "train", 1, 1, 0)
+    check(get_dataset_reader("glas").open(tmp_path), "train", 1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_isic_challenges(tmp_path, year, folders):
     write(tmp_path / folders[0] / "ISIC_0000001_superpixels.png", rgb())
     ending = "_Segmentation" if year == 2016 else "_segmentation"
     write(tmp_path / folders[1] / f"ISIC_0000001{ending}.png", halves(0, 255))
-    check(reader_named(f"isic{year}").open(tmp_path), "train", 1, 0, 1)
+    check(get_dataset_reader(f"isic{year}").open(tmp_path), "train", 1, 0, 1)
 
 
 def test_isic_with_an_index(tmp_path):
@@ -103,7 +103,7 @@ def test_isic_with_an_index(tmp_path):
     (tmp_path / "index.csv").write_text(
         "image_id,split,diagnosis\nISIC_1,train,benign\nISIC_2,test,malignant\n"
     )
-    found = reader_named("isic2016").open(tmp_path)
+    found = get_dataset_reader("isic2016").open(tmp_path)
     assert check(found, "train", 1, 1, 0)[0].kind == "benign"
     check(found, "test", 1, 1, 0)
 
@@ -115,7 +115,7 @@ def test_bcss_crops_and_maps_22_codes_to_5(tmp_path):
     for name in ("TCGA-A1-A0SK-DX1_x", "TCGA-OL-A5D6-DX1_x"):
         write(tmp_path / "rgbs_colorNormalized" / f"{name}.png", rgb((1100, 600)))
         write(tmp_path / "masks" / f"{name}.png", codes)
-    found = reader_named("bcss").open(tmp_path)
+    found = get_dataset_reader("bcss").open(tmp_path)
     (crop,) = found.parts["train"]
     truth = crop.truth()
     assert truth.shape == (512, 512) and crop.group == "TCGA-A1-A0SK"
@@ -139,7 +139,7 @@ def test_monuseg_draws_its_outlines(tmp_path):
         path.write_text(
             f"<Annotations><Annotation><Regions>{vertices}</Regions></Annotation></Annotations>"
         )
-    found = reader_named("monuseg").open(tmp_path)
+    found = get_dataset_reader("monuseg").open(tmp_path)
     assert (len(found.parts["train"]), len(found.parts["test"])) == (1, 1)
     ids = found.parts["train"][0].objects()
     assert set(np.unique(ids)) == {0, 1, 2} and ids[10, 10] == 1 and ids[30, 25] == 2
@@ -153,7 +153,7 @@ def test_dsb2018_puts_its_masks_together(tmp_path):
         write(home / "images" / f"image{number}.png", np.full((12, 16, 3), bright))
         write(home / "masks" / "a.png", halves(255, 0))
         write(home / "masks" / "b.png", halves(0, 255) * (np.arange(12)[:, None] < 3))
-    found = reader_named("dsb2018").open(tmp_path)
+    found = get_dataset_reader("dsb2018").open(tmp_path)
     assert (len(found.parts["train"]), len(found.parts["test"])) == (4, 2)
     sample = found.parts["train"][0]
     assert np.unique(sample.objects()).tolist() == [0, 1, 2] and sample.kind == "fluorescent"
@@ -177,7 +177,7 @@ def write_voc(root):
 
 def test_voc_alone(tmp_path):
     write_voc(tmp_path)
-    found = reader_named("voc").open(tmp_path)
+    found = get_dataset_reader("voc").open(tmp_path)
     check(found, "train", 1, 0, 2)
     check(found, "test", 1, 0, 2)
     assert len(found.classes) == 21 and "Without" in found.notes[0]
@@ -189,7 +189,7 @@ def test_voc_with_the_extended_set_as_it_was_published(tmp_path):
     folder.mkdir(parents=True)
     for name in ("a", "b", "c"):  # c is in VOC's val and must not be learned from
         savemat(folder / f"{name}.mat", {"GTcls": {"Segmentation": halves(0, 5)}})
-    found = reader_named("voc").open(tmp_path)
+    found = get_dataset_reader("voc").open(tmp_path)
     assert [s.id for s in found.parts["train"]] == ["a", "b"]
     assert [int(s.truth()[0, -1]) for s in found.parts["train"]] == [2, 5]  # VOC's own first
 
@@ -198,7 +198,7 @@ def test_voc_with_the_extended_set_as_pictures(tmp_path):
     voc = write_voc(tmp_path)
     for name in ("b", "c"):
         write(voc / "SegmentationClassAug" / f"{name}.png", halves(0, 9))
-    found = reader_named("voc").open(tmp_path)
+    found = get_dataset_reader("voc").open(tmp_path)
     assert [s.id for s in found.parts["train"]] == ["a", "b"]
 
 
@@ -213,7 +213,7 @@ def test_cityscapes_scores_19_of_its_ids(tmp_path):
             tmp_path / "gtFine" / part / "aachen" / (name.format("gtFine_labelIds") + ".png"),
             halves(7, 1),
         )
-    found = reader_named("cityscapes").open(tmp_path)
+    found = get_dataset_reader("cityscapes").open(tmp_path)
     (sample,) = check(found, "train", 1, STREET_CLASSES.index("road"), 255)
     assert (sample.group, sample.frame) == ("aachen_000000", 19)
     check(found, "test", 1, 0, 255)
@@ -228,7 +228,7 @@ def test_camvid_in_its_usual_split(tmp_path):
             tmp_path / "LabeledApproved_full" / f"{name}_L.png",
             colour_halves((128, 64, 128), (0, 0, 0)),
         )
-    found = reader_named("camvid").open(tmp_path)
+    found = get_dataset_reader("camvid").open(tmp_path)
     assert {k: [s.id for s in v] for k, v in found.parts.items()} == {
         "train": ["0001TP_008520", "0006R0_f00930", "0016E5_07960"],
         "val": ["0016E5_07959"],
@@ -256,7 +256,7 @@ def write_a2d2(root, sequences=3, frames=20):
 
 def test_a2d2_maps_its_categories_and_holds_one_sequence_out(tmp_path):
     write_a2d2(tmp_path, frames=2)
-    found = reader_named("a2d2").open(tmp_path)
+    found = get_dataset_reader("a2d2").open(tmp_path)
     samples = check(found, "train", 6, STREET_CLASSES.index("car"), 255)
     assert [s.frame for s in samples] == [0, 1] * 3
     assert {s.group for s in found.parts["test"]} == {"20180925_112730"}
@@ -295,7 +295,7 @@ def test_a2d2_pool_of_copies(tmp_path):
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_folder_without_the_data_says_where_they_are_to_be_had(name, tmp_path):
-    reader = reader_named(name)
+    reader = get_dataset_reader(name)
     with pytest.raises(ImageError) as error:
         reader.open(tmp_path)
     assert reader.source in str(error.value) and reader.terms in str(error.value)
@@ -303,4 +303,4 @@ def test_a_folder_without_the_data_says_where_they_are_to_be_had(name, tmp_path)
 
 def test_an_unknown_name_is_corrected():
     with pytest.raises(ConfigError, match="did you mean"):
-        reader_named("glass")
+        get_dataset_reader("glass")
