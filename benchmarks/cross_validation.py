@@ -85,7 +85,7 @@ def compare(
     estimate = known.estimates["image_mean_dice"]
     there = estimate_over_images(reports[0])["image_mean_dice"]
     inside = estimate.low <= there.value <= estimate.high
-    return str(seed), name, estimate.words, there.words, "yes" if inside else "no"
+    return str(seed), name, estimate.summary, there.summary, "yes" if inside else "no"
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ class Cost:
         return float(getattr(self, unit))
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What is expected to be spent, in words."""
         text = f"{self.regions} region{'' if self.regions == 1 else 's'}, {self.pixels:,} pixels"
         if self.clicks:

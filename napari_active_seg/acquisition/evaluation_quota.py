@@ -50,7 +50,7 @@ class EvaluationQuotas:
     audit: Tally
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """How many there are of those that are needed, in a sentence."""
         parts = []
         counted = [

@@ -95,7 +95,7 @@ class LearnedCost:
         return np.maximum(self.predict(views) * self.bias, 0.1)
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """Where the figures come from, and what to think of them."""
         what = "seconds" if self.unit == "s" else self.unit
         if self.how == "guess":

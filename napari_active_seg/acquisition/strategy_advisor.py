@@ -57,7 +57,7 @@ class StrategyAdvice:
     likeness: float | None = None
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What was measured, and what follows, in two sentences."""
         kind = "redundant" if _is_redundant(self.redundancy, self.likeness) else "diverse"
         likeness = (

@@ -74,7 +74,7 @@ class Calibration:
         return f"{self.method}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What is done, in a line."""
         if self.method == "temperature":
             return f"temperature {1 / self.weights[0]:.2f}"

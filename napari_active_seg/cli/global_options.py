@@ -9,20 +9,20 @@ from pathlib import Path
 from napari_active_seg.cli.defaults import OptionSpec
 from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["Line", "check_options_known", "parted"]
+__all__ = ["ParsedArgs", "check_options_known", "split_global_options"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The words for the verb, and what was said beside them."""
+class ParsedArgs:
+    """The arguments of the verb, and the options of the program itself."""
 
-    words: tuple[str, ...]
+    args: tuple[str, ...]
     debug: bool = False
     quiet: bool = False
     defaults: Path | None = None
 
 
-def parted(given: Sequence[str]) -> Line:
+def split_global_options(given: Sequence[str]) -> ParsedArgs:
     """Return the line with what may stand anywhere taken out of it."""
     words: list[str] = []
     defaults, debug, quiet = None, False, False
@@ -42,7 +42,7 @@ def parted(given: Sequence[str]) -> Line:
             defaults = Path(word.partition("=")[2])
         else:
             words.append(word)
-    return Line(tuple(words), debug, quiet, defaults)
+    return ParsedArgs(tuple(words), debug, quiet, defaults)
 
 
 def check_options_known(

@@ -99,13 +99,13 @@ def _tell(session: Session, before: set[str], *, as_json: bool) -> None:
             for q in new
         ],
         "waiting": len(state.open_questions),
-        "second_head": desk.words,
+        "second_head": desk.summary,
         "note": NO_DIAGNOSIS,
     }  # fmt: skip
     lines = [f"{name}: {counts[name]}" for name in (*desk.classes, CANT_TELL) if counts[name]]
     lines += [f"{q.region.image_id}  score {q.information:.4f}  {q.reason}" for q in new]
-    if desk.words:
-        lines.append(f"{desk.words} ({NO_DIAGNOSIS})")
+    if desk.summary:
+        lines.append(f"{desk.summary} ({NO_DIAGNOSIS})")
     if not lines:
         lines = ["No image is said to be anything; say what they may be with --classes."]
     print_result(facts, as_json=as_json, text="\n".join(lines))

@@ -81,9 +81,9 @@ def reproduce_images(
         }
         facts[arm] = {name: spread.mean for name, spread in reached.items()}
         told = [_images_to(spread, name) for name, spread in reached.items()]
-        told.append(f"{at_the_end(rounds, arm, 'error').times(100).words(1)} % error at the end")
+        told.append(f"{at_the_end(rounds, arm, 'error').times(100).describe(1)} % error at the end")
         if study.positive is not None:
-            told.append(f"AUC {at_the_end(rounds, arm, 'auc').words(3)}")
+            told.append(f"AUC {at_the_end(rounds, arm, 'auc').describe(3)}")
         lines.append(f"{arm}: {', '.join(told)}")
     lines.append(f"the page is in {out}")
     print_result({"out": str(out), "images": facts}, as_json=as_json, text="\n".join(lines))
@@ -93,4 +93,4 @@ def _images_to(spread: Spread, level: str) -> str:
     """Return how many images an error took, or that no run came down to it."""
     if not spread.n:
         return f"{level} error not reached"
-    return f"{spread.words(0)} images to {level} error"
+    return f"{spread.describe(0)} images to {level} error"

@@ -321,5 +321,5 @@ def evaluate(
 
 def _figure_line(name: str, value: object, intervals: Mapping[str, Interval]) -> str:
     if name in intervals and not math.isnan(intervals[name].low):
-        return f"{name}: {intervals[name].words}, 95 % over images"
+        return f"{name}: {intervals[name].summary}, 95 % over images"
     return f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}"

@@ -31,7 +31,7 @@ from napari_active_seg.cli import (
 )
 from napari_active_seg.cli.console import be_quiet, say
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
-from napari_active_seg.cli.global_options import check_options_known, parted
+from napari_active_seg.cli.global_options import check_options_known, split_global_options
 from napari_active_seg.errors import (
     ActiveSegError,
     ConfigError,
@@ -87,16 +87,16 @@ def options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    line = parted(sys.argv[1:] if arguments is None else arguments)
-    debug = line.debug
-    be_quiet(line.quiet or os.environ.get(f"{PREFIX}QUIET", "") not in ("", "0"))
+    parsed = split_global_options(sys.argv[1:] if arguments is None else arguments)
+    debug = parsed.debug
+    be_quiet(parsed.quiet or os.environ.get(f"{PREFIX}QUIET", "") not in ("", "0"))
     _log_to_stderr(debug=debug)
     try:
         knobs = knobs_of(app)
-        check_options_known(line.words, knobs)
-        defaults = Defaults(knobs, named=line.defaults) if _runs_a_verb(line.words) else None
+        check_options_known(parsed.args, knobs)
+        defaults = Defaults(knobs, named=parsed.defaults) if _runs_a_verb(parsed.args) else None
         given = {} if defaults is None else defaults.given()
-        app(list(line.words), standalone_mode=True, default_map=given, obj=defaults)
+        app(list(parsed.args), standalone_mode=True, default_map=given, obj=defaults)
     except ActiveSegError as error:
         if debug:
             raise

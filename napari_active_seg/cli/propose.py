@@ -185,12 +185,12 @@ def guide(
         "likeness": advice.likeness,
         "places": advice.n_places,
         "covered": advice.covered,
-        "words": advice.words,
+        "words": advice.summary,
         "control_needed": plan.control.missing,
         "validation_needed": plan.validation.missing,
         "audit_needed": plan.audit.missing,
     }
-    print_result(facts, as_json=as_json, text=f"{advice.words}\n{plan.words}")
+    print_result(facts, as_json=as_json, text=f"{advice.summary}\n{plan.summary}")
 
 
 def add_region(

@@ -160,7 +160,7 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
     if not rows:
         lines.append("no model was measured yet; label validation images, and train")
     lines.append(f"calibration in use: {session.state.calibrated or 'none'}")
-    lines.append(f"label on? {curve.advice.verdict}: {curve.advice.words}")
+    lines.append(f"label on? {curve.advice.verdict}: {curve.advice.summary}")
     lines.append(leaks or "near copies between pool and set-aside images: not looked for (--leaks)")
     lines += [
         f"{a.one} and {a.other} agree on {a.n_regions} regions with kappa {a.kappa:.3f}, "
@@ -178,13 +178,13 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
                 "labels": row.source,
                 "images": row.n_images,
                 "places": row.n_places,
-                "words": row.words,
+                "words": row.summary,
                 "figures": {name: asdict(found) for name, found in row.intervals.items()},
             }
             for row in rows
         ],
         "calibration": session.state.calibrated or None,
-        "label_on": {"verdict": curve.advice.verdict, "words": curve.advice.words},
+        "label_on": {"verdict": curve.advice.verdict, "words": curve.advice.summary},
         "learning_curve": [asdict(point) for point in curve.points],
         "leaks": leaks,
         "annotators": [asdict(agreement) for agreement in agreements],
@@ -193,7 +193,7 @@ def _known(session: Session) -> tuple[dict[str, object], list[str]]:
 
 
 def _cross_validation_lines(known: CrossValidation) -> list[str]:
-    figures = ", ".join(f"{name} {found.words}" for name, found in known.estimates.items())
+    figures = ", ".join(f"{name} {found.summary}" for name, found in known.estimates.items())
     head = (
         f"{known.model_id} cross-validated in {known.n_folds} folds ({known.n_regions} regions on "
         f"{known.n_images} images): {figures}"
@@ -227,12 +227,12 @@ def _interval_facts(intervals: Mapping[str, Interval]) -> dict[str, dict[str, fl
 
 def _row_lines(row: ScoreRow) -> list[str]:
     named = [
-        f"{name} {row.intervals[name].words}"
+        f"{name} {row.intervals[name].summary}"
         for name in ("accuracy", "mean_dice", "nll", "ece")
         if name in row.intervals
     ]
     head = f"{row.model_id} on {row.source} ({row.n_places} on {row.n_images} images)"
-    return [f"{head}: {', '.join(named)}" if named else head, f"  {row.words}"]
+    return [f"{head}: {', '.join(named)}" if named else head, f"  {row.summary}"]
 
 
 def review(
@@ -254,13 +254,13 @@ def review(
     if found is None:
         raise NothingToDoError("nothing was reviewed")
     findings = found.findings[:most]
-    lines = [f"{f.region_id} in {f.image_id}: {f.words(classes)}" for f in findings]
+    lines = [f"{f.region_id} in {f.image_id}: {f.describe(classes)}" for f in findings]
     facts = {
         "agreement": found.agreement,
-        "words": found.words,
-        "findings": [{**asdict(f), "words": f.words(classes)} for f in findings],
+        "words": found.summary,
+        "findings": [{**asdict(f), "words": f.describe(classes)} for f in findings],
     }
-    print_result(facts, as_json=as_json, text="\n".join([*lines, found.words]))
+    print_result(facts, as_json=as_json, text="\n".join([*lines, found.summary]))
 
 
 def figures(

@@ -42,7 +42,7 @@ class Exporter(Protocol):
         """What a person reads in a list of formats."""
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What lies where, for the README of the data set."""
 
     @property

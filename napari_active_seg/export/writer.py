@@ -79,7 +79,7 @@ def write_data_set(
         )
         facts["left_out"] = list(left_out)
         (folder.path / "dataset.json").write_text(as_json(facts), encoding="utf-8", newline="\n")
-        readme = describe_card(facts, format_words=exporter.words, notes=notes)
+        readme = describe_card(facts, format_words=exporter.summary, notes=notes)
         (folder.path / "README.md").write_text(readme, encoding="utf-8", newline="\n")
         write_checksums(folder.path)
     return ExportResult(out, data, left_out, notes)

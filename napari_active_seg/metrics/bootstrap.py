@@ -31,7 +31,7 @@ class Interval:
     level: float = 0.95
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The figure with its limits, such as ``0.913 (0.880 to 0.941)``."""
         if np.isnan(self.value):
             return "not known"

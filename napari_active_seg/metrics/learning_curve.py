@@ -38,7 +38,7 @@ class Forecast:
     level: float = 0.8
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The forecast in points, such as ``about +0.6 points, 80 % between 0.1 and 1.3``."""
         return (
             f"about {100 * self.gain:+.1f} points, {self.level:.0%} between "

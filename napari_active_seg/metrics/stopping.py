@@ -20,7 +20,7 @@ class StopAdvice:
     """``verdict`` is "go on", "may stop" or "cannot tell", with its reason in ``words``."""
 
     verdict: str
-    words: str
+    summary: str
 
 
 def advise_on_stopping(
@@ -45,7 +45,7 @@ def advise_on_stopping(
                 f"{_STABLE_TIMES} times running",
             )
         return StopAdvice("cannot tell", f"{missing}{said}".strip("; ") or "nothing is known yet")
-    words = f"{step}: {forecast.words}{said}"
+    words = f"{step}: {forecast.summary}{said}"
     if forecast.high < _WORTH_IT:
         return StopAdvice("may stop", f"{words}. That is less than another seed changes")
     if forecast.gain >= _WORTH_IT:

@@ -67,7 +67,7 @@ class TrainStep:
     held_out: float | None = None
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """Where the training is, in a line."""
         text = f"epoch {self.epoch} of {self.n_epochs}, loss {self.loss:.3f}"
         text += "".join(f", {name} {value:.3f}" for name, value in self.parts.items())

@@ -17,7 +17,7 @@ class UnlabelledAdvice:
     """Whether unlabelled images may be used now, and a sentence for the person who decides."""
 
     may_be_used: bool
-    words: str
+    summary: str
 
 
 def advice_on_unlabelled(

@@ -121,8 +121,8 @@ def _add_trust(report: Report, session: Session) -> None:
                     row.source,
                     row.n_images,
                     row.n_places,
-                    *(row.intervals[n].words if n in row.intervals else "" for n in names),
-                    row.words,
+                    *(row.intervals[n].summary if n in row.intervals else "" for n in names),
+                    row.summary,
                 )
                 for row in rows
             ],
@@ -147,11 +147,14 @@ def _add_review(report: Report, session: Session) -> None:
     found, classes = session.trust.latest_review(), session.state.schema.names
     if found is not None:
         report.heading("Labels to look at again")
-        report.paragraph(found.words[:1].upper() + found.words[1:])
+        report.paragraph(found.summary[:1].upper() + found.summary[1:])
     if found is not None and found.findings:
         report.table(
             ("region", "image", "what is doubted"),
-            [(f.region_id, f.image_id, f.words(classes)) for f in found.findings[:_MOST_FINDINGS]],
+            [
+                (f.region_id, f.image_id, f.describe(classes))
+                for f in found.findings[:_MOST_FINDINGS]
+            ],
         )
     agreements = [a for a in session.trust.agreements() if a.region_id is None]
     if agreements:

@@ -124,7 +124,7 @@ class SessionState:
 def describe_active_calibration(project: Project) -> str:
     """Return the calibration that is in force, in words; empty without one."""
     found = calibration_in_force(project, project.models.in_use())
-    return "" if found is None else found.words
+    return "" if found is None else found.summary
 
 
 def initial_state(project: Project, bookmark: UiState | None = None) -> SessionState:

@@ -70,8 +70,8 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
         (
             arm,
             _describe_area(areas[arm]),
-            Spread.over(list(scores[arm].values())).words(3),
-            "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).words,
+            Spread.over(list(scores[arm].values())).describe(3),
+            "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).summary,
         )
         for arm in arms
     ]
@@ -99,7 +99,7 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
 def _describe_area(areas: Mapping[int, float | None]) -> str:
     """Return an area in words; runs that begin where others end have none in common."""
     spread = Spread.over(list(areas.values()))
-    return spread.words(3) if spread.n else "none in common"
+    return spread.describe(3) if spread.n else "none in common"
 
 
 def _add_kinds(
@@ -118,9 +118,9 @@ def _add_kinds(
                 name,
                 one.kind,
                 one.arm,
-                one.area.words(3),
-                one.score.words(3),
-                "" if chance in (None, one) else paired(one.areas, chance.areas).words,
+                one.area.describe(3),
+                one.score.describe(3),
+                "" if chance in (None, one) else paired(one.areas, chance.areas).summary,
             )
             for one in kinds
         ]

@@ -105,14 +105,14 @@ def test_below_ten_regions_the_prior_is_told_and_called_a_guess():
     learned = learned_cost(examples(9), prior)
     assert (learned.how, learned.n_examples, learned.error) == ("guess", 9, None)
     assert learned.of([view(3)]).tolist() == [12.0]
-    assert learned.words.startswith("seconds are a guess: 9 of 10")
+    assert learned.summary.startswith("seconds are a guess: 9 of 10")
     assert learned.of([]).shape == (0,)
 
 
 def test_from_ten_regions_a_regression_beats_the_mean_and_tells_its_error():
     known, unseen = examples(25), examples(60)[40:]
     learned = learned_cost(known, prior)
-    assert learned.how == "regression" and "regression, off by" in learned.words
+    assert learned.how == "regression" and "regression, off by" in learned.summary
     took = np.array([e.spent for e in unseen])
     error = np.abs(learned.of([e.view for e in unseen]) - took).mean()
     flat = np.abs(np.mean([e.spent for e in known]) - took).mean()
@@ -145,7 +145,7 @@ def test_a_person_who_gets_faster_is_followed():
     slow = examples(20, noise=0.0)
     fast = [CostExample(e.view, e.spent / 2) for e in examples(40, noise=0.0)[20:29]]
     learned = learned_cost([*slow, *fast], prior)
-    assert learned.bias < 0.85 and f"corrected by {learned.bias:.2f}" in learned.words
+    assert learned.bias < 0.85 and f"corrected by {learned.bias:.2f}" in learned.summary
 
 
 def test_from_thirty_regions_or_when_asked_for_the_network_learns():
@@ -265,13 +265,13 @@ def test_how_many_are_needed_follows_the_spread():
     )
     plan = EvaluationQuotas(Tally(2, 25), Tally(30, 25), Tally(0, 25, possible=False))
     assert (
-        plan.words
+        plan.summary
         == "labelled for an unbiased score: 2 of 25 control regions, 30 validation regions (enough)"
     )
     without = EvaluationQuotas(
         Tally(0, 25), Tally(0, 25, possible=False), Tally(0, 25, possible=False)
     )
-    assert "cannot be compared" in without.words
+    assert "cannot be compared" in without.summary
 
 
 # --- the guide -----------------------------------------------------------------------------------
@@ -333,8 +333,8 @@ def test_a_pool_of_copies_is_redundant_whatever_its_places_say():
 def test_the_guide_is_the_table_of_the_study(redundancy, covered, strategy, unlabelled):
     advice = advise(redundancy, covered, n_places=50)
     assert (advice.strategy, advice.unlabelled) == (strategy, unlabelled)
-    assert advice.words.count(". ") == 1 and strategy in advice.words
-    assert f"{redundancy:.2f}" in advice.words
+    assert advice.summary.count(". ") == 1 and strategy in advice.summary
+    assert f"{redundancy:.2f}" in advice.summary
 
 
 # --- reasons -------------------------------------------------------------------------------------

@@ -296,7 +296,7 @@ def test_spending_is_told_in_words():
     ledger = BudgetTracker(Budget(10, "minutes"))
     for k in range(2):
         ledger.take(candidate(y=9 * k, seconds=30.0, clicks=4.0))
-    assert ledger.spent.words == "2 regions, 128 pixels, 8 clicks, about 60 s"
+    assert ledger.spent.summary == "2 regions, 128 pixels, 8 clicks, about 60 s"
     assert ledger.budget.less(ledger.spent) == 9
 
 

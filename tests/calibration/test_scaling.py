@@ -54,7 +54,7 @@ def test_the_temperature_of_one_pass_is_found():
     one = sample(1, n=20_000, passes=1, spread=0.0, sharpness=2.5)
     found = fitted([one], "temperature")
     assert 1 / found.weights[0] == pytest.approx(2.5, rel=0.05)
-    assert found.words == f"temperature {1 / found.weights[0]:.2f}"
+    assert found.summary == f"temperature {1 / found.weights[0]:.2f}"
     best = min(
         np.linspace(0.2, 1.0, 81),
         key=lambda w: loss(one, Calibration("temperature", (w,) * 3, (0.0,) * 3)),

@@ -118,7 +118,7 @@ def test_every_key_and_tool_of_the_desktop_is_described():
     from napari_active_seg.gui.film_strip import FILTERS, ORDERS
 
     text = (DOCS / "desktop.md").read_text(encoding="utf-8")
-    rows = [f"| {in_words(a.right)} | {in_words(a.left)} | {a.words} |" for a in ACTIONS.values()]
+    rows = [f"| {in_words(a.right)} | {in_words(a.left)} | {a.summary} |" for a in ACTIONS.values()]
     assert [row for row in rows if row not in text] == []
     assert [word for word in (*FILTERS, *ORDERS) if word not in text] == []
 

@@ -192,7 +192,7 @@ def test_a_writer_of_ones_own_is_found_by_its_entry_point(monkeypatch, tmp_path)
     point = EntryPoint("counts", "own_writer:Counts", "napari_active_seg.exporters")
     (tmp_path / "own_writer.py").write_text(
         "class Counts:\n"
-        "    name, title, words, keeps_unlabelled = 'counts', 'Counts', 'a count', True\n"
+        "    name, title, summary, keeps_unlabelled = 'counts', 'Counts', 'a count', True\n"
         "    def write(self, data, folder, on_piece):\n"
         "        folder.text('count.txt', str(len(data.pieces)))\n"
         "        return {}\n"

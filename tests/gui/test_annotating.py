@@ -344,10 +344,10 @@ def test_the_pixel_under_the_mouse_is_told_in_the_dock(with_model):
 
 def test_scale_bar_tells_pixels_or_micrometres_and_the_magnification(on_disk):
     window = on_disk
-    assert window.dock._extras.scale.words.endswith("px")
+    assert window.dock._extras.scale.summary.endswith("px")
     window.session.upkeep.set_spacing(0.5)
     window.key(Qt.Key.Key_N)
-    words = window.dock._extras.scale.words
+    words = window.dock._extras.scale.summary
     assert "µm" in words and words.endswith("x")
 
 

@@ -153,7 +153,7 @@ def test_a_slide_shows_its_map_and_what_is_near_the_region(window, tmp_path, mon
     assert tuple(outline.scale) == (1, 1) and tuple(outline.translate) == (near.y, near.x)
     assert outline.visible and heat.visible
     colours = window.dock._extras.colours
-    assert colours.isVisible() and "BALD" in colours.words and colours.ends[0] == "0"
+    assert colours.isVisible() and "BALD" in colours.summary and colours.ends[0] == "0"
     window.key(Qt.Key.Key_A)
     draft = window.session.predictions.near(queued.region).classes_in(queued.region)
     np.testing.assert_array_equal(np.asarray(window.paint.data), draft + 1)

@@ -115,7 +115,7 @@ def test_few_images_carry_no_interval():
     found = bootstrap_interval(np.ones((2, 1)), lambda s: s[:, 0])
     assert found.value == 2
     assert np.isnan(found.low)
-    assert found.words == "2.000"
+    assert found.summary == "2.000"
 
 
 def curve(x, a=0.9, b=0.3, c=0.7):
@@ -127,8 +127,8 @@ def test_a_clean_curve_is_followed():
     forecast = fitted_curve(x, curve(x)).forecast(40, 50)
     assert forecast.low <= curve(50) - curve(40) <= forecast.high
     assert forecast.gain == pytest.approx(curve(50) - curve(40), abs=0.004)
-    assert forecast.words.startswith("about +")
-    assert "80 % between" in forecast.words
+    assert forecast.summary.startswith("about +")
+    assert "80 % between" in forecast.summary
 
 
 def test_bands_hold_the_truth_about_as_often_as_they_say():
@@ -160,7 +160,7 @@ def test_advice_follows_the_forecast_and_the_models():
     ten = "ten more minutes"
     grows = advise_on_stopping(Forecast(0.02, 0.006, 0.05), [0.9], step=ten)
     assert grows.verdict == "go on"
-    assert "kappa 0.900" in grows.words
+    assert "kappa 0.900" in grows.summary
     assert advise_on_stopping(Forecast(0.001, 0, 0.003), [], step=ten).verdict == "may stop"
     unsure = Forecast(0.003, 0.0, 0.02)
     assert advise_on_stopping(unsure, [0.99, 0.98, 0.995], step=ten).verdict == "cannot tell"
@@ -168,4 +168,4 @@ def test_advice_follows_the_forecast_and_the_models():
     assert advise_on_stopping(None, [0.995] * 3, step=ten).verdict == "may stop"
     little = advise_on_stopping(None, [], step=ten, missing="3 models more are needed")
     assert little.verdict == "cannot tell"
-    assert "3 models" in little.words
+    assert "3 models" in little.summary

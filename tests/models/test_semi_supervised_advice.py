@@ -8,8 +8,8 @@ def advice(**changes):
 
 def test_unlabelled_images_wait_for_labels():
     assert advice().may_be_used
-    assert "2.0% of the pool" in advice().words
+    assert "2.0% of the pool" in advice().summary
     for few in ({"n_regions": 7}, {"n_classes": 1}, {"n_images": 0}):
         assert not advice(**few).may_be_used
-    assert "7 of 8 regions done" in advice(n_regions=7).words
-    assert "may help little" in advice(labelled_share=0.5).words
+    assert "7 of 8 regions done" in advice(n_regions=7).summary
+    assert "may help little" in advice(labelled_share=0.5).summary

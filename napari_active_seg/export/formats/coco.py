@@ -33,7 +33,7 @@ class Coco:
     name = "coco"
     title = "COCO (JSON, run lengths)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`annotations/instances_SPLIT.json` in COCO's form. Each object is an annotation, or each "
         "connected area where objects are not told apart; a first class called background, skin or "
         f"other is what remains. What is not labelled is a category of its own, `{_UNKNOWN}`, "

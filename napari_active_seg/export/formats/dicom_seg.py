@@ -29,7 +29,7 @@ class DicomSeg:
     name = "dicom-seg"
     title = "DICOM SEG (needs highdicom)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`dicom/SPLIT/NAME.dcm` is the picture (secondary capture), `NAME.seg.dcm` a binary "
         "segmentation that refers to it: a segment for each class and one called "
         f"`{_UNKNOWN}`. There is no patient in it: names and ids are made from the piece's name. "

@@ -27,7 +27,7 @@ class QuPathGeoJson:
     name = "geojson"
     title = "QuPath GeoJSON (slides too)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`geojson/SPLIT/NAME.geojson` in the form that QuPath 0.5 to 0.7 reads: drag it onto the "
         "image. Areas of each class, the first one too, are locked annotations with the class's "
         "colour and their area as a measurement; outlines follow the pixels' edges. What no "

@@ -26,7 +26,7 @@ class GlasFolder:
     name = "glas"
     title = "GlaS layout (BMP, objects)"
     keeps_unlabelled = False
-    words = (
+    summary = (
         "The layout of the GlaS contest: `train_1.bmp` and `train_1_anno.bmp`, whose numbers are "
         "objects (0 is none); the pool is train, validation testA, audit testB. `Grade.csv` says "
         "which image each is of, and its patient. The layout cannot say that a pixel is not "

@@ -21,7 +21,7 @@ class ImageFolder:
     name = "imagefolder"
     title = "Hugging Face imagefolder"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`datasets.load_dataset('imagefolder', data_dir=...)` gives `image` and `mask` for each "
         "piece, with where it is from. Masks hold the classes below, 255 where nothing is labelled."
     )

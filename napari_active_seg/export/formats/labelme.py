@@ -29,7 +29,7 @@ class Labelme:
     name = "labelme"
     title = "Labelme (JSON with masks)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`SPLIT/NAME.json` beside its picture, with a shape of type mask for each object or "
         f"connected area (Labelme 5.2 and later). What is not labelled is `{_UNKNOWN}`."
     )

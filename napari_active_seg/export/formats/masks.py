@@ -28,7 +28,7 @@ class IndexMasks:
     name = "masks"
     title = "Index masks (PNG) and overlays"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`masks/SPLIT/NAME.png` has the size of its image; its numbers are the classes below, 255 "
         "where nothing is labelled, and its palette the classes' colours. `objects/` numbers the "
         "objects (32-bit TIFF, 0 is none) where they are told apart. `overlays/` is for looking "

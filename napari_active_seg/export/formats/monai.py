@@ -21,7 +21,7 @@ class MonaiDatalist:
     name = "monai"
     title = "MONAI datalist"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`datalist.json` lists pictures and labels as `training`, `validation` and `test` for "
         "`monai.data.load_decathlon_datalist`. Labels hold the classes below, 255 where nothing is "
         "labelled: give it to the loss as `ignore_index`, or mask it."

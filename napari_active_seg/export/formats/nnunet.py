@@ -27,7 +27,7 @@ class NnUNet:
     name = "nnunet"
     title = "nnU-Net v2 raw data set"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`Dataset501_NAME` goes into `nnUNet_raw`; give it another number if 501 is taken. What is "
         "not labelled is nnU-Net's `ignore` label, the highest number. Pool and validation images "
         "are both in `imagesTr`; `splits_final.json` keeps them apart as one fold: copy it to "

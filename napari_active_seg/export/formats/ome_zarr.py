@@ -30,7 +30,7 @@ class OmeZarrLabels:
     name = "ome-zarr"
     title = "OME-Zarr 0.5 labels (slides too)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`labels/SPLIT/NAME.ome.zarr` is an OME-Zarr 0.5 image with a pyramid; its "
         "`labels/classes` holds the classes below plus one, so that 0 means not labelled, which is "
         "how viewers of labels take it; colours and names stand in its `image-label`. "

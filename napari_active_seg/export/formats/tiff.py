@@ -26,7 +26,7 @@ class OmeTiffLabels:
     name = "tiff"
     title = "OME-TIFF labels (slides too)"
     keeps_unlabelled = True
-    words = (
+    summary = (
         "`labels/SPLIT/NAME.ome.tif` holds the classes below, 255 where nothing is labelled; "
         "`objects/` the ids of objects (32 bits, 0 is none) where they are told apart. Pixel sizes "
         "stand in the OME header where the image has them."

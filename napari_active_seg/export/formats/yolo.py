@@ -24,7 +24,7 @@ class YoloSegmentation:
     name = "yolo"
     title = "YOLO segmentation (polygons)"
     keeps_unlabelled = False
-    words = (
+    summary = (
         "`data.yaml` names the classes; `labels/SPLIT/NAME.txt` holds a line for each object or "
         "connected area: its class and the corners of its outline as shares of width and height. "
         "Outlines follow the pixels' edges; a hole hangs on the outline by a cut without width. "

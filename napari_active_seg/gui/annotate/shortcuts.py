@@ -33,7 +33,7 @@ class KeyAction:
     ``left`` is for those who hold mouse or pen in the left hand, and the keyboard with the right.
     """
 
-    words: str
+    description: str
     right: str
     left: str
 
@@ -111,7 +111,7 @@ class KeyBook:
             )
         taken = [other for other, k in self.keys.items() if k == key and other != name]
         if taken:
-            does = ACTIONS[taken[0]].words
+            does = ACTIONS[taken[0]].description
             raise ConfigError(f"{in_words(key)} is the key for: {does}; choose another")
         used_for = (napari_keys or {}).get(in_words(key))
         if used_for is not None:

@@ -68,7 +68,7 @@ class KeyHelp(QLabel):  # type: ignore[misc]
     def show_keys(self) -> None:
         """Lay the list over the middle of the canvas."""
         keys = self._book().keys
-        cells = [(in_words(keys[name]), action.words) for name, action in ACTIONS.items()]
+        cells = [(in_words(keys[name]), action.description) for name, action in ACTIONS.items()]
         cells += [
             ("Alt+1, 2, ...", "paint a class, or answer"),
             ("Ctrl+Z", "undo"),
@@ -143,7 +143,7 @@ class KeysDialog(QDialog):  # type: ignore[misc]
             self.said.setText(str(error))
             return
         self._desk.preferences.change(keys={**now.keys, name: key})
-        self.said.setText(f"{in_words(key)}: {ACTIONS[name].words}")
+        self.said.setText(f"{in_words(key)}: {ACTIONS[name].description}")
         self._show()
 
     def _choose_hand(self, index: int) -> None:
@@ -160,4 +160,4 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         book = KeyBook(now.hand, now.keys)
         for row, (name, action) in enumerate(ACTIONS.items()):
             self.table.setItem(row, 0, QTableWidgetItem(in_words(book.keys[name])))
-            self.table.setItem(row, 1, QTableWidgetItem(action.words))
+            self.table.setItem(row, 1, QTableWidgetItem(action.description))

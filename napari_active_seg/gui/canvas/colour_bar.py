@@ -28,7 +28,7 @@ class ColourBar(Corner):
         self._layers: list[Any] = []
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The measure and its unit."""
         layer = self._shown
         return "" if layer is None else str(layer.name)
@@ -66,7 +66,7 @@ class ColourBar(Corner):
         painter.drawImage(QRectF(8, 20, wide, 9), _strip(layer.colormap))
         painter.setPen(QColor("white"))
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        text = painter.fontMetrics().elidedText(self.words, Qt.TextElideMode.ElideRight, wide)
+        text = painter.fontMetrics().elidedText(self.summary, Qt.TextElideMode.ElideRight, wide)
         painter.drawText(QRectF(8, 2, wide, 17), flags, text)
         low, high = self.ends
         painter.drawText(QRectF(8, 30, wide, 17), flags, low)

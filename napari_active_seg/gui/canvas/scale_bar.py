@@ -48,7 +48,7 @@ class ScaleBar(Corner):
         self.update()
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What the bar says."""
         zoom = max(float(self._camera.zoom), 1e-9)
         if self._spacing is None:
@@ -74,7 +74,7 @@ class ScaleBar(Corner):
         painter.drawLine(int(right - wide), 26, right, 26)
         painter.setPen(QColor("white"))
         painter.drawText(
-            QRectF(6, 3, self.width() - 16, 18), Qt.AlignmentFlag.AlignRight, self.words
+            QRectF(6, 3, self.width() - 16, 18), Qt.AlignmentFlag.AlignRight, self.summary
         )
         painter.end()
 

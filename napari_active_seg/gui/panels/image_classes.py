@@ -110,8 +110,8 @@ class AskBox(Box):
         if state.questions:
             known = sum(asked.is_answered for asked in state.questions)
             parts.append(f"{known} of {len(state.questions)} questions answered")
-        if desk.words:
-            parts.append(f"{desk.words} ({NO_DIAGNOSIS})")
+        if desk.summary:
+            parts.append(f"{desk.summary} ({NO_DIAGNOSIS})")
         self.hint.setText(". ".join(sentence(part) for part in parts))
         self.hint.setVisible(bool(parts))
 

@@ -104,7 +104,7 @@ class ToolsBox(Box):
     def show_keys(self, book: KeyBook) -> None:
         """Say in the tips which key does what."""
         for name, made in self.tools.items():
-            set_tip(made, f"{ACTIONS[name].words} ({in_words(book.keys[name])})")
+            set_tip(made, f"{ACTIONS[name].description} ({in_words(book.keys[name])})")
         whole = in_words(book.keys["whole"])
         set_tip(self.whole, f"The whole region is of the class in hand ({whole})")
         accept = in_words(book.keys["accept"])

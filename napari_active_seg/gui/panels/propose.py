@@ -144,7 +144,7 @@ class ProposePanel(Panel):
             with widget.changed.blocked():
                 widget.value = getattr(named, name) if says is None else says
             widget.enabled = not session.state.read_only
-        pace, plan = session.state.pace, session.proposals.plan().words
+        pace, plan = session.state.pace, session.proposals.plan().summary
         self.pace.setText(pace[:1].upper() + pace[1:])
         self.pace.setVisible(bool(pace))
         self.plan.setText(plan[:1].upper() + plan[1:])
@@ -316,7 +316,7 @@ class ProposePanel(Panel):
 
     def _advise(self, advice: StrategyAdvice) -> None:
         """Say what the guide found, and choose it; the person may choose otherwise."""
-        self.said.setText(advice.words)
+        self.said.setText(advice.summary)
         self.said.setVisible(True)
         self.strategy.value = advice.strategy
 

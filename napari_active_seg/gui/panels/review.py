@@ -48,7 +48,7 @@ class ReviewBox(Box):
     def show_known(self, session: Session) -> None:
         """Show what the latest review doubts, and how far people agree."""
         found, classes = session.trust.latest_review(), session.state.schema.names
-        self.about.setText("Not reviewed yet" if found is None else sentence(found.words))
+        self.about.setText("Not reviewed yet" if found is None else sentence(found.summary))
         findings = () if found is None else found.findings
         shown = findings[:_MOST]
         self._places = {
@@ -57,7 +57,7 @@ class ReviewBox(Box):
         }
         self.found.show_rows(
             [
-                Row(f.region_id, f"{f.image_id}: {f.words(classes)}", f.words(classes))
+                Row(f.region_id, f"{f.image_id}: {f.describe(classes)}", f.describe(classes))
                 for f in shown
             ],
             current=None,

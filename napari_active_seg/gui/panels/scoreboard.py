@@ -62,13 +62,13 @@ def _in_words(rows: Sequence[ScoreRow]) -> str:
     """Return the scoreboard: what is true of several models is said once."""
     kinds: dict[tuple[str, str], list[ScoreRow]] = {}
     for known in rows:
-        kinds.setdefault((known.source, known.words), []).append(known)
+        kinds.setdefault((known.source, known.summary), []).append(known)
     parts = []
     for (source, said), of_kind in kinds.items():
         lines = [f"<b>{sentence(source)}</b>", f"<i>{sentence(said)}</i>"]
         for known in of_kind:
             figures = ", ".join(
-                f"{title} {known.intervals[name].words}"
+                f"{title} {known.intervals[name].summary}"
                 for name, title in _SHOWN.items()
                 if name in known.intervals
             )
@@ -104,7 +104,7 @@ class StoppingBox(Box):
         """Show the advice."""
         found = session.trust.learning_curve()
         verdict = found.advice.verdict.capitalize()
-        self.advice.setText(f"<b>{verdict}</b>: {found.advice.words}")
+        self.advice.setText(f"<b>{verdict}</b>: {found.advice.summary}")
         if len(found.points) > 1:
             self.curve.draw(lambda: _curve_figure(found))
         else:

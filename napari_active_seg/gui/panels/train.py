@@ -234,7 +234,7 @@ class TrainPanel(Panel):
         done = session.state.done_in_pool
         if wanted and done != self._advised:  # reads every label: only when there are more
             self._advised = done
-            words = session.advice_on_unlabelled().words
+            words = session.advice_on_unlabelled().summary
             self.advice.setText(words[:1].upper() + words[1:])
 
     def _show_models(self, session: Session) -> None:

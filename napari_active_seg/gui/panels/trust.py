@@ -164,7 +164,7 @@ class TrustPanel(Panel):
         self.scores.setVisible(bool(named))
         self.scores.setRowCount(len(named))
         for row, (title, (value, interval)) in enumerate(named.items()):
-            limits = interval.words.partition(" ")[2].strip("()") if interval is not None else ""
+            limits = interval.summary.partition(" ")[2].strip("()") if interval is not None else ""
             for column, text in enumerate((title, f"{value:.3f}", limits)):
                 self.scores.setItem(row, column, QTableWidgetItem(text))
 

@@ -47,7 +47,7 @@ class ImageClassService:
         self._answers: dict[str, ImageAnswer] | None = None
         self._said: Mapping[str, Mapping[str, float]] = {}
         self._seen = SeenImages()
-        self.words = ""  #: how the head did on answers left out; empty before it was asked
+        self.summary = ""  #: how the head did on answers left out; empty before it was asked
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class ImageClassService:
     def name(self, *names: str) -> None:
         """Say what images may be: two to nine names, or none."""
         self._project.configure(image_classes=list(names))
-        self._said, self.words = {}, ""
+        self._said, self.summary = {}, ""
         self._announce()
 
     def say(self, image_id: str, name: str | None, *, seconds: float = 0.0) -> None:
@@ -174,7 +174,7 @@ class ImageClassService:
 
     def _chosen(self, result: object) -> None:
         if isinstance(result, ImageClassResponse):
-            self._said, self.words, self._seen = result.said, result.words, result.seen
+            self._said, self.summary, self._seen = result.said, result.summary, result.seen
             latest = max((asked.round for asked in self._state().questions), default=0)
             self._project.regions.add_questions(result.asked, latest + 1)
             self._announce()

@@ -79,7 +79,7 @@ class ImageClassResponse:
 
     said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     asked: tuple[ScoredRegion, ...] = ()
-    words: str = ""
+    summary: str = ""
     seen: SeenImages = field(default_factory=SeenImages)
 
 

@@ -256,7 +256,7 @@ class ProposalService:
         def deliver(result: object) -> None:
             if isinstance(result, LearnedCost):
                 self._costs.take(result)
-                self._on_pace(result.words)
+                self._on_pace(result.summary)
 
         self._order(Order(_LEARNING, freeze, deliver, may_wait=True), writes=False)
 

@@ -264,7 +264,7 @@ class _Proposing:
             seed=request.seed,
             report=self._report,
         )
-        self._notes.append(advice.words)
+        self._notes.append(advice.summary)
         draws, diversity = _OF_GUIDE[advice.strategy]
         return replace(strategy, auto=False, draws=draws, diversity=diversity)
 
@@ -402,9 +402,9 @@ class _Proposing:
     ) -> None:
         budget = self._request.budget
         of_budget = "" if budget.unit == "regions" else f" of a budget of {budget}"
-        self._notes.append(f"to label: {ledger.spent.words}{of_budget}")
+        self._notes.append(f"to label: {ledger.spent.summary}{of_budget}")
         if learned is not None:
-            self._notes.append(learned.words)
+            self._notes.append(learned.summary)
         if budget.unit == "regions" and found < budget.amount:
             self._notes.append(f"{found} of {budget.amount:g} regions found room")
         ranked, pool = self._request.ranked, self._request.pool
@@ -414,9 +414,9 @@ class _Proposing:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
         predict = self._request.predict
         if predict is not None and predict.plan.calibration is not None:
-            words = predict.plan.calibration.words
+            words = predict.plan.calibration.summary
             self._notes.append(f"asked with calibrated probabilities: {words}")
-        self._notes.append(self._request.drawn_plan.words)
+        self._notes.append(self._request.drawn_plan.summary)
 
     def _as_proposal(self, scored: Sequence[ScoredRegion]) -> Proposal:
         request = self._request

@@ -227,8 +227,8 @@ def _with_unlabelled(
         return plan, ()
     advice = unlabelled_advice(project, labels)
     if advice.may_be_used:
-        return plan, (advice.words,)
-    return replace(plan, unlabelled="off"), (f"{advice.words}; trained on labels alone",)
+        return plan, (advice.summary,)
+    return replace(plan, unlabelled="off"), (f"{advice.summary}; trained on labels alone",)
 
 
 def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> UnlabelledAdvice:

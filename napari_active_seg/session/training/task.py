@@ -196,7 +196,7 @@ def _trained(
         report(
             step.step,
             step.n_steps,
-            which + step.words,
+            which + step.summary,
             loss=step.loss,
             held_out=step.held_out,
         )

@@ -168,7 +168,7 @@ def cross_validate(
 
         def on_step(step: TrainStep, before: int = before, which: str = which) -> None:
             share = step.step / max(step.n_steps, 1)
-            report(before + int(_TRAINING_STEPS * share), total, f"{which}: {step.words}")
+            report(before + int(_TRAINING_STEPS * share), total, f"{which}: {step.summary}")
 
         hidden = {region.id for region in held_out}
         seen = [region for region in request.regions if region.id not in hidden]

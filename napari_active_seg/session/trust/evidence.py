@@ -51,7 +51,7 @@ def gather_trust_facts(project: Project, measure: str) -> TrustFacts:
     return TrustFacts(
         model_id=None if model is None else model.id,
         evidence=() if model is None else _evidence(project, model, groups, images),
-        calibration="" if calibration is None else calibration.words,
+        calibration="" if calibration is None else calibration.summary,
         measure=measure,
         n_regions=len(finished),
         n_images=len(images),

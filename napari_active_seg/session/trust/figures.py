@@ -359,7 +359,7 @@ def _learning(curve: LearningCurve, name: str) -> NamedFigure:
     return NamedFigure(
         name,
         figure,
-        f"Learning curve on the fixed validation: {curve.advice.verdict}. {curve.advice.words}",
+        f"Learning curve on the fixed validation: {curve.advice.verdict}. {curve.advice.summary}",
         ("model", curve.unit, "mean_dice"),
         tuple((p.model_id, x, p.score) for p, x in zip(curve.points, curve.x, strict=True)),
     )

@@ -46,7 +46,7 @@ class LeakReport:
     n_images: int
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What was found, in a sentence."""
         if not self.pairs:
             return f"no near copies between pool and set-aside images ({self.n_images} looked at)"

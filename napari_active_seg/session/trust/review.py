@@ -63,7 +63,7 @@ class Finding:
     image_id: str
     place: Contradiction
 
-    def words(self, classes: tuple[str, ...]) -> str:
+    def describe(self, classes: tuple[str, ...]) -> str:
         """Return what is doubted, in a line."""
         p = self.place
         return (
@@ -84,7 +84,7 @@ class Review:
     agreement: float
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """How much the doubts weigh, in a sentence."""
         n = len(self.findings)
         doubted = "1 region is" if n == 1 else f"{n} regions are"
@@ -155,7 +155,7 @@ def _trained_without(
     )
 
     def tell(step: TrainStep) -> None:
-        report(step.step, step.n_steps, which + step.words)
+        report(step.step, step.n_steps, which + step.summary)
 
     segmenter.train(data, plan=request.plan, on_step=tell, check_cancelled=token.check)
     return segmenter

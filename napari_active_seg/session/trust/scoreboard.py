@@ -43,7 +43,7 @@ class ScoreRow:
     source: str
     n_images: int
     n_places: int
-    words: str
+    summary: str
     intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 

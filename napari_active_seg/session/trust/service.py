@@ -322,7 +322,7 @@ class TrustService:
         def deliver(result: object) -> None:
             if isinstance(result, LeakReport):
                 pairs = [[pair.first, pair.second, pair.bits] for pair in result.pairs]
-                facts = {"words": result.words, "pairs": pairs}
+                facts = {"words": result.summary, "pairs": pairs}
                 self._project.events.add(LEAKS, facts=facts)
                 self._tell()
                 if on_report is not None:

@@ -183,7 +183,7 @@ class CalibrationRecord:
             f"{title} {self.plain[key]:.3f} to {after[key]:.3f}"
             for key, title in (("ece", "ECE"), ("nll", "NLL"), ("brier", "Brier"))
         )
-        return f"{self.calibrations[method].words}: {', '.join(parts)}"
+        return f"{self.calibrations[method].summary}: {', '.join(parts)}"
 
 
 def keep_trial(project: Project, model: ModelRecord, trial: CalibrationTrial) -> None:
@@ -261,7 +261,7 @@ def describe_calibration(project: Project, model: ModelRecord | None) -> str:
         return ""
     found = calibration_in_force(project, model)
     if found is not None:
-        return f"probabilities of {model.id} are calibrated: {found.words}"
+        return f"probabilities of {model.id} are calibrated: {found.summary}"
     if wanted != "none":
         return f"probabilities of {model.id} are not calibrated yet: {wanted} scaling waits for it"
     return f"probabilities of {model.id} are as the network gives them"

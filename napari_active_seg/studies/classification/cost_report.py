@@ -76,7 +76,7 @@ def _add_over_random(
         same_error = [over_random(rounds, arm, level, paid="cost") for level in study.levels]
         off = [f["cost_bias"] for f in rounds if f["arm"] == arm and "cost_bias" in f]
         bias = f"{sum(off) / len(off):+.1f}" if off else ""
-        rows.append((arm, *(s.words(2) for s in (*same_images, *same_error)), bias))
+        rows.append((arm, *(s.describe(2) for s in (*same_images, *same_error)), bias))
     levels = (f"error {level:.0%}" for level in study.levels)
     page.table(("arm", *looked_at, *levels, "learned less true"), rows)
 
@@ -87,8 +87,8 @@ def _at(rounds: Rounds, arm: str, number: int) -> tuple[str, str]:
     if not found:
         return "-", "-"
     return (
-        Spread.over([f["cost"] for f in found]).words(0),
-        Spread.over([100 * f["error"] for f in found]).words(2),
+        Spread.over([f["cost"] for f in found]).describe(0),
+        Spread.over([100 * f["error"] for f in found]).describe(2),
     )
 
 

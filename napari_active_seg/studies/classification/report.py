@@ -131,8 +131,8 @@ def _images_needed(
     head = ("arm", *(f"error {level:.0%}" for level in study.levels), "error at the end")
     rows = []
     for arm in arms:
-        end = at_the_end(rounds, arm, "error").times(100).words(2)
-        rows.append((arm, *(own.words(0) for own in reached[arm].values()), f"{end} %"))
+        end = at_the_end(rounds, arm, "error").times(100).describe(2)
+        rows.append((arm, *(own.describe(0) for own in reached[arm].values()), f"{end} %"))
     page.table(head, rows)
     _over_random(page, study, rounds, arms)
 
@@ -147,7 +147,7 @@ def _areas(page: Report, study: ClassificationStudy, rounds: Rounds, arms: Seque
         doubled = [None if area is None else 2 * area for area in areas]
         last = [100 * (1 - run[-1]["error"]) for run in runs]
         spreads = (Spread.over(last), Spread.over(areas), Spread.over(doubled))
-        rows.append((arm, *(spread.words(2) for spread in spreads)))
+        rows.append((arm, *(spread.describe(2) for spread in spreads)))
     page.table(("arm", "accuracy % at the end", "AUC@B", "AUC@B, doubled as in print"), rows)
 
 
@@ -175,6 +175,6 @@ def _over_random(
     for arm in arms:
         if arm != RANDOM:
             shares = [over_random(rounds, arm, level) for level in study.levels]
-            rows.append((arm, *(spread.words(2) for spread in shares)))
+            rows.append((arm, *(spread.describe(2) for spread in shares)))
     page.paragraph("Images needed, over those that random needs with the same seed:")
     page.table(("arm", *(f"error {level:.0%}" for level in study.levels)), rows)

@@ -92,4 +92,4 @@ def _spread(
 ) -> str:
     """Return the spread over seeds; "" where nothing is known."""
     spread = Spread.over([None if run is None else value(run) for run in runs]).times(of)
-    return spread.words(digits) if spread.n else ""
+    return spread.describe(digits) if spread.n else ""

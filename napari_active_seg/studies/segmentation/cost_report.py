@@ -141,7 +141,7 @@ def _area_table(
                 _spread(areas[arm], 3),
                 _spread({k: None if v is None else 2 * v for k, v in areas[arm].items()}, 3),
                 _spread(scores[arm], 3),
-                "" if arm == first else paired(scores[arm], scores[first]).words,
+                "" if arm == first else paired(scores[arm], scores[first]).summary,
             )
             for arm in names
         ],
@@ -149,4 +149,4 @@ def _area_table(
 
 
 def _spread(values: dict[int, float | None], digits: int = 1) -> str:
-    return Spread.over(list(values.values())).words(digits) if values else ""
+    return Spread.over(list(values.values())).describe(digits) if values else ""

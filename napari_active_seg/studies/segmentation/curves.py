@@ -45,7 +45,7 @@ def full_label_lines(records: Sequence[RoundRecord], score: str) -> dict[str, fl
         arm: spread for arm in first_of.values() if (spread := reference_of(records, arm, score)).n
     }
     return {
-        f"all labels{f', {arm}' if len(known) > 1 else ''} ({spread.words(3)})": spread.mean
+        f"all labels{f', {arm}' if len(known) > 1 else ''} ({spread.describe(3)})": spread.mean
         for arm, spread in known.items()
     }
 

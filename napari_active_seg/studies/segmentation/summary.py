@@ -62,7 +62,7 @@ class Spread:
         """Return the spread of values that are ``factor`` times as large."""
         return replace(self, mean=self.mean * factor, deviation=self.deviation * factor)
 
-    def words(self, digits: int = 1) -> str:
+    def describe(self, digits: int = 1) -> str:
         """Return mean and deviation, and how many seeds they are of where that is not all."""
         if self.n == 0:
             return "not reached"
@@ -89,7 +89,7 @@ class Paired:
     better: int
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """The difference in words."""
         if self.n == 0:
             return "no seed in common"

@@ -431,7 +431,7 @@ def test_steps_tell_epoch_loss_and_seconds_left():
     assert [s.epoch for s in told] == [-(-s.step // (len(told) // 4)) for s in told]
     assert told[-1].n_epochs == 4
     assert told[-1].seconds_left == 0 < told[0].seconds_left
-    words = TrainStep(3, 9, 0.5, 1, 3, 75.0, {"sure": 0.25}, 0.75).words
+    words = TrainStep(3, 9, 0.5, 1, 3, 75.0, {"sure": 0.25}, 0.75).summary
     assert words == "epoch 1 of 3, loss 0.500, sure 0.250, held out 0.750, about 75 s left"
     assert StepInfo(7, 10, 3).epoch == 3 and StepInfo(7, 10, 3).n_epochs == 4
     assert [StepInfo(s, 10, 3).ends_epoch for s in (3, 4, 9, 10)] == [True, False, True, True]

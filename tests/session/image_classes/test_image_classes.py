@@ -75,8 +75,8 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
     assert "benign 0." in second[0].reason
     right = [max(desk.opinion(i), key=desk.opinion(i).get) == truth[i] for i in pool]
     assert np.mean(right) > 0.8
-    assert desk.words.startswith("right of answers left out in turn: benign ")
-    assert "AUC" in desk.words
+    assert desk.summary.startswith("right of answers left out in turn: benign ")
+    assert "AUC" in desk.summary
 
 
 def test_masks_know_nothing_of_questions(session, lesions):
@@ -145,7 +145,7 @@ def test_answers_are_history_cost_and_not_asked_twice(session, lesions):
     assert {q.region.image_id for q in session.state.questions} == free
     desk.ask(1)
     session.wait()
-    assert desk.words.endswith("no image is left to ask about")
+    assert desk.summary.endswith("no image is left to ask about")
     question = session.state.questions[0]
     with pytest.raises(NothingToDoError, match="benign, malignant"):
         desk.leave(question.id, RegionState.DONE)

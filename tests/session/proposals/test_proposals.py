@@ -450,7 +450,7 @@ def test_guide_tells_why_and_auto_follows_it(large):
     large.wait()
     (advice,) = found
     assert 0 <= advice.redundancy <= 1 and advice.n_places > 20
-    assert advice.likeness is None and "neighbours" not in advice.words  # ten images are too few
+    assert advice.likeness is None and "neighbours" not in advice.summary  # ten images are too few
     new = propose(large, 3, strategy="auto", size=16)
     assert large.proposals.notes[0].startswith("The pool is")
     assert new[0].round == 2
@@ -482,7 +482,7 @@ def test_guide_tells_copies_of_images_by_their_names(tmp_path):
             (advice[name],) = found
     assert advice["plain"].likeness < 0.2 < 0.5 < advice["copied"].likeness
     assert advice["copied"].strategy == "diverse-regions"
-    assert "neighbours by name" in advice["copied"].words
+    assert "neighbours by name" in advice["copied"].summary
 
 
 def test_guide_needs_places_to_compare(large):

@@ -360,7 +360,7 @@ def test_unlabelled_images_wait_until_there_are_labels_enough(session, pool):
     assert "of the pool is labelled" in found.notes[0]
     window = segmenter.data.draw_window(np.random.default_rng(0), 200)
     assert window.shape == (200, 200, 3) and window.dtype == np.uint8
-    assert not session.advice_on_unlabelled().words.startswith("too few")
+    assert not session.advice_on_unlabelled().summary.startswith("too few")
 
 
 # --- the queue ------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_a_calibration_is_used_by_maps_and_proposals_until_it_is_taken_back(trai
     trained.wait()
     plain = trained.prediction(image_id).mean_probs
     trained.trust.use_calibration("temperature")
-    assert trained.state.calibrated == record.calibrations["temperature"].words
+    assert trained.state.calibrated == record.calibrations["temperature"].summary
     assert image_id not in trained.state.predicted  # what is kept was said without it
     trained.predict()
     trained.wait()
@@ -159,7 +159,7 @@ def test_validation_and_audit_have_rows_of_their_own(trained):
     trained.wait()
     (audit,) = row_of(trained, "audit")
     assert audit.n_images == 2
-    assert "too few images for limits" in audit.words
+    assert "too few images for limits" in audit.summary
     assert np.isnan(audit.intervals["accuracy"].low)
 
 
@@ -183,7 +183,7 @@ def test_chosen_regions_say_nothing_of_all_and_that_is_said(trained):
     lap(trained, 4, strategy="uncertain-regions")
     (chosen,) = row_of(trained, "chosen regions")
     assert not chosen.intervals
-    assert "chosen and not drawn" in chosen.words
+    assert "chosen and not drawn" in chosen.summary
 
 
 def test_drawn_regions_are_weighed_by_their_probabilities(trained):
@@ -200,11 +200,11 @@ def test_drawn_regions_are_weighed_by_their_probabilities(trained):
     (row,) = row_of(trained, "drawn regions, round 2")
     assert row.model_id == "m001"
     if offered.facts["covered"] < 0.9:
-        assert "of the pool had probability 0" in row.words
+        assert "of the pool had probability 0" in row.summary
         assert not row.intervals
     else:
         assert 0 <= row.intervals["accuracy"].value <= 1
-        assert "LURE" in row.words
+        assert "LURE" in row.summary
 
 
 def test_whole_images_drawn_by_chance_give_an_estimate(untrained):
@@ -231,7 +231,7 @@ def test_a_region_that_was_skipped_spoils_the_estimate_and_that_is_said(untraine
     trained.train()
     trained.wait()
     (row,) = row_of(trained, "drawn regions, round 2")
-    assert "1 of 3 drawn regions carry no label" in row.words
+    assert "1 of 3 drawn regions carry no label" in row.summary
     assert not row.intervals
 
 
@@ -242,7 +242,7 @@ def test_a_curve_needs_four_models_and_says_so(trained):
     curve = trained.trust.learning_curve()
     assert [point.model_id for point in curve.points] == ["m001"]
     assert curve.advice.verdict == "cannot tell"
-    assert "4 points" in curve.advice.words
+    assert "4 points" in curve.advice.summary
 
 
 def test_advice_comes_from_the_curve_and_from_successive_models(trained):
@@ -256,7 +256,7 @@ def test_advice_comes_from_the_curve_and_from_successive_models(trained):
     assert curve.fit is not None
     assert curve.unit == "pixels"  # masks answered: nobody's time is known
     assert len(curve.agreements) == 4
-    assert "points, 80 % between" in curve.advice.words
+    assert "points, 80 % between" in curve.advice.summary
     with pytest.raises(NothingToDoError, match="every model was compared"):
         trained.trust.compare_models()
 
@@ -277,7 +277,7 @@ def test_a_curve_over_minutes_where_time_was_measured(untrained):
     assert curve.unit == "minutes"
     assert curve.x == pytest.approx((2, 5, 7, 9))
     assert curve.step == 10
-    assert "ten more minutes" in curve.advice.words
+    assert "ten more minutes" in curve.advice.summary
     names = {named.name: named for named in project_figures(untrained.project)}
     assert {"cost-against-accuracy", "learning-curve", "learning-curve-pixels"} <= set(names)
     assert names["learning-curve"].head[1] == "minutes"
@@ -305,7 +305,7 @@ def test_a_planted_mistake_comes_first_and_goes_once_it_is_mended(trained):
     assert findings[0].region_id == wrong
     place, region = findings[0].place, trained.project.regions.get(wrong).region
     assert region.y <= place.y and place.y + place.height <= region.bottom
-    assert "a model that has not seen them is sure of" in findings[0].words(("a", "b"))
+    assert "a model that has not seen them is sure of" in findings[0].describe(("a", "b"))
     trained.project.labels.save(
         wrong, labels[wrong].target, state=RegionState.DONE, annotator="Ben", effort=Effort()
     )

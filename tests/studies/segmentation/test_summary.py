@@ -28,9 +28,9 @@ def run(arm, seed, points, family="f"):
 def test_spread_is_mean_and_deviation_of_what_is_known():
     spread = Spread.over([1.0, None, 3.0])
     assert (spread.mean, spread.deviation, spread.n, spread.of) == (2, pytest.approx(2**0.5), 2, 3)
-    assert spread.words() == "2.0 ± 1.4 (2 of 3)"
-    assert Spread.over([4.0]).words(2) == "4.00"
-    assert Spread.over([None]).words() == "not reached"
+    assert spread.describe() == "2.0 ± 1.4 (2 of 3)"
+    assert Spread.over([4.0]).describe(2) == "4.00"
+    assert Spread.over([None]).describe() == "not reached"
 
 
 def test_first_point_that_reaches_a_score_tells_its_cost():
@@ -96,7 +96,7 @@ def test_pairs_are_students():
     assert found.p == pytest.approx(expected.pvalue)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     assert found.n == 6 and found.better == int((one > other).sum())
-    assert paired({0: 1.0}, {1: 1.0}).words == "no seed in common"
+    assert paired({0: 1.0}, {1: 1.0}).summary == "no seed in common"
     assert math.isnan(paired({0: 1.0}, {0: 0.5}).p)
     same = paired({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
     assert (same.difference, same.p) == (0, 1)
