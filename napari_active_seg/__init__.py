@@ -5,6 +5,7 @@ Importing the package loads neither torch nor Qt; names below are fetched when f
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -44,3 +45,16 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+def _register_with_ipython() -> None:
+    """Show our types as HTML where this package is imported in a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        from napari_active_seg.notebook.ipython import register_html_reprs
+
+        register_html_reprs(shell.display_formatter.formatters["text/html"])
+
+
+_register_with_ipython()

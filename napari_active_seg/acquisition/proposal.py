@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
 __all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "SamplingFrame", "ScoredRegion"]
@@ -86,6 +85,3 @@ class Proposal:
     config_hash: str
     notes: tuple[str, ...] = ()
     offered: SamplingFrame | None = None  #: None where nothing was drawn
-
-    def _repr_html_(self) -> str | None:
-        return html_of(self)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.calibration import (
     FINE_BINS,
     ErrorsByUncertainty,
@@ -138,9 +137,6 @@ class EvalReport:
                     named[f"boundary_f1/{name}"] = image.borders[k].boundary_f1
             found[image.image_id] = {k: v for k, v in named.items() if not math.isnan(v)}
         return found
-
-    def _repr_html_(self) -> str | None:
-        return html_of(self)
 
     # --- figures ---------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.images import FoundImage, absolute_path
 from napari_active_seg.project.classes_table import ClassesTable
@@ -64,9 +63,6 @@ class Project:
         self.events = EventsTable(database, clock)
         self.image_answers = ImageAnswers(self.events)
         self.predictions = PredictionCache(folder / _CACHE / "predictions")
-
-    def _repr_html_(self) -> str | None:
-        return html_of(self)
 
     def __reduce__(self) -> tuple[Callable[[Path], Project], tuple[Path]]:
         """Cross to another process as a read-only view of the same folder."""

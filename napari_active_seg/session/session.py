@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.acquisition import CostModel, Proposal
 from napari_active_seg.errors import ModelError, OneClassError
 from napari_active_seg.export import ExportResult, get_exporter
@@ -188,9 +187,6 @@ class Session:
         if prediction is None:
             return None
         return get_measure(self._state.measure).compute(prediction.moments)
-
-    def _repr_html_(self) -> str | None:
-        return html_of(self)
 
     # --- where we are ----------------------------------------------------------------------------
 

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from napari_active_seg._util.html_reprs import html_of
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
@@ -136,9 +135,6 @@ class Prediction:
         row, column = (y - self.region.y) // self.step, (x - self.region.x) // self.step
         height, width = self.moments.shape
         return (row, column) if 0 <= row < height and 0 <= column < width else None
-
-    def _repr_html_(self) -> str | None:
-        return html_of(self)
 
     def _window(self, region: Region) -> tuple[slice, slice]:
         height, width = self.moments.shape

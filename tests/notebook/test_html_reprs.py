@@ -3,8 +3,16 @@ import re
 
 import numpy as np
 import pytest
+from IPython.core.formatters import HTMLFormatter
 
-from napari_active_seg._util.html_reprs import html_of
+from napari_active_seg.notebook.ipython import register_html_reprs
+
+
+def shown(value):
+    """Return what a cell shows of a value, by IPython's own way."""
+    formatter = HTMLFormatter()
+    register_html_reprs(formatter)
+    return formatter(value)
 
 
 def pictures(cell):
@@ -22,12 +30,12 @@ def lap(session, pool):
 
 
 def test_project_shows_its_images_with_what_is_labelled(session, pool):
-    before = session.project._repr_html_()
+    before = shown(session.project)
     assert "none yet" in before and "background, disk" in before
     assert len(pictures(before)) == len(session.project.images.all("pool"))
     session.propose(count=3, size=24)
     session.labels.answer_from_masks(pool / "masks")
-    after = session.project._repr_html_()
+    after = shown(session.project)
     assert "1 done" in before and "4 done" in after  # the validation image came with its labels
     assert pictures(before) != pictures(after)  # paint lies over the pixels
 
@@ -35,7 +43,7 @@ def test_project_shows_its_images_with_what_is_labelled(session, pool):
 def test_session_shows_the_regions_of_its_round_with_their_reasons(lap):
     lap.propose(count=2, size=24)
     lap.wait()
-    cell = lap._repr_html_()
+    cell = shown(lap)
     latest = [q for q in lap.state.queue if q.round == lap.state.round]
     assert len(pictures(cell)) == len(latest)
     assert "m001" in cell and "waiting" in cell
@@ -45,16 +53,16 @@ def test_session_shows_the_regions_of_its_round_with_their_reasons(lap):
 def test_blind_session_shows_no_uncertainty(lap):
     lap.propose(count=1, size=24)
     lap.wait()
-    seen = pictures(lap._repr_html_())
+    seen = pictures(shown(lap))
     lap.upkeep.configure(blind=True)
-    assert pictures(lap._repr_html_()) != seen
+    assert pictures(shown(lap)) != seen
 
 
 def test_proposal_is_a_table_with_gain_against_cost(lap):
     lap.propose(count=2, size=24, control=0.0)
     lap.wait()
     proposal = lap.proposals.latest
-    cell = proposal._repr_html_()
+    cell = shown(proposal)
     for scored in proposal.regions:
         assert f"<td>{scored.region.image_id}</td>" in cell
         assert f"{scored.cost:.3f}" in cell
@@ -65,9 +73,9 @@ def test_report_and_prediction_show_figures(lap):
     found = []
     lap.evaluate(on_report=found.append)
     lap.wait()
-    cell = found[0]._repr_html_()
+    cell = shown(found[0])
     assert f"{found[0].figures()['mean_dice']:.3f}" in cell and "Reliability" in cell
-    said = lap.prediction("img0.png")._repr_html_()
+    said = shown(lap.prediction("img0.png"))
     assert len(pictures(said)) == 3 and "bald" in said.lower()
     share = np.mean(lap.prediction("img0.png").classes == 1)
     assert f"1 on {share:.1%}" in said
@@ -76,17 +84,17 @@ def test_report_and_prediction_show_figures(lap):
 def test_empty_report_says_so():
     from napari_active_seg.metrics import EvalReport
 
-    assert "nothing was measured" in EvalReport.empty(("a", "b"))._repr_html_()
+    assert "nothing was measured" in shown(EvalReport.empty(("a", "b")))
 
 
 def test_where_pictures_cannot_be_drawn_there_are_plain_words(monkeypatch, lap):
     monkeypatch.setitem(__import__("sys").modules, "napari_active_seg.notebook.html_reprs", None)
-    assert html_of(lap.project) is None
+    assert shown(lap.project) is None
 
 
 def test_missing_image_is_named_and_the_rest_is_shown(session, pool):
     gone = session.project.images.all("pool")[0].id
     (pool / "images" / gone).unlink()
-    cell = session.project._repr_html_()
+    cell = shown(session.project)
     assert gone in cell
     assert len(pictures(cell)) == len(session.project.images.all("pool")) - 1
