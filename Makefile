@@ -25,7 +25,7 @@ check: $(VENV)/.with-test check-pure
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The pure rooms' tests pass where neither torch nor Qt is installed.
+# The pure packages' tests pass where neither torch nor Qt is installed.
 check-pure: $(PURE_VENV)/.ready
 	$(PURE_VENV)/bin/python scripts/check_pure.py
 

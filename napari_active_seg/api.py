@@ -194,7 +194,7 @@ def write_sample_project(
 
 
 class DesktopTools:
-    """What the desktop borrows from the rooms that it may not import."""
+    """What the desktop uses of packages that it may not import."""
 
     def open_session(
         self, folder: Path, *, read_only: bool = False, take_over: bool = False

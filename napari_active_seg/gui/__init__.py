@@ -1,1 +1,1 @@
-"""The desktop: the only room that imports Qt and napari."""
+"""The desktop: the only package that imports Qt and napari."""

@@ -1,7 +1,7 @@
 """How long the tools that look at the image take in a region.
 
-    python benchmarks/paintbox.py                 # drawn tissue
-    python benchmarks/paintbox.py PICTURE         # regions of a picture
+    python benchmarks/paint_ops.py                 # drawn tissue
+    python benchmarks/paint_ops.py PICTURE         # regions of a picture
 
 The bar: a smart fill, the first in its region with all that it has to work out, in under 50 ms.
 """
