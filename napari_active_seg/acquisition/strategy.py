@@ -178,11 +178,6 @@ class Strategy:
         """Whether candidates of the whole pool are wanted, rather than only the best."""
         return self.diversity != "none" or self.draws != "none" or self.cost in LEARNED
 
-    @property
-    def embeds(self) -> bool:
-        """Whether places are compared by what is seen there."""
-        return self.diversity == "core-set"
-
     def with_changes(
         self, default_size: int = 128, default_measure: str = "bald", **changes: Any
     ) -> Strategy:

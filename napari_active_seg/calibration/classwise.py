@@ -121,14 +121,6 @@ class OneVsRestBins:
             return float("nan")
         return float(np.abs(self.hits - self.p_sums).sum(axis=1).mean() / n)
 
-    @property
-    def maximum_error(self) -> float:
-        """The largest |share - mean probability| of any bin of any class that holds a pixel."""
-        full = self.counts > 0
-        if not full.any():
-            return float("nan")
-        return float((np.abs(self.hits - self.p_sums)[full] / self.counts[full]).max())
-
     def brier_parts(self, which: int) -> BrierParts:
         """Return what the Brier score of one class is made of; NaN without pixels."""
         n = float(self.n_pixels)

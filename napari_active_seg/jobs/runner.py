@@ -24,6 +24,8 @@ __all__ = ["InlineRunner", "JobResult", "Runner", "ThreadRunner", "execute"]
 _log = logging.getLogger(__name__)
 #: A bar that moves ten times a second is fluent; more would only keep the window busy.
 _BETWEEN_REPORTS_S = 0.1
+#: So long is waited for a cancelled job to stop.
+_END_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +143,15 @@ class ThreadRunner:
         """Do nothing: a thread keeps nothing."""
 
     def close(self) -> None:
-        """Cancel everything, and return when the thread has ended."""
+        """Cancel everything, and return when the thread has ended, or with a warning after 30 s."""
         self.cancel()
         self._queue.put(None)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=_END_WITHIN_S)
+        if self._thread.is_alive():
+            _log.warning(
+                "a job has not stopped within %g s; its thread ends when the job looks again",
+                _END_WITHIN_S,
+            )
 
     def _loop(self) -> None:
         while (item := self._queue.get()) is not None:

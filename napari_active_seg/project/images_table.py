@@ -244,11 +244,6 @@ class ImagesTable:
             return target_from_blob(rows[0]["mask"]).astype(bool)
         return tissue_at_low_level(self.source(image_id))
 
-    def tissue_is_edited(self, image_id: str) -> bool:
-        """Return whether a person has corrected the tissue of an image."""
-        query = "SELECT 1 FROM tissue WHERE image_id = ?"
-        return bool(self._database.rows(query, (image_id,)))
-
     def set_tissue(
         self, image_id: str, mask: NDArray[np.bool_] | None, *, annotator: str = ""
     ) -> None:

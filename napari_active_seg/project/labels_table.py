@@ -21,7 +21,13 @@ from napari_active_seg.project.serialization import (
     target_from_blob,
     target_to_blob,
 )
-from napari_active_seg.regions import Effort, RegionLabel, RegionState, inside_shape
+from napari_active_seg.regions import (
+    Effort,
+    RegionLabel,
+    RegionState,
+    inside_shape,
+    strongest_beginning,
+)
 
 __all__ = ["TAKEN_BACK", "LabelsTable", "insert_label"]
 
@@ -163,7 +169,8 @@ class LabelsTable:
             "SELECT uid, region_id, saved_at, annotator, state, note, spent.* FROM labels JOIN ("
             "SELECT max(number) AS newest, sum(active_s) AS active_s, sum(idle_s) AS idle_s, "
             "sum(strokes) AS strokes, sum(clicks) AS clicks, sum(undos) AS undos, "
-            "sum(changed_px) AS changed_px, max(begun) AS begun FROM labels GROUP BY region_id"
+            "sum(changed_px) AS changed_px, group_concat(DISTINCT begun) AS begun "
+            "FROM labels GROUP BY region_id"
             ") AS spent ON number = newest ORDER BY saved_at, number"
         )
         return tuple(_saved(row) for row in rows)
@@ -245,6 +252,6 @@ def _saved(row: sqlite3.Row) -> SavedLabel:
             row["clicks"],
             row["undos"],
             row["changed_px"],
-            row["begun"],
+            strongest_beginning(row["begun"].split(",")),
         ),
     )

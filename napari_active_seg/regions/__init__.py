@@ -4,7 +4,13 @@ from napari_active_seg.regions.background import find_background
 from napari_active_seg.regions.class_registry import ClassRegistry
 from napari_active_seg.regions.contour_target import contour_target
 from napari_active_seg.regions.coverage import Coverage, count_labelled_pixels, count_pixels
-from napari_active_seg.regions.label import BEGINNINGS, Effort, RegionLabel, RegionState
+from napari_active_seg.regions.label import (
+    BEGINNINGS,
+    Effort,
+    RegionLabel,
+    RegionState,
+    strongest_beginning,
+)
 from napari_active_seg.regions.masked_region import (
     MaskedRegion,
     RegionShape,
@@ -52,6 +58,7 @@ __all__ = [
     "mask_of_places",
     "measure_mixed_squares",
     "paint_to_target",
+    "strongest_beginning",
     "suggest_region_size",
     "target_to_paint",
     "tile_grid",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,10 +13,10 @@ from napari_active_seg.errors import BadInputError, did_you_mean
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["BEGINNINGS", "Effort", "RegionLabel", "RegionState"]
+__all__ = ["BEGINNINGS", "Effort", "RegionLabel", "RegionState", "strongest_beginning"]
 
-#: What the work on a region can begin with. Their order in the alphabet is that of how much the
-#: model said: what was seen once stays seen.
+#: What the work on a region can begin with, the least influence of the model first: what was seen
+#: once stays seen.
 BEGINNINGS = {
     "blind": "nothing of the model was shown",
     "empty": "an empty region, beside what the model shows",
@@ -32,6 +33,12 @@ class RegionState(StrEnum):
     SKIPPED = "skipped"
     CANT_TELL = "cant_tell"
     LATER = "later"
+
+
+def strongest_beginning(beginnings: Iterable[str]) -> str:
+    """Return the beginning with the most influence of the model; empty where none is known."""
+    known = [name for name in beginnings if name]
+    return max(known, key=tuple(BEGINNINGS).index, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Effort:
             self.clicks + other.clicks,
             self.undos + other.undos,
             self.changed_px + other.changed_px,
-            max(self.begun, other.begun),
+            strongest_beginning((self.begun, other.begun)),
         )
 
 

@@ -63,14 +63,6 @@ class Region:
             and other.x < self.right
         )
 
-    def clipped(self, shape: tuple[int, int]) -> Region:
-        """Return the part that lies inside an image of ``shape`` (height, width)."""
-        height = min(self.bottom, shape[0]) - self.y
-        width = min(self.right, shape[1]) - self.x
-        if height <= 0 or width <= 0:
-            raise BadInputError(f"{self} lies outside an image of {shape[0]} x {shape[1]} pixels")
-        return Region(self.image_id, self.y, self.x, height, width)
-
     def grown(self, margin: int, shape: tuple[int, int]) -> Region:
         """Return the region with ``margin`` pixels added on each side, kept inside ``shape``."""
         y, x = max(0, self.y - margin), max(0, self.x - margin)

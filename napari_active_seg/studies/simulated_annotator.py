@@ -61,11 +61,6 @@ class AnnotatorSettings:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}")
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether answers are the truth."""
-        return not (self.tolerance or self.jitter or self.missed or self.confused)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:

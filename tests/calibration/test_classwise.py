@@ -42,7 +42,7 @@ def test_errors_are_those_of_a_loop_over_bins():
     probs, target = sample(5)
     bins = OneVsRestBins.empty(3, 7).add(probs, target)
     labelled = target != 255
-    by_class, worst = [], 0.0
+    by_class = []
     for c in range(3):
         p, y = probs[c][labelled], target[labelled] == c
         error = 0.0
@@ -52,10 +52,8 @@ def test_errors_are_those_of_a_loop_over_bins():
             if inside.any():
                 gap = abs(p[inside].mean() - y[inside].mean())
                 error += inside.mean() * gap
-                worst = max(worst, gap)
         by_class.append(error)
     assert bins.class_wise_error == pytest.approx(np.mean(by_class), abs=1e-12)
-    assert bins.maximum_error == pytest.approx(worst, abs=1e-12)
 
 
 def test_0_and_1_land_in_real_bins_and_order_does_not_matter():
@@ -72,7 +70,7 @@ def test_0_and_1_land_in_real_bins_and_order_does_not_matter():
 
 def test_nothing_seen_is_nan_and_nonsense_is_refused():
     empty = OneVsRestBins.empty(2)
-    assert np.isnan([empty.class_wise_error, empty.maximum_error, empty.brier_parts(0).total]).all()
+    assert np.isnan([empty.class_wise_error, empty.brier_parts(0).total]).all()
     with pytest.raises(BadInputError, match="do not match"):
         empty.add(np.ones((3, 2, 2)), np.zeros((2, 2), np.uint8))
     with pytest.raises(BadInputError, match="at least"):

@@ -385,6 +385,11 @@ def test_keys_are_changed_in_the_dialog_and_hold_at_once(on_disk, preferences):
     QTest.keyClick(dialog.table, Qt.Key.Key_D, SHIFT)  # done's
     assert "done" in dialog.said.text()
     QTest.keyClick(dialog.table, Qt.Key.Key_F6, SHIFT)
+    for hand in ("left", "right"):
+        dialog.hand.setCurrentIndex(dialog.hand.findData(hand))
+        dialog.hand.activated.emit(dialog.hand.currentIndex())
+        assert window.dock.desk.preferences.now.hand == hand
+        assert window.dock.desk.preferences.now.keys == {"skip": "Shift-F6"}
     dialog.close()
     order = [q.id for q in window.session.state.open_regions]
     window.key(Qt.Key.Key_S)  # no longer a key

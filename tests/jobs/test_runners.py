@@ -5,6 +5,7 @@ import pytest
 
 from napari_active_seg.errors import StoppedError
 from napari_active_seg.jobs import InlineRunner, Job, ThreadRunner
+from napari_active_seg.jobs import runner as jobs_runner
 
 
 @pytest.fixture(params=[InlineRunner, ThreadRunner])
@@ -87,3 +88,20 @@ def test_thread_runner_works_elsewhere_and_ends_with_close():
     assert found[0].result != threading.current_thread().name
     runner.close()
     assert not any(t.name == "active-seg-worker" for t in threading.enumerate())
+
+
+def test_closing_warns_of_a_job_that_does_not_stop(monkeypatch, caplog):
+    monkeypatch.setattr(jobs_runner, "_END_WITHIN_S", 0.05)
+    runner, go, started = ThreadRunner(), threading.Event(), threading.Event()
+
+    def deaf(token, report):
+        started.set()
+        go.wait(10)
+
+    runner.submit(Job("deaf", 1, deaf))
+    assert started.wait(5)
+    runner.close()
+    assert "has not stopped within" in caplog.text
+    go.set()
+    runner._thread.join(5)
+    assert not runner._thread.is_alive()

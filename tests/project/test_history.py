@@ -202,7 +202,6 @@ def test_corrected_tissue_is_kept_until_it_is_given_up(tmp_path, pool):
         project.images.set_tissue("img0.png", mine, annotator="A")
     with Project.open(tmp_path / "p") as project:
         assert (project.images.tissue("img0.png") == mine).all()
-        assert project.images.tissue_is_edited("img0.png")
         project.images.set_tissue("img0.png", None)
         assert (project.images.tissue("img0.png") == computed).all()
         with pytest.raises(BadInputError, match="tissue mask"):

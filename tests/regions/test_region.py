@@ -46,12 +46,6 @@ def test_grown_adds_margin_but_stays_inside(region, margin):
     assert (painted(grown) >= painted(region)).all()
 
 
-def test_clipped_keeps_what_lies_inside():
-    assert Region("a", 5, 6, 10, 10).clipped((8, 10)) == Region("a", 5, 6, 3, 4)
-    with pytest.raises(BadInputError, match="outside"):
-        Region("a", 8, 0, 2, 2).clipped((8, 8))
-
-
 @pytest.mark.parametrize("bad", [(0, 0, 0, 5), (0, 0, 5, -1), (-1, 0, 5, 5), (0, -2, 5, 5)])
 def test_impossible_regions_are_refused(bad):
     with pytest.raises(BadInputError):

@@ -147,7 +147,7 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         self._show()
 
     def _choose_hand(self, index: int) -> None:
-        self._desk.preferences.change(hand=self.hand.itemData(index), keys={})
+        self._desk.preferences.change(hand=self.hand.itemData(index))
         self._show()
 
     def _reset(self) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_active_seg.errors import ProjectError
 from napari_active_seg.regions import Effort, RegionState
 
 __all__ = ["LabelAutosaver", "PendingLabel"]
@@ -23,6 +24,7 @@ __all__ = ["LabelAutosaver", "PendingLabel"]
 _BETWEEN_WRITES_S = 1.0
 _BETWEEN_TRIES_S = 3.0
 _ABANDON_WITHIN_S = 15.0
+_END_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +142,12 @@ class LabelAutosaver:
                 self._closing = True
                 self._changed.notify_all()
             if self._thread is not None:
-                self._thread.join(timeout=30)
+                self._thread.join(timeout=_END_WITHIN_S)
+                if self._thread.is_alive():
+                    raise ProjectError(
+                        f"labels are still being written after {_END_WITHIN_S:g} s: is the disk "
+                        "away? The project stays open; close it again"
+                    )
 
     def _loop(self) -> None:
         while True:

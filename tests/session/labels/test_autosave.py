@@ -8,6 +8,7 @@ import pytest
 
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.regions import Effort, RegionState
+from napari_active_seg.session.labels import autosave
 from napari_active_seg.session.labels.autosave import LabelAutosaver, PendingLabel
 
 
@@ -179,3 +180,16 @@ def test_abandoned_labels_come_back_whole_and_are_never_written(disk, saver):
     disk.full = False
     saver.flush()
     assert disk.written == []
+
+
+def test_closing_does_not_take_a_write_that_hangs_for_done(disk, saver, monkeypatch):
+    monkeypatch.setattr(autosave, "_END_WITHIN_S", 0.05)
+    monkeypatch.setattr(saver, "flush", lambda: None)  # it would wait for the write
+    disk.may_write.clear()
+    saver.offer(paint(1))
+    until(lambda: saver.unsaved and saver._thread is not None)
+    with pytest.raises(ProjectError, match="still being written"):
+        saver.close()
+    disk.may_write.set()
+    saver.close()
+    assert len(disk.written) == 1
