@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.export import ExportSet, get_exporter, write_data_set
-from napari_active_seg.export.tiling import LabelledImage, iter_samples
+from napari_active_seg.export.tiling import ImageToExport, iter_samples
 from napari_active_seg.regions import LabelSchema, Region
 
 FORMATS = ("tiff", "ome-zarr", "geojson")
@@ -52,7 +52,7 @@ def megabytes() -> float:
 
 def write(name: str, side: int) -> None:
     before = megabytes()
-    image = LabelledImage("slide.tif", (side, side), "pool", Disks(side), no_source)
+    image = ImageToExport("slide.tif", (side, side), "pool", Disks(side), no_source)
     schema = LabelSchema.from_names(["background", "gland"])
     data = ExportSet("slide", schema, iter_samples([image], cut="images"), ())
     with tempfile.TemporaryDirectory() as folder:

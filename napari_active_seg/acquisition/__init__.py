@@ -1,8 +1,8 @@
 """Where to look next: places by information per cost, and why each was chosen.
 
 A ``Strategy`` composes measure x unit x cost x diversity x random shares. ``gather`` finds the
-candidates of a pool, an ``Order`` takes them one by one, a ``BudgetTracker`` says what may still be
-taken, and reasons are told in words.
+candidates of a pool, a ``Selector`` takes them one by one, a ``BudgetTracker`` limits what may be
+taken, and each choice is explained.
 """
 
 from napari_active_seg.acquisition.aggregation import AGGREGATES, Aggregate, pool_quantile
@@ -19,7 +19,7 @@ from napari_active_seg.acquisition.cost import (
 from napari_active_seg.acquisition.embedding import region_embedding
 from napari_active_seg.acquisition.evaluation_quota import (
     EvaluationQuotas,
-    Tally,
+    Quota,
     control_due,
     required_sample_size,
     validation_due,
@@ -65,7 +65,7 @@ from napari_active_seg.acquisition.random_windows import (
     draw_windows_on_foreground,
     scattered_windows,
 )
-from napari_active_seg.acquisition.selectors import Order
+from napari_active_seg.acquisition.selectors import Selector
 from napari_active_seg.acquisition.strategy import (
     CHANGEABLE,
     DIVERSITIES,
@@ -78,8 +78,8 @@ from napari_active_seg.acquisition.strategy import (
 )
 from napari_active_seg.acquisition.strategy_advisor import (
     StrategyAdvice,
-    advise,
     group_sequences,
+    recommend,
     redundancy_of,
     similarity,
 )
@@ -113,17 +113,16 @@ __all__ = [
     "FitCost",
     "FittedCost",
     "LearnedCost",
-    "Order",
     "PoolImage",
     "Proposal",
+    "Quota",
     "RegionKind",
     "SamplingFrame",
     "ScoredRegion",
     "Search",
+    "Selector",
     "Strategy",
     "StrategyAdvice",
-    "Tally",
-    "advise",
     "appearance_of",
     "box_between",
     "comparable",
@@ -144,6 +143,7 @@ __all__ = [
     "reason_for_drawn",
     "reason_for_likeness",
     "reason_for_uncertain",
+    "recommend",
     "redundancy_of",
     "region_embedding",
     "required_sample_size",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["EvaluationQuotas", "Tally", "control_due", "required_sample_size", "validation_due"]
+__all__ = ["EvaluationQuotas", "Quota", "control_due", "required_sample_size", "validation_due"]
 
 #: A mean score is to be known to so much either way, in 95 of 100 cases.
 HALF_WIDTH = 0.1
@@ -24,7 +24,7 @@ _LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Quota:
     """How many there are and are needed in all; ``possible`` is False where there is no room.
 
     ``waiting`` are in the queue and not done yet.
@@ -45,9 +45,9 @@ class Tally:
 class EvaluationQuotas:
     """What of each kind there is, and is still needed."""
 
-    control: Tally
-    validation: Tally
-    audit: Tally
+    control: Quota
+    validation: Quota
+    audit: Quota
 
     @property
     def summary(self) -> str:
@@ -90,7 +90,7 @@ def control_due(share: float, chosen: int, drawn: int, *, count: int) -> int:
     return min(max(owed, 0), max(count - 1, 0)) if share > 0 else 0
 
 
-def validation_due(share: float, proposed: int, tally: Tally, *, count: int) -> int:
+def validation_due(share: float, proposed: int, tally: Quota, *, count: int) -> int:
     """Return how many of the next ``count`` regions are to be squares for validation or audit.
 
     One at least while any is needed and none waits: without them nothing can be compared.

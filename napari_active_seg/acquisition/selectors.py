@@ -26,8 +26,8 @@ __all__ = [
     "ForegroundAwareRandom",
     "Greedy",
     "GumbelTopK",
-    "Order",
     "RandomImage",
+    "Selector",
     "Stratified",
     "annealed_coldness",
     "power_logits",
@@ -40,7 +40,7 @@ STRATIFIED_SHARE = 2 / 3
 _ROUNDS, _COLDEST = 10, 100.0
 
 
-class Order(ABC):
+class Selector(ABC):
     """Takes candidates one by one."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Order(ABC):
         return 0
 
 
-class Greedy(Order):
+class Greedy(Selector):
     """The first that is allowed: candidates come by value, ties drawn."""
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:
@@ -67,7 +67,7 @@ class Greedy(Order):
         return int(np.argmax(allowed))
 
 
-class GumbelTopK(Order):
+class GumbelTopK(Selector):
     """Draws in proportion to e^logit, without putting back.
 
     The highest of logits plus Gumbel noise is such a draw, and the next highest one of the rest.
@@ -124,7 +124,7 @@ def annealed_coldness(round_number: int) -> float:
     return float(_COLDEST**progress)
 
 
-class Stratified(Order):
+class Stratified(Selector):
     """ClaSP PE: two of three for a class in turn, by the class's share of the value, and noise.
 
     The value of class c is the aggregate of u(x) p_c(x) over the place. Every third one goes by
@@ -161,7 +161,7 @@ class Stratified(Order):
         return max(draw.impossible() for draw in (*self._of_class, self._plain))
 
 
-class ClassBalanced(Order):
+class ClassBalanced(Selector):
     """Predicted classes in turn, the rarest first, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
@@ -181,7 +181,7 @@ class ClassBalanced(Order):
         return int(np.argmax(allowed))
 
 
-class CoreSet(Order):
+class CoreSet(Selector):
     """Each the furthest from all that is labelled or taken before."""
 
     def __init__(
@@ -199,7 +199,7 @@ class CoreSet(Order):
         return index
 
 
-class FacilityLocation(Order):
+class FacilityLocation(Selector):
     """Each what stands for most that nothing labelled or taken before stands for."""
 
     def __init__(self, points: NDArray[np.floating], labelled: NDArray[np.floating]) -> None:
@@ -216,7 +216,7 @@ class FacilityLocation(Order):
         return self._coverage.share_of(index)
 
 
-class BatchBaldOrder(Order):
+class BatchBaldOrder(Selector):
     """Each what tells most together with those taken before."""
 
     def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
@@ -229,7 +229,7 @@ class BatchBaldOrder(Order):
         return index
 
 
-class EvenlySpacedImages(Order):
+class EvenlySpacedImages(Selector):
     """Images at even steps through the pool in the order of their names, the best of each."""
 
     def __init__(self, candidates: Sequence[Candidate], steps: int) -> None:
@@ -251,7 +251,7 @@ class EvenlySpacedImages(Order):
         return int(np.argmax(allowed))
 
 
-class RandomImage(Order):
+class RandomImage(Selector):
     """An image at random, and of it the best place, or any."""
 
     def __init__(
@@ -277,7 +277,7 @@ class RandomImage(Order):
         return len(self._of) - len(np.unique(self._of)) if self._best else 0
 
 
-class ForegroundAwareRandom(Order):
+class ForegroundAwareRandom(Selector):
     """At random, two of three among the places that are foreground on the whole."""
 
     def __init__(

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["StrategyAdvice", "advise", "group_sequences", "redundancy_of", "similarity"]
+__all__ = ["StrategyAdvice", "group_sequences", "recommend", "redundancy_of", "similarity"]
 
 #: From here on a pool counts as redundant, by its places, or by images that follow each other.
 REDUNDANT, ALIKE = 0.5, 0.2
@@ -131,7 +131,7 @@ def similarity(embeddings: NDArray[np.floating], rng: np.random.Generator) -> fl
     return float(np.clip(1 - np.mean(near) / np.mean(far), 0, 1)) if np.mean(far) > 0 else 1.0
 
 
-def advise(
+def recommend(
     redundancy: float, covered: float, *, n_places: int, likeness: float | None = None
 ) -> StrategyAdvice:
     """Return the recommendation for a pool of a redundancy, ``covered`` of it being labelled.

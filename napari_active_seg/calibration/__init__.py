@@ -16,7 +16,7 @@ from napari_active_seg.calibration.scaling import (
     Calibration,
     PassSample,
     apply_calibration,
-    fitted,
+    fit_calibration,
 )
 from napari_active_seg.calibration.scores import ProbabilityScores
 from napari_active_seg.calibration.selected_vs_rest import SelectedAndRest
@@ -26,9 +26,9 @@ from napari_active_seg.calibration.unbiased_estimators import (
     effective_size,
     is_balanced,
     lure_weights,
-    refusal,
     student_limits,
     weighted_mean,
+    why_not_estimable,
 )
 
 __all__ = [
@@ -49,10 +49,10 @@ __all__ = [
     "cross_validate_calibration",
     "effective_size",
     "equal_mass_bins",
-    "fitted",
+    "fit_calibration",
     "is_balanced",
     "lure_weights",
-    "refusal",
     "student_limits",
     "weighted_mean",
+    "why_not_estimable",
 ]

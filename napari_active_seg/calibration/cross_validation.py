@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_active_seg.calibration.reliability import ReliabilityBins
-from napari_active_seg.calibration.scaling import METHODS, Calibration, PassSample, fitted
+from napari_active_seg.calibration.scaling import METHODS, Calibration, PassSample, fit_calibration
 from napari_active_seg.calibration.scores import ProbabilityScores
 
 __all__ = ["CalibrationTrial", "MethodTrial", "cross_validate_calibration"]
@@ -95,11 +95,13 @@ def cross_validate_calibration(
         methods = tuple(METHODS) if few else ("temperature",)
     for method in methods:
         check_cancelled()
-        of_all, sums = fitted(kept, method, check_cancelled=check_cancelled), _Sums()
+        of_all, sums = fit_calibration(kept, method, check_cancelled=check_cancelled), _Sums()
         for fold in range(n_folds):
             check_cancelled()
             seen = [s for s, k in zip(kept, folds, strict=True) if k != fold]
-            calibration = fitted(seen, method, start=of_all, check_cancelled=check_cancelled)
+            calibration = fit_calibration(
+                seen, method, start=of_all, check_cancelled=check_cancelled
+            )
             for sample, k in zip(kept, folds, strict=True):
                 if k == fold:
                     sums = sums.add(sample, calibration)

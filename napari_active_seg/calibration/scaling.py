@@ -24,7 +24,7 @@ from scipy.special import expit, log_expit, logsumexp
 
 from napari_active_seg.errors import BadInputError, ConfigError, did_you_mean
 
-__all__ = ["METHODS", "Calibration", "PassSample", "apply_calibration", "fitted"]
+__all__ = ["METHODS", "Calibration", "PassSample", "apply_calibration", "fit_calibration"]
 
 #: Ways to calibrate, and what they fit.
 METHODS: Mapping[str, str] = {
@@ -138,7 +138,7 @@ def apply_calibration(
     return np.asarray(log_expit(weights * _logit(log) + offsets))
 
 
-def fitted(
+def fit_calibration(
     samples: Sequence[PassSample],
     method: str,
     *,

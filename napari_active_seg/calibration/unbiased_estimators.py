@@ -26,9 +26,9 @@ __all__ = [
     "effective_size",
     "is_balanced",
     "lure_weights",
-    "refusal",
     "student_limits",
     "weighted_mean",
+    "why_not_estimable",
 ]
 
 #: Of the pool's free pixels the units have to cover so much for an estimate to speak of the pool.
@@ -59,7 +59,7 @@ class DrawnUnits:
         return self.drawn_from[0] if self.drawn_from else 0
 
 
-def refusal(drawn: DrawnUnits) -> str | None:
+def why_not_estimable(drawn: DrawnUnits) -> str | None:
     """Return why no unbiased estimate is possible from these draws; None if one is."""
     if not drawn.chances:
         return "nothing was drawn"
@@ -92,7 +92,7 @@ def refusal(drawn: DrawnUnits) -> str | None:
 
 def lure_weights(drawn: DrawnUnits) -> NDArray[np.float64]:
     """Return v_m of each draw; NothingToDoError, with the reason, where no estimate is possible."""
-    reason = refusal(drawn)
+    reason = why_not_estimable(drawn)
     if reason is not None:
         raise NothingToDoError(f"no unbiased estimate is possible: {reason}")
     n, total = drawn.n_units, len(drawn.chances)

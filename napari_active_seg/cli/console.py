@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Tell", "be_quiet", "print_result", "say", "showing_progress"]
+__all__ = ["Tell", "be_quiet", "echo", "print_result", "showing_progress"]
 
 _errors = Console(stderr=True, highlight=False)
 #: Up to so many steps each gets a line in a log; of more, every quarter does.
@@ -34,7 +34,7 @@ class Tell(Protocol):
         """Show ``done`` of ``total`` and a few words."""
 
 
-def say(text: str, *, always: bool = False) -> None:
+def echo(text: str, *, always: bool = False) -> None:
     """Tell the person something, on stderr; in quiet only what is to be said ``always``."""
     if always or not _quiet:
         _errors.print(text, markup=False, soft_wrap=True)  # one line stays one line in a log
@@ -74,7 +74,7 @@ def showing_progress(title: str) -> Iterator[Tell]:
         now = done if total <= _FEW_STEPS else 4 * done // max(total, 1)
         if now != last:
             last = now
-            say(f"{title} {done}/{total} {text}".rstrip())
+            echo(f"{title} {done}/{total} {text}".rstrip())
 
     yield on_line
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from napari_active_seg._version import __version__
-from napari_active_seg.cli.console import print_result, say, showing_progress
+from napari_active_seg.cli.console import echo, print_result, showing_progress
 from napari_active_seg.cli.options import JsonOption
 
 __all__ = ["register"]
@@ -54,7 +54,7 @@ def demo(
 
     alone = headless or not has_display()
     if alone and not has_display():
-        say("no display: the window opens on a virtual screen")
+        echo("no display: the window opens on a virtual screen")
         with virtual_display(), showing_progress("Demo") as tell:
             lines = run_demo(DesktopTools(), out, by_itself=True, tell=tell)
     else:

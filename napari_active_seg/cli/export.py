@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_active_seg.cli.completion import completing
-from napari_active_seg.cli.console import print_result, say
+from napari_active_seg.cli.console import echo, print_result
 from napari_active_seg.cli.options import JsonOption, ProjectArgument, opened, run_verb
 from napari_active_seg.export import ExportResult, exporter_titles
 from napari_active_seg.export.tiling import CUTS
@@ -118,7 +118,7 @@ def export(
         )
     written = done[0]
     for note in written.notes:
-        say(f"note: {note}")
+        echo(f"note: {note}")
     facts = {
         "out": str(out),
         "format": format_name,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from napari_active_seg.cli.console import print_result, say, showing_progress
+from napari_active_seg.cli.console import echo, print_result, showing_progress
 from napari_active_seg.cli.options import describe_settings, pair, side_by_side
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.studies.classification import (
@@ -56,7 +56,7 @@ def reproduce_images(
     from napari_active_seg.api import ImageNetworks
 
     for line in study.changed:
-        say(line)
+        echo(line)
     if only_report:
         words = device_of(out)
     else:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.cli.completion import completing
-from napari_active_seg.cli.console import print_result, say
+from napari_active_seg.cli.console import echo, print_result
 from napari_active_seg.cli.options import (
     DeviceOption,
     JsonOption,
@@ -128,7 +128,7 @@ def _kept_if_it_works(session: Session, sampling: str | None) -> Iterator[None]:
 
 def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
     for problem in done.problems:
-        say(f"left out: {problem}", always=True)
+        echo(f"left out: {problem}", always=True)
     model = session.state.model
     facts = {
         "out": str(out),
@@ -215,7 +215,7 @@ def train(
             return
         unmeasured = explain_missing_validation(session.project.images.placements().values())
         if unmeasured:
-            say(f"warning: {unmeasured}")
+            echo(f"warning: {unmeasured}")
         try:
             run_verb(session, "Training", verb)
         except OneClassError as error:

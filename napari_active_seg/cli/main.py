@@ -29,7 +29,7 @@ from napari_active_seg.cli import (
     studies,
     trust,
 )
-from napari_active_seg.cli.console import be_quiet, say
+from napari_active_seg.cli.console import be_quiet, echo
 from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
 from napari_active_seg.cli.global_options import check_options_known, split_global_options
 from napari_active_seg.errors import (
@@ -101,10 +101,10 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         hint = " ('relink' finds it)" if isinstance(error, MissingImageError) else ""
-        say(f"error: {error}{hint}", always=True)
+        echo(f"error: {error}{hint}", always=True)
         sys.exit(2 if isinstance(error, ConfigError | SchemaError) else 1)
     except KeyboardInterrupt:
-        say("stopped; what was saved before stays", always=True)
+        echo("stopped; what was saved before stays", always=True)
         sys.exit(1)
     except Exception as error:
         if debug:
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"the program made a mistake: {type(error).__name__}: {error}. "
             "Run the same again with --debug and report what it prints"
         )
-        say(f"error: {words}", always=True)
+        echo(f"error: {words}", always=True)
         sys.exit(1)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.cli.config_show import show_sources
-from napari_active_seg.cli.console import print_result, say
+from napari_active_seg.cli.console import echo, print_result
 from napari_active_seg.cli.options import (
     JsonOption,
     MasksAsOption,
@@ -118,9 +118,9 @@ def _import_images(session: Session, folder: Path, group_pattern: str | None) ->
         lambda: session.upkeep.add_images(folder, group_pattern=group_pattern, on_done=done.append),
     )
     for problem in done[0].problems:
-        say(f"set aside: {problem.why}")
+        echo(f"set aside: {problem.why}")
     for note in done[0].notes:
-        say(f"note: {note}")
+        echo(f"note: {note}")
     return {
         "images_added": len(done[0].added),
         "images_known": len(done[0].known),
@@ -357,7 +357,7 @@ def _apply_unpainted(session: Session) -> None:
         "Completing finished regions",
         lambda: session.labels.apply_unpainted_rule(on_done=found.append),
     )
-    say(f"{len(found[0].changed)} finished regions have a new version")
+    echo(f"{len(found[0].changed)} finished regions have a new version")
 
 
 def _hint_at_finished(session: Session) -> None:
@@ -366,7 +366,7 @@ def _hint_at_finished(session: Session) -> None:
         return
     count = len(session.labels.preview_unpainted_rule().changed)
     if count:
-        say(f"{count} finished regions stay as they are; --apply-unpainted changes them too")
+        echo(f"{count} finished regions stay as they are; --apply-unpainted changes them too")
 
 
 def unlock(
@@ -476,7 +476,7 @@ def _change_classes(
 ) -> None:
     upkeep = session.upkeep
     if undo:
-        say(f"undone: {upkeep.undo_class_change()}")
+        echo(f"undone: {upkeep.undo_class_change()}")
     elif add is not None:
         upkeep.add_class(add)
     elif rename is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_active_seg.cli.console import say, showing_progress
+from napari_active_seg.cli.console import echo, showing_progress
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.importers import MaskConvention
 from napari_active_seg.jobs import Progress
@@ -108,7 +108,7 @@ def describe_convention(convention: MaskConvention, *, whose: str = "masks") -> 
 def reading_facts(response: LabelResponse) -> dict[str, object]:
     """Return how labels were read, for JSON; notes are printed."""
     for note in response.notes:
-        say(f"note: {note}")
+        echo(f"note: {note}")
     return {"masks_read_as": response.convention, "notes": list(response.notes)}
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.cli.console import print_result, say, showing_progress
+from napari_active_seg.cli.console import echo, print_result, showing_progress
 from napari_active_seg.cli.options import (
     JsonOption,
     MasksAsOption,
@@ -214,9 +214,9 @@ def report(
 
 def _print_created(project: Path, created: CreatedProject, masks_as: str, *, as_json: bool) -> None:
     for problem in created.problems:
-        say(f"set aside: {problem.why}")
+        echo(f"set aside: {problem.why}")
     for note in created.notes:
-        say(f"note: {note}")
+        echo(f"note: {note}")
     facts = {
         "project": str(created.folder),
         "images": created.images,

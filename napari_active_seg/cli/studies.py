@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_active_seg.cli.completion import completing
-from napari_active_seg.cli.console import print_result, say, showing_progress
+from napari_active_seg.cli.console import echo, print_result, showing_progress
 from napari_active_seg.cli.image_studies import reproduce_images, with_changes
 from napari_active_seg.cli.options import (
     DeviceOption,
@@ -219,7 +219,7 @@ def reproduce(
         }
     )
     for line in asked.changed:
-        say(line)
+        echo(line)
     if only_report:
         _tell(write_study(asked, out), asked, out, as_json=as_json)
         return

@@ -1,7 +1,7 @@
 """Labelled data sets for other tools, one format a file, behind one protocol."""
 
 from napari_active_seg.export.base import Exporter
-from napari_active_seg.export.dataset import ExportSet, ImageRow, Piece, PieceLabels, RegionRow
+from napari_active_seg.export.dataset import ExportSet, ImageRow, PieceLabels, RegionRow, Sample
 from napari_active_seg.export.formats import EXPORTERS, exporter_titles, get_exporter
 from napari_active_seg.export.model_export import write_model
 from napari_active_seg.export.prediction_export import PredictionFolder
@@ -14,10 +14,10 @@ __all__ = [
     "ExportSet",
     "Exporter",
     "ImageRow",
-    "Piece",
     "PieceLabels",
     "PredictionFolder",
     "RegionRow",
+    "Sample",
     "StagingDir",
     "build_folder",
     "exporter_titles",

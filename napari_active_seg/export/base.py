@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL import Image
 
 from napari_active_seg.errors import MissingExtraError
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED
 
@@ -55,7 +55,7 @@ class Exporter(Protocol):
         """Write ``data`` and return the files of each piece, by its name."""
 
 
-def each_piece(data: ExportSet, on_piece: OnPiece) -> Iterator[tuple[Piece, Callable[[], None]]]:
+def each_piece(data: ExportSet, on_piece: OnPiece) -> Iterator[tuple[Sample, Callable[[], None]]]:
     """Yield each piece once it was told of, with what tells of it again and may stop."""
     for number, piece in enumerate(data.pieces):
         still = partial(on_piece, number, len(data.pieces), piece.name)
@@ -71,11 +71,11 @@ def needs_package(package: str, *, for_format: str) -> None:
         )
 
 
-def save_picture(piece: Piece, folder: StagingDir, name: str) -> str:
+def save_picture(piece: Sample, folder: StagingDir, name: str) -> str:
     """Write the picture of a piece as PNG and return its name."""
     return folder.once(name, lambda path: Image.fromarray(piece.pixels()).save(path, "PNG"))
 
 
-def is_labelled_throughout(piece: Piece) -> bool:
+def is_labelled_throughout(piece: Sample) -> bool:
     """Return whether no pixel of a piece is left without a label."""
     return piece.fill is not None or not bool((piece.target() == UNLABELLED).any())

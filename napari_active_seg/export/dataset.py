@@ -17,9 +17,9 @@ __all__ = [
     "SPLIT_WORDS",
     "ExportSet",
     "ImageRow",
-    "Piece",
     "PieceLabels",
     "RegionRow",
+    "Sample",
     "without_objects",
 ]
 
@@ -46,7 +46,7 @@ class PieceLabels(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class Sample:
     """A whole image, or a part of one, that becomes one item of the data set.
 
     ``name`` is a path without suffix that no other piece has, whatever the case of its letters.
@@ -185,7 +185,7 @@ class ExportSet:
 
     name: str
     schema: LabelSchema
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Sample, ...]
     rows: tuple[RegionRow, ...]
     with_pictures: bool = False
     without_pictures: bool = False
@@ -193,7 +193,7 @@ class ExportSet:
     asked: Mapping[str, Any] = field(default_factory=dict)
     image_rows: tuple[ImageRow, ...] = ()
 
-    def of_split(self, split: str) -> tuple[Piece, ...]:
+    def of_split(self, split: str) -> tuple[Sample, ...]:
         """Return the pieces of one split."""
         return tuple(piece for piece in self.pieces if piece.split == split)
 

@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from napari_active_seg.export.dataset import Piece
+from napari_active_seg.export.dataset import Sample
 
 __all__ = ["flat_names", "path_names"]
 
 
-def flat_names(pieces: Sequence[Piece]) -> dict[str, str]:
+def flat_names(pieces: Sequence[Sample]) -> dict[str, str]:
     """Return a name of ASCII letters, digits, - and _ for each piece's name, no two the same."""
     found: dict[str, str] = {}
     taken: set[str] = set()

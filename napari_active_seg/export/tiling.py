@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.export.dataset import Piece, PieceLabels
+from napari_active_seg.export.dataset import PieceLabels, Sample
 from napari_active_seg.export.filenames import path_names
 from napari_active_seg.images import ImageSource
 from napari_active_seg.regions import Region
 
-__all__ = ["CUTS", "LabelledImage", "iter_samples"]
+__all__ = ["CUTS", "ImageToExport", "iter_samples"]
 
 #: Into what images can be cut.
 CUTS = ("images", "regions", "tiles")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledImage:
+class ImageToExport:
     """An image with its labels, before it is cut."""
 
     id: str
@@ -31,13 +31,13 @@ class LabelledImage:
 
 
 def iter_samples(
-    images: Sequence[LabelledImage],
+    images: Sequence[ImageToExport],
     *,
     cut: str,
     tile: int = 512,
     overlap: int = 0,
     fill: int | None = None,
-) -> tuple[Piece, ...]:
+) -> tuple[Sample, ...]:
     """Return the pieces of ``images``, each under a name of its own.
 
     Tiles lie ``tile - overlap`` pixels apart, the last ones of an image at its edge; those that
@@ -49,7 +49,7 @@ def iter_samples(
         raise ConfigError(f"tiles of {tile} pixels cannot overlap by {overlap}; want less")
     names = path_names([image.id for image in images])
     return tuple(
-        Piece(
+        Sample(
             name=names[image.id] if cut == "images" else _part_name(names[image.id], region),
             region=region,
             split=image.split,
@@ -65,7 +65,7 @@ def iter_samples(
 
 
 def _regions(
-    image: LabelledImage, cut: str, tile: int, overlap: int, *, everywhere: bool
+    image: ImageToExport, cut: str, tile: int, overlap: int, *, everywhere: bool
 ) -> Iterator[Region]:
     if cut == "images":
         yield Region.whole(image.id, image.shape)

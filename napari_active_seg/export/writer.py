@@ -22,7 +22,7 @@ from napari_active_seg.export.data_card import (
     describe_card,
     write_checksums,
 )
-from napari_active_seg.export.dataset import ExportSet, ImageRow, Piece
+from napari_active_seg.export.dataset import ExportSet, ImageRow, Sample
 from napari_active_seg.export.staging import build_folder
 from napari_active_seg.export.tables import (
     has_parquet,
@@ -88,7 +88,7 @@ def write_data_set(
 def _fit_for(exporter: Exporter, data: ExportSet) -> tuple[ExportSet, tuple[str, ...]]:
     if exporter.keeps_unlabelled:
         return data, ()
-    kept: list[Piece] = []
+    kept: list[Sample] = []
     left_out: list[str] = []
     for piece in data.pieces:
         if is_labelled_throughout(piece):

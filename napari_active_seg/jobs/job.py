@@ -9,7 +9,7 @@ from typing import Protocol
 
 from napari_active_seg.errors import StoppedError
 
-__all__ = ["CancelToken", "Job", "Progress", "Report"]
+__all__ = ["CancelToken", "Job", "Progress", "ProgressCallback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Progress:
     held_out: float | None = None
 
 
-class Report(Protocol):
+class ProgressCallback(Protocol):
     """What a job says while it runs."""
 
     def __call__(
@@ -74,5 +74,5 @@ class Job:
 
     name: str
     generation: int
-    work: Callable[[CancelToken, Report], object]
+    work: Callable[[CancelToken, ProgressCallback], object]
     may_leave: bool = False

@@ -15,15 +15,15 @@ from psygnal import Signal
 from napari_active_seg.errors import ActiveSegError, BusyError, ProjectError
 from napari_active_seg.jobs import CancelToken, Job, JobResult, Progress, Runner
 from napari_active_seg.jobs.error_reports import explained
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 
-__all__ = ["JobQueue", "Order", "Work"]
+__all__ = ["JobQueue", "JobRequest", "Work"]
 
-Work = Callable[[CancelToken, Report], object]
+Work = Callable[[CancelToken, ProgressCallback], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Order:
+class JobRequest:
     """A job that was asked for.
 
     ``freeze`` returns the work once it is its turn. ``urgent`` orders go before others that wait.
@@ -55,8 +55,8 @@ class JobQueue:
     ) -> None:
         self._runner, self._folder = runner, folder
         self._on_change, self._on_idle = on_change, on_idle
-        self._waiting: list[Order] = []
-        self._running: Order | None = None
+        self._waiting: list[JobRequest] = []
+        self._running: JobRequest | None = None
         self._generation = 0
         self._handing_over = self._delivering = False
         self._error: BaseException | None = None
@@ -70,7 +70,7 @@ class JobQueue:
         running = () if self._running is None else (self._running.name,)
         return (*running, *(order.name for order in self._waiting))
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: JobRequest) -> None:
         """Run an order now or when its turn comes.
 
         BusyError if it may not wait, or the same is under way already; ProjectError once all is
@@ -133,7 +133,7 @@ class JobQueue:
         self._runner.finished.disconnect(self._deliver)
         self._runner.progressed.disconnect(self.progressed.emit)
 
-    def _hand_over(self, order: Order, work: Work) -> None:
+    def _hand_over(self, order: JobRequest, work: Work) -> None:
         self._generation += 1
         self._running = order
         self._on_change(self.names)

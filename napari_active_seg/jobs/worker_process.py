@@ -17,12 +17,12 @@ from multiprocessing.connection import Client, Connection
 
 from psygnal import Signal
 
-from napari_active_seg.jobs.job import CancelToken, Job, Progress, Report
+from napari_active_seg.jobs.job import CancelToken, Job, Progress, ProgressCallback
 from napari_active_seg.jobs.runner import JobResult, execute
 
 __all__ = ["main"]
 
-Work = Callable[[CancelToken, Report], object]
+Work = Callable[[CancelToken, ProgressCallback], object]
 
 
 class _Told:

@@ -29,7 +29,7 @@ __all__ = [
     "TrainOutcome",
     "TrainStep",
     "TrainingData",
-    "in_words",
+    "describe_duration",
 ]
 
 
@@ -74,7 +74,7 @@ class TrainStep:
         if self.held_out is not None:
             text += f", held out {self.held_out:.3f}"
         if self.seconds_left is not None:
-            text += f", about {in_words(self.seconds_left)} left"
+            text += f", about {describe_duration(self.seconds_left)} left"
         return text
 
 
@@ -121,7 +121,7 @@ class ResumeTarget:
     signature: str
 
 
-def in_words(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """Return a time that a person can do something with."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -4,13 +4,13 @@ from napari_active_seg.paint_ops.brush import stroke_mask
 from napari_active_seg.paint_ops.cleanup import remove_small_regions, smoothed
 from napari_active_seg.paint_ops.lasso import lasso_mask
 from napari_active_seg.paint_ops.magic_wand import MagicWand
-from napari_active_seg.paint_ops.snap import snapped
+from napari_active_seg.paint_ops.snap import snap_to_edges
 
 __all__ = [
     "MagicWand",
     "lasso_mask",
     "remove_small_regions",
     "smoothed",
-    "snapped",
+    "snap_to_edges",
     "stroke_mask",
 ]

@@ -9,10 +9,10 @@ from skimage import segmentation
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["snapped"]
+__all__ = ["snap_to_edges"]
 
 
-def snapped(
+def snap_to_edges(
     area: NDArray[np.bool_], pixels: NDArray[np.uint8], *, reach: int = 6
 ) -> NDArray[np.bool_]:
     """Return ``area`` (H, W) with its edge on the strongest edge of the picture near by.

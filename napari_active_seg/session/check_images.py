@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from napari_active_seg.errors import ImageError, Remedy, RemedyId
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 
 __all__ = ["CheckImages", "check_unchanged"]
 
@@ -34,9 +34,9 @@ class CheckImages(Generic[_Result]):
 
     find_changed: FindChanged
     image_ids: tuple[str, ...]
-    work: Callable[[CancelToken, Report], _Result]
+    work: Callable[[CancelToken, ProgressCallback], _Result]
 
-    def __call__(self, token: CancelToken, report: Report) -> _Result:
+    def __call__(self, token: CancelToken, report: ProgressCallback) -> _Result:
         """Check the images, and do the work."""
         check_unchanged(self.find_changed, self.image_ids, token)
         return self.work(token, report)

@@ -25,9 +25,9 @@ from napari_active_seg.export import (
     RegionRow,
     write_data_set,
 )
-from napari_active_seg.export.tiling import LabelledImage, iter_samples
+from napari_active_seg.export.tiling import ImageToExport, iter_samples
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import CANT_TELL, Project, ProposalFacts, QueuedRegion, SavedLabel
 from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionLabel, RegionState
 from napari_active_seg.session.check_images import check_unchanged
@@ -73,7 +73,9 @@ class ExportRequest:
     choice: ExportChoice = ExportChoice()
 
 
-def export_labels(request: ExportRequest, token: CancelToken, report: Report) -> ExportResult:
+def export_labels(
+    request: ExportRequest, token: CancelToken, report: ProgressCallback
+) -> ExportResult:
     """Write the labels that were asked for, with where each came from."""
     project, choice = request.project, request.choice
     chosen = _chosen_regions(project, choice)
@@ -163,7 +165,7 @@ def _labelled_images(
     kept: Sequence[QueuedRegion],
     saves: Mapping[str, _Save],
     names: _Names,
-) -> list[LabelledImage]:
+) -> list[ImageToExport]:
     by_image: dict[str, list[tuple[Region, str]]] = {}
     for queued in kept:
         by_image.setdefault(queued.region.image_id, []).append(
@@ -175,7 +177,7 @@ def _labelled_images(
         shown = names.image(image_id)
         labels = [(replace(region, image_id=shown), uid) for region, uid in by_image[image_id]]
         found.append(
-            LabelledImage(
+            ImageToExport(
                 id=shown,
                 shape=ref.shape,
                 split=str(placement.split),

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_active_seg.export import write_model
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.prediction.ensembles import members_of
@@ -58,7 +58,7 @@ def model_request(
     return ModelRequest(paths, load_segmenter, facts, out.resolve(), overwrite)
 
 
-def export_model(request: ModelRequest, token: CancelToken, report: Report) -> Path:
+def export_model(request: ModelRequest, token: CancelToken, report: ProgressCallback) -> Path:
     """Write checkpoints, ONNX, facts and an example, and return where."""
     report(0, 1, "writing ONNX")
     segmenter = request.load_segmenter()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import Project, Relinked, find_moved_images
 from napari_active_seg.regions import ClassRegistry
 from napari_active_seg.session.add_images import AddedImages, add_images
@@ -100,7 +100,7 @@ class ProjectMaintenance:
         if not missing:
             raise NothingToDoError("no image is missing: every file is where it should be")
 
-        def work(token: CancelToken, report: Report) -> Relinked:
+        def work(token: CancelToken, report: ProgressCallback) -> Relinked:
             return find_moved_images(missing, folder, on_file=_make_reporter(token, report))
 
         def deliver(result: object) -> None:
@@ -120,7 +120,7 @@ class ProjectMaintenance:
         project = self._project
         ids = tuple(ref.id for ref in project.images.all())
 
-        def work(token: CancelToken, report: Report) -> tuple[str, ...]:
+        def work(token: CancelToken, report: ProgressCallback) -> tuple[str, ...]:
             tell = _make_reporter(token, report)
             return project.images.find_changed(ids, on_image=lambda number: tell(number, len(ids)))
 
@@ -169,7 +169,7 @@ class ProjectMaintenance:
         """Add the images below ``folder`` that the project does not have; a job."""
         project = self._project
 
-        def work(token: CancelToken, report: Report) -> AddedImages:
+        def work(token: CancelToken, report: ProgressCallback) -> AddedImages:
             tell = _make_reporter(token, report)
             return add_images(project, folder, group_pattern=group_pattern, on_file=tell)
 
@@ -210,7 +210,7 @@ class ProjectMaintenance:
         self._apply(predicted=self._predicted())
 
 
-def _make_reporter(token: CancelToken, report: Report) -> Callable[[int, int], None]:
+def _make_reporter(token: CancelToken, report: ProgressCallback) -> Callable[[int, int], None]:
     """Return what a search calls at each file: it reports, and stops at a word."""
 
     def tell(number: int, total: int) -> None:

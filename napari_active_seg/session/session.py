@@ -18,8 +18,8 @@ from napari_active_seg.errors import ModelError, OneClassError
 from napari_active_seg.export import ExportResult, get_exporter
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import CancelToken, Progress, Runner
-from napari_active_seg.jobs.job import Report
-from napari_active_seg.jobs.queue import JobQueue, Order, Work
+from napari_active_seg.jobs.job import ProgressCallback
+from napari_active_seg.jobs.queue import JobQueue, JobRequest, Work
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice
@@ -278,7 +278,7 @@ class Session:
                 self.project.images.find_changed, request.image_ids, partial(train_model, request)
             )
 
-        order = Order("training", freeze, self._trained, may_wait=True, may_leave=True)
+        order = JobRequest("training", freeze, self._trained, may_wait=True, may_leave=True)
         self._order(order, writes=not helps)
 
     def advice_on_unlabelled(self) -> UnlabelledAdvice:
@@ -386,15 +386,15 @@ class Session:
     def _start(
         self,
         name: str,
-        work: Callable[[CancelToken, Report], object],
+        work: Callable[[CancelToken, ProgressCallback], object],
         on_result: Callable[[object], None],
         *,
         writes: bool = True,
     ) -> None:
         """Run work that was frozen already; BusyError while anything else runs."""
-        self._order(Order(name, lambda: work, on_result), writes=writes)
+        self._order(JobRequest(name, lambda: work, on_result), writes=writes)
 
-    def _order(self, order: Order, *, writes: bool = True, reads_labels: bool = True) -> None:
+    def _order(self, order: JobRequest, *, writes: bool = True, reads_labels: bool = True) -> None:
         self._jobs.check_open()
         if writes:
             self.project.check_writable()

@@ -13,14 +13,14 @@ from typing import Protocol, TypeVar
 
 from napari_active_seg.errors import ModelError
 
-__all__ = ["OnProgress", "Piece", "run_parallel"]
+__all__ = ["OnProgress", "ParallelTask", "run_parallel"]
 
 #: Told how many pieces are done, of how many, and what is under way.
 OnProgress = Callable[[int, int, str], None]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Piece(Protocol):
+class ParallelTask(Protocol):
     """A piece that runs by itself; the one called ``after`` must be done before, if any."""
 
     @property
@@ -32,7 +32,7 @@ class Piece(Protocol):
         """What must be done before; empty for nothing."""
 
 
-P = TypeVar("P", bound=Piece)
+P = TypeVar("P", bound=ParallelTask)
 
 
 def run_parallel(

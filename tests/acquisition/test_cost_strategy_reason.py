@@ -15,9 +15,8 @@ from napari_active_seg.acquisition import (
     CostExample,
     CostModel,
     CostView,
+    Quota,
     Strategy,
-    Tally,
-    advise,
     control_due,
     cost_features,
     get_strategy,
@@ -27,6 +26,7 @@ from napari_active_seg.acquisition import (
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
+    recommend,
     redundancy_of,
     required_sample_size,
     similarity,
@@ -244,15 +244,15 @@ def test_what_small_rounds_owe_in_controls_adds_up():
 
 
 def test_validation_gets_one_a_round_until_there_are_enough():
-    assert validation_due(0.1, 0, Tally(0, 10), count=4) == 1
-    assert validation_due(0.1, 40, Tally(1, 10), count=20) == 5
-    assert validation_due(0.1, 400, Tally(9, 10), count=20) == 1
-    assert validation_due(0.1, 400, Tally(10, 10), count=20) == 0
-    assert validation_due(0.1, 0, Tally(0, 10, possible=False), count=20) == 0
-    assert validation_due(0.0, 0, Tally(0, 10), count=20) == 0
-    assert validation_due(0.1, 4, Tally(0, 10, waiting=1), count=4) == 0
-    assert validation_due(0.1, 36, Tally(0, 10, waiting=1), count=4) == 3
-    assert validation_due(0.1, 400, Tally(5, 10, waiting=5), count=20) == 0
+    assert validation_due(0.1, 0, Quota(0, 10), count=4) == 1
+    assert validation_due(0.1, 40, Quota(1, 10), count=20) == 5
+    assert validation_due(0.1, 400, Quota(9, 10), count=20) == 1
+    assert validation_due(0.1, 400, Quota(10, 10), count=20) == 0
+    assert validation_due(0.1, 0, Quota(0, 10, possible=False), count=20) == 0
+    assert validation_due(0.0, 0, Quota(0, 10), count=20) == 0
+    assert validation_due(0.1, 4, Quota(0, 10, waiting=1), count=4) == 0
+    assert validation_due(0.1, 36, Quota(0, 10, waiting=1), count=4) == 3
+    assert validation_due(0.1, 400, Quota(5, 10, waiting=5), count=20) == 0
 
 
 def test_how_many_are_needed_follows_the_spread():
@@ -263,13 +263,13 @@ def test_how_many_are_needed_follows_the_spread():
     assert required_sample_size(spread, half_width=0.05) == np.ceil(
         (1.96 * np.std(spread, ddof=1) / 0.05) ** 2
     )
-    plan = EvaluationQuotas(Tally(2, 25), Tally(30, 25), Tally(0, 25, possible=False))
+    plan = EvaluationQuotas(Quota(2, 25), Quota(30, 25), Quota(0, 25, possible=False))
     assert (
         plan.summary
         == "labelled for an unbiased score: 2 of 25 control regions, 30 validation regions (enough)"
     )
     without = EvaluationQuotas(
-        Tally(0, 25), Tally(0, 25, possible=False), Tally(0, 25, possible=False)
+        Quota(0, 25), Quota(0, 25, possible=False), Quota(0, 25, possible=False)
     )
     assert "cannot be compared" in without.summary
 
@@ -316,9 +316,9 @@ def test_runs_follow_numbers_in_names_and_hold_no_name_twice():
 
 
 def test_a_pool_of_copies_is_redundant_whatever_its_places_say():
-    assert advise(0.3, 0.2, n_places=50, likeness=0.4).strategy == "diverse-regions"
-    assert advise(0.3, 0.2, n_places=50, likeness=0.1).strategy == "uncertain-regions"
-    assert advise(0.6, 0.2, n_places=50, likeness=0.0).strategy == "diverse-regions"
+    assert recommend(0.3, 0.2, n_places=50, likeness=0.4).strategy == "diverse-regions"
+    assert recommend(0.3, 0.2, n_places=50, likeness=0.1).strategy == "uncertain-regions"
+    assert recommend(0.6, 0.2, n_places=50, likeness=0.0).strategy == "diverse-regions"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_a_pool_of_copies_is_redundant_whatever_its_places_say():
     ],
 )
 def test_the_guide_is_the_table_of_the_study(redundancy, covered, strategy, unlabelled):
-    advice = advise(redundancy, covered, n_places=50)
+    advice = recommend(redundancy, covered, n_places=50)
     assert (advice.strategy, advice.unlabelled) == (strategy, unlabelled)
     assert advice.summary.count(". ") == 1 and strategy in advice.summary
     assert f"{redundancy:.2f}" in advice.summary

@@ -11,7 +11,7 @@ from napari_active_seg.calibration import (
     PassSample,
     apply_calibration,
     cross_validate_calibration,
-    fitted,
+    fit_calibration,
 )
 from napari_active_seg.calibration.scaling import _nll
 from napari_active_seg.errors import BadInputError, ConfigError, StoppedError
@@ -52,7 +52,7 @@ def test_slopes_equal_differences(method):
 
 def test_the_temperature_of_one_pass_is_found():
     one = sample(1, n=20_000, passes=1, spread=0.0, sharpness=2.5)
-    found = fitted([one], "temperature")
+    found = fit_calibration([one], "temperature")
     assert 1 / found.weights[0] == pytest.approx(2.5, rel=0.05)
     assert found.summary == f"temperature {1 / found.weights[0]:.2f}"
     best = min(
@@ -70,7 +70,7 @@ def test_platt_of_two_classes_is_logistic_regression():
     )
     expected = regression.predict_proba((one.log_probs[0, 1] - one.log_probs[0, 0])[:, None]).T
     # a logistic curve of each class and a shared whole can do no worse than one curve
-    ours = loss(one, fitted([one], "platt"))
+    ours = loss(one, fit_calibration([one], "platt"))
     theirs = -np.log(np.take_along_axis(expected, one.labels[None], axis=0)).mean()
     assert ours <= theirs + 1e-4
     assert ours < -np.log(np.take_along_axis(probs, one.labels[None], axis=0)).mean()
@@ -79,7 +79,7 @@ def test_platt_of_two_classes_is_logistic_regression():
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_fitted_lowers_the_loss_and_sums_to_one(method):
     one = sample(3)
-    calibration = fitted([one], method)
+    calibration = fit_calibration([one], method)
     assert loss(one, calibration) < loss(one, None)
     np.testing.assert_allclose(one.mean_probs(calibration).sum(axis=0), 1)
 
@@ -89,7 +89,7 @@ def test_probabilities_of_zero_and_one_stay_finite():
     probs[0, 0] = 1
     one = PassSample.of("a", probs, np.array([0, 0, 1]))
     for method in METHODS:
-        calibration = fitted([one], method)
+        calibration = fit_calibration([one], method)
         assert np.isfinite(apply_calibration(one.log_probs, calibration)).all()
         assert np.isfinite(one.mean_probs(calibration)).all()
 
@@ -102,12 +102,12 @@ def test_trials_judge_on_images_left_out():
     for method, tried in trial.methods.items():
         assert tried.figures["nll"] < trial.plain["nll"]
         assert tried.figures["ece"] < trial.plain["ece"] / 2
-        assert tried.calibration == fitted(samples, method)
+        assert tried.calibration == fit_calibration(samples, method)
     by_hand = []
     for fold in range(5):
         left_out = [s for k, s in enumerate(samples) if k % 5 == fold]
         others = [s for k, s in enumerate(samples) if k % 5 != fold]
-        calibration = fitted(others, "vector")
+        calibration = fit_calibration(others, "vector")
         by_hand += [loss(s, calibration) for s in left_out]
     assert trial.methods["vector"].figures["nll"] == pytest.approx(np.mean(by_hand), rel=1e-4)
 
@@ -129,7 +129,7 @@ def test_images_of_one_patient_stay_together():
 
 
 def test_facts_come_back():
-    calibration = fitted([sample(4, n=200)], "platt")
+    calibration = fit_calibration([sample(4, n=200)], "platt")
     assert Calibration.from_facts(calibration.as_facts()) == calibration
     assert calibration.tag.startswith("platt-")
     with pytest.raises(BadInputError, match="no calibration"):
@@ -137,7 +137,7 @@ def test_facts_come_back():
     with pytest.raises(ConfigError, match="temperature"):
         Calibration("temprature", (1.0, 1.0), (0.0, 0.0))
     with pytest.raises(BadInputError, match="no labelled pixel"):
-        fitted([], "vector")
+        fit_calibration([], "vector")
 
 
 def test_many_classes_try_the_temperature_alone():
@@ -157,5 +157,5 @@ def test_a_fit_stops_within_a_step():
             raise StoppedError("stopped")
 
     with pytest.raises(StoppedError):
-        fitted([sample(0)], "platt", check_cancelled=stop_at_the_third)
+        fit_calibration([sample(0)], "platt", check_cancelled=stop_at_the_third)
     assert len(steps) == 3

@@ -7,8 +7,8 @@ from napari_active_seg.calibration import (
     effective_size,
     is_balanced,
     lure_weights,
-    refusal,
     weighted_mean,
+    why_not_estimable,
 )
 from napari_active_seg.errors import NothingToDoError
 
@@ -74,7 +74,7 @@ def test_estimates_from_chosen_units_are_right_on_average_and_plain_means_are_no
     ],
 )
 def test_no_estimate_is_given_where_a_unit_had_no_chance(units, word):
-    assert word in refusal(units)
+    assert word in why_not_estimable(units)
     with pytest.raises(NothingToDoError, match="no unbiased estimate"):
         lure_weights(units)
 

@@ -114,11 +114,14 @@ def test_every_figure_and_calibration_is_described():
 
 
 def test_every_key_and_tool_of_the_desktop_is_described():
-    from napari_active_seg.gui.annotate.shortcuts import ACTIONS, in_words
+    from napari_active_seg.gui.annotate.shortcuts import ACTIONS, describe_key
     from napari_active_seg.gui.film_strip import FILTERS, ORDERS
 
     text = (DOCS / "desktop.md").read_text(encoding="utf-8")
-    rows = [f"| {in_words(a.right)} | {in_words(a.left)} | {a.summary} |" for a in ACTIONS.values()]
+    rows = [
+        f"| {describe_key(a.right)} | {describe_key(a.left)} | {a.description} |"
+        for a in ACTIONS.values()
+    ]
     assert [row for row in rows if row not in text] == []
     assert [word for word in (*FILTERS, *ORDERS) if word not in text] == []
 

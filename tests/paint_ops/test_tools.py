@@ -10,7 +10,7 @@ from napari_active_seg.paint_ops import (
     lasso_mask,
     remove_small_regions,
     smoothed,
-    snapped,
+    snap_to_edges,
 )
 
 
@@ -80,14 +80,14 @@ def test_smart_fill_outside_the_picture_is_refused():
 def test_snapping_moves_a_careless_edge_to_the_true_one(radius):
     truth = disk((120, 120), (60, 60), 30)
     drawn = disk((120, 120), (61, 59), radius)
-    better = snapped(drawn, picture(truth), reach=8)
+    better = snap_to_edges(drawn, picture(truth), reach=8)
     assert dice(better, truth) > 0.985 > dice(drawn, truth)
 
 
 def test_snapping_changes_nothing_further_away_than_its_reach():
     truth = disk((120, 120), (60, 60), 30)
     drawn = disk((120, 120), (60, 60), 45)
-    moved = snapped(drawn, picture(truth), reach=5) != drawn
+    moved = snap_to_edges(drawn, picture(truth), reach=5) != drawn
     y, x = np.nonzero(moved)
     away = np.hypot(y - 60, x - 60)
     assert len(y) == 0 or (away.min() > 39 and away.max() < 51)
@@ -97,9 +97,9 @@ def test_snapping_keeps_thin_lines_and_empty_or_full_areas():
     pixels = picture(disk((60, 60), (30, 30), 15))
     line = np.zeros((60, 60), bool)
     line[30, 10:50] = True
-    assert snapped(line, pixels, reach=3)[30, 12:48].any()
+    assert snap_to_edges(line, pixels, reach=3)[30, 12:48].any()
     for same in (np.zeros((60, 60), bool), np.ones((60, 60), bool)):
-        assert np.array_equal(snapped(same, pixels), same)
+        assert np.array_equal(snap_to_edges(same, pixels), same)
 
 
 def test_smoothing_takes_the_stairs_off_and_keeps_the_size():

@@ -17,7 +17,11 @@ from napari_active_seg.studies.segmentation import RoundRecord
 from napari_active_seg.studies.segmentation.embedding_map import kept_map, load_embeddings
 from napari_active_seg.studies.segmentation.prediction_grid import rows_of_predictions
 from napari_active_seg.studies.segmentation.run_base import arm_folder, start_folder
-from napari_active_seg.studies.segmentation.selection_summary import CHOICE, Choice, Chosen
+from napari_active_seg.studies.segmentation.selection_summary import (
+    CHOICE,
+    Chosen,
+    SelectionSummary,
+)
 from napari_active_seg.studies.simulate import write_study
 
 
@@ -112,8 +116,8 @@ def test_predictions_and_the_map_of_the_pool_are_in_the_page(ran):
     run = Chosen.of(queue, ids, seen)
     assert [run.given.sum(), run.first.sum(), run.every.sum()] == [1, 1, 2]
     assert not (run.given & run.every).any() and (run.every >= run.first).all()
-    assert Choice.read(out / "arms/random-images/seed-0") == Choice.of(run)
-    assert Choice.read(out / "arms/random-images/seed-1") is None
+    assert SelectionSummary.read(out / "arms/random-images/seed-0") == SelectionSummary.of(run)
+    assert SelectionSummary.read(out / "arms/random-images/seed-1") is None
     assert Chosen.of([one for one in queue if one.proposal is None], ids, seen) is None
     rows = rows_of_predictions(out / "arms/random-images/seed-0", PreparedData.open(out / "data"))
     assert rows.shape[1] > rows.shape[0]
@@ -126,7 +130,7 @@ def test_what_was_chosen_is_told_without_data_and_projects(ran):
     batches = {"maps": True, "batch": "2", "rounds": 1}
     out = ran("kept", **batches)
     study = StudySettings.read(out / "study.json")
-    known = [Choice.read(arm_folder(out, arm, 0)) for arm in study.arms]
+    known = [SelectionSummary.read(arm_folder(out, arm, 0)) for arm in study.arms]
     assert all(len(one.first) == one.n_every == 2 for one in known)
     assert all(one.first_apart > 0 and one.new is None for one in known)
     told = (out / "report.md").read_text()

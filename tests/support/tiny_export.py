@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_active_seg.export import ExportSet, RegionRow, get_exporter, write_data_set
-from napari_active_seg.export.tiling import LabelledImage, iter_samples
+from napari_active_seg.export.tiling import ImageToExport, iter_samples
 from napari_active_seg.images import ImageRef
 from napari_active_seg.importers import AnnotationOptions, open_annotations
 from napari_active_seg.regions import UNLABELLED, LabelSchema, Region
@@ -45,7 +45,7 @@ class ArraySource:
 def labelled(image_id, target, *, objects=None, split="pool", regions=None, spacing=None, seed=0):
     """Return an image with labels; its pixels are noise."""
     pixels = np.random.default_rng(seed).integers(0, 255, (*target.shape, 3)).astype(np.uint8)
-    return LabelledImage(
+    return ImageToExport(
         image_id,
         target.shape,
         split,

@@ -16,7 +16,7 @@ from napari_active_seg.export.base import (
     needs_package,
     save_picture,
 )
-from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Piece, without_objects
+from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Sample, without_objects
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, areas_of
@@ -73,7 +73,7 @@ class Coco:
         return found
 
 
-def _annotations(piece: Piece, schema: LabelSchema) -> Iterator[dict[str, Any]]:
+def _annotations(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]:
     target, objects = piece.target(), piece.objects()
     for value in (*range(len(schema)), UNLABELLED):
         mask = target == value

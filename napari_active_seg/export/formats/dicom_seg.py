@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_active_seg._version import __version__
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.filenames import flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -45,12 +45,12 @@ class DicomSeg:
         found: dict[str, dict[str, str]] = {}
         for piece, _ in each_piece(data, on_piece):
 
-            def write_picture(path: Path, piece: Piece = piece) -> None:
+            def write_picture(path: Path, piece: Sample = piece) -> None:
                 _picture(piece, data.name, names[piece.name]).save_as(
                     path, enforce_file_format=True
                 )
 
-            def write_labels(path: Path, piece: Piece = piece) -> None:
+            def write_labels(path: Path, piece: Sample = piece) -> None:
                 _segmentation(piece, data, names[piece.name]).save_as(path)
 
             place = f"dicom/{piece.split}/{piece.name}"
@@ -61,7 +61,7 @@ class DicomSeg:
         return found
 
 
-def _picture(piece: Piece, study: str, name: str) -> Any:
+def _picture(piece: Sample, study: str, name: str) -> Any:
     """Return the picture as a secondary capture; the same piece gets the same UIDs."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -96,7 +96,7 @@ def _picture(piece: Piece, study: str, name: str) -> Any:
     return found
 
 
-def _segmentation(piece: Piece, data: ExportSet, name: str) -> Any:
+def _segmentation(piece: Sample, data: ExportSet, name: str) -> Any:
     import highdicom as hd
     from pydicom.uid import ExplicitVRLittleEndian
 

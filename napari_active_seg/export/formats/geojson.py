@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.palette import rgb_of
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
@@ -44,7 +44,7 @@ class QuPathGeoJson:
         for piece, still in each_piece(data, on_piece):
             place = f"{piece.split}/{piece.name}"
 
-            def write(path: Path, piece: Piece = piece, still: Callable[[], None] = still) -> None:
+            def write(path: Path, piece: Sample = piece, still: Callable[[], None] = still) -> None:
                 with path.open("w", encoding="utf-8", newline="\n") as file:
                     file.write('{"type": "FeatureCollection", "features": [')
                     mark = "\n"
@@ -61,7 +61,7 @@ class QuPathGeoJson:
         return found
 
 
-def _features(piece: Piece, schema: LabelSchema) -> Iterator[dict[str, Any]]:
+def _features(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]:
     for window in piece.labelled_windows(_SIDE):
         target, objects = piece.target(window), piece.objects(window)
         for value, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True)):

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
 
@@ -59,11 +59,11 @@ class GlasFolder:
         return found
 
 
-def _picture_writer(piece: Piece) -> Callable[[Path], None]:
+def _picture_writer(piece: Sample) -> Callable[[Path], None]:
     return lambda path: Image.fromarray(piece.pixels()).save(path, "BMP")
 
 
-def _objects_writer(piece: Piece) -> Callable[[Path], None]:
+def _objects_writer(piece: Sample) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         objects = piece.objects()
         inside = piece.target() == 1

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Piece, without_objects
+from napari_active_seg.export.dataset import ExportSet, Sample, without_objects
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, areas_of
@@ -59,7 +59,7 @@ class Labelme:
         return found
 
 
-def _shapes(piece: Piece, schema: LabelSchema) -> Iterator[dict[str, Any]]:
+def _shapes(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]:
     target, objects = piece.target(), piece.objects()
     names = dict(enumerate(schema.names)) | {UNLABELLED: _UNKNOWN}
     names.pop(without_objects(schema), None)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.palette import palette_of
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -53,7 +53,7 @@ class IndexMasks:
         return found
 
 
-def write_mask(piece: Piece, folder: StagingDir, name: str, schema: LabelSchema) -> str:
+def write_mask(piece: Sample, folder: StagingDir, name: str, schema: LabelSchema) -> str:
     """Write the classes of a piece as a PNG with a palette and return its name."""
 
     def write(path: Path) -> None:
@@ -81,7 +81,7 @@ def _write_objects(objects: NDArray[np.int32], folder: StagingDir, name: str) ->
     return folder.once(name, write)
 
 
-def _write_overlay(piece: Piece, schema: LabelSchema, folder: StagingDir, name: str) -> str:
+def _write_overlay(piece: Sample, schema: LabelSchema, folder: StagingDir, name: str) -> str:
     def write(path: Path) -> None:
         Image.fromarray(overlay_of(piece.pixels(), piece.target(), schema)).save(path, "PNG")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.filenames import flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
@@ -80,7 +80,7 @@ def _facts(data: ExportSet, n_training: int) -> dict[str, object]:
     }
 
 
-def _write_label(piece: Piece, folder: StagingDir, name: str, schema: LabelSchema) -> str:
+def _write_label(piece: Sample, folder: StagingDir, name: str, schema: LabelSchema) -> str:
     def write(path: Path) -> None:
         target = piece.target()
         Image.fromarray(np.where(target == UNLABELLED, len(schema), target).astype(np.uint8)).save(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.palette import rgb_of
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema, Region
@@ -45,7 +45,7 @@ class OmeZarrLabels:
         found: dict[str, dict[str, str]] = {}
         for piece, still in each_piece(data, on_piece):
 
-            def write(path: Path, piece: Piece = piece, still: Callable[[], None] = still) -> None:
+            def write(path: Path, piece: Sample = piece, still: Callable[[], None] = still) -> None:
                 _write_group(path, piece, data, still)
 
             name = f"labels/{piece.split}/{piece.name}.ome.zarr"
@@ -53,7 +53,7 @@ class OmeZarrLabels:
         return found
 
 
-def _write_group(path: Path, piece: Piece, data: ExportSet, still: Callable[[], None]) -> None:
+def _write_group(path: Path, piece: Sample, data: ExportSet, still: Callable[[], None]) -> None:
     has_objects = piece.has_instances
     names = ["classes", *(["objects"] if has_objects else [])]
     ome: dict[str, Any] = {"version": "0.5"}
@@ -98,7 +98,7 @@ def _source(with_pictures: bool) -> dict[str, Any]:
 
 def _write_levels(
     path: Path,
-    piece: Piece,
+    piece: Sample,
     shape: tuple[int, ...],
     dtype: type[np.generic],
     read: Callable[[Region], Pixels],

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Piece
+from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, Region
 
@@ -48,12 +48,12 @@ class OmeTiffLabels:
         return found
 
 
-def _write_labels(piece: Piece, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
+def _write_labels(piece: Sample, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
     tiles = _tiles(piece, lambda window: piece.target(window), np.uint8, UNLABELLED, still)
     return folder.once(name, lambda path: _write(path, piece, tiles, np.uint8))
 
 
-def _write_objects(piece: Piece, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
+def _write_objects(piece: Sample, folder: StagingDir, name: str, still: Callable[[], None]) -> str:
     def ids(window: Region) -> NDArray[np.int32]:
         found = piece.objects(window)
         return np.zeros(window.shape, np.int32) if found is None else found
@@ -65,7 +65,7 @@ def _write_objects(piece: Piece, folder: StagingDir, name: str, still: Callable[
 
 
 def _write(
-    path: Path, piece: Piece, tiles: Iterator[NDArray[Any]], dtype: type[np.generic]
+    path: Path, piece: Sample, tiles: Iterator[NDArray[Any]], dtype: type[np.generic]
 ) -> None:
     metadata: dict[str, Any] = {"axes": "YX", "Name": piece.name}
     if piece.spacing is not None:
@@ -88,7 +88,7 @@ def _write(
 
 
 def _tiles(
-    piece: Piece,
+    piece: Sample,
     read: Callable[[Region], NDArray[Any]],
     dtype: type[np.generic],
     empty: int,

@@ -9,7 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Piece, without_objects
+from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Sample, without_objects
 from napari_active_seg.export.filenames import flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
@@ -60,7 +60,7 @@ def _numbers(schema: LabelSchema) -> dict[int, int]:
     return {value: number for number, value in enumerate(kept)}
 
 
-def _lines(piece: Piece, numbers: Mapping[int, int]) -> Iterator[str]:
+def _lines(piece: Sample, numbers: Mapping[int, int]) -> Iterator[str]:
     target, objects = piece.target(), piece.objects()
     size = np.array([piece.shape[1], piece.shape[0]], float)
     for value, number in numbers.items():

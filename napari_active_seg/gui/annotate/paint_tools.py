@@ -22,7 +22,7 @@ from napari_active_seg.paint_ops import (
     lasso_mask,
     remove_small_regions,
     smoothed,
-    snapped,
+    snap_to_edges,
 )
 from napari_active_seg.regions import target_to_paint
 from napari_active_seg.session import Session
@@ -135,7 +135,7 @@ class Toolbox:
         area = paint == label
         if not area.any():
             raise NothingToDoError("nothing of this class is painted here yet")
-        self._painter.repaint(_exchanged(paint, area, snapped(area, self._seen()), label,
+        self._painter.repaint(_exchanged(paint, area, snap_to_edges(area, self._seen()), label,
                                          keeps_others=self.keeps_others))  # fmt: skip
 
     def smooth(self) -> None:

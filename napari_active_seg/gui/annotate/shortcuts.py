@@ -21,7 +21,7 @@ __all__ = [
     "KeyAction",
     "KeyBook",
     "bind_keys",
-    "in_words",
+    "describe_key",
     "unbind_keys",
 ]
 
@@ -103,20 +103,20 @@ class KeyBook:
         ``napari_keys`` gives what napari uses a key for, by the key as people write it.
         """
         if key in CLASS_KEYS:
-            raise ConfigError(f"{in_words(key)} is the key for: paint a class; choose another")
+            raise ConfigError(f"{describe_key(key)} is the key for: paint a class; choose another")
         if not _FORM.fullmatch(key):
             raise ConfigError(
-                f"{in_words(key)} cannot be a key here: it needs Shift, Alt or Ctrl with a letter, "
-                "an arrow or a function key, since napari takes the bare ones"
+                f"{describe_key(key)} cannot be a key here: it needs Shift, Alt or Ctrl with a "
+                "letter, an arrow or a function key, since napari takes the bare ones"
             )
         taken = [other for other, k in self.keys.items() if k == key and other != name]
         if taken:
             does = ACTIONS[taken[0]].description
-            raise ConfigError(f"{in_words(key)} is the key for: {does}; choose another")
-        used_for = (napari_keys or {}).get(in_words(key))
+            raise ConfigError(f"{describe_key(key)} is the key for: {does}; choose another")
+        used_for = (napari_keys or {}).get(describe_key(key))
         if used_for is not None:
             raise ConfigError(
-                f"{in_words(key)} is a key of napari's own, for: {used_for}; choose another"
+                f"{describe_key(key)} is a key of napari's own, for: {used_for}; choose another"
             )
         return {**self.keys, name: key}
 
@@ -129,7 +129,7 @@ class KeyBook:
         return {self.keys[name]: does[name] for name in chosen}
 
 
-def in_words(key: str) -> str:
+def describe_key(key: str) -> str:
     """Return a key as people write it."""
     return key.replace("Control", "Ctrl").replace("-", "+")
 
@@ -142,7 +142,7 @@ def bind_keys(keymap_owner: Any, actions: Mapping[str, Callable[[], object]]) ->
     taken = {str(key) for key in keymap_owner.keymap}
     bound = []
     for key, action in actions.items():
-        if in_words(key) not in taken:
+        if describe_key(key) not in taken:
             keymap_owner.bind_key(key, _ignoring_arguments(action))
             bound.append(key)
     return bound

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.gui.annotate.napari_keys import list_napari_keys
-from napari_active_seg.gui.annotate.shortcuts import ACTIONS, HANDS, KeyBook, in_words
+from napari_active_seg.gui.annotate.shortcuts import ACTIONS, HANDS, KeyBook, describe_key
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.focus import key_of
 
@@ -68,7 +68,7 @@ class KeyHelp(QLabel):  # type: ignore[misc]
     def show_keys(self) -> None:
         """Lay the list over the middle of the canvas."""
         keys = self._book().keys
-        cells = [(in_words(keys[name]), action.description) for name, action in ACTIONS.items()]
+        cells = [(describe_key(keys[name]), action.description) for name, action in ACTIONS.items()]
         cells += [
             ("Alt+1, 2, ...", "paint a class, or answer"),
             ("Ctrl+Z", "undo"),
@@ -143,7 +143,7 @@ class KeysDialog(QDialog):  # type: ignore[misc]
             self.said.setText(str(error))
             return
         self._desk.preferences.change(keys={**now.keys, name: key})
-        self.said.setText(f"{in_words(key)}: {ACTIONS[name].description}")
+        self.said.setText(f"{describe_key(key)}: {ACTIONS[name].description}")
         self._show()
 
     def _choose_hand(self, index: int) -> None:
@@ -159,5 +159,5 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         self.hand.setCurrentIndex(self.hand.findData(now.hand))
         book = KeyBook(now.hand, now.keys)
         for row, (name, action) in enumerate(ACTIONS.items()):
-            self.table.setItem(row, 0, QTableWidgetItem(in_words(book.keys[name])))
+            self.table.setItem(row, 0, QTableWidgetItem(describe_key(book.keys[name])))
             self.table.setItem(row, 1, QTableWidgetItem(action.description))

@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
 from napari_active_seg.gui.annotate.region_reason import describe_reason
-from napari_active_seg.gui.annotate.shortcuts import KeyBook, in_words
+from napari_active_seg.gui.annotate.shortcuts import KeyBook, describe_key
 from napari_active_seg.gui.film_strip import FILTERS, ORDERS, FilmStrip
 from napari_active_seg.gui.panels.annotation_settings import HabitsBox
 from napari_active_seg.gui.panels.base import Panel, button, group, sentence
@@ -214,8 +214,8 @@ class AnnotatePanel(Panel):
         book = KeyBook(now.hand, now.keys)
         self.tools.show_keys(book)
         for state, (_, name) in _ANSWERS.items():
-            set_tip(self.answers[state], in_words(book.keys[name]))
-        key = in_words(book.keys["label_here"])
+            set_tip(self.answers[state], describe_key(book.keys[name]))
+        key = describe_key(book.keys["label_here"])
         set_tip(
             self.label_here,
             f"Choose a place yourself, where the prediction is wrong ({key}): click for a square, "
@@ -224,7 +224,7 @@ class AnnotatePanel(Panel):
         )
         named = {"back": self.back, "next": self.next, "reopen": self.reopen}
         for name, made in named.items():
-            set_tip(made, in_words(book.keys[name]))
+            set_tip(made, describe_key(book.keys[name]))
 
 
 def _shortened(reason: str, most: int = 60) -> str:

@@ -35,7 +35,7 @@ __all__ = [
     "form",
     "group",
     "sentence",
-    "words",
+    "text_label",
 ]
 
 
@@ -94,7 +94,7 @@ def button(text: str, slot: Callable[[], object], tip: str = "") -> QPushButton:
     return made
 
 
-def words(text: str = "") -> QLabel:
+def text_label(text: str = "") -> QLabel:
     """Return a label that wraps."""
     label = QLabel(text)
     label.setWordWrap(True)

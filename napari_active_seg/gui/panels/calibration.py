@@ -5,7 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import ComboBox
 
 from napari_active_seg.calibration import METHODS
-from napari_active_seg.gui.panels.base import button, form, sentence, words
+from napari_active_seg.gui.panels.base import button, form, sentence, text_label
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
@@ -21,8 +21,8 @@ class CalibrationBox(Box):
 
     def build(self) -> None:
         """Lay out the methods and what they do."""
-        self.now = words()
-        self.tried = words()
+        self.now = text_label()
+        self.tried = text_label()
         self.method = ComboBox(label="method", choices=list(METHODS), value="temperature")
         self.method.tooltip = "; ".join(f"{name}: {what}" for name, what in METHODS.items())
         self.fit = button(

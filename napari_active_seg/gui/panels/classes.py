@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QGridLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_active_seg.gui.panels.base import button, words
+from napari_active_seg.gui.panels.base import button, text_label
 from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.dialogs import ask_colour, ask_one_of, ask_text
@@ -42,7 +42,7 @@ class ClassesBox(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list)
         layout.addLayout(grid)
-        layout.addWidget(words("Labels are kept through every change; each can be undone."))
+        layout.addWidget(text_label("Labels are kept through every change; each can be undone."))
 
     def render_state(self, session: Session) -> None:
         """Show the classes that are in force."""

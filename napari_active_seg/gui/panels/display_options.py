@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QSlider
 
 from napari_active_seg.gui.annotate.actions import AnnotateActions
-from napari_active_seg.gui.annotate.shortcuts import KeyBook, in_words
+from napari_active_seg.gui.annotate.shortcuts import KeyBook, describe_key
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.reasons import allow
@@ -114,7 +114,7 @@ class SeeBox(Box):
             with QSignalBlocker(box), QSignalBlocker(slider):
                 box.setChecked(shown)
                 slider.setValue(round(100 * opacity))
-            box.setToolTip(f"Show the {name} ({in_words(book.keys[name])})")
+            box.setToolTip(f"Show the {name} ({describe_key(book.keys[name])})")
             slider.setEnabled(shown)
 
     def _look(self, **wanted: bool) -> None:

@@ -13,7 +13,7 @@ from napari_active_seg.gui.panels.base import (
     folder_of,
     form,
     group,
-    words,
+    text_label,
 )
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
@@ -64,7 +64,7 @@ class ExportPanel(Panel):
             self.overwrite,
         )
         self.go = button("Export labels", self._export)
-        self.hint = words()
+        self.hint = text_label()
         self.body.addWidget(group("Labels for other tools", self.form, self.hint, self.go))
 
         self.source = folder_edit("images in")
@@ -79,7 +79,7 @@ class ExportPanel(Panel):
             self._write_model,
             "Checkpoint, ONNX and a script that uses it, into the folder",
         )
-        self.apply_hint = words(
+        self.apply_hint = text_label(
             "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
             "The same again goes on where it was stopped."
         )

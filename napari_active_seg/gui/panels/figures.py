@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox
 
-from napari_active_seg.gui.panels.base import Picture, button, words
+from napari_active_seg.gui.panels.base import Picture, button, text_label
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.plot import DRAWING
 from napari_active_seg.gui.panels.reasons import allow
@@ -41,7 +41,7 @@ class FiguresBox(Box):
         )
         self.which = QComboBox()
         self.which.currentIndexChanged.connect(self._show)
-        self.picture, self.caption = Picture(), words()
+        self.picture, self.caption = Picture(), text_label()
         for widget in (self.draw, self.which, self.picture, self.caption):
             self.body.addWidget(widget)
         self._pages: list[tuple[str, str, bytes]] = []

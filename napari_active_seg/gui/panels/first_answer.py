@@ -6,7 +6,7 @@ from html import escape
 
 from qtpy.QtCore import Qt
 
-from napari_active_seg.gui.panels.base import button, words
+from napari_active_seg.gui.panels.base import button, text_label
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.session import Session
 
@@ -26,7 +26,7 @@ class FirstAnswerBox(Box):
 
     def build(self) -> None:
         """Lay out the lines and the buttons."""
-        self.lines = words()
+        self.lines = text_label()
         self.lines.setTextFormat(Qt.TextFormat.RichText)
         self.lines.setToolTip(
             "Dice: the mean over classes and images. 95 % CI: bootstrap over images"

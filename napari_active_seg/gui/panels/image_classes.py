@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_active_seg.gui.annotate.image_question import QuestionInHand
-from napari_active_seg.gui.panels.base import button, form, sentence, words
+from napari_active_seg.gui.panels.base import button, form, sentence, text_label
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.context import DockContext
@@ -41,7 +41,7 @@ class ImageClassBox(Box):
             made.setCheckable(True)
             grid.addWidget(made, index // 3, index % 3)
             self.buttons.append(made)
-        self.said = words()
+        self.said = text_label()
         self.body.addWidget(self.names)
         self.body.addWidget(self.said)
 
@@ -87,7 +87,7 @@ class AskBox(Box):
             self._ask,
             "Put the images into the queue of whose class a second head is least sure",
         )
-        self.hint = words()
+        self.hint = text_label()
         self.body.addWidget(self.form)
         self.body.addWidget(self.go)
         self.body.addWidget(self.hint)

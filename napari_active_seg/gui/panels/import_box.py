@@ -8,7 +8,7 @@ from magicgui.widgets import LineEdit
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_active_seg.errors import RemedyId
-from napari_active_seg.gui.panels.base import button, form, words
+from napari_active_seg.gui.panels.base import button, form, text_label
 from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_folder
@@ -35,7 +35,7 @@ class CareBox(QWidget):  # type: ignore[misc]
         self.masks = button("Import a folder of masks...", self._import_folder)
         self.file = button("Import QuPath GeoJSON, COCO or a zip...", self._import_file)
         self.more = button("Add images...", self._add_images, "They join the pool")
-        self.missing = words()
+        self.missing = text_label()
         self.relink = button("Find missing images...", self.find_missing)
         desk.handle_remedy(RemedyId.ACCEPT_IMAGES, self._accept_changed)
         layout = QVBoxLayout(self)

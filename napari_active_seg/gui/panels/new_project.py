@@ -19,7 +19,7 @@ from napari_active_seg.gui.panels.base import (
     folder_edit,
     folder_of,
     form,
-    words,
+    text_label,
 )
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.collapsible import CollapsibleSection
@@ -59,10 +59,10 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.template = ComboBox(label="Class preset", choices=[*CLASS_TEMPLATES, _OWN])
         self.classes = LineEdit(label="Classes")
         self.classes.tooltip = "Names with commas between them, the background first"
-        self.found = words(_START)
+        self.found = text_label(_START)
         self.form = form(self.images_dir, self.template, self.classes)
         self.form.setToolTip("Images: PNG, JPEG, BMP, TIFF, slides or OME-Zarr")
-        self.region_size = words()
+        self.region_size = text_label()
         self._build_question()
         self._build_advanced()
         self.make = button("Create project", self._make)
@@ -87,7 +87,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
 
     def _build_question(self) -> None:
         """Lay out what is asked about images that look like masks."""
-        self.question = words()
+        self.question = text_label()
         self.use_as_masks = button("Use them as masks", lambda: self._take_answer("masks"))
         self.are_images = button("They are images", lambda: self._take_answer("images"))
         self.question_box = QWidget()

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.annotate.paint_tools import TOOLS
-from napari_active_seg.gui.annotate.shortcuts import ACTIONS, KeyBook, in_words
+from napari_active_seg.gui.annotate.shortcuts import ACTIONS, KeyBook, describe_key
 from napari_active_seg.gui.panels.base import button
 from napari_active_seg.gui.panels.box import Box, row
 from napari_active_seg.gui.panels.classes import swatch
@@ -104,10 +104,10 @@ class ToolsBox(Box):
     def show_keys(self, book: KeyBook) -> None:
         """Say in the tips which key does what."""
         for name, made in self.tools.items():
-            set_tip(made, f"{ACTIONS[name].description} ({in_words(book.keys[name])})")
-        whole = in_words(book.keys["whole"])
+            set_tip(made, f"{ACTIONS[name].description} ({describe_key(book.keys[name])})")
+        whole = describe_key(book.keys["whole"])
         set_tip(self.whole, f"The whole region is of the class in hand ({whole})")
-        accept = in_words(book.keys["accept"])
+        accept = describe_key(book.keys["accept"])
         set_tip(self.draft, f"Lay the prediction in where nothing is painted ({accept})")
 
     def show_tool(self) -> None:

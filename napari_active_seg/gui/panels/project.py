@@ -7,7 +7,7 @@ from collections import Counter
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidgetItem
 
-from napari_active_seg.gui.panels.base import Panel, button, group, words
+from napari_active_seg.gui.panels.base import Panel, button, group, text_label
 from napari_active_seg.gui.panels.classes import ClassesBox
 from napari_active_seg.gui.panels.diff_list import Listing, Row
 from napari_active_seg.gui.panels.import_box import CareBox
@@ -25,7 +25,7 @@ class ProjectPanel(Panel):
 
     def build(self) -> None:
         """Lay out opening, making, and the list of images."""
-        self.about = words()
+        self.about = text_label()
         self.images = Listing()
         self.images.setMinimumHeight(150)
         self.images.currentItemChanged.connect(self._choose)

@@ -17,7 +17,7 @@ from napari_active_seg.acquisition import (
     Strategy,
     StrategyAdvice,
 )
-from napari_active_seg.gui.panels.base import Panel, button, form, group, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, text_label
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
@@ -68,13 +68,13 @@ class ProposePanel(Panel):
             self._guide,
             "Measure how alike the pool is, and say what suits it and the labels so far",
         )
-        self.said = words()
+        self.said = text_label()
         self.predict = button(
             "Predict all images",
             self.desk.with_session(lambda session: session.predict()),
             "Lay the model's prediction and its uncertainty over every image",
         )
-        self.hint = words()
+        self.hint = text_label()
         self.label = button("Start labelling", lambda: self.desk.show_tab("Annotate"))
         self.files = row(
             button("Load...", self._load, "Take a strategy from a YAML file"),
@@ -130,7 +130,7 @@ class ProposePanel(Panel):
             "image is always allowed, and more where the pool has too few images"
         )
         self.weights = form(self.cost, self.alpha, self.beta, self.control, self.per_image_share)
-        self.pace, self.plan = words(), words()
+        self.pace, self.plan = text_label(), text_label()
         self._kept = ("cost", "alpha", "beta", "control", "per_image_share")
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QListWidgetItem
 
-from napari_active_seg.gui.panels.base import button, sentence, words
+from napari_active_seg.gui.panels.base import button, sentence, text_label
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.diff_list import Listing, Row
 from napari_active_seg.gui.panels.reasons import allow
@@ -27,11 +27,11 @@ class ReviewBox(Box):
             self.desk.with_session(lambda session: session.trust.review()),
             "Train three models, each without a third of the images, and see what they contradict",
         )
-        self.about = words()
+        self.about = text_label()
         self.found = Listing()
         self.found.setMinimumHeight(110)
         self.found.itemClicked.connect(self._go_there)
-        self.agreement = words()
+        self.agreement = text_label()
         for widget in (self.go, self.about, self.found, self.agreement):
             self.body.addWidget(widget)
         self._places: dict[str, tuple[float, float]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_active_seg.gui.panels.base import button, sentence, words
+from napari_active_seg.gui.panels.base import button, sentence, text_label
 from napari_active_seg.gui.panels.box import Box
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
@@ -28,8 +28,8 @@ class EvidenceBox(Box):
 
     def build(self) -> None:
         """Lay out the scoreboard and what can be asked."""
-        self.board = words()
-        self.leaks = words()
+        self.board = text_label()
+        self.leaks = text_label()
         self.audit = button(
             "Measure on audit images",
             self._ask("audit"),
@@ -85,7 +85,7 @@ class StoppingBox(Box):
 
     def build(self) -> None:
         """Lay out the advice and the curve."""
-        self.advice = words()
+        self.advice = text_label()
         self.curve = Plot(self.desk.tell)
         self.compare = button(
             "Compare models on the pool",

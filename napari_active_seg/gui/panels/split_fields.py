@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_active_seg.errors import ActiveSegError
-from napari_active_seg.gui.panels.base import file_edit, folder_of, form, words
+from napari_active_seg.gui.panels.base import file_edit, folder_of, form, text_label
 from napari_active_seg.session.create_project import (
     GROUP_PATTERNS,
     FolderReport,
@@ -45,7 +45,7 @@ class SplitFields(QWidget):  # type: ignore[misc]
         self.table.choose_btn.text = "Browse..."
         self.table.tooltip = "CSV with the columns image and patient (or slide, group) or split"
         self.folder_splits = CheckBox(text="Keep the split of the folders", value=True)
-        self.effect = words()
+        self.effect = text_label()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         fields = (self.validation, self.groups, self.pattern, self.table, self.folder_splits)

@@ -9,7 +9,7 @@ from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_active_seg.errors import RemedyId
-from napari_active_seg.gui.panels.base import Panel, button, form, group, words
+from napari_active_seg.gui.panels.base import Panel, button, form, group, text_label
 from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
@@ -61,7 +61,7 @@ class TrainPanel(Panel):
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
         self.offer = QWidget()
-        self.offer_text = words(
+        self.offer_text = text_label(
             f"Retrain automatically after every {_OFFERED} finished regions? Overlays and queue "
             "then follow while you label."
         )
@@ -71,8 +71,8 @@ class TrainPanel(Panel):
         offered.setContentsMargins(0, 0, 0, 0)
         offered.addWidget(self.offer_text)
         offered.addWidget(row(self.accept, self.decline))
-        self.hint = words()
-        self.advice = words()
+        self.hint = text_label()
+        self.advice = text_label()
         self.loss = Plot(self.desk.tell)
         self.live = LiveCurve()
         self.live.hide()
@@ -95,7 +95,7 @@ class TrainPanel(Panel):
         self.models.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.models.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.models.setMinimumHeight(130)
-        self.verdict = words()
+        self.verdict = text_label()
         self.use_other = button("Use the other model", self._use_other)
         self.use_other.hide()
         self.use = button("Use the selected model", self._use, "The model with a star is in use")
@@ -234,8 +234,8 @@ class TrainPanel(Panel):
         done = session.state.done_in_pool
         if wanted and done != self._advised:  # reads every label: only when there are more
             self._advised = done
-            words = session.advice_on_unlabelled().summary
-            self.advice.setText(words[:1].upper() + words[1:])
+            text_label = session.advice_on_unlabelled().summary
+            self.advice.setText(text_label[:1].upper() + text_label[1:])
 
     def _show_models(self, session: Session) -> None:
         models = session.state.models

@@ -10,7 +10,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_active_seg.calibration import ReliabilityBins
-from napari_active_seg.gui.panels.base import Panel, group, words
+from napari_active_seg.gui.panels.base import Panel, group, text_label
 from napari_active_seg.gui.panels.calibration import CalibrationBox
 from napari_active_seg.gui.panels.figures import FiguresBox
 from napari_active_seg.gui.panels.first_answer import FirstAnswerBox
@@ -50,7 +50,7 @@ class TrustPanel(Panel):
         """Lay out the scores, the diagram and what can be asked."""
         self.first_answer = FirstAnswerBox(self.desk)
         self.body.addWidget(self.first_answer)
-        self.about = words()
+        self.about = text_label()
         self.scores = QTableWidget(0, 3)
         self.scores.setHorizontalHeaderLabels(["", "score", "95 %"])
         header = self.scores.horizontalHeader()
@@ -61,18 +61,20 @@ class TrustPanel(Panel):
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
         self.diagram = Plot(self.desk.tell)
-        self.no_diagram = words("Drawn once a model was measured on labelled validation images")
+        self.no_diagram = text_label(
+            "Drawn once a model was measured on labelled validation images"
+        )
         self.calibration = CalibrationBox(self.desk)
         self.evidence = EvidenceBox(self.desk)
         self.stopping = StoppingBox(self.desk)
         self.review = ReviewBox(self.desk)
         self.figures = FiguresBox(self.desk)
         self._errand = BackgroundTask(self.desk.tell)
-        self.warning = words()
+        self.warning = text_label()
         self.warning.hide()
         self.body.addWidget(self.warning)
         self.body.addWidget(group("On the fixed validation", self.about, self.scores))
-        self.finds = words()
+        self.finds = text_label()
         self.finds.setToolTip("The more, the better uncertainty finds what is wrong")
         parts = (self.no_diagram, self.diagram, self.finds)
         self.body.addWidget(group("Reliability", *parts))

@@ -78,7 +78,7 @@ class MessageBar(QFrame):  # type: ignore[misc]
 
         ``remedies`` become buttons: the text of each and what it does.
         """
-        said = in_words(error)
+        said = describe_error(error)
         self._times = self._times + 1 if said == self._said and not self.isHidden() else 1
         self._said, self._details, self._action = said, details_of(error), action
         again = f" ({self._times} times)" if self._times > 1 else ""
@@ -112,7 +112,7 @@ class MessageBar(QFrame):  # type: ignore[misc]
 
     def hide_error(self, error: Exception) -> None:
         """Hide an error that no longer holds, if it is the one on show."""
-        if in_words(error) == self._said:
+        if describe_error(error) == self._said:
             self.hide()
 
     def _show_remedies(self, remedies: Sequence[tuple[str, Callable[[], object]]]) -> None:
@@ -138,7 +138,7 @@ class MessageBar(QFrame):  # type: ignore[misc]
             self.copy.setText("Copied")
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return what went wrong and what to do about it.
 
     Errors of ours carry their remedy, and what the disk refuses has one; anything else is a fault
@@ -159,7 +159,7 @@ def details_of(error: Exception) -> str:
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
     return "\n".join(
         [
-            in_words(error),
+            describe_error(error),
             "",
             trace.rstrip(),
             "",

@@ -8,7 +8,7 @@ from statistics import median
 
 from napari_active_seg.acquisition import Budget
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.jobs.queue import JobRequest, Work
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import ImageAnswer, Project, Split
 from napari_active_seg.regions import Effort, RegionState
@@ -130,7 +130,9 @@ class ImageClassService:
         def freeze() -> Work:
             return partial(choose_images, self._request(count, measure))
 
-        order = Order("asking about images", freeze, self._chosen, may_wait=True, may_leave=True)
+        order = JobRequest(
+            "asking about images", freeze, self._chosen, may_wait=True, may_leave=True
+        )
         self._order(order)
 
     def seconds_of_an_answer(self) -> float:

@@ -12,7 +12,7 @@ from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_head import FitHead, HeadExamples
 from napari_active_seg.models.segmenter import Segmenter
@@ -90,7 +90,7 @@ def describe_head(shares: Mapping[str, float]) -> str:
 
 
 def choose_images(
-    request: ImageClassRequest, token: CancelToken, report: Report
+    request: ImageClassRequest, token: CancelToken, report: ProgressCallback
 ) -> ImageClassResponse:
     """Return of which images to ask: those of which the head is unsure, or far apart at first."""
     shapes = {i: request.open_source(i).shape for i in request.image_ids}
@@ -125,7 +125,7 @@ def _seen(
     request: ImageClassRequest,
     shapes: Mapping[str, tuple[int, int]],
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
 ) -> SeenImages:
     """Return what is seen of each image: how it looks, and what the model in use sees.
 

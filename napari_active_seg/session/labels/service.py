@@ -15,7 +15,7 @@ from psygnal import emit_queued
 
 from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectTakenOverError
 from napari_active_seg.importers import AnnotationOptions, AnnotationSource
-from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.jobs.queue import JobRequest, Work
 from napari_active_seg.project import Project, QueuedRegion, SavedLabel
 from napari_active_seg.regions import (
     UNLABELLED,
@@ -305,7 +305,7 @@ class LabelService:
                 if on_done is not None:
                     on_done(result)
 
-        self._order(Order("completing finished regions", freeze, deliver, may_wait=True))
+        self._order(JobRequest("completing finished regions", freeze, deliver, may_wait=True))
 
     def _known_rule(self) -> int | None:
         if self.asks_about_unpainted:

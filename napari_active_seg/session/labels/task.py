@@ -19,7 +19,7 @@ from napari_active_seg.importers import (
     Provenance,
 )
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, Region
 
@@ -65,7 +65,9 @@ class LabelResponse:
     notes: tuple[str, ...] = ()  #: what was left out or changed
 
 
-def label_from_source(request: LabelRequest, token: CancelToken, report: Report) -> LabelResponse:
+def label_from_source(
+    request: LabelRequest, token: CancelToken, report: ProgressCallback
+) -> LabelResponse:
     """Label everything that the source knows, saving each region before the next."""
     report(0, 1, "reading the labels")
     with request.open_source() as source:
@@ -73,7 +75,7 @@ def label_from_source(request: LabelRequest, token: CancelToken, report: Report)
 
 
 def _label(
-    request: LabelRequest, source: AnnotationSource, token: CancelToken, report: Report
+    request: LabelRequest, source: AnnotationSource, token: CancelToken, report: ProgressCallback
 ) -> LabelResponse:
     known = set(source.image_ids)
     regions = [queued for queued in request.regions if queued.region.image_id in known]

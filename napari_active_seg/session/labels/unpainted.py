@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import TAKEN_BACK, Project, QueuedRegion, SavedLabel
 from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, RegionState
 
@@ -100,7 +100,7 @@ def preview_rule(project: Project, index: int | None) -> RuleEffect:
 
 
 def apply_rule(
-    project: Project, index: int | None, token: CancelToken, report: Report
+    project: Project, index: int | None, token: CancelToken, report: ProgressCallback
 ) -> RuleEffect:
     """Save a new version of each finished region that the rule changes; a stop keeps those so far.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images import ImageSource, read_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.segmenter import Segmenter
 
 __all__ = ["EmbedRequest", "embed_images"]
@@ -25,7 +25,9 @@ class EmbedRequest:
     load_segmenter: Callable[[], Segmenter]
 
 
-def embed_images(request: EmbedRequest, token: CancelToken, report: Report) -> NDArray[np.float32]:
+def embed_images(
+    request: EmbedRequest, token: CancelToken, report: ProgressCallback
+) -> NDArray[np.float32]:
     """Return the mean embedding of each image (N, D)."""
     segmenter = request.load_segmenter()
     found = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ImageError
 from napari_active_seg.export import PredictionFolder
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.session.prediction.task import (
     PredictRequest,
     iter_predictions,
@@ -45,7 +45,9 @@ class FolderResponse:
     problems: tuple[str, ...]
 
 
-def predict_folder(request: FolderRequest, token: CancelToken, report: Report) -> FolderResponse:
+def predict_folder(
+    request: FolderRequest, token: CancelToken, report: ProgressCallback
+) -> FolderResponse:
     """Predict what is not there yet, image by image, then write the tables.
 
     A file that cannot be read is left out: it is named in the response, and its row of images.csv

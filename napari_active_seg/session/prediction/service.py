@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import goes_whole
-from napari_active_seg.jobs.queue import JobQueue, Order, Work
+from napari_active_seg.jobs.queue import JobQueue, JobRequest, Work
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.regions import Region
@@ -190,7 +190,7 @@ class PredictionService:
                 self._project.predictions.forget()
                 self._apply(compared=self._state().compared + 1)
 
-        order = Order(f"asking {earlier.id}", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest(f"asking {earlier.id}", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)
 
     def known(self) -> frozenset[str]:
@@ -236,7 +236,9 @@ class PredictionService:
             if isinstance(result, np.ndarray):
                 on_done(result)
 
-        order = Order("looking", lambda: partial(embed_images, request), deliver, may_wait=True)
+        order = JobRequest(
+            "looking", lambda: partial(embed_images, request), deliver, may_wait=True
+        )
         self._order(order, writes=False)
 
     def evaluate(
@@ -261,7 +263,7 @@ class PredictionService:
             if isinstance(result, EvalReport):
                 on_report(result)
 
-        order = Order("measuring", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("measuring", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=False)
 
     def predict_folder(
@@ -294,7 +296,7 @@ class PredictionService:
             if isinstance(result, FolderResponse) and on_done is not None:
                 on_done(result)
 
-        order = Order("predicting", lambda: partial(predict_folder, request), deliver)
+        order = JobRequest("predicting", lambda: partial(predict_folder, request), deliver)
         self._order(order, writes=False, reads_labels=False)
 
     def export_model(
@@ -311,7 +313,7 @@ class PredictionService:
             if on_done is not None:
                 on_done(out)
 
-        order = Order("exporting", lambda: partial(export_model, request), deliver)
+        order = JobRequest("exporting", lambda: partial(export_model, request), deliver)
         self._order(order, writes=False, reads_labels=False)
 
     def look_at_screen(self) -> None:
@@ -344,7 +346,7 @@ class PredictionService:
             self._take(result)
             self.look_at_screen()
 
-        order = Order(_LOOKING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
+        order = JobRequest(_LOOKING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)
 
     def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
@@ -379,7 +381,7 @@ class PredictionService:
                 done, seconds = so_far.images + len(now), so_far.seconds + took
                 self._predict(later, samples, PredictedBefore(done, seconds))
 
-        order = Order("predicting", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("predicting", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)
 
     def _take(self, result: object) -> None:

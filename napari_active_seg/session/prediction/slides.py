@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, map_step, tissue_at_low_level
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import Region
@@ -32,7 +32,7 @@ def slide_map(
     segmenter: Segmenter,
     plan: InferenceOptions,
     check_cancelled: Callable[[], None],
-    report: Report,
+    report: ProgressCallback,
 ) -> tuple[Moments, int]:
     """Return the moments of the pixel in the middle of each full square, and a square's side."""
     step = map_step(source.shape)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, goes_whole, read_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.inference_options import InferenceOptions
-from napari_active_seg.models.segmenter import Segmenter, in_words
+from napari_active_seg.models.segmenter import Segmenter, describe_duration
 from napari_active_seg.regions import Region
 from napari_active_seg.session.prediction.slides import slide_map
 from napari_active_seg.uncertainty import Prediction
@@ -72,7 +72,9 @@ class PredictResponse:
     seconds: float = 0.0
 
 
-def predict_parts(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
+def predict_parts(
+    request: PredictRequest, token: CancelToken, report: ProgressCallback
+) -> PredictResponse:
     """Predict each part of a slide at its full resolution and hand it to ``keep``."""
     segmenter = request.load_segmenter()
     for number, region in enumerate(request.parts):
@@ -86,7 +88,9 @@ def predict_parts(request: PredictRequest, token: CancelToken, report: Report) -
     return PredictResponse(request.model_id, images, ())
 
 
-def predict_images(request: PredictRequest, token: CancelToken, report: Report) -> PredictResponse:
+def predict_images(
+    request: PredictRequest, token: CancelToken, report: ProgressCallback
+) -> PredictResponse:
     """Predict each image and hand it to ``keep`` at once, so that memory stays flat.
 
     ImageError if none of them can be read.
@@ -98,7 +102,7 @@ def predict_images(request: PredictRequest, token: CancelToken, report: Report) 
 
 
 def predict_readable_images(
-    request: PredictRequest, token: CancelToken, report: Report
+    request: PredictRequest, token: CancelToken, report: ProgressCallback
 ) -> PredictResponse:
     """Predict the images that can be read, even if that is none of them."""
     began = time.monotonic()
@@ -114,7 +118,7 @@ def predict_readable_images(
 
 
 def iter_predictions(
-    request: PredictRequest, token: CancelToken, report: Report
+    request: PredictRequest, token: CancelToken, report: ProgressCallback
 ) -> Iterator[tuple[str, Prediction | ImageError]]:
     """Yield the prediction of each image, or the error that kept it from being read."""
     segmenter = request.load_segmenter()
@@ -147,5 +151,5 @@ def _describe_progress(number: int, total: int, seconds: float, note: str) -> st
     """Return which image is predicted, and how long all the rest should take."""
     text = f"Predicting image {number + 1} of {total}"
     if number:
-        text += f", about {in_words(seconds / number * (total - number))} left"
+        text += f", about {describe_duration(seconds / number * (total - number))} left"
     return f"{text}; {note}" if note else text

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from napari_active_seg.acquisition import (
     PoolImage,
     StrategyAdvice,
-    advise,
     draw_windows,
     group_sequences,
+    recommend,
     redundancy_of,
     similarity,
 )
@@ -21,7 +21,7 @@ from napari_active_seg.acquisition.strategy_advisor import LEAST_PLACES, LEAST_R
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import ImageRef, ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.session.proposals.pool_reader import PoolReader
@@ -51,7 +51,9 @@ def _nothing(_image_id: str) -> None:
     return None
 
 
-def advise_on_pool(request: GuideRequest, token: CancelToken, report: Report) -> StrategyAdvice:
+def advise_on_pool(
+    request: GuideRequest, token: CancelToken, report: ProgressCallback
+) -> StrategyAdvice:
     """Return the recommendation for all images that can be read."""
     reader = PoolReader(
         open_source=request.open_source,
@@ -79,7 +81,7 @@ def advice_for(
     size: int,
     covered_pixels: int,
     seed: int,
-    report: Report,
+    report: ProgressCallback,
 ) -> StrategyAdvice:
     """Return the recommendation, from places drawn over the tissue of all images."""
     rng = np.random.default_rng((seed, 1))
@@ -95,7 +97,7 @@ def advice_for(
     likeness = _likeness_in_runs(pool, looker, rng)
     pixels = sum(image.shape[0] * image.shape[1] for image in pool)
     covered = covered_pixels / max(pixels, 1)
-    return advise(redundancy, min(covered, 1.0), n_places=len(drawn), likeness=likeness)
+    return recommend(redundancy, min(covered, 1.0), n_places=len(drawn), likeness=likeness)
 
 
 def _likeness_in_runs(

@@ -20,7 +20,7 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.proposals.region_reader import RegionReader
@@ -48,7 +48,9 @@ class LearnCostRequest:
     seed: int
 
 
-def learn_cost(request: LearnCostRequest, token: CancelToken, report: Report) -> LearnedCost:
+def learn_cost(
+    request: LearnCostRequest, token: CancelToken, report: ProgressCallback
+) -> LearnedCost:
     """Return what was learned: a guess, a regression or a network, by how much there is."""
     n = len(request.examples)
     report(0, 1, f"learning from what {n} regions took")

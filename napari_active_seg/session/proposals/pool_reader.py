@@ -18,7 +18,7 @@ from napari_active_seg.images import (
     read_whole,
 )
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.uncertainty import Prediction, get_measure
 
@@ -37,7 +37,7 @@ class PoolReader:
         load_tissue: Callable[[str], NDArray[np.bool_]],
         load_prediction: Callable[[str], Prediction | None],
         token: CancelToken,
-        report: Report,
+        report: ProgressCallback,
         measure: str = "entropy",
         groups: Mapping[str, str | None] | None = None,
     ) -> None:

@@ -10,9 +10,9 @@ from napari_active_seg.acquisition import (
     Budget,
     CostModel,
     EvaluationQuotas,
+    Quota,
     RegionKind,
     Strategy,
-    Tally,
     get_cost,
     required_sample_size,
 )
@@ -139,13 +139,13 @@ def drawn_plan(project: Project) -> EvaluationQuotas:
         for split in (Split.VALIDATION, Split.AUDIT)
     }
     controls = [q for q in queue if q.kind is RegionKind.CONTROL and q.state is RegionState.DONE]
-    control = Tally(len(controls), required_sample_size(scores))
+    control = Quota(len(controls), required_sample_size(scores))
     return EvaluationQuotas(control, plan[Split.VALIDATION], plan[Split.AUDIT])
 
 
 def _tally_set_aside(
     project: Project, split: Split, queue: tuple[QueuedRegion, ...], needed: int
-) -> Tally:
+) -> Quota:
     """Return how many labelled places lie on images that were set aside.
 
     An image that is labelled as a whole is one. Where all of them are, nothing more is possible,
@@ -156,7 +156,7 @@ def _tally_set_aside(
     done = [q for q in there if q.state is RegionState.DONE]
     whole = {q.region.image_id for q in done if q.kind is RegionKind.WHOLE}
     waiting = sum(q.state in OPEN_STATES for q in there)
-    return Tally(len(done), needed, possible=bool(ids - whole), waiting=waiting)
+    return Quota(len(done), needed, possible=bool(ids - whole), waiting=waiting)
 
 
 def _earlier(queue: tuple[QueuedRegion, ...], pool: tuple[ImageRef, ...]) -> Earlier:

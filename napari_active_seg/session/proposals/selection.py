@@ -18,10 +18,10 @@ from napari_active_seg.acquisition import (
     ClassMaps,
     CostModel,
     LearnedCost,
-    Order,
     PoolImage,
     SamplingFrame,
     Search,
+    Selector,
     Strategy,
     comparable,
     draw_windows,
@@ -52,7 +52,7 @@ from napari_active_seg.regions import MaskedRegion, Region
 from napari_active_seg.session.proposals.region_reader import RegionReader, group_by_image
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["Choice", "choose", "costed"]
+__all__ = ["SelectionInputs", "costed", "select_regions"]
 
 #: Candidates whose joint samples are asked for.
 _MOST_JOINT = 200
@@ -65,7 +65,7 @@ _GUESSED_REGIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectionInputs:
     """All that a choice goes by.
 
     ``pool`` returns the images anew each time it is called, with their maps where ``maps`` says
@@ -83,8 +83,8 @@ class Choice:
     learned: LearnedCost | None = None
 
 
-def choose(
-    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+def select_regions(
+    choice: SelectionInputs, ledger: BudgetTracker, rng: np.random.Generator
 ) -> tuple[tuple[Candidate, ...], SamplingFrame | None]:
     """Return the places in the order in which they were taken, as far as the budget goes.
 
@@ -108,7 +108,7 @@ def choose(
 
 
 def _covering(
-    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+    choice: SelectionInputs, ledger: BudgetTracker, rng: np.random.Generator
 ) -> tuple[Candidate, ...]:
     """Return places that together look like as much of the pool as possible."""
     strategy = choice.strategy
@@ -132,7 +132,7 @@ def _covering(
     )
 
 
-def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
+def _covered(choice: SelectionInputs, candidates: Sequence[Candidate]) -> float:
     """Return the share of the pool's free tissue that lies in a candidate."""
     of_image: dict[str, list[MaskedRegion]] = {}
     for candidate in candidates:
@@ -145,7 +145,7 @@ def _covered(choice: Choice, candidates: Sequence[Candidate]) -> float:
 
 
 def _taken(
-    candidates: Sequence[Candidate], order: Order, ledger: BudgetTracker, *, apart: bool = False
+    candidates: Sequence[Candidate], order: Selector, ledger: BudgetTracker, *, apart: bool = False
 ) -> tuple[Candidate, ...]:
     """Take one after the other until nothing is left that the budget allows.
 
@@ -192,7 +192,7 @@ def _check_budget(candidates: Sequence[Candidate], ledger: BudgetTracker) -> Non
 
 
 def _drawn(
-    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+    choice: SelectionInputs, ledger: BudgetTracker, rng: np.random.Generator
 ) -> tuple[Candidate, ...]:
     """Return squares drawn at random, with their costs."""
     strategy, pool = choice.strategy, list(choice.pool(maps=False))
@@ -222,7 +222,7 @@ def _drawn(
 
 
 def _offered(
-    choice: Choice, ledger: BudgetTracker, rng: np.random.Generator
+    choice: SelectionInputs, ledger: BudgetTracker, rng: np.random.Generator
 ) -> tuple[Candidate, ...]:
     """Return the candidates by value: the best share of them, where they are spread or priced."""
     strategy = choice.strategy
@@ -272,7 +272,7 @@ def _kept_of_enough_images(
     return len(candidates)
 
 
-def _repriced(choice: Choice, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def _repriced(choice: SelectionInputs, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Return candidates at a person's own seconds, by I^alpha / C^beta."""
     if choice.learned is None or not candidates:
         return tuple(candidates)
@@ -295,7 +295,7 @@ def _at(candidate: Candidate, spent: float, learned: LearnedCost) -> Candidate:
 
 
 def costed(
-    choice: Choice, drawn: Sequence[Candidate], *, clicks: bool = False
+    choice: SelectionInputs, drawn: Sequence[Candidate], *, clicks: bool = False
 ) -> tuple[Candidate, ...]:
     """Return places that were drawn with what they should cost."""
     places = [candidate.place for candidate in drawn]
@@ -331,7 +331,7 @@ def _classes(prediction: Prediction | None, region: Region | None) -> NDArray[np
     return prediction.classes if region is None else prediction.classes_in(region)
 
 
-def _aggregate(choice: Choice) -> Aggregate:
+def _aggregate(choice: SelectionInputs) -> Aggregate:
     strategy = choice.strategy
     if strategy.aggregate == "count":
         images = iter(choice.pool(maps=True))
@@ -344,8 +344,11 @@ def _aggregate(choice: Choice) -> Aggregate:
 
 
 def _order(
-    choice: Choice, candidates: Sequence[Candidate], ledger: BudgetTracker, rng: np.random.Generator
-) -> Order:
+    choice: SelectionInputs,
+    candidates: Sequence[Candidate],
+    ledger: BudgetTracker,
+    rng: np.random.Generator,
+) -> Selector:
     """Return the order that the strategy asks for."""
     strategy = choice.strategy
     if not candidates:
@@ -368,7 +371,7 @@ def _order(
 
 def _by_chance(
     draws: str, candidates: Sequence[Candidate], most: int, rng: np.random.Generator
-) -> Order:
+) -> Selector:
     """Return the order of a way of drawing."""
     if draws == "uniform":
         return GumbelTopK(np.zeros(len(candidates)), rng)
@@ -379,7 +382,9 @@ def _by_chance(
     return RandomImage(candidates, rng, best=draws == "image")
 
 
-def _by_sight(choice: Choice, candidates: Sequence[Candidate], rng: np.random.Generator) -> Order:
+def _by_sight(
+    choice: SelectionInputs, candidates: Sequence[Candidate], rng: np.random.Generator
+) -> Selector:
     """Return an order that asks the model once more about each candidate."""
     places = [candidate.place for candidate in candidates]
     if choice.strategy.diversity == "core-set":
@@ -391,10 +396,10 @@ def _by_sight(choice: Choice, candidates: Sequence[Candidate], rng: np.random.Ge
     return _OfFirst(BatchBaldOrder(choice.looker.joint_samples(few, choice.plan), rng), len(few))
 
 
-class _OfFirst(Order):
+class _OfFirst(Selector):
     """An order over the first candidates alone; by value once none of them may be taken."""
 
-    def __init__(self, order: Order, n: int) -> None:
+    def __init__(self, order: Selector, n: int) -> None:
         self._order, self._n = order, n
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:

@@ -18,7 +18,7 @@ from napari_active_seg.acquisition import (
     StrategyAdvice,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.jobs.queue import JobRequest, Work
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
@@ -151,7 +151,7 @@ class ProposalService:
             else:
                 self._proposed(result)
 
-        self._order(Order(PROPOSING, freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest(PROPOSING, freeze, deliver, may_wait=True, may_leave=True))
 
     def _staged(self, request: ProposeRequest, first: tuple[str, ...]) -> StagedProposal:
         return StagedProposal(
@@ -221,7 +221,7 @@ class ProposalService:
                     regions = result.regions[: len(gone)]
                     self._on_proposal(replace(result, regions=regions), replaces=True)
 
-        order = Order("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=True)
 
     def guide(
@@ -244,7 +244,7 @@ class ProposalService:
             if isinstance(result, StrategyAdvice):
                 on_advice(result)
 
-        order = Order("looking at the pool", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("looking at the pool", freeze, deliver, may_wait=True, may_leave=True)
         self._order(order, writes=False)
 
     def learn_cost(self) -> None:
@@ -258,7 +258,7 @@ class ProposalService:
                 self._costs.take(result)
                 self._on_pace(result.summary)
 
-        self._order(Order(_LEARNING, freeze, deliver, may_wait=True), writes=False)
+        self._order(JobRequest(_LEARNING, freeze, deliver, may_wait=True), writes=False)
 
     def look_at_pace(self) -> None:
         """Learn anew where the project weighs own seconds and there are enough more of them."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.jobs.queue import JobRequest, Work
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.prediction.task import (
@@ -165,7 +165,7 @@ class StagedProposal:
 
     def _submit(self, freeze: Callable[[], Work], deliver: Callable[[object], None]) -> None:
         """Order a stage before what waits, after what is urgent."""
-        order = Order(PROPOSING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
+        order = JobRequest(PROPOSING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
         self._order(order, reads_labels=False)
 
     # --- requests --------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from napari_active_seg.acquisition import (
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.images import ImageRef, ImageSource
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.prediction.cache_key import model_of
 from napari_active_seg.session.prediction.task import (
@@ -44,7 +44,7 @@ from napari_active_seg.session.proposals.cost_model import LearnCostRequest, lea
 from napari_active_seg.session.proposals.explanations import Reasons
 from napari_active_seg.session.proposals.pool_reader import PoolReader
 from napari_active_seg.session.proposals.region_reader import RegionReader
-from napari_active_seg.session.proposals.selection import Choice, choose, costed
+from napari_active_seg.session.proposals.selection import SelectionInputs, costed, select_regions
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["Earlier", "ProposeRequest", "propose_from_part", "propose_regions"]
@@ -113,13 +113,15 @@ class ProposeRequest:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def propose_regions(request: ProposeRequest, token: CancelToken, report: Report) -> Proposal:
+def propose_regions(
+    request: ProposeRequest, token: CancelToken, report: ProgressCallback
+) -> Proposal:
     """Return the proposal; images without a prediction are predicted first."""
     return _Proposing(request, token, report).proposal()
 
 
 def propose_from_part(
-    request: ProposeRequest, token: CancelToken, report: Report
+    request: ProposeRequest, token: CancelToken, report: ProgressCallback
 ) -> Proposal | None:
     """Return the proposal from a part of the pool; None where that part offers no region."""
     try:
@@ -131,7 +133,9 @@ def propose_from_part(
 class _Proposing:
     """One proposal on its way."""
 
-    def __init__(self, request: ProposeRequest, token: CancelToken, report: Report) -> None:
+    def __init__(
+        self, request: ProposeRequest, token: CancelToken, report: ProgressCallback
+    ) -> None:
         self._request, self._token, self._report = request, token, report
         self._rng = np.random.default_rng((request.seed, request.round))
         self._notes: list[str] = []
@@ -163,7 +167,7 @@ class _Proposing:
         learned = self._own_pace()
         drawn = self._drawn_shares()
         strategy = self._strategy_at_start()
-        choice = Choice(
+        choice = SelectionInputs(
             strategy,
             self._pool_without([candidate.place for candidate, _ in drawn]),
             self._looker,
@@ -196,10 +200,10 @@ class _Proposing:
         scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
         return self._as_proposal(scored)
 
-    def _choose(self, choice: Choice, ledger: BudgetTracker) -> tuple[Candidate, ...]:
+    def _choose(self, choice: SelectionInputs, ledger: BudgetTracker) -> tuple[Candidate, ...]:
         """Return what the strategy chooses; nothing where what is kept leaves nothing to pay."""
         try:
-            chosen, self._offered = choose(choice, ledger, self._rng)
+            chosen, self._offered = select_regions(choice, ledger, self._rng)
         except NothingToDoError:
             if not self._request.kept:
                 raise

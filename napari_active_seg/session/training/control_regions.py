@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import EvalReport, report_to_facts
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
@@ -59,7 +59,7 @@ def measure_controls(
     plan: InferenceOptions,
     classes: tuple[str, ...],
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
 ) -> tuple[ControlScore, ...]:
     """Return a score for each square; those of images that cannot be read wait for another time."""
     if not squares:

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.models.inference_options import InferenceOptions
@@ -24,7 +24,7 @@ from napari_active_seg.models.segmenter import (
     TrainingData,
     TrainOutcome,
     TrainStep,
-    in_words,
+    describe_duration,
 )
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import ModelRecord, hash_weights
@@ -70,7 +70,9 @@ class _Trained:
         )
 
 
-def train_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainResponse | None:
+def train_model(
+    request: TrainRequest, token: CancelToken, report: ProgressCallback
+) -> TrainResponse | None:
     """Train, save, measure and compare; a stop or an error leaves no checkpoint behind.
 
     Several restarts differ in their seed; the best on the validation is kept. None comes back where
@@ -109,7 +111,9 @@ def train_model(request: TrainRequest, token: CancelToken, report: Report) -> Tr
     return replace(response, model=model, controls=controls, collapse=collapse)
 
 
-def _without_lost_model(request: TrainRequest, token: CancelToken, report: Report) -> TrainRequest:
+def _without_lost_model(
+    request: TrainRequest, token: CancelToken, report: ProgressCallback
+) -> TrainRequest:
     """Return the request without the model in use where its weights cannot be loaded.
 
     The training then starts without it, is not compared with it, and takes its place: a lost file
@@ -134,7 +138,7 @@ def _without_lost_model(request: TrainRequest, token: CancelToken, report: Repor
 
 
 def _measured_controls(
-    request: TrainRequest, token: CancelToken, report: Report
+    request: TrainRequest, token: CancelToken, report: ProgressCallback
 ) -> tuple[ControlScore, ...]:
     """Return how the model in use does on control squares that are about to be learned from."""
     standing = request.standing
@@ -151,7 +155,7 @@ def _measured_controls(
 
 
 def _chosen_preset(
-    request: TrainRequest, data: TrainingData, report: Report
+    request: TrainRequest, data: TrainingData, report: ProgressCallback
 ) -> tuple[str, tuple[str, ...]]:
     """Return the preset, for ``auto`` the best whose training fits into the time, and words."""
     if request.preset != AUTO:
@@ -168,7 +172,7 @@ def _chosen_preset(
             _log.warning("auto leaves %s out: %s", name, error)
             continue
         took = segmenter.estimate_training_seconds(data, plan=_plan_for(request, name))
-        words = f"auto chose {name}: about {in_words(took)} to train"
+        words = f"auto chose {name}: about {describe_duration(took)} to train"
         if took <= request.seconds or name == candidates[-1]:
             report(0, 1, words)
             _log.info("%s", words)
@@ -183,7 +187,11 @@ def _plan_for(request: TrainRequest, preset: str) -> TrainingOptions:
 
 
 def _trained(
-    request: TrainRequest, data: TrainingData, number: int, token: CancelToken, report: Report
+    request: TrainRequest,
+    data: TrainingData,
+    number: int,
+    token: CancelToken,
+    report: ProgressCallback,
 ) -> _Trained:
     plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
     segmenter, origin = _starting(request, plan.seed)
@@ -299,7 +307,7 @@ def _forget_unfinished(request: TrainRequest) -> None:
 
 
 def _validate(
-    request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: Report
+    request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: ProgressCallback
 ) -> tuple[EvalReport | None, InstanceRules | None]:
     """Return how the model does on the fixed validation; None where none of it can be read.
 
@@ -323,7 +331,7 @@ def _measured(
     segmenter: Segmenter,
     plan: InferenceOptions,
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
     *,
     on_maps: Callable[[ObjectMaps], None] | None = None,
 ) -> EvalReport | None:
@@ -342,7 +350,10 @@ def _measured(
 
 
 def _compared(
-    request: TrainRequest, evaluated: EvalReport | None, token: CancelToken, report: Report
+    request: TrainRequest,
+    evaluated: EvalReport | None,
+    token: CancelToken,
+    report: ProgressCallback,
 ) -> Comparison | None:
     """Return how the new model does beside the one in use, on the same labels.
 

@@ -14,7 +14,7 @@ from napari_active_seg.calibration import CalibrationTrial, PassSample, cross_va
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import UNLABELLED, Region
@@ -46,7 +46,7 @@ class CalibrateRequest:
 
 
 def calibrate_model(
-    request: CalibrateRequest, token: CancelToken, report: Report
+    request: CalibrateRequest, token: CancelToken, report: ProgressCallback
 ) -> CalibrationTrial:
     """Return what every method does; NothingToDoError with fewer than two labelled images."""
     segmenter = request.load_segmenter()

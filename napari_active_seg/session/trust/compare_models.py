@@ -13,7 +13,7 @@ from napari_active_seg.acquisition import PoolImage, draw_windows
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, goes_whole, tissue_at_low_level
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
@@ -48,7 +48,7 @@ class Agreement:
 
 
 def compare_models(
-    request: CompareRequest, token: CancelToken, report: Report
+    request: CompareRequest, token: CancelToken, report: ProgressCallback
 ) -> tuple[Agreement, ...]:
     """Return the agreement of each model with the one before it; a plain pass of each is asked."""
     plan = InferenceOptions("single", 1, request.seed)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import EvalReport, Groups, Interval, estimate_over_images
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
@@ -152,7 +152,7 @@ class CrossValidation:
 
 
 def cross_validate(
-    request: CrossValidateRequest, token: CancelToken, report: Report
+    request: CrossValidateRequest, token: CancelToken, report: ProgressCallback
 ) -> CrossValidation:
     """Train a model without each fold and score it there; NothingToDoError with one image alone.
 

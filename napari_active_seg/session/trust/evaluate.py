@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, goes_whole
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import EvalReport, ObjectScores
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
 from napari_active_seg.models.inference_options import InferenceOptions
@@ -66,7 +66,7 @@ class EvaluateRequest:
 def evaluate_model(
     request: EvaluateRequest,
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
     *,
     on_maps: Callable[[ObjectMaps], None] | None = None,
 ) -> EvalReport:

@@ -19,7 +19,7 @@ from napari_active_seg.images import (
     perceptual_hash,
 )
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 
 __all__ = ["LeakReport", "LeakRequest", "find_leaks"]
 
@@ -58,7 +58,7 @@ class LeakReport:
         )
 
 
-def find_leaks(request: LeakRequest, token: CancelToken, report: Report) -> LeakReport:
+def find_leaks(request: LeakRequest, token: CancelToken, report: ProgressCallback) -> LeakReport:
     """Return near copies, flips and turns between the pool and the images set aside."""
     known = _known(request.kept_in)
     hashes: dict[str, PerceptualHash] = {}

@@ -12,7 +12,7 @@ import numpy as np
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import Report
+from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import (
     ClassConfidence,
     ConfusionMatrix,
@@ -97,7 +97,7 @@ class Review:
         return said
 
 
-def review_labels(request: ReviewRequest, token: CancelToken, report: Report) -> Review:
+def review_labels(request: ReviewRequest, token: CancelToken, report: ProgressCallback) -> Review:
     """Return what is doubted; NothingToDoError with fewer than two images."""
     folds = _folds(request)
     probs: dict[str, Moments] = {}
@@ -144,7 +144,7 @@ def _trained_without(
     fold: tuple[str, ...],
     which: str,
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
 ) -> Segmenter:
     others = [label for region_id, label in request.labels.items() if region_id not in set(fold)]
     segmenter = request.factory.build(
@@ -166,7 +166,7 @@ def _looked_at(
     segmenter: Segmenter,
     fold: tuple[str, ...],
     token: CancelToken,
-    report: Report,
+    report: ProgressCallback,
     which: str,
 ) -> list[tuple[str, Moments]]:
     """Return what a model says of each region of a part; images are read once."""

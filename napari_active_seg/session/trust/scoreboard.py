@@ -13,8 +13,8 @@ from napari_active_seg.calibration import (
     effective_size,
     is_balanced,
     lure_weights,
-    refusal,
     weighted_mean,
+    why_not_estimable,
 )
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import LEAST_IMAGES, EvalReport, Interval, report_from_facts
@@ -155,7 +155,7 @@ def _of_draws(
     ]
     any_chosen = any(r.kind is RegionKind.CHOSEN for regions in rounds.values() for r in regions)
     if not rows and model.in_use and any_chosen:
-        words = _no(refusal(DrawnUnits((None,), (0,))))
+        words = _no(why_not_estimable(DrawnUnits((None,), (0,))))
         rows.append(ScoreRow(model.id, "chosen regions", 0, 0, words))
     return rows
 
@@ -171,7 +171,7 @@ def _weighted(
     source = f"drawn regions, round {regions[0].round}"
     there = [measured[region.id] for region in regions if region.id in measured]
     images = len({region.region.image_id for region in regions if region.id in measured})
-    reason = refusal(drawn)
+    reason = why_not_estimable(drawn)
     if reason is not None:
         return ScoreRow(model.id, source, images, len(there), _no(reason))
     weights = lure_weights(drawn)

@@ -8,7 +8,7 @@ from functools import partial
 
 from napari_active_seg.calibration import METHODS, CalibrationTrial
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs.queue import Order, Work
+from napari_active_seg.jobs.queue import JobRequest, Work
 from napari_active_seg.metrics import Contradiction, EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import ModelRecord, Project
@@ -182,7 +182,7 @@ class TrustService:
                 if on_trial is not None:
                     on_trial(result)
 
-        self._order(Order("calibrating", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("calibrating", freeze, deliver, may_wait=True, may_leave=True))
 
     def use_calibration(self, method: str) -> None:
         """Let maps and proposals use a calibration that was fitted for the model in use."""
@@ -234,7 +234,7 @@ class TrustService:
                 if on_done is not None:
                     on_done(result)
 
-        self._order(Order("cross-validating", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("cross-validating", freeze, deliver, may_wait=True, may_leave=True))
 
     def score_validation(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
         """Score the model in use on the labelled validation images, without any training."""
@@ -256,7 +256,9 @@ class TrustService:
                 if on_report is not None:
                     on_report(result)
 
-        order = Order("scoring validation images", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest(
+            "scoring validation images", freeze, deliver, may_wait=True, may_leave=True
+        )
         self._order(order)
 
     # --- other questions -------------------------------------------------------------------------
@@ -280,7 +282,7 @@ class TrustService:
                 if on_report is not None:
                     on_report(result)
 
-        self._order(Order("auditing", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("auditing", freeze, deliver, may_wait=True, may_leave=True))
 
     def compare_models(self) -> None:
         """Find out how far each model agrees with the one before it, on images of the pool."""
@@ -296,7 +298,7 @@ class TrustService:
                     )
                 self._tell()
 
-        self._order(Order("comparing models", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("comparing models", freeze, deliver, may_wait=True, may_leave=True))
 
     def review(self, *, on_review: Callable[[Review], None] | None = None) -> None:
         """Look for labels that models contradict which have not seen them."""
@@ -311,7 +313,7 @@ class TrustService:
                 if on_review is not None:
                     on_review(result)
 
-        self._order(Order("reviewing labels", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("reviewing labels", freeze, deliver, may_wait=True, may_leave=True))
 
     def find_leaks(self, *, on_report: Callable[[LeakReport], None] | None = None) -> None:
         """Look for images, their flips and near copies that are learned from and measured on."""
@@ -328,7 +330,9 @@ class TrustService:
                 if on_report is not None:
                     on_report(result)
 
-        order = Order("looking for near copies", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest(
+            "looking for near copies", freeze, deliver, may_wait=True, may_leave=True
+        )
         self._order(order, reads_labels=False)
 
     def _tell(self) -> None:

@@ -30,7 +30,7 @@ from napari_active_seg.studies.segmentation.run_base import (
     reference_folder,
     start_folder,
 )
-from napari_active_seg.studies.segmentation.selection_summary import Choice, Chosen
+from napari_active_seg.studies.segmentation.selection_summary import Chosen, SelectionSummary
 from napari_active_seg.studies.segmentation.settings import ArmSettings, parsed_batch
 from napari_active_seg.studies.segmentation.splits import drawn_order
 from napari_active_seg.uncertainty import get_measure
@@ -238,7 +238,7 @@ class ArmRun(ProjectRun):
         if seen is not None:
             chosen = Chosen.of(session.project.regions.queue(), *seen)
             if chosen is not None:
-                Choice.of(chosen).write(self.folder)
+                SelectionSummary.of(chosen).write(self.folder)
 
 
 class ReferenceRun(ProjectRun):

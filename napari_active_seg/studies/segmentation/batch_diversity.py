@@ -10,7 +10,7 @@ import numpy as np
 from napari_active_seg.figures import Report
 from napari_active_seg.studies.segmentation.embedding_map import draw_seen, kept_map
 from napari_active_seg.studies.segmentation.run_base import arm_folder, start_folder
-from napari_active_seg.studies.segmentation.selection_summary import Choice
+from napari_active_seg.studies.segmentation.selection_summary import SelectionSummary
 from napari_active_seg.studies.segmentation.settings import StudySettings
 from napari_active_seg.studies.segmentation.summary import Spread
 
@@ -25,7 +25,7 @@ _NEW = (
 def add_collapse(page: Report, study: StudySettings, out: Path) -> None:
     """Add maps of what arms chose with one seed, and over all seeds how alike that is."""
     choices = {
-        arm.name: {seed: Choice.read(arm_folder(out, arm, seed)) for seed in study.seeds}
+        arm.name: {seed: SelectionSummary.read(arm_folder(out, arm, seed)) for seed in study.seeds}
         for arm in study.arms
     }
     found = {name: list(runs.values()) for name, runs in choices.items() if any(runs.values())}
@@ -40,11 +40,11 @@ def _add_maps(
     page: Report,
     study: StudySettings,
     out: Path,
-    choices: Mapping[str, Mapping[int, Choice | None]],
+    choices: Mapping[str, Mapping[int, SelectionSummary | None]],
 ) -> None:
     """Add the pool as first models see it, with the first seed of which that is known."""
     for seed in study.seeds:
-        by_start: dict[Path, dict[str, Choice]] = {}
+        by_start: dict[Path, dict[str, SelectionSummary]] = {}
         for arm in study.arms:
             choice = choices[arm.name][seed]
             if choice is not None:
@@ -61,7 +61,7 @@ def _add_maps(
             return
 
 
-def _add_table(page: Report, found: Mapping[str, Sequence[Choice | None]]) -> None:
+def _add_table(page: Report, found: Mapping[str, Sequence[SelectionSummary | None]]) -> None:
     copies = any(run is not None and run.new is not None for runs in found.values() for run in runs)
     head = ["", "images in the first batch", "apart", "images in all", "apart"]
     rows = [
@@ -84,8 +84,8 @@ def _add_table(page: Report, found: Mapping[str, Sequence[Choice | None]]) -> No
 
 
 def _spread(
-    runs: Sequence[Choice | None],
-    value: Callable[[Choice], float | None],
+    runs: Sequence[SelectionSummary | None],
+    value: Callable[[SelectionSummary], float | None],
     digits: int,
     *,
     of: float = 1.0,

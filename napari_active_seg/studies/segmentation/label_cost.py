@@ -12,11 +12,11 @@ from napari_active_seg.project import Split
 from napari_active_seg.regions import UNLABELLED, RegionState
 from napari_active_seg.session import Session
 
-__all__ = ["Tally", "tally_of"]
+__all__ = ["LabelCost", "count_label_cost"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class LabelCost:
     """Finished regions of the pool, in the units that labels are paid in.
 
     Pixels are counted once, however many regions they lie in. Shares are of what is known of the
@@ -33,7 +33,7 @@ class Tally:
     perimeter: int
 
 
-def tally_of(session: Session, known: Mapping[str, int]) -> Tally:
+def count_label_cost(session: Session, known: Mapping[str, int]) -> LabelCost:
     """Return the tally of a project whose images have so many ``known`` pixels."""
     project = session.project
     pool = {ref.id for ref in project.images.all(Split.POOL)}
@@ -47,7 +47,7 @@ def tally_of(session: Session, known: Mapping[str, int]) -> Tally:
         perimeter += _outline(target)
     aside = sum(known[ref.id] for ref in project.images.all(Split.VALIDATION))
     of_pool = sum(known[image_id] for image_id in pool)
-    return Tally(
+    return LabelCost(
         len(ours),
         len(set(ours.values())),
         pixels,

@@ -22,7 +22,7 @@ from napari_active_seg.session.create_project import ImageSettings, create_proje
 from napari_active_seg.session.trust.store import keep_evaluation
 from napari_active_seg.studies.datasets.cache import PreparedData, write_table
 from napari_active_seg.studies.segmentation.embedding_map import save_embeddings
-from napari_active_seg.studies.segmentation.label_cost import Tally, tally_of
+from napari_active_seg.studies.segmentation.label_cost import LabelCost, count_label_cost
 from napari_active_seg.studies.segmentation.record import RoundRecord, read_records
 from napari_active_seg.studies.segmentation.settings import ArmSettings, StudySettings
 from napari_active_seg.studies.segmentation.splits import at_every, drawn_validation
@@ -230,10 +230,10 @@ class ProjectRun:
         session.wait()
         save_embeddings(self.folder, np.array(pool), found[0])
 
-    def tally(self, session: Session) -> Tally:
+    def tally(self, session: Session) -> LabelCost:
         """Return what the labels have cost so far."""
         known = {image.id: image.known for image in self.bench.data.part("train")}
-        return tally_of(session, known)
+        return count_label_cost(session, known)
 
     def strategy(self, session: Session) -> Strategy | None:
         """Return how places are chosen; None where they are not."""

@@ -19,7 +19,7 @@ from napari_active_seg.project import QueuedRegion
 from napari_active_seg.studies.datasets.redundancy import original_of
 from napari_active_seg.studies.segmentation.embedding_map import spread_of
 
-__all__ = ["CHOICE", "Choice", "Chosen"]
+__all__ = ["CHOICE", "Chosen", "SelectionSummary"]
 
 CHOICE = "choice.json"
 
@@ -75,7 +75,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectionSummary:
     """Which images of a pool an arm chose first, how many in all, and how far apart they lie.
 
     ``first`` counts along the pool. Distances are over what they are for as many at random, None
@@ -90,10 +90,10 @@ class Choice:
     new: float | None
 
     @staticmethod
-    def of(chosen: Chosen) -> Choice:
+    def of(chosen: Chosen) -> SelectionSummary:
         """Return what is told of chosen images."""
         first, every = (spread_of(chosen.seen, mask) for mask in (chosen.first, chosen.every))
-        return Choice(
+        return SelectionSummary(
             first=tuple(np.flatnonzero(chosen.first).tolist()),
             first_apart=None if math.isnan(first) else first,
             n_every=int(chosen.every.sum()),
@@ -107,10 +107,10 @@ class Choice:
             begun.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
     @staticmethod
-    def read(folder: Path) -> Choice | None:
+    def read(folder: Path) -> SelectionSummary | None:
         """Return what was written for an arm; None where nothing was."""
         path = folder / CHOICE
         if not path.is_file():
             return None
         told = json.loads(path.read_text(encoding="utf-8"))
-        return Choice(**{**told, "first": tuple(told["first"])})
+        return SelectionSummary(**{**told, "first": tuple(told["first"])})

@@ -9,7 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QComboBox, QDockWidget
 
 from napari_active_seg.gui.annotate.napari_keys import list_napari_keys
-from napari_active_seg.gui.annotate.shortcuts import ACTIONS, CLASS_KEYS, KeyBook, in_words
+from napari_active_seg.gui.annotate.shortcuts import ACTIONS, CLASS_KEYS, KeyBook, describe_key
 from napari_active_seg.regions import LabelSchema, RegionState
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -219,7 +219,7 @@ def test_no_key_of_ours_is_one_of_naparis(window, hand):
     assert {"Ctrl+Z", "Shift+Up", "Ctrl+Shift+T", "Ctrl+M", "P", "Space"} <= set(used)
     keys = KeyBook(hand).keys
     assert len(set(keys.values())) == len(ACTIONS)
-    assert not {in_words(key) for key in (*keys.values(), *CLASS_KEYS)} & set(used)
+    assert not {describe_key(key) for key in (*keys.values(), *CLASS_KEYS)} & set(used)
 
 
 @pytest.mark.parametrize(
