@@ -64,7 +64,7 @@ def compare(
         settings=ImageSettings(val_fraction=0.0, seed=seed),
     ).folder
     session = open_session(folder, device="cpu")
-    session.upkeep.configure(unpainted="unlabelled", samples=8)
+    session.maintenance.configure(unpainted="unlabelled", samples=8)
     for count, strategy in ((first, None), (uncertain, "uncertain-regions")):
         if count:
             session.propose(count=count, size=64, control=0.0, strategy=strategy)

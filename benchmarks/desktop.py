@@ -172,7 +172,7 @@ def main() -> None:
             session.train()
             session.predict()
             session.propose(count=60, size=48)
-            session.upkeep.configure(unpainted="unlabelled")
+            session.maintenance.configure(unpainted="unlabelled")
         plain = bare_dabs(napari)
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1280, 720)
@@ -232,7 +232,7 @@ def on_slide(dock, canvas, slide: Path, work: Path) -> None:
     made = create_project(work / "slide-project", images_dir=images, classes=["glass", "tissue"])
     dock.desk.open(made.folder)
     session = dock.desk.session
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     session.propose(count=14, size=512)
     until(lambda: session.state.job is None, 300)
     wait(1000)

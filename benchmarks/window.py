@@ -148,7 +148,7 @@ def main() -> None:
             session.propose(count=6)
             session.labels.answer_from_masks(Path(name) / "masks")
             session.propose(count=2)
-            session.upkeep.configure(worker="process" if asked.process else "thread")
+            session.maintenance.configure(worker="process" if asked.process else "thread")
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1280, 720)
         _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")

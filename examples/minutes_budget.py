@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
         classes=["skin", "lesion"],
     )
     session = open_session(folder / "project")
-    session.upkeep.configure(annotator="simulated", cost="learned")
+    session.maintenance.configure(annotator="simulated", cost="learned")
     for _ in range(3):
         session.propose(budget="2min", strategy="regions-per-minute", size=64)
         session.wait()

@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from napari_active_seg.cli.defaults import PREFIX, OptionSpec, knobs_of
+from napari_active_seg.cli.defaults import PREFIX, OptionSpec, list_options
 from napari_active_seg.cli.main import app
 
 OUT = Path(__file__).parents[1] / "docs" / "reference" / "command-line.md"
@@ -39,7 +39,7 @@ Anywhere on the line: `--quiet` or `-q` says nothing but results and errors, `--
 def reference() -> str:
     """Return the page."""
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    knobs = knobs_of(app)
+    knobs = list_options(app)
     return "\n".join([HEAD, *(_section(v, commands[v], knobs[v]) for v in sorted(commands))])
 
 

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 
-__all__ = ["ALL", "PREFIX", "Default", "Defaults", "OptionSpec", "knobs_of"]
+__all__ = ["ALL", "PREFIX", "Default", "Defaults", "OptionSpec", "list_options"]
 
 #: Any verb, in a file or in the environment.
 ALL = "all"
@@ -50,7 +50,7 @@ class Default:
     source: str
 
 
-def knobs_of(app: typer.Typer) -> dict[str, dict[str, OptionSpec]]:
+def list_options(app: typer.Typer) -> dict[str, dict[str, OptionSpec]]:
     """Return the options of each verb, by name."""
     command = typer.main.get_command(app)
     verbs: Mapping[str, Any] = getattr(command, "commands", {})

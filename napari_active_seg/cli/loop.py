@@ -118,11 +118,11 @@ def _kept_if_it_works(session: Session, sampling: str | None) -> Iterator[None]:
         yield
         return
     before = session.project.config.sampling
-    session.upkeep.configure(sampling=sampling)
+    session.maintenance.configure(sampling=sampling)
     try:
         yield
     except BaseException:
-        session.upkeep.configure(sampling=before)
+        session.maintenance.configure(sampling=before)
         raise
 
 

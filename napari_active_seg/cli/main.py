@@ -30,7 +30,7 @@ from napari_active_seg.cli import (
     trust,
 )
 from napari_active_seg.cli.console import be_quiet, echo
-from napari_active_seg.cli.defaults import PREFIX, Defaults, knobs_of
+from napari_active_seg.cli.defaults import PREFIX, Defaults, list_options
 from napari_active_seg.cli.global_options import check_options_known, split_global_options
 from napari_active_seg.errors import (
     ActiveSegError,
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     be_quiet(parsed.quiet or os.environ.get(f"{PREFIX}QUIET", "") not in ("", "0"))
     _log_to_stderr(debug=debug)
     try:
-        knobs = knobs_of(app)
+        knobs = list_options(app)
         check_options_known(parsed.args, knobs)
         defaults = Defaults(knobs, named=parsed.defaults) if _runs_a_verb(parsed.args) else None
         given = {} if defaults is None else defaults.given()

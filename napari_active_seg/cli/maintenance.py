@@ -115,7 +115,9 @@ def _import_images(session: Session, folder: Path, group_pattern: str | None) ->
     run_verb(
         session,
         "Looking at images",
-        lambda: session.upkeep.add_images(folder, group_pattern=group_pattern, on_done=done.append),
+        lambda: session.maintenance.add_images(
+            folder, group_pattern=group_pattern, on_done=done.append
+        ),
     )
     for problem in done[0].problems:
         echo(f"set aside: {problem.why}")
@@ -225,7 +227,7 @@ def relink(
         run_verb(
             session,
             "Looking for images",
-            lambda: session.upkeep.relink(images, on_done=done.append),
+            lambda: session.maintenance.relink(images, on_done=done.append),
         )
     (relinked,) = done
     facts = {
@@ -244,7 +246,7 @@ def _accept_changed(project: Path, *, as_json: bool) -> None:
         run_verb(
             session,
             "Looking for images",
-            lambda: session.upkeep.accept_changed(on_done=done.append),
+            lambda: session.maintenance.accept_changed(on_done=done.append),
         )
     text = f"{len(done[0])} images are taken as they are now: {', '.join(done[0][:10])}"
     print_result({"accepted": list(done[0])}, as_json=as_json, text=text)
@@ -338,7 +340,7 @@ def config(
     if changes or apply_unpainted:
         asked = dict(pair(text, "--set") for text in changes or ())
         with opened(project) as session:
-            session.upkeep.configure(**asked)
+            session.maintenance.configure(**asked)
             if apply_unpainted:
                 _apply_unpainted(session)
             elif "unpainted" in asked:
@@ -474,19 +476,19 @@ def _change_classes(
     *,
     undo: bool,
 ) -> None:
-    upkeep = session.upkeep
+    maintenance = session.maintenance
     if undo:
-        echo(f"undone: {upkeep.undo_class_change()}")
+        echo(f"undone: {maintenance.undo_class_change()}")
     elif add is not None:
-        upkeep.add_class(add)
+        maintenance.add_class(add)
     elif rename is not None:
-        upkeep.rename_class(*pair(rename, "--rename"))
+        maintenance.rename_class(*pair(rename, "--rename"))
     elif recolour is not None:
-        upkeep.recolour_class(*pair(recolour, "--recolour"))
+        maintenance.recolour_class(*pair(recolour, "--recolour"))
     elif reorder is not None:
-        upkeep.reorder_classes(class_names(reorder))
+        maintenance.reorder_classes(class_names(reorder))
     elif merge is not None:
-        upkeep.merge_classes(*pair(merge, "--merge"))
+        maintenance.merge_classes(*pair(merge, "--merge"))
 
 
 def _print_classes(project: Project, *, as_json: bool) -> None:

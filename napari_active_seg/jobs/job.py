@@ -69,10 +69,10 @@ class Job:
 
     ``work`` takes a cancel token and a function that reports (done, total, text). It gets
     frozen inputs through its closure and returns a frozen result; it touches no session.
-    ``may_leave`` says that work and result can go to another process and back.
+    ``picklable`` says that work and result can go to another process and back.
     """
 
     name: str
     generation: int
     work: Callable[[CancelToken, ProgressCallback], object]
-    may_leave: bool = False
+    picklable: bool = False

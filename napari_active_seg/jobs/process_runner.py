@@ -57,7 +57,7 @@ class ProcessRunner(ThreadRunner):
         self._let_go()
 
     def _run(self, job: Job, token: CancelToken) -> JobResult:
-        if not job.may_leave:
+        if not job.picklable:
             return super()._run(job, token)
         try:
             token.check()

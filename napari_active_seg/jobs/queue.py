@@ -26,16 +26,16 @@ Work = Callable[[CancelToken, ProgressCallback], object]
 class JobRequest:
     """A job that was asked for.
 
-    ``freeze`` returns the work once it is its turn. ``urgent`` orders go before others that wait.
+    ``prepare`` returns the work once it is its turn. ``urgent`` orders go before others that wait.
     An order that may not ``wait`` is refused while another job runs.
     """
 
     name: str
-    freeze: Callable[[], Work]
+    prepare: Callable[[], Work]
     on_result: Callable[[object], None]
     urgent: bool = False
-    may_wait: bool = False
-    may_leave: bool = False
+    queueable: bool = False
+    picklable: bool = False
 
 
 class JobQueue:
@@ -78,7 +78,7 @@ class JobQueue:
         frozen is raised at once where it need not wait, and told by ``failed`` otherwise.
         """
         self.check_open()
-        if order.name in self.names or (self._running is not None and not order.may_wait):
+        if order.name in self.names or (self._running is not None and not order.queueable):
             busy = order.name if order.name in self.names else self.names[0]
             raise BusyError(f"{busy} is under way; wait for it, or stop it first")
         if self._running is not None or self._delivering:
@@ -87,7 +87,7 @@ class JobQueue:
             self._on_change(self.names)
             return
         self._error = None
-        self._hand_over(order, order.freeze())
+        self._hand_over(order, order.prepare())
         self._go_on()
 
     def check_open(self) -> None:
@@ -137,7 +137,7 @@ class JobQueue:
         self._generation += 1
         self._running = order
         self._on_change(self.names)
-        job = Job(order.name, self._generation, work, may_leave=order.may_leave)
+        job = Job(order.name, self._generation, work, picklable=order.picklable)
         self._handing_over = True  # a runner in line delivers before it returns
         try:
             self._runner.submit(job)
@@ -155,7 +155,7 @@ class JobQueue:
         while self._running is None and self._waiting:
             order = self._waiting.pop(0)
             try:
-                work = order.freeze()
+                work = order.prepare()
             except ActiveSegError as error:
                 self._tell(order.name, error)
                 continue

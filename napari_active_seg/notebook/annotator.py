@@ -108,9 +108,9 @@ class RegionAnnotator(anywidget.AnyWidget):
         """Do it; return whether it must be asked first what unpainted pixels are."""
         kind = content.get("kind")
         if kind in ("next", "back"):
-            self._session.next_region() if kind == "next" else self._session.walk.back()
+            self._session.next_region() if kind == "next" else self._session.navigation.back()
         elif kind == "unpainted":
-            self._session.upkeep.configure(unpainted=content["as"])
+            self._session.maintenance.configure(unpainted=content["as"])
             return self._leave(RegionState.DONE)
         elif kind in _LEAVING:
             return self._leave(_LEAVING[kind])

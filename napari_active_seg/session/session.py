@@ -103,11 +103,11 @@ class Session:
             order=self._order,
             follows_screen=follows_screen,
         )
-        self.walk = Navigator(
+        self.navigation = Navigator(
             project,
             state,
             self._set,
-            look=self.predictions.look_at_screen,
+            look=self.predictions.predict_visible,
             prediction=self.prediction,
             bookmark=bookmark,
         )
@@ -132,11 +132,11 @@ class Session:
             order=self._order,
             model=self.predictions.model,
             predicted=self.predictions.known,
-            look=self.predictions.look_at_screen,
+            look=self.predictions.predict_visible,
         )
         desk = ImageClassService(project, shelf, segmenters, state, self._set, order=self._order)
         self.image_classes = desk
-        self.upkeep = ProjectMaintenance(
+        self.maintenance = ProjectMaintenance(
             project,
             state,
             self._set,
@@ -166,7 +166,7 @@ class Session:
     @cached_property
     def manual(self) -> ManualRegions:
         """Regions that a person places by hand; ``manual.add_region`` adds one."""
-        return ManualRegions(self.project, self._now, self._set, self.walk, self.prediction)
+        return ManualRegions(self.project, self._now, self._set, self.navigation, self.prediction)
 
     def read_image(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of an image, or one of each full square of a step."""
@@ -193,17 +193,17 @@ class Session:
     def select_image(self, image_id: str) -> None:
         """Show another image; the region in hand is put down if it lies elsewhere."""
         self._jobs.check_open()
-        self.walk.to_image(image_id)
+        self.navigation.to_image(image_id)
 
     def select_region(self, region_id: str) -> None:
         """Take a region in hand and go to its image."""
         self._jobs.check_open()
-        self.walk.to_region(region_id)
+        self.navigation.to_region(region_id)
 
     def next_region(self) -> None:
         """Take the next waiting region in hand; none if all are answered."""
         self._jobs.check_open()
-        self.walk.on()
+        self.navigation.on()
 
     def set_measure(self, measure: str) -> None:
         """Show and rank by another measure; nothing is predicted anew unless it needs more."""
@@ -211,7 +211,7 @@ class Session:
         name = get_measure(measure).name
         known = predicted_images(self.project, self._state.image_ids, name)
         self._set(measure=name, predicted=known)
-        self.predictions.look_at_screen()
+        self.predictions.predict_visible()
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ class Session:
         self._jobs.check_open()
         self.project.config.with_changes(settings)  # refuses at once what cannot be
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = train_request(
                 self.project,
                 self._segmenters,
@@ -278,7 +278,7 @@ class Session:
                 self.project.images.find_changed, request.image_ids, partial(train_model, request)
             )
 
-        order = JobRequest("training", freeze, self._trained, may_wait=True, may_leave=True)
+        order = JobRequest("training", prepare, self._trained, queueable=True, picklable=True)
         self._order(order, writes=not helps)
 
     def advice_on_unlabelled(self) -> UnlabelledAdvice:
@@ -297,7 +297,7 @@ class Session:
             )
         models.use(model_id)
         self._set(models=self.project.models.all(), predicted=self.predictions.known())
-        self.predictions.look_at_screen()
+        self.predictions.predict_visible()
 
     def evaluate(
         self,
@@ -437,7 +437,7 @@ class Session:
             and not painted
             and self._state.region_id not in (self._state.unsaved)
         ):
-            self.walk.to_region(queued[0].id)
+            self.navigation.to_region(queued[0].id)
         return queued
 
     def _trained(self, result: object) -> None:
@@ -454,7 +454,7 @@ class Session:
                 keep_collapse(self.project, result.collapse)
             self.last_training = replace(result, model=record)
             self._set(models=self.project.models.all(), predicted=self.predictions.known())
-            self.predictions.look_at_screen()
+            self.predictions.predict_visible()
             self.trust.after_training()
 
     def _set(self, **changes: object) -> None:
@@ -466,7 +466,7 @@ class Session:
             self._state = new
             self.state_changed.emit(new, old)
             if self._follows_screen and new.done_in_pool != old.done_in_pool:
-                self.proposals.look_at_pace()
+                self.proposals.update_pace()
                 if self._turn.is_due(new):
                     self._train_when_due()
 

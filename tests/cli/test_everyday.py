@@ -8,11 +8,11 @@ import sys
 import pytest
 import typer
 
-from napari_active_seg.cli.defaults import Defaults, knobs_of
+from napari_active_seg.cli.defaults import Defaults, list_options
 from napari_active_seg.cli.main import app
 from napari_active_seg.errors import ConfigError
 
-KNOBS = knobs_of(app)
+KNOBS = list_options(app)
 
 
 @pytest.fixture(autouse=True)

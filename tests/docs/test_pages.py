@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from napari_active_seg.cli.defaults import Defaults, knobs_of
+from napari_active_seg.cli.defaults import Defaults, list_options
 from napari_active_seg.cli.main import app, main
 from napari_active_seg.figures import Report, draw_losses, image_png
 from napari_active_seg.figures import report as report_page
@@ -23,7 +23,7 @@ from napari_active_seg.uncertainty.registered import CheckedMeasure
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-KNOBS = knobs_of(app)
+KNOBS = list_options(app)
 KEPT = sorted(path.parent for path in (ROOT / "docs" / "reproduction").glob("*/study"))
 
 
@@ -123,7 +123,7 @@ def run_session(pool, monkeypatch):
             masks_dir=pool / "masks",
         )
         session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
-        session.upkeep.configure(annotator=annotator)
+        session.maintenance.configure(annotator=annotator)
         session.propose(count=3, size=24)
         for queued in session.state.open_regions:
             target = np.zeros(queued.region.shape, np.uint8)

@@ -206,7 +206,7 @@ def _move_pressed(widget, point):
 def proposed(window, project_folder):
     """The window with a project open and four regions proposed, none painted."""
     window.open(project_folder)
-    window.session.upkeep.configure(unpainted="unlabelled")
+    window.session.maintenance.configure(unpainted="unlabelled")
     window.session.propose(count=4, size=32)
     window.settle()
     return window

@@ -30,7 +30,7 @@ def stroke(window, row=8, start=8, end=24):
 def on_disk(window, disks_project):
     """A window over a project whose regions hold clean disks on a plain ground."""
     window.open(disks_project)
-    window.session.upkeep.configure(unpainted="unlabelled")
+    window.session.maintenance.configure(unpainted="unlabelled")
     window.session.propose(count=3, size=64)
     window.settle()
     return window
@@ -345,7 +345,7 @@ def test_the_pixel_under_the_mouse_is_told_in_the_dock(with_model):
 def test_scale_bar_tells_pixels_or_micrometres_and_the_magnification(on_disk):
     window = on_disk
     assert window.dock._extras.scale.summary.endswith("px")
-    window.session.upkeep.set_spacing(0.5)
+    window.session.maintenance.set_spacing(0.5)
     window.key(Qt.Key.Key_N)
     words = window.dock._extras.scale.summary
     assert "µm" in words and words.endswith("x")
@@ -356,7 +356,7 @@ def test_most_uncertain_place_comes_to_the_middle(with_model):
     image_id = window.session.state.image_id
     window.qtbot.waitUntil(lambda: window.session.prediction(image_id) is not None)
     window.key(Qt.Key.Key_Y)
-    y, x = window.session.walk.to_most_uncertain()
+    y, x = window.session.navigation.to_most_uncertain()
     np.testing.assert_allclose(window.viewer.scene.camera.center[-2:], (y, x))
 
 
@@ -503,7 +503,7 @@ def test_unpainted_pixels_are_asked_about_once_and_shown(on_disk, monkeypatch):
     from napari_active_seg.gui.annotate import actions
 
     window, asked = on_disk, []
-    window.session.upkeep.configure(unpainted=None)
+    window.session.maintenance.configure(unpainted=None)
 
     def answer(_parent, share, names, _not_labelled):
         asked.append((share, names))
@@ -549,7 +549,7 @@ def test_done_without_a_stroke_adds_no_save_and_keeps_the_numbers_of_objects(on_
     from napari_active_seg.regions import Effort
 
     window = on_disk
-    window.session.upkeep.configure(unpainted="ground")
+    window.session.maintenance.configure(unpainted="ground")
     queued = window.session.state.region
     objects = np.zeros((64, 64), np.int32)
     objects[:32], objects[32:] = 1, 2

@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
         settings=ImageSettings(val_fraction=0.25),
     )
     session = open_session(made.folder)
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     session.propose(count=4, size=32)
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast", epochs=5)
@@ -161,7 +161,7 @@ def test_dock_closed_while_training_asks_stops_and_comes_back(proposed, pool, di
     window.session.propose(count=2, size=32)
     window.settle()
     folder, session = window.session.project.folder, window.session
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     region_id, painted = stroke(window)
     session.train(preset="unet", epochs=10_000)
     window.qtbot.wait(300)

@@ -83,7 +83,7 @@ def with_queue(proposed, pool):
     window.finish_all(pool)
     window.session.train(epochs=20)
     window.settle()
-    window.session.upkeep.configure(control=0, validation=0)
+    window.session.maintenance.configure(control=0, validation=0)
     window.session.propose(count=4, size=32)
     window.settle()
     return window

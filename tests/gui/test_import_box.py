@@ -143,7 +143,7 @@ def test_classes_change_in_the_tab_and_the_paint_follows(proposed):
 def test_tissue_is_corrected_on_the_canvas_and_limits_the_next_regions(window, project_folder):
     window.open(project_folder)
     panel = window.panel("Propose")
-    computed = window.session.upkeep.tissue(window.session.state.image_id)
+    computed = window.session.maintenance.tissue(window.session.state.image_id)
     window.click(panel.tissue)
     layer = window.viewer.layers["Tissue"]
     layer.data[:] = 0
@@ -152,7 +152,7 @@ def test_tissue_is_corrected_on_the_canvas_and_limits_the_next_regions(window, p
     window.click(panel.tissue)
     assert "Tissue" not in [layer.name for layer in window.viewer.layers]
     image = window.session.state.image_id
-    mask = window.session.upkeep.tissue(image)
+    mask = window.session.maintenance.tissue(image)
     assert mask.sum() == 24 * 32
     window.session.propose(count=12, size=24)
     window.settle()
@@ -160,7 +160,7 @@ def test_tissue_is_corrected_on_the_canvas_and_limits_the_next_regions(window, p
     assert all(region.y < 24 and region.x < 32 for region in here if region.height == 24)
     window.session.select_image(image)
     window.click(panel.computed)
-    assert (window.session.upkeep.tissue(image) == computed).all()
+    assert (window.session.maintenance.tissue(image) == computed).all()
 
 
 @pytest.mark.parametrize("answered", ["Open read-only", "Take it over", "Cancel"])
@@ -245,7 +245,7 @@ def test_missing_images_are_named_and_found_by_the_button(window, project_folder
     box = window.panel("Project").care_box
     assert box.relink.isVisible() and "4 images are not where they were" in box.missing.text()
     assert window.session.state.image_id is None
-    window.session.upkeep.relink(away)
+    window.session.maintenance.relink(away)
     window.settle()
     assert not box.relink.isVisible()
     window.session.select_image("img0.png")
@@ -276,7 +276,7 @@ def test_replaced_images_are_taken_by_the_button_of_the_message(proposed, pool):
     image_id = window.session.project.images.all(Split.VALIDATION)[0].id
     Image.fromarray(disk_picture(77)[0]).save(pool / "images" / image_id)
     train, message = window.panel("Train"), window.dock.message
-    window.session.upkeep.configure(steps=5)
+    window.session.maintenance.configure(steps=5)
     train.preset.value = "fast"
     window.click(train.go)
     window.qtbot.waitUntil(lambda: bool(message.remedies), timeout=60_000)

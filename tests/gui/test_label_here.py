@@ -51,7 +51,7 @@ def outlined(window):
 def opened(window, project_folder):
     """A window over a project without a model, without a queue, with regions of 32 pixels."""
     window.open(project_folder)
-    window.session.upkeep.configure(unpainted="unlabelled", region_size=32)
+    window.session.maintenance.configure(unpainted="unlabelled", region_size=32)
     return window
 
 
@@ -95,7 +95,7 @@ def test_click_places_a_square_on_an_image_without_a_region(opened, tmp_path):
 
 def test_key_twice_places_one_behind_the_current_region_and_skip_discards_it(proposed):
     window = proposed
-    window.session.upkeep.configure(region_size=32)
+    window.session.maintenance.configure(region_size=32)
     first, second = (q.id for q in window.session.state.open_regions[:2])
     place = free_spot(window)
     window.viewer.reset_view(layers=[window.layer("image")], margin=0.05)
@@ -254,7 +254,7 @@ def test_on_a_slide_it_is_placed_in_pixels_of_the_full_resolution(window, tmp_pa
         tmp_path / "p", images_dir=tmp_path / "slides", classes=["ground", "thing"]
     )
     window.open(made.folder)
-    window.session.upkeep.configure(region_size=64)
+    window.session.maintenance.configure(region_size=64)
     panel = window.panel("Annotate")
     layer = window.layer("slide")
     assert layer.multiscale

@@ -87,7 +87,7 @@ def test_guide_says_what_suits_and_chooses_it(proposed, pool):
     window.click(window.panel("Train").go)
     window.settle()
     window.panel("Propose").size.value = 24
-    window.session.upkeep.configure(region_size=24)
+    window.session.maintenance.configure(region_size=24)
     window.click(panel.which)
     window.settle()
     assert panel.said.text().startswith("The pool is ")
@@ -202,7 +202,7 @@ def test_first_regions_can_be_labelled_while_the_rest_is_predicted(window, tmp_p
     ).folder
     window.open(folder)
     session = window.session
-    session.upkeep.configure(unpainted="unlabelled", control=0.0)
+    session.maintenance.configure(unpainted="unlabelled", control=0.0)
     session.propose(count=4, size=32)
     window.settle()
     window.finish_all(pool)

@@ -37,7 +37,7 @@ def test_settings_of_training_are_kept_with_the_project(proposed):
         assert project.config.unlabelled == "consistency"
         assert project.config.longer == 3
     session = window.session
-    session.upkeep.configure(longer=7)  # as a script may
+    session.maintenance.configure(longer=7)  # as a script may
     session.select_image(next(i for i in session.state.image_ids if i != session.state.image_id))
     window.settle()
     assert panel.longer.value == 7 and panel.longer.current_choice == "7 times as long"

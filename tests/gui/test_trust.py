@@ -21,7 +21,7 @@ def labelled(window, tmp_path):
         settings=ImageSettings(val_fraction=0.0),
     ).folder
     window.open(folder)
-    window.session.upkeep.configure(samples=2, steps=12, unpainted="unlabelled")
+    window.session.maintenance.configure(samples=2, steps=12, unpainted="unlabelled")
     window.session.propose(count=10, size=32)
     window.settle()
     window.finish_all(pool)
@@ -75,7 +75,7 @@ def test_an_estimate_stops_and_leaves_nothing(labelled):
     window = labelled
     window.session.train()
     window.settle()
-    window.session.upkeep.configure(samples=1000)  # long enough to be stopped
+    window.session.maintenance.configure(samples=1000)  # long enough to be stopped
     train = window.panel("Train")
     started = []
     window.session.progressed.connect(lambda progress: started.append(progress.text))
@@ -95,7 +95,7 @@ def test_one_image_names_what_is_missing_in_the_tip(window, tmp_path):
         tmp_path / "p", images_dir=pool / "images", classes=("background", "disk")
     ).folder
     window.open(folder)
-    window.session.upkeep.configure(steps=4)
+    window.session.maintenance.configure(steps=4)
     window.session.propose(count=3, size=24)
     window.settle()
     window.finish_all(pool)
@@ -143,7 +143,7 @@ def trained(window, tmp_path):
         settings=ImageSettings(val_fraction=0.34, audit_fraction=0.12),
     ).folder
     window.open(folder)
-    window.session.upkeep.configure(samples=4)
+    window.session.maintenance.configure(samples=4)
     window.session.propose(count=4, size=32)
     window.settle()
     window.finish_all(pool)

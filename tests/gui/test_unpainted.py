@@ -148,7 +148,7 @@ def test_a_stranger_is_asked_once_and_the_model_tells_the_classes_apart(window, 
     assert window.panel("Annotate").habits.unpainted.currentText() == "ground"
     train = window.panel("Train")
     train.preset.value = "fast"
-    session.upkeep.configure(steps=100)
+    session.maintenance.configure(steps=100)
     window.click(train.go)
     window.settle(timeout=300_000)
     assert not window.dock.message.isVisible()
@@ -164,7 +164,7 @@ def test_a_stranger_is_asked_once_and_the_model_tells_the_classes_apart(window, 
 
 def test_one_class_is_refused_and_one_click_resolves_it(on_disks):
     window, session = on_disks, on_disks.session
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     regions = []
     for number in range(2):
         regions.append(go_to(window, f"disks{number}.png"))
@@ -173,7 +173,7 @@ def test_one_class_is_refused_and_one_click_resolves_it(on_disks):
     assert {np.unique(target(window, r)).tolist() == [1, 255] for r in regions} == {True}
     train, message = window.panel("Train"), window.dock.message
     train.preset.value = "fast"
-    session.upkeep.configure(steps=5)
+    session.maintenance.configure(steps=5)
     window.click(train.go)
     assert message.isVisible()
     assert "are disk: a model that has seen one class" in message.text.text()
@@ -192,7 +192,7 @@ def test_one_class_is_refused_and_one_click_resolves_it(on_disks):
 
 def test_a_changed_rule_is_offered_to_finished_regions(on_disks):
     window, session, seen = on_disks, on_disks.session, []
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     first = go_to(window, "disks0.png")
     mask = paint_disks(window)
     done(window)
@@ -231,7 +231,7 @@ def test_a_changed_rule_is_offered_to_finished_regions(on_disks):
 
 def test_a_region_without_foreground_is_done_by_one_key(on_disks):
     window, session = on_disks, on_disks.session
-    session.upkeep.configure(unpainted="ground")
+    session.maintenance.configure(unpainted="ground")
     empty = go_to(window, "disks3.png")
     timer = no_dialog()
     done(window)
@@ -257,7 +257,7 @@ def test_without_a_rule_an_empty_region_asks_and_the_answer_completes_it(on_disk
 
 def test_where_unpainted_is_ignored_an_empty_region_asks_what_it_is(on_disks):
     window, session, seen = on_disks, on_disks.session, []
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     empty = go_to(window, "disks3.png")
     answer("Keep painting", seen)
     window.key(Qt.Key.Key_D)
@@ -276,7 +276,7 @@ def test_where_unpainted_is_ignored_an_empty_region_asks_what_it_is(on_disks):
 
 def test_a_model_that_predicts_one_class_is_told_of_in_train_and_trust(on_disks):
     window, session = on_disks, on_disks.session
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     go_to(window, "disks0.png")
     paint_disks(window)
     done(window)

@@ -29,7 +29,7 @@ def queue(project_folder):
     from napari_active_seg.jobs import InlineRunner
 
     session = Session(Project.open(project_folder), FakeSegmenters(), InlineRunner())
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     session.propose(count=4, size=32)
     session.wait()
     session.close()
@@ -98,7 +98,7 @@ def test_two_windows_side_by_side_know_nothing_of_each_other(
     )
     window.open(queue)
     other.desk.open(made.folder)
-    other.desk.session.upkeep.configure(unpainted="unlabelled")
+    other.desk.session.maintenance.configure(unpainted="unlabelled")
     other.desk.session.propose(count=2, size=32)
     qtbot.waitUntil(lambda: other.desk.session.state.job is None, timeout=30_000)
     qtbot.waitUntil(lambda: other._binder.later.is_done)
@@ -135,7 +135,7 @@ def test_a_slide_shows_its_map_and_what_is_near_the_region(window, tmp_path, mon
         settings=ImageSettings(val_fraction=0.0),
     )
     window.open(made.folder)
-    window.session.upkeep.configure(unpainted="unlabelled", samples=3)
+    window.session.maintenance.configure(unpainted="unlabelled", samples=3)
     window.session.propose(count=6, size=48)
     window.settle()
     window.finish_all(tmp_path)

@@ -25,8 +25,8 @@ def runner(monkeypatch):
     made.close()
 
 
-def ended(runner, do, *, may_leave=True):
-    runner.submit(Job("work", len(runner.ended), do, may_leave=may_leave))
+def ended(runner, do, *, picklable=True):
+    runner.submit(Job("work", len(runner.ended), do, picklable=picklable))
     runner.wait()
     return runner.ended[-1]
 
@@ -37,8 +37,8 @@ def test_work_that_may_leave_is_done_elsewhere_and_the_process_is_kept(runner):
     first, second = (ended(runner, work.process_id).result for _ in range(2))
     assert first == second == runner.process_id != os.getpid()
     assert any(p.text == "half way" for p in seen)
-    assert ended(runner, work.process_id, may_leave=False).result == os.getpid()
-    assert ended(runner, lambda token, report: 7, may_leave=False).result == 7
+    assert ended(runner, work.process_id, picklable=False).result == os.getpid()
+    assert ended(runner, lambda token, report: 7, picklable=False).result == 7
 
 
 def test_errors_come_back_with_their_trace_and_the_queue_goes_on(runner):
@@ -76,7 +76,7 @@ def test_process_ends_with_the_runner(monkeypatch):
     runner.ended = []
     runner.finished.connect(runner.ended.append)
     number = ended(runner, work.process_id).result
-    runner.submit(Job("work", 1, work.wait_for_stop, may_leave=True))
+    runner.submit(Job("work", 1, work.wait_for_stop, picklable=True))
     time.sleep(0.2)
     runner.close()
     assert not psutil.pid_exists(number)

@@ -103,7 +103,7 @@ def test_a_region_without_paint_is_done_where_the_rule_gives_a_class(widget, ses
     widget.answer({"kind": "unpainted", "as": "unlabelled"})
     assert "nothing is painted" in widget.facts["message"]
     assert session.project.regions.get(first).state is RegionState.PROPOSED
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     widget.answer({"kind": "done"})
     assert (stored(session, first) == 0).all()
     assert session.project.regions.get(first).state is RegionState.DONE
@@ -141,7 +141,7 @@ def test_blind_annotator_sees_nothing_of_the_model(widget, session, pool):
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
-    session.upkeep.configure(blind=True)
+    session.maintenance.configure(blind=True)
     session.propose(count=1, size=24)
     session.wait()
     assert widget.heat == b"" and widget.said == b"" and widget.facts["reason"] == ""
@@ -176,10 +176,10 @@ def test_rubbish_from_a_browser_is_refused_in_words(widget):
 
 
 def test_another_class_shows_at_once_and_closing_lets_go(widget, session):
-    session.upkeep.add_class("lumen")
+    session.maintenance.add_class("lumen")
     assert [one["name"] for one in widget.facts["classes"]] == ["background", "disk", "lumen"]
     widget.close()
-    session.upkeep.rename_class("lumen", "hole")
+    session.maintenance.rename_class("lumen", "hole")
     assert widget.facts["classes"][-1]["name"] == "lumen"
 
 

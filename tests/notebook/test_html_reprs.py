@@ -54,7 +54,7 @@ def test_blind_session_shows_no_uncertainty(lap):
     lap.propose(count=1, size=24)
     lap.wait()
     seen = pictures(shown(lap))
-    lap.upkeep.configure(blind=True)
+    lap.maintenance.configure(blind=True)
     assert pictures(shown(lap)) != seen
 
 

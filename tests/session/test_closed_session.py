@@ -53,7 +53,7 @@ VERBS = {
     "next_region": lambda s, t: s.next_region(),
     "answer": lambda s, t: s.labels.answer_from_masks(t / "data" / "masks"),
     "save": lambda s, t: s.labels.set_state(s.state.queue[0].id, s.state.queue[0].state),
-    "configure": lambda s, t: s.upkeep.configure(measure="bald"),
+    "configure": lambda s, t: s.maintenance.configure(measure="bald"),
     "calibrate": lambda s, t: s.trust.calibrate(),
     "add_region": lambda s, t: s.manual.add_region("img0.png", 0, 0, size=32),
     "free_memory": lambda s, t: s.free_memory(),

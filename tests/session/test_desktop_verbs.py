@@ -51,12 +51,12 @@ def test_back_returns_step_by_step_and_says_where_it_ends(session):
     ids = [q.id for q in session.state.open_regions]
     for region_id in ids:
         session.select_region(region_id)
-    session.walk.back()
+    session.navigation.back()
     assert session.state.region_id == ids[1]
-    session.walk.back()
+    session.navigation.back()
     assert session.state.region_id == ids[0]
     with pytest.raises(NothingToDoError, match="no way back"):
-        session.walk.back()
+        session.navigation.back()
 
 
 def test_the_most_uncertain_place_is_one_that_nobody_labelled(with_model):
@@ -65,7 +65,7 @@ def test_the_most_uncertain_place_is_one_that_nobody_labelled(with_model):
     session.select_image(queued.region.image_id)
     session.predict(image_ids=[queued.region.image_id])
     session.wait()
-    y, x = session.walk.to_most_uncertain()
+    y, x = session.navigation.to_most_uncertain()
     values = session.uncertainty(queued.region.image_id)
     labelled = session.labels.so_far(queued.region.image_id) != UNLABELLED
     assert not labelled[y, x]
@@ -108,7 +108,7 @@ def test_to_the_blind_nothing_of_the_model_is_shown_and_scores_give_no_order(wit
 
     session = with_model
     seen = [q.id for q in session.state.open_regions]
-    session.upkeep.configure(blind=True)
+    session.maintenance.configure(blind=True)
     assert session.state.blind
     assert not resolve_view(session.state).shows_prediction
     blind = [q.id for q in session.state.open_regions]
@@ -116,7 +116,7 @@ def test_to_the_blind_nothing_of_the_model_is_shown_and_scores_give_no_order(wit
     assert blind != seen
     with Project.open(session.project.folder, read_only=True) as project:
         assert project.config.blind
-    session.upkeep.configure(blind=False)
+    session.maintenance.configure(blind=False)
     assert [q.id for q in session.state.open_regions] == seen
 
 
@@ -144,8 +144,8 @@ def test_choosing_anew_takes_untouched_regions_back_and_leaves_the_rest(with_mod
 
 def test_choosing_anew_by_the_same_strategy_chooses_the_same(with_model):
     session = with_model
-    session.walk.on()
-    session.upkeep.configure(control=0, validation=0)
+    session.navigation.on()
+    session.maintenance.configure(control=0, validation=0)
     places = {q.region for q in session.state.queue}
     session._set(region_id=None)
     session.proposals.reselect(size=24)
@@ -168,12 +168,12 @@ def test_unpainted_pixels_become_the_class_that_the_project_says(session):
     session.labels.leave(first, RegionState.DONE, target=target)
     session.labels.flush()
     assert (session.labels.latest(first).target == target).all()
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     assert not session.labels.asks_about_unpainted
     session.labels.leave(second, RegionState.DONE, target=target)
     session.labels.flush()
     assert (session.labels.latest(second).target == np.where(target == 1, 1, 0)).all()
-    session.upkeep.rename_class("background", "glass")
+    session.maintenance.rename_class("background", "glass")
     assert session.project.config.unpainted == "glass"
     assert session.labels.unpainted_class == 0
 
@@ -229,7 +229,7 @@ def test_training_begins_by_itself_after_so_many_finished_regions(with_model):
     in_pool = [q.id for q in session.state.open_regions
                if q.region.image_id not in session.state.validation_ids]  # fmt: skip
     assert turn.new_since_last(session.state) == 0 and len(waiting) >= len(in_pool) > 2
-    session.upkeep.configure(train_after=2)
+    session.maintenance.configure(train_after=2)
     assert not turn.is_due(session.state)
     paint(session, in_pool[0])
     assert not turn.is_due(session.state)

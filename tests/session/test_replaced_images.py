@@ -67,7 +67,7 @@ def test_replaced_images_are_refused_until_they_are_taken(trained, tmp_path, spl
     assert not (tmp_path / "out").exists()
     assert image_id in trained.state.predicted
     taken = []
-    trained.upkeep.accept_changed(on_done=taken.append)
+    trained.maintenance.accept_changed(on_done=taken.append)
     trained.wait()
     assert taken == [(image_id,)]
     assert image_id not in trained.state.predicted and len(trained.state.predicted) == 3
@@ -98,7 +98,7 @@ def test_the_old_file_put_back_is_taken_without_a_word(trained, tmp_path):
     trained.train()
     trained.wait()
     with pytest.raises(NothingToDoError, match="no image was replaced"):
-        do(trained, trained.upkeep.accept_changed)
+        do(trained, trained.maintenance.accept_changed)
 
 
 def test_files_are_read_again_only_where_size_or_time_changed(trained, monkeypatch):
@@ -128,7 +128,7 @@ def test_a_replaced_image_of_another_size_is_not_taken(trained):
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(path)
     assert trained.project.images.find_changed([image_id]) == ()  # refused where it is read
     with pytest.raises(NothingToDoError):
-        do(trained, trained.upkeep.accept_changed)
+        do(trained, trained.maintenance.accept_changed)
     with pytest.raises(ImageError, match="is now 10 x 10 but was 96 x 128"):
         trained.project.images.accept_changed([image_id])
     path.write_bytes(b"no picture")

@@ -41,11 +41,11 @@ def test_a_read_only_project_says_so(session):
 
 def test_back_leads_only_to_regions_that_are_there(session):
     session.propose(count=3, size=32)
-    assert not session.walk.can_go_back
+    assert not session.navigation.can_go_back
     session.next_region()
-    assert session.walk.can_go_back
-    session.walk.back()
-    assert not session.walk.can_go_back
+    assert session.navigation.can_go_back
+    session.navigation.back()
+    assert not session.navigation.can_go_back
 
 
 def test_seconds_of_a_region_are_all_that_were_saved(session):

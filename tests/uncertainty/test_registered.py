@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_named():
 
 def test_a_project_asks_by_it(session, pool):
     """A setting, a strategy, a proposal and a map."""
-    session.upkeep.configure(measure="spread")
+    session.maintenance.configure(measure="spread")
     session.propose(count=3, size=32)
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast")

@@ -127,7 +127,7 @@ class AnnotateActions:
         session = self._desk.session
         if session is not None and session.state.image_id is not None:
             image_id = session.state.image_id
-            self._desk.run(lambda: session.upkeep.set_tissue(image_id, None))
+            self._desk.run(lambda: session.maintenance.set_tissue(image_id, None))
 
     @property
     def by_name(self) -> dict[str, Callable[[], object]]:
@@ -180,13 +180,13 @@ class AnnotateActions:
 
     def back(self) -> None:
         """Go back to the region before."""
-        self._with_session(lambda session: session.walk.back())
+        self._with_session(lambda session: session.navigation.back())
 
     def to_most_uncertain(self) -> None:
         """Bring the most uncertain pixel of this image to the middle."""
 
         def go(session: Session) -> None:
-            y, x = session.walk.to_most_uncertain()
+            y, x = session.navigation.to_most_uncertain()
             if self._binder is not None:
                 self._binder.centre_on(y, x)
 
@@ -363,7 +363,7 @@ class AnnotateActions:
             answer = ask_unpainted(self._desk.parent, share, names, NOT_LABELLED)
             if answer is None:
                 return None
-            session.upkeep.configure(unpainted=answer)
+            session.maintenance.configure(unpainted=answer)
             if share == 1 and answer == NOT_LABELLED:
                 notify("Nothing is painted in this region: paint something, or skip it")
                 return None

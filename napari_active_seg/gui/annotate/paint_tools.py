@@ -62,7 +62,7 @@ class Toolbox:
         self._brush_size: float | None = None
         self._pans = False  # while Space is held
         self._has_polygon = False
-        kept = session.walk.bookmark.latest
+        kept = session.navigation.bookmark.latest
         self.tool = kept.tool if kept.tool in TOOLS else "brush"
         self.keeps_others = False
         self._first_class = kept.class_index
@@ -76,13 +76,13 @@ class Toolbox:
     def choose(self, tool: str) -> None:
         """Work with another tool from now on."""
         self.tool = tool
-        self._session.walk.bookmark.keep(tool=tool)
+        self._session.navigation.bookmark.keep(tool=tool)
         self.take_up()
 
     def choose_class(self, index: int) -> None:
         """Work in another class; an eraser becomes a brush."""
         self._painter.choose_class(index)
-        self._session.walk.bookmark.keep(class_index=index)
+        self._session.navigation.bookmark.keep(class_index=index)
         if self.tool in ("erase", "lasso"):
             self.choose("brush")
 

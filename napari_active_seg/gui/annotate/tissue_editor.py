@@ -42,7 +42,7 @@ class TissueEditor:
         image_id = self._session.state.image_id
         if image_id is None:
             return
-        mask = self._session.upkeep.tissue(image_id)
+        mask = self._session.maintenance.tissue(image_id)
         shape = self._session.project.images.ref(image_id).shape
         scale = tuple(full / coarse for full, coarse in zip(shape, mask.shape, strict=True))
         colours = DirectLabelColormap(
@@ -72,4 +72,4 @@ class TissueEditor:
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
         if not np.array_equal(mask, self._before):
-            self._session.upkeep.set_tissue(image_id, mask > 0)
+            self._session.maintenance.set_tissue(image_id, mask > 0)

@@ -175,7 +175,7 @@ class LayerBinder:
         return self._later
 
     def _read_ahead(self, state: SessionState) -> None:
-        following = self._session.walk.following
+        following = self._session.navigation.following
         if following is None or state.region_id is None:
             return
         asked = (*state.queue, *state.questions)
@@ -301,7 +301,7 @@ class LayerBinder:
         if not self._see.tissue or state.image_id is None:
             self._stock.hide("tissue")
             return
-        mask = self._session.upkeep.tissue(state.image_id).astype(np.uint8)
+        mask = self._session.maintenance.tissue(state.image_id).astype(np.uint8)
         shape = self._session.project.images.ref(state.image_id).shape
         colours = DirectLabelColormap(
             color_dict={0: "transparent", 1: _TISSUE_COLOUR, None: "transparent"}

@@ -63,13 +63,16 @@ class AnnotatePanel(Panel):
         )
         self._answered = ""
         self._counted: tuple[object, ...] = (None, None, None)
-        self.boxes = (ToolsBox(self.desk, self.in_hand), SeeBox(self.desk, self.in_hand))
+        self.boxes = (
+            ToolsBox(self.desk, self.region_actions),
+            SeeBox(self.desk, self.region_actions),
+        )
         self.tools, self.see = self.boxes
-        self.as_a_whole = ImageClassBox(self.desk, self.in_hand.asking)
-        self.saves, self.habits = SavesBox(self.desk, self.in_hand), HabitsBox(self.desk)
+        self.as_a_whole = ImageClassBox(self.desk, self.region_actions.asking)
+        self.saves, self.habits = SavesBox(self.desk, self.region_actions), HabitsBox(self.desk)
         self.label_here = button("Label here", self._place_or_not)
         self.label_here.setCheckable(True)
-        self.in_hand.on_placing = self._show_placing
+        self.region_actions.on_placing = self._show_placing
         self.body.addWidget(row(self.shown, self.by, self.label_here))
         self.body.addWidget(self.strip)
         self.body.addWidget(self.about)
@@ -94,12 +97,12 @@ class AnnotatePanel(Panel):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(3)
         self.answers = {
-            state: button(title, partial(self.in_hand.finish, state))
+            state: button(title, partial(self.region_actions.finish, state))
             for state, (title, _) in _ANSWERS.items()
         }
-        self.back = button("Back", self.in_hand.back)
-        self.next = button("Next", self.in_hand.next)
-        self.reopen = button("Reopen", self.in_hand.reopen)
+        self.back = button("Back", self.region_actions.back)
+        self.next = button("Next", self.region_actions.next)
+        self.reopen = button("Reopen", self.region_actions.reopen)
         buttons = (*self.answers.values(), self.back, self.next)
         for place, made in enumerate(buttons):
             grid.addWidget(made, place // 3, place % 3)
@@ -117,9 +120,9 @@ class AnnotatePanel(Panel):
             self.label_here, view.why_not.write or ("" if state.image_id else "No image is shown")
         )
         nothing_waits = "Nothing else waits to be labelled: propose regions"
-        allow(self.next, "" if session.walk.following is not None else nothing_waits)
+        allow(self.next, "" if session.navigation.following is not None else nothing_waits)
         first = "This is the first region that you came to"
-        allow(self.back, "" if session.walk.can_go_back else first)
+        allow(self.back, "" if session.navigation.can_go_back else first)
         allow(self.by, "You label blind: the order is random" if state.blind else "")
         for box in (*self.boxes, self.as_a_whole):
             box.render_state(session, view)
@@ -193,19 +196,19 @@ class AnnotatePanel(Panel):
         if not self.isVisible() or self._session is None:
             return
         now = self.desk.preferences.now
-        seconds = self.in_hand.seconds
+        seconds = self.region_actions.seconds
         shows = now.shows_time and now.measures_time and self._session.state.region is not None
         self.progress.setText(self._answered + (f"; {seconds:.0f} s" if shows else ""))
 
     def _place_or_not(self) -> None:
-        if self.in_hand.is_placing:
-            self.in_hand.stop_placing()
+        if self.region_actions.is_placing:
+            self.region_actions.stop_placing()
         else:
-            self.in_hand.start_placing()
+            self.region_actions.start_placing()
 
     def _show_placing(self) -> None:
         """Show on the button whether the next click places a region."""
-        self.label_here.setChecked(self.in_hand.is_placing)
+        self.label_here.setChecked(self.region_actions.is_placing)
 
     def _take(self, region_id: str) -> None:
         self.desk.with_session(lambda session: session.select_region(region_id))()

@@ -85,7 +85,7 @@ class HabitsBox(Box):
         def change(session: Session) -> None:
             before = session.project.config.unpainted
             if value and value != before:
-                session.upkeep.configure(unpainted=value)
+                session.maintenance.configure(unpainted=value)
                 self._offer_to_apply(session, had_class=before not in (None, NOT_LABELLED))
 
         self.desk.with_session(change)()
@@ -101,7 +101,7 @@ class HabitsBox(Box):
             notify(kept_full(effect.n_full))
 
     def _blind(self, wanted: bool) -> None:
-        self.desk.with_session(lambda session: session.upkeep.configure(blind=wanted))()
+        self.desk.with_session(lambda session: session.maintenance.configure(blind=wanted))()
 
     def _helper(self) -> None:
         folder = ask_folder(self, "The folder of a SAM checkpoint")

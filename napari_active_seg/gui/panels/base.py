@@ -50,7 +50,7 @@ class Panel(QWidget):  # type: ignore[misc]
     def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
         super().__init__()
         self.desk = desk
-        self.in_hand = actions
+        self.region_actions = actions
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(4, 8, 4, 4)
         self.body.setSpacing(8)

@@ -69,13 +69,13 @@ class ClassesBox(QWidget):  # type: ignore[misc]
     def _add(self) -> None:
         name = ask_text(self, "New class", "Name of the new class")
         if name is not None:
-            self._with_session(lambda session: session.upkeep.add_class(name))
+            self._with_session(lambda session: session.maintenance.add_class(name))
 
     def _rename(self) -> None:
         old = self.chosen
         name = ask_text(self, "Rename", f"New name of {old}", old)
         if name is not None and name != old:
-            self._with_session(lambda session: session.upkeep.rename_class(old, name))
+            self._with_session(lambda session: session.maintenance.rename_class(old, name))
 
     def _recolour(self) -> None:
         if self._schema is None or not self.chosen:
@@ -83,7 +83,7 @@ class ClassesBox(QWidget):  # type: ignore[misc]
         name = self.chosen
         colour = ask_colour(self, self._schema.colours[self._schema.index(name)])
         if colour is not None:
-            self._with_session(lambda session: session.upkeep.recolour_class(name, colour))
+            self._with_session(lambda session: session.maintenance.recolour_class(name, colour))
 
     def _move(self, by: int) -> None:
         if self._schema is None or not self.chosen:
@@ -94,7 +94,7 @@ class ClassesBox(QWidget):  # type: ignore[misc]
         if 0 <= new < len(names):
             names.insert(new, names.pop(old))
             self.list.setCurrentRow(new)
-            self._with_session(lambda session: session.upkeep.reorder_classes(names))
+            self._with_session(lambda session: session.maintenance.reorder_classes(names))
 
     def _merge(self) -> None:
         if self._schema is None or not self.chosen:
@@ -103,10 +103,10 @@ class ClassesBox(QWidget):  # type: ignore[misc]
         others = [other for other in self._schema.names if other != name]
         into = ask_one_of(self, "Merge", f"Count {name} as", others)
         if into is not None:
-            self._with_session(lambda session: session.upkeep.merge_classes(name, into))
+            self._with_session(lambda session: session.maintenance.merge_classes(name, into))
 
     def _undo(self) -> None:
-        self._with_session(lambda session: session.upkeep.undo_class_change())
+        self._with_session(lambda session: session.maintenance.undo_class_change())
 
 
 def swatch(colour: str) -> QIcon:

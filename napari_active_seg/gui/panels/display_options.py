@@ -25,7 +25,7 @@ class SeeBox(Box):
     title_text = "See"
 
     def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
-        self.in_hand = actions
+        self.region_actions = actions
         super().__init__(desk)
 
     def build(self) -> None:
@@ -68,7 +68,7 @@ class SeeBox(Box):
         self.clip.setSuffix(" %")
         self.clip.setToolTip("The percentile of the map at which its colours end")
         self.clip.valueChanged.connect(lambda value: self.desk.preferences.change(clip=value))
-        self.jump = button("Most uncertain place", self.in_hand.to_most_uncertain)
+        self.jump = button("Most uncertain place", self.region_actions.to_most_uncertain)
         grid = QGridLayout()
         for place, made in enumerate((self.dims, self.fills, self.disagreement, self.tissue)):
             grid.addWidget(made, place // 2, place % 2)
@@ -78,7 +78,7 @@ class SeeBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what is shown."""
-        now, see, state = self.desk.preferences.now, self.in_hand.see, session.state
+        now, see, state = self.desk.preferences.now, self.region_actions.see, session.state
         boxes = (self.dims, self.fills, self.disagreement, self.tissue)
         values = (now.dims, now.fills_prediction, see.disagreement, see.tissue)
         for box, value in zip(boxes, values, strict=True):
@@ -118,7 +118,7 @@ class SeeBox(Box):
             slider.setEnabled(shown)
 
     def _look(self, **wanted: bool) -> None:
-        self.in_hand.look(replace(self.in_hand.see, **wanted))
+        self.region_actions.look(replace(self.region_actions.see, **wanted))
 
 
 def _opacity_slider(tip: str) -> QSlider:

@@ -68,7 +68,7 @@ class CareBox(QWidget):  # type: ignore[misc]
 
         def configure(session: Session) -> None:
             if name and name != session.project.config.annotator:
-                session.upkeep.configure(annotator=name)
+                session.maintenance.configure(annotator=name)
 
         self._desk.with_session(configure)()
 
@@ -88,7 +88,7 @@ class CareBox(QWidget):  # type: ignore[misc]
         folder = ask_folder(self, "A folder of further images")
         if folder is not None:
             self._desk.with_session(
-                lambda session: session.upkeep.add_images(folder, on_done=_tell_added)
+                lambda session: session.maintenance.add_images(folder, on_done=_tell_added)
             )()
 
     def find_missing(self) -> None:
@@ -96,13 +96,13 @@ class CareBox(QWidget):  # type: ignore[misc]
         folder = ask_folder(self, "Where are the images now?")
         if folder is not None:
             self._desk.with_session(
-                lambda session: session.upkeep.relink(folder, on_done=_tell_relinked)
+                lambda session: session.maintenance.relink(folder, on_done=_tell_relinked)
             )()
 
     def _accept_changed(self) -> None:
         """Take the files of images that were replaced as they are now."""
         self._desk.with_session(
-            lambda session: session.upkeep.accept_changed(on_done=_tell_accepted)
+            lambda session: session.maintenance.accept_changed(on_done=_tell_accepted)
         )()
 
 

@@ -314,7 +314,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def _open(self, folder: Path, unpainted: str) -> None:
         def configure(session: Session) -> None:
             if unpainted:  # else it is asked at the first finished region
-                session.upkeep.configure(unpainted=unpainted)
+                session.maintenance.configure(unpainted=unpainted)
 
         self._desk.opener.open(folder, then=configure)
 

@@ -48,7 +48,7 @@ class ToolsBox(Box):
     title_text = "Paint with"
 
     def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
-        self.in_hand = actions
+        self.region_actions = actions
         super().__init__(desk)
         actions.on_tool = self.show_tool
 
@@ -73,14 +73,14 @@ class ToolsBox(Box):
         grid.setSpacing(4)
         self.keep = QCheckBox("keep others")
         self.keep.setToolTip("Do not paint over other classes")
-        self.keep.clicked.connect(lambda _on: self.in_hand.toggle_keeping())
+        self.keep.clicked.connect(lambda _on: self.region_actions.toggle_keeping())
         self.brush = QSlider(Qt.Orientation.Horizontal)
         self.brush.setRange(1, 100)
         self.brush.valueChanged.connect(self._resize)
         self.brush_size = QLabel()
         self.brush_size.setMinimumWidth(34)
-        self.draft = button("Accept draft", self.in_hand.accept_draft)
-        self.whole = button("All of it", self.in_hand.fill_whole)
+        self.draft = button("Accept draft", self.region_actions.accept_draft)
+        self.whole = button("All of it", self.region_actions.fill_whole)
         self.body.addWidget(self.classes)
         self.body.addLayout(grid)
         self.body.addWidget(row(QLabel("brush"), self.brush, self.brush_size, self.keep))
@@ -112,7 +112,7 @@ class ToolsBox(Box):
 
     def show_tool(self) -> None:
         """Mark the tool and the class in hand."""
-        tools = self.in_hand.tools
+        tools = self.region_actions.tools
         layer = None if tools is None else tools.layer
         if tools is None or layer is None:
             return
@@ -133,20 +133,20 @@ class ToolsBox(Box):
         for index, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True)):
             tip = f"Paint {name}" + (f" (Alt+{index + 1})" if index < 9 else "")
             shown = name.replace("&", "&&")  # a single one would take Alt and the next letter
-            paint = button(shown, partial(self.in_hand.choose_class, index), tip)
+            paint = button(shown, partial(self.region_actions.choose_class, index), tip)
             paint.setIcon(swatch(colour))
             paint.setCheckable(True)
             self.class_buttons.addButton(paint)
-            rest = button("rest", partial(self.in_hand.fill_rest, index))
+            rest = button("rest", partial(self.region_actions.fill_rest, index))
             rest.setToolTip(f"Give {name} to every pixel of the region that is not painted yet")
             self.class_grid.addWidget(paint, index, 0)
             self.class_grid.addWidget(rest, index, 1)
 
     def _use(self, name: str) -> None:
-        self.in_hand.by_name[name]()
+        self.region_actions.by_name[name]()
 
     def _resize(self, size: int) -> None:
-        tools = self.in_hand.tools
+        tools = self.region_actions.tools
         if tools is not None and tools.layer is not None:
             tools.layer.brush_size = size
             self.brush_size.setText(f"{size} px")

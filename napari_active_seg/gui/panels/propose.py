@@ -99,16 +99,16 @@ class ProposePanel(Panel):
         self.tissue = QPushButton("Correct the tissue")
         self.tissue.setCheckable(True)
         self.tissue.setToolTip("Paint where regions may be proposed; press again to keep it")
-        self.tissue.toggled.connect(self.in_hand.edit_tissue)
-        self.computed = button("Back to the computed tissue", self.in_hand.forget_tissue)
+        self.tissue.toggled.connect(self.region_actions.edit_tissue)
+        self.computed = button("Back to the computed tissue", self.region_actions.forget_tissue)
         self.body.addWidget(group("A person's time", self.weights, self.anew, self.pace, self.plan))
         self.ask = AskBox(self.desk)
         self.body.addWidget(self.ask)
         self.body.addWidget(group("Strategy as a file", self.files))
         self.body.addWidget(group("Whole pool", self.predict))
         self.body.addWidget(group("Tissue of this image", self.tissue, self.computed))
-        self.in_hand.on_propose = self._propose
-        self.in_hand.on_tissue = self._show_editing
+        self.region_actions.on_propose = self._propose
+        self.region_actions.on_tissue = self._show_editing
 
     def _build_weights(self) -> None:
         """Lay out what weighs information against a person's time, and the drawn share."""
@@ -194,7 +194,7 @@ class ProposePanel(Panel):
 
     def _recall(self, session: Session) -> None:
         """Show by which strategy, how much and of which size this project proposes."""
-        config, kept = session.project.config, session.walk.bookmark.latest
+        config, kept = session.project.config, session.navigation.bookmark.latest
         by_unit = kept.amount > 0 and kept.unit in self.unit.choices
         values = (
             (self.strategy, config.strategy),
@@ -214,7 +214,7 @@ class ProposePanel(Panel):
         if session is None or session.state.read_only:
             return
         amount, unit, size = int(self.amount.value), str(self.unit.value), int(self.size.value)
-        session.walk.bookmark.keep(amount=amount, unit=unit)
+        session.navigation.bookmark.keep(amount=amount, unit=unit)
         new: dict[str, object] = {"region_size": size}
         if unit == BUDGET_UNITS[0]:
             new["regions_per_round"] = amount
@@ -222,12 +222,12 @@ class ProposePanel(Panel):
             new["strategy"] = str(self.strategy.value)
         config = session.project.config
         if any(getattr(config, key) != value for key, value in new.items()):
-            self.desk.run(lambda: session.upkeep.configure(**new))
+            self.desk.run(lambda: session.maintenance.configure(**new))
 
     def _show_editing(self) -> None:
         """Show whether the tissue mask is being edited."""
         with QSignalBlocker(self.tissue):
-            self.tissue.setChecked(self.in_hand.edits_tissue)
+            self.tissue.setChecked(self.region_actions.edits_tissue)
 
     def _open_annotate(self, session: Session) -> None:
         """Go to the tab Annotate once the first regions of a proposal are there.
@@ -268,7 +268,7 @@ class ProposePanel(Panel):
         if own is not None:
             self._loaded[own.name] = own.with_changes(own.size, own.measure, **{key: value})
         elif session is not None:
-            self.desk.run(lambda: session.upkeep.configure(**{key: value}))
+            self.desk.run(lambda: session.maintenance.configure(**{key: value}))
         self._anew_soon.start()
 
     def _reselect(self) -> None:
@@ -336,7 +336,7 @@ class ProposePanel(Panel):
     def _sampling(self, name: str) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(lambda: session.upkeep.configure(sampling=name))
+            self.desk.run(lambda: session.maintenance.configure(sampling=name))
 
     def _propose(self) -> None:
         session = self.desk.session

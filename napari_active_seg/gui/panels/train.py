@@ -118,7 +118,7 @@ class TrainPanel(Panel):
         self.free = button("Free memory", self.desk.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
         self.body.addWidget(group("Models", self.models, self.use, self.free))
-        self.in_hand.on_train = self._train
+        self.region_actions.on_train = self._train
         self.desk.handle_remedy(RemedyId.COUNT_UNPAINTED, self._count_unpainted)
         self._other: str | None = None
         self._drawn: object = None
@@ -260,7 +260,7 @@ class TrainPanel(Panel):
         """Count unpainted pixels of all finished regions as background, and train."""
 
         def count(session: Session) -> None:
-            session.upkeep.configure(unpainted=session.labels.background)
+            session.maintenance.configure(unpainted=session.labels.background)
             session.labels.apply_unpainted_rule()
             self._train_as_chosen(session)
 
@@ -283,7 +283,7 @@ class TrainPanel(Panel):
     def _keep(self, key: str, value: object) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(lambda: session.upkeep.configure(**{key: value}))
+            self.desk.run(lambda: session.maintenance.configure(**{key: value}))
             self._advise(session)
 
     def _preset(self, name: str) -> None:

@@ -169,7 +169,7 @@ class DockContext:
         if session is None or not name or session.state.read_only:
             return
         if session.project.config.annotator != name:
-            session.upkeep.configure(annotator=name)
+            session.maintenance.configure(annotator=name)
 
     def close(self) -> None:
         """Put the session away, if there is one."""

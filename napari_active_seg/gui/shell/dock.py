@@ -200,7 +200,7 @@ class Dock(QWidget):  # type: ignore[misc]
         session.progressed.connect(self._on_progress)
         self._bind(self._viewer)
         self._on_state(session.state)
-        self._show_tab(session.walk.bookmark.latest.tab)
+        self._show_tab(session.navigation.bookmark.latest.tab)
 
     def _put_away(self) -> None:
         self.annotate.edit_tissue(False)
@@ -322,7 +322,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._build_all_panels()
         session = self.desk.session
         if session is not None and self._binder is not None:
-            session.walk.bookmark.keep(tab=self._panels[index].title)
+            session.navigation.bookmark.keep(tab=self._panels[index].title)
             self._render_tab(session, resolve_view(session.state))
 
     def _show_tab(self, title: str) -> None:
@@ -360,7 +360,7 @@ class Dock(QWidget):  # type: ignore[misc]
         painter.offer()
         painter.lock()
         session.cancel()
-        session.walk.bookmark.stop_writing()
+        session.navigation.bookmark.stop_writing()
         self._unsaved.keep(session)
         by = session.state.taken_over_by
         self._on_failed(ProjectTakenOverError(f"{by} has taken over this project", by=by))

@@ -31,7 +31,7 @@ class MissingImages:
 
         def take(found: object) -> None:
             if session is self._desk.session and isinstance(found, tuple):
-                session.upkeep.note_missing(found)
+                session.maintenance.note_missing(found)
                 then()
 
         self._errand.run(lambda _progress: images.missing(), take)

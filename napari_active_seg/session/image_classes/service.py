@@ -127,11 +127,11 @@ class ImageClassService:
             )
         count = self._count(budget)
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(choose_images, self._request(count, measure))
 
         order = JobRequest(
-            "asking about images", freeze, self._chosen, may_wait=True, may_leave=True
+            "asking about images", prepare, self._chosen, queueable=True, picklable=True
         )
         self._order(order)
 

@@ -294,7 +294,7 @@ class LabelService:
         """
         self._known_rule()
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(apply_rule, self._project, self._known_rule())
 
         def deliver(result: object) -> None:
@@ -305,7 +305,7 @@ class LabelService:
                 if on_done is not None:
                     on_done(result)
 
-        self._order(JobRequest("completing finished regions", freeze, deliver, may_wait=True))
+        self._order(JobRequest("completing finished regions", prepare, deliver, queueable=True))
 
     def _known_rule(self) -> int | None:
         if self.asks_about_unpainted:

@@ -45,11 +45,11 @@ class ModelCache:
         key = prediction_key(self._project, model)
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
-        loaded = self.fresh_passes(model)
+        loaded = self.load_ensemble(model)
         self._loaded = (key, loaded)
         return loaded
 
-    def fresh_passes(self, model: ModelRecord) -> Segmenter:
+    def load_ensemble(self, model: ModelRecord) -> Segmenter:
         """Return what answers where a model is in use, for nobody else's use."""
         records = members_of(self._project, model)
         lost = [r.id for r in records if not self._project.models.has_file(r.id)]

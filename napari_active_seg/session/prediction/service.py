@@ -174,11 +174,11 @@ class PredictionService:
         if earlier is None:
             raise NothingToDoError("there is one model only; train again to compare two")
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = predict_request(
                 self._project,
                 earlier,
-                partial(self._shelf.fresh_passes, earlier),
+                partial(self._shelf.load_ensemble, earlier),
                 image_ids=[image_id],
                 samples=None,
                 measure=self._state().measure,
@@ -190,7 +190,7 @@ class PredictionService:
                 self._project.predictions.forget()
                 self._apply(compared=self._state().compared + 1)
 
-        order = JobRequest(f"asking {earlier.id}", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest(f"asking {earlier.id}", prepare, deliver, queueable=True, picklable=True)
         self._order(order, reads_labels=False)
 
     def known(self) -> frozenset[str]:
@@ -237,7 +237,7 @@ class PredictionService:
                 on_done(result)
 
         order = JobRequest(
-            "looking", lambda: partial(embed_images, request), deliver, may_wait=True
+            "looking", lambda: partial(embed_images, request), deliver, queueable=True
         )
         self._order(order, writes=False)
 
@@ -250,7 +250,7 @@ class PredictionService:
         """Measure the model in use on ``images``, or on the labelled validation images."""
         self.model()
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             model = self.model()
             load = partial(self._shelf.segmenter, model)
             request = evaluate_request(self._project, model, load, images=images)
@@ -263,7 +263,7 @@ class PredictionService:
             if isinstance(result, EvalReport):
                 on_report(result)
 
-        order = JobRequest("measuring", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("measuring", prepare, deliver, queueable=True, picklable=True)
         self._order(order, writes=False)
 
     def predict_folder(
@@ -306,7 +306,11 @@ class PredictionService:
         model = self.model()
         check_output_folder(self._project, out)
         request = model_request(
-            self._project, model, partial(self._shelf.fresh_passes, model), out, overwrite=overwrite
+            self._project,
+            model,
+            partial(self._shelf.load_ensemble, model),
+            out,
+            overwrite=overwrite,
         )
 
         def deliver(_result: object) -> None:
@@ -316,7 +320,7 @@ class PredictionService:
         order = JobRequest("exporting", lambda: partial(export_model, request), deliver)
         self._order(order, writes=False, reads_labels=False)
 
-    def look_at_screen(self) -> None:
+    def predict_visible(self) -> None:
         """Let the image on screen be predicted next, where that is wanted and not done."""
         state = self._state()
         if not self._follows_screen or state.read_only or state.model is None:
@@ -338,15 +342,15 @@ class PredictionService:
             return
         self._tried.add(asked)
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = self.request([image_id], parts=parts)
             return partial(predict_parts if parts else predict_images, request)
 
         def deliver(result: object) -> None:
             self._take(result)
-            self.look_at_screen()
+            self.predict_visible()
 
-        order = JobRequest(_LOOKING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
+        order = JobRequest(_LOOKING, prepare, deliver, urgent=True, queueable=True, picklable=True)
         self._order(order, reads_labels=False)
 
     def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
@@ -370,7 +374,7 @@ class PredictionService:
         now, later = (wanted[:1], wanted[1:]) if self._follows_screen else (wanted, ())
         so_far = replace(before, total=before.images + len(wanted))
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = replace(self.request(now, samples=samples), before=so_far)
             return partial(predict_images, request)
 
@@ -381,7 +385,7 @@ class PredictionService:
                 done, seconds = so_far.images + len(now), so_far.seconds + took
                 self._predict(later, samples, PredictedBefore(done, seconds))
 
-        order = JobRequest("predicting", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("predicting", prepare, deliver, queueable=True, picklable=True)
         self._order(order, reads_labels=False)
 
     def _take(self, result: object) -> None:

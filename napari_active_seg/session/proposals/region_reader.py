@@ -102,7 +102,7 @@ class RegionReader:
             raise problem
         return found
 
-    def joint_samples(
+    def mc_samples(
         self, places: Sequence[MaskedRegion], plan: InferenceOptions
     ) -> NDArray[np.float32]:
         """Return class probabilities (N, T, C) of each place in every pass.

@@ -393,7 +393,7 @@ def _by_sight(
     if choice.plan is None:
         return Greedy()
     few = places[:_MOST_JOINT]
-    return _OfFirst(BatchBaldOrder(choice.looker.joint_samples(few, choice.plan), rng), len(few))
+    return _OfFirst(BatchBaldOrder(choice.looker.mc_samples(few, choice.plan), rng), len(few))
 
 
 class _OfFirst(Selector):

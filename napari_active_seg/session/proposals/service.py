@@ -129,7 +129,7 @@ class ProposalService:
 
         staged: list[StagedProposal] = []
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = propose_request(
                 self._project,
                 predict=self._predict(chosen),
@@ -151,7 +151,7 @@ class ProposalService:
             else:
                 self._proposed(result)
 
-        self._order(JobRequest(PROPOSING, freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest(PROPOSING, prepare, deliver, queueable=True, picklable=True))
 
     def _staged(self, request: ProposeRequest, first: tuple[str, ...]) -> StagedProposal:
         return StagedProposal(
@@ -197,7 +197,7 @@ class ProposalService:
             )
         replaced: list[str] = []
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             replaced[:] = self.untouched()
             if not replaced:
                 raise NothingToDoError("every region was touched meanwhile; nothing is chosen anew")
@@ -221,7 +221,7 @@ class ProposalService:
                     regions = result.regions[: len(gone)]
                     self._on_proposal(replace(result, regions=regions), replaces=True)
 
-        order = JobRequest("choosing anew", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("choosing anew", prepare, deliver, queueable=True, picklable=True)
         self._order(order, writes=True)
 
     def guide(
@@ -234,7 +234,7 @@ class ProposalService:
                 "regions that were drawn at random and train first"
             )
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             predict = self._predict(chosen_strategy(self._project, None, size=size))
             if predict is None:
                 raise NothingToDoError("there is no model yet")
@@ -244,13 +244,13 @@ class ProposalService:
             if isinstance(result, StrategyAdvice):
                 on_advice(result)
 
-        order = JobRequest("looking at the pool", freeze, deliver, may_wait=True, may_leave=True)
+        order = JobRequest("looking at the pool", prepare, deliver, queueable=True, picklable=True)
         self._order(order, writes=False)
 
     def learn_cost(self) -> None:
         """Learn from what this person's regions took, for proposals and to be shown."""
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(learn_cost, self._costs.request(how=self._how() or "learned"))
 
         def deliver(result: object) -> None:
@@ -258,9 +258,9 @@ class ProposalService:
                 self._costs.take(result)
                 self._on_pace(result.summary)
 
-        self._order(JobRequest(_LEARNING, freeze, deliver, may_wait=True), writes=False)
+        self._order(JobRequest(_LEARNING, prepare, deliver, queueable=True), writes=False)
 
-    def look_at_pace(self) -> None:
+    def update_pace(self) -> None:
         """Learn anew where the project weighs own seconds and there are enough more of them."""
         state = self._state()
         if state.read_only or self._how() is None or _LEARNING in state.jobs:

@@ -132,7 +132,7 @@ class StagedProposal:
     def _predict_next(self) -> None:
         image_id = self._waiting.pop(0)
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             self._check_same_model()
             return partial(predict_readable_images, self._predict((image_id,)))
 
@@ -142,10 +142,10 @@ class StagedProposal:
                 self._seconds += result.seconds
             self._go_on()
 
-        self._submit(freeze, deliver)
+        self._submit(prepare, deliver)
 
     def _rank(self, work: Callable[..., object], deliver: Callable[[object], None]) -> None:
-        def freeze() -> Work:
+        def prepare() -> Work:
             self._check_same_model()
             untouched = set(self._untouched())
             self._kept = {i: p for i, p in self._provisional.items() if i not in untouched}
@@ -157,15 +157,15 @@ class StagedProposal:
             )
             return partial(work, request)
 
-        self._submit(freeze, deliver)
+        self._submit(prepare, deliver)
 
     def _take_and_go_on(self, result: object) -> None:
         self._take(result)
         self._go_on()
 
-    def _submit(self, freeze: Callable[[], Work], deliver: Callable[[object], None]) -> None:
+    def _submit(self, prepare: Callable[[], Work], deliver: Callable[[object], None]) -> None:
         """Order a stage before what waits, after what is urgent."""
-        order = JobRequest(PROPOSING, freeze, deliver, urgent=True, may_wait=True, may_leave=True)
+        order = JobRequest(PROPOSING, prepare, deliver, urgent=True, queueable=True, picklable=True)
         self._order(order, reads_labels=False)
 
     # --- requests --------------------------------------------------------------------------------

@@ -165,8 +165,8 @@ class TrustService:
             raise ConfigError(f"no calibration {use!r}: {did_you_mean(use, (*METHODS, 'best'))}")
         self._model()
 
-        def freeze() -> Work:
-            request = calibrate_request(self._project, self._model(), self._shelf.fresh_passes)
+        def prepare() -> Work:
+            request = calibrate_request(self._project, self._model(), self._shelf.load_ensemble)
             ids = tuple(image.id for image in request.images)
             return CheckImages(
                 self._project.images.find_changed, ids, partial(calibrate_model, request)
@@ -182,7 +182,7 @@ class TrustService:
                 if on_trial is not None:
                     on_trial(result)
 
-        self._order(JobRequest("calibrating", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("calibrating", prepare, deliver, queueable=True, picklable=True))
 
     def use_calibration(self, method: str) -> None:
         """Let maps and proposals use a calibration that was fitted for the model in use."""
@@ -219,7 +219,7 @@ class TrustService:
         """
         self._model()
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = cross_validate_request(self._project, self._model(), self._segmenters)
             ids = tuple(finished.label.region.image_id for finished in request.regions)
             ids += tuple(label.region.image_id for label in request.held_out)
@@ -234,13 +234,15 @@ class TrustService:
                 if on_done is not None:
                     on_done(result)
 
-        self._order(JobRequest("cross-validating", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(
+            JobRequest("cross-validating", prepare, deliver, queueable=True, picklable=True)
+        )
 
     def score_validation(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
         """Score the model in use on the labelled validation images, without any training."""
         model = self._model()
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             load = partial(self._shelf.segmenter, model)
             request = evaluate_request(self._project, model, load, images=None)
             return CheckImages(
@@ -257,7 +259,7 @@ class TrustService:
                     on_report(result)
 
         order = JobRequest(
-            "scoring validation images", freeze, deliver, may_wait=True, may_leave=True
+            "scoring validation images", prepare, deliver, queueable=True, picklable=True
         )
         self._order(order)
 
@@ -267,7 +269,7 @@ class TrustService:
         """Measure the model in use on the images that were kept for the last word."""
         model = self._model()
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             request = audit_request(self._project, model, self._shelf.segmenter)
             return CheckImages(
                 self._project.images.find_changed,
@@ -282,12 +284,12 @@ class TrustService:
                 if on_report is not None:
                     on_report(result)
 
-        self._order(JobRequest("auditing", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(JobRequest("auditing", prepare, deliver, queueable=True, picklable=True))
 
     def compare_models(self) -> None:
         """Find out how far each model agrees with the one before it, on images of the pool."""
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(compare_models, compare_request(self._project, self._shelf.fresh))
 
         def deliver(result: object) -> None:
@@ -298,12 +300,14 @@ class TrustService:
                     )
                 self._tell()
 
-        self._order(JobRequest("comparing models", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(
+            JobRequest("comparing models", prepare, deliver, queueable=True, picklable=True)
+        )
 
     def review(self, *, on_review: Callable[[Review], None] | None = None) -> None:
         """Look for labels that models contradict which have not seen them."""
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(review_labels, review_request(self._project, self._segmenters))
 
         def deliver(result: object) -> None:
@@ -313,12 +317,14 @@ class TrustService:
                 if on_review is not None:
                     on_review(result)
 
-        self._order(JobRequest("reviewing labels", freeze, deliver, may_wait=True, may_leave=True))
+        self._order(
+            JobRequest("reviewing labels", prepare, deliver, queueable=True, picklable=True)
+        )
 
     def find_leaks(self, *, on_report: Callable[[LeakReport], None] | None = None) -> None:
         """Look for images, their flips and near copies that are learned from and measured on."""
 
-        def freeze() -> Work:
+        def prepare() -> Work:
             return partial(find_leaks, leak_request(self._project))
 
         def deliver(result: object) -> None:
@@ -331,7 +337,7 @@ class TrustService:
                     on_report(result)
 
         order = JobRequest(
-            "looking for near copies", freeze, deliver, may_wait=True, may_leave=True
+            "looking for near copies", prepare, deliver, queueable=True, picklable=True
         )
         self._order(order, reads_labels=False)
 

@@ -133,7 +133,7 @@ class ProjectRun:
         )
         session = self.bench.open_session(building)
         try:
-            session.upkeep.configure(
+            session.maintenance.configure(
                 name=study.name,
                 annotator="simulated",
                 region_size=study.size,

@@ -115,9 +115,9 @@ def test_next_goes_through_regions_and_then_questions_and_back(session, lesions)
     session.next_region()
     assert session.state.question_id == other
     session.image_classes.leave(other, RegionState.SKIPPED)
-    session.walk.back()
+    session.navigation.back()
     assert session.state.question_id == one
-    session.walk.back()
+    session.navigation.back()
     assert (session.state.region_id, session.state.question_id) == (second, None)
     states = [q.state for q in session.state.questions]
     assert states == [RegionState.LATER, RegionState.SKIPPED]
@@ -244,9 +244,9 @@ def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, les
     desk.ask(3)
     session.wait()
     assert desk.opinion("i00.png") is not None
-    session.upkeep.configure(blind=True)
+    session.maintenance.configure(blind=True)
     assert desk.opinion("i00.png") is None
-    session.upkeep.configure(blind=False, image_classes="nevus,other")
+    session.maintenance.configure(blind=False, image_classes="nevus,other")
     assert desk.opinion("i00.png") is None  # it was said of other classes
 
 

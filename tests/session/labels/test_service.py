@@ -120,11 +120,11 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
     session.wait()
     image = session.state.image_ids[0]
     before = session.prediction(image).mean_probs
-    session.upkeep.rename_class("disk", "cell")
+    session.maintenance.rename_class("disk", "cell")
     assert session.state.schema.names == ("background", "cell")
     assert session.prediction(image) is not None  # a name is no reason to predict again
-    session.upkeep.reorder_classes(["cell", "background"])
-    session.upkeep.add_class("lumen", "#123456")
+    session.maintenance.reorder_classes(["cell", "background"])
+    session.maintenance.add_class("lumen", "#123456")
     assert session.prediction(image) is None
     session.predict(image_ids=[image])
     session.wait()
@@ -132,12 +132,12 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
     assert after.shape[0] == 3
     np.testing.assert_allclose(after[:2], before[::-1], atol=2e-4)
     assert (after[2] == 0).all()
-    session.upkeep.merge_classes("cell", "background")
+    session.maintenance.merge_classes("cell", "background")
     session.predict(image_ids=[image])
     session.wait()
     np.testing.assert_allclose(session.prediction(image).mean_probs[0], 1.0, atol=1e-6)
     for _ in range(4):
-        session.upkeep.undo_class_change()
+        session.maintenance.undo_class_change()
     assert session.state.schema.names == ("background", "disk")
     np.testing.assert_array_equal(session.prediction(image).mean_probs, before)
 
@@ -146,11 +146,11 @@ def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
     proposed(session)
     session.labels.answer_from_masks(pool / "masks")
     session.wait()
-    session.upkeep.add_class("lumen")
+    session.maintenance.add_class("lumen")
     session.train()
     session.wait()
     assert session.state.model.classes == ("background", "disk", "lumen")
-    session.upkeep.undo_class_change()
+    session.maintenance.undo_class_change()
     session.predict()
     with pytest.raises(ModelError, match="one of these classes is gone"):
         session.wait()
@@ -159,7 +159,7 @@ def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
 def test_classes_do_not_change_under_a_job(session, pool):
     session._set(jobs=("training",))
     with pytest.raises(BusyError, match="training is under way"):
-        session.upkeep.add_class("lumen")
+        session.maintenance.add_class("lumen")
     session._set(jobs=())
 
 
@@ -237,7 +237,7 @@ def test_new_images_join_the_pool_and_known_ones_are_not_taken_twice(session, tm
 
     more = write_pool(tmp_path / "more", count=3, first=2)  # 2 and 3 are there already
     done = []
-    session.upkeep.add_images(more / "images", on_done=done.append)
+    session.maintenance.add_images(more / "images", on_done=done.append)
     session.wait()
     (added,) = done
     assert added.added == ("img4.png",) and added.known == ("img2.png", "img3.png")
@@ -245,7 +245,7 @@ def test_new_images_join_the_pool_and_known_ones_are_not_taken_twice(session, tm
     assert session.project.images.split_of("img4.png") is Split.POOL
     other = write_pool(tmp_path / "other", count=1, first=50)
     (other / "images" / "img50.png").rename(other / "images" / "img0.png")
-    session.upkeep.add_images(other / "images", on_done=done.append)
+    session.maintenance.add_images(other / "images", on_done=done.append)
     session.wait()
     assert done[-1].added == ("images/img0.png",)
 
@@ -263,30 +263,30 @@ def test_missing_images_are_listed_and_do_not_stop_the_rest(project_folder, pool
     assert len(regions) == 4
     assert all(q.region.image_id != gone for q in session.state.open_regions)
     done = []
-    session.upkeep.relink(away, on_done=done.append)
+    session.maintenance.relink(away, on_done=done.append)
     session.wait()
     assert list(done[0].found) == [gone]
     assert session.state.missing == frozenset()
     with pytest.raises(NothingToDoError, match="no image is missing"):
-        session.upkeep.relink(away)
+        session.maintenance.relink(away)
     session.close()
 
 
 def test_settings_change_the_session_too(session):
-    session.upkeep.configure(annotator="Anna", measure="entropy")
+    session.maintenance.configure(annotator="Anna", measure="entropy")
     assert session.state.measure == "entropy"
     region, *_ = proposed(session)
     session.labels.save(region, full(1))
     assert session.labels.latest(region).annotator == "Anna"
     with pytest.raises(ConfigError):
-        session.upkeep.configure(measure="nonsense")
+        session.maintenance.configure(measure="nonsense")
 
 
 def test_tissue_that_was_corrected_is_where_regions_are_drawn(session):
     for ref in session.project.images.all(Split.POOL):
         mask = np.zeros((24, 32), bool)
         mask[:12, :16] = True
-        session.upkeep.set_tissue(ref.id, mask)
+        session.maintenance.set_tissue(ref.id, mask)
     proposed(session, count=4)
     assert all(
         queued.region.y < 48 and queued.region.x < 64 for queued in session.state.open_regions

@@ -41,7 +41,7 @@ def stored(session, region_id):
 
 def test_a_region_without_paint_is_finished_as_the_class_of_the_rule(session):
     first, second, third = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     session.labels.leave(first, RegionState.DONE, effort=Effort(active_s=2.5))
     session.labels.flush()
     label = session.labels.latest(first)
@@ -59,7 +59,7 @@ def test_a_region_without_paint_is_finished_as_the_class_of_the_rule(session):
 @pytest.mark.parametrize("rule", [None, "unlabelled", "a class that is gone"])
 def test_without_a_class_a_region_without_paint_cannot_be_done(session, rule):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted=rule)
+    session.maintenance.configure(unpainted=rule)
     nothing = np.full((24, 24), UNLABELLED, np.uint8)
     with pytest.raises(NothingToDoError, match="nothing is painted"):
         session.labels.leave(first, RegionState.DONE)
@@ -75,7 +75,7 @@ def test_without_a_class_a_region_without_paint_cannot_be_done(session, rule):
 
 def test_a_skipped_region_gets_no_class(session):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     session.labels.leave(first, RegionState.SKIPPED)
     session.labels.flush()
     assert session.labels.latest(first) is None
@@ -86,7 +86,7 @@ def test_a_skipped_region_gets_no_class(session):
 
 def test_what_was_painted_is_a_version_of_its_own_before_the_rest_is_filled(session):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     finish(session, first, disk_only(), active_s=4.0)
     saves = session.labels.history(first)
     painted, filled = (session.project.labels.target_of(saved.uid) for saved in saves)
@@ -101,7 +101,7 @@ def test_what_was_painted_is_a_version_of_its_own_before_the_rest_is_filled(sess
 @pytest.mark.parametrize("saves_before", [True, False])
 def test_strokes_that_are_not_saved_yet_are_filled_too(session, saves_before):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     session.labels.offer(first, disk_only(), Effort(active_s=1.0))
     if saves_before:
         session.labels.flush()
@@ -114,7 +114,7 @@ def test_strokes_that_are_not_saved_yet_are_filled_too(session, saves_before):
 
 def test_a_save_that_fails_between_both_versions_counts_the_effort_once(session, monkeypatch):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     plain, failures = session.project.labels.save, []
 
     def failing(region_id, target, **facts):
@@ -135,7 +135,7 @@ def test_a_save_that_fails_between_both_versions_counts_the_effort_once(session,
 
 def test_a_fully_painted_region_is_saved_once(session):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     finish(session, first, np.ones((24, 24), np.uint8))
     (saved,) = session.labels.history(first)
     assert saved.note == ""
@@ -148,7 +148,7 @@ def test_a_fully_painted_region_is_saved_once(session):
 def finished(session):
     """Two regions finished while unpainted pixels were ignored."""
     regions = proposed(session)
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     for number, region_id in enumerate(regions[:2]):
         finish(session, region_id, disk_only(4 + number))
     return regions
@@ -163,7 +163,7 @@ def apply(session):
 
 def test_a_new_rule_is_applied_to_finished_regions_and_can_be_undone(session, finished):
     first, second, waiting = finished
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     assert session.labels.preview_unpainted_rule().changed == (first, second)
     assert (stored(session, first) == disk_only(4)).all()  # a preview changes nothing
     before = session.state.relabelled
@@ -183,13 +183,13 @@ def test_a_new_rule_is_applied_to_finished_regions_and_can_be_undone(session, fi
 
 def test_another_class_replaces_what_the_rule_had_filled_and_no_paint(session, finished):
     first, *_ = finished
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     apply(session)
-    session.upkeep.add_class("lumen")
-    session.upkeep.configure(unpainted="lumen")
+    session.maintenance.add_class("lumen")
+    session.maintenance.configure(unpainted="lumen")
     apply(session)
     np.testing.assert_array_equal(stored(session, first), np.where(disk_only(4) == 1, 1, 2))
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     assert apply(session).changed == tuple(finished[:2])
     np.testing.assert_array_equal(stored(session, first), disk_only(4))
     assert len(session.labels.history(first)) == 4
@@ -197,11 +197,11 @@ def test_another_class_replaces_what_the_rule_had_filled_and_no_paint(session, f
 
 def test_ignored_again_leaves_what_cannot_be_told_apart(session):
     first, second, third = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     finish(session, first, disk_only())
     finish(session, second, np.ones((24, 24), np.uint8))  # every pixel is painted
     finish(session, third)  # finished as a whole: that was its answer
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     effect = apply(session)
     assert effect.changed == (first,) and effect.n_full == 1
     np.testing.assert_array_equal(stored(session, first), disk_only())
@@ -210,12 +210,12 @@ def test_ignored_again_leaves_what_cannot_be_told_apart(session):
 
 def test_a_version_that_was_restored_is_known_for_what_it_was(session):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     finish(session, first, disk_only())
     painted, filled = session.labels.history(first)
     session.labels.restore(first, painted.uid)
     session.labels.restore(first, filled.uid)
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     assert apply(session).changed == (first,)
     np.testing.assert_array_equal(stored(session, first), disk_only())
 
@@ -230,21 +230,21 @@ def test_masks_keep_their_unlabelled_pixels(session, pool):
     proposed(session)
     session.labels.answer_from_masks(pool / "masks")
     session.wait()
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     assert session.labels.preview_unpainted_rule().changed == ()
     assert apply(session).changed == ()
 
 
 def test_numbers_of_objects_survive_a_new_rule(session):
     first, *_ = proposed(session)
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     objects = np.zeros((24, 24), np.int32)
     objects[:4], objects[4:8] = 1, 2
     session.project.labels.save(
         first, disk_only(), state=RegionState.DONE, annotator="Anna", effort=Effort(),
         objects=objects,
     )  # fmt: skip
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     apply(session)
     assert (stored(session, first) != UNLABELLED).all()
     np.testing.assert_array_equal(session.labels.latest(first).objects, objects)
@@ -254,7 +254,7 @@ def test_a_save_that_fails_leaves_each_region_whole_and_the_rest_for_later(
     session, finished, monkeypatch
 ):
     first, second, _ = finished
-    session.upkeep.configure(unpainted="background")
+    session.maintenance.configure(unpainted="background")
     plain = session.project.labels.save
 
     def failing(region_id, target, **facts):
@@ -273,6 +273,6 @@ def test_a_save_that_fails_leaves_each_region_whole_and_the_rest_for_later(
 
 
 def test_a_rule_that_nobody_has_chosen_cannot_be_applied(session, finished):
-    session.upkeep.configure(unpainted=None)
+    session.maintenance.configure(unpainted=None)
     with pytest.raises(ConfigError, match="unlabelled, background, disk"):
         session.labels.apply_unpainted_rule()

@@ -166,9 +166,9 @@ def test_a_lost_model_is_not_put_in_use(trained):
 
 
 def test_an_ensemble_without_a_member_says_the_way_out(trained):
-    trained.upkeep.configure(sampling="ensemble")
+    trained.maintenance.configure(sampling="ensemble")
     trained.project.models.path("m001").unlink()
     with pytest.raises(ModelError, match=r"the file of m001 is not there.*set sampling to dropout"):
         predict_anew(trained)
-    trained.upkeep.configure(sampling="dropout")
+    trained.maintenance.configure(sampling="dropout")
     predict_anew(trained)

@@ -39,7 +39,7 @@ def real(project_folder):
 
 
 def test_settings_make_the_plan(session):
-    session.upkeep.configure(
+    session.maintenance.configure(
         sampling="views", samples=6, temperature=1.5, precision="bfloat16", members=4
     )
     plan = sampling_plan(session.project, measure="equal-al")
@@ -48,7 +48,7 @@ def test_settings_make_the_plan(session):
     assert sampling_plan(session.project, samples=3).passes == 3
     for wrong in ({"sampling": "dropuot"}, {"temperature": 0}, {"precision": "float8"}):
         with pytest.raises(ConfigError):
-            session.upkeep.configure(**wrong)
+            session.maintenance.configure(**wrong)
 
 
 def test_another_way_of_sampling_or_temperature_needs_another_prediction(session, pool):
@@ -56,13 +56,13 @@ def test_another_way_of_sampling_or_temperature_needs_another_prediction(session
     run(session, "predict")
     everything = set(session.state.image_ids)
     assert session.state.predicted == everything
-    session.upkeep.configure(temperature=2.0)
+    session.maintenance.configure(temperature=2.0)
     assert not session.state.predicted
     run(session, "predict")
     assert session.state.predicted == everything
-    session.upkeep.configure(sampling="single")
+    session.maintenance.configure(sampling="single")
     assert not session.state.predicted
-    session.upkeep.configure(sampling="dropout", temperature=1.0)
+    session.maintenance.configure(sampling="dropout", temperature=1.0)
     assert session.state.predicted == everything  # those of before are still there
 
 
@@ -93,7 +93,7 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
         "views": {"sampling": "views"},
         "cool": {"sampling": "single", "temperature": 5.0},
     }.items():
-        real.upkeep.configure(**{"temperature": 1.0, **settings})
+        real.maintenance.configure(**{"temperature": 1.0, **settings})
         run(real, "predict")
         prediction = real.prediction(image_id)
         maps[name] = get_measure("entropy").compute(prediction.moments)
@@ -104,21 +104,21 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
 
 def test_ensemble_of_the_last_models(real, pool):
     taught(real, pool)
-    real.upkeep.configure(sampling="ensemble", members=2)
+    real.maintenance.configure(sampling="ensemble", members=2)
     real.predict()
     with pytest.raises(NothingToDoError, match="needs two models"):
         real.wait()
-    real.upkeep.configure(sampling="dropout")
+    real.maintenance.configure(sampling="dropout")
     for _ in range(2):
         taught(real, pool, count=2)
-    real.upkeep.configure(sampling="ensemble")
+    real.maintenance.configure(sampling="ensemble")
     run(real, "predict")
     image_id = real.state.image_ids[0]
     together = real.prediction(image_id)
     assert together.moments.n == 2
     assert together.model_id == "m003@with-m002"
     single = []
-    real.upkeep.configure(sampling="single")
+    real.maintenance.configure(sampling="single")
     for model in ("m002", "m003"):
         real.use_model(model)
         run(real, "predict")

@@ -53,7 +53,7 @@ def session(slides):
     ).folder
     opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner(), follows_screen=True)
     opened.masks = slides / "masks"
-    opened.upkeep.configure(samples=3)
+    opened.maintenance.configure(samples=3)
     yield opened
     opened.close()
 
@@ -199,7 +199,7 @@ def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     session.predict(image_ids=[queued.region.image_id])
     session.wait()
     assert [p.step for p in session.predictions.on_screen()] == [1, 4]
-    y, x = session.walk.to_most_uncertain()
+    y, x = session.navigation.to_most_uncertain()
     values = get_measure(session.state.measure).compute(
         session.prediction(queued.region.image_id).moments
     )

@@ -157,7 +157,7 @@ def test_choosing_again_leaves_own_regions_alone(session):
             session.wait()
     image_id = pool_ids(session)[0]
     own = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
-    session.walk.back()
+    session.navigation.back()
     assert own not in session.proposals.untouched()
     session.proposals.reselect("uncertain-regions", size=16, measure="margin")
     session.wait()

@@ -121,12 +121,12 @@ def test_chances_of_what_was_drawn_are_recorded(large, name):
 
 def test_what_the_project_says_of_shares_and_limits_holds_for_any_strategy(large):
     lap(large, 8)
-    large.upkeep.configure(per_image=1, control=0.0, validation=0.0)
+    large.maintenance.configure(per_image=1, control=0.0, validation=0.0)
     new = propose(large, 6)
     assert len({q.region.image_id for q in new}) == len(new) == 6
     with pytest.raises(ConfigError, match="did you mean 'core-set'"):
-        large.upkeep.configure(diversity="coreset")
-    large.upkeep.configure(per_image="strategy")
+        large.maintenance.configure(diversity="coreset")
+    large.maintenance.configure(per_image="strategy")
     assert large.project.config.per_image is None
 
 
@@ -161,7 +161,7 @@ def test_regions_of_a_round_are_spread_over_the_images_by_default(uneven):
     new = propose(uneven, 8)
     assert len(new) == 8 and max(per_image(new).values()) == 2
     label(uneven)
-    uneven.upkeep.configure(per_image_share=0.5)
+    uneven.maintenance.configure(per_image_share=0.5)
     assert max(per_image(propose(uneven, 8)).values()) == 4
 
 
@@ -310,7 +310,7 @@ def test_cost_is_a_guess_then_learned_from_this_persons_seconds(large):
     chosen = [q for q in new if q.kind is RegionKind.CHOSEN]
     assert all("give or take" in q.reason for q in chosen)
     assert all(q.cost == pytest.approx(40, rel=0.2) and "guess" not in q.reason for q in chosen)
-    large.upkeep.configure(annotator="somebody else")
+    large.maintenance.configure(annotator="somebody else")
     propose(large, 3, strategy="regions-per-minute")
     assert any("are a guess: 0 of 10" in note for note in large.proposals.notes)
 
@@ -344,7 +344,7 @@ def test_pace_is_learned_in_the_background_after_every_few_regions(tmp_path):
     propose(session, 6)
     finish_by_hand(session, lambda q: 30.0)
     assert session.state.pace == ""  # nobody asked to weigh it
-    session.upkeep.configure(cost="learned")
+    session.maintenance.configure(cost="learned")
     propose(session, 6)
     finish_by_hand(session, lambda q: 30.0)
     session.wait()
@@ -431,7 +431,7 @@ def test_a_control_that_was_learned_from_without_a_model_to_measure_never_counts
     lap(large, 8)
     propose(large, 8, control=0.5, validation=0.0)
     label(large)
-    large.upkeep.add_class("third")  # the model in use answers in other classes now
+    large.maintenance.add_class("third")  # the model in use answers in other classes now
     train(large)
     assert {e.facts["model"] for e in large.project.events.named(CONTROL_EVENT)} == {None}
     train(large)

@@ -83,8 +83,8 @@ class Watched:
 def let_go(watched, _stage):
     """Leave the region that a proposal takes in hand, as soon as it is taken."""
     session = watched.session
-    to_region = session.walk.to_region
-    session.walk.to_region = lambda region_id: (to_region(region_id), watched.deactivate())
+    to_region = session.navigation.to_region
+    session.navigation.to_region = lambda region_id: (to_region(region_id), watched.deactivate())
 
 
 def request_of(session, count=8, **parts):
@@ -245,7 +245,7 @@ def test_stop_leaves_the_first_regions(trained):
 
 def test_another_model_in_use_ends_the_stages(trained):
     def on_stage(watched, stage):
-        watched.session.upkeep.configure(temperature=2.0)
+        watched.session.maintenance.configure(temperature=2.0)
 
     watched = Watched(trained, on_stage=on_stage)
     watched.session.propose(count=8, size=24)

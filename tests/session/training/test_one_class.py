@@ -16,7 +16,7 @@ from napari_active_seg.session.labels.class_counts import describe_rare_classes
 
 def finish_disks(session, count=3, *, value=1, size=24):
     """Finish proposed regions in which some rows alone are painted."""
-    session.upkeep.configure(unpainted="unlabelled")
+    session.maintenance.configure(unpainted="unlabelled")
     session.propose(count=count, size=size)
     session.wait()
     regions = [queued.id for queued in session.state.open_regions]
@@ -52,7 +52,7 @@ def test_training_on_one_class_is_refused_and_nothing_is_left(session):
 
 def test_the_remedy_makes_labels_of_two_classes(session):
     finish_disks(session)
-    session.upkeep.configure(unpainted=session.labels.background)
+    session.maintenance.configure(unpainted=session.labels.background)
     session.labels.apply_unpainted_rule()
     session.train()
     session.wait()
@@ -78,7 +78,7 @@ def test_a_training_that_begins_by_itself_is_refused_without_harm(project_folder
     opened = Session(project, FakeSegmenters(), InlineRunner(), follows_screen=True)
     failed = []
     opened.failed.connect(failed.append)
-    opened.upkeep.configure(train_after=2)
+    opened.maintenance.configure(train_after=2)
     regions = finish_disks(opened)
     assert [type(error) for error in failed] == [OneClassError]
     assert all(opened.project.regions.get(r).state is RegionState.DONE for r in regions)
@@ -107,7 +107,7 @@ def test_classes_without_labels_and_rare_ones_are_noted():
 
 def test_notes_of_a_training_name_the_class_that_nobody_labelled(session, pool):
     lap(session, pool)
-    session.upkeep.add_class("lumen")
+    session.maintenance.add_class("lumen")
     session.train()
     session.wait()
     assert "no pixel is labelled lumen" in session.last_training.notes[0]
@@ -167,7 +167,7 @@ def unmeasured(tmp_path, pool):
         settings=ImageSettings(val_fraction=0.25),
     ).folder
     opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
-    opened.upkeep.configure(validation=0.0)
+    opened.maintenance.configure(validation=0.0)
     yield opened
     opened.close()
 
@@ -201,7 +201,7 @@ def test_a_rare_class_that_is_found_is_no_collapse(unmeasured, pool):
             picture = Image.new("RGB" if number == 0 else "L", (128, 96), colours[0])
             picture.paste(colours[1], (40, 40, 48, 48))
             picture.save(path)
-    unmeasured.upkeep.accept_changed()
+    unmeasured.maintenance.accept_changed()
     unmeasured.wait()
     unmeasured.labels.answer_from_masks(pool / "masks", only="images")
     unmeasured.wait()

@@ -63,7 +63,7 @@ def test_training_goes_on_from_the_model_in_use_unless_told_otherwise(session, p
     assert session._segmenters.trained[-1].plan.shorter == 2
     assert train(session, start="fresh").origin == "a rule"
     assert train(session, preset="unet").origin == "a rule"  # another network
-    session.upkeep.add_class("lumen")
+    session.maintenance.add_class("lumen")
     assert train(session).origin == "a rule"  # other classes
     stored = json.loads(session.project.models.path("m002").read_text())["facts"]
     assert stored["started_from"] == "model m001"
@@ -89,7 +89,7 @@ def test_settings_hold_for_one_training_or_for_the_project(session, pool):
     assert (plan.loss, plan.average, plan.patience) == ("focal", 0.5, None)
     train(session)
     assert session._segmenters.trained[-1].plan.loss == "cross-entropy"
-    session.upkeep.configure(balance="weights", norms="frozen")
+    session.maintenance.configure(balance="weights", norms="frozen")
     train(session)
     plan = session._segmenters.trained[-1].plan
     assert (plan.balance, plan.norms) == ("weights", "frozen")
@@ -326,7 +326,7 @@ def test_training_on_its_own_waits_for_more_labels_where_the_old_model_stays(
     lap(session, pool, count=4)
     train(session)
     spoil(monkeypatch, -5.0)
-    session.upkeep.configure(train_after=2)
+    session.maintenance.configure(train_after=2)
     models = []
     for _ in range(2):
         session.propose(count=2, size=24)

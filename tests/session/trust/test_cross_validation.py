@@ -214,7 +214,7 @@ def is_part(piece, image):
 
 def test_options_are_those_of_the_model_in_use_and_never_its_weights(session):
     factory = session._segmenters
-    session.upkeep.configure(start="warm", weights="random", loss="dice")
+    session.maintenance.configure(start="warm", weights="random", loss="dice")
     before, loaded = len(factory.built), []
     factory.load = lambda *args, **kwargs: loaded.append(args)
     result = estimate(session)
@@ -289,7 +289,7 @@ def test_what_was_estimated_is_kept_and_read_again(session):
     assert kept.estimates == result.estimates
     assert kept.random_estimates == result.random_estimates
     assert kept.n_images == result.n_images and kept.n_regions == result.n_regions
-    again.upkeep.add_class("third")
+    again.maintenance.add_class("third")
     assert again.trust.cross_validation() is None  # it was of other classes
     again.close()
 
@@ -432,7 +432,7 @@ def test_a_real_network_is_estimated_as_it_does_on_further_images(tmp_path):
     ).folder
     session = open_session(folder, device="cpu")
     session.masks = pool / "masks"
-    session.upkeep.configure(samples=4, steps=40)
+    session.maintenance.configure(samples=4, steps=40)
     label(session, 12, size=32)
     session.train()
     session.wait()

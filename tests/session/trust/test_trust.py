@@ -117,12 +117,12 @@ def test_the_next_model_is_calibrated_anew_and_an_earlier_one_keeps_its_own(trai
 
 def test_a_calibration_does_not_outlive_what_it_was_fitted_for(trained):
     calibrate(trained, use="platt")
-    trained.upkeep.configure(temperature=2.0)
+    trained.maintenance.configure(temperature=2.0)
     assert trained.state.calibrated == ""
     assert "waits" in trained.trust.describe_calibration()
-    trained.upkeep.configure(temperature=1.0)
+    trained.maintenance.configure(temperature=1.0)
     assert trained.state.calibrated.startswith("platt")
-    trained.upkeep.add_class("third")
+    trained.maintenance.add_class("third")
     assert trained.state.calibrated == ""
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_calibrated_is_refused(trained, session):
     with pytest.raises(NothingToDoError, match="calibrate first"):
         trained.trust.use_calibration("vector")
     with pytest.raises(ConfigError, match="no calibration"):
-        trained.upkeep.configure(calibration="plat")
+        trained.maintenance.configure(calibration="plat")
     propose(session, 3)
     session.labels.answer_from_masks(session.project.folder.parent / "data" / "masks")
     session.wait()
