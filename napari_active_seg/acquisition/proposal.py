@@ -11,16 +11,16 @@ __all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "SamplingFrame", "ScoredRe
 
 
 class RegionKind(StrEnum):
-    """Why a region is in the queue at all."""
+    """Why a region is in the queue at all; the values are what project databases hold."""
 
     CHOSEN = "chosen"  #: by the strategy
-    DRAWN = "drawn"  #: uniformly at random over tissue
+    RANDOM = "drawn"  #: uniformly at random over tissue
     CONTROL = "control"  #: at random over the pool; the model is measured before it learns it
     VALIDATION = "validation"  #: at random on images set aside for validation
     AUDIT = "audit"  #: at random on images set aside for the last word
-    START = "start"  #: to cover the pool or at random, since there was no model to ask
-    WHOLE = "whole"  #: a whole image that came with its labels
-    IMAGE = "image"  #: a whole image of which a class is asked; nothing is painted
+    INITIAL = "start"  #: to cover the pool or at random, since there was no model to ask
+    IMPORTED = "whole"  #: a whole image that came with its labels
+    IMAGE_QUESTION = "image"  #: a whole image of which a class is asked; nothing is painted
     MANUAL = "manual"  #: placed by a person; it trains, and no estimate is made from it
 
     @property

@@ -86,11 +86,11 @@ class RegionsTable:
         there = self._database.rows(
             "SELECT id FROM regions WHERE image_id = ? AND y = ? AND x = ? AND height = ? "
             "AND width = ? AND kind = ?",
-            (region.image_id, region.y, region.x, *region.shape, RegionKind.WHOLE),
+            (region.image_id, region.y, region.x, *region.shape, RegionKind.IMPORTED),
         )
         if there:
             return str(there[0]["id"])
-        scored = ScoredRegion(region, 0.0, 0.0, "came with its labels", RegionKind.WHOLE)
+        scored = ScoredRegion(region, 0.0, 0.0, "came with its labels", RegionKind.IMPORTED)
         with self._database.transaction() as connection:
             return _insert(connection, None, scored, 0)
 
@@ -146,7 +146,7 @@ class RegionsTable:
     def _of_kinds(self, relation: str) -> tuple[QueuedRegion, ...]:
         rows = self._database.rows(
             f"{_SELECT} WHERE regions.kind {relation} ? ORDER BY regions.number",
-            (RegionKind.IMAGE,),
+            (RegionKind.IMAGE_QUESTION,),
         )
         return tuple(_queued(row) for row in _in_queue_order(rows))
 

@@ -130,7 +130,7 @@ class Navigator:
         return 0 if state.blind or not later else later[0]
 
     def _take(self, queued: QueuedRegion) -> None:
-        asks = queued.kind is RegionKind.IMAGE
+        asks = queued.kind is RegionKind.IMAGE_QUESTION
         self._go(
             image_id=queued.region.image_id,
             region_id=None if asks else queued.id,

@@ -43,7 +43,7 @@ def test_a_stranger_gets_a_sound_model_and_leaves_without_a_fault(folder, tmp_pa
         **os.environ,
         "NAPARI_ACTIVE_SEG_SETTINGS": str(tmp_path / "settings.json"),
         "PYTHONPATH": os.pathsep.join(
-            [*map(str, (HOUR.parents[1], HOUR.parents[1] / "gui")), *sys.path]
+            [*map(str, (HOUR.parents[1] / "support", HOUR.parents[1] / "gui")), *sys.path]
         ),
     }
     ran = subprocess.run(

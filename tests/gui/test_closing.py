@@ -58,7 +58,7 @@ def copied(trained, tmp_path):
 
 def close(folder, job, road, preferences):
     """Return what a window tells that was closed, after checks that hold for all of them."""
-    paths = [str(CLOSED.parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(CLOSED.parents[1] / "support"), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
         "NAPARI_ACTIVE_SEG_SETTINGS": str(preferences),

@@ -49,7 +49,7 @@ def test_a_dropped_folder_becomes_a_project_and_its_first_regions_cover_the_pool
     window.settle()
     window.click(panel.label)
     assert window.dock.tabs.tabText(window.dock.tabs.currentIndex()) == "Annotate"
-    chosen = [q for q in window.session.state.open_regions if q.kind is RegionKind.START]
+    chosen = [q for q in window.session.state.open_regions if q.kind is RegionKind.INITIAL]
     assert len(chosen) >= 2
     assert all("stands for" in q.reason for q in chosen)
     region = window.session.state.region.region
@@ -57,7 +57,7 @@ def test_a_dropped_folder_becomes_a_project_and_its_first_regions_cover_the_pool
     window.key(Qt.Key.Key_D)  # asks nothing
     window.qtbot.waitUntil(lambda: not window.session.state.unsaved, timeout=5000)
     done = [
-        q for q in window.session.state.queue if q.state == "done" and q.kind is RegionKind.START
+        q for q in window.session.state.queue if q.state == "done" and q.kind is RegionKind.INITIAL
     ]
     assert len(done) == 1
     assert set(np.unique(window.session.labels.latest(done[0].id).target)) == {0, 1}

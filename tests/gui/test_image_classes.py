@@ -34,7 +34,7 @@ def in_hand(window, number=0):
 def test_questions_are_in_the_strip_behind_the_regions(asked):
     panel = asked.panel("Annotate")
     shown = panel.strip.regions.shown
-    assert [q.kind is RegionKind.IMAGE for q in shown][-2:] == [True, True]
+    assert [q.kind is RegionKind.IMAGE_QUESTION for q in shown][-2:] == [True, True]
     panel.shown.setCurrentText("images to name")
     assert len(panel.strip.regions.shown) == 2
     view = resolve_view(asked.session.state)

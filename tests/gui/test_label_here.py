@@ -202,7 +202,7 @@ def test_labels_that_came_with_the_image_are_selected_to_be_corrected(opened, po
     window.click_at(50, 60)
     window.drawn()
     queued = window.session.state.region
-    assert queued.kind is RegionKind.WHOLE and queued.region.image_id == image_id
+    assert queued.kind is RegionKind.IMPORTED and queued.region.image_id == image_id
     window.click(panel.reopen)
     assert (np.asarray(window.paint.data) > 0).all()
     window.click(panel.answers[RegionState.DONE])

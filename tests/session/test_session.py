@@ -60,7 +60,7 @@ def test_one_lap_ends_with_a_measured_model_in_use(session, pool):
 def test_first_regions_are_drawn_over_the_pool_and_never_over_validation(session):
     propose(session, count=6)
     validation = {ref.id for ref in session.project.images.all(Split.VALIDATION)}
-    drawn = [q for q in session.state.queue if q.kind is RegionKind.START]
+    drawn = [q for q in session.state.queue if q.kind is RegionKind.INITIAL]
     assert len(drawn) == 6
     assert not validation & {q.region.image_id for q in drawn}
     assert session.state.region_id == drawn[0].id
@@ -112,7 +112,7 @@ def test_random_strategy_records_its_chances(session, pool):
         "SELECT draw_probability, drawn_from FROM regions WHERE round = 2"
     )
     assert all(r["draw_probability"] == pytest.approx(1 / r["drawn_from"]) for r in rows)
-    assert {q.kind for q in session.state.queue if q.round == 2} == {RegionKind.DRAWN}
+    assert {q.kind for q in session.state.queue if q.round == 2} == {RegionKind.RANDOM}
 
 
 def test_proposing_until_nothing_is_left_says_so(session):
@@ -307,7 +307,7 @@ def test_export_composes_labels_and_keeps_255_elsewhere(session, pool, tmp_path)
     from PIL import Image
 
     for queued in session.state.queue:
-        if queued.kind is RegionKind.WHOLE:
+        if queued.kind is RegionKind.IMPORTED:
             continue
         name = queued.region.image_id
         written = np.asarray(Image.open(tmp_path / "out" / "masks" / "pool" / name))

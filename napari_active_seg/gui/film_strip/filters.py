@@ -23,7 +23,7 @@ FILTERS: dict[str, Keeps] = {
     "put off": lambda q, _: q.state is RegionState.LATER,
     "drawn": lambda q, _: q.kind in RANDOM_SHARES,
     "own regions": lambda q, _: q.kind is RegionKind.MANUAL,
-    "images to name": lambda q, _: q.kind is RegionKind.IMAGE,
+    "images to name": lambda q, _: q.kind is RegionKind.IMAGE_QUESTION,
 }
 #: By what they may be ordered.
 ORDERS: dict[str, Callable[[QueuedRegion], tuple[object, ...]] | None] = {
@@ -48,7 +48,7 @@ def in_order(state: SessionState, *, shown: str, by: str) -> tuple[QueuedRegion,
     asked = [
         queued
         for queued in (*waiting, *answered)
-        if queued.kind is not RegionKind.WHOLE and keeps(queued, state)
+        if queued.kind is not RegionKind.IMPORTED and keeps(queued, state)
     ]
     key = None if state.blind else ORDERS[by]
     return tuple(asked if key is None else sorted(asked, key=key))

@@ -340,7 +340,7 @@ class LayerBinder:
         here = [
             q
             for q in state.queue
-            if q.region.image_id == state.image_id and q.kind is not RegionKind.WHOLE
+            if q.region.image_id == state.image_id and q.kind is not RegionKind.IMPORTED
         ]
         line, dims = self._line_width(), self._prefers.dims and not self._has_ghost
         placed = (state.region_id, state.image_id, self._ghost)

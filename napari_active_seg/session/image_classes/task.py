@@ -115,7 +115,9 @@ def choose_images(
     if request.count and not chosen:
         words += "; no image is left to ask about"
     asked = tuple(
-        ScoredRegion(Region.whole(i, shapes[i]), worth, request.seconds, reason, RegionKind.IMAGE)
+        ScoredRegion(
+            Region.whole(i, shapes[i]), worth, request.seconds, reason, RegionKind.IMAGE_QUESTION
+        )
         for i, worth, reason in chosen
     )
     return ImageClassResponse(opinions, asked, words, seen)

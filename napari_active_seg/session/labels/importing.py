@@ -46,7 +46,7 @@ def label_request(
     """
     if only not in ("proposed", "images", "all"):
         raise ConfigError(f"only must be proposed, images or all, got {only!r}")
-    whole = {q.region.image_id for q in project.regions.queue() if q.kind is RegionKind.WHOLE}
+    whole = {q.region.image_id for q in project.regions.queue() if q.kind is RegionKind.IMPORTED}
     unasked = tuple(
         ref
         for ref in project.images.all()

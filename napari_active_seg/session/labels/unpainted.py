@@ -81,7 +81,7 @@ def finished_by_people(project: Project) -> tuple[QueuedRegion, ...]:
     return tuple(
         queued
         for queued in project.regions.queue()
-        if queued.state is RegionState.DONE and queued.kind is not RegionKind.WHOLE
+        if queued.state is RegionState.DONE and queued.kind is not RegionKind.IMPORTED
     )
 
 

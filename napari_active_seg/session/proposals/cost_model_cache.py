@@ -69,7 +69,7 @@ class CostModelCache:
         places = {
             queued.id: queued.place
             for queued in self._project.regions.queue()
-            if queued.state is RegionState.DONE and queued.kind is not RegionKind.WHOLE
+            if queued.state is RegionState.DONE and queued.kind is not RegionKind.IMPORTED
         }
         own = self._project.config.annotator
         found = []

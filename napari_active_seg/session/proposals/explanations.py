@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 #: Labelled places that a proposal is compared with for its reason, the latest.
 _COMPARED = 60
 _WHY = {
-    RegionKind.START: "there is no model to ask yet",
-    RegionKind.DRAWN: "the strategy asks chance",
+    RegionKind.INITIAL: "there is no model to ask yet",
+    RegionKind.RANDOM: "the strategy asks chance",
     RegionKind.CONTROL: "a control, on which the model is measured before it learns from it",
     RegionKind.VALIDATION: "validation, never trained on, so that models can be compared",
     RegionKind.AUDIT: "audit, never trained on or chosen by, for the last word",

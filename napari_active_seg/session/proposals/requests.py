@@ -154,16 +154,16 @@ def _tally_set_aside(
     ids = {ref.id for ref in project.images.all(split)}
     there = [q for q in queue if q.region.image_id in ids and q.kind is not RegionKind.MANUAL]
     done = [q for q in there if q.state is RegionState.DONE]
-    whole = {q.region.image_id for q in done if q.kind is RegionKind.WHOLE}
+    whole = {q.region.image_id for q in done if q.kind is RegionKind.IMPORTED}
     waiting = sum(q.state in OPEN_STATES for q in there)
     return Quota(len(done), needed, possible=bool(ids - whole), waiting=waiting)
 
 
 def _earlier(queue: tuple[QueuedRegion, ...], pool: tuple[ImageRef, ...]) -> Earlier:
     ids = {ref.id for ref in pool}
-    proposed = [q for q in queue if q.kind not in (RegionKind.WHOLE, RegionKind.MANUAL)]
+    proposed = [q for q in queue if q.kind not in (RegionKind.IMPORTED, RegionKind.MANUAL)]
     of_pool = [q for q in proposed if q.region.image_id in ids]
-    with_model = [q for q in of_pool if q.kind is not RegionKind.START]
+    with_model = [q for q in of_pool if q.kind is not RegionKind.INITIAL]
     done = [q for q in queue if q.state is RegionState.DONE and q.region.image_id in ids]
     return Earlier(
         proposed=len(proposed),

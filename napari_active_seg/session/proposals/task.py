@@ -398,8 +398,8 @@ class _Proposing:
 
     def _kind_of(self) -> RegionKind:
         if self._request.predict is None:
-            return RegionKind.START
-        return RegionKind.DRAWN if self._strategy.is_chance else RegionKind.CHOSEN
+            return RegionKind.INITIAL
+        return RegionKind.RANDOM if self._strategy.is_chance else RegionKind.CHOSEN
 
     def _estimate_spend(
         self, ledger: BudgetTracker, learned: LearnedCost | None, found: int

@@ -148,7 +148,7 @@ def _controls(project: Project) -> tuple[ControlSquare, ...]:
         for queued in project.regions.queue()
         if (
             queued.kind is RegionKind.CONTROL
-            or (queued.kind in (RegionKind.CHOSEN, RegionKind.DRAWN) and queued.proposal in drawn)
+            or (queued.kind in (RegionKind.CHOSEN, RegionKind.RANDOM) and queued.proposal in drawn)
         )
         and queued.state is RegionState.DONE
         and queued.id not in known

@@ -240,7 +240,7 @@ def _is_random(queued: QueuedRegion) -> bool:
     if queued.kind is RegionKind.CONTROL:
         return True
     chance = queued.draw_probability
-    drawn = queued.kind in (RegionKind.DRAWN, RegionKind.START) and chance is not None
+    drawn = queued.kind in (RegionKind.RANDOM, RegionKind.INITIAL) and chance is not None
     return drawn and abs((chance or 0.0) * queued.drawn_from - 1) < 1e-9
 
 

@@ -145,7 +145,7 @@ def _of_draws(
     """Return the importance-weighted estimate of each round that this model was measured on."""
     rounds: dict[str, list[QueuedRegion]] = defaultdict(list)
     for queued in queue.values():
-        chosen = queued.kind in (RegionKind.CHOSEN, RegionKind.DRAWN)
+        chosen = queued.kind in (RegionKind.CHOSEN, RegionKind.RANDOM)
         if queued.proposal is not None and chosen:
             rounds[queued.proposal].append(queued)
     rows = [

@@ -70,7 +70,7 @@ def _add_selected(page: Report, study: StudySettings, data: PreparedData, out: P
 def selected_picture(project: Path, data: PreparedData) -> NDArray[np.uint8] | None:
     """Return a row of images with what was selected of them; None where nothing was."""
     with Project.open(project, read_only=True) as opened:
-        chosen = [q for q in opened.regions.queue() if q.kind is not RegionKind.WHOLE]
+        chosen = [q for q in opened.regions.queue() if q.kind is not RegionKind.IMPORTED]
     if not chosen:
         return None
     most = Counter(queued.region.image_id for queued in chosen).most_common(_MOST_IMAGES)

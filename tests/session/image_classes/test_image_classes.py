@@ -51,7 +51,7 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
     desk.ask(10)
     session.wait()
     first = session.state.questions
-    assert len(first) == 10 and all(q.kind is RegionKind.IMAGE for q in first)
+    assert len(first) == 10 and all(q.kind is RegionKind.IMAGE_QUESTION for q in first)
     assert all(q.region.shape == (48, 64) for q in first)
     assert {truth[q.region.image_id] for q in first} == {"benign", "malignant"}
     assert "looks least like" in first[0].reason and desk.opinion("i00.png") is None

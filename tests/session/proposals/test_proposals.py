@@ -92,8 +92,8 @@ def test_every_strategy_begins_without_a_model(large, name):
     new = propose(large, 2, strategy=name)
     assert 1 <= len(new) <= 2
     kinds = {q.kind for q in new}
-    assert RegionKind.START in kinds and kinds <= {RegionKind.START, RegionKind.VALIDATION}
-    assert all("no model" in q.reason for q in new if q.kind is RegionKind.START)
+    assert RegionKind.INITIAL in kinds and kinds <= {RegionKind.INITIAL, RegionKind.VALIDATION}
+    assert all("no model" in q.reason for q in new if q.kind is RegionKind.INITIAL)
 
 
 @pytest.mark.parametrize("name", ["clasp-regions", "power-regions", "core-set-regions", "auto"])
@@ -202,7 +202,7 @@ def test_first_regions_and_random_ones_are_spread_over_the_images(tmp_path):
         ("random-regions", "random"),
     ):
         new = propose(session, 8, strategy=strategy, first=first)
-        assert {q.kind for q in new} == {RegionKind.START}
+        assert {q.kind for q in new} == {RegionKind.INITIAL}
         assert len(new) == 8 and max(per_image(new).values()) <= 2
     session.close()
 
@@ -259,7 +259,7 @@ def test_more_regions_than_there_is_room_for_lie_apart(large, strategy, has_mode
     pool = [q for q in new if q.kind is not RegionKind.VALIDATION]
     assert 8 * 96 * 128 / 24**2 >= len(pool) >= 40
     assert {q.kind for q in pool} > {RegionKind.CONTROL} or not has_model
-    places = [q.place for q in large.state.queue if q.kind is not RegionKind.WHOLE]
+    places = [q.place for q in large.state.queue if q.kind is not RegionKind.IMPORTED]
     assert not any(one.overlaps(other) for one, other in itertools.combinations(places, 2))
 
 
@@ -371,12 +371,12 @@ def test_audit_squares_are_drawn_where_images_are_set_aside_for_it(tmp_path):
     session = opened_project(tmp_path, pool, val_fraction=0.2, audit_fraction=0.2)
     kinds = [q.kind for q in propose(session, 6)]
     assert kinds.count(RegionKind.AUDIT) == kinds.count(RegionKind.VALIDATION) == 1
-    assert kinds.count(RegionKind.START) == 4
+    assert kinds.count(RegionKind.INITIAL) == 4
     session.close()
 
 
 def test_nothing_is_drawn_where_validation_is_labelled_already(session):
-    assert {q.kind for q in propose(session, 6)} == {RegionKind.START}
+    assert {q.kind for q in propose(session, 6)} == {RegionKind.INITIAL}
     assert not session.proposals.plan().validation.possible
 
 

@@ -406,4 +406,4 @@ def test_measurements_survive_reopening_and_json(trained):
         session = Session(project, FakeSegmenters(), InlineRunner())
         assert session.trust.evaluation("m001").figures() == before
         json.dumps([dict(e.facts) for e in project.events.all()])
-        assert {q.kind for q in project.regions.queue()} >= {RegionKind.START}
+        assert {q.kind for q in project.regions.queue()} >= {RegionKind.INITIAL}
