@@ -319,7 +319,7 @@ def test_every_disabled_button_says_why(window, project_folder, pool):
 
 
 def test_a_read_only_project_says_so_on_every_disabled_button(queue_folder, window):
-    from test_care import answer
+    from test_import_box import answer
 
     from napari_active_seg.project import Project
 
