@@ -7,6 +7,9 @@ from qtpy.QtWidgets import QLabel
 
 __all__ = ["FixedLabel"]
 
+#: Where the text of other labels begins, in pixels.
+_LEFT = 4
+
 
 class FixedLabel(QLabel):  # type: ignore[misc]
     """Wraps its text into a fixed number of lines; the tip should have what is cut off."""
@@ -17,6 +20,8 @@ class FixedLabel(QLabel):  # type: ignore[misc]
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.setIndent(0)  # Qt would indent from the top too, and cut the last line
+        self.setContentsMargins(_LEFT, 0, 0, 0)
         self._fit()
 
     def event(self, event: QEvent) -> bool:
