@@ -7,10 +7,11 @@ stays in the history, and the region is reported.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,41 @@ from napari_active_seg.project.classes_table import book_to_text
 from napari_active_seg.project.event_log import insert_event
 from napari_active_seg.project.images_table import relative_to
 from napari_active_seg.project.labels_table import insert_label
-from napari_active_seg.project.merged_rows import in_names_of, insert_row
 from napari_active_seg.project.project import Project
 from napari_active_seg.project.serialization import target_from_blob, target_to_blob
 from napari_active_seg.regions import UNLABELLED, ClassRegistry, Effort, Region, RegionState
 
-__all__ = ["MergeConflict", "MergeReport", "merge_projects"]
+__all__ = ["MergeConflict", "MergeReport", "in_names_of", "insert_row", "merge_projects"]
+
+
+#: Facts of an event that name a model.
+_NAMES_A_MODEL = ("model", "with")
+
+
+def insert_row(
+    connection: sqlite3.Connection, table: str, row: sqlite3.Row, **changed: object
+) -> int:
+    """Copy a row of theirs into our ``table`` with some values changed; its key comes back."""
+    values = {key: row[key] for key in row.keys()} | changed  # noqa: SIM118
+    columns, places = ", ".join(values), ", ".join("?" * len(values))
+    cursor = connection.execute(
+        f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608
+        tuple(values.values()),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def in_names_of(event: sqlite3.Row, model_ids: Mapping[str, str]) -> dict[str, object]:
+    """Return what changes of an event where its models are known by other names here."""
+    facts = json.loads(event["facts"])
+    named = {k: facts[k] for k in _NAMES_A_MODEL if facts.get(k) in model_ids}
+    renamed = {k: model_ids[name] for k, name in named.items()}
+    if renamed == named:
+        return {}
+    changed: dict[str, object] = {"facts": json.dumps({**facts, **renamed}, sort_keys=True)}
+    if event["subject"] == facts.get("model"):
+        changed["subject"] = renamed["model"]
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

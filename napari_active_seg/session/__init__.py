@@ -3,7 +3,7 @@
 from napari_active_seg.session.prediction.requests import coarse_step
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.state import SessionState
-from napari_active_seg.session.training.values import TrainResponse
+from napari_active_seg.session.training.task import TrainResponse
 from napari_active_seg.session.view_state import ViewState, resolve_view
 
 __all__ = ["Session", "SessionState", "TrainResponse", "ViewState", "coarse_step", "resolve_view"]

@@ -45,8 +45,7 @@ from napari_active_seg.session.training.service import (
     train_request,
     unlabelled_advice,
 )
-from napari_active_seg.session.training.task import train_model
-from napari_active_seg.session.training.values import TrainResponse
+from napari_active_seg.session.training.task import TrainResponse, train_model
 from napari_active_seg.session.trust.collapse import keep_collapse
 from napari_active_seg.session.trust.evaluate import LabelledImage
 from napari_active_seg.session.trust.service import TrustService

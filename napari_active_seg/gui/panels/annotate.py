@@ -12,8 +12,7 @@ from napari_active_seg.gui.annotate.region_reason import describe_reason
 from napari_active_seg.gui.annotate.shortcuts import KeyBook, describe_key
 from napari_active_seg.gui.film_strip import FILTERS, ORDERS, FilmStrip
 from napari_active_seg.gui.panels.annotation_settings import HabitsBox
-from napari_active_seg.gui.panels.base import Panel, button, group, sentence
-from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.base import Panel, button, group, row, sentence
 from napari_active_seg.gui.panels.display_options import SeeBox
 from napari_active_seg.gui.panels.fixed_label import FixedLabel
 from napari_active_seg.gui.panels.image_classes import ImageClassBox

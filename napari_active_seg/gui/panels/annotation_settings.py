@@ -6,8 +6,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
 
 from napari_active_seg.gui.annotate.shortcuts_dialog import KeysDialog
-from napari_active_seg.gui.panels.base import button
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.base import Box, button, row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.dialogs import ask_apply_rule, ask_folder, kept_full
 from napari_active_seg.gui.shell.notifications import notify

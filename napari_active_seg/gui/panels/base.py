@@ -12,6 +12,7 @@ from qtpy.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QGroupBox,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -26,6 +27,7 @@ from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
 
 __all__ = [
+    "Box",
     "Panel",
     "Picture",
     "button",
@@ -34,9 +36,43 @@ __all__ = [
     "folder_of",
     "form",
     "group",
+    "row",
     "sentence",
     "text_label",
 ]
+
+
+class Box(QGroupBox):  # type: ignore[misc]
+    """Part of a panel: ``render_state`` is quick, ``show_known`` may read the diary."""
+
+    title_text = ""
+
+    def __init__(self, desk: DockContext) -> None:
+        super().__init__(self.title_text)
+        self.desk = desk
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(8, 14, 8, 6)
+        self.body.setSpacing(4)
+        self.build()
+
+    def build(self) -> None:
+        """Lay out the widgets in ``body``."""
+
+    def render_state(self, session: Session, view: ViewState) -> None:
+        """Draw what a state says by itself."""
+
+    def show_known(self, session: Session) -> None:
+        """Draw what has to be looked up."""
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Return widgets side by side."""
+    line = QWidget()
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return line
 
 
 class Panel(QWidget):  # type: ignore[misc]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import ComboBox
 
 from napari_active_seg.calibration import METHODS
-from napari_active_seg.gui.panels.base import button, form, sentence, text_label
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.base import Box, button, form, row, sentence, text_label
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.view_state import READ_ONLY

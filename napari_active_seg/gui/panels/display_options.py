@@ -9,8 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QSlid
 
 from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.annotate.shortcuts import KeyBook, describe_key
-from napari_active_seg.gui.panels.base import button
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.base import Box, button, row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.preferences import Preferences

@@ -5,8 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox
 
-from napari_active_seg.gui.panels.base import Picture, button, text_label
-from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.base import Box, Picture, button, text_label
 from napari_active_seg.gui.panels.plot import DRAWING
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.background_task import BackgroundTask

@@ -6,8 +6,7 @@ from html import escape
 
 from qtpy.QtCore import Qt
 
-from napari_active_seg.gui.panels.base import button, text_label
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.base import Box, button, row, text_label
 from napari_active_seg.session import Session
 
 __all__ = ["FirstAnswerBox"]

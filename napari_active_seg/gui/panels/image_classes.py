@@ -9,8 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_active_seg.gui.annotate.image_question import QuestionInHand
-from napari_active_seg.gui.panels.base import button, form, sentence, text_label
-from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.base import Box, button, form, sentence, text_label
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.project import MOST_IMAGE_CLASSES

@@ -19,9 +19,9 @@ from napari_active_seg.gui.panels.base import (
     folder_edit,
     folder_of,
     form,
+    row,
     text_label,
 )
-from napari_active_seg.gui.panels.box import row
 from napari_active_seg.gui.panels.collapsible import CollapsibleSection
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.panels.split_fields import SplitFields

@@ -18,8 +18,7 @@ from qtpy.QtWidgets import (
 from napari_active_seg.gui.annotate.actions import AnnotateActions
 from napari_active_seg.gui.annotate.paint_tools import TOOLS
 from napari_active_seg.gui.annotate.shortcuts import ACTIONS, KeyBook, describe_key
-from napari_active_seg.gui.panels.base import button
-from napari_active_seg.gui.panels.box import Box, row
+from napari_active_seg.gui.panels.base import Box, button, row
 from napari_active_seg.gui.panels.classes import swatch
 from napari_active_seg.gui.panels.reasons import allow, allow_inside, set_tip
 from napari_active_seg.gui.shell.context import DockContext

@@ -17,8 +17,7 @@ from napari_active_seg.acquisition import (
     Strategy,
     StrategyAdvice,
 )
-from napari_active_seg.gui.panels.base import Panel, button, form, group, text_label
-from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.base import Panel, button, form, group, row, text_label
 from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_new_file

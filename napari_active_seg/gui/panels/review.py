@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QListWidgetItem
 
-from napari_active_seg.gui.panels.base import button, sentence, text_label
-from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.base import Box, button, sentence, text_label
 from napari_active_seg.gui.panels.diff_list import Listing, Row
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_active_seg.gui.panels.base import button, sentence, text_label
-from napari_active_seg.gui.panels.box import Box
+from napari_active_seg.gui.panels.base import Box, button, sentence, text_label
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.session import Session, ViewState

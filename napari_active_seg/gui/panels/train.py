@@ -9,8 +9,7 @@ from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_active_seg.errors import RemedyId
-from napari_active_seg.gui.panels.base import Panel, button, form, group, text_label
-from napari_active_seg.gui.panels.box import row
+from napari_active_seg.gui.panels.base import Panel, button, form, group, row, text_label
 from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow

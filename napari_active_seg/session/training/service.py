@@ -36,7 +36,7 @@ from napari_active_seg.session.labels.class_counts import (
 from napari_active_seg.session.labels.unpainted import has_unpainted
 from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT, ControlSquare
-from napari_active_seg.session.training.values import CurrentModel, InitialWeights, TrainRequest
+from napari_active_seg.session.training.task import CurrentModel, InitialWeights, TrainRequest
 
 __all__ = [
     "TrainingChoices",
