@@ -206,7 +206,7 @@ def _paint_all(dock: Dock, session: Session, oracle: MaskFolder, shots: _Screens
         painter = dock.painter
         if painter is None:
             break
-        painter.fill(oracle.reveal(queued.region))
+        painter.fill(oracle.read_target(queued.region))
         _process_events()
         if painted == 0:
             shots.take("2-painting", "Annotate", "A region in hand, painted by the annotator")

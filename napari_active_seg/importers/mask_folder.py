@@ -115,7 +115,7 @@ class MaskFolder:
         path = self._masks[image_id]
         return read_mask_target(path, shape=self._shapes[image_id], reading=self.reading)
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
         return self.whole(region.image_id)[region.slices]
 

@@ -91,7 +91,7 @@ class ExportedFolder:
         """Return how a part came to be."""
         return self._facts.get(part)
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
         found = np.full(region.shape, UNLABELLED, np.uint8)
         for piece in self._touching(region):

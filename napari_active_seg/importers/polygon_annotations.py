@@ -110,7 +110,7 @@ class OutlinedImages:
             for y, x in sorted(touched)
         )
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
         target = np.full(region.shape, self._rest, np.uint8)
         for shape in self._shapes[region.image_id]:

@@ -39,9 +39,9 @@ class RenamedImages:
         theirs = replace(image, id=self._own_names[image.id])
         return tuple(replace(part, image_id=image.id) for part in self._source.parts(theirs))
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
-        return self._source.reveal(self._theirs(region))
+        return self._source.read_target(self._theirs(region))
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
         """Return the ids of the objects in ``region``, where they are told apart."""

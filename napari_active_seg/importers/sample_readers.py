@@ -116,7 +116,7 @@ class Shapes:
 
     def target(self, window: Region) -> NDArray[np.uint8]:
         """Return the classes (h, w) of a window."""
-        return self._source.reveal(self._own(window))
+        return self._source.read_target(self._own(window))
 
     def objects(self, window: Region) -> NDArray[np.int32] | None:
         """Return the ids (h, w) of objects in a window."""

@@ -25,7 +25,7 @@ class AnnotationSource(Protocol):
     def parts(self, image: ImageRef) -> tuple[Region, ...]:
         """Return the parts of an image that are labelled: all of it, or what was outlined."""
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:

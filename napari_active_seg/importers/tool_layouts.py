@@ -43,7 +43,7 @@ class ReadImages:
         """Return the one region that covers the image."""
         return (Region.whole(image.id, image.shape),)
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the target of ``region`` alone."""
         return self._reader(region.image_id).target(region)
 

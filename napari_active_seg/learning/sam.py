@@ -73,7 +73,7 @@ class SamHelper:
         self._device = device
         self._side = int(model.config.vision_config.image_size)
 
-    def look(self, image: NDArray[np.uint8]) -> object:
+    def set_image(self, image: NDArray[np.uint8]) -> object:
         """Return the encoded picture (H, W, 3)."""
         height, width = image.shape[:2]
         scale = self._side / max(height, width)
@@ -86,7 +86,7 @@ class SamHelper:
             embeddings = self._model.get_image_embeddings(padded)
         return _Seen(embeddings, (height, width), scale)
 
-    def outline(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
+    def segment(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the object that ``hints`` point at.
 
         One click may mean an object or a part of it: of three answers it is the likeliest.

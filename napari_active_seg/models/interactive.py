@@ -38,10 +38,10 @@ class Prompts:
 class InteractiveSegmenter(Protocol):
     """Finds the object that a person points at."""
 
-    def look(self, image: NDArray[np.uint8]) -> object:
-        """Return what ``outline`` needs of a picture (H, W, 3); this may take seconds."""
+    def set_image(self, image: NDArray[np.uint8]) -> object:
+        """Return what ``segment`` needs of a picture (H, W, 3); this may take seconds."""
 
-    def outline(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
+    def segment(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the object; this is quick."""
 
 

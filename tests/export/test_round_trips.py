@@ -33,7 +33,7 @@ def test_every_pixel_comes_back(name, height, width, seed, n_classes):
         written(data_set(images, schema=schema), name, Path(folder) / "out")
         source = read_back(Path(folder) / "out", images, schema=schema)
         region = Region.whole(images[0].id, target.shape)
-        assert (source.reveal(region) == target).all()
+        assert (source.read_target(region) == target).all()
 
 
 @pytest.mark.parametrize("name", ["yolo", "glas"])
@@ -46,7 +46,7 @@ def test_every_pixel_of_what_is_labelled_throughout_comes_back(name, height, wid
     with tempfile.TemporaryDirectory() as folder:
         written(data_set(images), name, Path(folder) / "out")
         source = read_back(Path(folder) / "out", images)
-        assert (source.reveal(Region.whole("a.png", target.shape)) == target).all()
+        assert (source.read_target(Region.whole("a.png", target.shape)) == target).all()
 
 
 @pytest.mark.parametrize("name", KEEPS_UNLABELLED)
@@ -65,7 +65,7 @@ def test_regions_and_tiles_come_back_to_their_places(name, cut, tmp_path):
     source = read_back(tmp_path / "out", images, schema=THREE)
     assert source.parts(image_ref(images[0])) == tuple(places)
     for place in places:
-        assert (source.reveal(place) == target[place.slices]).all()
+        assert (source.read_target(place) == target[place.slices]).all()
 
 
 def image_ref(image):
@@ -117,7 +117,7 @@ def test_classes_in_another_order_are_found_by_their_names(tmp_path):
     for name in KEEPS_UNLABELLED:
         written(data_set(images, schema=THREE), name, tmp_path / name)
         source = read_back(tmp_path / name, images, schema=other)
-        assert (source.reveal(Region.whole("a.png", (20, 20))) == place[target]).all(), name
+        assert (source.read_target(Region.whole("a.png", (20, 20))) == place[target]).all(), name
 
 
 def test_how_a_region_came_to_be_comes_back(tmp_path):
@@ -146,7 +146,7 @@ def test_a_card_that_leads_outside_is_refused(tmp_path):
     card.write_text(card.read_text().replace("masks/pool/a.png", "../../secret.png"))
     source = read_back(tmp_path / "out", images)
     with pytest.raises(AnnotationError, match="outside"):
-        source.reveal(Region.whole("a.png", (10, 10)))
+        source.read_target(Region.whole("a.png", (10, 10)))
 
 
 @pytest.mark.parametrize("break_it", ["{", '{"made_by": "napari-active-seg"}'])

@@ -62,7 +62,7 @@ def colour_mask():
 def test_colour_masks_are_read_by_a_table(tmp_path, name, text):
     save(tmp_path / "masks" / "a.png", colour_mask())
     (tmp_path / name).write_text(text)
-    target = opened(tmp_path / "masks", colours=tmp_path / name).reveal(WHOLE)
+    target = opened(tmp_path / "masks", colours=tmp_path / name).read_target(WHOLE)
     assert (target[:5] == UNLABELLED).all()
     assert (target[5:, 20:40] == 1).all() and (target[5:, :20] == 0).all()
 
@@ -71,7 +71,7 @@ def test_colours_of_the_project_itself_need_no_table(tmp_path):
     colours = [tuple(bytes.fromhex(c[1:])) for c in SCHEMA.colours]
     values = np.arange(40 * 60).reshape(SHAPE) % 3
     save(tmp_path / "masks" / "a.png", np.array(colours, np.uint8)[values])
-    assert (opened(tmp_path / "masks").reveal(WHOLE) == values).all()
+    assert (opened(tmp_path / "masks").read_target(WHOLE) == values).all()
 
 
 def test_colour_that_the_table_does_not_know_is_named_with_its_count(tmp_path):
@@ -92,10 +92,10 @@ def test_napari_labels_partial_masks_and_ignored_values(tmp_path):
     values = np.arange(40 * 60).reshape(SHAPE) % 4
     (tmp_path / "n").mkdir()
     tifffile.imwrite(tmp_path / "n" / "a.tif", values.astype(np.int32))
-    target = opened(tmp_path / "n").reveal(WHOLE)  # 0..3 with three classes: 0 is not labelled
+    target = opened(tmp_path / "n").read_target(WHOLE)  # 0..3 with three classes: 0 is not labelled
     assert (target == np.where(values == 0, UNLABELLED, values - 1)).all()
     save(tmp_path / "i" / "a.png", np.where(values == 3, 9, values))
-    target = opened(tmp_path / "i", ignore=(9,)).reveal(WHOLE)
+    target = opened(tmp_path / "i", ignore=(9,)).read_target(WHOLE)
     assert (target == np.where(values == 3, UNLABELLED, values)).all()
     with pytest.raises(ImageError, match="values 9"):
         opened(tmp_path / "i")
@@ -129,7 +129,7 @@ def test_qupath_outlines_keep_their_holes_and_leave_the_rest_unlabelled(tmp_path
         tmp_path / "q" / "a.geojson",
         [feature(lumen, "Lumen", "MultiPolygon"), feature(rings), feature(box(0, 0, 1, 1), None)],
     )
-    target = opened(tmp_path / "q").reveal(WHOLE)
+    target = opened(tmp_path / "q").read_target(WHOLE)
     wanted = np.full(SHAPE, UNLABELLED, np.uint8)
     wanted[5:25, 10:40] = 1
     wanted[10:15, 15:21] = UNLABELLED
@@ -137,8 +137,8 @@ def test_qupath_outlines_keep_their_holes_and_leave_the_rest_unlabelled(tmp_path
     wanted[30:33, 0:4] = 2
     assert (target == wanted).all()
     window = Region("a.png", 8, 12, 10, 20)
-    assert (opened(tmp_path / "q").reveal(window) == wanted[window.slices]).all()
-    filled = opened(tmp_path / "q", rest="background").reveal(WHOLE)
+    assert (opened(tmp_path / "q").read_target(window) == wanted[window.slices]).all()
+    filled = opened(tmp_path / "q", rest="background").read_target(WHOLE)
     assert (filled[wanted == UNLABELLED] == 0).all()
 
 
@@ -148,7 +148,7 @@ def test_names_of_the_file_are_mapped_ignored_or_refused(tmp_path):
         [feature([box(0, 0, 9, 9)], "Tumor"), feature([box(2, 2, 3, 3)], "Ignore*")],
     )
     region = Region.whole("sub/b.svs", SHAPE)
-    target = opened(path, renamed={"tumor": "gland"}).reveal(region)
+    target = opened(path, renamed={"tumor": "gland"}).read_target(region)
     assert (target[:9, :9] == 1).sum() == 72 and (target[2:5, 2:5] == UNLABELLED).all()
     with pytest.raises(
         AnnotationError, match="names a class 'Tumor' that the project does not have"
@@ -162,7 +162,7 @@ def test_outlines_on_a_slide_come_in_pieces(tmp_path):
     source = open_annotations(tmp_path / "big.svs.geojson", (slide,), SCHEMA, AnnotationOptions())
     parts = source.parts(slide)
     assert {(p.y, p.x) for p in parts} == {(2048, 0), (4096, 0)}
-    labelled = sum(int((source.reveal(p) == 1).sum()) for p in parts)
+    labelled = sum(int((source.read_target(p) == 1).sum()) for p in parts)
     assert labelled == 1500 * 50
 
 
@@ -236,9 +236,9 @@ def test_coco_polygons_and_run_lengths_in_one_file(tmp_path):
     wanted = np.zeros(SHAPE, np.uint8)  # COCO lists objects: the rest is the class without any
     wanted[2:12, 10:30] = 1
     wanted[blob] = 2
-    assert (source.reveal(WHOLE) == wanted).all()
+    assert (source.read_target(WHOLE) == wanted).all()
     window = Region("a.png", 18, 3, 9, 9)
-    assert (source.reveal(window) == wanted[window.slices]).all()
+    assert (source.read_target(window) == wanted[window.slices]).all()
 
 
 def test_compressed_run_lengths_are_those_of_the_reference():
@@ -281,7 +281,7 @@ def test_outlines_outside_of_the_image_are_counted_or_refused(tmp_path):
         "1 of 4 outlines lie outside of their images and are left out (a.png)",
         "1 of 4 outlines reach beyond the edges of their images and are cut there (a.png)",
     )
-    assert (source.reveal(WHOLE)[5:25, 10:30] != 0).all()
+    assert (source.read_target(WHOLE)[5:25, 10:30] != 0).all()
     assert read(inside).notes == ()
     with pytest.raises(
         AnnotationError, match=r"all outlines of a\.png lie outside .* 40 x 60 pixels"
@@ -381,7 +381,7 @@ def test_pseudonyms_find_their_masks(tmp_path):
     assert source.image_ids == ("image-001",)
     ref = ImageRef("image-001", "", SHAPE, None, "")
     assert source.parts(ref) == (Region.whole("image-001", SHAPE),)
-    assert (source.reveal(Region.whole("image-001", SHAPE)) == values).all()
+    assert (source.read_target(Region.whole("image-001", SHAPE)) == values).all()
 
 
 def test_glas_is_recognised_by_its_names(tmp_path):
@@ -467,4 +467,4 @@ def test_instances_of_touching_glands_are_one_class(tmp_path):
     ref = ImageRef("g.png", "", ids.shape, None, "")
     save(tmp_path / "m" / "g.png", ids)
     source = open_annotations(tmp_path / "m", (ref,), two, AnnotationOptions())
-    assert (source.reveal(Region.whole("g.png", ids.shape)) == (ids > 0)).all()
+    assert (source.read_target(Region.whole("g.png", ids.shape)) == (ids > 0)).all()

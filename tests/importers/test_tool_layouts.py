@@ -28,15 +28,15 @@ def test_they_are_recognised_and_read(name, tmp_path):
     out, images = strangers(tmp_path, name, target)
     source = read_back(out, images, schema=THREE)
     assert set(source.image_ids) == {"a.png", "b.png"}
-    assert (source.reveal(Region.whole("a.png", target.shape)) == target).all()
-    assert (source.reveal(Region("a.png", 3, 4, 10, 11)) == target[3:13, 4:15]).all()
+    assert (source.read_target(Region.whole("a.png", target.shape)) == target).all()
+    assert (source.read_target(Region("a.png", 3, 4, 10, 11)) == target[3:13, 4:15]).all()
 
 
 def test_yolo_is_read_with_its_own_numbers(tmp_path):
     target = random_target((30, 40), 3, 3, unlabelled=False)
     out, images = strangers(tmp_path, "yolo", target)
     source = read_back(out, images, schema=THREE)
-    assert (source.reveal(Region.whole("a.png", target.shape)) == target).all()
+    assert (source.read_target(Region.whole("a.png", target.shape)) == target).all()
 
 
 def test_classes_are_found_by_name_and_nnunets_background_is_our_first(tmp_path):
@@ -45,7 +45,7 @@ def test_classes_are_found_by_name_and_nnunets_background_is_our_first(tmp_path)
     out, images = strangers(tmp_path, "nnunet", target)
     place = np.array([0, 2, 1] + [255] * 253, np.uint8)
     source = read_back(out, images, schema=skin)
-    assert (source.reveal(Region.whole("a.png", target.shape)) == place[target]).all()
+    assert (source.read_target(Region.whole("a.png", target.shape)) == place[target]).all()
     with pytest.raises(AnnotationError, match="vessel"):
         read_back(out, images, schema=LabelSchema.from_names(["skin", "gland"]))
 
@@ -80,7 +80,7 @@ def test_labelmes_own_shapes_are_filled(tmp_path):
         {"label": "gland", "shape_type": "line", "points": [[0, 0], [1, 1]]},
     ]
     (tmp_path / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": shapes}))
-    found = read_back(tmp_path, images, schema=THREE).reveal(Region.whole("a.png", (20, 20)))
+    found = read_back(tmp_path, images, schema=THREE).read_target(Region.whole("a.png", (20, 20)))
     assert (found[2:8, 2:8] == 1).all() and (found[10:14, 10:15] == 2).all()
     assert found[5, 14] == 1 and found[0, 0] == 0
     assert 8 <= (found[:10, 10:] == 1).sum() <= 16  # a circle of radius two

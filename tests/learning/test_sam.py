@@ -36,17 +36,17 @@ def picture():
     ],
 )
 def test_clicks_and_boxes_give_a_mask_as_large_as_the_picture(helper, picture, hints):
-    mask = helper.outline(helper.look(picture), hints)
+    mask = helper.segment(helper.set_image(picture), hints)
     assert mask.shape == (70, 110) and mask.dtype == bool
 
 
 def test_an_answer_depends_on_where_one_clicks_and_is_the_same_each_time(helper, picture):
-    seen = helper.look(picture)
-    one = helper.outline(seen, Prompts(inside=((10.0, 10.0),)))
-    again = helper.outline(seen, Prompts(inside=((10.0, 10.0),)))
+    seen = helper.set_image(picture)
+    one = helper.segment(seen, Prompts(inside=((10.0, 10.0),)))
+    again = helper.segment(seen, Prompts(inside=((10.0, 10.0),)))
     np.testing.assert_array_equal(one, again)
     corners = [(y, x) for y in (2.0, 35.0, 67.0) for x in (2.0, 55.0, 107.0)]
-    answers = {helper.outline(seen, Prompts(inside=(at,))).tobytes() for at in corners}
+    answers = {helper.segment(seen, Prompts(inside=(at,))).tobytes() for at in corners}
     assert len(answers) > 1
 
 
@@ -58,7 +58,7 @@ def test_places_are_those_of_the_picture_as_the_library_itself_scales_it(helper,
         size={"longest_edge": side}, pad_size={"height": side, "width": side}
     )(picture, return_tensors="pt")
     rows, columns = theirs["reshaped_input_sizes"][0].tolist()
-    seen = helper.look(picture)
+    seen = helper.set_image(picture)
     assert [round(n * seen.scale) for n in picture.shape[:2]] == [rows, columns]
     ours = helper._model.get_image_embeddings(theirs["pixel_values"].to(seen.embeddings.device))
     np.testing.assert_allclose(ours.detach().numpy(), seen.embeddings.numpy(), atol=0.25)
@@ -67,11 +67,11 @@ def test_places_are_those_of_the_picture_as_the_library_itself_scales_it(helper,
 
 
 def test_nothing_pointed_at_is_refused(helper, picture):
-    seen = helper.look(picture)
+    seen = helper.set_image(picture)
     with pytest.raises(BadInputError, match="click"):
-        helper.outline(seen, Prompts(outside=((3.0, 3.0),)))
+        helper.segment(seen, Prompts(outside=((3.0, 3.0),)))
     with pytest.raises(BadInputError, match="seen"):
-        helper.outline(picture, Prompts(inside=((3.0, 3.0),)))
+        helper.segment(picture, Prompts(inside=((3.0, 3.0),)))
 
 
 def test_folders_without_a_checkpoint_are_refused_in_words(tmp_path, folder):

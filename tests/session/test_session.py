@@ -284,8 +284,8 @@ def test_oracle_reveals_the_region_and_no_more(session, pool):
     propose(session)
     region = session.state.region.region
     whole = oracle.whole(region.image_id)
-    assert (oracle.reveal(region) == whole[region.slices]).all()
-    assert oracle.reveal(region).shape == region.shape
+    assert (oracle.read_target(region) == whole[region.slices]).all()
+    assert oracle.read_target(region).shape == region.shape
 
 
 @pytest.mark.parametrize(("only", "done"), [("proposed", 4), ("images", 3), ("all", 7)])

@@ -340,7 +340,7 @@ def test_an_annotator_with_a_tolerance_never_shows_the_exact_mask(study, tmp_pat
     truth = data.truth("train")
     assert len(labels) == 2
     for label in labels:
-        exact = truth.reveal(label.region)
+        exact = truth.read_target(label.region)
         assert 0 < (label.target != exact).mean() < 0.05
         assert label.effort.clicks > 0 and label.annotator == "simulated"
 

@@ -89,7 +89,7 @@ class Clicking:
             around = region.grown(_SURROUNDINGS, source.shape)
             helper = known[1] if known is not None else self._load(where)
             pixels = source.read(0, around.y, around.x, around.height, around.width)
-            return helper, around, helper.look(pixels)
+            return helper, around, helper.set_image(pixels)
 
         def done(found: Any) -> None:
             self._helper = (where, found[0])
@@ -129,7 +129,7 @@ class Clicking:
             end = (at[0] + offset[0], at[1] + offset[1])
             moved = float(np.abs(np.array(now.pos, float) - screen).max())
             pointed = _with(hints, start, end, is_box=moved > _STILL, leaves_out="Alt" in pressed)
-            mask = helper[1].outline(seen[2], pointed)
+            mask = helper[1].segment(seen[2], pointed)
             rows = slice(offset[0], offset[0] + region.height)
             inside = mask[rows, offset[1] : offset[1] + region.width]
             if keeps_others:

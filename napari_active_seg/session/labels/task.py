@@ -115,7 +115,7 @@ def _answer(
     request: LabelRequest, source: AnnotationSource, place: MaskedRegion, number: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, Effort]:
     """Return target, ids of objects and effort; ids are let go of where the truth was changed."""
-    truth, objects = source.reveal(place.region), source.objects(place.region)
+    truth, objects = source.read_target(place.region), source.objects(place.region)
     if request.annotate is None:
         return truth, objects, Effort()
     target, effort = request.annotate(truth, place, request.before + number)

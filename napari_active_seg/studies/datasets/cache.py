@@ -84,7 +84,7 @@ class PreparedData:
             LabelledImage(
                 image.id,
                 partial(open_image, self.images_dir(part) / image.id),
-                partial(truth.reveal, Region.whole(image.id, image.shape)),
+                partial(truth.read_target, Region.whole(image.id, image.shape)),
                 partial(truth.objects, Region.whole(image.id, image.shape)),
             )
             for image in self.part(part)
@@ -107,7 +107,7 @@ class PreparedTruth:
         """Return the one region that covers the image."""
         return (Region.whole(image.id, image.shape),)
 
-    def reveal(self, region: Region) -> NDArray[np.uint8]:
+    def read_target(self, region: Region) -> NDArray[np.uint8]:
         """Return the classes (H, W) of ``region`` alone."""
         return read_array(self.folder / "truth" / region.image_id)[region.slices].astype(np.uint8)
 

@@ -94,7 +94,7 @@ def _drawn(
     picture = read_rgb(data.images_dir("train") / image_id)
     truth = data.truth("train")
     shown = next(image for image in data.part("train") if image.id == image_id)
-    classes = truth.reveal(Region.whole(shown.id, shown.shape))
+    classes = truth.read_target(Region.whole(shown.id, shown.shape))
     grow = max(1, round(_SHOWN_SIDE / max(shown.shape)))
     picture, classes = (np.repeat(np.repeat(a, grow, 0), grow, 1) for a in (picture, classes))
     picture = outline_rgb(picture, classes, line=_TRUTH)

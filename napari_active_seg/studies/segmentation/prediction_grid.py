@@ -35,7 +35,7 @@ def rows_of_predictions(arm: Path, data: PreparedData) -> NDArray[np.uint8] | No
         if name not in shapes:
             continue
         picture = read_rgb(data.images_dir("test") / name)
-        truth = data.truth("test").reveal(Region.whole(name, shapes[name]))
+        truth = data.truth("test").read_target(Region.whole(name, shapes[name]))
         tiles = [_small(picture), _small(_coloured(truth))]
         for folder in rounds:
             classes = read_array(folder / "masks" / name, indices=True).astype(np.uint8)

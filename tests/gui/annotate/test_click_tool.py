@@ -19,10 +19,10 @@ REGION = Region("a", 100, 200, 60, 80)
 class ByColour:
     """Takes the dark area under each click, leaves out what is clicked out, stays in the box."""
 
-    def look(self, image):
+    def set_image(self, image):
         return ndimage.label(image[..., 0] < 128)[0]
 
-    def outline(self, seen, hints):
+    def segment(self, seen, hints):
         wanted = {seen[round(y), round(x)] for y, x in hints.inside}
         if hints.box is not None:
             top, left, bottom, right = (round(v) for v in hints.box)

@@ -39,7 +39,7 @@ def test_pictures_truth_and_objects_are_as_they_were(tmp_path):
     assert np.array_equal(written, first.image())
     region = Region("a0.png", 4, 7, 6, 9)
     truth = found.truth("train")
-    assert np.array_equal(truth.reveal(region), first.truth()[4:10, 7:16])
+    assert np.array_equal(truth.read_target(region), first.truth()[4:10, 7:16])
     assert np.array_equal(truth.objects(region), first.objects()[4:10, 7:16])
     (test,) = found.labelled_images("test")
     assert np.array_equal(test.target(), given.parts["test"][0].truth())
@@ -49,7 +49,7 @@ def test_padding_is_not_known(tmp_path):
     found = prepare(data(), Fit(pad=(24, 40)), tmp_path / "data", on_image=quiet)
     image = found.part("train")[0]
     assert image.shape == (24, 40) and image.known == 20 * 31
-    target = found.truth("train").reveal(Region.whole(image.id, image.shape))
+    target = found.truth("train").read_target(Region.whole(image.id, image.shape))
     assert (target == UNLABELLED).sum() == 24 * 40 - 20 * 31
     assert np.array_equal(target[2:22, 4:35], data().parts["train"][0].truth())
 
