@@ -72,7 +72,11 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_a_typed_folder_says_what_is_in_it_and_becomes_a_project(form, tmp_path, layout):
+def test_a_typed_folder_says_what_is_in_it_and_becomes_a_project(
+    form, tmp_path, layout, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr("napari_active_seg.gui.panels.new_project.notify", shown.append)
     chosen, image, mask, place = layout
     data = tmp_path / "data"
     write(data, image, mask)
@@ -90,6 +94,7 @@ def test_a_typed_folder_says_what_is_in_it_and_becomes_a_project(form, tmp_path,
     assert len(project.labels.done([ref.id for ref in project.images.all(Split.VALIDATION)])) == 1
     assert project.config.region_size == 64
     assert form.window.panel("Propose").size.value == 64
+    assert len(shown) == 1 and shown[0].startswith("Masks were read as ")
 
 
 def test_masks_among_images_have_to_be_settled_first(form, tmp_path):

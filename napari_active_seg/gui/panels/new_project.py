@@ -27,8 +27,9 @@ from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.panels.split_fields import SplitFields
 from napari_active_seg.gui.shell.background_task import BackgroundTask, Tell
 from napari_active_seg.gui.shell.context import DockContext
+from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.session import Session
-from napari_active_seg.session.create_project import CLASS_TEMPLATES, FolderReport
+from napari_active_seg.session.create_project import CLASS_TEMPLATES, CreatedProject, FolderReport
 from napari_active_seg.session.labels.service import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
@@ -302,12 +303,14 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         allow(self.make, "The project is being made")
 
         def work(tell: Tell) -> object:
-            return create(on_file=tell).folder
+            return create(on_file=tell)
 
         def opened(made: object) -> None:
             allow(self.make)
             self.found.setText(_START)
-            self._open(Path(str(made)), unpainted)
+            if isinstance(made, CreatedProject):
+                _notify_of_reading(made)
+                self._open(made.folder, unpainted)
 
         self._errand.run(work, opened)
 
@@ -317,6 +320,15 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
                 session.maintenance.configure(unpainted=unpainted)
 
         self._desk.opener.open(folder, then=configure)
+
+
+def _notify_of_reading(created: CreatedProject) -> None:
+    """Show how masks were read, and what was left out or guessed."""
+    lines = list(created.notes)
+    if created.masks_read_as is not None:
+        lines.insert(0, f"Masks were read as {created.masks_read_as.describe()}")
+    if lines:
+        notify(". ".join(lines))
 
 
 def _free_name(images: Path) -> Path:
