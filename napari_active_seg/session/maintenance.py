@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_active_seg.errors import BusyError, NothingToDoError
 from napari_active_seg.jobs import CancelToken
@@ -21,6 +22,8 @@ __all__ = ["ProjectMaintenance"]
 
 class ProjectMaintenance:
     """Verbs that change the project and not its labels; ``apply`` changes the session's state."""
+
+    images_replaced = Signal(tuple)  # ids of images whose files were taken as they are now
 
     def __init__(
         self,
@@ -144,6 +147,7 @@ class ProjectMaintenance:
             facts={"images": list(image_ids)},
         )
         self._apply(predicted=self._predicted())
+        self.images_replaced.emit(image_ids)
 
     def note_missing(self, image_ids: Sequence[str]) -> None:
         """Take in which images are not where they should be now."""

@@ -288,3 +288,16 @@ def test_replaced_images_are_taken_by_the_button_of_the_message(proposed, pool):
     window.click(train.go)
     window.settle()
     assert window.session.state.model is not None
+
+
+def test_a_replaced_image_on_screen_is_read_again_once_it_is_taken(proposed, pool):
+    window = proposed
+    image_id = window.session.state.image_id
+    before = np.asarray(window.layer("image").data).copy()
+    new = disk_picture(77)[0]
+    assert new.shape == before.shape and not np.array_equal(new, before)
+    Image.fromarray(new).save(pool / "images" / image_id)
+    window.session.maintenance.accept_changed()
+    window.settle()
+    np.testing.assert_array_equal(window.layer("image").data, new)
+    assert window.session.state.missing == frozenset()

@@ -46,6 +46,12 @@ class ReadAhead:
             ready, self._ready = self._ready, None
         return ready[1] if ready is not None and ready[0] == image_id else None
 
+    def drop(self) -> None:
+        """Forget what was read: its file has changed."""
+        self.wait()
+        with self._turn:
+            self._ready = None
+
     def wait(self) -> None:
         """Return when nothing is being read."""
         thread = self._thread

@@ -109,6 +109,7 @@ class LayerBinder:
         )
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
         viewer.layers.events.removed.connect(self._on_removed)
+        session.maintenance.images_replaced.connect(self._on_replaced)
 
     @property
     def see(self) -> OverlayOptions:
@@ -214,6 +215,14 @@ class LayerBinder:
         self._ahead.wait()
         self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._session.maintenance.images_replaced.disconnect(self._on_replaced, missing_ok=True)
+
+    def _on_replaced(self, image_ids: tuple[str, ...]) -> None:
+        """Read the image on screen again where its file is another one now."""
+        state = self._session.state
+        self._ahead.drop()
+        if state.image_id in image_ids:
+            self._show_image(state)
 
     def frame_region(self, state: SessionState) -> None:
         """Fit the region in hand to the canvas with some of its surroundings, or the image."""
