@@ -187,7 +187,7 @@ def test_closing_does_not_take_a_write_that_hangs_for_done(disk, saver, monkeypa
     monkeypatch.setattr(saver, "flush", lambda: None)  # it would wait for the write
     disk.may_write.clear()
     saver.offer(paint(1))
-    until(lambda: saver.unsaved and saver._thread is not None)
+    until(lambda: bool(saver._writing))  # the thread is in it
     with pytest.raises(ProjectError, match="still being written"):
         saver.close()
     disk.may_write.set()
