@@ -7,6 +7,7 @@ when they are first needed.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -125,11 +126,12 @@ class LazySegmenters:
 
     @cached_property
     def _factory(self) -> SegmenterFactory:
+        loads_torch = "torch" not in sys.modules
         if self._beside_a_window:
             load_torch_libraries()
         from napari_active_seg.learning import TorchSegmenterFactory
 
-        if self._beside_a_window:
+        if self._beside_a_window and loads_torch:
             gc.freeze()  # torch's modules stay: a collection would look at them for half a second
         return TorchSegmenterFactory(self._device, beside_a_window=self._beside_a_window)
 

@@ -46,7 +46,7 @@ class Runner(Protocol):
 
     @property
     def finished(self) -> SignalInstance:
-        """Emits Finished, once for each job that was started."""
+        """Emits JobResult, once for each job that was started."""
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
@@ -121,7 +121,7 @@ class ThreadRunner:
         self._queue.put((job, token))
 
     def cancel(self) -> None:
-        """Stop the job that runs and those that wait; each still ends with Finished."""
+        """Stop the job that runs and those that wait; each still ends with JobResult."""
         with self._lock:
             for token in self._tokens:
                 token.cancel()

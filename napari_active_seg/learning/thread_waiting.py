@@ -1,8 +1,8 @@
 """How torch's threads wait for one another: asleep, so that other programs get the processor.
 
 By default a thread of OpenMP that has nothing to do spins. Where another process keeps a core busy,
-the spinning threads take turns with those that have work, and a training of six seconds takes a
-minute. `benchmarks/thread_waiting.py` measures it.
+the spinning threads take turns with those that have work. `benchmarks/thread_waiting.py` measures
+what sleeping gains there, and what it costs on an idle machine.
 """
 
 from __future__ import annotations

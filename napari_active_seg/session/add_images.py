@@ -14,7 +14,7 @@ from napari_active_seg.images import (
     groups_by_pattern,
 )
 from napari_active_seg.project import Placement, Project, Split
-from napari_active_seg.session.folder_look import inspect_folder
+from napari_active_seg.session.folder_report import inspect_folder
 
 __all__ = ["AddedImages", "add_images"]
 

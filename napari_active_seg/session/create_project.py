@@ -44,7 +44,7 @@ from napari_active_seg.regions import (
     RegionState,
     SuggestedSize,
 )
-from napari_active_seg.session.folder_look import (
+from napari_active_seg.session.folder_report import (
     FolderReport,
     MasksAmongImagesError,
     inspect_folder,

@@ -17,6 +17,7 @@ from napari_active_seg import figures
 from napari_active_seg.gui.layers.garbage import quick_collections
 from napari_active_seg.gui.layers.sync import ROLE_KEY
 from napari_active_seg.gui.panels import project as project_panel
+from napari_active_seg.gui.shell.background_imports import finish_imports
 
 #: The first training of a process loads much of torch.
 LONG = 240_000
@@ -168,6 +169,17 @@ def test_maps_of_the_project_before_are_gone(proposed, pool, tmp_path):
     for role in ("prediction", "uncertainty", "paint"):
         assert window.layer(role) is None
     assert not np.asarray(window.layer("labels").data).any()
+
+
+def test_opening_a_second_project_leaves_nothing_out_of_collections():
+    """Only modules are: what a closed project leaves in circles has to be collected."""
+    finish_imports()
+    frozen = gc.get_freeze_count()
+    circles = [[] for _ in range(10_000)]
+    for circle in circles:
+        circle.append(circle)
+    finish_imports()
+    assert gc.get_freeze_count() <= frozen
 
 
 def test_quick_collections_look_at_young_objects_only_meanwhile():

@@ -20,7 +20,7 @@ from napari_active_seg.session.trust.calibrate import calibrate_model
 from napari_active_seg.session.trust.collapse import Collapse, find_collapse
 from napari_active_seg.session.trust.compare_models import compare_models
 from napari_active_seg.session.trust.cross_validate import CrossValidation, cross_validate
-from napari_active_seg.session.trust.evaluate import evaluate_model
+from napari_active_seg.session.trust.evaluate import EvaluateRequest, evaluate_model
 from napari_active_seg.session.trust.evidence import (
     gather_trust_facts,
     should_offer_cross_validation,
@@ -241,36 +241,41 @@ class TrustService:
     def score_validation(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
         """Score the model in use on the labelled validation images, without any training."""
         model = self._model()
-
-        def prepare() -> Work:
-            load = partial(self._shelf.segmenter, model)
-            request = evaluate_request(self._project, model, load, images=None)
-            return CheckImages(
-                self._project.images.find_changed,
-                request.image_ids,
-                partial(evaluate_model, request),
-            )
-
-        def deliver(result: object) -> None:
-            if isinstance(result, EvalReport):
-                keep_evaluation(self._project, model.id, result, audit=False)
-                self._tell()
-                if on_report is not None:
-                    on_report(result)
-
-        order = JobRequest(
-            "scoring validation images", prepare, deliver, queueable=True, picklable=True
+        load = partial(self._shelf.segmenter, model)
+        self._score(
+            "scoring validation images",
+            model,
+            lambda: evaluate_request(self._project, model, load, images=None),
+            on_report,
+            audit=False,
         )
-        self._order(order)
 
     # --- other questions -------------------------------------------------------------------------
 
     def audit(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
         """Measure the model in use on the images that were kept for the last word."""
         model = self._model()
+        self._score(
+            "auditing",
+            model,
+            lambda: audit_request(self._project, model, self._shelf.segmenter),
+            on_report,
+            audit=True,
+        )
+
+    def _score(
+        self,
+        name: str,
+        model: ModelRecord,
+        make_request: Callable[[], EvaluateRequest],
+        on_report: Callable[[EvalReport], None] | None,
+        *,
+        audit: bool,
+    ) -> None:
+        """Measure a model on images whose files are unchanged, and keep the report."""
 
         def prepare() -> Work:
-            request = audit_request(self._project, model, self._shelf.segmenter)
+            request = make_request()
             return CheckImages(
                 self._project.images.find_changed,
                 request.image_ids,
@@ -279,12 +284,12 @@ class TrustService:
 
         def deliver(result: object) -> None:
             if isinstance(result, EvalReport):
-                keep_evaluation(self._project, model.id, result, audit=True)
+                keep_evaluation(self._project, model.id, result, audit=audit)
                 self._tell()
                 if on_report is not None:
                     on_report(result)
 
-        self._order(JobRequest("auditing", prepare, deliver, queueable=True, picklable=True))
+        self._order(JobRequest(name, prepare, deliver, queueable=True, picklable=True))
 
     def compare_models(self) -> None:
         """Find out how far each model agrees with the one before it, on images of the pool."""
