@@ -14,7 +14,7 @@ from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
-from napari_active_seg.jobs import Progress
+from napari_active_seg.jobs import JobKind, Progress
 from napari_active_seg.models.training_options import AUGMENTATIONS, UNLABELLED_USES
 from napari_active_seg.project import ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
@@ -139,7 +139,7 @@ class TrainPanel(Panel):
             self.after.value = config.train_after
         self.after.enabled = not state.read_only
         self._show_offer(session)
-        trains = state.job == "training"
+        trains = state.job is JobKind.TRAIN
         if trains and self.live.isHidden():
             self.live.begin()
         self.live.setVisible(trains)
@@ -253,14 +253,14 @@ class TrainPanel(Panel):
         self.desk.with_session(self._train_as_chosen)()
 
     def _train_as_chosen(self, session: Session) -> None:
-        session.train(preset=self.preset.value, weights=self.weights.value)
+        session.train(preset=self.preset.value, weights=self.weights.value, wait=False)
 
     def _count_unpainted(self) -> None:
         """Count unpainted pixels of all finished regions as background, and train."""
 
         def count(session: Session) -> None:
             session.maintenance.configure(unpainted=session.labels.background)
-            session.labels.apply_unpainted_rule()
+            session.labels.apply_unpainted_rule(wait=False)
             self._train_as_chosen(session)
 
         self.desk.with_session(count)()
@@ -268,7 +268,7 @@ class TrainPanel(Panel):
     def _estimate(self) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(session.trust.cross_validate)
+            self.desk.run(lambda: session.trust.cross_validate(wait=False))
             self.desk.show_tab("Trust")
 
     def render_progress(self, progress: Progress) -> None:
