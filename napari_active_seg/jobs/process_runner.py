@@ -71,8 +71,8 @@ class ProcessRunner(ThreadRunner):
             code = None if self._worker is None else self._worker.end()
             self._worker = None
             lost = WorkerLostError(
-                f"the process that was {job.kind.title} has ended ({_why(code)}); what was in use before "
-                "stays in use. Close other programs, or use smaller images or batches"
+                f"the process that was {job.kind.title} has ended ({_why(code)}); what was in use "
+                "before stays in use. Close other programs, or use smaller images or batches"
             )
             lost.__cause__ = error
             return JobResult(job, error=lost)

@@ -269,11 +269,11 @@ class Session:
         weights
             Initial weights of the encoder: "pretrained", "random" or a file.
         settings
-            Settings of the project that hold for this training alone, such as ``{"loss": "focal"}``.
+            Settings of the project for this training alone, such as ``{"loss": "focal"}``.
         accept_worse
             Whether to use the new model even if the validation scores it lower.
         resume
-            Whether to resume a training that was stopped or killed, where nothing has changed since.
+            Whether to resume a stopped or killed training, where nothing has changed since.
         allow_one_class
             Whether to train although all labelled pixels are of one class.
         wait

@@ -362,7 +362,7 @@ class TrustService:
     @overload
     def find_leaks(self, *, wait: Literal[False]) -> Future[LeakReport]: ...
     def find_leaks(self, *, wait: bool = True) -> LeakReport | Future[LeakReport]:
-        """Look for images, their flips and near copies both in the pool and in validation or test."""
+        """Look for images, flips and near copies both in the pool and in validation or test."""
 
         def prepare() -> Work[LeakReport]:
             return partial(find_leaks, leak_request(self._ctx.project))
