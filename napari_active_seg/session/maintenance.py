@@ -209,7 +209,7 @@ class ProjectMaintenance:
         """Change settings of the project; ConfigError names what does not fit."""
         self._project.configure(**changes)
         config = self._project.config
-        shown = {"measure": config.measure} if "measure" in changes else {}
+        shown = {"measure": config.acquisition.measure} if "measure" in changes else {}
         self._apply(project=config.name, blind=config.blind, **shown)
         self._apply(predicted=self._predicted())
 

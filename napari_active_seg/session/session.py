@@ -243,7 +243,6 @@ class Session:
         preset: str | None = None,
         epochs: int | None = None,
         seed: int | None = None,
-        weights: str | None = None,
         accept_worse: bool = False,
         go_on: bool = True,
         helps: bool = False,
@@ -260,10 +259,10 @@ class Session:
         class, unless ``allow_one_class``.
         """
         choices = TrainingChoices(
-            preset, epochs, seed, weights, accept_worse, go_on, helps, allow_one_class, settings
+            preset, epochs, seed, accept_worse, go_on, helps, allow_one_class, settings
         )
         self._jobs.check_open()
-        self.project.config.with_changes(settings)  # refuses at once what cannot be
+        self.project.config.with_changes(**settings)  # refuses at once what cannot be
 
         def prepare() -> Work:
             request = train_request(

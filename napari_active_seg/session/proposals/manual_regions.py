@@ -199,7 +199,7 @@ class ManualRegions:
         )
 
     def _expected_seconds(self, place: MaskedRegion, prediction: Prediction | None) -> float:
-        model = get_cost(self._project.config.cost or "area")
+        model = get_cost(self._project.config.acquisition.cost or "area")
         if prediction is None:
             return model.least(place.pixels)
         region = place.region

@@ -204,7 +204,7 @@ class TrustService:
     def after_training(self) -> None:
         """Fit anew for a model that is in use now, where the one before was calibrated."""
         model = self._state().model
-        wanted = self._project.config.calibration != "none"
+        wanted = self._project.config.inference.calibration != "none"
         missing = wanted and model is not None and self.calibration() is None
         if missing and len(labelled_images(self._project)) > 1:
             self.calibrate()

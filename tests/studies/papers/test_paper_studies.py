@@ -81,7 +81,10 @@ def test_ours_is_chosen_in_seven_ways_and_learns_in_two(name):
     per_minute, power = arms["ours-per-minute"], arms["ours-power"]
     assert per_minute.strategy == power.strategy and per_minute.parts["beta"] == 1.0
     assert arms["ours-power-3"].strategy == power.strategy
-    assert arms["ours-power-3"].parts["coldness"] == 3.0 and "coldness" not in power.parts
+    assert (
+        arms["ours-power-3"].parts["inverse_temperature"] == 3.0
+        and "inverse_temperature" not in power.parts
+    )
     for pair in (("power", "random"), ("power-3", "power"), ("per-minute", "power")):
         assert tuple(f"ours-{word}" for word in pair) in study.pairs
     assert get_strategy(arms["ours-random"].strategy).is_chance
