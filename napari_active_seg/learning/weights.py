@@ -170,8 +170,8 @@ def check_reachable(url: str, *, file: str, network: str) -> None:
         return
     raise ModelError(
         f"the weights of {network} are not here and cannot be fetched ({reason}). Get {file} "
-        f"from {url} and put it into {weights_folder()}, or train from random weights "
-        "('starts from' in the window, --weights random on the command line)"
+        f"from {url} and put it into {weights_folder()}, or train from scratch "
+        "('start from' in the window, --init scratch on the command line)"
     )
 
 
