@@ -112,7 +112,9 @@ def test_network_without_dropout_is_trained_and_asked(run, labelled, tmp_path, m
     monkeypatch.setenv("NAPARI_ACTIVE_SEG_NETWORKS", f"mine={path}:build")
     train = ("train", labelled, "--preset", "mine", "--epochs", 2, "--json")
     code, _, err = run(*train)
-    assert code == 1 and "set uncertainty_from to ensemble, views" in err and "Training 1" not in err
+    assert (
+        code == 1 and "set uncertainty_from to ensemble, views" in err and "Training 1" not in err
+    )
     assert run("config", labelled, "--set", "uncertainty_from=views")[0] == 0
     assert json.loads(run(*train)[1])["model"] == "m001"
     assert run("predict", labelled)[0] == 0
