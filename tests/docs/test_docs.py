@@ -77,7 +77,7 @@ def test_costs_are_described_at_the_rates_that_they_have():
 
 
 def test_every_figure_and_calibration_is_described():
-    from napari_active_seg.calibration import UNCERTAINTY_SOURCES as CALIBRATIONS
+    from napari_active_seg.calibration import METHODS as CALIBRATIONS
     from napari_active_seg.metrics import EvalReport
     from napari_active_seg.regions import Region
     from napari_active_seg.uncertainty import MomentStream, Prediction

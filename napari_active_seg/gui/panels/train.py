@@ -71,8 +71,10 @@ class TrainPanel(Panel):
         self.loss = Plot(self.desk.tell)
         self.live = LiveCurve()
         self.live.hide()
-        self.after = SpinBox(label="by itself after", min=0, max=1000, value=0)
-        self.after.tooltip = "Train after so many newly finished regions; 0 waits for the button"
+        train_after = SETTINGS["train_after"][1]
+        most = int(train_after.at_most or 0)
+        self.after = SpinBox(label="by itself after", min=0, max=most, value=0)
+        self.after.tooltip = train_after.description
         self.after.changed.connect(lambda value: self._keep("train_after", value))
         self.form = form(
             self.preset,
