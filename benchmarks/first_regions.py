@@ -52,7 +52,7 @@ def one_round(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, flo
             start={"regions": asked.count, "first": first},
             size=asked.size,
             rounds=0,
-            settings={"preset": "fast", "start": "fresh"},
+            settings={"preset": "fast", "init": "pretrained"},
             reference=False,
             seeds=(seed,),
             arms=arms_for(["uncertain-regions"]),

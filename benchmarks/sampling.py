@@ -74,7 +74,7 @@ def ours(name: str, device: torch.device, precision: str = "float32") -> Callabl
     asked, image, bald = sampler(network(name, device), device), picture(), get_measure("bald")
 
     def work(passes: int) -> None:
-        plan = InferenceOptions(passes=passes, precision=precision)
+        plan = InferenceOptions(samples=passes, precision=precision)
         bald.compute(asked.outputs(image, plan, lambda: None).moments)
 
     return work

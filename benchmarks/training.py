@@ -4,7 +4,7 @@
     python benchmarks/training.py --foretell # seconds that auto expects, against those it took
     python benchmarks/training.py --flat     # the loss over a training, to see where it is flat
     python benchmarks/training.py --unlabelled GLAS  # with and without unlabelled images
-    python benchmarks/training.py --unlabelled GLAS --longer 3  # in trainings three times as long
+    python benchmarks/training.py --unlabelled GLAS --training-length 3  # and longer
     python benchmarks/training.py --lengths GLAS     # one, three and ten times as long
 
 Every figure is a median over rounds with its range; all in one process with all cores, as the
@@ -18,7 +18,6 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +89,7 @@ def times(rounds: int) -> None:
                 took.append(seconds)
                 began = time.perf_counter()
                 segmenter.predict(
-                    picture, plan=InferenceOptions(passes=20), check_cancelled=lambda: None
+                    picture, plan=InferenceOptions(samples=20), check_cancelled=lambda: None
                 )
                 shown.append(time.perf_counter() - began)
             line(f"  {preset}: training", took, bar)
@@ -163,11 +162,13 @@ def beside(folder: Path, rounds: int, plans: Mapping[str, TrainingOptions], squa
 
         data = TrainingData(made, draw_window=window)
         for name, plan in plans.items():
-            segmenter, _, seconds = trained("unet", data, replace(plan, seed=seed))
+            segmenter, _, seconds = trained("unet", data, plan.with_changes(seed=seed))
             counts = ConfusionMatrix.empty(2)
             for image, mask in test:
                 outputs = segmenter.predict(
-                    image, plan=InferenceOptions("single"), check_cancelled=lambda: None
+                    image,
+                    plan=InferenceOptions(uncertainty_from="single"),
+                    check_cancelled=lambda: None,
                 )
                 counts = counts.add(outputs.moments.mean_p.argmax(0).astype(np.uint8), mask)
             found.setdefault(name, []).append(counts.mean_dice)
@@ -189,19 +190,21 @@ def main() -> None:
     parser.add_argument("--flat", action="store_true")
     parser.add_argument("--unlabelled", type=Path)
     parser.add_argument("--uses", nargs="+", default=["consistency", "s4gan"])
-    parser.add_argument("--longer", type=int, default=1)
+    parser.add_argument("--training-length", type=int, default=1)
     parser.add_argument("--lengths", type=Path)
     parser.add_argument("--times", nargs="+", type=int, default=[1, 3, 10])
     parser.add_argument("--squares", type=int, default=20)
     asked = parser.parse_args()
     histology = TrainingOptions(augmentation="histology")
     if asked.unlabelled is not None:
-        longer = replace(histology, longer=asked.longer)
-        plans = {use: replace(longer, unlabelled=use) for use in ("off", *asked.uses)}
-        plans["off, twice the steps"] = replace(histology, longer=2 * asked.longer)
+        longer = histology.with_changes(training_length=asked.training_length)
+        plans = {use: longer.with_changes(semi_supervised=use) for use in ("off", *asked.uses)}
+        plans["off, twice the steps"] = histology.with_changes(
+            training_length=2 * asked.training_length
+        )
         beside(asked.unlabelled, asked.rounds, plans, asked.squares)
     elif asked.lengths is not None:
-        plans = {f"{n} times": replace(histology, longer=n) for n in asked.times}
+        plans = {f"{n} times": histology.with_changes(training_length=n) for n in asked.times}
         beside(asked.lengths, asked.rounds, plans, asked.squares)
     elif asked.foretell:
         foretold(asked.rounds)

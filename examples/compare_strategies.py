@@ -39,7 +39,7 @@ def main(folder: Path) -> None:
         batch="4",
         rounds=2,
         size=48,
-        settings={"preset": "fast", "start": "fresh", "samples": 5},
+        settings={"preset": "fast", "init": "scratch", "samples": 5},
         seeds=(0, 1, 2),
         reference=False,
     )

@@ -42,7 +42,7 @@ def main(out: Path) -> None:
         check_cancelled=lambda: None,
     )
     image = draw_histology(5).image
-    plan = InferenceOptions(passes=20, extras=("mirrored", "learned-loss", "random"))
+    plan = InferenceOptions(samples=20, extras=("mirrored", "learned-loss", "random"))
     moments = segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
     shown_measures = [m for m in MEASURES.values() if m.can_be_computed(moments)]
     figure = Figure(figsize=(16, 7), layout="constrained")

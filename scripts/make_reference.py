@@ -1,8 +1,9 @@
-"""Write docs/reference/command-line.md from the command line itself.
+"""Write the reference of the command line and of the settings from the program itself.
 
     python scripts/make_reference.py
 
-A test compares the file with what the program would write now.
+A test compares docs/reference/command-line.md and docs/reference/settings.md with what the program
+would write now.
 """
 
 # ruff: noqa: E501 - lines of a page
@@ -16,8 +17,23 @@ import typer
 
 from napari_active_seg.cli.defaults import PREFIX, OptionSpec, list_options
 from napari_active_seg.cli.main import app
+from napari_active_seg.models.options import OptionField
+from napari_active_seg.project import SETTINGS
 
-OUT = Path(__file__).parents[1] / "docs" / "reference" / "command-line.md"
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+OUT, SETTINGS_OUT = FOLDER / "command-line.md", FOLDER / "settings.md"
+SETTINGS_HEAD = """# Settings
+
+Made from the program by `python scripts/make_reference.py`.
+
+`napari-active-seg config PROJECT --set NAME=VALUE` changes a setting for good and `config PROJECT` shows all of them; `session.maintenance.configure(name=value)` does the same in Python. Those of training hold for one training as options of `train` (`--training-length 3`), or with `train --set NAME=VALUE`; those of the acquisition hold for one proposal as options of `propose`. In `project.json` each section is an object of its own.
+"""
+SECTIONS = {
+    "": "Project",
+    "training": "Training",
+    "inference": "Inference",
+    "acquisition": "Acquisition",
+}
 HEAD = """# The command line
 
 Made from the program by `python scripts/make_reference.py`. The same words are in `--help` of each verb.
@@ -41,6 +57,29 @@ def reference() -> str:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     knobs = list_options(app)
     return "\n".join([HEAD, *(_section(v, commands[v], knobs[v]) for v in sorted(commands))])
+
+
+def settings_page() -> str:
+    """Return the page of the settings."""
+    parts = [SETTINGS_HEAD]
+    for section, title in SECTIONS.items():
+        parts += [f"## {title}\n", "| setting | values | default | meaning |\n|---|---|---|---|"]
+        fields = [field for place, field in SETTINGS.values() if place == section]
+        parts.append("\n".join(_setting_row(field) for field in fields) + "\n")
+    return "\n".join(parts)
+
+
+def _setting_row(field: OptionField) -> str:
+    default = field.unset or ""
+    if field.default is not None and field.name != "name":
+        default = "" if isinstance(field.default, tuple) else str(field.default)
+        default = default.lower() if field.kind is bool else default
+    kinds = {bool: "true, false", int: "a whole number", float: "a number"}
+    values = field.range or kinds.get(field.kind, "")
+    if field.unset and (field.choices or field.kind is not str):
+        values += f"; {field.unset}"
+    shown = f"`{default}`" if default else ""
+    return f"| `{field.name}` | {values} | {shown} | {_one_line(field.description)} |"
 
 
 def _section(verb: str, command: Any, knobs: dict[str, OptionSpec]) -> str:
@@ -86,4 +125,5 @@ def _one_line(text: str | None) -> str:
 if __name__ == "__main__":
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(reference(), encoding="utf-8")
-    print(f"wrote {OUT}; variables begin with {PREFIX}")
+    SETTINGS_OUT.write_text(settings_page(), encoding="utf-8")
+    print(f"wrote {OUT} and {SETTINGS_OUT}; variables begin with {PREFIX}")

@@ -29,14 +29,14 @@ __all__ = [
     "RandomImage",
     "Selector",
     "Stratified",
-    "annealed_coldness",
+    "annealed_inverse_temperature",
     "power_logits",
     "softmax_logits",
 ]
 
 #: Two thirds of a batch of ClaSP PE go by class.
 STRATIFIED_SHARE = 2 / 3
-#: Its coldness grows from 1 to 100 over so many rounds.
+#: Its inverse temperature grows from 1 to 100 over so many rounds.
 _ROUNDS, _COLDEST = 10, 100.0
 
 
@@ -98,28 +98,28 @@ class GumbelTopK(Selector):
         return int(np.count_nonzero(~(chances > 0)))
 
 
-def power_logits(values: NDArray[np.float64], coldness: float) -> NDArray[np.float64]:
-    """Return ``coldness * log v``, for draws in proportion to v^coldness.
+def power_logits(values: NDArray[np.float64], inverse_temperature: float) -> NDArray[np.float64]:
+    """Return ``inverse_temperature * log v``, for draws in proportion to v^inverse_temperature.
 
-    PowerBALD (Kirsch et al. 2023), with the noise on the score of a place, not on its pixels. A
-    coldness of 0 draws uniformly; of values of 0 only where nothing else is left.
+    PowerBALD (Kirsch et al. 2023), with the noise on the score of a place, not on its pixels. An
+    inverse temperature of 0 draws uniformly; of values of 0 only where nothing else is left.
     """
-    if coldness == 0:
+    if inverse_temperature == 0:
         return np.zeros(len(values))
     with np.errstate(divide="ignore"):
-        logits: NDArray[np.float64] = coldness * np.log(values)
+        logits: NDArray[np.float64] = inverse_temperature * np.log(values)
     return logits
 
 
-def softmax_logits(values: NDArray[np.float64], coldness: float) -> NDArray[np.float64]:
-    """Return ``coldness * v``, v being divided by the highest value."""
+def softmax_logits(values: NDArray[np.float64], inverse_temperature: float) -> NDArray[np.float64]:
+    """Return ``inverse_temperature * v``, v being divided by the highest value."""
     highest = float(values.max(initial=0.0)) or 1.0
-    logits: NDArray[np.float64] = coldness * values / highest
+    logits: NDArray[np.float64] = inverse_temperature * values / highest
     return logits
 
 
-def annealed_coldness(round_number: int) -> float:
-    """Return the coldness of ClaSP PE in a round: 1 in the first, 100 from the tenth on."""
+def annealed_inverse_temperature(round_number: int) -> float:
+    """Return the inverse temperature of ClaSP PE in a round: 1 at first, 100 from round 10."""
     progress = min(max(round_number - 1, 0), _ROUNDS - 1) / (_ROUNDS - 1)
     return float(_COLDEST**progress)
 
@@ -132,12 +132,14 @@ class Stratified(Selector):
     """
 
     def __init__(
-        self, candidates: Sequence[Candidate], coldness: float, rng: np.random.Generator
+        self, candidates: Sequence[Candidate], inverse_temperature: float, rng: np.random.Generator
     ) -> None:
         by_class = np.array([candidate.class_values for candidate in candidates])
         values = np.array([candidate.value for candidate in candidates])
-        self._of_class = [GumbelTopK(power_logits(column, coldness), rng) for column in by_class.T]
-        self._plain = GumbelTopK(power_logits(values, coldness), rng)
+        self._of_class = [
+            GumbelTopK(power_logits(column, inverse_temperature), rng) for column in by_class.T
+        ]
+        self._plain = GumbelTopK(power_logits(values, inverse_temperature), rng)
         self._last = self._plain
         self._turn = rng.permutation(by_class.shape[1])
         self._taken = self._by_class = 0

@@ -34,8 +34,8 @@ UNITS = {
 DIVERSITIES = {
     "none": "the best by value",
     "core-set": "each the furthest from all that is labelled or chosen (k-centre greedy)",
-    "power": "value to the power of coldness, times chance (PowerBALD)",
-    "softmax": "e to the value times coldness, times chance",
+    "power": "value to the power of inverse_temperature, times chance (PowerBALD)",
+    "softmax": "e to the value times inverse_temperature, times chance",
     "stratified": "two thirds by class, the class's share of the value, with noise (ClaSP PE)",
     "class-balanced": "by predicted class in turn, the best of each",
     "batch-bald": "what all of a small batch tell together (BatchBALD)",
@@ -90,7 +90,7 @@ class Strategy:
     beta: float = 0.0
     diversity: str = "none"
     share: float = 0.25
-    coldness: float = 1.0
+    inverse_temperature: float = 1.0
     control: float = 0.1
     validation: float = 0.1
     per_image: int = 0
@@ -122,7 +122,14 @@ class Strategy:
             raise ConfigError(f"size must be {LEAST_SIZE} pixels or more, got {self.size}")
         if self.stride < 0:
             raise ConfigError(f"stride must be 1 pixel or more, got {self.stride}")
-        for name in ("alpha", "beta", "tolerance", "coldness", "per_image", "per_patient"):
+        for name in (
+            "alpha",
+            "beta",
+            "tolerance",
+            "inverse_temperature",
+            "per_image",
+            "per_patient",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}")
         for name in ("threshold", "top", "share"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_active_seg.cli.console import print_result
 from napari_active_seg.cli.defaults import Default, Defaults
-from napari_active_seg.project import EDITABLE, Project, ProjectConfig
+from napari_active_seg.project import SETTINGS, Project, ProjectConfig
 
 __all__ = ["show_sources"]
 
@@ -36,12 +36,10 @@ def _settings(folder: Path) -> dict[str, Default]:
     usual = ProjectConfig(name=config.name, created_at=config.created_at)
     return {
         name: Default(
-            getattr(config, name),
-            "default"
-            if getattr(config, name) == getattr(usual, name) and name != "name"
-            else place,
+            config.get(name),
+            "default" if config.get(name) == usual.get(name) and name != "name" else place,
         )
-        for name in EDITABLE
+        for name in sorted(SETTINGS)
     }
 
 

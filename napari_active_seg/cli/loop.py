@@ -15,6 +15,7 @@ import typer
 
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import echo, print_result
+from napari_active_seg.cli.option_fields import NONE_GIVEN, add_options
 from napari_active_seg.cli.options import (
     DeviceOption,
     JsonOption,
@@ -27,10 +28,10 @@ from napari_active_seg.cli.options import (
 )
 from napari_active_seg.errors import ConfigError, OneClassError
 from napari_active_seg.metrics import Interval
-from napari_active_seg.models.inference_options import METHODS
+from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_HELP, PRESET_NAMES
-from napari_active_seg.models.training_options import UNLABELLED_USES
-from napari_active_seg.project import TRAINING_KEYS, explain_missing_validation
+from napari_active_seg.models.training_options import TrainingOptions
+from napari_active_seg.project import explain_missing_validation
 from napari_active_seg.session import Session, TrainResponse
 from napari_active_seg.session.prediction.folder import FolderResponse
 from napari_active_seg.session.training.inputs import TrainingChoices
@@ -39,6 +40,7 @@ from napari_active_seg.uncertainty import measure_titles
 __all__ = ["register"]
 
 _MEASURES = ", ".join(measure_titles())
+_TRAINING = tuple(TrainingOptions.list_fields())
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +49,7 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
+@add_options(InferenceOptions, only=("samples", "uncertainty_from"))
 def predict(
     project: ProjectArgument,
     measure: Annotated[
@@ -55,16 +58,7 @@ def predict(
             help=f"Uncertainty to write: {_MEASURES}.", autocompletion=completing(measure_titles())
         ),
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Monte-Carlo dropout passes; 1 is a plain pass.")
-    ] = None,
-    sampling: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Whose opinions count, from now on where it works: {', '.join(METHODS)}.",
-            autocompletion=completing(METHODS),
-        ),
-    ] = None,
+    options: Mapping[str, Any] = NONE_GIVEN,
     images: Annotated[
         Path | None, typer.Option(help="Predict this folder instead of the project's images.")
     ] = None,
@@ -81,16 +75,15 @@ def predict(
 
     Example: napari-active-seg predict my-project --images new/ --out predicted/
     """
+    samples, source = options.get("samples"), options.get("uncertainty_from")
     if (images is None) != (out is None):
         raise ConfigError("--images and --out go together: one says what, the other where to")
-    with opened(
-        project, device=device, read_only=images is not None and sampling is None
-    ) as session:
+    with opened(project, device=device, read_only=images is not None and source is None) as session:
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
             folder, target = images, out
-            with _kept_if_it_works(session, sampling):
+            with _kept_if_it_works(session, source):
                 response = run_verb(
                     session,
                     "Predicting",
@@ -100,7 +93,7 @@ def predict(
                 )
             _print_folder(target, response, session, as_json=as_json)
             return
-        with _kept_if_it_works(session, sampling):
+        with _kept_if_it_works(session, source):
             run_verb(session, "Predicting", lambda: session.predict(samples=samples))
         state = session.state
         left_out = [i for i in state.image_ids if i not in state.predicted]
@@ -113,17 +106,17 @@ def predict(
 
 
 @contextmanager
-def _kept_if_it_works(session: Session, sampling: str | None) -> Iterator[None]:
-    """Let the project sample so from now on, unless what is done with it fails."""
-    if sampling is None:
+def _kept_if_it_works(session: Session, uncertainty_from: str | None) -> Iterator[None]:
+    """Keep the source of uncertainty from now on, unless what is done with it fails."""
+    if uncertainty_from is None:
         yield
         return
-    before = session.project.config.sampling
-    session.maintenance.configure(sampling=sampling)
+    before = session.project.config.inference.uncertainty_from
+    session.maintenance.configure(uncertainty_from=uncertainty_from)
     try:
         yield
     except BaseException:
-        session.maintenance.configure(sampling=before)
+        session.maintenance.configure(uncertainty_from=before)
         raise
 
 
@@ -148,6 +141,7 @@ def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json:
     print_result(facts, as_json=as_json, text=text)
 
 
+@add_options(TrainingOptions)
 def train(
     project: ProjectArgument,
     preset: Annotated[
@@ -156,27 +150,13 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the labels; default is the preset's own.")
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="Where the encoder starts: pretrained, random, or a file of weights."),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(help="warm goes on from the model in use, fresh begins with --weights."),
-    ] = None,
-    unlabelled: Annotated[
-        str | None,
-        typer.Option(
-            help=f"What images without labels are for: {', '.join(UNLABELLED_USES)}.",
-            autocompletion=completing(UNLABELLED_USES),
-        ),
-    ] = None,
+    options: Mapping[str, Any] = NONE_GIVEN,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help=f"For this training alone, as loss=focal. {', '.join(TRAINING_KEYS)}.",
-            autocompletion=completing(f"{key}=" for key in TRAINING_KEYS),
+            help=f"For this training alone, as loss=focal. {', '.join(_TRAINING)}.",
+            autocompletion=completing(f"{key}=" for key in _TRAINING),
         ),
     ] = None,
     accept_worse: Annotated[
@@ -195,11 +175,10 @@ def train(
     Example: napari-active-seg train my-project --preset fast
     """
     chosen: dict[str, Any] = dict(pair(text, "--set") for text in settings or ())
-    own = {"preset": preset, "weights": weights, "start": start, "unlabelled": unlabelled}
-    chosen |= {name: value for name, value in own.items() if value is not None}
+    chosen |= options if preset is None else {"preset": preset, **options}
     helping = int(os.environ.get("RANK", "0")) > 0
     with opened(project, device=device, read_only=helping) as session:
-        session.project.config.with_changes(chosen)  # refuses at once what cannot be
+        session.project.config.with_changes(**chosen)  # refuses at once what cannot be
 
         if helping:  # the first process saves and prints
             session.training.join(

@@ -25,7 +25,7 @@ from napari_active_seg.cli.options import (
 from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectHeldError
 from napari_active_seg.importers import AnnotationOptions
 from napari_active_seg.project import (
-    EDITABLE,
+    SETTINGS,
     MergeConflict,
     ModelRecord,
     Project,
@@ -293,7 +293,7 @@ def config(
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help=f"A setting, as annotator=Anna. {', '.join(EDITABLE)}."),
+        typer.Option("--set", help=f"A setting, as annotator=Anna. {', '.join(sorted(SETTINGS))}."),
     ] = None,
     show: Annotated[
         bool,
@@ -326,10 +326,10 @@ def config(
                 _apply_unpainted(session)
             elif "unpainted" in asked:
                 _hint_at_finished(session)
-            facts = session.project.config.model_dump()
+            facts = session.project.config.as_flat_dict()
     else:
         with Project.open(project, read_only=True) as seen:
-            facts = seen.config.model_dump()
+            facts = seen.config.as_flat_dict()
     print_result(facts, as_json=as_json, text="\n".join(f"{k}: {v}" for k, v in facts.items()))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_active_seg.acquisition import (
     CHANGEABLE,
-    COSTS,
-    LEARNED,
     STRATEGIES,
 )
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import print_result
+from napari_active_seg.cli.option_fields import NONE_GIVEN, add_options
 from napari_active_seg.cli.options import (
     DeviceOption,
     JsonOption,
@@ -24,33 +24,18 @@ from napari_active_seg.cli.options import (
     run_verb,
 )
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.project import QueuedRegion
+from napari_active_seg.project import QueuedRegion, StrategyOptions
 from napari_active_seg.session import Session
 from napari_active_seg.session.proposals.strategy_file import strategy_from, write_strategy
-from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
 
 
-_Measure = Annotated[
-    str | None,
-    typer.Option(
-        help=f"Uncertainty: {', '.join(measure_titles())}.",
-        autocompletion=completing(measure_titles()),
-    ),
-]
 _Strategy = Annotated[
     str | None,
     typer.Option(
         help=f"A YAML file, or one of {', '.join(STRATEGIES)}.",
         autocompletion=completing(STRATEGIES),
-    ),
-]
-_Cost = Annotated[
-    str | None,
-    typer.Option(
-        help=f"What a region costs: {', '.join([*COSTS, *LEARNED])}.",
-        autocompletion=completing([*COSTS, *LEARNED]),
     ),
 ]
 
@@ -62,6 +47,7 @@ def register(app: typer.Typer) -> None:
     app.command("add-region")(add_region)
 
 
+@add_options(StrategyOptions, leave_out=("strategy",))
 def propose(
     project: ProjectArgument,
     count: Annotated[int | None, typer.Option(help="How many regions.")] = None,
@@ -70,15 +56,10 @@ def propose(
         typer.Option(help="Instead of --count: 8, 50000px, 300clicks or 10min."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Side of a region in pixels.")] = None,
-    measure: _Measure = None,
     strategy: _Strategy = None,
+    options: Mapping[str, Any] = NONE_GIVEN,
     stride: Annotated[
         int | None, typer.Option(help="Pixels between windows; default a quarter of the size.")
-    ] = None,
-    cost: _Cost = None,
-    alpha: Annotated[float | None, typer.Option(help="Exponent of the information.")] = None,
-    beta: Annotated[
-        float | None, typer.Option(help="Exponent of the cost; 0 leaves it out of the choice.")
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -105,11 +86,8 @@ def propose(
             strategy,
             changes=dict(pair(text, "--set") for text in changes or ()),
             size=size,
-            measure=measure,
             stride=stride,
-            cost=cost,
-            alpha=alpha,
-            beta=beta,
+            **options,
         )
         run_verb(
             session,
@@ -118,7 +96,7 @@ def propose(
                 count=count, budget=budget, strategy=asked, seed=seed
             ),
         )
-        _tell(session, strategy, measure, as_json=as_json)
+        _tell(session, strategy, options.get("measure"), as_json=as_json)
         if save is not None:
             write_strategy(save, asked)
 
@@ -126,7 +104,7 @@ def propose(
 def _tell(session: Session, strategy: str | None, measure: str | None, *, as_json: bool) -> None:
     """Print the regions of the latest round, and what was said of them."""
     state, notes = session.state, session.proposals.notes
-    name = strategy or session.project.config.strategy
+    name = strategy or session.project.config.acquisition.strategy
     latest = [queued for queued in state.queue if queued.round == state.round]
     facts = {
         "round": state.round,

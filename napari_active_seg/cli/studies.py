@@ -139,7 +139,9 @@ PresetOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A setting of the projects: steps=500, restarts=4, weights=FILE."),
+    typer.Option(
+        "--set", help="A setting of the projects: steps=500, restarts=4, weights_file=FILE."
+    ),
 ]
 AnnotatorOption = Annotated[
     list[str] | None,
@@ -221,7 +223,7 @@ def simulate(
         rounds=rounds,
         size=size,
         validation=validation,
-        settings={"preset": preset, "start": "fresh", **_settings(settings, "--set")},
+        settings={"preset": preset, "init": "pretrained", **_settings(settings, "--set")},
         annotator=_annotator(annotator),
         seeds=_numbers(seeds),
         reference=reference,

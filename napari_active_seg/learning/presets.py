@@ -27,7 +27,7 @@ class Preset:
     optimiser: str = "adamw"
     schedule: str = "one-cycle"
     weight_decay: float = 1e-4
-    average: float = 0.0
+    ema_decay: float = 0.0
     patience: int = 0
 
     def recipe(
@@ -37,10 +37,10 @@ class Preset:
 
         ``half`` is the precision that ``auto`` stands for on a GPU.
         """
-        n_steps = max(1, (plan.steps or self.n_steps) * plan.longer // plan.shorter)
+        n_steps = max(1, (plan.steps or self.n_steps) * plan.training_length // plan.shorter)
         if plan.epochs is not None:
             n_steps = plan.epochs * per_epoch
-        precision = plan.precision
+        precision: str = plan.training_precision
         if precision == "auto":
             precision = half if on_gpu else "float32"
         return OptimiserConfig(
@@ -49,7 +49,7 @@ class Preset:
             optimiser=plan.optimiser or self.optimiser,
             schedule=plan.schedule or self.schedule,
             weight_decay=self.weight_decay,
-            average=self.average if plan.average is None else plan.average,
+            ema_decay=self.ema_decay if plan.ema_decay is None else plan.ema_decay,
             patience=self.patience if plan.patience is None else plan.patience,
             precision=precision,
         )
@@ -86,7 +86,7 @@ PRESETS: dict[str, Preset] = {
             1e-3,
             optimiser="adam",
             schedule="constant",
-            average=0.999,
+            ema_decay=0.999,
             patience=10,
         ),
         Preset(

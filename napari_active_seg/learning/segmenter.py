@@ -92,7 +92,9 @@ class _TorchModel:
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
         self._move_to(self._on)
-        return self._sampler.embedding(image, InferenceOptions("single"), check_cancelled)
+        return self._sampler.embedding(
+            image, InferenceOptions(uncertainty_from="single"), check_cancelled
+        )
 
     def write_onnx(self, path: Path) -> int:
         """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.

@@ -70,12 +70,12 @@ def starting_weights(choice: str, known: KnownWeights | None, network: str) -> S
     if choice != "pretrained":
         path = Path(choice).expanduser()
         if not path.is_file():
-            raise ModelError(f"no file of weights {choice}; give a path, 'pretrained' or 'random'")
+            raise ModelError(f"no file of weights {choice}; give a path that exists")
         return StartingWeights(path, path.name)
     if known is None:
         raise ModelError(
-            f"no weights are published for {network}; give a file with --weights FILE, "
-            "or train from random weights ('starts from' in the window, --weights random)"
+            f"no weights are published for {network}; give a file "
+            "(setting weights_file), or train from scratch (--init scratch)"
         )
     path = weights_folder() / known.file
     if not path.is_file():
@@ -170,8 +170,8 @@ def check_reachable(url: str, *, file: str, network: str) -> None:
         return
     raise ModelError(
         f"the weights of {network} are not here and cannot be fetched ({reason}). Get {file} "
-        f"from {url} and put it into {weights_folder()}, or train from random weights "
-        "('starts from' in the window, --weights random on the command line)"
+        f"from {url} and put it into {weights_folder()}, or train from scratch "
+        "('start from' in the window, --init scratch on the command line)"
     )
 
 

@@ -1,69 +1,81 @@
-"""How a network is asked: which passes, at what temperature, and what else it is to say."""
+"""How a model predicts: how many samples, from which source, and what else it returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from napari_active_seg.calibration import Calibration
+from pydantic import AfterValidator, Field
+
+from napari_active_seg.calibration import METHODS, Calibration
 from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.models.options import OneOf, Options, runtime
 from napari_active_seg.uncertainty import EXTRAS
 
-__all__ = ["METHODS", "PRECISIONS", "InferenceOptions"]
+__all__ = ["UNCERTAINTY_SOURCES", "InferenceOptions"]
 
-#: Ways to get several opinions of one network, and what they are.
-METHODS = {
-    "dropout": "passes with dropout on",
-    "views": "one pass for each of up to 8 flips and turns, dropout off",
-    "single": "one plain pass",
-    "ensemble": "one plain pass of each of the last models",
+#: What the samples of a prediction come from.
+UNCERTAINTY_SOURCES = {
+    "dropout": "MC dropout",
+    "views": "test-time augmentation: up to 8 flips and turns, without dropout",
+    "single": "one plain prediction",
+    "ensemble": "ensemble of the last models, without dropout",
 }
-PRECISIONS = ("float32", "bfloat16")
 _VIEWS = 8
+_SOURCE = OneOf("source of uncertainty", lambda: UNCERTAINTY_SOURCES)
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceOptions:
-    """What a Segmenter is asked for.
+def _check_extras(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in EXTRAS:
+            raise ConfigError(f"no output {name!r}: {did_you_mean(name, EXTRAS)}")
+    return names
 
-    ``temperature`` divides the logits of each pass before anything is made of them, and
-    ``calibration`` is applied to each pass after that. ``extras`` names what is wanted besides the
-    moments. ``joint_stride`` above 0 asks for the probabilities of every pass, averaged over
+
+class InferenceOptions(Options):
+    """How a model predicts.
+
+    The last five are set by a run and not by a person. ``extras`` names outputs in addition to the
+    moments. ``joint_stride`` above 0 returns the probabilities of every sample, averaged over
     squares of so many pixels, or with ``joint_picks`` of the first pixel of each square alone.
+    ``fitted_calibration`` is applied to each sample after the temperature.
     """
 
-    method: str = "dropout"
-    passes: int = 20
-    seed: int = 0
-    temperature: float = 1.0
-    precision: str = "float32"
-    extras: tuple[str, ...] = ()
-    joint_stride: int = 0
-    joint_picks: bool = False
-    calibration: Calibration | None = None
+    uncertainty_from: Annotated[str, _SOURCE] = Field(
+        default="dropout",
+        description="What the samples of a prediction come from: MC dropout, test-time "
+        "augmentation (views), a single plain prediction, or an ensemble of the last models.",
+    )
+    samples: int = Field(
+        default=20, ge=1, le=1000, description="MC samples; 1 is a plain prediction."
+    )
+    ensemble_size: int = Field(
+        default=3, ge=2, le=50, description="Models of an ensemble, the current one included."
+    )
+    temperature: float = Field(
+        default=1.0, ge=0.01, le=100, description="What the logits of each sample are divided by."
+    )
+    calibration: Annotated[str, OneOf("calibration", lambda: ("none", *METHODS))] = Field(
+        default="none",
+        description="Calibration of the probabilities, fitted on the labelled validation.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Arithmetic of predictions."
+    )
 
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ConfigError(
-                f"no way of sampling {self.method!r}: {did_you_mean(self.method, METHODS)}"
-            )
-        if self.precision not in PRECISIONS:
-            raise ConfigError(f"precision is float32 or bfloat16, not {self.precision!r}")
-        if self.passes < 1:
-            raise ConfigError(f"samples must be 1 or more, got {self.passes}")
-        if not 0.01 <= self.temperature <= 100:
-            raise ConfigError(f"temperature must be 0.01 to 100, got {self.temperature}")
-        for name in self.extras:
-            if name not in EXTRAS:
-                raise ConfigError(f"no output {name!r}: {did_you_mean(name, EXTRAS)}")
+    seed: int = runtime(0)
+    extras: Annotated[tuple[str, ...], AfterValidator(_check_extras)] = runtime(())
+    joint_stride: int = runtime(0)
+    joint_picks: bool = runtime(default=False)
+    fitted_calibration: Calibration | None = runtime(None)
 
     @property
-    def n_passes(self) -> int:
-        """Number of passes of one network."""
-        if self.method in ("single", "ensemble"):
+    def n_samples(self) -> int:
+        """Number of samples of one network."""
+        if self.uncertainty_from in ("single", "ensemble"):
             return 1
-        return min(self.passes, _VIEWS) if self.method == "views" else self.passes
+        return min(self.samples, _VIEWS) if self.uncertainty_from == "views" else self.samples
 
     @property
     def draws(self) -> bool:
-        """Whether dropout is on; one pass alone is a plain one."""
-        return self.method == "dropout" and self.passes > 1
+        """Whether dropout is on; a single sample is a plain prediction."""
+        return self.uncertainty_from == "dropout" and self.samples > 1

@@ -1,126 +1,130 @@
-"""How a network is to learn, whatever it learns from."""
+"""How a network is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from napari_active_seg.errors import ConfigError, did_you_mean
+from pydantic import Field
 
-__all__ = [
-    "AUGMENTATIONS",
-    "BALANCES",
-    "LOSS_NAMES",
-    "MOST_LONGER",
-    "NORMS",
-    "OPTIMISERS",
-    "PRECISIONS",
-    "SCHEDULES",
-    "STARTS",
-    "UNLABELLED_USES",
-    "TrainingOptions",
-]
+from napari_active_seg.models.options import Options, runtime
 
-#: What the labelled pixels are scored by.
-LOSS_NAMES = ("cross-entropy", "dice", "focal", "cross-entropy+dice")
-#: What is done about rare classes: nothing, heavier pixels, or more of them in a batch.
-BALANCES = ("none", "weights", "sampling")
-#: How pictures are changed while a network learns from them.
-AUGMENTATIONS = ("none", "flips", "general", "histology", "dermoscopy")
-#: What steps along the gradient.
-OPTIMISERS = ("adamw", "adam", "sgd")
-#: How the learning rate runs over the training.
-SCHEDULES = ("one-cycle", "cosine", "poly", "constant")
-#: What is made of images without labels.
-UNLABELLED_USES = ("off", "consistency", "s4gan")
-#: Whether batch norm learns, or keeps what it knows.
-NORMS = ("batch", "frozen")
-#: What a training begins with: the model in use, or weights from before the project.
-STARTS = ("warm", "fresh")
-#: Digits of the arithmetic; auto is half precision on a GPU, full on a processor.
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+__all__ = ["MAX_TRAINING_LENGTH", "TrainingOptions"]
+
 #: How many times as long a person may let a network train: a minute becomes a night.
-MOST_LONGER = 1000
-
-_MOST_LEARNING_RATE = 1e6
-#: The smallest and largest value of what is counted.
-_LIMITS = {
-    "epochs": (1, 1_000_000_000),
-    "steps": (1, 100_000_000),
-    "batch": (1, 65_536),
-    "crop": (16, 16_384),
-    "longer": (1, MOST_LONGER),
-    "shorter": (1, MOST_LONGER),
-    "patience": (0, 1_000_000),
-}
+MAX_TRAINING_LENGTH = 1000
+#: A week: a longer limit would limit nothing.
+_MAX_TRAINING_SECONDS = 7 * 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """What a Segmenter is told before it learns; None stands for the network's own.
+class TrainingOptions(Options):
+    """How a network is trained; None stands for the preset's own value.
 
-    ``steps`` is the number of optimiser steps, and ``epochs`` decides it in passes over the labels
-    instead; ``batch`` and ``crop`` are how many squares a step looks at, and their side.
-    ``patience`` is how many looks at the held-out labels in a row may bring nothing before training
-    stops; 0 never stops early, and ``holds_out`` keeps labels aside even then. ``average`` is the
-    decay of the weights' running mean that is kept in the end; 0 keeps the last weights.
-    ``longer`` multiplies the number of steps, and ``shorter`` divides it: a model that goes on from
-    another one needs fewer.
-    ``learned_loss`` trains a module beside the network that foretells its loss. ``confidence`` is
-    how sure a network must be before
-    it learns from itself.
+    The last five are set by a run and not by a person: ``epochs`` sets the number of steps in
+    passes over the labels, ``learned_loss`` trains a module that predicts the network's loss,
+    ``holds_out`` keeps labels aside even where training does not stop early, and ``shorter``
+    divides the number of steps where a training starts from the current model.
     """
 
-    seed: int = 0
-    epochs: int | None = None
-    steps: int | None = None
-    batch: int | None = None
-    crop: int | None = None
-    learned_loss: bool = False
-    loss: str = "cross-entropy"
-    balance: str = "none"
-    augmentation: str = "general"
-    optimiser: str | None = None
-    schedule: str | None = None
-    learning_rate: float | None = None
-    average: float | None = None
-    patience: int | None = None
-    holds_out: bool = False
-    unlabelled: str = "off"
-    confidence: float = 0.9
-    norms: str = "batch"
-    precision: str = "auto"
-    longer: int = 1
-    shorter: int = 1
+    unset: ClassVar[str] = "preset"
 
-    def __post_init__(self) -> None:
-        for name, (least, most) in _LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise ConfigError(f"{name} must lie between {least:,} and {most:,}, got {value}")
-        for what, value, known in (
-            ("loss", self.loss, LOSS_NAMES),
-            ("balance", self.balance, BALANCES),
-            ("augmentation", self.augmentation, AUGMENTATIONS),
-            ("optimiser", self.optimiser, OPTIMISERS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("use of unlabelled images", self.unlabelled, UNLABELLED_USES),
-            ("norms", self.norms, NORMS),
-            ("precision", self.precision, PRECISIONS),
-        ):
-            if value is not None:
-                _check_known(what, value, known)
-        if self.average is not None and not 0 <= self.average < 1:
-            raise ConfigError(f"average must be 0 or more and below 1, got {self.average}")
-        if self.learning_rate is not None and not 0 < self.learning_rate <= _MOST_LEARNING_RATE:
-            raise ConfigError(
-                f"the learning rate must be above 0 and at most {_MOST_LEARNING_RATE:g}, "
-                f"got {self.learning_rate}"
-            )
-        if not 0 < self.confidence < 1:
-            raise ConfigError(f"confidence must lie between 0 and 1, got {self.confidence}")
+    init: Literal["current", "pretrained", "scratch"] = Field(
+        default="current",
+        description="What training starts from: the current model (pretrained weights where there "
+        "is none that fits), pretrained weights of the encoder, or scratch (random weights).",
+    )
+    weights_file: str | None = Field(
+        default=None,
+        description="File of encoder weights that is used in place of the published pretrained "
+        "ones; not used where init is scratch.",
+    )
+    training_length: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_TRAINING_LENGTH,
+        description="How many times as many steps to train as the preset does.",
+    )
+    steps: int | None = Field(
+        default=None, ge=1, le=100_000_000, description="Number of optimiser steps."
+    )
+    batch: int | None = Field(
+        default=None, ge=1, le=65_536, description="Training crops in a step."
+    )
+    crop: int | None = Field(
+        default=None, ge=16, le=16_384, description="Side of a training crop in pixels."
+    )
+    loss: Literal["cross-entropy", "dice", "focal", "cross-entropy+dice"] = Field(
+        default="cross-entropy", description="Loss on labelled pixels."
+    )
+    class_balance: Literal["none", "weights", "sampling"] = Field(
+        default="none",
+        description="Treatment of rare classes: none, heavier pixels (weights), or more of them in "
+        "a batch (sampling).",
+    )
+    augmentation: Literal["none", "flips", "general", "histology", "dermoscopy"] = Field(
+        default="general", description="How images are changed during training."
+    )
+    optimiser: Literal["adamw", "adam", "sgd"] | None = Field(
+        default=None, description="Optimiser of the weights."
+    )
+    schedule: Literal["one-cycle", "cosine", "poly", "constant"] | None = Field(
+        default=None, description="Course of the learning rate."
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1e6, description="Highest learning rate."
+    )
+    ema_decay: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Decay of the exponential moving average of the weights, which is kept in the "
+        "end; 0 keeps the last weights.",
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="Early stopping: evaluations on held-out labels in a row without improvement; "
+        "0 never stops early.",
+    )
+    restarts: int = Field(
+        default=1,
+        ge=1,
+        le=50,
+        description="Trainings from different seeds, of which the best is kept.",
+    )
+    semi_supervised: Literal["off", "consistency", "s4gan"] = Field(
+        default="off", description="How images without labels are used in training."
+    )
+    pseudo_label_threshold: float = Field(
+        default=0.9,
+        gt=0,
+        lt=1,
+        description="Least probability of a class at which a pixel without a label is learned as "
+        "that class.",
+    )
+    batch_norm: Literal["trained", "frozen"] = Field(
+        default="trained", description="Whether batch norm is trained or frozen."
+    )
+    training_precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="Arithmetic of training; auto is half precision on a GPU, float32 on a CPU.",
+    )
+    training_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=_MAX_TRAINING_SECONDS,
+        description="Time that a training may take where the preset auto chooses a network.",
+    )
 
+    seed: int = runtime(0)
+    epochs: int | None = runtime(None, ge=1, le=1_000_000_000)
+    learned_loss: bool = runtime(default=False)
+    holds_out: bool = runtime(default=False)
+    shorter: int = runtime(1, ge=1, le=MAX_TRAINING_LENGTH)
 
-def _check_known(what: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise ConfigError(f"no {what} {value!r}: {did_you_mean(value, known)}")
+    @property
+    def initial_weights(self) -> str:
+        """What a network is built with where no model is continued: a name or a file."""
+        if self.init == "scratch":
+            return "random"
+        return self.weights_file or "pretrained"

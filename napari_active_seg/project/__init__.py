@@ -2,14 +2,18 @@
 
 from napari_active_seg.project.checkpoint_header import checkpoint_facts, hash_weights
 from napari_active_seg.project.config import (
-    EDITABLE,
     MOST_IMAGE_CLASSES,
-    STRATEGY_KEYS,
-    TRAINING_KEYS,
+    SETTINGS,
     ProjectConfig,
 )
 from napari_active_seg.project.labels_table import TAKEN_BACK
 from napari_active_seg.project.merging import MergeConflict, MergeReport, merge_projects
+from napari_active_seg.project.old_settings import (
+    migrate_settings,
+    migrate_strategy_parts,
+    migrate_training,
+    restore_old_names,
+)
 from napari_active_seg.project.project import Project, check_folder_free
 from napari_active_seg.project.pseudonym_key import pseudonyms_for
 from napari_active_seg.project.records import (
@@ -30,16 +34,15 @@ from napari_active_seg.project.split import (
     explain_missing_validation,
     groups_in_several_splits,
 )
+from napari_active_seg.project.strategy_options import StrategyOptions
 
 __all__ = [
     "CANT_TELL",
-    "EDITABLE",
     "MOST_IMAGE_CLASSES",
     "OFFERED_EVENT",
     "PLACED_EVENT",
-    "STRATEGY_KEYS",
+    "SETTINGS",
     "TAKEN_BACK",
-    "TRAINING_KEYS",
     "WITHDRAWN_EVENT",
     "Event",
     "ImageAnswer",
@@ -54,6 +57,7 @@ __all__ = [
     "Relinked",
     "SavedLabel",
     "Split",
+    "StrategyOptions",
     "assign_splits",
     "check_folder_free",
     "checkpoint_facts",
@@ -62,5 +66,9 @@ __all__ = [
     "groups_in_several_splits",
     "hash_weights",
     "merge_projects",
+    "migrate_settings",
+    "migrate_strategy_parts",
+    "migrate_training",
     "pseudonyms_for",
+    "restore_old_names",
 ]

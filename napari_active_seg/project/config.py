@@ -2,311 +2,136 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 
 from napari_active_seg._util.atomic_write import atomic_write
-from napari_active_seg.acquisition import get_strategy
-from napari_active_seg.calibration import METHODS as CALIBRATIONS
 from napari_active_seg.errors import ConfigError, ProjectError, did_you_mean
-from napari_active_seg.models.inference_options import METHODS
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.models.options import OptionField, Options
 from napari_active_seg.models.preset_names import check_preset_known
-from napari_active_seg.models.training_options import MOST_LONGER, STARTS, TrainingOptions
-from napari_active_seg.uncertainty import check_measure
+from napari_active_seg.models.training_options import TrainingOptions
+from napari_active_seg.project.old_settings import find_new_name, migrate_project
+from napari_active_seg.project.strategy_options import StrategyOptions
 
-__all__ = [
-    "EDITABLE",
-    "FORMAT_VERSION",
-    "MOST_IMAGE_CLASSES",
-    "STRATEGY_KEYS",
-    "TRAINING_KEYS",
-    "ProjectConfig",
-]
+__all__ = ["FORMAT_VERSION", "MOST_IMAGE_CLASSES", "SETTINGS", "ProjectConfig", "migrate_file"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 #: Each class of images has a key of its own, from 1.
 MOST_IMAGE_CLASSES = 9
-#: A week: beyond it a limit is none.
-MOST_TRAINING_SECONDS = 7 * 24 * 3600.0
-#: What a person may set; the rest is decided when the project is made.
-EDITABLE = (
-    "alpha",
-    "annotator",
-    "augmentation",
-    "average",
-    "balance",
-    "batch",
-    "beta",
-    "blind",
-    "cache_limit",
-    "calibration",
-    "confidence",
-    "control",
-    "cost",
-    "crop",
-    "diversity",
-    "image_classes",
-    "key_file",
-    "learning_rate",
-    "longer",
-    "loss",
-    "measure",
-    "members",
-    "name",
-    "norms",
-    "optimiser",
-    "patience",
-    "per_image",
-    "per_image_share",
-    "per_patient",
-    "precision",
-    "preset",
-    "region_size",
-    "regions_per_round",
-    "restarts",
-    "samples",
-    "sampling",
-    "schedule",
-    "start",
-    "steps",
-    "strategy",
-    "temperature",
-    "train_after",
-    "training_precision",
-    "training_seconds",
-    "unlabelled",
-    "unpainted",
-    "validation",
-    "weights",
-    "worker",
-)
-#: What of it decides how a network is trained, and is handed on as it is.
-TRAINING_KEYS = (
-    "augmentation",
-    "average",
-    "balance",
-    "batch",
-    "confidence",
-    "crop",
-    "learning_rate",
-    "longer",
-    "loss",
-    "norms",
-    "optimiser",
-    "patience",
-    "schedule",
-    "steps",
-    "unlabelled",
-)
-#: What of it is to hold for any strategy, in place of what the strategy says.
-STRATEGY_KEYS = (
-    "alpha",
-    "beta",
-    "control",
-    "cost",
-    "diversity",
-    "per_image",
-    "per_image_share",
-    "per_patient",
-    "validation",
-)
+
+_SECTIONS: dict[str, type[Options]] = {
+    "training": TrainingOptions,
+    "inference": InferenceOptions,
+    "acquisition": StrategyOptions,
+}
 
 
-class ProjectConfig(BaseModel):
-    """Settings that a file stores; unknown keys are refused."""
+class ProjectConfig(Options):
+    """Settings that a file stores; unknown keys are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Frozen fields are decided when the project is made. The name of each setting is one of its own,
+    whichever section it lies in.
+    """
 
-    format: Literal["napari-active-seg"] = "napari-active-seg"
-    format_version: int = FORMAT_VERSION
-    name: str
-    created_at: str
-    seed: int = Field(default=0, ge=0)
-    project_uid: str = ""
-    images_dir: str = ""
-    masks_dir: str | None = None
-    key_file: str | None = None
-    annotator: str = "annotator"
-    blind: bool = False
-    image_classes: tuple[str, ...] = ()
-    unpainted: str | None = None
-    train_after: int = Field(default=0, ge=0, le=100_000)
-    preset: str = "fast"
-    measure: str = "bald"
-    strategy: str = "uncertain-regions"
-    samples: int = Field(default=20, ge=1, le=1000)
-    sampling: str = "dropout"
-    members: int = Field(default=3, ge=2, le=50)
-    calibration: str = "none"
-    temperature: float = Field(default=1.0, ge=0.01, le=100)
-    precision: Literal["float32", "bfloat16"] = "float32"
-    weights: str = "pretrained"
-    region_size: int = Field(default=128, ge=8, le=16_384)
-    regions_per_round: int = Field(default=8, ge=1, le=100_000)
-    start: str = "warm"
-    restarts: int = Field(default=1, ge=1, le=50)
-    loss: str = "cross-entropy"
-    balance: str = "none"
-    augmentation: str = "general"
-    optimiser: str | None = None
-    schedule: str | None = None
-    learning_rate: float | None = None
-    average: float | None = None
-    patience: int | None = None
-    steps: int | None = None
-    longer: int = Field(default=1, ge=1, le=MOST_LONGER)
-    batch: int | None = None
-    crop: int | None = None
-    unlabelled: str = "off"
-    confidence: float = 0.9
-    norms: str = "batch"
-    cost: str | None = None
-    alpha: float | None = None
-    beta: float | None = None
-    diversity: str | None = None
-    control: float | None = None
-    validation: float | None = None
-    per_image: int | None = None
-    per_image_share: float | None = None
-    per_patient: int | None = None
-    training_precision: str = "auto"
-    training_seconds: float = Field(default=60, gt=0, le=MOST_TRAINING_SECONDS)
-    worker: Literal["thread", "process"] = "thread"
-    cache_limit: float = Field(default=10.0, ge=0.01, le=100_000)  # gigabytes of predictions
-
-    @property
-    def training_plan(self) -> TrainingOptions:
-        """How networks are trained, as far as the project says."""
-        chosen = {key: getattr(self, key) for key in TRAINING_KEYS}
-        return TrainingOptions(seed=self.seed, precision=self.training_precision, **chosen)
-
-    @field_validator(
-        "optimiser",
-        "schedule",
-        "learning_rate",
-        "average",
-        "patience",
-        "steps",
-        "batch",
-        "crop",
-        mode="before",
+    format: Literal["napari-active-seg"] = Field(default="napari-active-seg", frozen=True)
+    format_version: int = Field(default=FORMAT_VERSION, frozen=True)
+    name: str = Field(description="Name of the project.")
+    created_at: str = Field(frozen=True)
+    seed: int = Field(default=0, ge=0, frozen=True)
+    project_uid: str = Field(default="", frozen=True)
+    images_dir: str = Field(default="", frozen=True)
+    masks_dir: str | None = Field(default=None, frozen=True)
+    key_file: str | None = Field(default=None, description="CSV file with the key of pseudonyms.")
+    annotator: str = Field(default="annotator", description="Name that labels are saved under.")
+    blind: bool = Field(
+        default=False, description="Blind mode: hide predictions and shuffle the queue."
     )
+    image_classes: tuple[str, ...] = Field(
+        default=(), description="Classes of whole images, such as benign,malignant."
+    )
+    unpainted: str | None = Field(
+        default=None, description="Class that unpainted pixels of a finished region count as."
+    )
+    train_after: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Retrain automatically after so many finished regions; 0: never.",
+    )
+    preset: str = Field(default="fast", description="The network, with its training defaults.")
+    region_size: int = Field(
+        default=128, ge=8, le=16_384, description="Side of a region in pixels."
+    )
+    regions_per_round: int = Field(
+        default=8, ge=1, le=100_000, description="Regions of a proposal."
+    )
+    worker: Literal["thread", "process"] = Field(
+        default="thread", description="Where the window runs jobs."
+    )
+    cache_limit: float = Field(
+        default=10.0, ge=0.01, le=100_000, description="Gigabytes of cached predictions."
+    )
+    training: TrainingOptions = Field(default=TrainingOptions(), frozen=True)
+    inference: InferenceOptions = Field(default=InferenceOptions(), frozen=True)
+    acquisition: StrategyOptions = Field(default=StrategyOptions(), frozen=True)
+
+    @field_validator("training", "inference", "acquisition", mode="before")
     @classmethod
-    def _left_to_the_preset(cls, value: object) -> object:
-        return None if value == "preset" else value
+    def _holds_settings_alone(cls, value: object, info: Any) -> object:
+        known = _SECTIONS[info.field_name].list_fields()
+        for key in value if isinstance(value, Mapping) else ():
+            if key not in known:
+                raise ConfigError(f"no setting {key!r}: {did_you_mean(str(key), known)}")
+        return value
 
     @field_validator("image_classes", mode="before")
     @classmethod
-    def _named_apart(cls, value: object) -> object:
+    def _differ(cls, value: object) -> object:
         names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if names == [""]:
             return ()
         if not isinstance(names, list | tuple) or len(set(names)) != len(names) or "" in names:
-            raise ValueError("classes of images are names apart, such as benign,malignant")
+            raise ConfigError(
+                f"image_classes must be names that differ, such as benign,malignant, got {value!r}"
+            )
         if len(names) == 1 or len(names) > MOST_IMAGE_CLASSES:
-            raise ValueError(f"there are 2 to {MOST_IMAGE_CLASSES} classes of images, or none")
+            raise ConfigError(
+                f"image_classes must be 2 to {MOST_IMAGE_CLASSES} classes, or none, got {value!r}"
+            )
         return tuple(names)
-
-    @field_validator(*STRATEGY_KEYS, mode="before")
-    @classmethod
-    def _left_to_the_strategy(cls, value: object) -> object:
-        return None if value == "strategy" else value
-
-    @field_validator("start")
-    @classmethod
-    def _known_start(cls, name: str) -> str:
-        if name not in STARTS:
-            raise ValueError(f"no start {name!r}: {did_you_mean(name, STARTS)}")
-        return name
-
-    @model_validator(mode="after")
-    def _all_goes_together(self) -> ProjectConfig:
-        try:
-            _ = self.training_plan
-            chosen = {key: getattr(self, key) for key in STRATEGY_KEYS}
-            get_strategy(self.strategy).with_changes(**chosen)
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
-        return self
-
-    @field_validator("measure")
-    @classmethod
-    def _known_measure(cls, name: str) -> str:
-        try:
-            return check_measure(name)
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
 
     @field_validator("key_file")
     @classmethod
-    def _key_is_a_table(cls, path: str | None) -> str | None:
+    def _is_a_table(cls, path: str | None) -> str | None:
         if path is not None and not path.lower().endswith(".csv"):
-            raise ValueError(f"the key of pseudonyms is a .csv file, not {path!r}")
+            raise ConfigError(f"key_file, the key of pseudonyms, must be a .csv file, got {path!r}")
         return path
-
-    @field_validator("calibration")
-    @classmethod
-    def _known_calibration(cls, name: str) -> str:
-        if name not in ("none", *CALIBRATIONS):
-            raise ValueError(
-                f"no calibration {name!r}: {did_you_mean(name, ('none', *CALIBRATIONS))}"
-            )
-        return name
-
-    @field_validator("sampling")
-    @classmethod
-    def _known_sampling(cls, name: str) -> str:
-        if name not in METHODS:
-            raise ValueError(f"no way of sampling {name!r}: {did_you_mean(name, METHODS)}")
-        return name
-
-    @field_validator("strategy")
-    @classmethod
-    def _known_strategy(cls, name: str) -> str:
-        try:
-            return get_strategy(name).name
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
 
     @staticmethod
     def read(path: Path) -> ProjectConfig:
-        """Return the settings in ``path``; ProjectError names the key that does not fit."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProjectError(f"{path} cannot be read: {error}") from error
-        try:
-            raw = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ProjectError(
-                f"{path} is not valid JSON (line {error.lineno}: {error.msg}); correct that line"
-            ) from error
-        version = raw.get("format_version") if isinstance(raw, dict) else None
+        """Return the settings in ``path``; ProjectError names the key that does not fit.
+
+        Those of an older program are returned under their names of today.
+        """
+        raw = _read_json(path)
+        version = raw.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise ProjectError(
                 f"{path.parent} was written by a newer version of napari-active-seg "
                 f"(format {version}, this one knows {FORMAT_VERSION}); update the program"
             )
-        if version == 1 and isinstance(raw, dict):
-            raw = _from_1_to_2(raw)
+        if version in (1, 2):
+            raw = migrate_project(raw, {name: s for name, (s, _) in SETTINGS.items() if s})
         try:
             return ProjectConfig.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ProjectError(f"{path}: {key}: {_words(first)}; correct it there") from error
+        except ConfigError as error:
+            raise ProjectError(f"{path}: {error}; correct it there") from error
 
     def write(self, path: Path) -> None:
         """Write the settings; a crash leaves the old file or the new one, never half of one."""
@@ -319,32 +144,81 @@ class ProjectConfig(BaseModel):
                 "stay. Free disk space or check that the folder may be written to"
             ) from error
 
-    def with_changes(self, changes: Mapping[str, object]) -> ProjectConfig:
-        """Return the settings with some of them changed; ConfigError names what does not fit."""
+    def get(self, name: str) -> Any:
+        """Return the value of a setting by its own name, whichever section it lies in."""
+        section, _ = SETTINGS[name]
+        return getattr(getattr(self, section) if section else self, name)
+
+    def as_flat_dict(self) -> dict[str, Any]:
+        """Return everything that is stored by name, without the sections."""
+        stored = self.model_dump(mode="json")
+        inner = {key: value for name in _SECTIONS for key, value in stored.pop(name).items()}
+        return {**stored, **inner}
+
+    def with_changes(self, /, **changes: object) -> Self:
+        """Return the settings with some of them changed, by their own names.
+
+        ConfigError names what does not fit.
+        """
         for key in changes:
-            if key not in EDITABLE:
+            new_name = find_new_name(key)
+            if new_name is not None:
+                raise ConfigError(f"setting {key!r} has another name: use {new_name}")
+            if key not in SETTINGS:
                 raise ConfigError(
-                    f"setting {key!r} cannot be changed: {did_you_mean(key, EDITABLE)}"
+                    f"setting {key!r} cannot be changed: {did_you_mean(key, SETTINGS)}"
                 )
         if "preset" in changes:  # a project that came from elsewhere may name one that is not here
             check_preset_known(str(changes["preset"]))
-        try:
-            return ProjectConfig.model_validate({**self.model_dump(), **changes})
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            if not key:  # settings that do not go together
-                raise ConfigError(_words(first)) from error
-            raise ConfigError(f"setting {key}: {_words(first)}, got {first['input']!r}") from error
+        own: dict[str, object] = dict(self)
+        for name in _SECTIONS:
+            new = {k: v for k, v in changes.items() if SETTINGS[k][0] == name}
+            own[name] = getattr(self, name).with_changes(**new) if new else own[name]
+        top = {key: value for key, value in changes.items() if not SETTINGS[key][0]}
+        return type(self).model_validate({**own, **top})
 
 
-def _words(error: Mapping[str, Any]) -> str:
-    """Return what pydantic says of a value, without its own preface to our words."""
-    return str(error["msg"]).removeprefix("Value error, ")
+_ALL_SECTIONS: dict[str, type[Options]] = {"": ProjectConfig, **_SECTIONS}
+#: What a person may set, by name: the section that it lies in, empty for none, and its field.
+SETTINGS: dict[str, tuple[str, OptionField]] = {
+    name: (section, field)
+    for section, model in _ALL_SECTIONS.items()
+    for name, field in sorted(model.list_fields().items())
+}
 
 
-def _from_1_to_2(raw: dict[str, Any]) -> dict[str, Any]:
-    """Give an older project a name of its own that its copies share."""
-    facts = f"{raw.get('name')}|{raw.get('created_at')}|{raw.get('seed')}"
-    uid = hashlib.sha256(facts.encode()).hexdigest()[:32]
-    return {**raw, "format_version": FORMAT_VERSION, "project_uid": uid}
+def migrate_file(path: Path, backups: Path) -> None:
+    """Bring a file of an older format to this one, after a copy of it was put into ``backups``."""
+    version = _read_json(path).get("format_version")
+    if version == FORMAT_VERSION:
+        return
+    config, stamp = ProjectConfig.read(path), time.strftime("%Y%m%d-%H%M%S")
+    try:
+        backups.mkdir(exist_ok=True)
+        with atomic_write(
+            backups / f"project-format{version}-{stamp}.json", lasting=True, root=backups
+        ) as begun:
+            begun.write_bytes(path.read_bytes())
+    except OSError as error:
+        raise ProjectError(
+            f"{backups} could not be written ({error.strerror or error}), and without a copy the "
+            "settings of an older project are not changed; open it read-only, or free the folder "
+            "for writing"
+        ) from error
+    config.write(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} cannot be read: {error}") from error
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ProjectError(
+            f"{path} is not valid JSON (line {error.lineno}: {error.msg}); correct that line"
+        ) from error
+    if not isinstance(raw, dict):
+        raise ProjectError(f"{path} holds no settings; restore it from a copy")
+    return raw

@@ -14,7 +14,7 @@ from types import TracebackType
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.images import FoundImage, absolute_path
 from napari_active_seg.project.classes_table import ClassesTable
-from napari_active_seg.project.config import ProjectConfig
+from napari_active_seg.project.config import ProjectConfig, migrate_file
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.event_log import EventsTable
 from napari_active_seg.project.image_labels import ImageAnswers
@@ -37,6 +37,7 @@ __all__ = ["Project", "check_folder_free"]
 
 _log = logging.getLogger(__name__)
 _CONFIG, _DATABASE, _MODELS, _CACHE = "project.json", "project.db", "models", "cache"
+_BACKUPS = "backups"
 
 
 class Project:
@@ -154,6 +155,7 @@ class Project:
                 left = acquire_write_lock(database, folder, take_over=take_over)
                 if left is not None:
                     _log.info("the writer's place of %s was free to take", left.in_words)
+                migrate_file(folder / _CONFIG, folder / _BACKUPS)
             return Project(folder, config, database, clock)
         except BaseException:
             database.close()
@@ -199,7 +201,7 @@ class Project:
 
     def configure(self, /, **changes: object) -> None:
         """Change settings and write them down; ConfigError names what does not fit."""
-        config = self.config.with_changes(changes)
+        config = self.config.with_changes(**changes)
         self.events.add("settings", annotator=config.annotator, facts=changes)
         config.write(self.folder / _CONFIG)
         self.config = config

@@ -204,7 +204,7 @@ class ProjectMaintenance:
         """Change settings of the project; ConfigError names what does not fit."""
         self._ctx.project.configure(**changes)
         config = self._ctx.project.config
-        shown = {"measure": config.measure} if "measure" in changes else {}
+        shown = {"measure": config.acquisition.measure} if "measure" in changes else {}
         self._ctx.update(project=config.name, blind=config.blind, **shown)
         self._ctx.update(predicted=self._ctx.predicted())
 

@@ -219,7 +219,7 @@ class Session:
         preset: str | None = ...,
         epochs: int | None = ...,
         seed: int | None = ...,
-        weights: str | None = ...,
+        init: str | None = ...,
         settings: Mapping[str, object] | None = ...,
         accept_worse: bool = ...,
         resume: bool = ...,
@@ -233,7 +233,7 @@ class Session:
         preset: str | None = ...,
         epochs: int | None = ...,
         seed: int | None = ...,
-        weights: str | None = ...,
+        init: str | None = ...,
         settings: Mapping[str, object] | None = ...,
         accept_worse: bool = ...,
         resume: bool = ...,
@@ -246,7 +246,7 @@ class Session:
         preset: str | None = None,
         epochs: int | None = None,
         seed: int | None = None,
-        weights: str | None = None,
+        init: str | None = None,
         settings: Mapping[str, object] | None = None,
         accept_worse: bool = False,
         resume: bool = True,
@@ -266,8 +266,8 @@ class Session:
             Passes over the labels; by default the preset's number of steps.
         seed
             Seed of the training; by default the project's.
-        weights
-            Initial weights of the encoder: "pretrained", "random" or a file.
+        init
+            Initial weights: "current", "pretrained" or "scratch"; by default the project's.
         settings
             Settings of the project for this training alone, such as ``{"loss": "focal"}``.
         accept_worse
@@ -291,8 +291,9 @@ class Session:
         OneClassError
             If all labelled pixels are of one class.
         """
+        chosen = {**(settings or {}), **({} if init is None else {"init": init})}
         choices = TrainingChoices(
-            preset, epochs, seed, weights, accept_worse, resume, allow_one_class, settings or {}
+            preset, epochs, seed, accept_worse, resume, allow_one_class, chosen
         )
         future = self.training.train(choices)
         return future.result() if wait else future

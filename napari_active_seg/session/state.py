@@ -134,7 +134,7 @@ def initial_state(project: Project, bookmark: UiState | None = None) -> SessionS
     It is where the bookmark lies, if there is one, and at the first waiting region otherwise.
     """
     ids = tuple(ref.id for ref in project.images.all())
-    measure = project.config.measure
+    measure = project.config.acquisition.measure
     state = SessionState(
         project=project.config.name,
         schema=project.schema,

@@ -19,7 +19,7 @@ from napari_active_seg.acquisition.selectors import (
     GumbelTopK,
     RandomImage,
     Stratified,
-    annealed_coldness,
+    annealed_inverse_temperature,
     power_logits,
     softmax_logits,
 )
@@ -165,16 +165,16 @@ def firsts(logits, n):
 def test_power_draws_in_proportion_to_value_to_the_coldness_and_says_so():
     values = np.array([1.0, 2.0, 4.0, 0.0])
     everything = np.ones(4, bool)
-    for coldness in (1.0, 2.0):
-        logits = power_logits(values, coldness)
-        expected = values**coldness / (values**coldness).sum()
+    for inverse_temperature in (1.0, 2.0):
+        logits = power_logits(values, inverse_temperature)
+        expected = values**inverse_temperature / (values**inverse_temperature).sum()
         shares = np.bincount(firsts(logits, 4000), minlength=4) / 4000
         np.testing.assert_allclose(shares, expected, atol=0.03)
         order = GumbelTopK(logits, rng())
         told = [order.chance(index, everything) for index in range(4)]
         np.testing.assert_allclose(told, expected)
         rest = np.array([True, False, True, True])
-        assert order.chance(0, rest) == pytest.approx(1 / (1 + 4**coldness))
+        assert order.chance(0, rest) == pytest.approx(1 / (1 + 4**inverse_temperature))
     assert np.bincount(firsts(power_logits(values, 0.0), 2000)).min() > 400
 
 
@@ -201,9 +201,11 @@ def test_chances_of_an_image_and_its_place_are_multiplied():
 
 
 def test_noise_of_clasp_is_annealed_from_1_to_100():
-    assert annealed_coldness(1) == 1
-    assert annealed_coldness(10) == annealed_coldness(50) == pytest.approx(100)
-    assert annealed_coldness(4) < annealed_coldness(5)
+    assert annealed_inverse_temperature(1) == 1
+    assert (
+        annealed_inverse_temperature(10) == annealed_inverse_temperature(50) == pytest.approx(100)
+    )
+    assert annealed_inverse_temperature(4) < annealed_inverse_temperature(5)
 
 
 def test_stratified_gives_two_thirds_to_classes_in_turn():

@@ -39,7 +39,7 @@ def test_what_is_nearer_goes_first_and_each_value_names_its_source(tmp_path):
         tmp_path,
         {"NAPARI_ACTIVE_SEG_TRAIN_EPOCHS": "4"},
         own="train: {preset: unet, epochs: 1, accept-worse: true}\n",
-        here="train: {epochs: 2, weights: random}\n",
+        here="train: {epochs: 2, init: scratch}\n",
         named="train: {epochs: 3}\n",
     ).of("train")
     assert (found["epochs"].value, found["epochs"].source) == (
@@ -48,7 +48,7 @@ def test_what_is_nearer_goes_first_and_each_value_names_its_source(tmp_path):
     )
     assert found["preset"].value == "unet" and "command-line.yaml" in found["preset"].source
     assert found["accept_worse"].value is True
-    assert "napari-active-seg.yaml" in found["weights"].source
+    assert "napari-active-seg.yaml" in found["init"].source
     assert (found["device"].value, found["device"].source) == ("auto", "default")
 
 

@@ -18,7 +18,7 @@ def labelled(run, made, pool):
 def test_worse_model_is_said_and_may_be_taken_all_the_same(run, labelled):
     train = ("train", labelled, "--preset", "fast")
     assert run(*train, "--epochs", 60)[0] == 0
-    spoilt = ("--start", "fresh", "--set", "learning_rate=1e-9", "--epochs", 1)
+    spoilt = ("--init", "pretrained", "--set", "learning_rate=1e-9", "--epochs", 1)
     code, out, _ = run(*train, *spoilt, "--json")
     facts = json.loads(out)
     assert code == 0 and not facts["in_use"]
@@ -35,7 +35,7 @@ def test_models_are_listed_and_put_in_use(run, labelled):
     assert run("models", labelled)[1] == "no model yet; train first\n"
     train = ("train", labelled, "--preset", "fast")
     assert run(*train, "--epochs", 60)[0] == 0
-    out = run(*train, "--start", "fresh", "--set", "learning_rate=1e-9", "--epochs", 1)[1]
+    out = run(*train, "--init", "pretrained", "--set", "learning_rate=1e-9", "--epochs", 1)[1]
     _, command = out.rstrip().split("to use m002: napari-active-seg ")
     assert run(*shlex.split(command))[0] == 0
     facts = json.loads(run("models", labelled, "--json")[1])
@@ -57,17 +57,17 @@ def test_models_are_listed_and_put_in_use(run, labelled):
 def test_settings_of_one_training_are_checked_and_not_kept(run, labelled):
     code, _, err = run("train", labelled, "--set", "loss=focl")
     assert code == 2 and "did you mean 'focal'" in err
-    code, _, err = run("train", labelled, "--unlabelled", "gan")
+    code, _, err = run("train", labelled, "--semi-supervised", "gan")
     assert code == 2 and "known: consistency, off, s4gan" in err
     code, _, err = run("train", labelled, "--set", "preset=fats")
     assert code == 2 and "did you mean 'fast'" in err
     for unknown in ("helps=1", "epochs=2", "seed=1"):
         code, _, err = run("train", labelled, "--set", unknown)
         assert code == 2 and "cannot be changed" in err
-    code, out, _ = run("train", labelled, "--epochs", 2, "--unlabelled", "consistency")
+    code, out, _ = run("train", labelled, "--epochs", 2, "--semi-supervised", "consistency")
     assert code == 0 and "too few labels to learn from unlabelled images: 6 of 8" in out
     code, out, _ = run("config", labelled, "--json")
-    assert json.loads(out)["unlabelled"] == "off"
+    assert json.loads(out)["semi_supervised"] == "off"
 
 
 def test_sampling_that_fails_does_not_stay(run, labelled, pool, tmp_path):
@@ -75,16 +75,16 @@ def test_sampling_that_fails_does_not_stay(run, labelled, pool, tmp_path):
     assert run("train", labelled, "--preset", "fast", "--epochs", 1)[0] == 0
     into = ("--images", pool / "images", "--out", tmp_path / "maps")
     for more in ((), into):
-        code, _, err = run("predict", labelled, "--sampling", "ensemble", *more)
+        code, _, err = run("predict", labelled, "--uncertainty-from", "ensemble", *more)
         assert code == 1 and "an ensemble needs two models at least" in err
-        assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "dropout"
+        assert json.loads(run("config", labelled, "--json")[1])["uncertainty_from"] == "dropout"
     assert run(
-        "predict", labelled, "--images", tmp_path / "none", *into[2:], "--sampling", "views"
+        "predict", labelled, "--images", tmp_path / "none", *into[2:], "--uncertainty-from", "views"
     )[0]
-    assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "dropout"
+    assert json.loads(run("config", labelled, "--json")[1])["uncertainty_from"] == "dropout"
     assert run("predict", labelled)[0] == 0
-    assert run("predict", labelled, "--sampling", "views")[0] == 0
-    assert json.loads(run("config", labelled, "--json")[1])["sampling"] == "views"
+    assert run("predict", labelled, "--uncertainty-from", "views")[0] == 0
+    assert json.loads(run("config", labelled, "--json")[1])["uncertainty_from"] == "views"
 
 
 def test_one_patient_alone_is_warned_of_at_once(run, pool, tmp_path):
@@ -112,12 +112,14 @@ def test_network_without_dropout_is_trained_and_asked(run, labelled, tmp_path, m
     monkeypatch.setenv("NAPARI_ACTIVE_SEG_NETWORKS", f"mine={path}:build")
     train = ("train", labelled, "--preset", "mine", "--epochs", 2, "--json")
     code, _, err = run(*train)
-    assert code == 1 and "set sampling to ensemble, views" in err and "Training 1" not in err
-    assert run("config", labelled, "--set", "sampling=views")[0] == 0
+    assert (
+        code == 1 and "set uncertainty_from to ensemble, views" in err and "Training 1" not in err
+    )
+    assert run("config", labelled, "--set", "uncertainty_from=views")[0] == 0
     assert json.loads(run(*train)[1])["model"] == "m001"
     assert run("predict", labelled)[0] == 0
     assert run("propose", labelled, "--count", 2, "--size", 16, "--measure", "bald")[0] == 0
-    assert run("config", labelled, "--set", "sampling=ensemble")[0] == 0
+    assert run("config", labelled, "--set", "uncertainty_from=ensemble")[0] == 0
     assert json.loads(run(*train)[1])["model"] == "m002"
     assert json.loads(run("predict", labelled, "--json")[1])["images"] == 4
 
@@ -150,7 +152,7 @@ def test_torchrun_trains_one_model_and_saves_it_once(run, labelled):
     (line,) = [text for text in done.stdout.splitlines() if text.startswith("{")]
     shared = json.loads(line)
     assert shared["model"] == "m001" and shared["steps"] == 3
-    again = ("--preset", "unet:group", "--epochs", 3, "--start", "fresh", "--json")
+    again = ("--preset", "unet:group", "--epochs", 3, "--init", "pretrained", "--json")
     alone = json.loads(run("train", labelled, *again)[1])
     assert alone["losses"] == pytest.approx(shared["losses"], rel=2e-4)
     assert len(list((labelled / "models").iterdir())) == 2

@@ -56,8 +56,13 @@ def test_the_reference_is_what_the_program_would_write_now(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import make_reference
 
-    written = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
-    assert written == make_reference.reference(), "run python scripts/make_reference.py"
+    folder = ROOT / "docs" / "reference"
+    for name, page in (
+        ("command-line.md", make_reference.reference()),
+        ("settings.md", make_reference.settings_page()),
+    ):
+        written = (folder / name).read_text(encoding="utf-8")
+        assert written == page, "run python scripts/make_reference.py"
 
 
 def run_line(line):

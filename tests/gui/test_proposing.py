@@ -76,7 +76,10 @@ def test_budget_in_minutes_and_weights_are_asked_for_and_kept(proposed, pool):
     assert "To label: " in panel.said.text() and "a budget of 1 minutes" in panel.said.text()
     assert panel.plan.text().startswith("Labelled for an unbiased score: ")
     with Project.open(window.session.project.folder, read_only=True) as project:
-        assert (project.config.cost, project.config.beta) == ("boundary", 0.5)
+        assert (project.config.acquisition.cost, project.config.acquisition.beta) == (
+            "boundary",
+            0.5,
+        )
 
 
 def test_guide_says_what_suits_and_chooses_it(proposed, pool):
@@ -132,7 +135,7 @@ def test_share_of_a_round_from_one_image_is_asked_for_and_kept(proposed, pool):
     panel.per_image_share.value = 0.35
     panel._anew_soon.stop()
     with Project.open(window.session.project.folder, read_only=True) as project:
-        assert project.config.per_image_share == 0.35
+        assert project.config.acquisition.per_image_share == 0.35
     window.click(panel.go)
     window.settle()
     new = Counter(q.region.image_id for q in window.session.state.queue if q.round == 2)

@@ -24,23 +24,24 @@ def test_image_on_screen_is_predicted_by_itself_after_training(proposed, pool):
 def test_settings_of_training_are_kept_with_the_project(proposed):
     window = proposed
     panel = window.panel("Train")
-    assert not panel.start.enabled  # there is no model to go on from
+    assert panel.init.choices == ("current", "pretrained", "scratch")
     assert not panel.advice.isVisible()
     panel.augmentation.value = "histology"
-    panel.unlabelled.value = "consistency"
-    panel.longer.value = 3
+    panel.semi_supervised.value = "consistency"
+    panel.training_length.value = 3
     window.qtbot.wait(20)
     assert panel.advice.isVisible()
     assert "of 8 regions done" in panel.advice.text()
     with Project.open(window.session.project.folder, read_only=True) as project:
-        assert project.config.augmentation == "histology"
-        assert project.config.unlabelled == "consistency"
-        assert project.config.longer == 3
+        assert project.config.training.augmentation == "histology"
+        assert project.config.training.semi_supervised == "consistency"
+        assert project.config.training.training_length == 3
     session = window.session
-    session.maintenance.configure(longer=7)  # as a script may
+    session.maintenance.configure(training_length=7)  # as a script may
     session.select_image(next(i for i in session.state.image_ids if i != session.state.image_id))
     window.settle()
-    assert panel.longer.value == 7 and panel.longer.current_choice == "7 times as long"
+    length = panel.training_length
+    assert length.value == 7 and length.current_choice == "7 times as long"
 
 
 def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
@@ -49,11 +50,10 @@ def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
     panel = window.panel("Train")
     window.session.train(epochs=150, wait=False)
     window.settle()
-    assert panel.start.enabled
     first = panel.models.item(0, 0).text()
     assert first == "m001 *"
     assert not panel.verdict.isVisible() and not panel.use_other.isVisible()
-    window.session.train(epochs=1, settings={"start": "fresh", "learning_rate": 1e-9}, wait=False)
+    window.session.train(epochs=1, init="pretrained", settings={"learning_rate": 1e-9}, wait=False)
     window.settle()
     assert [panel.models.item(row, 0).text() for row in range(2)] == ["m001 *", "m002"]
     assert panel.verdict.isVisible()

@@ -70,30 +70,28 @@ def test_each_project_remembers_its_strategy(proposed, plain):
     panel = window.panel("Propose")
     usual = panel.strategy.value
     panel.strategy.value = "random-regions"
-    assert window.session.project.config.strategy == "random-regions"
+    assert window.session.project.config.acquisition.strategy == "random-regions"
     window.open(plain)
     assert window.panel("Propose").strategy.value == usual != "random-regions"
-    assert window.session.project.config.strategy == usual
+    assert window.session.project.config.acquisition.strategy == usual
     window.open(first)
     assert window.panel("Propose").strategy.value == "random-regions"
 
 
-def test_network_and_weights_are_kept_with_the_project(proposed, plain):
+def test_network_and_init_are_kept_with_the_project(proposed, plain):
     window = proposed
     first = window.session.project.folder
     panel = window.panel("Train")
     panel.preset.value = "deeplabv3plus"
-    panel.weights.value = "random"
+    panel.init.value = "scratch"
     config = window.session.project.config
-    assert (config.preset, config.weights) == ("deeplabv3plus", "random")
+    assert (config.preset, config.training.init) == ("deeplabv3plus", "scratch")
     window.open(plain)
     panel = window.panel("Train")
-    assert (panel.preset.value, panel.weights.value) == ("fast", "pretrained")
-    assert not panel.weights.enabled
+    assert (panel.preset.value, panel.init.value) == ("fast", "current")
     window.open(first)
     panel = window.panel("Train")
-    assert (panel.preset.value, panel.weights.value) == ("deeplabv3plus", "random")
-    assert panel.weights.enabled
+    assert (panel.preset.value, panel.init.value) == ("deeplabv3plus", "scratch")
 
 
 # --- errors --------------------------------------------------------------------------------------

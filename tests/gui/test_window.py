@@ -370,13 +370,11 @@ def test_refused_weights_are_a_message_and_the_window_goes_on(
     window.finish_all(pool)
     panel, told = window.panel("Train"), []
     window.dock.desk.failed.connect(told.append)
-    assert not panel.weights.enabled  # the first network has no encoder to start
     panel.preset.value = "deeplabv3plus"
-    assert panel.weights.enabled
     window.click(panel.go)
     window.settle()
     assert "resnet50-11ad3fa6.pth" in str(told[0])
-    assert "train from random weights" in str(told[0])
+    assert "train from scratch" in str(told[0])
     assert window.session.state.job is None
     panel.preset.value = "fast"
     window.click(panel.go)
@@ -388,6 +386,6 @@ def test_refused_weights_are_a_message_and_the_window_goes_on(
 def test_opinions_are_chosen_in_the_window(window, project_folder):
     window.open(project_folder)
     panel = window.panel("Propose")
-    assert panel.sampling.value == "dropout"
-    panel.sampling.value = "views"
-    assert window.session.project.config.sampling == "views"
+    assert panel.uncertainty_from.value == "dropout"
+    panel.uncertainty_from.value = "views"
+    assert window.session.project.config.inference.uncertainty_from == "views"

@@ -212,13 +212,13 @@ def test_settings_are_changed_by_name_and_checked(painted):
     with Project.open(painted) as project:
         project.configure(annotator="Anna", samples="30")
         for key, value, words in (
-            ("samples", 0, "greater than"), ("seed", 3, "cannot be changed"),
+            ("samples", 0, "must be 1 to 1,000, got 0"), ("seed", 3, "cannot be changed"),
             ("measure", "bold", "did you mean"), ("annotater", "x", "did you mean 'annotator'"),
         ):  # fmt: skip
             with pytest.raises(ConfigError, match=words):
                 project.configure(**{key: value})
     with Project.open(painted, read_only=True) as again:
-        assert (again.config.annotator, again.config.samples) == ("Anna", 30)
+        assert (again.config.annotator, again.config.inference.samples) == ("Anna", 30)
         assert again.events.all()[-1].facts == {"annotator": "Anna", "samples": "30"}
 
 

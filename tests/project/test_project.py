@@ -114,9 +114,11 @@ def test_wrong_settings_are_named(project):
     path = project.folder / "project.json"
     good = json.loads(path.read_text())
     for change, words in (
-        ({"samples": 0}, "samples"),
+        ({"inference": {"samples": 0}}, "samples must be 1 to 1,000, got 0"),
         ({"colour": 1}, "colour"),
-        ({"measure": "bold"}, "did you mean 'bald'"),
+        ({"training": {"seed": 1}}, "no setting 'seed'"),
+        ({"acquisition": {"measure": "bold"}}, "did you mean 'bald'"),
+        ({"inference": 3}, "valid dictionary or instance of InferenceOptions"),
         ({"format_version": 99}, "newer version"),
     ):
         path.write_text(json.dumps({**good, **change}))

@@ -124,6 +124,8 @@ def test_a_project_opens_where_its_measure_is_damaged(session):
     folder = session.project.folder
     session.close()
     settings = json.loads((folder / "project.json").read_text())
-    (folder / "project.json").write_text(json.dumps({**settings, "measure": "missing"}))
+    (folder / "project.json").write_text(
+        json.dumps(settings | {"acquisition": {"measure": "missing"}})
+    )
     with Project.open(folder) as project:
-        assert project.config.measure == "missing"
+        assert project.config.acquisition.measure == "missing"

@@ -221,7 +221,8 @@ def old_project(painted):
     connection.commit()
     connection.close()
     config = json.loads((painted / "project.json").read_text())
-    del config["project_uid"], config["key_file"]
+    for name in ("project_uid", "key_file", "training", "inference", "acquisition"):
+        del config[name]
     (painted / "project.json").write_text(json.dumps(config | {"format_version": 1}))
     return painted
 
@@ -234,8 +235,7 @@ def test_older_project_is_migrated_after_a_copy(old_project):
         assert (label.target == 1).all() and label.effort.strokes == 2
         assert project.models.in_use().class_uids == (0, 1)
         paint(project, "r2", 0)
-    (backup,) = (old_project / "backups").iterdir()
-    assert backup.name.startswith("project-schema1-")
+    (backup,) = (old_project / "backups").glob("project-schema1-*.db")
     kept = sqlite3.connect(backup)
     assert kept.execute("PRAGMA user_version").fetchone() == (1,)
     assert kept.execute("SELECT count(*) FROM labels").fetchone() == (2,)

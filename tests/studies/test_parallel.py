@@ -179,7 +179,7 @@ def test_kinds_are_compared_among_networks_alike():
         "EqualAL": ArmSettings(name="EqualAL", strategy="equal-al-images", settings=plain),
         "Core-set-SSL": ArmSettings(
             name="Core-set-SSL", strategy="core-set-images",
-            settings={**plain, "unlabelled": "s4gan"},
+            settings={**plain, "semi_supervised": "s4gan"},
         ),
         "BALD": ArmSettings(name="BALD", strategy="bald-images", settings=dropout),
     }  # fmt: skip

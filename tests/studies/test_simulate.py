@@ -105,14 +105,16 @@ def test_files_hold_what_was_measured(study, tmp_path):
 def test_arms_of_one_network_share_the_reference_whatever_else_they_learn_from(study, tmp_path):
     plain = {"name": "plain", "strategy": "uncertain-regions"}
     ways = (
-        {**plain, "name": "more", "keeps": 2, "settings": {"unlabelled": "consistency"}},
+        {**plain, "name": "more", "keeps": 2, "settings": {"semi_supervised": "consistency"}},
         plain,
         {**plain, "name": "other", "settings": {"preset": "fast"}},
     )
     records = run(study(arms=ways, rounds=0, reference=True), tmp_path / "out")
     found = list((tmp_path / "out" / "references").glob("*/seed-0/project"))
     assert sorted(len(Project.open(p, read_only=True).images.all()) for p in found) == [4, 4]
-    assert {Project.open(p, read_only=True).config.unlabelled for p in found} == {"off"}
+    assert {Project.open(p, read_only=True).config.training.semi_supervised for p in found} == {
+        "off"
+    }
     family = {r.arm: r.family for r in records if r.arm != "all labels"}
     assert family["plain"] == family["more"] != family["other"]
     assert {r.family for r in records if r.arm == "all labels"} == set(family.values())
@@ -133,7 +135,7 @@ def test_what_is_drawn_of_the_data_is_the_same_for_each_seed_in_any_order(study,
 
 def test_arms_that_learn_from_images_without_labels_are_run_first(study, tmp_path):
     plain = {"name": "plain", "strategy": "random-regions"}
-    learned = {**plain, "name": "learned", "settings": {"unlabelled": "consistency"}}
+    learned = {**plain, "name": "learned", "settings": {"semi_supervised": "consistency"}}
     began = []
     asked = study(arms=(plain, learned), rounds=1, seeds=(0, 1))
     records = simulate(
@@ -369,7 +371,7 @@ def test_every_second_image_in_time(study, tmp_path):
 
 
 def test_an_ensemble_is_trained_anew_in_each_round(study, tmp_path):
-    settings = {"sampling": "ensemble", "members": 2, "samples": 3}
+    settings = {"uncertainty_from": "ensemble", "ensemble_size": 2, "samples": 3}
     run(study(settings=settings, rounds=1, keep_models=True), tmp_path / "out")
     folder = tmp_path / "out" / "arms" / "uncertain-regions" / "seed-0" / "project"
     with Project.open(folder, read_only=True) as project:

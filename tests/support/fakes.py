@@ -27,16 +27,16 @@ class FakeSegmenter:
         rng = np.random.default_rng(plan.seed)
         dark = 1.0 - image.mean(axis=2) / 255.0
         stream, joint, step = MomentStream(), [], plan.joint_stride
-        for _ in range(plan.n_passes):
+        for _ in range(plan.n_samples):
             check_cancelled()
             noise = rng.normal(0, 0.05, dark.shape)
             p = 1.0 / (1.0 + np.exp(-20.0 * (dark + noise - self.threshold)))
             probs = np.zeros((max(len(self.classes), 2), *p.shape))
             probs[self.outputs[0]] += 1.0 - p
             probs[self.outputs[1]] += p
-            if plan.calibration is not None:
+            if plan.fitted_calibration is not None:
                 log = apply_calibration(
-                    np.log(probs + 1e-30).reshape(len(probs), -1), plan.calibration
+                    np.log(probs + 1e-30).reshape(len(probs), -1), plan.fitted_calibration
                 )
                 probs = softmax(log, axis=0).reshape(probs.shape)
             stream.add(probs)
@@ -47,7 +47,7 @@ class FakeSegmenter:
         return ImageOutputs(moments, np.stack(joint).astype(np.float32) if joint else None)
 
     def check_sampling(self, plan):
-        assert plan.n_passes >= 1
+        assert plan.n_samples >= 1
 
     def write_onnx(self, path):
         path.write_text("a fake")

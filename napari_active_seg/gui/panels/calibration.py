@@ -39,7 +39,7 @@ class CalibrationBox(Box):
         """Enable what can be asked."""
         why_not = view.why_not.write or view.why_not.use_model
         running = JobKind.CALIBRATE in session.state.jobs
-        used = session.project.config.calibration != "none"
+        used = session.project.config.inference.calibration != "none"
         allow(self.fit, why_not or ("Calibration is under way" if running else ""))
         allow(self.back, why_not or ("" if used else "No calibration is in use"))
 
@@ -61,7 +61,7 @@ class CalibrationBox(Box):
         else:
             lines.append(f"Lowest NLL: {record.best}")
         self.tried.setText("\n".join(lines))
-        wanted = session.project.config.calibration
+        wanted = session.project.config.inference.calibration
         chosen = wanted if wanted in record.calibrations else record.best
         if chosen is not None:
             self.method.value = chosen

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_active_seg.acquisition import (
     BUDGET_UNITS,
-    COSTS,
     LEARNED,
     STRATEGIES,
     Budget,
@@ -23,7 +22,8 @@ from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_new_file
 from napari_active_seg.jobs import JobKind
-from napari_active_seg.models.inference_options import METHODS
+from napari_active_seg.models.inference_options import UNCERTAINTY_SOURCES
+from napari_active_seg.project import SETTINGS
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.proposals.strategy_file import read_strategy, write_strategy
@@ -48,17 +48,18 @@ class ProposePanel(Panel):
             label="uncertainty",
             choices=[(title, name) for name, title in measure_titles().items()],
         )
-        self.sampling = ComboBox(
-            label="opinions", choices=[(said, name) for name, said in METHODS.items()]
+        self.uncertainty_from = ComboBox(
+            label="uncertainty from",
+            choices=[(title, name) for name, title in UNCERTAINTY_SOURCES.items()],
         )
         self.amount = SpinBox(label="budget", min=1, max=10_000_000, value=8)
         self.unit = ComboBox(label="counted in", choices=list(BUDGET_UNITS))
         self.size = SpinBox(label="size (pixels)", min=16, max=2048, step=16, value=128)
         self.form = form(
-            self.strategy, self.measure, self.sampling, self.amount, self.unit, self.size
+            self.strategy, self.measure, self.uncertainty_from, self.amount, self.unit, self.size
         )
         self._build_weights()
-        self.sampling.changed.connect(self._sampling)
+        self.uncertainty_from.changed.connect(self._set_uncertainty_from)
         self.measure.changed.connect(self._measure)
         self.strategy.changed.connect(self._strategy)
         for field in (self.amount, self.unit, self.size):
@@ -113,18 +114,24 @@ class ProposePanel(Panel):
 
     def _build_weights(self) -> None:
         """Lay out what weighs information against a person's time, and the drawn share."""
-        self.cost = ComboBox(label="cost by", choices=[*COSTS, *LEARNED])
+        self.cost = ComboBox(label="cost by", choices=list(SETTINGS["cost"][1].choices))
         self.cost.tooltip = "\n".join(f"{name}: {said}" for name, said in LEARNED.items())
         self.alpha = FloatSlider(label="information", min=0, max=3, step=0.05, value=1)
         self.beta = FloatSlider(label="cost", min=0, max=3, step=0.05, value=0)
         self.alpha.tooltip = "Exponent of the information in I^alpha / C^beta"
         self.beta.tooltip = "Exponent of the cost in I^alpha / C^beta; 0 leaves it out"
-        self.control = FloatSpinBox(label="control share", min=0, max=0.5, step=0.05, value=0.1)
+        self.control = FloatSpinBox(
+            label="control share", min=0, max=_most("control"), step=0.05, value=0.1
+        )
         self.control.tooltip = (
             "Squares drawn at random, on which each model is measured before it learns them"
         )
         self.per_image_share = FloatSpinBox(
-            label="At most from one image", min=0, max=1, step=0.05, value=0.25
+            label="At most from one image",
+            min=0,
+            max=_most("per_image_share"),
+            step=0.05,
+            value=0.25,
         )
         self.per_image_share.tooltip = (
             "Largest share of a round that comes from one image; 0 sets no limit. One region of an "
@@ -141,7 +148,7 @@ class ProposePanel(Panel):
         config, named = session.project.config, self._named(self.strategy.value)
         own = self.strategy.value in self._loaded
         for name in self._kept:
-            widget, says = getattr(self, name), None if own else getattr(config, name)
+            widget, says = getattr(self, name), None if own else config.get(name)
             with widget.changed.blocked():
                 widget.value = getattr(named, name) if says is None else says
             widget.enabled = not session.state.read_only
@@ -171,9 +178,9 @@ class ProposePanel(Panel):
             self._said(session)
         with self.measure.changed.blocked():
             self.measure.value = state.measure
-        with self.sampling.changed.blocked():
-            self.sampling.value = session.project.config.sampling
-        self.sampling.enabled = not state.read_only and state.job is None
+        with self.uncertainty_from.changed.blocked():
+            self.uncertainty_from.value = session.project.config.inference.uncertainty_from
+        self.uncertainty_from.enabled = not state.read_only and state.job is None
         self.ask.render_state(session, view)
         waits = bool(state.open_regions or state.open_questions)
         allow(self.label, "" if waits else "Nothing waits to be labelled: propose regions first")
@@ -198,7 +205,7 @@ class ProposePanel(Panel):
         config, kept = session.project.config, session.navigation.bookmark.latest
         by_unit = kept.amount > 0 and kept.unit in self.unit.choices
         values = (
-            (self.strategy, config.strategy),
+            (self.strategy, config.acquisition.strategy),
             (self.unit, kept.unit if by_unit else BUDGET_UNITS[0]),
             (self.amount, kept.amount if by_unit else config.regions_per_round),
             (self.size, config.region_size),
@@ -222,7 +229,7 @@ class ProposePanel(Panel):
         if self.strategy.value in STRATEGIES:
             new["strategy"] = str(self.strategy.value)
         config = session.project.config
-        if any(getattr(config, key) != value for key, value in new.items()):
+        if any(config.get(key) != value for key, value in new.items()):
             self.desk.run(lambda: session.maintenance.configure(**new))
 
     def _show_editing(self) -> None:
@@ -338,10 +345,10 @@ class ProposePanel(Panel):
             self.desk.run(lambda: session.set_measure(name))
             self._anew_soon.start()
 
-    def _sampling(self, name: str) -> None:
+    def _set_uncertainty_from(self, name: str) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(lambda: session.maintenance.configure(sampling=name))
+            self.desk.run(lambda: session.maintenance.configure(uncertainty_from=name))
 
     def _propose(self) -> None:
         session = self.desk.session
@@ -356,3 +363,9 @@ class ProposePanel(Panel):
                     **self._parts(),
                 )
             )
+
+
+def _most(name: str) -> float:
+    """Return the largest value of a setting."""
+    most = SETTINGS[name][1].at_most
+    return 1.0 if most is None else most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,7 @@ from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.jobs import JobKind, Progress
-from napari_active_seg.models.training_options import AUGMENTATIONS, UNLABELLED_USES
-from napari_active_seg.project import ProjectConfig
+from napari_active_seg.project import SETTINGS, ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
 
 if TYPE_CHECKING:
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["TrainPanel"]
 
 
-_STARTS = [("from the model in use", "warm"), ("from before the project", "fresh")]
-_WEIGHTS = [("pretrained weights", "pretrained"), ("random weights", "random")]
-_PICTURES = dict(zip(AUGMENTATIONS, ("unchanged", "only flipped"), strict=False))
+_INIT = {"current": "current model", "pretrained": "pretrained weights", "scratch": "scratch"}
+_AUGMENTATION = {"flips": "flips only", "general": "full"}
 #: Automatic training is offered after so many finished regions.
 _OFFERED = 5
 _LENGTHS = (1, 3, 10, 30, 100)
-_UNLABELLED = {"off": "not used", "consistency": "consistency", "s4gan": "adversarial (s4GAN)"}
+_SEMI_SUPERVISED = {"off": "not used", "consistency": "consistency", "s4gan": "adversarial (s4GAN)"}
 
 
 class TrainPanel(Panel):
@@ -42,20 +41,17 @@ class TrainPanel(Panel):
     def build(self) -> None:
         """Lay out the button, how to learn, the loss curve and the history."""
         self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
-        self.longer = ComboBox(label="how long", choices=_lengths())
-        self.longer.tooltip = "More steps learn more from the same labels, while you go on"
-        self.start = ComboBox(label="goes on", choices=_STARTS)
-        self.weights = ComboBox(label="starts from", choices=_WEIGHTS)
+        self.training_length = ComboBox(label="training length", choices=_lengths())
+        self.init = ComboBox(label="start from", choices=_choices("init", _INIT))
         self.augmentation = ComboBox(
-            label="pictures", choices=[(_PICTURES.get(n, n), n) for n in AUGMENTATIONS]
+            label="augmentation", choices=_choices("augmentation", _AUGMENTATION)
         )
-        self.unlabelled = ComboBox(
-            label="unlabelled", choices=[(_UNLABELLED[n], n) for n in UNLABELLED_USES]
+        self.semi_supervised = ComboBox(
+            label="unlabelled images", choices=_choices("semi_supervised", _SEMI_SUPERVISED)
         )
-        self.augmentation.tooltip = "How pictures are changed while the network learns"
-        self.unlabelled.tooltip = "Whether the network also learns from images without labels"
-        self.preset.changed.connect(self._preset)
-        self._kept = ("preset", "weights", "start", "augmentation", "unlabelled", "longer")
+        self._kept = ("preset", "init", "augmentation", "semi_supervised", "training_length")
+        for name in self._kept:
+            getattr(self, name).tooltip = SETTINGS[name][1].description
         for name in self._kept:
             getattr(self, name).changed.connect(lambda value, key=name: self._keep(key, value))
         self.go = button("Train on finished regions", self._train)
@@ -75,16 +71,17 @@ class TrainPanel(Panel):
         self.loss = Plot(self.desk.tell)
         self.live = LiveCurve()
         self.live.hide()
-        self.after = SpinBox(label="by itself after", min=0, max=1000, value=0)
-        self.after.tooltip = "Train after so many newly finished regions; 0 waits for the button"
+        train_after = SETTINGS["train_after"][1]
+        most = int(train_after.at_most or 0)
+        self.after = SpinBox(label="by itself after", min=0, max=most, value=0)
+        self.after.tooltip = train_after.description
         self.after.changed.connect(lambda value: self._keep("train_after", value))
         self.form = form(
             self.preset,
-            self.longer,
-            self.start,
-            self.weights,
+            self.training_length,
+            self.init,
             self.augmentation,
-            self.unlabelled,
+            self.semi_supervised,
             self.after,
         )
         self.models = QTableWidget(0, 4)
@@ -132,9 +129,8 @@ class TrainPanel(Panel):
         for name in self._kept:
             widget = getattr(self, name)
             with widget.changed.blocked():
-                widget.value = getattr(config, name)
+                widget.value = config.get(name)
             widget.enabled = not state.read_only
-        self.start.enabled = not state.read_only and state.model is not None
         with self.after.changed.blocked():
             self.after.value = config.train_after
         self.after.enabled = not state.read_only
@@ -155,7 +151,6 @@ class TrainPanel(Panel):
         self._show_verdict(session, training, read_only=view.why_not.write)
         offers = not state.read_only and not state.jobs
         self.estimate.setVisible(offers and session.trust.should_offer_cross_validation)
-        self._preset(self.preset.value)
         self._show_models(session)
         allow(self.free, view.why_not.start_job)
         allow(self.use, view.why_not.use_model or view.why_not.write)
@@ -213,22 +208,22 @@ class TrainPanel(Panel):
 
     def _offer(self, config: ProjectConfig) -> None:
         """Add what the project says and the lists do not have: set by a command, or elsewhere."""
+        presets, length = list(self.desk.tools.preset_names), config.training.training_length
         for widget, value, choices in (
-            (self.preset, config.preset, [*self.desk.tools.preset_names, config.preset]),
-            (
-                self.weights,
-                config.weights,
-                [*_WEIGHTS, (Path(config.weights).name, config.weights)],
-            ),
-            (self.longer, config.longer, _lengths(config.longer)),
+            (self.preset, config.preset, [*presets, config.preset]),
+            (self.training_length, length, _lengths(length)),
         ):
             if value not in widget.choices:
                 with widget.changed.blocked():
                     widget.choices = choices
+        file = config.training.weights_file
+        pretrained = f"weights in {Path(file).name}" if file else _INIT["pretrained"]
+        with self.init.changed.blocked():
+            self.init.choices = _choices("init", _INIT | {"pretrained": pretrained})
 
     def _advise(self, session: Session) -> None:
         """Say whether unlabelled images may help now, where they are asked for."""
-        wanted = session.project.config.unlabelled != "off"
+        wanted = session.project.config.training.semi_supervised != "off"
         self.advice.setVisible(wanted)
         done = session.state.done_in_pool
         if wanted and done != self._advised:  # reads every label: only when there are more
@@ -253,7 +248,7 @@ class TrainPanel(Panel):
         self.desk.with_session(self._train_as_chosen)()
 
     def _train_as_chosen(self, session: Session) -> None:
-        session.train(preset=self.preset.value, weights=self.weights.value, wait=False)
+        session.train(preset=self.preset.value, init=self.init.value, wait=False)
 
     def _count_unpainted(self) -> None:
         """Count unpainted pixels of all finished regions as background, and train."""
@@ -285,17 +280,16 @@ class TrainPanel(Panel):
             self.desk.run(lambda: session.maintenance.configure(**{key: value}))
             self._advise(session)
 
-    def _preset(self, name: str) -> None:
-        """Ask for weights only where the network has an encoder that was trained elsewhere."""
-        session = self.desk.session
-        read_only = session is not None and session.state.read_only
-        self.weights.enabled = name not in ("fast", "unet") and not read_only
-
     def _use(self) -> None:
         session, row = self.desk.session, self.models.currentRow()
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
             self.desk.run(lambda: session.use_model(model_id))
+
+
+def _choices(name: str, titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the values of a setting with the words that the window has for them."""
+    return [(titles.get(value, value), value) for value in SETTINGS[name][1].choices]
 
 
 def _loss_figure(training: TrainResponse) -> Figure:

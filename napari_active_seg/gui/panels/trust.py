@@ -179,7 +179,9 @@ class TrustPanel(Panel):
             self.diagram.clear()
             return
         record = session.trust.calibration()
-        method = None if record is None else record.shown(session.project.config.calibration)
+        method = (
+            None if record is None else record.shown(session.project.config.inference.calibration)
+        )
         calibrated = None if record is None or method is None else record.bins.get(method)
         self.diagram.draw(lambda: _reliability_figure(report, calibrated))
 

@@ -19,7 +19,7 @@ def calibrated_logits(logits: Tensor, plan: InferenceOptions) -> Tensor:
     They are returned untouched, in their own precision, where the plan changes nothing.
     """
     scaled = logits if plan.temperature == 1 else logits.float() / plan.temperature
-    calibration = plan.calibration
+    calibration = plan.fitted_calibration
     if calibration is None:
         return scaled
     log = scaled.float().log_softmax(dim=1).clamp_min(_SMALLEST)

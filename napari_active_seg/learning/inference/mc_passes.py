@@ -50,7 +50,7 @@ class NetworkPasses:
         ``origin`` is the place (y, x) of a tile in its image, None for a whole image.
         """
         with self._ready(plan):
-            if plan.method == "views":
+            if plan.uncertainty_from == "views":
                 self._views(images, plan, take, check_cancelled)
             else:
                 self._passes(images, plan, take, check_cancelled, origin)
@@ -72,7 +72,7 @@ class NetworkPasses:
         check_cancelled: Callable[[], None],
     ) -> None:
         with evaluating(self.network):
-            for view in VIEWS[: plan.n_passes]:
+            for view in VIEWS[: plan.n_samples]:
                 check_cancelled()
                 seen = view.of(images)
                 take(view.back(self.network.suffix(self._features(seen), _size(seen))))
@@ -94,9 +94,9 @@ class NetworkPasses:
             masks.at(0, 1, size=padded, origin=origin)
             take(self._first_pass(features, size, plan))
             first = 1  # the first pass goes alone always, so that measuring it changes no bit
-            while first < plan.n_passes:
+            while first < plan.n_samples:
                 check_cancelled()
-                count = min(self._at_once(size, plan), plan.n_passes - first)
+                count = min(self._at_once(size, plan), plan.n_samples - first)
                 masks.at(first, count, size=padded, origin=origin)
                 logits = self._batch(features, size, count)
                 if logits is not None:
@@ -115,7 +115,7 @@ class NetworkPasses:
     def _at_once(self, size: Size, plan: InferenceOptions) -> int:
         """Return how many passes go together."""
         fitting = memory_budget(self._device) // self._bytes_per_pass[(size, plan.precision)]
-        most = self._most_at_once or plan.n_passes
+        most = self._most_at_once or plan.n_samples
         return max(1, min(fitting, most))
 
     def _batch(self, features: Features, size: Size, count: int) -> Tensor | None:

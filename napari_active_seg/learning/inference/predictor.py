@@ -182,9 +182,9 @@ class Sampler:
             network, beside = member.passes.network, member.companions
             if plan.draws and not list(network.sampled_dropout()):
                 raise ModelError(
-                    "this network has no dropout layer, so that all its passes would be equal: set "
-                    "sampling to ensemble, views (flips and turns) or single, or put a layer in "
-                    "(nn.Dropout2d(0.2) before the last convolution is a start)"
+                    "this network has no dropout layer, so that all its MC samples would be equal: "
+                    "set uncertainty_from to ensemble, views (flips and turns) or single, or add a "
+                    "layer (nn.Dropout2d(0.2) before the last convolution is a start)"
                 )
             there = {
                 "contour": network.has_contour,

@@ -148,7 +148,7 @@ def _train(
         signature = f"{kept.signature} {parts.preset.batch} {parts.preset.crop} {recipe}"
         keeper = TrainingCheckpoint(kept.path, signature)
     with seeded(plan.seed, parts.device):
-        averaged = EMA(network, recipe.average) if recipe.average else None
+        averaged = EMA(network, recipe.ema_decay) if recipe.ema_decay else None
         return fit(
             network,
             _objectives(parts, batches, averaged),
@@ -161,7 +161,7 @@ def _train(
             averaged=averaged,
             held_out=_held_out(parts, held_out),
             keeper=keeper,
-            frozen_norms=plan.norms == "frozen",
+            frozen_norms=plan.batch_norm == "frozen",
         )
 
 
@@ -196,7 +196,7 @@ def _has_bfloat16() -> bool:
 
 
 def _batches(parts: TrainingParts, examples: Sequence[TrainExample]) -> Batches:
-    preset, even = parts.preset, parts.plan.balance == "sampling"
+    preset, even = parts.preset, parts.plan.class_balance == "sampling"
     device = parts.device
     if parts.network.pixelwise:
         return PixelBatches(
@@ -232,7 +232,7 @@ def _objectives(
         LossPredictor.for_network(parts.network) if plan.learned_loss else None
     )
     weights = None
-    if plan.balance == "weights":
+    if plan.class_balance == "weights":
         counts = torch.zeros(parts.n_classes)
         for example in parts.data.examples:
             seen = torch.from_numpy(example.target[example.target != UNLABELLED]).long()
@@ -246,7 +246,7 @@ def _objectives(
         loss_predictor=companions.loss_predictor,
     )
     companions.discriminator = None
-    if plan.unlabelled == "off":
+    if plan.semi_supervised == "off":
         return (supervised,)
     return (supervised, _from_unlabelled(parts, averaged))
 
@@ -262,18 +262,24 @@ def _from_unlabelled(parts: TrainingParts, averaged: EMA[Network] | None) -> Obj
 
     draw, plan, preset, network = parts.data.draw_window, parts.plan, parts.preset, parts.network
     if draw is None:
-        raise ConfigError(f"{plan.unlabelled!r} needs images without labels; add some to the pool")
+        raise ConfigError(
+            f"{plan.semi_supervised!r} needs images without labels; add some to the pool"
+        )
     if n_ranks() > 1:
         raise ConfigError("several processes learn from labels alone; leave unlabelled images off")
     count, side = preset.batch, preset.crop
     if network.pixelwise:
         count, side = _UNLABELLED_OF_PIXELS, _SIDE_OF_PIXELS
     augmentation = get_augmentation(plan.augmentation)
-    if plan.unlabelled == "consistency":
+    if plan.semi_supervised == "consistency":
         crops = UnlabelledCrops(draw, count=count, side=side, augmentation=augmentation)
         teacher = network if averaged is None else averaged.network
         return Consistency(
-            network, crops, teacher=teacher, threshold=plan.confidence, device=parts.device
+            network,
+            crops,
+            teacher=teacher,
+            threshold=plan.pseudo_label_threshold,
+            device=parts.device,
         )
     painted = PaintedCrops(parts.data.examples, most=side, stride=network.stride)
     crops = UnlabelledCrops(draw, count=count, side=painted.side, augmentation=augmentation)
@@ -285,6 +291,6 @@ def _from_unlabelled(parts: TrainingParts, averaged: EMA[Network] | None) -> Obj
         painted,
         discriminator=discriminator,
         n_classes=parts.n_classes,
-        threshold=min(plan.confidence, 0.6),
+        threshold=min(plan.pseudo_label_threshold, 0.6),
         device=parts.device,
     )

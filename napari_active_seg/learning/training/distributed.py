@@ -128,7 +128,7 @@ def check_no_batch_norm(network: nn.Module) -> None:
     if _together() and any(layer.training for layer in batch_norms(network)):
         raise ConfigError(
             "batch norm sees the batch of one process alone; train 'unet:group', or a pretrained "
-            "network with --set norms=frozen"
+            "network with --set batch_norm=frozen"
         )
 
 

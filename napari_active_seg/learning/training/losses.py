@@ -24,7 +24,6 @@ from napari_active_seg.learning.training.distributed import (
     all_reduce_with_grad,
     n_ranks,
 )
-from napari_active_seg.models.training_options import LOSS_NAMES
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = [
@@ -99,9 +98,12 @@ def _both(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -
 
 LossFunction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-LOSSES: dict[str, LossFunction] = dict(
-    zip(LOSS_NAMES, (masked_cross_entropy, masked_dice, masked_focal, _both), strict=True)
-)
+LOSSES: dict[str, LossFunction] = {
+    "cross-entropy": masked_cross_entropy,
+    "dice": masked_dice,
+    "focal": masked_focal,
+    "cross-entropy+dice": _both,
+}
 
 
 def get_loss(name: str) -> LossFunction:

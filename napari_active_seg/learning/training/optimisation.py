@@ -23,7 +23,7 @@ N = TypeVar("N", bound=nn.Module)
 class OptimiserConfig:
     """Everything about the steps that is decided before the first one.
 
-    ``average`` is the decay of the weights' running mean, 0 for none; ``patience`` the number of
+    ``ema_decay`` is the decay of the weights' running mean, 0 for none; ``patience`` the number of
     looks at held-out labels that may bring nothing, 0 for no end of patience.
     """
 
@@ -32,7 +32,7 @@ class OptimiserConfig:
     optimiser: str = "adamw"
     schedule: str = "one-cycle"
     weight_decay: float = 1e-4
-    average: float = 0.0
+    ema_decay: float = 0.0
     patience: int = 0
     precision: str = "float32"
 

@@ -25,12 +25,12 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
     elif places != tuple(range(len(project.schema))):
         key += f"@{'.'.join(map(str, places))}of{len(project.schema)}"
     others = other_members(project, model)
-    if config.sampling == "ensemble":
+    if config.inference.uncertainty_from == "ensemble":
         key += f"@with-{'-'.join(member.id for member in others)}"
-    elif config.sampling != "dropout":
-        key += f"@{config.sampling}"
-    if config.temperature != 1:
-        key += f"@t{config.temperature:g}"
+    elif config.inference.uncertainty_from != "dropout":
+        key += f"@{config.inference.uncertainty_from}"
+    if config.inference.temperature != 1:
+        key += f"@t{config.inference.temperature:g}"
     calibration = calibration_in_force(project, model)
     if calibration is not None:
         key += f"@{calibration.tag}"

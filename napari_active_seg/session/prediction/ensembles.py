@@ -24,20 +24,20 @@ def members_of(project: Project, model: ModelRecord) -> tuple[ModelRecord, ...]:
     It alone, unless the project samples by ensemble. NothingToDoError if an ensemble has no second
     model.
     """
-    if project.config.sampling != "ensemble":
+    if project.config.inference.uncertainty_from != "ensemble":
         return (model,)
     others = other_members(project, model)
     if not others:
         raise NothingToDoError(
             "an ensemble needs two models at least, and there is one; train again after the next "
-            "round, or set sampling to dropout"
+            "round, or set uncertainty_from to dropout"
         )
     return (*others, model)
 
 
 def other_members(project: Project, model: ModelRecord) -> tuple[ModelRecord, ...]:
     """Return the models that an ensemble around ``model`` adds, the newest last; else none."""
-    if project.config.sampling != "ensemble":
+    if project.config.inference.uncertainty_from != "ensemble":
         return ()
     fitting = [m for m in project.models.all() if m.id != model.id and class_places(project, m)]
-    return tuple(fitting[-(project.config.members - 1) :])
+    return tuple(fitting[-(project.config.inference.ensemble_size - 1) :])

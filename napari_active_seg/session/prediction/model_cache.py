@@ -56,7 +56,7 @@ class ModelCache:
         if lost and lost != [model.id]:
             raise ModelError(
                 f"the ensemble cannot answer: the file of {' and '.join(lost)} is not there; put "
-                "it back, or set sampling to dropout"
+                "it back, or set uncertainty_from to dropout"
             )
         members = [self.fresh(member) for member in records]
         return members[0] if len(members) == 1 else self._factory.ensemble(members)

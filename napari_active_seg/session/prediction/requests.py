@@ -65,14 +65,11 @@ def sampling_plan(
     """
     config = project.config
     needed = None if measure is None else get_measure(measure).needs
-    return InferenceOptions(
-        method=config.sampling,
-        passes=config.samples if samples is None else samples,
+    return config.inference.with_changes(
+        samples=config.inference.samples if samples is None else samples,
         seed=config.seed,
-        temperature=config.temperature,
-        precision=config.precision,
         extras=() if needed is None else (needed,),
-        calibration=calibration_in_force(project, model),
+        fitted_calibration=calibration_in_force(project, model),
     )
 
 
@@ -176,7 +173,7 @@ def evaluate_request(
 
 def _with_outlines(plan: InferenceOptions, rules: InstanceRules | None) -> InferenceOptions:
     """Return the plan with outlines asked for, where there are rules to make objects of them."""
-    return plan if rules is None else replace(plan, extras=(*plan.extras, "contour"))
+    return plan if rules is None else plan.with_changes(extras=(*plan.extras, "contour"))
 
 
 def labelled_images(project: Project, split: Split = Split.VALIDATION) -> tuple[LabelledImage, ...]:

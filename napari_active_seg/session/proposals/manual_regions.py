@@ -194,7 +194,7 @@ class ManualRegions:
         )
 
     def _expected_seconds(self, place: MaskedRegion, prediction: Prediction | None) -> float:
-        model = get_cost(self._ctx.project.config.cost or "area")
+        model = get_cost(self._ctx.project.config.acquisition.cost or "area")
         if prediction is None:
             return model.least(place.pixels)
         region = place.region

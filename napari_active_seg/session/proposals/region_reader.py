@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ class RegionReader:
         if self.load_segmenter is None or not places:
             return np.empty((0, 0, 0), np.float32)
         segmenter = self.load_segmenter()
-        joint = replace(plan, joint_stride=_JOINT_STRIDE, extras=())
+        joint = plan.with_changes(joint_stride=_JOINT_STRIDE, extras=())
         found: list[NDArray[np.float32] | None] = [None] * len(places)
         for image_id, indices in group_by_image(places):
             source = self.open_source(image_id)

@@ -17,7 +17,7 @@ from napari_active_seg.acquisition import (
     required_sample_size,
 )
 from napari_active_seg.images import ImageRef
-from napari_active_seg.project import STRATEGY_KEYS, Project, QueuedRegion, Split
+from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState, count_pixels
 from napari_active_seg.session.prediction.requests import load_prediction
 from napari_active_seg.session.prediction.task import PredictRequest
@@ -47,12 +47,14 @@ def chosen_strategy(
     """
     config = project.config
     own = isinstance(name, Strategy) or (name is not None and is_strategy_file(name))
-    named = name if isinstance(name, Strategy) else strategy_from(name or config.strategy)
-    says = {} if own else {key: getattr(config, key) for key in STRATEGY_KEYS}
+    named = (
+        name if isinstance(name, Strategy) else strategy_from(name or config.acquisition.strategy)
+    )
+    overrides = {} if own else config.acquisition.overrides
     chosen = named.with_changes(
         default_size=config.region_size,
-        default_measure=config.measure if shown is None else shown,
-        **{**says, **_given(parts)},
+        default_measure=config.acquisition.measure if shown is None else shown,
+        **{**overrides, **_given(parts)},
     )
     return chosen.with_words(changes) if changes else chosen
 

@@ -42,7 +42,7 @@ from napari_active_seg.acquisition.selectors import (
     GumbelTopK,
     RandomImage,
     Stratified,
-    annealed_coldness,
+    annealed_inverse_temperature,
     power_logits,
     softmax_logits,
 )
@@ -360,12 +360,14 @@ def _order(
         return _by_sight(choice, candidates, rng)
     values = np.array([candidate.value for candidate in candidates])
     if strategy.diversity == "power":
-        return GumbelTopK(power_logits(values, strategy.coldness), rng)
+        return GumbelTopK(power_logits(values, strategy.inverse_temperature), rng)
     if strategy.diversity == "softmax":
-        return GumbelTopK(softmax_logits(values, strategy.coldness), rng)
+        return GumbelTopK(softmax_logits(values, strategy.inverse_temperature), rng)
     if strategy.diversity == "stratified":
-        coldness = strategy.coldness * annealed_coldness(choice.round)
-        return Stratified(candidates, coldness, rng)
+        inverse_temperature = strategy.inverse_temperature * annealed_inverse_temperature(
+            choice.round
+        )
+        return Stratified(candidates, inverse_temperature, rng)
     return ClassBalanced(candidates) if strategy.diversity == "class-balanced" else Greedy()
 
 

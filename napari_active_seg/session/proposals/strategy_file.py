@@ -10,6 +10,7 @@ import yaml
 
 from napari_active_seg.acquisition import CHANGEABLE, Strategy, get_strategy
 from napari_active_seg.errors import ConfigError, did_you_mean
+from napari_active_seg.project import migrate_strategy_parts
 
 __all__ = ["is_strategy_file", "read_strategy", "strategy_from", "write_strategy"]
 
@@ -42,7 +43,7 @@ def read_strategy(path: Path) -> Strategy:
         raise ConfigError(f"{path} is not valid YAML{line}; correct that line") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds no parts of a strategy; it is lines such as 'unit: crops'")
-    raw.setdefault("name", path.stem)
+    raw = migrate_strategy_parts({"name": path.stem, **raw})
     for key, value in raw.items():
         if key not in _PARTS:
             raise ConfigError(f"{path}: no part {key!r}: {did_you_mean(str(key), _PARTS)}")

@@ -108,7 +108,7 @@ class ProposeRequest:
             "strategy": asdict(self.strategy),
             "cost": asdict(self.cost),
             "budget": asdict(self.budget),
-            "sampling": asdict(self.predict.plan) if self.predict else None,
+            "sampling": self.predict.plan.as_facts() if self.predict else None,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -417,8 +417,8 @@ class _Proposing:
         if self._reader.problems:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
         predict = self._request.predict
-        if predict is not None and predict.plan.calibration is not None:
-            words = predict.plan.calibration.summary
+        if predict is not None and predict.plan.fitted_calibration is not None:
+            words = predict.plan.fitted_calibration.summary
             self._notes.append(f"asked with calibrated probabilities: {words}")
         self._notes.append(self._request.drawn_plan.summary)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -67,7 +67,6 @@ class TrainingChoices:
     preset: str | None = None
     epochs: int | None = None
     seed: int | None = None
-    weights: str | None = None
     accept_worse: bool = False
     resume: bool = True
     allow_one_class: bool = False
@@ -89,7 +88,7 @@ def train_request(
     ``measure`` learned-loss asks for a network that foretells its loss, and d-score for one that
     was trained beside a discriminator.
     """
-    config, model_id = project.config.with_changes(choices.settings), project.models.next_id()
+    config, model_id = project.config.with_changes(**choices.settings), project.models.next_id()
     pool = [ref.id for ref in project.images.all(Split.POOL)]
     labels = project.labels.done(pool)
     names = project.schema.names
@@ -99,15 +98,14 @@ def train_request(
         gaps = has_unpainted(project, pool)
         raise one_class_error(counts, only, names, n_regions=len(labels), has_unpainted=gaps)
     in_use = project.models.in_use()
-    plan = replace(
-        config.training_plan,
+    plan = config.training.with_changes(
         epochs=choices.epochs,
         seed=config.seed if choices.seed is None else choices.seed,
         learned_loss=measure == "learned-loss",
-        holds_out=config.restarts > 1,
+        holds_out=config.training.restarts > 1,
     )
     plan, notes = _with_unlabelled(project, plan, labels)
-    start = _start(project, in_use, load, config.start, choices.weights or config.weights)
+    start = _start(project, in_use, load, plan)
     return TrainRequest(
         labels=labels,
         spare=spare_regions(project, labels),
@@ -124,8 +122,8 @@ def train_request(
         round=project.regions.last_round(),
         model_id=model_id,
         path=project.models.path(model_id),
-        restarts=config.restarts,
-        seconds=config.training_seconds * config.longer,
+        restarts=plan.restarts,
+        seconds=plan.training_seconds * plan.training_length,
         standing=_standing(project, in_use, load),
         accept_worse=choices.accept_worse,
         kept_in=project.unfinished if choices.resume else None,
@@ -167,11 +165,12 @@ def _start(
     project: Project,
     in_use: ModelRecord | None,
     load: Callable[[ModelRecord], Segmenter],
-    start: str,
-    weights: str,
+    plan: TrainingOptions,
 ) -> InitialWeights:
-    """Return what to begin with; a model answers in the classes in force, or it does not serve."""
-    if start != "warm" or in_use is None or in_use.class_uids != project.classes.current.uids:
+    """Return what training starts from; a current model of other classes does not serve."""
+    weights = plan.initial_weights
+    fits = in_use is not None and in_use.class_uids == project.classes.current.uids
+    if plan.init != "current" or in_use is None or not fits:
         return InitialWeights(weights)
     return InitialWeights(weights, in_use.id, in_use.preset, partial(load, in_use))
 
@@ -228,12 +227,12 @@ def _with_unlabelled(
     project: Project, plan: TrainingOptions, labels: Sequence[RegionLabel]
 ) -> tuple[TrainingOptions, tuple[str, ...]]:
     """Return the plan without unlabelled images where there are too few labels, and why."""
-    if plan.unlabelled == "off":
+    if plan.semi_supervised == "off":
         return plan, ()
     advice = unlabelled_advice(project, labels)
     if advice.may_be_used:
         return plan, (advice.summary,)
-    return replace(plan, unlabelled="off"), (f"{advice.summary}; trained on labels alone",)
+    return plan.with_changes(semi_supervised="off"), (f"{advice.summary}; trained on labels alone",)
 
 
 def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> UnlabelledAdvice:

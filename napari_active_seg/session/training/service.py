@@ -56,7 +56,7 @@ class TrainingService:
         writes: bool = True,
     ) -> JobFuture[T]:
         self._ctx.jobs.check_open()
-        self._ctx.project.config.with_changes(choices.settings)  # raises at once
+        self._ctx.project.config.with_changes(**choices.settings)  # raises at once
 
         def prepare() -> Work[TrainResponse | None]:
             request = train_request(

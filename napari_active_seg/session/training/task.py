@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 #: So many examples are predicted again to see whether a model tells classes apart.
 _MOST_CHECKED = 4
+#: Options that do not change the steps of a training once it has begun.
+_NOT_OF_ITS_COURSE = frozenset({"init", "restarts", "training_seconds", "weights_file"})
 
 
 def hash_labels(labels: Sequence[RegionLabel]) -> str:
@@ -131,7 +133,7 @@ class TrainRequest:
     def image_ids(self) -> tuple[str, ...]:
         """Images that are read: labelled ones, and all of the pool where they are learned from."""
         labelled = [label.region.image_id for label in self.labels]
-        learned = self.unlabelled if self.plan.unlabelled != "off" else ()
+        learned = self.unlabelled if self.plan.semi_supervised != "off" else ()
         return (*labelled, *(image.id for image in self.validation), *learned)
 
     @property
@@ -347,7 +349,7 @@ def _chosen_preset(
 def _plan_for(request: TrainRequest, preset: str) -> TrainingOptions:
     """Return the plan, shorter where the training goes on from a model of the same network."""
     warm = request.start.model_for(preset) is not None
-    return replace(request.plan, shorter=2) if warm else request.plan
+    return request.plan.with_changes(shorter=2) if warm else request.plan
 
 
 def _trained(
@@ -357,7 +359,7 @@ def _trained(
     token: CancelToken,
     report: ProgressCallback,
 ) -> _Trained:
-    plan = replace(_plan_for(request, request.preset), seed=request.plan.seed + number)
+    plan = _plan_for(request, request.preset).with_changes(seed=request.plan.seed + number)
     segmenter, origin = _starting(request, plan.seed)
     segmenter.check_sampling(request.sampling)  # else it is trained in vain
     which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
@@ -378,7 +380,8 @@ def _trained(
         with contextlib.suppress(OSError):
             request.kept_in.parent.mkdir(exist_ok=True)  # later it is not made any more
         path = request.kept_in / f"{request.model_id}-{number}.safetensors"
-        facts = (request.data_hash, asdict(plan), request.preset, request.classes, origin)
+        course = {k: v for k, v in plan.as_facts().items() if k not in _NOT_OF_ITS_COURSE}
+        facts = (request.data_hash, course, request.preset, request.classes, origin)
         kept = ResumeTarget(path, hashlib.sha256(repr(facts).encode()).hexdigest())
     outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
     if request.helps:
@@ -444,7 +447,7 @@ def _save(request: TrainRequest, best: _Trained) -> None:
         "seed": str(best.seed),
         "round": str(request.round),
         "data_hash": request.data_hash,
-        "config": json.dumps(asdict(replace(request.plan, seed=best.seed)), sort_keys=True),
+        "config": json.dumps(request.plan.as_facts() | {"seed": best.seed}, sort_keys=True),
         "started_from": best.origin,
         "weights": request.start.weights,
         "losses": json.dumps(_in_tenths(best.outcome.losses)),
@@ -481,7 +484,7 @@ def _validate(
         return None, None
     plan = request.sampling
     if segmenter.has_contours:
-        plan = replace(plan, extras=(*plan.extras, "contour"))
+        plan = plan.with_changes(extras=(*plan.extras, "contour"))
     maps: list[ObjectMaps] = []
     evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
     if evaluated is None or all(known.truth is None for known in maps):
@@ -553,7 +556,9 @@ def _confusion_on_examples(
     request: TrainRequest, segmenter: Segmenter, data: TrainingData, token: CancelToken
 ) -> ConfusionMatrix:
     """Return how one plain pass does on the examples that hold the most classes."""
-    plan = replace(request.sampling, method="single", extras=(), calibration=None)
+    plan = request.sampling.with_changes(
+        uncertainty_from="single", extras=(), fitted_calibration=None
+    )
     by_classes = sorted(data.examples, key=lambda example: -len(np.unique(example.target)))
     confusion = ConfusionMatrix.empty(len(request.classes))
     for example in by_classes[:_MOST_CHECKED]:

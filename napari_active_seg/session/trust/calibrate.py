@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def _sample(
     pieces = _pieces(image, source, rng)
     area = sum(region.area for region, _ in pieces)
     step = max(1, math.ceil(math.sqrt(area / (_share_of_pixels(segmenter) * _PIXELS_OF_IMAGE))))
-    plan = replace(request.plan, joint_stride=step, joint_picks=True)
+    plan = request.plan.with_changes(joint_stride=step, joint_picks=True)
     passes, classes = [], []
     for region, target in pieces:
         pixels = source.read(0, region.y, region.x, region.height, region.width)

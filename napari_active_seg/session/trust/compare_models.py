@@ -51,7 +51,7 @@ def compare_models(
     request: CompareRequest, token: CancelToken, report: ProgressCallback
 ) -> tuple[Agreement, ...]:
     """Return the agreement of each model with the one before it; a plain pass of each is asked."""
-    plan = InferenceOptions("single", 1, request.seed)
+    plan = InferenceOptions(uncertainty_from="single", samples=1, seed=request.seed)
     before: dict[Region, NDArray[np.uint8]] = {}
     found, earlier = [], ""
     for number, (model_id, load) in enumerate(request.models):

@@ -243,7 +243,7 @@ def _train(
         held_out=LazyExamples(request.held_out, request.open_source),
         draw_window=window_drawer(others, request.open_source),
     )
-    plan = request.plan if others else replace(request.plan, unlabelled="off")
+    plan = request.plan if others else request.plan.with_changes(semi_supervised="off")
     segmenter.train(data, plan=plan, on_step=on_step, check_cancelled=token.check)
     return segmenter
 

@@ -107,7 +107,7 @@ def project_figures(project: Project) -> Iterator[NamedFigure]:
             yield _cost(models)
         yield _calibration(models)
         yield from _reliability(project, models)
-        yield from _errors(models[-1], project.config.measure)
+        yield from _errors(models[-1], project.config.acquisition.measure)
     controls = control_report(project)
     if controls is not None:
         yield _on_controls(controls)
@@ -210,7 +210,7 @@ def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[
             return
         record = calibration_of(project, model.record)
         bins = model.report.bins
-        method = None if record is None else record.shown(project.config.calibration)
+        method = None if record is None else record.shown(project.config.inference.calibration)
         figure = draw_reliability(
             bins,
             by_image=model.report.bins_by_image,
@@ -287,7 +287,7 @@ def images_for_figures(project: Project) -> tuple[str, ...]:
 def selected_and_rest(project: Project) -> NamedFigure | None:
     """Return the uncertainty of the latest round's regions beside the rest; None unpredicted."""
     regions = _latest_round(project)
-    measure = get_measure(project.config.measure)
+    measure = get_measure(project.config.acquisition.measure)
     bins = bins_of_selected(project, regions, images_for_figures(project), measure.name)
     if bins is None or not bins.selected.any():
         return None

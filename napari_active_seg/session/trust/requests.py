@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
@@ -21,6 +20,7 @@ from napari_active_seg.project import (
     QueuedRegion,
     Split,
     checkpoint_facts,
+    migrate_training,
 )
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
@@ -144,10 +144,10 @@ def review_request(project: Project, factory: SegmenterFactory) -> ReviewRequest
         open_source=project.images.source,
         factory=factory,
         preset=preset,
-        weights=config.weights,
+        weights=config.training.initial_weights,
         classes=project.schema.names,
-        plan=replace(config.training_plan, unlabelled="off"),
-        sampling=replace(sampling_plan(project), method="dropout"),
+        plan=config.training.with_changes(seed=config.seed, semi_supervised="off"),
+        sampling=sampling_plan(project).with_changes(uncertainty_from="dropout"),
     )
 
 
@@ -174,7 +174,7 @@ def cross_validate_request(
     plan, weights = _training_of(project, model)
     sampling = sampling_plan(project)
     notes = []
-    if sampling.method == "ensemble":
+    if sampling.uncertainty_from == "ensemble":
         notes.append("each fold was predicted by one model, not by an ensemble")
     return CrossValidateRequest(
         model_id=model.id,
@@ -250,15 +250,15 @@ def _training_of(project: Project, model: ModelRecord) -> tuple[TrainingOptions,
     They are in the header of its checkpoint; where they are not, the project's settings hold.
     """
     facts = checkpoint_facts(project.models.path(model.id))
-    known = {field.name for field in fields(TrainingOptions)}
-    weights = facts.get("weights", project.config.weights)
+    own = project.config.training.with_changes(seed=project.config.seed)
+    weights = facts.get("weights", own.initial_weights)
     try:
-        stored = dict(json.loads(facts.get("config", "{}")))
-        plan = TrainingOptions(**{key: value for key, value in stored.items() if key in known})
-    except (ValueError, TypeError, ConfigError) as error:  # written by another version
+        stored = migrate_training(json.loads(facts.get("config", "{}")))
+        known = {key: stored[key] for key in TrainingOptions.model_fields if key in stored}
+        return (TrainingOptions(**known) if stored else own), weights
+    except (ValueError, TypeError, AttributeError, ConfigError) as error:  # of another version
         _log.warning("the options of model %s are not known: %s", model.id, error)
-        stored = {}
-    return (plan if stored else project.config.training_plan), weights
+        return own, weights
 
 
 def groups_of(project: Project) -> dict[str, str | None]:

@@ -216,7 +216,7 @@ class TrustService:
     def after_training(self) -> None:
         """Fit anew for a model that is in use now, where the one before was calibrated."""
         model = self._ctx.state.model
-        wanted = self._ctx.project.config.calibration != "none"
+        wanted = self._ctx.project.config.inference.calibration != "none"
         missing = wanted and model is not None and self.calibration() is None
         if missing and len(labelled_images(self._ctx.project)) > 1:
             self.calibrate(wait=False)

@@ -247,7 +247,7 @@ def _bins(stored: Sequence[Sequence[float]]) -> ReliabilityBins:
 
 def calibration_in_force(project: Project, model: ModelRecord | None) -> Calibration | None:
     """Return what changes a model's probabilities now; None where they are as the network says."""
-    wanted = project.config.calibration
+    wanted = project.config.inference.calibration
     if wanted == "none" or model is None:
         return None
     record = calibration_of(project, model)
@@ -256,7 +256,7 @@ def calibration_in_force(project: Project, model: ModelRecord | None) -> Calibra
 
 def describe_calibration(project: Project, model: ModelRecord | None) -> str:
     """Return whether probabilities are calibrated now, in a line."""
-    wanted = project.config.calibration
+    wanted = project.config.inference.calibration
     if model is None:
         return ""
     found = calibration_in_force(project, model)
@@ -272,9 +272,9 @@ def _how_asked(project: Project, model: ModelRecord) -> dict[str, object]:
     config = project.config
     return {
         "classes": list(project.classes.current.uids),
-        "sampling": config.sampling,
+        "sampling": config.inference.uncertainty_from,
         "members": [member.id for member in other_members(project, model)],
-        "temperature": config.temperature,
+        "temperature": config.inference.temperature,
     }
 
 

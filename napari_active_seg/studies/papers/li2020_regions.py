@@ -31,7 +31,7 @@ _OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ours-mixed": ("clasp-regions", {"control": 0.5}),
     "ours-top": ("uncertain-regions", {}),
     "ours-power": ("power-regions", {}),
-    "ours-power-3": ("power-regions", {"coldness": 3.0}),
+    "ours-power-3": ("power-regions", {"inverse_temperature": 3.0}),
     "ours-per-minute": ("power-regions", {"cost": "learned", "beta": 1.0}),
     "ours-random": ("random-regions", {}),
 }
@@ -64,7 +64,7 @@ _PAIRS = (
 _NETWORK: Mapping[str, Any] = {
     "preset": "dcan",
     "samples": 30,
-    "start": "fresh",
+    "init": "pretrained",
     "restarts": 4,
     "augmentation": "general",
 }
@@ -72,7 +72,7 @@ _NETWORK: Mapping[str, Any] = {
 _SMALL_NETWORK: Mapping[str, Any] = {
     "preset": "unet",
     "samples": 10,
-    "start": "fresh",
+    "init": "pretrained",
     "steps": 3000,
     "batch": 8,
     "crop": 96,
@@ -152,7 +152,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
             changed=(
                 "Twenty regions a step for 16 steps: ten steps, as the public code has it, end at "
                 "24.6 % of the pixels, below what the paper's table says was needed.",
-                "No weights from ImageNet unless 'weights' names a file.",
+                "No weights from ImageNet unless 'weights_file' names a file.",
             ),
             **shared,
         )
@@ -205,7 +205,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
             changed=(
                 "96 regions a step: the paper does not say how many; its table moves in "
                 "thousands of regions.",
-                "No weights from ImageNet unless 'weights' names a file.",
+                "No weights from ImageNet unless 'weights_file' names a file.",
             ),
             **shared,
         )
@@ -302,7 +302,7 @@ def _own_arms(*, size: int, start: int, batch: str, rounds: int) -> tuple[ArmSet
     """
     ways: Mapping[str, Mapping[str, Any]] = {
         "": {},
-        _WITH_UNLABELLED: {"unlabelled": "consistency"},
+        _WITH_UNLABELLED: {"semi_supervised": "consistency"},
     }
     return tuple(
         ArmSettings(

@@ -23,7 +23,7 @@ __all__ = ["voc_polygons"]
 _IMAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Random": ("random-images", {}),
     "Entropy": ("entropy-images", {}),
-    "ENS-ent": ("ensemble-entropy-images", {"sampling": "ensemble", "members": 3}),
+    "ENS-ent": ("ensemble-entropy-images", {"uncertainty_from": "ensemble", "ensemble_size": 3}),
     "LL": ("learned-loss-images", {"measure": "learned-loss"}),
 }
 _POLYGONS = {
@@ -31,13 +31,13 @@ _POLYGONS = {
     "Random-Image-Random-Polygon": "random-image-random-polygon",
     "Entropy-Polygon": "entropy-polygons",
 }
-_UNLABELLED = {"unlabelled": "s4gan"}
+_UNLABELLED = {"semi_supervised": "s4gan"}
 #: Ways of learning: from labels alone, the paper's from images without labels too, and one that
 #: goes past the paper.
 _WAYS: Mapping[str, Mapping[str, Any]] = {
     "{}": {},
     "SSL-{}": _UNLABELLED,
-    "Consistency-{}": {"unlabelled": "consistency"},
+    "Consistency-{}": {"semi_supervised": "consistency"},
 }
 
 
@@ -66,7 +66,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
             batch="5000clicks",
             annotator=AnnotatorSettings(tolerance=10),
             settings={
-                "preset": "deeplabv2:plain", "sampling": "single", "start": "fresh",
+                "preset": "deeplabv2:plain", "uncertainty_from": "single", "init": "pretrained",
                 "optimiser": "sgd", "schedule": "poly", "learning_rate": 2.5e-4, "batch": 10,
                 "crop": 321, "steps": 10_000, "augmentation": "flips",
             },
@@ -75,7 +75,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
                 *elsewhere,
                 "10,000 steps for all arms; the paper has 150 epochs for those without unlabelled "
                 "images.",
-                "No weights from COCO unless 'weights' names a file.",
+                "No weights from COCO unless 'weights_file' names a file.",
                 "Three trials for ensembles too, of three members; the paper has two trials and "
                 "names no number of members.",
             ),
@@ -89,8 +89,8 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
         annotator=AnnotatorSettings(tolerance=2.5),
         size=32,
         settings={
-            "preset": "unet:plain", "sampling": "single", "start": "fresh", "steps": 600,
-            "crop": 96, "augmentation": "flips", "training_precision": "bfloat16",
+            "preset": "unet:plain", "uncertainty_from": "single", "init": "pretrained",
+            "steps": 600, "crop": 96, "augmentation": "flips", "training_precision": "bfloat16",
         },
         arms=_arms(),
         changed=(

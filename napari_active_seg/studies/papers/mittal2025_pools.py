@@ -43,8 +43,8 @@ _DROPOUT: Mapping[str, str] = {
 #: goes past the paper.
 _WAYS: Mapping[str, Mapping[str, Any]] = {
     "{}": {},
-    "{}-SSL": {"unlabelled": "s4gan"},
-    "{}-Consistency": {"unlabelled": "consistency"},
+    "{}-SSL": {"semi_supervised": "s4gan"},
+    "{}-Consistency": {"semi_supervised": "consistency"},
 }
 
 
@@ -136,7 +136,8 @@ def _study(
     plain = "deeplabv3plus:wideresnet38/plain" if full else "unet:plain"
     dropout = "deeplabv3plus:wideresnet38" if full else "unet"
     settings: dict[str, Any] = {
-        "preset": plain, "sampling": "single", "start": "fresh", "augmentation": "flips",
+        "preset": plain, "uncertainty_from": "single", "init": "pretrained",
+        "augmentation": "flips",
     }  # fmt: skip
     if full:
         settings |= {
@@ -145,7 +146,7 @@ def _study(
         }  # fmt: skip
         changed: tuple[str, ...] = (
             "20,000 steps a cycle; the paper has 100 epochs of what is labelled then.",
-            "No weights from ImageNet unless 'weights' names a file: none is published in the "
+            "No weights from ImageNet unless 'weights_file' names a file: none is published in the "
             "layout of Wide ResNet-38.",
         )
     else:
@@ -156,7 +157,7 @@ def _study(
             "dropout where the paper has it.",
             f"Images at 1/{data.fit.shrink:g} of their size{_limits_of(data)}.",
         )
-    with_dropout = {"preset": dropout, "sampling": "dropout", "samples": 20 if full else 10}
+    with_dropout = {"preset": dropout, "uncertainty_from": "dropout", "samples": 20 if full else 10}
     methods = [
         ArmSettings(name=method, strategy=strategy, settings=own)
         for strategies, own in ((_SINGLE, {}), (_DROPOUT, with_dropout))

@@ -103,8 +103,8 @@ class ProjectRun:
     @property
     def _n_models(self) -> int:
         """Models of a round: the members, where an ensemble is asked."""
-        asked = self.settings.get("sampling")
-        return int(self.settings.get("members", 3)) if asked == "ensemble" else 1
+        asked = self.settings.get("uncertainty_from")
+        return int(self.settings.get("ensemble_size", 3)) if asked == "ensemble" else 1
 
     # --- the project -----------------------------------------------------------------------------
 

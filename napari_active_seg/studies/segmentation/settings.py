@@ -13,7 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from napari_active_seg.acquisition import FIRST, Budget, get_strategy
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.importers import MaskConvention
-from napari_active_seg.project import ProjectConfig
+from napari_active_seg.project import (
+    ProjectConfig,
+    migrate_settings,
+    migrate_strategy_parts,
+    restore_old_names,
+)
 from napari_active_seg.studies.base_settings import Settings
 from napari_active_seg.studies.datasets import Fit
 from napari_active_seg.studies.simulated_annotator import AnnotatorSettings
@@ -32,7 +37,7 @@ __all__ = [
 PLACES = ("root", "images", "masks", "test_images", "test_masks")
 #: Settings that do not change what a network makes of all labels: nothing is unlabelled then, and
 #: nothing is asked.
-_BESIDE_THE_NETWORK = ("unlabelled", "measure")
+_BESIDE_THE_NETWORK = ("semi_supervised", "measure")
 
 
 class DataSettings(Settings):
@@ -195,7 +200,7 @@ class StudySettings(Settings):
         try:
             parsed_batch(self.batch)
             for arm in self.arms:
-                ProjectConfig(name="", created_at="").with_changes(self.settings_of(arm))
+                ProjectConfig(name="", created_at="").with_changes(**self.settings_of(arm))
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
@@ -209,7 +214,7 @@ class StudySettings(Settings):
             raise ConfigError(f"{path} is no file of a study: {error}") from error
         if not isinstance(raw, dict):
             raise ConfigError(f"{path} is no file of a study")
-        return StudySettings.made(**raw)
+        return StudySettings.made(**_with_new_names(raw))
 
     def as_json(self) -> str:
         """Return what ``read`` reads."""
@@ -229,7 +234,7 @@ class StudySettings(Settings):
 
     def learns_from_unlabelled(self, arm: ArmSettings) -> bool:
         """Return whether an arm's network sees images without labels too, which takes long."""
-        return self.settings_of(arm).get("unlabelled", "off") != "off"
+        return self.settings_of(arm).get("semi_supervised", "off") != "off"
 
     def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of an arm's network, asked and trained with labels alone."""
@@ -237,19 +242,41 @@ class StudySettings(Settings):
 
     def network_of(self, arm: ArmSettings) -> str:
         """Return a name of an arm's network; arms of one name share a full-label reference."""
-        return _short_hash(self.network_settings_of(arm))
+        return _short_hash(restore_old_names(self.network_settings_of(arm)))
 
     def start_name(self, arm: ArmSettings) -> str:
         """Return a name of what an arm shares with others of its seed: start and first model."""
         return _short_hash(
             [
                 self.start_of(arm).model_dump(exclude_defaults=True),
-                self.settings_of(arm),
+                restore_old_names(self.settings_of(arm)),
                 arm.keeps,
             ]
         )
 
 
+def _with_new_names(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a study of an older program with the names that settings have today."""
+    found, shared = dict(raw), raw.get("settings", {})
+    try:
+        found["arms"] = [
+            {
+                **arm,
+                "settings": migrate_settings(arm.get("settings", {}), shared),
+                "parts": migrate_strategy_parts(arm.get("parts", {})),
+            }
+            for arm in raw.get("arms", ())
+        ]
+        found["settings"] = migrate_settings(shared)
+    except (AttributeError, TypeError):  # no study: the check of its settings names what is wrong
+        return raw
+    return found
+
+
 def _short_hash(value: object) -> str:
+    """Return a name for folders; settings go in under their first names.
+
+    A study that an older program began is found again.
+    """
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

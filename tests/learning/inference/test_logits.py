@@ -18,7 +18,7 @@ _WEIGHTS, _OFFSETS = (0.6, 1.3, 0.9), (0.2, -0.4, 0.1)
 def test_torch_and_numpy_calibrate_alike(method, spread):
     logits = np.random.default_rng(0).normal(0, spread, (2, 3, 5, 4)).astype(np.float32)
     calibration = Calibration(method, _WEIGHTS, _OFFSETS)
-    plan = InferenceOptions(calibration=calibration)
+    plan = InferenceOptions(fitted_calibration=calibration)
     found = calibrated_logits(torch.from_numpy(logits), plan).softmax(dim=1).numpy()
     log = torch.from_numpy(logits).log_softmax(dim=1).clamp_min(-87).numpy().reshape(2, 3, -1)
     expected = np.exp(apply_calibration(log, calibration))
@@ -34,8 +34,8 @@ def test_a_plan_without_calibration_leaves_logits_alone():
 def test_moments_are_those_of_calibrated_passes():
     network, image = built("unet", 2), picture()
     calibration = Calibration("vector", (0.5, 0.8), (0.3, -0.3))
-    passes = outputs_of(network, image, passes=4, seed=1, joint_stride=1, joint_picks=True).samples
-    found = outputs_of(network, image, passes=4, seed=1, calibration=calibration).moments
+    passes = outputs_of(network, image, samples=4, seed=1, joint_stride=1, joint_picks=True).samples
+    found = outputs_of(network, image, samples=4, seed=1, fitted_calibration=calibration).moments
     stream = MomentStream()
     for one in passes:
         log = apply_calibration(np.log(one).reshape(len(one), -1), calibration)
@@ -48,7 +48,7 @@ def test_moments_are_those_of_calibrated_passes():
 
 def test_picked_pixels_are_those_of_single_passes():
     network, image = built("unet"), picture()
-    every = outputs_of(network, image, passes=3, joint_stride=1, joint_picks=True)
-    some = outputs_of(network, image, passes=3, joint_stride=3, joint_picks=True)
+    every = outputs_of(network, image, samples=3, joint_stride=1, joint_picks=True)
+    some = outputs_of(network, image, samples=3, joint_stride=3, joint_picks=True)
     np.testing.assert_allclose(some.samples, every.samples[:, :, ::3, ::3], atol=1e-6)
     np.testing.assert_allclose(every.samples.mean(axis=0), every.moments.mean_p, atol=1e-5)

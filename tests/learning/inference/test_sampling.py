@@ -50,7 +50,7 @@ def looped(network, image, passes, seed=0, temperature=1.0):
 @pytest.mark.parametrize("kind", KINDS)
 def test_streamed_moments_equal_a_plain_loop_over_whole_forwards(kind):
     network, image = built(kind), picture()
-    found = moments_of(network, image, passes=5, seed=3)
+    found = moments_of(network, image, samples=5, seed=3)
     assert_alike(found, looped(network, image, 5, seed=3))
 
 
@@ -76,7 +76,7 @@ def test_how_passes_are_batched_changes_nothing(kind, monkeypatch):
     apart, together = [], []
     for budget, kept in ((1, apart), (10**9, together)):
         monkeypatch.setattr(mc_passes, "memory_budget", lambda _, b=budget: b)
-        kept.append(moments_of(network, image, passes=6))
+        kept.append(moments_of(network, image, samples=6))
     assert_alike(together[0], apart[0])
     assert apart[0].var_p.max() > 0
 
@@ -85,7 +85,7 @@ def test_one_sample_and_a_single_pass_are_plain_passes_without_dropout():
     network, image = built("unet"), picture()
     with torch.inference_mode():
         expected = network(image_to_tensor(image, CPU)).softmax(dim=1)[0].numpy()
-    for plan in ({"passes": 1}, {"method": "single", "passes": 20}):
+    for plan in ({"samples": 1}, {"uncertainty_from": "single", "samples": 20}):
         found = moments_of(network, image, **plan)
         np.testing.assert_allclose(found.mean_p, expected, atol=1e-6)
         assert found.n == 1
@@ -95,7 +95,7 @@ def test_one_sample_and_a_single_pass_are_plain_passes_without_dropout():
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_maps_to_the_bit_and_other_seed_other_maps(kind):
     network, image = built(kind), picture()
-    first, again, other = (moments_of(network, image, passes=4, seed=s) for s in (1, 1, 2))
+    first, again, other = (moments_of(network, image, samples=4, seed=s) for s in (1, 1, 2))
     assert (first.mean_p == again.mean_p).all()
     assert not (first.mean_p == other.mean_p).all()
 
@@ -103,12 +103,12 @@ def test_same_seed_same_maps_to_the_bit_and_other_seed_other_maps(kind):
 def test_maps_do_not_depend_on_what_was_asked_before():
     network = built("unet")
     asked = sampler_of(network)
-    plan = InferenceOptions(passes=5)
+    plan = InferenceOptions(samples=5)
     asked.outputs(picture((64, 64), seed=1), plan, lambda: None)
     first = asked.outputs(picture(), plan, lambda: None)
     torch.rand(3)
     again = asked.outputs(picture(), plan, lambda: None)
-    fresh = outputs_of(network, picture(), passes=5)
+    fresh = outputs_of(network, picture(), samples=5)
     for other in (again, fresh):
         assert (first.moments.mean_p == other.moments.mean_p).all()
 
@@ -117,7 +117,7 @@ def test_sampling_leaves_the_network_and_the_random_state_as_they_were():
     network = built("unet").train()
     state, before = torch.random.get_rng_state(), network.state_dict()
     values = {name: value.clone() for name, value in before.items()}
-    moments_of(network, picture(), passes=3)
+    moments_of(network, picture(), samples=3)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(value, values[name]) for name, value in before.items())
     assert all(layer.training for layer in network.modules())
@@ -164,9 +164,9 @@ def small_tiles(monkeypatch):
 @pytest.mark.parametrize("kind", ["fast", "unet"])
 def test_tiles_agree_with_the_whole_image_without_seams(kind, small_tiles):
     network, image = built(kind), picture((200, 230))
-    whole = moments_of(network, image, passes=5)
+    whole = moments_of(network, image, samples=5)
     small_tiles(128, 80)
-    tiled = moments_of(network, image, passes=5)
+    tiled = moments_of(network, image, samples=5)
     assert (tiled.votes.sum(axis=0) == 5).all()
     np.testing.assert_allclose(tiled.mean_p.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose(tiled.mean_p, whole.mean_p, atol=0.02)
@@ -198,7 +198,7 @@ def test_one_mask_a_pass_serves_all_tiles(small_tiles):
     """With one mask for all tiles, a flat picture gives a flat map; with one each, a chequered."""
     network, flat = built("unet"), np.full((160, 320, 3), 128, np.uint8)
     small_tiles(128, 32)
-    inner = moments_of(network, flat, passes=4).mean_p[:, 64:96, 64:256]
+    inner = moments_of(network, flat, samples=4).mean_p[:, 64:96, 64:256]
     assert np.ptp(inner, axis=(1, 2)).max() < 1e-3
 
 
@@ -225,17 +225,21 @@ def test_blended_bald_does_not_count_what_tiles_disagree_on():
 
 def test_extras_joint_samples_and_embeddings_come_tile_by_tile_too(small_tiles):
     network, image = built("dcan"), picture((200, 150))
-    whole = outputs_of(network, image, passes=2, extras=("contour", "mirrored"), joint_stride=8)
-    embedded = sampler_of(network).embedding(image, InferenceOptions("single"), lambda: None)
+    whole = outputs_of(network, image, samples=2, extras=("contour", "mirrored"), joint_stride=8)
+    embedded = sampler_of(network).embedding(
+        image, InferenceOptions(uncertainty_from="single"), lambda: None
+    )
     small_tiles(128, 48)
-    tiled = outputs_of(network, image, passes=2, extras=("contour", "mirrored"), joint_stride=8)
+    tiled = outputs_of(network, image, samples=2, extras=("contour", "mirrored"), joint_stride=8)
     for name in ("contour", "mirrored"):
         found, expected = tiled.moments.extras[name], whole.moments.extras[name]
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, atol=0.15)
     assert tiled.samples.shape == whole.samples.shape == (2, 3, 25, 19)
     np.testing.assert_allclose(tiled.samples.sum(axis=1), 1, atol=1e-5)
-    parts = sampler_of(network).embedding(image, InferenceOptions("single"), lambda: None)
+    parts = sampler_of(network).embedding(
+        image, InferenceOptions(uncertainty_from="single"), lambda: None
+    )
     assert parts.shape == embedded.shape
 
 
@@ -256,7 +260,7 @@ def test_views_are_eight_different_ones():
 
 def test_views_average_plain_passes_over_flips_and_turns():
     network, image = built("unet"), picture()
-    found = moments_of(network, image, method="views", passes=20)
+    found = moments_of(network, image, uncertainty_from="views", samples=20)
     reference, x = MomentStream(), image_to_tensor(image, CPU)
     with torch.inference_mode():
         for turns in range(4):
@@ -270,7 +274,9 @@ def test_views_average_plain_passes_over_flips_and_turns():
 
 def test_ensemble_streams_the_members_into_one_set_of_moments():
     networks, image = [built("unet", seed=s) for s in range(3)], picture()
-    outputs = sampler_of(*networks).outputs(image, InferenceOptions("ensemble"), lambda: None)
+    outputs = sampler_of(*networks).outputs(
+        image, InferenceOptions(uncertainty_from="ensemble"), lambda: None
+    )
     reference, x = MomentStream(), image_to_tensor(image, CPU)
     with torch.inference_mode():
         for network in networks:
@@ -278,20 +284,23 @@ def test_ensemble_streams_the_members_into_one_set_of_moments():
     assert outputs.moments.n == 3
     assert_alike(outputs.moments, reference.moments())
     mean_entropy = get_measure("expected-entropy").compute(outputs.moments)
-    each = [get_measure("entropy").compute(moments_of(n, image, method="single")) for n in networks]
+    each = [
+        get_measure("entropy").compute(moments_of(n, image, uncertainty_from="single"))
+        for n in networks
+    ]
     np.testing.assert_allclose(mean_entropy, np.mean(each, axis=0), atol=1e-5)
 
 
 def test_temperature_divides_the_logits_of_each_pass():
     network, image = built("dcan"), picture()
-    found = moments_of(network, image, passes=3, temperature=2.5)
+    found = moments_of(network, image, samples=3, temperature=2.5)
     assert_alike(found, looped(network, image, 3, temperature=2.5))
 
 
 def test_low_precision_stays_near_and_moments_stay_float32():
     network, image = built("unet"), picture((64, 64))
-    full = moments_of(network, image, passes=3)
-    low = moments_of(network, image, passes=3, precision="bfloat16")
+    full = moments_of(network, image, samples=3)
+    low = moments_of(network, image, samples=3, precision="bfloat16")
     assert low.mean_p.dtype == np.float32
     assert 0 < np.abs(low.mean_p - full.mean_p).max() < 0.05
 
@@ -299,7 +308,7 @@ def test_low_precision_stays_near_and_moments_stay_float32():
 def test_plan_refuses_what_it_does_not_know():
     for wrong in (
         {"method": "dropuot"},
-        {"passes": 0},
+        {"samples": 0},
         {"temperature": 0.0},
         {"precision": "float16"},
         {"extras": ("contuor",)},
@@ -313,7 +322,7 @@ def test_plan_refuses_what_it_does_not_know():
 
 def test_mirrored_twin_is_the_prediction_of_the_mirrored_image():
     network, image = built("unet"), picture()
-    twin = moments_of(network, image, passes=3, extras=("mirrored",)).extras["mirrored"]
+    twin = moments_of(network, image, samples=3, extras=("mirrored",)).extras["mirrored"]
     with torch.inference_mode():
         x = image_to_tensor(image[:, ::-1].copy(), CPU)
         expected = network(x).softmax(1)[0].flip(-1).numpy()
@@ -323,7 +332,7 @@ def test_mirrored_twin_is_the_prediction_of_the_mirrored_image():
 def test_random_extra_is_seeded():
     network = built("fast")
     one, same, other = (
-        moments_of(network, picture(), passes=1, seed=s, extras=("random",)).extras["random"]
+        moments_of(network, picture(), samples=1, seed=s, extras=("random",)).extras["random"]
         for s in (1, 1, 2)
     )
     assert (one == same).all()
@@ -335,7 +344,7 @@ def test_learned_loss_fits_on_any_network(kind):
     network = built(kind)
     companions = AuxiliaryHeads(loss_predictor=LossPredictor.for_network(network))
     outputs = outputs_of(
-        network, picture(), companions=companions, passes=2, extras=("learned-loss",)
+        network, picture(), companions=companions, samples=2, extras=("learned-loss",)
     )
     found = outputs.moments.extras["learned-loss"]
     assert found.shape == (37, 53)
@@ -347,7 +356,9 @@ def test_discriminator_judges_prediction_beside_image():
     discriminator = Discriminator(3).eval()
     companions = AuxiliaryHeads(discriminator=discriminator)
     network, image = built("unet"), picture((64, 80))
-    outputs = outputs_of(network, image, companions=companions, passes=2, extras=("discriminator",))
+    outputs = outputs_of(
+        network, image, companions=companions, samples=2, extras=("discriminator",)
+    )
     found = outputs.moments.extras["discriminator"]
     assert found.shape == (64, 80)
     assert 0 <= found.min() <= found.max() <= 1
@@ -378,7 +389,7 @@ def test_discriminator_does_not_outweigh_a_small_network_and_is_read_back_as_wid
 def test_output_that_the_model_lacks_is_refused_before_the_work(name):
     calls = []
     with pytest.raises(ModelError, match=f"no '{name}' output; .*tra"):
-        outputs_of(built("unet"), picture(), lambda: calls.append(1), passes=2, extras=(name,))
+        outputs_of(built("unet"), picture(), lambda: calls.append(1), samples=2, extras=(name,))
     assert not calls
 
 
@@ -406,9 +417,11 @@ def test_memory_does_not_grow_with_the_number_of_passes(monkeypatch):
     network, image = built("unet"), picture((96, 96))
     monkeypatch.setattr(mc_passes, "memory_budget", lambda _: 1)
     asked = sampler_of(network)
-    asked.outputs(image, InferenceOptions(passes=2), lambda: None)  # what a pass takes is known now
+    asked.outputs(
+        image, InferenceOptions(samples=2), lambda: None
+    )  # what a pass takes is known now
     few, many = (
-        peak_bytes(lambda n=n: asked.outputs(image, InferenceOptions(passes=n), lambda: None), CPU)
+        peak_bytes(lambda n=n: asked.outputs(image, InferenceOptions(samples=n), lambda: None), CPU)
         for n in (3, 60)
     )
     assert many == few
@@ -425,18 +438,18 @@ def test_batch_follows_from_the_memory_of_one_pass(monkeypatch):
     monkeypatch.setattr(network, "suffix", watched)
     passes = NetworkPasses(network, CPU)
     x = image_to_tensor(picture((64, 64)), CPU)
-    one = InferenceOptions(passes=1)
+    one = InferenceOptions(samples=1)
     passes.run(x, one, lambda logits: None, lambda: None)
     taken = passes._bytes_per_pass[((64, 64), "float32")]
     monkeypatch.setattr(mc_passes, "memory_budget", lambda _: 4 * taken)
-    passes.run(x, InferenceOptions(passes=11), lambda logits: None, lambda: None)
+    passes.run(x, InferenceOptions(samples=11), lambda logits: None, lambda: None)
     assert sizes == [1, 1, 4, 4, 2]
     assert memory.memory_budget(CPU) > 0
 
 
 def test_when_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(monkeypatch):
     network, image = built("unet"), picture()
-    expected = moments_of(network, image, passes=9)
+    expected = moments_of(network, image, samples=9)
     suffix, sizes = network.suffix, []
 
     def tight(features, size):
@@ -447,13 +460,13 @@ def test_when_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(monkeypatc
         return suffix(features, size)
 
     monkeypatch.setattr(network, "suffix", tight)
-    assert_alike(moments_of(network, image, passes=9), expected)
+    assert_alike(moments_of(network, image, samples=9), expected)
     assert sizes == [1, 8, 4, 2, 2, 2, 2]
 
 
 def test_image_too_large_for_memory_goes_through_in_ever_smaller_tiles(monkeypatch):
     network, image = built("unet"), picture((600, 400))
-    expected = moments_of(network, image, passes=2)
+    expected = moments_of(network, image, samples=2)
     prefix, sides = network.prefix, []
 
     def tight(images):
@@ -463,13 +476,13 @@ def test_image_too_large_for_memory_goes_through_in_ever_smaller_tiles(monkeypat
         return prefix(images)
 
     monkeypatch.setattr(network, "prefix", tight)
-    found = moments_of(network, image, passes=2)
+    found = moments_of(network, image, samples=2)
     assert sides[0] == 600
     assert max(sides[1:]) == 512
     np.testing.assert_allclose(found.mean_p, expected.mean_p, atol=0.05)
     monkeypatch.setattr(network, "prefix", lambda images: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # another error is not taken for a lack of memory
-        moments_of(network, image, passes=2)
+        moments_of(network, image, samples=2)
 
 
 def test_too_little_memory_for_the_smallest_tile_is_told(monkeypatch):
@@ -480,7 +493,7 @@ def test_too_little_memory_for_the_smallest_tile_is_told(monkeypatch):
 
     monkeypatch.setattr(network, "prefix", never)
     with pytest.raises(ModelError, match="memory does not suffice for tiles of 256"):
-        moments_of(network, picture(), passes=2)
+        moments_of(network, picture(), samples=2)
     assert not out_of_memory(RuntimeError("shapes do not fit"))
 
 
@@ -495,7 +508,7 @@ def test_cancel_is_looked_at_between_passes(monkeypatch):
 
     network = built("unet")
     with pytest.raises(StoppedError):
-        outputs_of(network, picture(), cancel_at_the_third, passes=50)
+        outputs_of(network, picture(), cancel_at_the_third, samples=50)
     assert len(calls) == 3
     assert isinstance(network, SmallUNet)
     assert not any("forward" in layer.__dict__ for layer in network.modules())

@@ -84,7 +84,7 @@ def test_a_plain_network_has_no_dropout_and_nothing_else_differs(name):
         torch.manual_seed(0)
         segmenter = factory.build(one, classes=("a", "b"), seed=0, weights="random")
         moments = segmenter.predict(
-            image, plan=InferenceOptions(passes=3), check_cancelled=lambda: None
+            image, plan=InferenceOptions(samples=3), check_cancelled=lambda: None
         ).moments
         spread[one] = float(np.abs(get_measure("mean-std").compute(moments)).max())
         parameters[one] = sum(p.numel() for p in build_network(one, 2).network.parameters())
@@ -216,7 +216,7 @@ def test_refused_download_names_file_and_folder_at_once(name, file, no_network):
         build_network(name, 2, weights="pretrained")
     assert time.monotonic() - began < 5  # most of it builds the network
     assert len(no_network) == 1
-    for part in (file, str(weights_folder()), "--weights random"):
+    for part in (file, str(weights_folder()), "--init scratch"):
         assert part in str(caught.value)
 
 
@@ -331,7 +331,7 @@ def test_network_registered_by_a_path_is_built_sampled_and_saved(mine, tmp_path)
     loaded = factory.load(tmp_path / "m.safetensors", classes=("a", "b", "c"))
     image = (torch.rand(20, 30, 3) * 255).to(torch.uint8).numpy()
     found = [
-        s.predict(image, plan=InferenceOptions(passes=4), check_cancelled=lambda: None).moments
+        s.predict(image, plan=InferenceOptions(samples=4), check_cancelled=lambda: None).moments
         for s in (segmenter, loaded)
     ]
     assert (found[0].mean_p == found[1].mean_p).all()
@@ -346,13 +346,15 @@ def test_network_without_dropout_is_asked_otherwise(mine, tmp_path):
     image = (torch.rand(21, 30, 3) * 255).to(torch.uint8).numpy()
 
     def predict(segmenter, method, passes=8):
-        plan = InferenceOptions(method, passes=passes)
+        plan = InferenceOptions(uncertainty_from=method, samples=passes)
         return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
 
     for call in (
         lambda: predict(one, "dropout"),
-        lambda: one.check_sampling(InferenceOptions("dropout")),
-        lambda: factory.ensemble([one, two]).check_sampling(InferenceOptions("dropout")),
+        lambda: one.check_sampling(InferenceOptions(uncertainty_from="dropout")),
+        lambda: factory.ensemble([one, two]).check_sampling(
+            InferenceOptions(uncertainty_from="dropout")
+        ),
     ):
         with pytest.raises(ModelError, match=r"no dropout layer.*set sampling to ensemble, views"):
             call()

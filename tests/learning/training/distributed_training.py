@@ -34,7 +34,7 @@ def main(out, network, loss, norms="batch"):
     )
     made = examples()
     plan = TrainingOptions(
-        epochs=6, loss=loss, learned_loss=True, norms=norms, patience=3, schedule="cosine"
+        epochs=6, loss=loss, learned_loss=True, batch_norm=norms, patience=3, schedule="cosine"
     )
     outcome = segmenter.train(
         TrainingData(made[1:], held_out=made[:1]),

@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.learning.training.stain import hed_of, jitter_stain, rgb_of
 from napari_active_seg.models.segmenter import TrainExample
-from napari_active_seg.models.training_options import AUGMENTATIONS
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 CPU = torch.device("cpu")
@@ -83,7 +83,7 @@ def test_warp_brings_nothing_labelled_in_from_outside():
     assert masks[0][20, 20] == 1
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", TrainingOptions.list_fields()["augmentation"].choices)
 def test_every_set_gives_pictures_in_0_to_1_from_its_seed_alone(name):
     chosen, (image, _) = get_augmentation(name), coded(48)
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy())

@@ -29,7 +29,7 @@ from napari_active_seg.learning.training.resume import (
 from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.learning.training.validation import Best, HeldOutCrops, HeldOutPixels
 from napari_active_seg.models.segmenter import ResumeTarget, TrainExample, TrainingData, TrainStep
-from napari_active_seg.models.training_options import SCHEDULES, TrainingOptions
+from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
 CPU = torch.device("cpu")
@@ -65,7 +65,7 @@ def weights_of(segmenter):
 # --- schedules, optimisers, running means ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", TrainingOptions.list_fields()["schedule"].choices)
 def test_rates_end_near_nothing_but_where_they_are_constant(name):
     rates = [lr_factor(name, share) for share in np.linspace(0, 0.999, 50)]
     assert all(0 < rate <= 1 for rate in rates)
@@ -111,7 +111,7 @@ def test_running_mean_is_what_a_slow_loop_gives():
 
 def test_averaged_weights_are_what_stays():
     plain, _ = train("fast", TrainingOptions(epochs=30, schedule="constant"))
-    mean, _ = train("fast", TrainingOptions(epochs=30, schedule="constant", average=0.9))
+    mean, _ = train("fast", TrainingOptions(epochs=30, schedule="constant", ema_decay=0.9))
     first, second = weights_of(plain), weights_of(mean)
     assert any(not torch.equal(first[k], second[k]) for k in first)
 
@@ -211,12 +211,14 @@ def stopping_at(step):
 KEEPING = "napari_active_seg.learning.training.resume"
 PLANS = {
     "fast": TrainingOptions(epochs=12),
-    "unet": TrainingOptions(epochs=6, schedule="cosine", average=0.9, patience=4),
+    "unet": TrainingOptions(epochs=6, schedule="cosine", ema_decay=0.9, patience=4),
     "learned loss": TrainingOptions(
         epochs=6, learned_loss=True, optimiser="sgd", learning_rate=1e-3
     ),
-    "s4gan": TrainingOptions(epochs=5, unlabelled="s4gan", augmentation="flips"),
-    "consistency": TrainingOptions(epochs=5, unlabelled="consistency", confidence=0.5),
+    "s4gan": TrainingOptions(epochs=5, semi_supervised="s4gan", augmentation="flips"),
+    "consistency": TrainingOptions(
+        epochs=5, semi_supervised="consistency", pseudo_label_threshold=0.5
+    ),
 }
 
 
@@ -373,7 +375,7 @@ def test_frozen_norms_keep_what_they_know():
     small = Preset("unet", "", 2, 2, 64, 2e-3)
     for norms, moved in (("frozen", False), ("batch", True)):
         build.train_network(
-            parts_of(network, small, TrainingOptions(epochs=1, norms=norms)),
+            parts_of(network, small, TrainingOptions(epochs=1, batch_norm=norms)),
             on_step=lambda _: None,
             check_cancelled=lambda: None,
         )
@@ -402,7 +404,7 @@ def test_rare_class_gets_heavier_pixels_or_more_of_them():
         )
     ]
     assert shares[0] < 0.02 and abs(shares[1] - 0.5) < 0.05
-    made = parts_of(network, get_preset("fast"), TrainingOptions(balance="weights"))
+    made = parts_of(network, get_preset("fast"), TrainingOptions(class_balance="weights"))
     made.data.examples[:] = [TrainExample(image, target)]
     batches = PixelBatches(network, made.data.examples, batch=512, device=CPU)
     (objective,) = build._objectives(made, batches, None)
@@ -474,7 +476,7 @@ def test_stop_is_heard_before_every_step():
 
 def test_unlabelled_images_are_asked_for_by_name():
     with pytest.raises(ConfigError, match="needs images without labels"):
-        train("fast", TrainingOptions(epochs=1, unlabelled="consistency"))
+        train("fast", TrainingOptions(epochs=1, semi_supervised="consistency"))
     data = TrainingData(examples(side=10), draw_window=lambda rng, side: np.zeros((side, side, 3)))
     with pytest.raises(NothingToDoError, match="no region is painted whole"):
-        train("unet", TrainingOptions(epochs=1, unlabelled="s4gan"), data)
+        train("unet", TrainingOptions(epochs=1, semi_supervised="s4gan"), data)

@@ -141,7 +141,7 @@ def test_networks_learn_with_unlabelled_images_too(preset, use, monkeypatch):
     told = []
     segmenter.train(
         TrainingData(made, draw_window=pool_window),
-        plan=TrainingOptions(unlabelled=use, augmentation="flips"),
+        plan=TrainingOptions(semi_supervised=use, augmentation="flips"),
         on_step=told.append,
         check_cancelled=lambda: None,
     )
@@ -151,7 +151,7 @@ def test_networks_learn_with_unlabelled_images_too(preset, use, monkeypatch):
     )
     image, mask = disk_picture(99)
     extras = ("discriminator",) if use == "s4gan" else ()
-    plan = InferenceOptions(passes=4, extras=extras)
+    plan = InferenceOptions(samples=4, extras=extras)
     moments = segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments
     found = ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask)
     assert found.dice[1] > 0.8

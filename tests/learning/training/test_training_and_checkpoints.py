@@ -71,7 +71,7 @@ def fit_for(network, batches, n_steps, learning_rate=2e-3):
 
 
 def predicted(segmenter, image, samples=4):
-    plan = InferenceOptions(passes=samples)
+    plan = InferenceOptions(samples=samples)
     return segmenter.predict(image, plan=plan, check_cancelled=lambda: None).moments.mean_p
 
 
@@ -102,7 +102,7 @@ def test_dcan_learns_objects_and_their_outlines():
     outcome = fit_for(network, batches, n_steps=240, learning_rate=4e-3)
     assert np.mean(outcome.losses[-10:]) < 0.6 * np.mean(outcome.losses[:10])
     image, mask = disk_picture(99)
-    plan = InferenceOptions(passes=8, extras=("contour",))
+    plan = InferenceOptions(samples=8, extras=("contour",))
     moments = sampler_of(network).outputs(image, plan, lambda: None).moments
     assert (
         ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask).dice[1] > 0.75
@@ -121,9 +121,9 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
         tossed = rng.integers(0, 2, right.shape).astype(np.uint8)
         example.target[:, 50:] = np.where(right == UNLABELLED, UNLABELLED, tossed)
         example.image[:, 50:] = 255 - example.image[:, 50:]
-    plan = TrainingOptions(0, 150, learned_loss=True)
+    plan = TrainingOptions(epochs=150, learned_loss=True)
     segmenter.train(TrainingData(made), plan=plan, on_step=ignore, check_cancelled=lambda: None)
-    asked = InferenceOptions("single", extras=("learned-loss",))
+    asked = InferenceOptions(uncertainty_from="single", extras=("learned-loss",))
     outputs = segmenter.predict(made[0].image, plan=asked, check_cancelled=lambda: None)
     expected = outputs.moments.extras["learned-loss"]
     assert expected[25:55, 55:65].mean() > 1.5 * expected[25:55, 32:45].mean()
@@ -131,12 +131,15 @@ def test_learned_loss_ranks_hard_places_above_easy_ones():
 
 def test_learned_loss_travels_with_its_checkpoint(tmp_path):
     segmenter = TorchSegmenterFactory("cpu").build("fast", classes=CLASSES, seed=0)
-    plan = TrainingOptions(0, 2, learned_loss=True)
+    plan = TrainingOptions(epochs=2, learned_loss=True)
     segmenter.train(
         TrainingData(examples()), plan=plan, on_step=ignore, check_cancelled=lambda: None
     )
     segmenter.save(tmp_path / "m.safetensors", facts={})
-    asked, image = InferenceOptions("single", extras=("learned-loss",)), disk_picture(3)[0]
+    asked, image = (
+        InferenceOptions(uncertainty_from="single", extras=("learned-loss",)),
+        disk_picture(3)[0],
+    )
     found = [
         s.predict(image, plan=asked, check_cancelled=lambda: None).moments.extras["learned-loss"]
         for s in (
@@ -210,7 +213,7 @@ def test_nothing_labelled_is_refused_before_training(preset):
         with pytest.raises(NothingToDoError, match="nothing is labelled"):
             segmenter.train(
                 TrainingData(nothing),
-                plan=TrainingOptions(0, 1),
+                plan=TrainingOptions(epochs=1),
                 on_step=print,
                 check_cancelled=lambda: None,
             )
@@ -277,9 +280,9 @@ def test_trainings_are_so_many_times_as_long_as_the_presets_or_the_asked_steps()
         return recipe.n_steps
 
     assert steps() == PRESETS["unet"].n_steps
-    assert steps(longer=10) == 10 * steps()
-    assert steps(steps=50, longer=3, shorter=2) == 75
-    assert steps(epochs=2, longer=3) == 14  # epochs say it all
+    assert steps(training_length=10) == 10 * steps()
+    assert steps(steps=50, training_length=3, shorter=2) == 75
+    assert steps(epochs=2, training_length=3) == 14  # epochs say it all
 
 
 def test_presets_and_devices_are_known_by_name():
@@ -315,7 +318,7 @@ def test_model_answers_in_classes_that_changed_since(tmp_path):
 
     def moments(**more):
         loaded = factory.load(path, **more)
-        plan = InferenceOptions(passes=6, seed=1)
+        plan = InferenceOptions(samples=6, seed=1)
         return loaded.predict(image, plan=plan, check_cancelled=lambda: None).moments
 
     plain = moments(classes=("a", "b", "c"))

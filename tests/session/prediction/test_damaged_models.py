@@ -131,7 +131,7 @@ def test_maps_of_older_models_are_dropped_after_a_training(trained, pool):
     assert not {first.id, second.id} & folders
 
 
-@pytest.mark.parametrize("settings", [{}, {"start": "fresh"}])
+@pytest.mark.parametrize("settings", [{}, {"init": "pretrained"}])
 @pytest.mark.parametrize("content", [None, b"cut off"])
 def test_a_lost_model_is_replaced_by_the_next_training(trained, content, settings):
     """Both ways to start: warm stopped at the file, fresh left the lost model in use."""
@@ -160,9 +160,9 @@ def test_a_lost_model_is_not_put_in_use(trained):
 
 
 def test_an_ensemble_without_a_member_says_the_way_out(trained):
-    trained.maintenance.configure(sampling="ensemble")
+    trained.maintenance.configure(uncertainty_from="ensemble")
     trained.project.models.path("m001").unlink()
     with pytest.raises(ModelError, match=r"the file of m001 is not there.*set sampling to dropout"):
         predict_anew(trained)
-    trained.maintenance.configure(sampling="dropout")
+    trained.maintenance.configure(uncertainty_from="dropout")
     predict_anew(trained)

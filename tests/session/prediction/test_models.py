@@ -34,13 +34,13 @@ def real(project_folder):
 
 def test_settings_make_the_plan(session):
     session.maintenance.configure(
-        sampling="views", samples=6, temperature=1.5, precision="bfloat16", members=4
+        uncertainty_from="views", samples=6, temperature=1.5, precision="bfloat16", ensemble_size=4
     )
     plan = sampling_plan(session.project, measure="equal-al")
-    assert (plan.method, plan.passes, plan.temperature) == ("views", 6, 1.5)
+    assert (plan.uncertainty_from, plan.samples, plan.temperature) == ("views", 6, 1.5)
     assert (plan.precision, plan.extras) == ("bfloat16", ("mirrored",))
-    assert sampling_plan(session.project, samples=3).passes == 3
-    for wrong in ({"sampling": "dropuot"}, {"temperature": 0}, {"precision": "float8"}):
+    assert sampling_plan(session.project, samples=3).samples == 3
+    for wrong in ({"uncertainty_from": "dropuot"}, {"temperature": 0}, {"precision": "float8"}):
         with pytest.raises(ConfigError):
             session.maintenance.configure(**wrong)
 
@@ -54,9 +54,9 @@ def test_another_way_of_sampling_or_temperature_needs_another_prediction(session
     assert not session.state.predicted
     session.predict()
     assert session.state.predicted == everything
-    session.maintenance.configure(sampling="single")
+    session.maintenance.configure(uncertainty_from="single")
     assert not session.state.predicted
-    session.maintenance.configure(sampling="dropout", temperature=1.0)
+    session.maintenance.configure(uncertainty_from="dropout", temperature=1.0)
     assert session.state.predicted == everything  # those of before are still there
 
 
@@ -83,9 +83,9 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
     image_id = real.state.image_ids[0]
     maps = {}
     for name, settings in {
-        "plain": {"sampling": "single"},
-        "views": {"sampling": "views"},
-        "cool": {"sampling": "single", "temperature": 5.0},
+        "plain": {"uncertainty_from": "single"},
+        "views": {"uncertainty_from": "views"},
+        "cool": {"uncertainty_from": "single", "temperature": 5.0},
     }.items():
         real.maintenance.configure(**{"temperature": 1.0, **settings})
         real.predict()
@@ -98,20 +98,20 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
 
 def test_ensemble_of_the_last_models(real, pool):
     taught(real, pool)
-    real.maintenance.configure(sampling="ensemble", members=2)
+    real.maintenance.configure(uncertainty_from="ensemble", ensemble_size=2)
     with pytest.raises(NothingToDoError, match="needs two models"):
         real.predict()
-    real.maintenance.configure(sampling="dropout")
+    real.maintenance.configure(uncertainty_from="dropout")
     for _ in range(2):
         taught(real, pool, count=2)
-    real.maintenance.configure(sampling="ensemble")
+    real.maintenance.configure(uncertainty_from="ensemble")
     real.predict()
     image_id = real.state.image_ids[0]
     together = real.prediction(image_id)
     assert together.moments.n == 2
     assert together.model_id == "m003@with-m002"
     single = []
-    real.maintenance.configure(sampling="single")
+    real.maintenance.configure(uncertainty_from="single")
     for model in ("m002", "m003"):
         real.use_model(model)
         real.predict()

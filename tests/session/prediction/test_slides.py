@@ -74,7 +74,12 @@ def test_maps_keep_the_pixel_in_the_middle_of_each_square(slides):
     assert step == 4
     told = FakeSegmenter("fast", ("a", "b"))
     moments, said = slide_map(
-        opened, "s0.png", told, InferenceOptions("single", 1, 0), lambda: None, lambda *_: None
+        opened,
+        "s0.png",
+        told,
+        InferenceOptions(uncertainty_from="single", samples=1),
+        lambda: None,
+        lambda *_: None,
     )
     assert said == step and moments.shape == (SHAPE[0] // 4, SHAPE[1] // 4)
     pixels = opened.read(0, 0, 0, *SHAPE)
@@ -102,7 +107,14 @@ def test_squares_of_glass_are_not_asked_about(tmp_path, monkeypatch):
 
     told = Counting("fast", ("a", "b"))
     opened = open_image(tmp_path / "g.png")
-    slide_map(opened, "g", told, InferenceOptions("single", 1, 0), lambda: None, lambda *_: None)
+    slide_map(
+        opened,
+        "g",
+        told,
+        InferenceOptions(uncertainty_from="single", samples=1),
+        lambda: None,
+        lambda *_: None,
+    )
     assert 4 * 2 <= len(asked) <= 4 * 3 + 1
 
 

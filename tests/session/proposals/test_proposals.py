@@ -124,7 +124,7 @@ def test_what_the_project_says_of_shares_and_limits_holds_for_any_strategy(large
     with pytest.raises(ConfigError, match="did you mean 'core-set'"):
         large.maintenance.configure(diversity="coreset")
     large.maintenance.configure(per_image="strategy")
-    assert large.project.config.per_image is None
+    assert large.project.config.acquisition.per_image is None
 
 
 # --- spread over images --------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def test_a_short_file_is_enough_and_bears_its_own_name(tmp_path):
         ("just words", "no parts"),
         ("size: -4", "size must be"),
         ("tolerance: .nan", "tolerance must be 0 or more, got nan"),
-        ("coldness: .inf", "coldness must be 0 or more, got inf"),
+        ("inverse_temperature: .inf", "inverse_temperature must be 0 or more, got inf"),
         ("share: .nan", "share must be above 0"),
         ("control: .nan", "control must be 0 to 0.5"),
     ],

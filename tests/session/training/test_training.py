@@ -64,7 +64,7 @@ def test_training_goes_on_from_the_model_in_use_unless_told_otherwise(session, p
     assert train(session).origin == "a rule"
     assert train(session).origin == "model m001"
     assert session.context.networks.trained[-1].plan.shorter == 2
-    assert train(session, settings={"start": "fresh"}).origin == "a rule"
+    assert train(session, init="pretrained").origin == "a rule"
     assert train(session, preset="unet").origin == "a rule"  # another network
     session.maintenance.add_class("lumen")
     assert train(session).origin == "a rule"  # other classes
@@ -87,22 +87,22 @@ def test_warm_start_never_touches_the_model_in_use(session, pool, monkeypatch):
 
 def test_settings_hold_for_one_training_or_for_the_project(session, pool):
     lap(session, pool)
-    train(session, settings={"loss": "focal", "average": "0.5", "patience": "preset"})
+    train(session, settings={"loss": "focal", "ema_decay": "0.5", "patience": "preset"})
     plan = session.context.networks.trained[-1].plan
-    assert (plan.loss, plan.average, plan.patience) == ("focal", 0.5, None)
+    assert (plan.loss, plan.ema_decay, plan.patience) == ("focal", 0.5, None)
     train(session)
     assert session.context.networks.trained[-1].plan.loss == "cross-entropy"
-    session.maintenance.configure(balance="weights", norms="frozen")
+    session.maintenance.configure(class_balance="weights", batch_norm="frozen")
     train(session)
     plan = session.context.networks.trained[-1].plan
-    assert (plan.balance, plan.norms) == ("weights", "frozen")
+    assert (plan.class_balance, plan.batch_norm) == ("weights", "frozen")
     for wrong, words in (
         ({"loss": "focl"}, "did you mean 'focal'"),
-        ({"average": 2}, "below 1"),
+        ({"ema_decay": 2}, "below 1"),
         ({"optimiser": "lion"}, "known: adam"),
         ({"nonsense": 1}, "cannot be changed"),
-        ({"start": "hot"}, "known: fresh, warm"),
-        ({"longer": 0}, "longer.*1"),
+        ({"init": "hot"}, "known: current, pretrained, scratch"),
+        ({"training_length": 0}, "training_length.*1"),
     ):
         with pytest.raises(ConfigError, match=words):
             session.train(settings=wrong)
@@ -119,7 +119,7 @@ def test_auto_takes_the_best_that_fits_and_says_how_long(session, pool):
     assert told.index("auto chose fast: about 1 s to train") < told.index("starting from a rule")
     assert train(session, preset="auto", settings={"training_seconds": 2000}).model.preset == "slow"
     # whoever lets it train longer waits longer
-    assert train(session, preset="auto", settings={"longer": 30}).model.preset == "slow"
+    assert train(session, preset="auto", settings={"training_length": 30}).model.preset == "slow"
 
 
 def test_auto_leaves_out_what_cannot_be_built(session, pool, monkeypatch):
@@ -315,7 +315,7 @@ def test_trainings_that_bring_no_better_model_say_what_they_start_from(session, 
     assert notes[:3] == [(), (), ()]
     (note,) = notes[3]
     assert "the last 2 models (m002, m003) are not in use" in note and "from m001 again" in note
-    assert train(session, settings={"start": "fresh"}).notes == ()  # that one starts from no model
+    assert train(session, init="pretrained").notes == ()  # that one starts from no model
     assert "the last 4 models (m002, m003, m004, m005)" in train(session).notes[0]
     assert session.state.model.id == "m006" and train(session).notes == ()
 
@@ -349,16 +349,16 @@ def test_training_on_its_own_waits_for_more_labels_where_the_old_model_stays(
 
 def test_unlabelled_images_wait_until_there_are_labels_enough(session, pool):
     lap(session, pool, count=4)
-    found = train(session, settings={"unlabelled": "consistency"})
-    assert session.context.networks.trained[-1].plan.unlabelled == "off"
+    found = train(session, settings={"semi_supervised": "consistency"})
+    assert session.context.networks.trained[-1].plan.semi_supervised == "off"
     assert found.notes == (
         "too few labels to learn from unlabelled images: 4 of 8 regions done; "
         "trained on labels alone",
     )
     lap(session, pool, count=6)
-    found = train(session, settings={"unlabelled": "consistency"})
+    found = train(session, settings={"semi_supervised": "consistency"})
     segmenter = session.context.networks.trained[-1]
-    assert segmenter.plan.unlabelled == "consistency"
+    assert segmenter.plan.semi_supervised == "consistency"
     assert "of the pool is labelled" in found.notes[0]
     window = segmenter.data.draw_window(np.random.default_rng(0), 200)
     assert window.shape == (200, 200, 3) and window.dtype == np.uint8
@@ -499,7 +499,7 @@ def test_a_child_process_trains_predicts_and_proposes_as_a_thread_does(project_f
         session = open_session(project_folder, in_background=True)
         session.proposals.propose(count=6, size=32)
         session.labels.answer_from_masks(pool / "masks")
-        session.train(preset="fast", epochs=60, settings={"start": "fresh"})
+        session.train(preset="fast", epochs=60, init="pretrained")
         training = session.last_training
         session.predict()
         assert session.state.predicted == set(session.state.image_ids)

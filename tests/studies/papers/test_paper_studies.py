@@ -75,13 +75,16 @@ def test_ours_is_chosen_in_seven_ways_and_learns_in_two(name):
     for ending in ("", "-mixed", "-top", "-power", "-power-3", "-per-minute", "-random"):
         alone, more = arms[f"ours{ending}"], arms[f"ours{ending}-unlabelled"]
         assert (alone.strategy, alone.parts) == (more.strategy, more.parts)
-        uses = [study.settings_of(arm).get("unlabelled", "off") for arm in (alone, more)]
+        uses = [study.settings_of(arm).get("semi_supervised", "off") for arm in (alone, more)]
         assert uses == ["off", "consistency"]
     assert arms["ours-mixed"].parts["control"] == 0.5
     per_minute, power = arms["ours-per-minute"], arms["ours-power"]
     assert per_minute.strategy == power.strategy and per_minute.parts["beta"] == 1.0
     assert arms["ours-power-3"].strategy == power.strategy
-    assert arms["ours-power-3"].parts["coldness"] == 3.0 and "coldness" not in power.parts
+    assert (
+        arms["ours-power-3"].parts["inverse_temperature"] == 3.0
+        and "inverse_temperature" not in power.parts
+    )
     for pair in (("power", "random"), ("power-3", "power"), ("per-minute", "power")):
         assert tuple(f"ours-{word}" for word in pair) in study.pairs
     assert get_strategy(arms["ours-random"].strategy).is_chance
@@ -120,7 +123,9 @@ def test_pools_have_the_budgets_of_the_realistic_evaluation(variant, dataset, pe
     assert {"Random", "Entropy", "EqualAL", "Core-set", "BALD", "Core-set-MCD"} <= set(arms)
     alone = {name for name in arms if not name.endswith(("-SSL", "-Consistency"))}
     for ending, use in (("", "off"), ("-SSL", "s4gan"), ("-Consistency", "consistency")):
-        learned = {study.settings_of(arms[f"{n}{ending}"]).get("unlabelled", "off") for n in alone}
+        learned = {
+            study.settings_of(arms[f"{n}{ending}"]).get("semi_supervised", "off") for n in alone
+        }
         assert learned == {use}
     plain, dropout = (study.settings_of(arms[n])["preset"] for n in ("Entropy", "BALD"))
     assert plain == f"{dropout}/plain"
