@@ -1,13 +1,9 @@
 """Everything that needs torch: networks, sampling, losses, training and checkpoints."""
 
-# ruff: noqa: E402 - both must come before torch and torchvision are imported
-from napari_active_seg.learning.thread_waiting import wait_asleep
+# ruff: noqa: E402 - torch and torchvision are imported in a way of our own first
+from napari_active_seg.learning.torch_loading import load_torch
 
-wait_asleep()
-
-from napari_active_seg.learning.triton_guard import keep_triton_out
-
-keep_triton_out()
+load_torch()
 
 from napari_active_seg.learning.devices import device_facts, resolve_device
 from napari_active_seg.learning.factory import TorchSegmenterFactory

@@ -14,7 +14,7 @@ from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.checkpoints import load_checkpoint
 from napari_active_seg.learning.classification.image_head import fit_image_head
 from napari_active_seg.learning.cost_network import fit_cost_network
-from napari_active_seg.learning.devices import leave_a_core, resolve_device
+from napari_active_seg.learning.devices import leaving_a_core, resolve_device
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import Network, SmallUNet
 from napari_active_seg.learning.networks.auxiliary_heads import (
@@ -39,8 +39,7 @@ class TorchSegmenterFactory:
     def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
         self._device = resolve_device(device)
         join_ranks(self._device)
-        if beside_a_window:
-            leave_a_core()
+        self._beside_a_window = beside_a_window
 
     def build(
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
@@ -49,7 +48,14 @@ class TorchSegmenterFactory:
         chosen = get_preset(preset)
         with seeded(seed, self._device):
             built = build_network(preset, len(classes), weights=weights)
-        return TorchSegmenter(built.network, chosen, classes, self._device, origin=built.origin)
+        return TorchSegmenter(
+            built.network,
+            chosen,
+            classes,
+            self._device,
+            origin=built.origin,
+            beside_a_window=self._beside_a_window,
+        )
 
     def candidates(self) -> tuple[str, ...]:
         """Return presets that suit the device, the best first."""
@@ -63,13 +69,15 @@ class TorchSegmenterFactory:
         check_cancelled: Callable[[], None],
     ) -> FittedCost:
         """Return what tells the cost of further views, and of each example unseen."""
-        return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
+        with leaving_a_core(self._beside_a_window):
+            return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
 
     def fit_head(
         self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
     ) -> ImagePredictions:
         """Return what tells the class of images from what a network sees of them."""
-        return fit_image_head(examples, seed, check_cancelled)
+        with leaving_a_core(self._beside_a_window):
+            return fit_image_head(examples, seed, check_cancelled)
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
@@ -108,6 +116,7 @@ class TorchSegmenterFactory:
             self._device,
             origin=header.get("origin", "random weights"),
             companions=companions,
+            beside_a_window=self._beside_a_window,
         )
 
     def free_memory(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import save_checkpoint
+from napari_active_seg.learning.devices import leaving_a_core
 from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
@@ -46,8 +47,10 @@ class _TorchModel:
         preset: str,
         classes: tuple[str, ...],
         origin: str,
+        beside_a_window: bool,
     ) -> None:
         self._sampler = Sampler(members, device)
+        self.beside_a_window = beside_a_window
         self._members, self._on = tuple(members), device
         self._draws_outlines = all(member.passes.network.has_contour for member in members)
         self._preset_name, self._classes, self._origin = preset, classes, origin
@@ -81,7 +84,8 @@ class _TorchModel:
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
         self._move_to(self._on)
-        return self._sampler.outputs(image, plan, check_cancelled)
+        with leaving_a_core(self.beside_a_window):
+            return self._sampler.outputs(image, plan, check_cancelled)
 
     def check_sampling(self, plan: InferenceOptions) -> None:
         """Raise ModelError where passes cannot be had as ``plan`` asks."""
@@ -92,7 +96,8 @@ class _TorchModel:
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
         self._move_to(self._on)
-        return self._sampler.embedding(image, InferenceOptions("single"), check_cancelled)
+        with leaving_a_core(self.beside_a_window):
+            return self._sampler.embedding(image, InferenceOptions("single"), check_cancelled)
 
     def write_onnx(self, path: Path) -> int:
         """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
@@ -126,13 +131,21 @@ class TorchSegmenter(_TorchModel):
         *,
         origin: str,
         companions: AuxiliaryHeads | None = None,
+        beside_a_window: bool = False,
     ) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._companions = (companions or AuxiliaryHeads()).to(device)
         self._preset = preset
         self._device = device
         self.member = Member(NetworkPasses(self._network, device), self._companions)
-        super().__init__([self.member], device, preset=preset.name, classes=classes, origin=origin)
+        super().__init__(
+            [self.member],
+            device,
+            preset=preset.name,
+            classes=classes,
+            origin=origin,
+            beside_a_window=beside_a_window,
+        )
 
     def train(
         self,
@@ -144,15 +157,17 @@ class TorchSegmenter(_TorchModel):
         kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
         """Learn from the labelled pixels of ``data.examples`` alone."""
-        return train_network(
-            self._parts(data, plan), on_step=on_step, check_cancelled=check_cancelled, kept=kept
-        )
+        parts = self._parts(data, plan)
+        with leaving_a_core(self.beside_a_window):
+            return train_network(parts, on_step=on_step, check_cancelled=check_cancelled, kept=kept)
 
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Return how long training would take, from a few steps; the network is spoilt by it."""
         if n_ranks() > 1:
             raise ConfigError("'auto' measures one process; name a preset under torchrun")
-        return seconds_of_training(self._parts(data, plan))
+        parts = self._parts(data, plan)
+        with leaving_a_core(self.beside_a_window):
+            return seconds_of_training(parts)
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` in its header."""
@@ -195,6 +210,7 @@ class TorchEnsemble(_TorchModel):
             preset=first.preset,
             classes=first.classes,
             origin=first.origin,
+            beside_a_window=first.beside_a_window,
         )
 
     def train(
