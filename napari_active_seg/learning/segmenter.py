@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
-from napari_active_seg.learning.checkpoints import save_checkpoint
+from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
 from napari_active_seg.learning.devices import leaving_a_core
 from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
-from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
+from napari_active_seg.learning.module_modes import seeded
+from napari_active_seg.learning.networks import Network, SmallUNet
+from napari_active_seg.learning.networks.auxiliary_heads import (
+    AuxiliaryHeads,
+    Discriminator,
+    LossPredictor,
+)
+from napari_active_seg.learning.networks.class_remapping import ClassRemapping
+from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
-from napari_active_seg.learning.presets import Preset
+from napari_active_seg.learning.presets import Preset, get_preset
 from napari_active_seg.learning.training.build import (
     TrainingParts,
     seconds_of_training,
@@ -147,6 +156,76 @@ class TorchSegmenter(_TorchModel):
             beside_a_window=beside_a_window,
         )
 
+    @classmethod
+    def build(
+        cls,
+        preset: str,
+        classes: tuple[str, ...],
+        device: torch.device,
+        *,
+        seed: int,
+        weights: str = "pretrained",
+        beside_a_window: bool = False,
+    ) -> TorchSegmenter:
+        """Return an untrained segmenter; ``seed`` decides the weights that are not loaded."""
+        chosen = get_preset(preset)
+        with seeded(seed, device):
+            built = build_network(preset, len(classes), weights=weights)
+        return cls(
+            built.network,
+            chosen,
+            classes,
+            device,
+            origin=built.origin,
+            beside_a_window=beside_a_window,
+        )
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: Path,
+        classes: tuple[str, ...],
+        device: torch.device,
+        *,
+        outputs: tuple[int, ...] | None = None,
+        beside_a_window: bool = False,
+    ) -> TorchSegmenter:
+        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``.
+
+        ``outputs[i]`` is the place among ``classes`` of its output i.
+        """
+        header, weights = load_checkpoint(path)
+        trained_for = tuple(json.loads(header["classes"]))
+        fits = trained_for == classes if outputs is None else len(outputs) == len(trained_for)
+        if not fits:
+            raise ModelError(
+                f"{path.name} was trained for {', '.join(trained_for)} but the project has "
+                f"{', '.join(classes)}; train again"
+            )
+        chosen = get_preset(header["preset"])
+        network: Network = build_network(chosen.name, len(trained_for)).network
+        beside = {k: v for k, v in weights.items() if k.startswith("companions.")}
+        own = {k: v for k, v in weights.items() if k not in beside}
+        if isinstance(network, SmallUNet):
+            own = network.upgraded(own)
+        try:
+            network.load_state_dict(own)
+            companions = _companions(network, beside, len(trained_for))
+        except RuntimeError as error:
+            raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
+        if outputs is not None and outputs != tuple(range(len(classes))):
+            network = ClassRemapping(network, outputs, len(classes))
+            companions.discriminator = None  # it judges the classes of before
+        return cls(
+            network,
+            chosen,
+            classes,
+            device,
+            origin=header.get("origin", "random weights"),
+            companions=companions,
+            beside_a_window=beside_a_window,
+        )
+
     def train(
         self,
         data: TrainingData,
@@ -232,3 +311,21 @@ class TorchEnsemble(_TorchModel):
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Refuse: members are saved one by one."""
         raise ModelError("an ensemble is not saved; its members are")
+
+
+def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:
+    """Return the auxiliary heads of a network, with the weights of those that were stored."""
+    stored = {name.removeprefix("companions."): value for name, value in weights.items()}
+    judging = {
+        name.removeprefix("discriminator."): value
+        for name, value in stored.items()
+        if name.startswith("discriminator.")
+    }
+    companions = AuxiliaryHeads(
+        loss_predictor=LossPredictor.for_network(network)
+        if any(name.startswith("loss_predictor.") for name in stored)
+        else None,
+        discriminator=Discriminator.stored(judging, n_classes) if judging else None,
+    )
+    companions.load_state_dict(stored)
+    return companions

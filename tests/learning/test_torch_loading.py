@@ -19,7 +19,8 @@ class Watch:
         if name == "torch" and not policies:
             policies.append(os.environ.get("OMP_WAIT_POLICY"))
 sys.meta_path.insert(0, Watch())
-import napari_active_seg.learning.segmenter
+from napari_active_seg.learning import TorchSegmenterFactory
+TorchSegmenterFactory("cpu").candidates()
 print(policies[0], os.environ.get("OMP_WAIT_POLICY"))
 """
 
@@ -70,7 +71,8 @@ assert triton.__version__ == "0"
 
 CONCURRENT = """
 import sys, threading
-import napari_active_seg.learning.segmenter
+from napari_active_seg.learning import TorchSegmenterFactory
+TorchSegmenterFactory("cpu").candidates()
 from napari_active_seg.learning.torch_loading import without_triton
 with without_triton():
     try:

@@ -15,6 +15,7 @@ from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.jobs import Progress
+from napari_active_seg.models.preset_names import AUTO, preset_names
 from napari_active_seg.models.training_options import AUGMENTATIONS, UNLABELLED_USES
 from napari_active_seg.project import ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
@@ -41,7 +42,7 @@ class TrainPanel(Panel):
 
     def build(self) -> None:
         """Lay out the button, how to learn, the loss curve and the history."""
-        self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
+        self.preset = ComboBox(label="network", choices=[AUTO, *preset_names()])
         self.longer = ComboBox(label="how long", choices=_lengths())
         self.longer.tooltip = "More steps learn more from the same labels, while you go on"
         self.start = ComboBox(label="goes on", choices=_STARTS)
@@ -214,7 +215,7 @@ class TrainPanel(Panel):
     def _offer(self, config: ProjectConfig) -> None:
         """Add what the project says and the lists do not have: set by a command, or elsewhere."""
         for widget, value, choices in (
-            (self.preset, config.preset, [*self.desk.tools.preset_names, config.preset]),
+            (self.preset, config.preset, [AUTO, *preset_names(), config.preset]),
             (
                 self.weights,
                 config.weights,
