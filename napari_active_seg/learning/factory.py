@@ -18,7 +18,7 @@ from napari_active_seg.errors import ModelError
 from napari_active_seg.learning.torch_loading import load_torch
 from napari_active_seg.models.image_classifier import Classifier
 from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
-from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.models.segmenter import TrainableSegmenter
 from napari_active_seg.models.torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class TorchSegmenterFactory:
         with leaving_a_core(self._beside_a_window):
             return fit_image_head(examples, seed, check_cancelled)
 
-    def ensemble(self, members: Sequence[Segmenter]) -> TorchEnsemble:
+    def ensemble(self, members: Sequence[TrainableSegmenter]) -> TorchEnsemble:
         """Return a segmenter whose passes are those of all members."""
         device = self._device
         from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter

@@ -1,4 +1,4 @@
-"""The torch side of the Segmenter protocol."""
+"""The torch side of the protocols Segmenter and TrainableSegmenter."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ class TorchSegmenter(_TorchModel):
 
 
 class TorchEnsemble(_TorchModel):
-    """Several segmenters that speak as one; what it says of a pixel is all their passes."""
+    """Several segmenters that predict as one: its MC samples are those of all members."""
 
     def __init__(self, members: Sequence[TorchSegmenter], device: torch.device) -> None:
         if not members:
@@ -291,26 +291,6 @@ class TorchEnsemble(_TorchModel):
             origin=first.origin,
             beside_a_window=first.beside_a_window,
         )
-
-    def train(
-        self,
-        data: TrainingData,
-        *,
-        plan: TrainingOptions,
-        on_step: Callable[[TrainStep], None],
-        check_cancelled: Callable[[], None],
-        kept: ResumeTarget | None = None,
-    ) -> TrainOutcome:
-        """Refuse: members are trained one by one."""
-        raise ModelError("an ensemble does not learn; train its members one by one")
-
-    def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
-        """Refuse: members are trained one by one."""
-        raise ModelError("an ensemble does not learn; train its members one by one")
-
-    def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
-        """Refuse: members are saved one by one."""
-        raise ModelError("an ensemble is not saved; its members are")
 
 
 def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:

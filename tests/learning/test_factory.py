@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from napari_active_seg.errors import ConfigError
+from napari_active_seg.errors import ConfigError, ModelError
 from napari_active_seg.learning import TorchImageNetworks, TorchSegmenterFactory
 
 LIGHT = """
@@ -50,8 +50,19 @@ def test_used_factory_crosses_without_what_was_loaded():
     assert crossed.candidates() == factory.candidates()
 
 
-def test_unknown_devices_and_members_are_refused():
+def test_unknown_devices_are_refused():
     with pytest.raises(ConfigError, match="device"):
         TorchSegmenterFactory("tpu").candidates()
     with pytest.raises(ConfigError, match="device"):
         TorchImageNetworks("tpu").build("vgg16-small", shape=(32, 32, 3), n_classes=2, seed=0)
+
+
+def test_ensemble_predicts_and_has_no_way_to_train():
+    factory = TorchSegmenterFactory("cpu")
+    members = [factory.build("fast", classes=("a", "b"), seed=seed) for seed in (0, 1)]
+    ensemble = factory.ensemble(members)
+    assert ensemble.classes == ("a", "b")
+    for name in ("train", "estimate_training_seconds", "save"):
+        assert hasattr(members[0], name) and not hasattr(ensemble, name)
+    with pytest.raises(ModelError, match="single models"):
+        factory.ensemble([ensemble])

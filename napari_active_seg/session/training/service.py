@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainableSegmenter
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
@@ -75,7 +75,7 @@ def train_request(
     factory: SegmenterFactory,
     choices: TrainingChoices,
     *,
-    load: Callable[[ModelRecord], Segmenter],
+    load: Callable[[ModelRecord], TrainableSegmenter],
     measure: str,
 ) -> TrainRequest:
     """Return the request to train on everything that is done in the pool.
@@ -161,7 +161,7 @@ def _controls(project: Project) -> tuple[ControlSquare, ...]:
 def _start(
     project: Project,
     in_use: ModelRecord | None,
-    load: Callable[[ModelRecord], Segmenter],
+    load: Callable[[ModelRecord], TrainableSegmenter],
     start: str,
     weights: str,
 ) -> InitialWeights:
