@@ -23,6 +23,7 @@ from napari_active_seg.learning.networks.auxiliary_heads import (
     LossPredictor,
 )
 from napari_active_seg.learning.networks.class_remapping import ClassRemapping
+from napari_active_seg.learning.networks.preprocessing import IMAGENET, find_normalise
 from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
 from napari_active_seg.learning.presets import Preset, get_preset
@@ -213,6 +214,7 @@ class TorchSegmenter(_TorchModel):
             companions = _companions(network, beside, len(trained_for))
         except RuntimeError as error:
             raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
+        _restore_normalisation(network, header)
         if outputs is not None and outputs != tuple(range(len(classes))):
             network = ClassRemapping(network, outputs, len(classes))
             companions.discriminator = None  # it judges the classes of before
@@ -256,7 +258,7 @@ class TorchSegmenter(_TorchModel):
             companions=self._companions,
             preset=self.preset,
             classes=self._classes,
-            facts={**facts, "origin": self._origin},
+            facts={**facts, "origin": self._origin, **_normalisation_facts(self._network)},
         )
 
     def _parts(self, data: TrainingData, plan: TrainingOptions) -> TrainingParts:
@@ -291,6 +293,21 @@ class TorchEnsemble(_TorchModel):
             origin=first.origin,
             beside_a_window=first.beside_a_window,
         )
+
+
+def _normalisation_facts(network: Network) -> dict[str, str]:
+    """Return the statistics that the encoder's images are normalised with, for a header."""
+    normalise = find_normalise(network)
+    return {} if normalise is None else {"normalisation": json.dumps(normalise.statistics)}
+
+
+def _restore_normalisation(network: Network, header: Mapping[str, str]) -> None:
+    """Normalise as in the training of a checkpoint, with ImageNet's statistics if it has none."""
+    normalise = find_normalise(network)
+    if normalise is None:
+        return
+    mean, std = json.loads(header.get("normalisation", json.dumps(IMAGENET)))
+    normalise.replace((tuple(mean), tuple(std)))
 
 
 def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:
