@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
+from napari_active_seg.learning.dropout_layers import DropoutLayer, find_dropout
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.preprocessing import (
     HALF,
@@ -77,10 +77,9 @@ class SmpNetwork(Network):
         logits: Tensor = self.head(self.decoder(list(features)))
         return logits[..., : size[0], : size[1]]
 
-    def sampled_dropout(self) -> list[_DropoutNd]:
+    def sampled_dropout(self) -> list[DropoutLayer]:
         """Return the dropout layers of decoder and head; the encoder's stay off."""
-        parts = (self.decoder, self.head)
-        return [m for part in parts for m in part.modules() if isinstance(m, _DropoutNd)]
+        return find_dropout(self.decoder, self.head)
 
     def _put_dropout_in(self, rate: float) -> None:
         blocks = getattr(self.decoder, "blocks", None)
