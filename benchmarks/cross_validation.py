@@ -22,7 +22,7 @@ from napari_active_seg.api import open_session
 from napari_active_seg.images import open_image
 from napari_active_seg.metrics import estimate_over_images
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.labels.whole_images import LabelledImage
 
 SHRUNK = 3
 IN_PROJECT, FURTHER = 8, 40

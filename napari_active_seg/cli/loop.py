@@ -32,8 +32,8 @@ from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import explain_missing_validation
-from napari_active_seg.session import Session, TrainResponse
-from napari_active_seg.session.prediction.folder import FolderResponse
+from napari_active_seg.session import Session, TrainingResult
+from napari_active_seg.session.prediction.folder import FolderResult
 from napari_active_seg.session.training.inputs import TrainingChoices
 from napari_active_seg.uncertainty import measure_titles
 
@@ -120,7 +120,7 @@ def _kept_if_it_works(session: Session, uncertainty_from: str | None) -> Iterato
         raise
 
 
-def _print_folder(out: Path, done: FolderResponse, session: Session, *, as_json: bool) -> None:
+def _print_folder(out: Path, done: FolderResult, session: Session, *, as_json: bool) -> None:
     for problem in done.problems:
         echo(f"left out: {problem}", always=True)
     model = session.state.model
@@ -214,7 +214,7 @@ def train(
     print_result(facts, as_json=as_json, text=text)
 
 
-def _training_facts(training: TrainResponse, verdict: str) -> dict[str, object]:
+def _training_facts(training: TrainingResult, verdict: str) -> dict[str, object]:
     model, outcome = training.model, training.outcome
     return {
         "model": model.id,
@@ -234,7 +234,7 @@ def _training_facts(training: TrainResponse, verdict: str) -> dict[str, object]:
     }
 
 
-def _describe_training(training: TrainResponse, verdict: str) -> str:
+def _describe_training(training: TrainingResult, verdict: str) -> str:
     model = training.model
     dice = model.metrics.get("mean_dice")
     score = "no labelled validation image" if dice is None else f"mean Dice {dice:.3f}"

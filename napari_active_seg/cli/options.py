@@ -15,7 +15,7 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.importers import MaskConvention
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session
-from napari_active_seg.session.labels.task import LabelResponse
+from napari_active_seg.session.labels.task import LabellingResult
 
 __all__ = [
     "DeviceOption",
@@ -105,7 +105,7 @@ def describe_convention(convention: MaskConvention, *, whose: str = "masks") -> 
     return f"{whose} read as {convention.describe()} (--as reads them otherwise)"
 
 
-def reading_facts(response: LabelResponse) -> dict[str, object]:
+def reading_facts(response: LabellingResult) -> dict[str, object]:
     """Return how labels were read, for JSON; notes are printed."""
     for note in response.notes:
         echo(f"note: {note}")

@@ -26,7 +26,7 @@ from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
-from napari_active_seg.session.prediction.requests import labels_so_far
+from napari_active_seg.session.labels.whole_images import compose_labels
 from napari_active_seg.session.thumbnails import Thumbnails
 from napari_active_seg.uncertainty import Prediction, get_measure
 
@@ -85,7 +85,7 @@ def _project_picture(project: Project, image_id: str) -> NDArray[np.uint8]:
     step = max(1, math.ceil(max(source.shape) / _LONGEST))
     picture = picture_at_step(source, step)
     height, width = picture.shape[:2]
-    target = labels_so_far(project, image_id, step=step)[:height, :width]
+    target = compose_labels(project, image_id, step=step)[:height, :width]
     return painted_rgb(picture, target, project.schema.colours)
 
 

@@ -16,6 +16,7 @@ from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.prediction.cache_key import predicted_images
 from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.state import SessionState, describe_active_calibration, initial_state
+from napari_active_seg.session.task_context import Task, TaskContext
 from napari_active_seg.session.ui_state import UiState
 
 __all__ = ["SessionContext"]
@@ -71,6 +72,24 @@ class SessionContext:
         if reads_labels:
             self.flush_labels()
         return self.jobs.submit(request)
+
+    def run(
+        self,
+        kind: JobKind,
+        task: Callable[[TaskContext], T],
+        on_result: Callable[[T], R],
+        *,
+        writes: bool = True,
+        reads_labels: bool = True,
+        urgent: bool = False,
+        picklable: bool = True,
+    ) -> JobFuture[R]:
+        """Submit a task, which waits for its turn; its result goes through ``on_result``."""
+        work = Task(task, self.project, self.models)
+        request = JobRequest(
+            kind, lambda: work, on_result, urgent=urgent, queueable=True, picklable=picklable
+        )
+        return self.submit(request, writes=writes, reads_labels=reads_labels)
 
     def start(
         self, kind: JobKind, work: Work[T], on_result: Callable[[T], R], *, writes: bool = True

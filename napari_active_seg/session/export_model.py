@@ -1,42 +1,23 @@
-"""Write the model in use for other programs."""
+"""Write a model for other programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from napari_active_seg.export import write_model
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.session.prediction.ensembles import members_of
+from napari_active_seg.session.task_context import TaskContext
 
-__all__ = ["ModelRequest", "export_model", "model_request"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """Which checkpoints, what is known of them, and where to."""
-
-    checkpoints: tuple[Path, ...]
-    load_segmenter: Callable[[], Segmenter]
-    facts: Mapping[str, Any]
-    out: Path
-    overwrite: bool
+__all__ = ["export_model"]
 
 
-def model_request(
-    project: Project,
-    model: ModelRecord,
-    load_segmenter: Callable[[], Segmenter],
-    out: Path,
-    *,
-    overwrite: bool,
-) -> ModelRequest:
-    """Return the request to write ``model``, with the ensemble that it belongs to."""
+def export_model(task: TaskContext, model: ModelRecord, out: Path, *, overwrite: bool) -> Path:
+    """Write a model, with the ensemble that it belongs to, and return the folder.
+
+    Its checkpoints, ONNX, facts and an example.
+    """
+    project, out = task.project, out.resolve()
     members = members_of(project, model)
     facts = {
         "name": f"{project.config.name} {model.id}",
@@ -54,20 +35,14 @@ def model_request(
         "data_hash": model.data_hash,
         "validation": dict(model.metrics),
     }
-    paths = tuple(project.models.path(member.id) for member in members)
-    return ModelRequest(paths, load_segmenter, facts, out.resolve(), overwrite)
-
-
-def export_model(request: ModelRequest, token: CancelToken, report: ProgressCallback) -> Path:
-    """Write checkpoints, ONNX, facts and an example, and return where."""
-    report(0, 1, "writing ONNX")
-    segmenter = request.load_segmenter()
-    token.check()
+    task.report(0, 1, "writing ONNX")
+    segmenter = task.models.load_ensemble(model)
+    task.check_cancelled()
     write_model(
-        request.out,
-        checkpoints=request.checkpoints,
+        out,
+        checkpoints=tuple(project.models.path(member.id) for member in members),
         write_onnx=segmenter.write_onnx,
-        facts=request.facts,
-        overwrite=request.overwrite,
+        facts=facts,
+        overwrite=overwrite,
     )
-    return request.out
+    return out

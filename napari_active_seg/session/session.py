@@ -26,19 +26,19 @@ from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.export import ExportChoice, ExportRequest, export_labels
 from napari_active_seg.session.image_classes.service import ImageClassService
 from napari_active_seg.session.labels.service import LabelService
+from napari_active_seg.session.labels.whole_images import LabelledImage
 from napari_active_seg.session.maintenance import ProjectMaintenance
 from napari_active_seg.session.navigation import Navigator
 from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction.service import PredictionService
-from napari_active_seg.session.prediction.task import PredictResponse
+from napari_active_seg.session.prediction.task import PredictionResult
 from napari_active_seg.session.proposals.manual_regions import ManualRegions
 from napari_active_seg.session.proposals.service import ProposalService
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.training.auto_train import AutoTrainTrigger
 from napari_active_seg.session.training.inputs import TrainingChoices, unlabelled_advice
 from napari_active_seg.session.training.service import TrainingService
-from napari_active_seg.session.training.task import TrainResponse
-from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.training.task import TrainingResult
 from napari_active_seg.session.trust.service import TrustService
 from napari_active_seg.session.ui_state import UiStateFile
 from napari_active_seg.uncertainty import Prediction, get_measure
@@ -107,7 +107,7 @@ class Session:
         return self.context.state
 
     @property
-    def last_training(self) -> TrainResponse | None:
+    def last_training(self) -> TrainingResult | None:
         """The latest training of this session, with its losses and its verdict."""
         return self.training.latest
 
@@ -169,7 +169,7 @@ class Session:
         *,
         samples: int | None = ...,
         wait: Literal[True] = ...,
-    ) -> PredictResponse: ...
+    ) -> PredictionResult: ...
     @overload
     def predict(
         self,
@@ -177,14 +177,14 @@ class Session:
         *,
         samples: int | None = ...,
         wait: Literal[False],
-    ) -> Future[PredictResponse]: ...
+    ) -> Future[PredictionResult]: ...
     def predict(
         self,
         image_ids: Sequence[str] | None = None,
         *,
         samples: int | None = None,
         wait: bool = True,
-    ) -> PredictResponse | Future[PredictResponse]:
+    ) -> PredictionResult | Future[PredictionResult]:
         """Predict images with the model in use, the one on screen first.
 
         In a window each image is a job of its own, so that another image that comes on screen need
@@ -201,7 +201,7 @@ class Session:
 
         Returns
         -------
-        PredictResponse
+        PredictionResult
             The images that were predicted, and those that could not be read.
 
         Raises

@@ -11,7 +11,7 @@ from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.trust.store import calibration_in_force
+from napari_active_seg.session.prediction.model_records import active_calibration
 from napari_active_seg.session.ui_state import UiState
 
 __all__ = ["OPEN_STATES", "SessionState", "describe_active_calibration", "initial_state"]
@@ -124,7 +124,7 @@ class SessionState:
 
 def describe_active_calibration(project: Project) -> str:
     """Return the calibration that is in force, in words; empty without one."""
-    found = calibration_in_force(project, project.models.in_use())
+    found = active_calibration(project, project.models.in_use())
     return "" if found is None else found.summary
 
 

@@ -12,8 +12,8 @@ from napari_active_seg._version import __version__
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import Report, draw_groups
 from napari_active_seg.project import Project, Split
+from napari_active_seg.session.prediction.model_records import load_figures
 from napari_active_seg.session.trust.learning_curve import Spending
-from napari_active_seg.session.trust.store import kept_figures
 from napari_active_seg.studies.method_ranking import kinds_by_area
 from napari_active_seg.studies.paper_results import PUBLISHED
 from napari_active_seg.studies.segmentation import (
@@ -156,8 +156,8 @@ def _records_of_project(folder: Path) -> tuple[RoundRecord, ...]:
         for number, model in enumerate(project.models.all()):
             pixels, minutes = spending.until(model.created_at)
             figures = (
-                kept_figures(project, model.id)
-                or kept_figures(project, model.id, audit=True)
+                load_figures(project, model.id)
+                or load_figures(project, model.id, audit=True)
                 or dict(model.metrics)
             )
             found.append(

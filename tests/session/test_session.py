@@ -21,9 +21,10 @@ from napari_active_seg.jobs import InlineRunner, Job, JobKind, JobResult, Thread
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
-from napari_active_seg.session.proposals.requests import _earlier
+from napari_active_seg.session.labels.whole_images import LabelledImage
+from napari_active_seg.session.prediction.evaluate import _known_part
+from napari_active_seg.session.proposals.inputs import _earlier
 from napari_active_seg.session.report import write_project_report
-from napari_active_seg.session.trust.evaluate import LabelledImage, _known_part
 from napari_active_seg.session.trust.learning_curve import Spending
 
 

@@ -36,7 +36,7 @@ from napari_active_seg.gui.shell.deferred_redraw import DeferredRedraw
 from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
-from napari_active_seg.session.prediction.requests import coarse_step
+from napari_active_seg.session.labels.whole_images import coarse_step
 
 __all__ = ["ROLE_KEY", "LayerBinder", "OverlayOptions"]
 

@@ -20,7 +20,7 @@ from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.export import ExportChoice
-from napari_active_seg.session.prediction.folder import FolderResponse
+from napari_active_seg.session.prediction.folder import FolderResult
 
 __all__ = ["ExportPanel"]
 
@@ -143,7 +143,7 @@ class ExportPanel(Panel):
             return
         source, target = folder_of(self.source), folder_of(self.target)
 
-        def show(done: FolderResponse) -> None:
+        def show(done: FolderResult) -> None:
             problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:_SHOWN])
             if len(done.problems) > _SHOWN:
                 problems += f"\nand {len(done.problems) - _SHOWN} more: images.csv has them all"

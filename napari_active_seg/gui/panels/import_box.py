@@ -19,7 +19,7 @@ from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.project import Relinked
 from napari_active_seg.session import Session
 from napari_active_seg.session.add_images import AddedImages
-from napari_active_seg.session.labels.task import LabelResponse
+from napari_active_seg.session.labels.task import LabellingResult
 from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["CareBox"]
@@ -125,7 +125,7 @@ def _show_relinked(found: Relinked) -> None:
     notify(f"{len(found.found)} images found, {len(found.missing)} still missing")
 
 
-def _show_imported(response: LabelResponse) -> None:
+def _show_imported(response: LabellingResult) -> None:
     text = f"{response.parts} labels taken over, {len(response.without_label)} images have none"
     if response.convention is not None:
         text += f". Masks were read as {response.convention.describe()}"

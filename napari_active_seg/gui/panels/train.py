@@ -18,7 +18,7 @@ from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.jobs import JobKind, Progress
 from napari_active_seg.models.preset_names import AUTO, preset_names
 from napari_active_seg.project import SETTINGS, ProjectConfig
-from napari_active_seg.session import Session, TrainResponse, ViewState
+from napari_active_seg.session import Session, TrainingResult, ViewState
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,7 +188,7 @@ class TrainPanel(Panel):
         self.offer.hide()
 
     def _show_verdict(
-        self, session: Session, training: TrainResponse | None, *, read_only: str
+        self, session: Session, training: TrainingResult | None, *, read_only: str
     ) -> None:
         """Show how the last model compares, with a button that uses the other of the two."""
         model = session.state.model
@@ -293,7 +293,7 @@ def _choices(name: str, titles: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(titles.get(value, value), value) for value in SETTINGS[name][1].choices]
 
 
-def _loss_figure(training: TrainResponse) -> Figure:
+def _loss_figure(training: TrainingResult) -> Figure:
     from napari_active_seg.figures import draw_losses  # in the drawing thread, which may wait
 
     return draw_losses(training.losses, training.outcome.held_out)
@@ -305,7 +305,7 @@ def _lengths(also: int = 1) -> list[tuple[str, int]]:
     return [("as usual" if n == 1 else f"{n} times as long", n) for n in numbers]
 
 
-def _about(training: TrainResponse, *, advice: str) -> str:
+def _about(training: TrainingResult, *, advice: str) -> str:
     """Return what to know of the last training that the ``advice`` does not say already."""
     text = f"; the last model started from {training.origin}"
     if training.outcome.resumed_at:
@@ -315,7 +315,7 @@ def _about(training: TrainResponse, *, advice: str) -> str:
     return text + "".join(f". {note[:1].upper()}{note[1:]}" for note in new)
 
 
-def _verdict(training: TrainResponse, in_use: str | None) -> str:
+def _verdict(training: TrainingResult, in_use: str | None) -> str:
     """Return how the model compares, after a warning where it predicts one class everywhere."""
     warning = "" if training.collapse is None else training.collapse.describe()
     return "\n".join(filter(None, (warning, training.verdict_when_using(in_use))))

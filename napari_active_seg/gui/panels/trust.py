@@ -20,7 +20,7 @@ from napari_active_seg.gui.panels.scoreboard import EvidenceBox, StoppingBox
 from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
-from napari_active_seg.session.trust.collapse import Collapse
+from napari_active_seg.session.prediction.collapse import Collapse
 from napari_active_seg.uncertainty import get_measure
 
 if TYPE_CHECKING:

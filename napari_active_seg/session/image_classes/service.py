@@ -10,15 +10,14 @@ from typing import Literal, overload
 
 from napari_active_seg.acquisition import Budget
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs import JobKind, Work
-from napari_active_seg.jobs.queue import JobRequest
-from napari_active_seg.project import ImageAnswer, Split
+from napari_active_seg.jobs import JobKind
+from napari_active_seg.project import ImageAnswer
 from napari_active_seg.regions import Effort, RegionState
 from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.image_classes.task import (
     NO_DIAGNOSIS,
-    ImageClassRequest,
-    ImageClassResponse,
+    ImageClassChoices,
+    ImageClassResult,
     SeenImages,
     choose_images,
     describe_head,
@@ -113,14 +112,14 @@ class ImageClassService:
         *,
         measure: str | None = ...,
         wait: Literal[True] = ...,
-    ) -> ImageClassResponse: ...
+    ) -> ImageClassResult: ...
     @overload
     def ask(
         self, budget: Budget | str | int = ..., *, measure: str | None = ..., wait: Literal[False]
-    ) -> Future[ImageClassResponse]: ...
+    ) -> Future[ImageClassResult]: ...
     def ask(
         self, budget: Budget | str | int = 8, *, measure: str | None = None, wait: bool = True
-    ) -> ImageClassResponse | Future[ImageClassResponse]:
+    ) -> ImageClassResult | Future[ImageClassResult]:
         """Learn from the known answers, and put the images into the queue that are least certain.
 
         Parameters
@@ -134,7 +133,7 @@ class ImageClassService:
 
         Returns
         -------
-        ImageClassResponse
+        ImageClassResult
             The images that were chosen. Without answers of two classes they are images that look
             least alike.
 
@@ -149,12 +148,11 @@ class ImageClassService:
             )
         count = self._count(budget)
 
-        def prepare() -> Work[ImageClassResponse]:
-            return partial(choose_images, self._request(count, measure))
-
-        future = self._ctx.submit(
-            JobRequest(JobKind.CHOOSE_IMAGES, prepare, self._chosen, queueable=True, picklable=True)
+        choices = ImageClassChoices(
+            count, measure or self._ctx.state.measure, self.seconds_of_an_answer(), self._seen
         )
+        task = partial(choose_images, choices=choices)
+        future = self._ctx.run(JobKind.CHOOSE_IMAGES, task, self._chosen)
         return future.result() if wait else future
 
     def seconds_of_an_answer(self) -> float:
@@ -172,31 +170,7 @@ class ImageClassService:
             raise ConfigError(f"whole images are asked for by number or minutes, not {asked}")
         return int(asked.amount)
 
-    def _request(self, count: int, measure: str | None) -> ImageClassRequest:
-        state, classes = self._ctx.state, self.classes
-        pool = [ref.id for ref in self._ctx.project.images.all(Split.POOL)]
-        answers = {
-            i: answer.name
-            for i, answer in self.answers().items()
-            if answer.name is None or answer.name in classes
-        }
-        model = state.model
-        return ImageClassRequest(
-            image_ids=tuple(i for i in pool if i not in state.missing),
-            open_source=self._ctx.project.images.source,
-            load_segmenter=None if model is None else partial(self._ctx.models.segmenter, model),
-            fit_head=self._ctx.networks.fit_head,
-            classes=classes,
-            answers={i: name for i, name in answers.items() if i in set(pool)},
-            waiting=frozenset(asked.region.image_id for asked in state.questions),
-            count=count,
-            measure=measure or state.measure,
-            seconds=self.seconds_of_an_answer(),
-            seed=self._ctx.project.config.seed,
-            seen=self._seen.by("" if model is None else model.id),
-        )
-
-    def _chosen(self, response: ImageClassResponse) -> ImageClassResponse:
+    def _chosen(self, response: ImageClassResult) -> ImageClassResult:
         self._said, self.summary, self._seen = response.said, response.summary, response.seen
         latest = max((asked.round for asked in self._ctx.state.questions), default=0)
         self._ctx.project.regions.add_questions(response.asked, latest + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,21 +10,20 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, goes_whole
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
+from napari_active_seg.images import goes_whole
 from napari_active_seg.metrics import roc_auc
-from napari_active_seg.models.image_head import FitHead, HeadExamples
-from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.models.image_head import HeadExamples
+from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import MaskedRegion, Region
-from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
+from napari_active_seg.session.prediction.embeddings import embed_images
 from napari_active_seg.session.proposals.region_reader import RegionReader
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Moments, get_measure
 
 __all__ = [
     "NO_DIAGNOSIS",
-    "ImageClassRequest",
-    "ImageClassResponse",
+    "ImageClassChoices",
+    "ImageClassResult",
     "SeenImages",
     "choose_images",
     "describe_head",
@@ -52,29 +51,49 @@ class SeenImages:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageClassRequest:
-    """What was said, of which images one may ask, and who looks at them and learns.
+class ImageClassChoices:
+    """How many images to choose, and by which measure.
 
-    ``answers`` holds None where nobody can tell; nobody is asked that again. ``seconds`` is what
-    an answer is expected to take. What was ``seen`` before is not looked at again.
+    ``seconds`` is what an answer is expected to take. Images that were ``seen`` before are not
+    embedded again.
     """
 
-    image_ids: tuple[str, ...]
-    open_source: Callable[[str], ImageSource]
-    load_segmenter: Callable[[], Segmenter] | None
-    fit_head: FitHead
-    classes: tuple[str, ...]
-    answers: Mapping[str, str | None]
-    waiting: frozenset[str]
     count: int
     measure: str
     seconds: float
-    seed: int
     seen: SeenImages = field(default_factory=SeenImages)
 
 
 @dataclass(frozen=True, slots=True)
-class ImageClassResponse:
+class _Inputs:
+    """The images of the pool, the answers in force, and the images that wait for one.
+
+    ``answers`` holds None where nobody can tell; nobody is asked that again.
+    """
+
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    answers: Mapping[str, str | None]
+    waiting: frozenset[str]
+    seed: int
+
+
+def _read_inputs(project: Project) -> _Inputs:
+    classes = project.config.image_classes
+    pool = {ref.id for ref in project.images.all(Split.POOL)}
+    missing = set(project.images.missing())
+    answers = {
+        i: answer.name
+        for i, answer in project.image_answers.latest().items()
+        if i in pool and (answer.name is None or answer.name in classes)
+    }
+    waiting = frozenset(asked.region.image_id for asked in project.regions.questions())
+    ids = tuple(ref.id for ref in project.images.all(Split.POOL) if ref.id not in missing)
+    return _Inputs(ids, classes, answers, waiting, project.config.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClassResult:
     """What the head says of each image (a share of each class), what is asked, how it did."""
 
     said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -89,68 +108,67 @@ def describe_head(shares: Mapping[str, float]) -> str:
     return f"the second head: {told} ({NO_DIAGNOSIS})"
 
 
-def choose_images(
-    request: ImageClassRequest, token: CancelToken, report: ProgressCallback
-) -> ImageClassResponse:
-    """Return of which images to ask: those of which the head is unsure, or far apart at first."""
-    shapes = {i: request.open_source(i).shape for i in request.image_ids}
-    seen = _seen(request, shapes, token, report)
-    rows = _rows(seen, request.image_ids)
-    known = [i for i, name in request.answers.items() if name is not None and i in rows]
-    labels = [request.classes.index(str(request.answers[i])) for i in known]
-    free = [i for i in request.image_ids if i not in request.answers and i not in request.waiting]
+def choose_images(task: TaskContext, choices: ImageClassChoices) -> ImageClassResult:
+    """Choose images to ask about: those of which the head is unsure, or far apart at first."""
+    inputs = _read_inputs(task.project)
+    shapes = {i: task.open_image(i).shape for i in inputs.image_ids}
+    seen = _see_images(task, inputs.image_ids, shapes, choices.seen)
+    rows = _rows(seen, inputs.image_ids)
+    known = [i for i, name in inputs.answers.items() if name is not None and i in rows]
+    labels = [inputs.classes.index(str(inputs.answers[i])) for i in known]
+    free = [i for i in inputs.image_ids if i not in inputs.answers and i not in inputs.waiting]
     said: Moments | None = None
     words = f"{len(known)} answers: a head needs two of two classes at least"
     if _enough(labels):
-        report(1, 2, "learning the classes of images")
-        examples = HeadExamples(_stack(rows, known), labels, len(request.classes))
-        head = request.fit_head(examples, request.seed, token.check)
+        task.report(1, 2, "learning the classes of images")
+        examples = HeadExamples(_stack(rows, known), labels, len(inputs.classes))
+        head = task.networks.fit_head(examples, inputs.seed, task.check_cancelled)
         said = head(_stack(rows, list(rows)))
-        words = _left_out(request, examples, token)
-    opinions = {} if said is None else _opinions(said, list(rows), request.classes)
+        words = _left_out(task, inputs, examples)
+    opinions = {} if said is None else _opinions(said, list(rows), inputs.classes)
     if said is None:
-        chosen = _far_apart(rows, free, known, request)
+        chosen = _far_apart(rows, free, known, count=choices.count, seed=inputs.seed)
     else:
-        chosen = _unsure(said, list(rows), free, request)
-    if request.count and not chosen:
+        chosen = _unsure(said, list(rows), free, inputs.classes, choices)
+    if choices.count and not chosen:
         words += "; no image is left to ask about"
     asked = tuple(
         ScoredRegion(
-            Region.whole(i, shapes[i]), worth, request.seconds, reason, RegionKind.IMAGE_QUESTION
+            Region.whole(i, shapes[i]), worth, choices.seconds, reason, RegionKind.IMAGE_QUESTION
         )
         for i, worth, reason in chosen
     )
-    return ImageClassResponse(opinions, asked, words, seen)
+    return ImageClassResult(opinions, asked, words, seen)
 
 
-def _seen(
-    request: ImageClassRequest,
+def _see_images(
+    task: TaskContext,
+    image_ids: Sequence[str],
     shapes: Mapping[str, tuple[int, int]],
-    token: CancelToken,
-    report: ProgressCallback,
+    seen: SeenImages,
 ) -> SeenImages:
-    """Return what is seen of each image: how it looks, and what the model in use sees.
+    """Return features of each image, and its embedding by the model in use.
 
-    Slides are looked at coarsely, without the model; then no image is looked at with it.
+    Slides are read coarsely, without the model; then no image is embedded.
     """
-    before = request.seen
+    model = task.project.models.in_use()
+    before = seen.by("" if model is None else model.id)
     looks = dict(before.looks)
-    unseen = [i for i in request.image_ids if i not in looks]
+    unseen = [i for i in image_ids if i not in looks]
     places = [MaskedRegion(Region.whole(i, shapes[i])) for i in unseen]
     try:
-        looker = RegionReader(request.open_source, lambda _: None, token.check)
-        looks |= {unseen[k]: look for k, look in looker.appearances(places).items()}
+        reader = RegionReader(task)
+        looks |= {unseen[k]: look for k, look in reader.features(places).items()}
     except ImageError:  # none of the new ones can be read; the log says why
         if not looks:
             raise
-    ids = [i for i in request.image_ids if i in looks]
-    if request.load_segmenter is None or not all(goes_whole(shapes[i]) for i in ids):
+    ids = [i for i in image_ids if i in looks]
+    if model is None or not all(goes_whole(shapes[i]) for i in ids):
         return replace(before, looks=looks, embeddings={})
     unseen = [i for i in ids if i not in before.embeddings]
     more: dict[str, NDArray[np.float32]] = {}
     if unseen:
-        embedding = EmbedRequest(tuple(unseen), request.open_source, request.load_segmenter)
-        more = dict(zip(unseen, embed_images(embedding, token, report), strict=True))
+        more = dict(zip(unseen, embed_images(task, tuple(unseen), model), strict=True))
     return replace(before, looks=looks, embeddings={**before.embeddings, **more})
 
 
@@ -184,18 +202,22 @@ def _opinions(
 
 
 def _unsure(
-    said: Moments, ids: Sequence[str], free: Sequence[str], request: ImageClassRequest
+    said: Moments,
+    ids: Sequence[str],
+    free: Sequence[str],
+    classes: Sequence[str],
+    choices: ImageClassChoices,
 ) -> list[tuple[str, float, str]]:
     """Return the free images with the highest measure, how high, and why in words."""
-    measure = get_measure(request.measure)
+    measure = get_measure(choices.measure)
     if not measure.can_be_computed(said):
         measure = get_measure(_FALLBACK)
     values = dict(zip(ids, measure.compute(said)[:, 0], strict=True))
     best = sorted((i for i in free if i in values), key=lambda i: (-values[i], i))
-    opinions = _opinions(said, ids, request.classes)
+    opinions = _opinions(said, ids, classes)
     return [
         (i, float(values[i]), f"{measure.title} {values[i]:.2f}; {describe_head(opinions[i])}")
-        for i in best[: request.count]
+        for i in best[: choices.count]
     ]
 
 
@@ -203,26 +225,28 @@ def _far_apart(
     rows: Mapping[str, NDArray[np.float64]],
     free: Sequence[str],
     known: Sequence[str],
-    request: ImageClassRequest,
+    *,
+    count: int,
+    seed: int,
 ) -> list[tuple[str, float, str]]:
     """Return free images each of which looks least like all before it and all answered."""
     there = [i for i in free if i in rows]
-    if not there or request.count < 1:
+    if not there or count < 1:
         return []
     answered = _stack(rows, known) if known else np.empty((0, len(rows[there[0]])))
-    rng = np.random.default_rng(request.seed)
-    taken = k_centre_greedy(_stack(rows, there), answered, request.count, rng)
+    rng = np.random.default_rng(seed)
+    taken = k_centre_greedy(_stack(rows, there), answered, count, rng)
     reason = "looks least like the images before it; too little is said yet to learn from"
     return [(there[k], 0.0, reason) for k in taken]
 
 
-def _left_out(request: ImageClassRequest, examples: HeadExamples, token: CancelToken) -> str:
+def _left_out(task: TaskContext, inputs: _Inputs, examples: HeadExamples) -> str:
     """Return in words how often a head was right of answers that it had not learned from."""
     labels = np.array(examples.labels)
     counts = np.bincount(labels, minlength=examples.n_classes)
     parts = min(_PARTS, int(counts[counts > 1].min()))
     part = np.empty(len(labels), int)
-    order = np.random.default_rng(request.seed).permutation(len(labels))
+    order = np.random.default_rng(inputs.seed).permutation(len(labels))
     for value in range(examples.n_classes):  # each class in every part
         own = order[labels[order] == value]
         part[own] = np.arange(len(own)) % parts
@@ -230,12 +254,12 @@ def _left_out(request: ImageClassRequest, examples: HeadExamples, token: CancelT
     for number in range(parts):
         out = part == number
         kept = HeadExamples(examples.rows[~out], labels[~out].tolist(), examples.n_classes)
-        head = request.fit_head(kept, request.seed + 1 + number, token.check)
+        head = task.networks.fit_head(kept, inputs.seed + 1 + number, task.check_cancelled)
         probs[out] = head(examples.rows[out]).mean_p[..., 0].T
     right = probs.argmax(1) == labels
     found = [
         f"{name} {int(right[labels == k].sum())} of {counts[k]}"
-        for k, name in enumerate(request.classes)
+        for k, name in enumerate(inputs.classes)
         if counts[k]
     ]
     text = f"right of answers left out in turn: {', '.join(found)}"

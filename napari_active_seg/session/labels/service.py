@@ -30,7 +30,7 @@ from napari_active_seg.regions import (
 from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.labels.autosave import LabelAutosaver, PendingLabel
 from napari_active_seg.session.labels.importing import import_request, label_request
-from napari_active_seg.session.labels.task import Annotate, LabelResponse, label_from_source
+from napari_active_seg.session.labels.task import Annotate, LabellingResult, label_from_source
 from napari_active_seg.session.labels.unpainted import (
     NOT_LABELLED,
     RuleEffect,
@@ -39,7 +39,7 @@ from napari_active_seg.session.labels.unpainted import (
     fill_unpainted,
     preview_rule,
 )
-from napari_active_seg.session.prediction.requests import labels_so_far
+from napari_active_seg.session.labels.whole_images import compose_labels
 
 __all__ = ["NOT_LABELLED", "LabelService"]
 
@@ -114,7 +114,7 @@ class LabelService:
         only: str = ...,
         options: AnnotationOptions | None = ...,
         wait: Literal[True] = ...,
-    ) -> LabelResponse: ...
+    ) -> LabellingResult: ...
     @overload
     def answer_from_masks(
         self,
@@ -123,7 +123,7 @@ class LabelService:
         only: str = ...,
         options: AnnotationOptions | None = ...,
         wait: Literal[False],
-    ) -> Future[LabelResponse]: ...
+    ) -> Future[LabellingResult]: ...
     def answer_from_masks(
         self,
         folder: Path,
@@ -131,7 +131,7 @@ class LabelService:
         only: str = "proposed",
         options: AnnotationOptions | None = None,
         wait: bool = True,
-    ) -> LabelResponse | Future[LabelResponse]:
+    ) -> LabellingResult | Future[LabellingResult]:
         """Label from masks: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
         future = self._answer(folder, only=only, options=options)
         return future.result() if wait else future
@@ -144,7 +144,7 @@ class LabelService:
         image_ids: Collection[str] | None = ...,
         annotate: Annotate | None = ...,
         wait: Literal[True] = ...,
-    ) -> LabelResponse: ...
+    ) -> LabellingResult: ...
     @overload
     def answer_from(
         self,
@@ -153,7 +153,7 @@ class LabelService:
         image_ids: Collection[str] | None = ...,
         annotate: Annotate | None = ...,
         wait: Literal[False],
-    ) -> Future[LabelResponse]: ...
+    ) -> Future[LabellingResult]: ...
     def answer_from(
         self,
         truth: AnnotationSource,
@@ -161,7 +161,7 @@ class LabelService:
         image_ids: Collection[str] | None = None,
         annotate: Annotate | None = None,
         wait: bool = True,
-    ) -> LabelResponse | Future[LabelResponse]:
+    ) -> LabellingResult | Future[LabellingResult]:
         """Label the proposed regions, or whole images, from a source that has the truth.
 
         ``annotate`` turns the truth into what is drawn; without it that is the truth itself.
@@ -178,7 +178,7 @@ class LabelService:
         image_ids: Collection[str] | None = None,
         annotate: Annotate | None = None,
         options: AnnotationOptions | None = None,
-    ) -> JobFuture[LabelResponse]:
+    ) -> JobFuture[LabellingResult]:
         request = label_request(
             self._ctx.project,
             answers,
@@ -199,7 +199,7 @@ class LabelService:
         options: AnnotationOptions | None = ...,
         annotator: str | None = ...,
         wait: Literal[True] = ...,
-    ) -> LabelResponse: ...
+    ) -> LabellingResult: ...
     @overload
     def import_from(
         self,
@@ -208,7 +208,7 @@ class LabelService:
         options: AnnotationOptions | None = ...,
         annotator: str | None = ...,
         wait: Literal[False],
-    ) -> Future[LabelResponse]: ...
+    ) -> Future[LabellingResult]: ...
     def import_from(
         self,
         path: Path,
@@ -216,7 +216,7 @@ class LabelService:
         options: AnnotationOptions | None = None,
         annotator: str | None = None,
         wait: bool = True,
-    ) -> LabelResponse | Future[LabelResponse]:
+    ) -> LabellingResult | Future[LabellingResult]:
         """Import labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
         request = import_request(
             self._ctx.project,
@@ -228,7 +228,7 @@ class LabelService:
         future = self._ctx.start(JobKind.IMPORT, work, self._labelled)
         return future.result() if wait else future
 
-    def _labelled(self, response: LabelResponse) -> LabelResponse:
+    def _labelled(self, response: LabellingResult) -> LabellingResult:
         self._show_queue()
         return response
 
@@ -240,7 +240,7 @@ class LabelService:
 
     def so_far(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
         """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
-        return labels_so_far(self._ctx.project, image_id, step=step)
+        return compose_labels(self._ctx.project, image_id, step=step)
 
     def save(
         self,

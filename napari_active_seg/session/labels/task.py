@@ -23,7 +23,7 @@ from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, Region
 
-__all__ = ["Annotate", "LabelRequest", "LabelResponse", "label_from_source"]
+__all__ = ["Annotate", "LabelRequest", "LabellingResult", "label_from_source"]
 
 #: What somebody draws who is shown the truth (h, w) of a place, after so many regions before it.
 Annotate = Callable[[NDArray[np.uint8], MaskedRegion, int], tuple[NDArray[np.uint8], Effort]]
@@ -55,7 +55,7 @@ class LabelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelResponse:
+class LabellingResult:
     """How many regions and parts of images were labelled, and which images had no label."""
 
     regions: int
@@ -67,7 +67,7 @@ class LabelResponse:
 
 def label_from_source(
     request: LabelRequest, token: CancelToken, report: ProgressCallback
-) -> LabelResponse:
+) -> LabellingResult:
     """Label everything that the source knows, saving each region before the next."""
     report(0, 1, "reading the labels")
     with request.open_source() as source:
@@ -76,7 +76,7 @@ def label_from_source(
 
 def _label(
     request: LabelRequest, source: AnnotationSource, token: CancelToken, report: ProgressCallback
-) -> LabelResponse:
+) -> LabellingResult:
     known = set(source.image_ids)
     regions = [queued for queued in request.regions if queued.region.image_id in known]
     images = [ref for ref in request.images if ref.id in known]
@@ -107,8 +107,8 @@ def _label(
     asked += [ref.id for ref in request.images]
     missing = tuple(sorted({image_id for image_id in asked if image_id not in known}))
     if not isinstance(source, DescribesReading):
-        return LabelResponse(len(regions), taken, missing)
-    return LabelResponse(len(regions), taken, missing, source.convention, source.notes)
+        return LabellingResult(len(regions), taken, missing)
+    return LabellingResult(len(regions), taken, missing, source.convention, source.notes)
 
 
 def _answer(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.session.prediction.ensembles import class_places, other_members
-from napari_active_seg.session.trust.store import calibration_in_force
+from napari_active_seg.session.prediction.model_records import active_calibration
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["model_of", "predicted_images", "prediction_key"]
@@ -31,7 +31,7 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
         key += f"@{config.inference.uncertainty_from}"
     if config.inference.temperature != 1:
         key += f"@t{config.inference.temperature:g}"
-    calibration = calibration_in_force(project, model)
+    calibration = active_calibration(project, model)
     if calibration is not None:
         key += f"@{calibration.tag}"
     return key

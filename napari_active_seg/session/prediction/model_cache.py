@@ -15,30 +15,30 @@ __all__ = ["ModelCache"]
 
 
 class ModelCache:
-    """Keeps the segmenter that was used last, so that it is not loaded for every verb."""
+    """Loads models, and keeps the one that was used last."""
 
-    def __init__(self, project: Project, factory: SegmenterFactory) -> None:
+    def __init__(self, project: Project, networks: SegmenterFactory) -> None:
         self._project = project
-        self._factory = factory
+        self.networks = networks
         self._loaded: tuple[str, Segmenter] | None = None
 
     def __reduce__(self) -> tuple[type[ModelCache], tuple[Project, SegmenterFactory]]:
-        """Cross to another process as an empty shelf of the same project."""
-        return ModelCache, (self._project, self._factory)
+        """Cross to another process as an empty cache of the same project."""
+        return ModelCache, (self._project, self.networks)
 
     def free_memory(self) -> None:
-        """Let what is kept leave the GPU until it is asked again."""
+        """Move the loaded model off the GPU until it is used again."""
         if self._loaded is not None:
             self._loaded[1].free_memory()
-        self._factory.free_memory()
+        self.networks.free_memory()
 
     def clear(self) -> None:
         """Keep nothing."""
         self._loaded = None
-        self._factory.free_memory()
+        self.networks.free_memory()
 
-    def segmenter(self, model: ModelRecord) -> Segmenter:
-        """Return what answers where a model is in use: it, or an ensemble that it belongs to.
+    def get(self, model: ModelRecord) -> Segmenter:
+        """Return the segmenter of a model, or of the ensemble that it belongs to, and keep it.
 
         ModelError if a class of it is gone.
         """
@@ -50,7 +50,7 @@ class ModelCache:
         return loaded
 
     def load_ensemble(self, model: ModelRecord) -> Segmenter:
-        """Return what answers where a model is in use, for nobody else's use."""
+        """Load the segmenter of a model, or of the ensemble that it belongs to."""
         records = members_of(self._project, model)
         lost = [r.id for r in records if not self._project.models.has_file(r.id)]
         if lost and lost != [model.id]:
@@ -58,11 +58,11 @@ class ModelCache:
                 f"the ensemble cannot answer: the file of {' and '.join(lost)} is not there; put "
                 "it back, or set uncertainty_from to dropout"
             )
-        members = [self.fresh(member) for member in records]
-        return members[0] if len(members) == 1 else self._factory.ensemble(members)
+        members = [self.load(member) for member in records]
+        return members[0] if len(members) == 1 else self.networks.ensemble(members)
 
-    def fresh(self, model: ModelRecord) -> TrainableSegmenter:
-        """Return one model as it was saved, for nobody else's use: it may be trained on.
+    def load(self, model: ModelRecord) -> TrainableSegmenter:
+        """Load one model as it was saved; it may be trained on.
 
         ModelError if a class of it is gone.
         """
@@ -75,7 +75,7 @@ class ModelCache:
         path = self._project.models.path(model.id)
         _check_file(path, model)
         classes = self._project.schema.names
-        return self._factory.load(path, classes=classes, outputs=places)
+        return self.networks.load(path, classes=classes, outputs=places)
 
 
 def _check_file(path: Path, model: ModelRecord) -> None:

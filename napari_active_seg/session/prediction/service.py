@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, overload
@@ -14,33 +13,28 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import goes_whole
-from napari_active_seg.jobs import JobKind, Work
-from napari_active_seg.jobs.queue import JobFuture, JobRequest
+from napari_active_seg.jobs import JobKind
+from napari_active_seg.jobs.queue import JobFuture
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import Region
-from napari_active_seg.session.check_images import CheckImages
 from napari_active_seg.session.context import SessionContext
-from napari_active_seg.session.export_model import export_model, model_request
+from napari_active_seg.session.export_model import export_model
+from napari_active_seg.session.labels.whole_images import LabelledImage
 from napari_active_seg.session.output_folder import check_output_folder
 from napari_active_seg.session.prediction.cache_key import model_of, prediction_key
-from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
+from napari_active_seg.session.prediction.embeddings import embed_images
 from napari_active_seg.session.prediction.ensembles import class_places
-from napari_active_seg.session.prediction.folder import FolderResponse, predict_folder
-from napari_active_seg.session.prediction.requests import (
-    evaluate_request,
-    predict_folder_request,
-    predict_request,
-)
+from napari_active_seg.session.prediction.evaluate import evaluate_model
+from napari_active_seg.session.prediction.folder import FolderResult, predict_folder
 from napari_active_seg.session.prediction.task import (
     PredictedBefore,
-    PredictRequest,
-    PredictResponse,
+    PredictionChoices,
+    PredictionResult,
     predict_images,
     predict_parts,
 )
 from napari_active_seg.session.state import SessionState
-from napari_active_seg.session.trust.evaluate import LabelledImage, evaluate_model
 from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["PredictionService"]
@@ -150,96 +144,43 @@ class PredictionService:
         moved: NDArray[np.float32] = np.abs(now.mean_probs - before.mean_probs).sum(axis=0) / 2
         return moved
 
-    def _predict_with_earlier(self, image_id: str) -> JobFuture[PredictResponse]:
+    def _predict_with_earlier(self, image_id: str) -> JobFuture[PredictionResult]:
         earlier = self.earlier_model()
         if earlier is None:
             raise NothingToDoError("there is one model only; train again to compare two")
 
-        def prepare() -> Work[PredictResponse]:
-            request = predict_request(
-                self._ctx.project,
-                earlier,
-                partial(self._ctx.models.load_ensemble, earlier),
-                image_ids=[image_id],
-                samples=None,
-                measure=self._ctx.state.measure,
-            )
-            return partial(predict_images, request)
-
-        def deliver(response: PredictResponse) -> PredictResponse:
+        def deliver(result: PredictionResult) -> PredictionResult:
             self._ctx.project.predictions.forget()
             self._ctx.update(compared=self._ctx.state.compared + 1)
-            return response
+            return result
 
-        request = JobRequest(
-            JobKind.PREDICT_EARLIER, prepare, deliver, queueable=True, picklable=True
-        )
-        return self._ctx.submit(request, reads_labels=False)
-
-    def request(
-        self,
-        image_ids: Sequence[str],
-        *,
-        samples: int | None = None,
-        parts: Sequence[Region] = (),
-    ) -> PredictRequest:
-        """Return the request to predict images, or parts of slides, with the model in use."""
-        model = self._ctx.model
-        return predict_request(
-            self._ctx.project,
-            model,
-            partial(self._ctx.models.segmenter, model),
-            image_ids=image_ids,
-            samples=samples,
-            measure=self._ctx.state.measure,
-            parts=parts,
-        )
+        choices = PredictionChoices((image_id,), self._ctx.state.measure, model=earlier)
+        task = partial(predict_images, choices=choices)
+        return self._ctx.run(JobKind.PREDICT_EARLIER, task, deliver, reads_labels=False)
 
     def predict(
         self, image_ids: Sequence[str] | None = None, *, samples: int | None = None
-    ) -> JobFuture[PredictResponse]:
+    ) -> JobFuture[PredictionResult]:
         """Submit predictions of images, the one on screen first; see ``Session.predict``."""
         model, state = self._ctx.model, self._ctx.state  # raises at once where there is no model
         wanted = state.image_ids if image_ids is None else tuple(image_ids)
         wanted = tuple(sorted(wanted, key=lambda image_id: image_id != state.image_id))
         if not self._ctx.follows_screen:
             return self._predict(wanted, samples)
-        whole = JobFuture[PredictResponse](self._ctx.jobs.pump)
-        self._predict_one_by_one(wanted, samples, PredictResponse.empty(model.id), whole)
+        whole = JobFuture[PredictionResult](self._ctx.jobs.pump)
+        self._predict_one_by_one(wanted, samples, PredictionResult.empty(model.id), whole)
         return whole
 
     def embed(self, image_ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the mean embedding (N, D) that the model in use has of each whole image."""
-        model = self._ctx.model
-        request = EmbedRequest(
-            tuple(image_ids),
-            self._ctx.project.images.source,
-            partial(self._ctx.models.segmenter, model),
-        )
-
-        def prepare() -> Work[NDArray[np.float32]]:
-            return partial(embed_images, request)
-
-        job = JobRequest(JobKind.EMBED, prepare, lambda found: found, queueable=True)
-        return self._ctx.submit(job, writes=False).result()
+        task = partial(embed_images, image_ids=tuple(image_ids), model=self._ctx.model)
+        return self._ctx.run(JobKind.EMBED, task, lambda found: found, writes=False).result()
 
     def evaluate(self, images: Sequence[LabelledImage] | None = None) -> JobFuture[EvalReport]:
         """Evaluate the model in use on ``images``, or on the labelled validation images."""
-        _ = self._ctx.model
-
-        def prepare() -> Work[EvalReport]:
-            model = self._ctx.model
-            load = partial(self._ctx.models.segmenter, model)
-            request = evaluate_request(self._ctx.project, model, load, images=images)
-            own = request.image_ids if images is None else ()
-            return CheckImages(
-                self._ctx.project.images.find_changed, own, partial(evaluate_model, request)
-            )
-
-        job = JobRequest(
-            JobKind.EVALUATE, prepare, lambda report: report, queueable=True, picklable=True
-        )
-        return self._ctx.submit(job, writes=False)
+        _ = self._ctx.model  # raises at once where there is none
+        task = partial(evaluate_model, images=images)
+        return self._ctx.run(JobKind.EVALUATE, task, lambda report: report, writes=False)
 
     @overload
     def predict_folder(
@@ -250,7 +191,7 @@ class PredictionService:
         measure: str | None = ...,
         samples: int | None = ...,
         wait: Literal[True] = ...,
-    ) -> FolderResponse: ...
+    ) -> FolderResult: ...
     @overload
     def predict_folder(
         self,
@@ -260,7 +201,7 @@ class PredictionService:
         measure: str | None = ...,
         samples: int | None = ...,
         wait: Literal[False],
-    ) -> Future[FolderResponse]: ...
+    ) -> Future[FolderResult]: ...
     def predict_folder(
         self,
         images_dir: Path | str,
@@ -269,7 +210,7 @@ class PredictionService:
         measure: str | None = None,
         samples: int | None = None,
         wait: bool = True,
-    ) -> FolderResponse | Future[FolderResponse]:
+    ) -> FolderResult | Future[FolderResult]:
         """Predict every image below a folder into files.
 
         Files that are there already from the same model and settings are kept.
@@ -289,7 +230,7 @@ class PredictionService:
 
         Returns
         -------
-        FolderResponse
+        FolderResult
             How many images and objects there are, and which files could not be read.
 
         Raises
@@ -299,21 +240,13 @@ class PredictionService:
         """
         model, images_dir, out = self._ctx.model, Path(images_dir), Path(out)
         check_output_folder(self._ctx.project, out, source=images_dir)
-        request = predict_folder_request(
-            self._ctx.project,
-            model,
-            partial(self._ctx.models.segmenter, model),
-            images_dir=images_dir,
-            out=out,
-            measure=measure or self._ctx.state.measure,
-            samples=samples,
+        choices = PredictionChoices(
+            (), measure or self._ctx.state.measure, samples=samples, model=model
         )
-
-        def prepare() -> Work[FolderResponse]:
-            return partial(predict_folder, request)
-
-        job = JobRequest(JobKind.PREDICT, prepare, lambda response: response)
-        future = self._ctx.submit(job, writes=False, reads_labels=False)
+        task = partial(predict_folder, images_dir=images_dir, out=out, choices=choices)
+        future = self._ctx.run(
+            JobKind.PREDICT, task, lambda result: result, writes=False, reads_labels=False
+        )
         return future.result() if wait else future
 
     @overload
@@ -330,32 +263,23 @@ class PredictionService:
         """Write the model in use, as checkpoints and ONNX, to the new folder ``out``."""
         model, out = self._ctx.model, Path(out)
         check_output_folder(self._ctx.project, out)
-        request = model_request(
-            self._ctx.project,
-            model,
-            partial(self._ctx.models.load_ensemble, model),
-            out,
-            overwrite=overwrite,
+        task = partial(export_model, model=model, out=out, overwrite=overwrite)
+        future = self._ctx.run(
+            JobKind.EXPORT, task, lambda folder: folder, writes=False, reads_labels=False
         )
-
-        def prepare() -> Work[Path]:
-            return partial(export_model, request)
-
-        job = JobRequest(JobKind.EXPORT, prepare, lambda folder: folder)
-        future = self._ctx.submit(job, writes=False, reads_labels=False)
         return future.result() if wait else future
 
     @overload
     def predict_with_earlier(
         self, image_id: str, *, wait: Literal[True] = ...
-    ) -> PredictResponse: ...
+    ) -> PredictionResult: ...
     @overload
     def predict_with_earlier(
         self, image_id: str, *, wait: Literal[False]
-    ) -> Future[PredictResponse]: ...
+    ) -> Future[PredictionResult]: ...
     def predict_with_earlier(
         self, image_id: str, *, wait: bool = True
-    ) -> PredictResponse | Future[PredictResponse]:
+    ) -> PredictionResult | Future[PredictionResult]:
         """Predict an image with the model before the one in use; NothingToDoError without one."""
         future = self._predict_with_earlier(image_id)
         return future.result() if wait else future
@@ -400,25 +324,13 @@ class PredictionService:
             return
         self._tried.add(asked)
 
-        def prepare() -> Work[PredictResponse]:
-            request = self.request([image_id], parts=parts)
-            return partial(predict_parts if parts else predict_images, request)
-
-        def deliver(response: PredictResponse) -> None:
-            self._store(response)
+        def deliver(result: PredictionResult) -> None:
+            self._store(result)
             self.predict_visible()
 
-        self._ctx.submit(
-            JobRequest(
-                JobKind.PREDICT_VISIBLE,
-                prepare,
-                deliver,
-                urgent=True,
-                queueable=True,
-                picklable=True,
-            ),
-            reads_labels=False,
-        )
+        choices = PredictionChoices((image_id,), state.measure, parts=parts)
+        task = partial(predict_parts if parts else predict_images, choices=choices)
+        self._ctx.run(JobKind.PREDICT_VISIBLE, task, deliver, urgent=True, reads_labels=False)
 
     def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
         """Return the part of a slide about the region in hand, if the model was not asked."""
@@ -437,26 +349,23 @@ class PredictionService:
         image_ids: tuple[str, ...],
         samples: int | None,
         before: PredictedBefore = PredictedBefore(),  # noqa: B008  # a frozen value
-    ) -> JobFuture[PredictResponse]:
-        def prepare() -> Work[PredictResponse]:
-            request = replace(self.request(image_ids, samples=samples), before=before)
-            return partial(predict_images, request)
-
-        job = JobRequest(JobKind.PREDICT, prepare, self._store, queueable=True, picklable=True)
-        return self._ctx.submit(job, reads_labels=False)
+    ) -> JobFuture[PredictionResult]:
+        choices = PredictionChoices(image_ids, self._ctx.state.measure, samples, before=before)
+        task = partial(predict_images, choices=choices)
+        return self._ctx.run(JobKind.PREDICT, task, self._store, reads_labels=False)
 
     def _predict_one_by_one(
         self,
         image_ids: tuple[str, ...],
         samples: int | None,
-        done: PredictResponse,
-        whole: JobFuture[PredictResponse],
+        done: PredictionResult,
+        whole: JobFuture[PredictionResult],
     ) -> None:
         """Predict the first image, then the others; resolve ``whole`` after the last."""
         n_done = len(done.image_ids) + len(done.problems)
         before = PredictedBefore(n_done, done.seconds, n_done + len(image_ids))
 
-        def go_on(first: Future[PredictResponse]) -> None:
+        def go_on(first: Future[PredictionResult]) -> None:
             if first.cancelled():
                 whole.cancel()
             elif (error := first.exception()) is not None:
@@ -469,7 +378,7 @@ class PredictionService:
 
         self._predict(image_ids[:1], samples, before).add_done_callback(go_on)
 
-    def _store(self, response: PredictResponse) -> PredictResponse:
+    def _store(self, response: PredictionResult) -> PredictionResult:
         """Take in predictions that were stored, perhaps by another process."""
         self._ctx.project.predictions.forget()
         self._ctx.update(predicted=self._ctx.predicted(), near=self._ctx.state.near + 1)

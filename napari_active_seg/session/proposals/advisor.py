@@ -1,12 +1,10 @@
-"""Measure a pool and recommend a strategy for it."""
+"""Measure the pool and recommend a strategy for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
     PoolImage,
@@ -19,64 +17,56 @@ from napari_active_seg.acquisition import (
 )
 from napari_active_seg.acquisition.strategy_advisor import LEAST_PLACES, LEAST_RUNS
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.images import ImageRef, ImageSource, goes_whole
-from napari_active_seg.jobs import CancelToken
+from napari_active_seg.images import goes_whole
 from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.regions import MaskedRegion, Region
+from napari_active_seg.project import Project, Split
+from napari_active_seg.regions import MaskedRegion, Region, RegionState
+from napari_active_seg.regions.coverage import count_pixels
 from napari_active_seg.session.proposals.pool_reader import PoolReader
 from napari_active_seg.session.proposals.region_reader import RegionReader
+from napari_active_seg.session.task_context import TaskContext
 
-__all__ = ["GuideRequest", "advice_for", "advise_on_pool"]
+__all__ = ["advice_for", "advise_on_pool"]
 
 #: Places that are looked at, and images in runs, by their middle so many pixels wide.
 _PLACES, _IMAGES, _MIDDLE = 150, 100, 256
 
 
-@dataclass(frozen=True, slots=True)
-class GuideRequest:
-    """The pool and what is taken of it, and how many pixels labels will cover a round later."""
-
-    pool: tuple[ImageRef, ...]
-    taken: tuple[MaskedRegion, ...]
-    open_source: Callable[[str], ImageSource]
-    load_tissue: Callable[[str], NDArray[np.bool_]]
-    load_segmenter: Callable[[], Segmenter]
-    size: int
-    covered_pixels: int
-    seed: int
-
-
-def _nothing(_image_id: str) -> None:
-    return None
-
-
-def advise_on_pool(
-    request: GuideRequest, token: CancelToken, report: ProgressCallback
-) -> StrategyAdvice:
-    """Return the recommendation for all images that can be read."""
-    reader = PoolReader(
-        open_source=request.open_source,
-        load_tissue=request.load_tissue,
-        load_prediction=_nothing,
-        token=token,
-        report=report,
+def advise_on_pool(task: TaskContext, *, size: int | None = None) -> StrategyAdvice:
+    """Measure all images of the pool that can be read, and recommend a strategy."""
+    project = task.project
+    model = project.models.in_use()
+    if model is None:
+        raise NothingToDoError("there is no model yet")
+    config, queue = project.config, project.regions.queue()
+    side = size or config.region_size
+    images = PoolReader(task).images(
+        project.images.all(Split.POOL), [queued.place for queued in queue], maps=False
     )
-    pool = tuple(reader.images(request.pool, request.taken, maps=False))
-    looker = RegionReader(request.open_source, _nothing, token.check, request.load_segmenter)
+    covered = count_finished_pixels(project) + config.regions_per_round * side**2
     return advice_for(
-        pool,
-        looker,
-        size=request.size,
-        covered_pixels=request.covered_pixels,
-        seed=request.seed,
-        report=report,
+        tuple(images),
+        RegionReader(task, model=model),
+        size=side,
+        covered_pixels=covered,
+        seed=config.seed,
+        report=task.report,
+    )
+
+
+def count_finished_pixels(project: Project) -> int:
+    """Return how many pixels of the pool are labelled."""
+    ids = {ref.id for ref in project.images.all(Split.POOL)}
+    return count_pixels(
+        queued.place
+        for queued in project.regions.queue()
+        if queued.state is RegionState.DONE and queued.region.image_id in ids
     )
 
 
 def advice_for(
     pool: Sequence[PoolImage],
-    looker: RegionReader,
+    reader: RegionReader,
     *,
     size: int,
     covered_pixels: int,
@@ -92,16 +82,16 @@ def advice_for(
             f"{len(drawn)}; name a strategy, or use smaller regions"
         )
     report(0, 1, f"comparing {len(drawn)} places of the pool")
-    seen = looker.embeddings([candidate.place for candidate in drawn])
+    seen = reader.embeddings([candidate.place for candidate in drawn])
     redundancy = redundancy_of(seen, rng)
-    likeness = _likeness_in_runs(pool, looker, rng)
+    likeness = _likeness_in_runs(pool, reader, rng)
     pixels = sum(image.shape[0] * image.shape[1] for image in pool)
     covered = covered_pixels / max(pixels, 1)
     return recommend(redundancy, min(covered, 1.0), n_places=len(drawn), likeness=likeness)
 
 
 def _likeness_in_runs(
-    pool: Sequence[PoolImage], looker: RegionReader, rng: np.random.Generator
+    pool: Sequence[PoolImage], reader: RegionReader, rng: np.random.Generator
 ) -> float | None:
     """Return how alike images are that follow each other; None for too few. Slides are left out."""
     shapes = {image.image_id: image.shape for image in pool if goes_whole(image.shape)}
@@ -109,7 +99,7 @@ def _likeness_in_runs(
     if len(runs) < LEAST_RUNS:
         return None
     middles = [MaskedRegion(_middle_of(name, shapes[name])) for run in runs for name in run]
-    return similarity(looker.embeddings(middles), rng)
+    return similarity(reader.embeddings(middles), rng)
 
 
 def _middle_of(name: str, shape: tuple[int, int]) -> Region:

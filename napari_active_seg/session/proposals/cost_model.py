@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,53 +18,49 @@ from napari_active_seg.acquisition import (
     get_cost,
     learned_cost,
 )
-from napari_active_seg.images import ImageSource
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.regions import MaskedRegion
+from napari_active_seg.session.prediction.cache_key import prediction_key
 from napari_active_seg.session.proposals.region_reader import RegionReader
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.session.task_context import TaskContext
 
-__all__ = ["LearnCostRequest", "learn_cost"]
+__all__ = ["CostExamples", "learn_cost"]
 
 #: Clicks a pixel of a region takes, as long as nobody's own are known.
 _CLICKS_PER_PIXEL = 12 / 128**2
 
 
 @dataclass(frozen=True, slots=True)
-class LearnCostRequest:
+class CostExamples:
     """Places with what they took in ``unit``, the oldest first.
 
     ``network_first`` learns by the network from three regions on, as the paper does.
     """
 
     examples: tuple[tuple[MaskedRegion, float], ...]
-    open_source: Callable[[str], ImageSource]
-    load_prediction: Callable[[str], Prediction | None]
-    factory: SegmenterFactory
     network_first: bool
     unit: str
-    seed: int
 
 
-def learn_cost(
-    request: LearnCostRequest, token: CancelToken, report: ProgressCallback
-) -> LearnedCost:
-    """Return what was learned: a guess, a regression or a network, by how much there is."""
-    n = len(request.examples)
-    report(0, 1, f"learning from what {n} regions took")
-    looker = RegionReader(request.open_source, request.load_prediction, token.check)
-    views = looker.views([place for place, _ in request.examples])
+def learn_cost(task: TaskContext, given: CostExamples) -> LearnedCost:
+    """Learn the cost of regions: a guess, a regression or a network, by how much there is."""
+    project = task.project
+    task.report(0, 1, f"learning from what {len(given.examples)} regions took")
+    model = project.models.in_use()
+    reader = RegionReader(task, None if model is None else prediction_key(project, model))
+    inputs = reader.cost_inputs([place for place, _ in given.examples])
     examples = [
-        CostExample(view, spent) for view, (_, spent) in zip(views, request.examples, strict=True)
+        CostExample(view, spent) for view, (_, spent) in zip(inputs, given.examples, strict=True)
     ]
     return learned_cost(
         examples,
-        partial(_prior, get_cost("area"), request.unit),
-        network=partial(request.factory.fit_cost, seed=request.seed, check_cancelled=token.check),
-        network_from=3 if request.network_first else FROM_NETWORK,
-        unit=request.unit,
+        partial(_prior, get_cost("area"), given.unit),
+        network=partial(
+            task.networks.fit_cost,
+            seed=project.config.seed,
+            check_cancelled=task.check_cancelled,
+        ),
+        network_from=3 if given.network_first else FROM_NETWORK,
+        unit=given.unit,
     )
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from napari_active_seg.acquisition import LearnedCost, RegionKind
-from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import Project
 from napari_active_seg.regions import MaskedRegion, RegionState
 from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.requests import load_prediction
-from napari_active_seg.session.proposals.cost_model import LearnCostRequest
+from napari_active_seg.session.proposals.cost_model import CostExamples
 
 __all__ = ["CostModelCache"]
 
@@ -18,8 +14,8 @@ __all__ = ["CostModelCache"]
 class CostModelCache:
     """Keeps the learned cost for as long as nothing was added that it could learn from."""
 
-    def __init__(self, project: Project, factory: SegmenterFactory) -> None:
-        self._project, self._factory = project, factory
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._latest: tuple[object, LearnedCost] | None = None
         self._pending: object = None
 
@@ -37,32 +33,24 @@ class CostModelCache:
         """Return how many finished regions of this person have a measured time."""
         return len(self._examples("s"))
 
-    def request(self, *, how: str, unit: str = "s") -> LearnCostRequest:
-        """Return the request to learn from what there is now."""
+    def examples(self, *, how: str, unit: str = "s") -> CostExamples:
+        """Return the examples that there are now."""
         examples = self._examples(unit)
         model = self._project.models.in_use()
         key = None if model is None else prediction_key(self._project, model)
         self._pending = (how, unit, key, examples)
-        return LearnCostRequest(
-            examples=examples,
-            open_source=self._project.images.source,
-            load_prediction=partial(load_prediction, self._project, key),
-            factory=self._factory,
-            network_first=how == "network",
-            unit=unit,
-            seed=self._project.config.seed,
-        )
+        return CostExamples(examples, network_first=how == "network", unit=unit)
 
     def take(self, learned: LearnedCost) -> None:
-        """Keep what was learned from the latest request."""
+        """Keep the cost that was learned from the latest examples."""
         self._latest = (self._pending, learned)
 
-    def known_or_request(self, *, how: str, unit: str) -> LearnedCost | LearnCostRequest:
-        """Return what was learned from all that there is, or the request to learn it."""
-        request = self.request(how=how, unit=unit)
+    def known_or_examples(self, *, how: str, unit: str) -> LearnedCost | CostExamples:
+        """Return the cost learned from all that there is, or the examples to learn it from."""
+        examples = self.examples(how=how, unit=unit)
         if self._latest is not None and self._latest[0] == self._pending:
             return self._latest[1]
-        return request
+        return examples
 
     def _examples(self, unit: str) -> tuple[tuple[MaskedRegion, float], ...]:
         """Return the places that this person finished by hand, the oldest first, and the effort."""

@@ -41,7 +41,7 @@ class Reasons:
     Costs are told as a ``guess`` or as what they are, with the ``error`` that they had before.
     """
 
-    looker: RegionReader
+    reader: RegionReader
     classes: tuple[str, ...]
     labelled: tuple[MaskedRegion, ...]
     guess: bool
@@ -69,7 +69,7 @@ class Reasons:
         parts = [reason_for_cost(one.seconds, guess=self.guess, error=self.error)]
         if kind is RegionKind.CHOSEN:
             parts.insert(0, likeness)
-            prediction = self.looker.load_prediction(one.region.image_id)
+            prediction = self.reader.load_prediction(one.region.image_id)
             if prediction is not None:
                 moments = prediction.moments
                 place = one.place.coarser(prediction.step, moments.shape)
@@ -89,7 +89,7 @@ class Reasons:
         if len(labelled) < 3 or not places:
             return {}
         try:
-            seen = self.looker.embeddings([*places, *labelled])
+            seen = self.reader.embeddings([*places, *labelled])
         except ImageError as error:
             _log.warning("not compared with what is labelled: %s", error)
             return {}

@@ -1,9 +1,9 @@
-"""The images of a pool as a choice looks at them: one by one, with what is predicted there."""
+"""Read the images of the pool one by one, with their stored predictions."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,13 @@ from napari_active_seg.acquisition import PoolImage
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
     ImageRef,
-    ImageSource,
     map_step,
     picture_at_step,
     read_whole,
 )
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.regions import MaskedRegion
-from napari_active_seg.uncertainty import Prediction, get_measure
+from napari_active_seg.session.task_context import TaskContext
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["PoolReader"]
 
@@ -32,19 +30,14 @@ class PoolReader:
 
     def __init__(
         self,
+        task: TaskContext,
         *,
-        open_source: Callable[[str], ImageSource],
-        load_tissue: Callable[[str], NDArray[np.bool_]],
-        load_prediction: Callable[[str], Prediction | None],
-        token: CancelToken,
-        report: ProgressCallback,
         measure: str = "entropy",
+        key: str | None = None,
         groups: Mapping[str, str | None] | None = None,
     ) -> None:
+        self._task, self._key = task, key
         self._measure, self._groups = get_measure(measure), groups or {}
-        self._open_source = open_source
-        self._load_tissue, self._load_prediction = load_tissue, load_prediction
-        self._token, self._report = token, report
         self._tissue: dict[str, NDArray[np.bool_]] = {}
         self.problems: dict[str, ImageError] = {}
 
@@ -53,8 +46,8 @@ class PoolReader:
     ) -> Iterator[PoolImage]:
         """Yield the images that can be read, with what the model says of them where asked."""
         for number, ref in enumerate(refs):
-            self._token.check()
-            self._report(number, len(refs), f"scoring {ref.id}")
+            self._task.check_cancelled()
+            self._task.report(number, len(refs), f"scoring {ref.id}")
             try:
                 yield self._image(ref, taken, maps=maps)
             except ImageError as error:
@@ -63,15 +56,16 @@ class PoolReader:
                 self.problems[ref.id] = error
 
     def _pixels(self, ref: ImageRef, step: int) -> NDArray[np.uint8]:
-        source = self._open_source(ref.id)
+        source = self._task.open_image(ref.id)
         return read_whole(source, ref.id) if step == 1 else picture_at_step(source, step)
 
     def _image(self, ref: ImageRef, taken: Sequence[MaskedRegion], *, maps: bool) -> PoolImage:
         uncertainty = mean_probs = None
         bound, step = 1.0, map_step(ref.shape)
         if maps:
-            prediction = self._load_prediction(ref.id)
-            if prediction is None:
+            key = self._key
+            prediction = key and self._task.project.predictions.load(key, ref.id)
+            if not prediction:
                 raise ImageError(f"image {ref.id} could not be predicted")
             mean_probs, step = prediction.mean_probs, prediction.step
             uncertainty = self._measure.compute(prediction.moments)
@@ -93,5 +87,5 @@ class PoolReader:
     def _tissue_of(self, image_id: str) -> NDArray[np.bool_]:
         """Return the tissue of an image, looked for once."""
         if image_id not in self._tissue:
-            self._tissue[image_id] = self._load_tissue(image_id)
+            self._tissue[image_id] = self._task.project.images.tissue(image_id)
         return self._tissue[image_id]

@@ -1,9 +1,9 @@
-"""What is seen at places of images: crops, embeddings, joint samples."""
+"""Read places of images: cost inputs, embeddings, features, MC samples."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,9 @@ from napari_active_seg.acquisition import CostView, appearance_of, region_embedd
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource, coarse_window, goes_whole
 from napari_active_seg.models.inference_options import InferenceOptions
-from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import MaskedRegion, Region
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["RegionReader", "group_by_image"]
@@ -38,18 +39,24 @@ def group_by_image(places: Sequence[MaskedRegion]) -> Iterator[tuple[str, list[i
 
 @dataclass(frozen=True, slots=True)
 class RegionReader:
-    """Opens images and asks the model in use about places in them."""
+    """Reads places of images: their pixels, stored predictions, and what a model makes of them.
 
-    open_source: Callable[[str], ImageSource]
-    load_prediction: Callable[[str], Prediction | None]
-    check: Callable[[], None]
-    load_segmenter: Callable[[], Segmenter] | None = None
+    ``key`` is the key of stored predictions, and ``model`` the model to embed and sample with.
+    """
 
-    def views(self, places: Sequence[MaskedRegion]) -> list[CostView]:
+    task: TaskContext
+    key: str | None = None
+    model: ModelRecord | None = None
+
+    def load_prediction(self, image_id: str) -> Prediction | None:
+        """Return the stored prediction of an image; None without a key, or where there is none."""
+        return None if self.key is None else self.task.project.predictions.load(self.key, image_id)
+
+    def cost_inputs(self, places: Sequence[MaskedRegion]) -> list[CostView]:
         """Return pixels and predicted classes of each place; black where one cannot be read."""
         found: dict[int, CostView] = {}
         for image_id, indices in group_by_image(places):
-            self.check()
+            self.task.check_cancelled()
             prediction = self.load_prediction(image_id)
             for index in indices:
                 place = places[index]
@@ -61,28 +68,28 @@ class RegionReader:
         return [found[index] for index in range(len(places))]
 
     def embeddings(self, places: Sequence[MaskedRegion]) -> NDArray[np.float32]:
-        """Return what is seen at each place (N, D), each from a crop about it.
+        """Return the embedding of each place (N, D), each from a crop around it.
 
         ImageError if an image cannot be read; without places (0, 0).
         """
-        if self.load_segmenter is None or not places:
+        if self.model is None or not places:
             return np.empty((0, 0), np.float32)
-        segmenter = self.load_segmenter()
+        segmenter = self.task.models.get(self.model)
         found: list[NDArray[np.float64] | None] = [None] * len(places)
         for image_id, indices in group_by_image(places):
-            source = self.open_source(image_id)
+            source = self.task.open_image(image_id)
             for index in indices:
-                self.check()
+                self.task.check_cancelled()
                 region = places[index].region
                 around = region.grown(_SURROUNDINGS, source.shape)
                 crop = source.read(0, around.y, around.x, around.height, around.width)
-                coarse = segmenter.embed(crop, check_cancelled=self.check)
+                coarse = segmenter.embed(crop, check_cancelled=self.task.check_cancelled)
                 inside = Region(image_id, region.y - around.y, region.x - around.x, *region.shape)
                 found[index] = region_embedding(coarse, around.shape, inside)
         return np.stack([row for row in found if row is not None]).astype(np.float32)
 
-    def appearances(self, places: Sequence[MaskedRegion]) -> dict[int, NDArray[np.float64]]:
-        """Return how each place looks, by its index, without asking any model.
+    def features(self, places: Sequence[MaskedRegion]) -> dict[int, NDArray[np.float64]]:
+        """Return hand-made features of each place, by its index, without any model.
 
         Slides are read as coarse as shows a place with some sixty pixels. Images that cannot be
         read are logged and left out; the first error is raised where none can be read.
@@ -90,9 +97,9 @@ class RegionReader:
         found: dict[int, NDArray[np.float64]] = {}
         problem: ImageError | None = None
         for image_id, indices in group_by_image(places):
-            self.check()
+            self.task.check_cancelled()
             try:
-                source = self.open_source(image_id)
+                source = self.task.open_image(image_id)
                 for index in indices:
                     found[index] = appearance_of(_coarsely(source, places[index].region))
             except ImageError as error:
@@ -103,40 +110,42 @@ class RegionReader:
         return found
 
     def mc_samples(
-        self, places: Sequence[MaskedRegion], plan: InferenceOptions
+        self, places: Sequence[MaskedRegion], options: InferenceOptions
     ) -> NDArray[np.float32]:
-        """Return class probabilities (N, T, C) of each place in every pass.
+        """Return class probabilities (N, T, C) of each place in every MC sample.
 
-        A place is stood for by its cell of 8 x 8 pixels on which the passes disagree most.
+        A place is represented by its cell of 8 x 8 pixels on which the samples disagree most.
         """
-        if self.load_segmenter is None or not places:
+        if self.model is None or not places:
             return np.empty((0, 0, 0), np.float32)
-        segmenter = self.load_segmenter()
-        joint = plan.with_changes(joint_stride=_JOINT_STRIDE, extras=())
+        segmenter = self.task.models.get(self.model)
+        joint = options.with_changes(joint_stride=_JOINT_STRIDE, extras=())
         found: list[NDArray[np.float32] | None] = [None] * len(places)
         for image_id, indices in group_by_image(places):
-            source = self.open_source(image_id)
+            source = self.task.open_image(image_id)
             whole = Region.whole(image_id, source.shape)
             together = [(whole, indices)]
             if not goes_whole(source.shape):  # a slide: what is about each place
                 around = [places[i].region.grown(_SURROUNDINGS, source.shape) for i in indices]
                 together = [(region, [i]) for region, i in zip(around, indices, strict=True)]
             for region, those in together:
-                self.check()
+                self.task.check_cancelled()
                 pixels = source.read(0, region.y, region.x, region.height, region.width)
-                samples = segmenter.predict(pixels, plan=joint, check_cancelled=self.check).samples
+                samples = segmenter.predict(
+                    pixels, plan=joint, check_cancelled=self.task.check_cancelled
+                ).samples
                 if samples is None:
-                    raise ImageError(f"image {image_id}: the model told no samples")
+                    raise ImageError(f"image {image_id}: the model returned no samples")
                 for index in those:
                     found[index] = _most_uncertain_samples(samples, places[index].region, region)
         return np.stack([row for row in found if row is not None])
 
     def _pixels(self, region: Region) -> NDArray[np.uint8]:
         try:
-            source = self.open_source(region.image_id)
+            source = self.task.open_image(region.image_id)
             return source.read(0, region.y, region.x, region.height, region.width)
         except ImageError as error:
-            _log.warning("not seen: %s", error)
+            _log.warning("not read: %s", error)
             return np.zeros((*region.shape, 3), np.uint8)
 
 

@@ -75,7 +75,7 @@ class SelectionInputs:
 
     strategy: Strategy
     pool: Callable[..., Iterable[PoolImage]]
-    looker: RegionReader
+    reader: RegionReader
     cost: CostModel
     labelled: tuple[MaskedRegion, ...]
     plan: InferenceOptions | None
@@ -118,7 +118,7 @@ def _covering(
         found = costed(choice, places, clicks=ledger.budget.unit == "clicks")
     else:
         found = _offered(choice, ledger, rng)[:_MOST_LOOKED_AT]
-    seen = choice.looker.appearances([one.place for one in found] + list(choice.labelled))
+    seen = choice.reader.features([one.place for one in found] + list(choice.labelled))
     candidates = [one for index, one in enumerate(found) if index in seen]
     if not candidates:
         return ()
@@ -202,7 +202,7 @@ def _drawn(
         shapes = {image.image_id: image.map_shape for image in pool}
 
         def classes_of(image_id: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-            prediction = choice.looker.load_prediction(image_id)
+            prediction = choice.reader.load_prediction(image_id)
             return (
                 np.zeros(shapes[image_id], np.uint8) if prediction is None else prediction.classes
             )
@@ -277,7 +277,7 @@ def _repriced(choice: SelectionInputs, candidates: Sequence[Candidate]) -> tuple
     if choice.learned is None or not candidates:
         return tuple(candidates)
     strategy = choice.strategy
-    spent = choice.learned.of(choice.looker.views([c.place for c in candidates]))
+    spent = choice.learned.of(choice.reader.cost_inputs([c.place for c in candidates]))
     information = np.array([candidate.information for candidate in candidates])
     values = value_per_cost(information, spent, alpha=strategy.alpha, beta=strategy.beta)
     priced = [
@@ -302,7 +302,7 @@ def costed(
     looks = clicks or choice.cost.looks_at_prediction
     found = list(drawn)
     for image_id, indices in group_by_image(places):
-        prediction = choice.looker.load_prediction(image_id) if looks else None
+        prediction = choice.reader.load_prediction(image_id) if looks else None
         whole = prediction is not None and prediction.step == 1
         seen = ClassMaps(partial(_classes, prediction, None)) if whole else None
         for index in indices:
@@ -319,7 +319,7 @@ def costed(
             )
     if choice.strategy.cost not in LEARNED or choice.learned is None:
         return tuple(found)
-    spent = choice.learned.of(choice.looker.views(places))
+    spent = choice.learned.of(choice.reader.cost_inputs(places))
     pairs = zip(found, spent, strict=True)
     return tuple(_at(candidate, float(cost), choice.learned) for candidate, cost in pairs)
 
@@ -390,12 +390,12 @@ def _by_sight(
     """Return an order that asks the model once more about each candidate."""
     places = [candidate.place for candidate in candidates]
     if choice.strategy.diversity == "core-set":
-        seen = choice.looker.embeddings([*places, *choice.labelled])
+        seen = choice.reader.embeddings([*places, *choice.labelled])
         return CoreSet(seen[: len(places)], seen[len(places) :], rng)
     if choice.plan is None:
         return Greedy()
     few = places[:_MOST_JOINT]
-    return _OfFirst(BatchBaldOrder(choice.looker.mc_samples(few, choice.plan), rng), len(few))
+    return _OfFirst(BatchBaldOrder(choice.reader.mc_samples(few, choice.plan), rng), len(few))
 
 
 class _OfFirst(Selector):

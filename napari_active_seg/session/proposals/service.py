@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -23,24 +23,21 @@ from napari_active_seg.acquisition import (
 from napari_active_seg.errors import ConfigError, NothingToDoError
 from napari_active_seg.jobs import JobKind, Work
 from napari_active_seg.jobs.queue import JobRequest
-from napari_active_seg.project import QueuedRegion, Split
+from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.navigation import Navigator
-from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.prediction.requests import predict_request
-from napari_active_seg.session.prediction.task import PredictRequest
 from napari_active_seg.session.proposals.advisor import advise_on_pool
-from napari_active_seg.session.proposals.cost_model import learn_cost
+from napari_active_seg.session.proposals.cost_model import CostExamples, learn_cost
 from napari_active_seg.session.proposals.cost_model_cache import CostModelCache
-from napari_active_seg.session.proposals.requests import (
+from napari_active_seg.session.proposals.inputs import (
+    ProposalChoices,
     chosen_strategy,
-    drawn_plan,
-    guide_request,
-    propose_request,
+    evaluation_quotas,
 )
 from napari_active_seg.session.proposals.staged import StagedProposal, images_of_first_stage
-from napari_active_seg.session.proposals.task import ProposeRequest, propose_regions
+from napari_active_seg.session.proposals.task import propose_regions
+from napari_active_seg.session.task_context import Task, TaskContext
 
 __all__ = ["ProposalService"]
 
@@ -55,7 +52,7 @@ class ProposalService:
         self, ctx: SessionContext, navigation: Navigator, *, cost: CostModel | None = None
     ) -> None:
         self._ctx, self._navigation, self._cost = ctx, navigation, cost
-        self._costs = CostModelCache(ctx.project, ctx.networks)
+        self._costs = CostModelCache(ctx.project)
         self.latest: Proposal | None = None  #: the latest of this session
 
     @property
@@ -70,7 +67,7 @@ class ProposalService:
 
     def plan(self) -> EvaluationQuotas:
         """Return how many squares for control, validation and audit there are and are needed."""
-        return drawn_plan(self._ctx.project)
+        return evaluation_quotas(self._ctx.project)
 
     def strategy(
         self,
@@ -161,23 +158,18 @@ class ProposalService:
         if asked is None:
             asked = Budget(self._ctx.project.config.regions_per_round if count is None else count)
 
+        choices = ProposalChoices(chosen, asked, seed, self._cost)
         staged: list[StagedProposal] = []
 
         def prepare() -> Work[Proposal | None]:
-            request = propose_request(
-                self._ctx.project,
-                predict=self._predict(chosen),
-                strategy=chosen,
-                cost=self._cost,
-                budget=asked,
-                seed=seed,
-                costs=self._costs,
-            )
-            first = images_of_first_stage(request) if self._ctx.follows_screen else None
-            if first is None:
-                return partial(propose_regions, request)
-            staged.append(self._staged(request, first))
-            return staged[0].first_work()
+            now = replace(choices, own_pace=self._own_pace(chosen, asked))
+            ctx = self._ctx
+            first = images_of_first_stage(ctx.project, now) if ctx.follows_screen else None
+            task: Callable[[TaskContext], Proposal | None] = partial(propose_regions, choices=now)
+            if first is not None:
+                staged.append(self._staged(now, first))
+                task = staged[0].first_task()
+            return Task(task, ctx.project, ctx.models)
 
         def deliver(proposal: Proposal | None) -> Proposal:
             if staged or proposal is None:
@@ -188,6 +180,13 @@ class ProposalService:
         request = JobRequest(JobKind.PROPOSE, prepare, deliver, queueable=True, picklable=True)
         future = self._ctx.submit(request)
         return future.result() if wait else future
+
+    def _own_pace(self, strategy: Strategy, budget: Budget) -> LearnedCost | CostExamples | None:
+        """Return what this person's own regions took, where the strategy weighs it."""
+        if strategy.cost not in LEARNED:
+            return None
+        unit = "clicks" if budget.unit == "clicks" else "s"
+        return self._costs.known_or_examples(how=strategy.cost, unit=unit)
 
     def _add(self, proposal: Proposal, *, replaces: bool = False) -> tuple[QueuedRegion, ...]:
         """Put a proposal into the queue; go to its first region unless it replaces others."""
@@ -203,15 +202,14 @@ class ProposalService:
             self._navigation.to_region(queued[0].id)
         return queued
 
-    def _staged(self, request: ProposeRequest, first: tuple[str, ...]) -> StagedProposal:
+    def _staged(self, choices: ProposalChoices, first: tuple[str, ...]) -> StagedProposal:
         return StagedProposal(
-            request,
+            self._ctx,
+            choices,
             first,
-            submit=self._ctx.submit,
             untouched=self.untouched,
             withdraw=self._withdraw,
             add=self._add,
-            current=lambda: self._predict(request.strategy),
         )
 
     def _withdraw(self, region_ids: Sequence[str]) -> tuple[str, ...]:
@@ -274,17 +272,16 @@ class ProposalService:
             replaced[:] = self.untouched()
             if not replaced:
                 raise NothingToDoError("every region was touched meanwhile; nothing is replaced")
-            request = propose_request(
-                self._ctx.project,
-                predict=self._predict(chosen),
-                strategy=chosen,
+            budget = Budget(len(replaced))
+            choices = ProposalChoices(
+                chosen,
+                budget,
                 cost=self._cost,
-                budget=Budget(len(replaced)),
-                seed=None,
-                costs=self._costs,
-                instead_of=replaced,
+                own_pace=self._own_pace(chosen, budget),
+                instead_of=tuple(replaced),
             )
-            return partial(propose_regions, request)
+            task = partial(propose_regions, choices=choices)
+            return Task(task, self._ctx.project, self._ctx.models)
 
         def deliver(proposal: Proposal) -> Proposal:
             free = set(replaced) & set(self.untouched())
@@ -315,16 +312,12 @@ class ProposalService:
                 "few regions that were drawn at random and train first"
             )
 
-        def prepare() -> Work[StrategyAdvice]:
-            predict = self._predict(chosen_strategy(self._ctx.project, None, size=size))
-            if predict is None:
-                raise NothingToDoError("there is no model yet")
-            return partial(advise_on_pool, guide_request(self._ctx.project, predict, size=size))
-
-        request = JobRequest(
-            JobKind.RECOMMEND, prepare, lambda advice: advice, queueable=True, picklable=True
+        future = self._ctx.run(
+            JobKind.RECOMMEND,
+            partial(advise_on_pool, size=size),
+            lambda advice: advice,
+            writes=False,
         )
-        future = self._ctx.submit(request, writes=False)
         return future.result() if wait else future
 
     @overload
@@ -334,16 +327,14 @@ class ProposalService:
     def learn_cost(self, *, wait: bool = True) -> LearnedCost | Future[LearnedCost]:
         """Learn how long regions take from those that this person finished."""
 
-        def prepare() -> Work[LearnedCost]:
-            return partial(learn_cost, self._costs.request(how=self._how() or "learned"))
-
         def deliver(learned: LearnedCost) -> LearnedCost:
             self._costs.take(learned)
             self._ctx.update(pace=learned.summary)
             return learned
 
-        request = JobRequest(JobKind.LEARN_COST, prepare, deliver, queueable=True)
-        future = self._ctx.submit(request, writes=False)
+        examples = self._costs.examples(how=self._how() or "learned")
+        task = partial(learn_cost, given=examples)
+        future = self._ctx.run(JobKind.LEARN_COST, task, deliver, writes=False, picklable=False)
         return future.result() if wait else future
 
     def update_pace(self) -> None:
@@ -358,18 +349,3 @@ class ProposalService:
         """Return how the project's strategy learns costs; None where it does not."""
         cost = chosen_strategy(self._ctx.project, None).cost
         return cost if cost in LEARNED else None
-
-    def _predict(self, strategy: Strategy) -> PredictRequest | None:
-        model = self._ctx.state.model
-        if model is None:
-            return None
-        pool = [ref.id for ref in self._ctx.project.images.all(Split.POOL)]
-        known = predicted_images(self._ctx.project, pool, strategy.measure)
-        return predict_request(
-            self._ctx.project,
-            model,
-            partial(self._ctx.models.segmenter, model),
-            image_ids=[image_id for image_id in pool if image_id not in known],
-            samples=None,
-            measure=strategy.measure,
-        )

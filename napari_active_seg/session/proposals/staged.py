@@ -19,97 +19,108 @@ import numpy as np
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.jobs import CancelToken, JobKind, Work
-from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.jobs.queue import JobFuture, JobRequest
-from napari_active_seg.project import QueuedRegion
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobRequest
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import MaskedRegion
+from napari_active_seg.session.context import SessionContext
+from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.prediction.inference import inference_options
 from napari_active_seg.session.prediction.task import (
     PredictedBefore,
-    PredictRequest,
-    PredictResponse,
+    PredictionChoices,
+    PredictionResult,
     predict_readable_images,
 )
-from napari_active_seg.session.proposals.task import (
-    ProposeRequest,
-    propose_from_part,
-    propose_regions,
+from napari_active_seg.session.proposals.inputs import (
+    ProposalChoices,
+    Stage,
+    read_proposal_inputs,
+    unpredicted_images,
 )
+from napari_active_seg.session.proposals.task import propose_from_part, propose_regions
+from napari_active_seg.session.task_context import Task, TaskContext
 
 __all__ = ["StagedProposal", "images_of_first_stage"]
 
 T = TypeVar("T")
-_Choose = Callable[[ProposeRequest, CancelToken, ProgressCallback], Proposal | None]
+_Rank = Callable[..., Proposal | None]
 #: Images of the first stage where no share of the round tells how many fill it.
 _FIRST_IMAGES = 4
 #: Regions are chosen again from so many times as many images, and at last from all of them.
 _GROWTH = 4
 
 
-def images_of_first_stage(request: ProposeRequest) -> tuple[str, ...] | None:
+def images_of_first_stage(project: Project, choices: ProposalChoices) -> tuple[str, ...] | None:
     """Return the images to predict before the first regions are proposed; None for one stage.
 
     Images that are predicted already belong to the first stage in any case. The others come in an
     order drawn by the seed. As many are taken as fill the round, each with the largest share that
     one image may have.
     """
-    predict, strategy = request.predict, request.strategy
-    if predict is None or not strategy.ranks:
+    strategy, budget = choices.strategy, choices.budget
+    if project.models.in_use() is None or not strategy.ranks:
         return None
     share = strategy.per_image_share
     enough = max(2, math.ceil(1 / share) if share > 0 else _FIRST_IMAGES)
-    if request.budget.unit == "regions":
-        enough = min(enough, max(2, int(request.budget.amount)))
-    missing = _in_drawn_order(request)
-    n_first = max(0, enough - (len(request.pool) - len(missing)))
+    if budget.unit == "regions":
+        enough = min(enough, max(2, int(budget.amount)))
+    missing = _in_drawn_order(project, choices)
+    n_pool = len(project.images.all(Split.POOL))
+    n_first = max(0, enough - (n_pool - len(missing)))
     return tuple(missing[:n_first]) if len(missing) - n_first > 1 else None
 
 
-def _in_drawn_order(request: ProposeRequest) -> list[str]:
+def _in_drawn_order(project: Project, choices: ProposalChoices) -> list[str]:
     """Return the images that are not predicted yet in an order drawn by the seed."""
-    missing = () if request.predict is None else request.predict.image_ids
-    rng = np.random.default_rng((request.seed, request.round, len(request.pool)))
+    missing = unpredicted_images(project, choices.strategy.measure)
+    seed = project.config.seed if choices.seed is None else choices.seed
+    n_pool, round_ = len(project.images.all(Split.POOL)), project.regions.last_round() + 1
+    rng = np.random.default_rng((seed, round_, n_pool))
     return [missing[index] for index in rng.permutation(len(missing)).tolist()]
 
 
 class StagedProposal:
-    """Orders one stage of a proposal after the other.
+    """Submits one stage of a proposal after the other.
 
     ``untouched`` returns the ids of chosen regions that nobody has touched, ``withdraw`` takes
-    such regions out of the queue, ``add`` puts a proposal into it, and ``current`` returns how the
-    model in use would be asked now.
+    such regions out of the queue, and ``add`` puts a proposal into it.
     """
 
     def __init__(
         self,
-        request: ProposeRequest,
+        ctx: SessionContext,
+        choices: ProposalChoices,
         first: Sequence[str],
         *,
-        submit: Callable[..., JobFuture[None]],
         untouched: Callable[[], Collection[str]],
         withdraw: Callable[[Sequence[str]], Collection[str]],
         add: Callable[..., Sequence[QueuedRegion]],
-        current: Callable[[], PredictRequest | None],
     ) -> None:
-        if request.predict is None:
-            raise NothingToDoError("there is no model yet, so that nothing is predicted in stages")
-        self._request, self._asked = request, request.predict
-        self._submit_job, self._untouched, self._withdraw = submit, untouched, withdraw
-        self._add, self._current = add, current
-        waiting = _in_drawn_order(request)
+        self._ctx, self._choices = ctx, choices
+        self._untouched, self._withdraw, self._add = untouched, withdraw, add
+        project = ctx.project
+        self._model_and_options = self._read_model()
+        waiting = _in_drawn_order(project, choices)
         self._first, self._waiting = tuple(first), waiting[len(first) :]
-        self._ready = {ref.id for ref in request.pool} - set(self._waiting)
+        pool = {ref.id for ref in project.images.all(Split.POOL)}
+        self._ready = pool - set(self._waiting)
         self._ranks_at = _GROWTH * len(self._ready)
         self._total, self._seconds = len(waiting), 0.0
         self._provisional: dict[str, MaskedRegion] = {}
         self._kept: dict[str, MaskedRegion] = {}
         self._began = time.monotonic()
 
-    def first_work(self) -> Work[Proposal | None]:
-        """Return the work of the first stage."""
-        note = f"the first regions come after image {len(self._first)}"
-        request = replace(self._part(), predict=self._predict(self._first, note))
-        return partial(propose_from_part, request)
+    def first_task(self) -> Callable[[TaskContext], Proposal | None]:
+        """Return the task of the first stage."""
+        stage = Stage(
+            frozenset(self._ready),
+            predicts=self._first,
+            before=self._predicted_before(len(self._first)),
+            note=f"the first regions come after image {len(self._first)}",
+        )
+        return partial(propose_from_part, choices=replace(self._choices, stage=stage))
 
     def take_first(self, proposal: Proposal | None) -> Proposal:
         """Put the first regions into the queue, submit the next stage, and return the first."""
@@ -117,15 +128,17 @@ class StagedProposal:
             self._seconds = time.monotonic() - self._began
         self._take(proposal)
         self._go_on()
-        request, model_id = self._request, self._asked.model_id
-        return proposal or Proposal(
-            round=request.round,
+        if proposal is not None:
+            return proposal
+        inputs = read_proposal_inputs(self._ctx.project, self._choices)
+        return Proposal(
+            round=inputs.round,
             regions=(),
-            strategy=request.strategy.name,
+            strategy=inputs.strategy.name,
             budget=0,
-            seed=request.seed,
-            model_id=model_id,
-            config_hash=request.config_hash,
+            seed=inputs.seed,
+            model_id=None if inputs.model is None else inputs.model.id,
+            config_hash=inputs.config_hash,
         )
 
     # --- stages ----------------------------------------------------------------------------------
@@ -145,29 +158,32 @@ class StagedProposal:
     def _predict_next(self) -> None:
         image_id = self._waiting.pop(0)
 
-        def prepare() -> Work[PredictResponse]:
+        def prepare() -> Work[PredictionResult]:
             self._check_same_model()
-            return partial(predict_readable_images, self._predict((image_id,)))
+            before = self._predicted_before(1)
+            choices = PredictionChoices((image_id,), self._choices.strategy.measure, before=before)
+            return self._work(partial(predict_readable_images, choices=choices))
 
-        def deliver(response: PredictResponse) -> None:
+        def deliver(result: PredictionResult) -> None:
             self._ready.add(image_id)
-            self._seconds += response.seconds
+            self._seconds += result.seconds
             self._go_on()
 
         self._submit(prepare, deliver)
 
-    def _rank(self, work: _Choose, deliver: Callable[[Proposal | None], None]) -> None:
+    def _rank(self, rank: _Rank, deliver: Callable[[Proposal | None], None]) -> None:
         def prepare() -> Work[Proposal | None]:
             self._check_same_model()
             untouched = set(self._untouched())
             self._kept = {i: p for i, p in self._provisional.items() if i not in untouched}
-            request = replace(
-                self._part(),
-                predict=self._predict(()),
+            stage = Stage(
+                frozenset(self._ready),
+                before=self._predicted_before(0),
                 kept=tuple(self._kept.values()),
                 draws=not self._waiting,
             )
-            return partial(work, request)
+            choices = replace(self._choices, stage=stage, instead_of=tuple(self._provisional))
+            return self._work(partial(rank, choices=choices))
 
         self._submit(prepare, deliver)
 
@@ -176,28 +192,32 @@ class StagedProposal:
         self._go_on()
 
     def _submit(self, prepare: Callable[[], Work[T]], deliver: Callable[[T], None]) -> None:
-        """Order a stage before what waits, after what is urgent."""
-        order = JobRequest(
+        """Submit a stage before what waits, after what is urgent."""
+        request = JobRequest(
             JobKind.PROPOSE, prepare, deliver, urgent=True, queueable=True, picklable=True
         )
-        self._submit_job(order, reads_labels=False)
+        self._ctx.submit(request, reads_labels=False)
 
-    # --- requests --------------------------------------------------------------------------------
+    def _work(self, task: Callable[[TaskContext], T]) -> Work[T]:
+        return Task(task, self._ctx.project, self._ctx.models)
 
-    def _part(self) -> ProposeRequest:
-        """Return the request to choose from the images that are ready."""
-        return replace(self._request, ranked=frozenset(self._ready), draws=False)
+    def _predicted_before(self, n_now: int) -> PredictedBefore:
+        """Return how much of all images was predicted before the next ``n_now``."""
+        done = self._total - len(self._waiting) - n_now
+        return PredictedBefore(done, self._seconds, self._total)
 
-    def _predict(self, image_ids: tuple[str, ...], note: str = "") -> PredictRequest:
-        """Return the request to predict some of the images, with how far all of them are."""
-        done = self._total - len(self._waiting) - len(image_ids)
-        before = PredictedBefore(done, self._seconds, self._total)
-        return replace(self._asked, image_ids=image_ids, before=before, note=note)
+    def _read_model(self) -> tuple[str, InferenceOptions] | None:
+        """Return the key of stored predictions now, and how the model in use predicts."""
+        project = self._ctx.project
+        model = project.models.in_use()
+        if model is None:
+            return None
+        options = inference_options(project, measure=self._choices.strategy.measure, model=model)
+        return prediction_key(project, model), options
 
     def _check_same_model(self) -> None:
-        """Raise NothingToDoError where predictions of the earlier stages hold no more."""
-        asked, now = self._asked, self._current()
-        if now is None or (now.model_id, now.plan) != (asked.model_id, asked.plan):
+        """Raise NothingToDoError where predictions of the earlier stages no longer hold."""
+        if self._read_model() != self._model_and_options:
             raise NothingToDoError(
                 "the model in use has changed while regions were being chosen: the regions "
                 "proposed so far stay. Propose again to choose with the model in use"

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import (
     LEARNED,
-    Budget,
     BudgetTracker,
     Candidate,
-    CostModel,
-    EvaluationQuotas,
     LearnedCost,
     PoolImage,
     Proposal,
@@ -29,103 +23,33 @@ from napari_active_seg.acquisition import (
     validation_due,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.images import ImageRef, ImageSource
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.regions import MaskedRegion
-from napari_active_seg.session.prediction.cache_key import model_of
 from napari_active_seg.session.prediction.task import (
-    PredictRequest,
+    PredictionChoices,
     predict_images,
     predict_readable_images,
 )
 from napari_active_seg.session.proposals.advisor import advice_for
-from napari_active_seg.session.proposals.cost_model import LearnCostRequest, learn_cost
+from napari_active_seg.session.proposals.cost_model import CostExamples, learn_cost
 from napari_active_seg.session.proposals.explanations import Reasons
+from napari_active_seg.session.proposals.inputs import ProposalChoices, read_proposal_inputs
 from napari_active_seg.session.proposals.pool_reader import PoolReader
 from napari_active_seg.session.proposals.region_reader import RegionReader
 from napari_active_seg.session.proposals.selection import SelectionInputs, costed, select_regions
-from napari_active_seg.uncertainty import Prediction
+from napari_active_seg.session.task_context import TaskContext
 
-__all__ = ["Earlier", "ProposeRequest", "propose_from_part", "propose_regions"]
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What was proposed before: how many regions at all, how many with a model, controls of them.
-
-    ``labelled`` are finished places of the pool, the latest last; ``covered_pixels`` they cover.
-    """
-
-    proposed: int = 0
-    with_model: int = 0
-    controls: int = 0
-    labelled: tuple[MaskedRegion, ...] = ()
-    covered_pixels: int = 0
+__all__ = ["propose_from_part", "propose_regions"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProposeRequest:
-    """The pool, what is taken of it, and how to choose from the rest.
-
-    ``validation`` and ``audit`` are images that are never trained on. ``predict`` is None while
-    there is no model; the regions are then those that cover the pool by their looks, or are drawn
-    at random. ``own_pace`` is what a person's own
-    regions took, learned or to be learned from.
-
-    A round may be proposed in stages. ``ranked`` are then the images that regions are chosen from,
-    and None stands for all. ``kept`` are places of this round that stay: nothing is chosen there,
-    and they are paid out of the budget. Without ``draws`` squares for control, validation and audit
-    are drawn, so that nothing is chosen where they lie, and left out of the proposal.
-    """
-
-    pool: tuple[ImageRef, ...]
-    validation: tuple[ImageRef, ...]
-    audit: tuple[ImageRef, ...]
-    groups: Mapping[str, str | None]
-    taken: tuple[MaskedRegion, ...]
-    earlier: Earlier
-    drawn_plan: EvaluationQuotas
-    open_source: Callable[[str], ImageSource]
-    load_tissue: Callable[[str], NDArray[np.bool_]]
-    load_prediction: Callable[[str], Prediction | None]
-    predict: PredictRequest | None
-    strategy: Strategy
-    classes: tuple[str, ...]
-    cost: CostModel
-    own_pace: LearnedCost | LearnCostRequest | None
-    budget: Budget
-    round: int
-    seed: int
-    ranked: frozenset[str] | None = None
-    kept: tuple[MaskedRegion, ...] = ()
-    draws: bool = True
-
-    @property
-    def config_hash(self) -> str:
-        """A hash of everything that decides the choice but the images themselves."""
-        facts = {
-            "strategy": asdict(self.strategy),
-            "cost": asdict(self.cost),
-            "budget": asdict(self.budget),
-            "sampling": self.predict.plan.as_facts() if self.predict else None,
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+def propose_regions(task: TaskContext, choices: ProposalChoices) -> Proposal:
+    """Choose regions of the pool; images without a prediction are predicted first."""
+    return _Proposing(task, choices).proposal()
 
 
-def propose_regions(
-    request: ProposeRequest, token: CancelToken, report: ProgressCallback
-) -> Proposal:
-    """Return the proposal; images without a prediction are predicted first."""
-    return _Proposing(request, token, report).proposal()
-
-
-def propose_from_part(
-    request: ProposeRequest, token: CancelToken, report: ProgressCallback
-) -> Proposal | None:
-    """Return the proposal from a part of the pool; None where that part offers no region."""
+def propose_from_part(task: TaskContext, choices: ProposalChoices) -> Proposal | None:
+    """Choose regions from a part of the pool; None where that part offers no region."""
     try:
-        return propose_regions(request, token, report)
+        return propose_regions(task, choices)
     except NothingToDoError:
         return None
 
@@ -133,34 +57,23 @@ def propose_from_part(
 class _Proposing:
     """One proposal on its way."""
 
-    def __init__(
-        self, request: ProposeRequest, token: CancelToken, report: ProgressCallback
-    ) -> None:
-        self._request, self._token, self._report = request, token, report
-        self._rng = np.random.default_rng((request.seed, request.round))
+    def __init__(self, task: TaskContext, choices: ProposalChoices) -> None:
+        self._task, self._choices = task, choices
+        self._inputs = inputs = read_proposal_inputs(task.project, choices)
+        self._stage = choices.stage
+        self._kept_places = () if choices.stage is None else choices.stage.kept
+        self._rng = np.random.default_rng((inputs.seed, inputs.round))
         self._notes: list[str] = []
         self._offered: SamplingFrame | None = None
-        predict = request.predict
-        self._looker = RegionReader(
-            request.open_source,
-            request.load_prediction,
-            token.check,
-            None if predict is None else predict.load_segmenter,
-        )
-        self._strategy = self._check_strategy(request.strategy)
+        self._regions = RegionReader(task, inputs.key, inputs.model)
+        self._strategy = self._check_strategy(inputs.strategy)
         self._reader = PoolReader(
-            measure=request.strategy.measure,
-            groups=request.groups,
-            open_source=request.open_source,
-            load_tissue=request.load_tissue,
-            load_prediction=request.load_prediction,
-            token=token,
-            report=report,
+            task, measure=inputs.strategy.measure, key=inputs.key, groups=inputs.groups
         )
 
     def proposal(self) -> Proposal:
-        request = self._request
-        if not request.pool:
+        inputs = self._inputs
+        if not inputs.pool:
             raise NothingToDoError("no image is in the pool; add images that are not set aside")
         self._predict()
         self._strategy = self._guided(self._strategy)
@@ -170,14 +83,14 @@ class _Proposing:
         choice = SelectionInputs(
             strategy,
             self._pool_without([candidate.place for candidate, _ in drawn]),
-            self._looker,
-            request.cost,
-            (*request.earlier.labelled, *request.kept),
-            None if request.predict is None else request.predict.plan,
-            request.round,
+            self._regions,
+            inputs.cost,
+            (*inputs.earlier.labelled, *self._kept_places),
+            inputs.options,
+            inputs.round,
             learned,
         )
-        counts_clicks = request.budget.unit == "clicks"
+        counts_clicks = inputs.budget.unit == "clicks"
         priced = costed(choice, [candidate for candidate, _ in drawn], clicks=counts_clicks)
         kept = costed(choice, self._kept(), clicks=counts_clicks)
         ledger = self._ledger(strategy, priced, kept)
@@ -185,18 +98,18 @@ class _Proposing:
         found = len(chosen) + len(priced) + len(kept)
         self._estimate_spend(ledger, learned, found)
         everything, kinds = [*chosen], [self._kind_of()] * len(chosen)
-        if request.draws:
+        if self._stage is None or self._stage.draws:
             everything += priced
             kinds += [kind for _, kind in drawn]
         in_clicks = learned is not None and learned.unit != "s"
         reasons = Reasons(
-            self._looker,
-            request.classes,
-            () if request.predict is None else request.earlier.labelled,
+            self._regions,
+            inputs.classes,
+            () if inputs.model is None else inputs.earlier.labelled,
             guess=in_clicks or learned is None or learned.how == "guess",
             error=None if in_clicks or learned is None else learned.error,
         )
-        self._report(0, 1, "comparing with what is labelled")
+        self._task.report(0, 1, "comparing with what is labelled")
         scored = reasons.scored(tuple(zip(everything, kinds, strict=True)))
         return self._as_proposal(scored)
 
@@ -205,30 +118,30 @@ class _Proposing:
         try:
             chosen, self._offered = select_regions(choice, ledger, self._rng)
         except NothingToDoError:
-            if not self._request.kept:
+            if not self._kept_places:
                 raise
             chosen = ()
         self._check_readable()
-        if not chosen and not self._request.kept:
+        if not chosen and not self._kept_places:
             raise NothingToDoError(self._why_nothing())
         return chosen
 
     def _kept(self) -> list[Candidate]:
         """Return the places of the round that stay, as candidates."""
-        groups = self._request.groups
+        groups = self._inputs.groups
 
         def patient_of(place: MaskedRegion) -> str:
             return groups.get(place.region.image_id) or place.region.image_id
 
         return [
-            Candidate(place, 0.0, 0.0, patient=patient_of(place)) for place in self._request.kept
+            Candidate(place, 0.0, 0.0, patient=patient_of(place)) for place in self._kept_places
         ]
 
     # --- before the choice -----------------------------------------------------------------------
 
     def _check_strategy(self, strategy: Strategy) -> Strategy:
         """Return the strategy; ConfigError if its windows are larger than every image."""
-        shapes = [ref.shape for ref in self._request.pool]
+        shapes = [ref.shape for ref in self._inputs.pool]
         if strategy.unit == "squares" and shapes:
             height, width = (max(lengths) for lengths in zip(*shapes, strict=True))
             if strategy.size > height and strategy.size > width:
@@ -241,32 +154,40 @@ class _Proposing:
 
     def _predict(self) -> None:
         """Predict what the strategy asks about and nobody predicted yet."""
-        predict, strategy = self._request.predict, self._strategy
-        looks = self._request.cost.looks_at_prediction or strategy.cost in LEARNED
-        looks = looks or self._request.budget.unit == "clicks" or strategy.auto
-        if predict is not None and predict.image_ids and (strategy.asks_model or looks):
-            run = predict_images if self._request.ranked is None else predict_readable_images
-            run(predict, self._token, self._report)
+        inputs, strategy = self._inputs, self._strategy
+        needs_prediction = inputs.cost.looks_at_prediction or strategy.cost in LEARNED
+        needs_prediction = needs_prediction or inputs.budget.unit == "clicks" or strategy.auto
+        if inputs.model is None or not inputs.unpredicted:
+            return
+        if not (strategy.asks_model or needs_prediction):
+            return
+        stage = self._stage
+        choices = PredictionChoices(inputs.unpredicted, strategy.measure, model=inputs.model)
+        if stage is None:
+            predict_images(self._task, choices)
+        else:
+            choices = replace(choices, before=stage.before, note=stage.note)
+            predict_readable_images(self._task, choices)
 
     def _own_pace(self) -> LearnedCost | None:
-        pace = self._request.own_pace
-        if isinstance(pace, LearnCostRequest):
-            return learn_cost(pace, self._token, self._report)
+        pace = self._choices.own_pace
+        if isinstance(pace, CostExamples):
+            return learn_cost(self._task, pace)
         return pace
 
     def _guided(self, strategy: Strategy) -> Strategy:
         """Return the strategy that the guide recommends, where it is asked."""
-        request = self._request
-        if not strategy.auto or request.predict is None:
+        inputs = self._inputs
+        if not strategy.auto or inputs.model is None:
             return strategy
         of_round = self._regions_wanted() * strategy.size**2
         advice = advice_for(
-            tuple(self._reader.images(request.pool, request.taken, maps=False)),
-            self._looker,
+            tuple(self._reader.images(inputs.pool, inputs.taken, maps=False)),
+            self._regions,
             size=strategy.size,
-            covered_pixels=request.earlier.covered_pixels + of_round,
-            seed=request.seed,
-            report=self._report,
+            covered_pixels=inputs.earlier.covered_pixels + of_round,
+            seed=inputs.seed,
+            report=self._task.report,
         )
         self._notes.append(advice.summary)
         draws, diversity = _OF_GUIDE[advice.strategy]
@@ -275,7 +196,7 @@ class _Proposing:
     def _strategy_at_start(self) -> Strategy:
         """Return the strategy, or without a model one that asks looks or chance."""
         strategy = self._strategy
-        if self._request.predict is not None:
+        if self._inputs.model is not None:
             return strategy
         unit = "images" if strategy.unit == "polygons" else strategy.unit
         by_chance = strategy.is_chance or strategy.first == "random"
@@ -291,7 +212,7 @@ class _Proposing:
     def _why_nothing(self) -> str:
         """Return why no place was found, and what to do."""
         strategy = self._strategy
-        if strategy.unit == "polygons" and self._request.predict is not None:
+        if strategy.unit == "polygons" and self._inputs.model is not None:
             return (
                 f"no area of any size lies above a threshold of {strategy.threshold:g} of the "
                 "highest uncertainty; give a lower one (--set threshold=0.3), or label squares"
@@ -303,26 +224,27 @@ class _Proposing:
 
     def _regions_wanted(self) -> int:
         """Return about how many regions the budget buys, and the pool has room for."""
-        budget, strategy = self._request.budget, self._strategy
+        budget, strategy = self._inputs.budget, self._strategy
         size = strategy.size
         if budget.unit == "clicks":
             return max(1, int(budget.amount // 10))
         most = budget.most_regions(
-            least_pixels=size**2, least_seconds=self._request.cost.least(size**2)
+            least_pixels=size**2, least_seconds=self._inputs.cost.least(size**2)
         )
         wanted = max(1, most or 1)
         if strategy.unit != "squares" or strategy.overlap:
             return wanted
-        pixels = sum(height * width for height, width in (ref.shape for ref in self._request.pool))
+        pixels = sum(height * width for height, width in (ref.shape for ref in self._inputs.pool))
         return max(1, min(wanted, pixels // size**2))
 
     def _pool_without(self, drawn: Sequence[MaskedRegion]) -> Callable[..., Iterator[PoolImage]]:
-        request = self._request
-        taken = (*request.taken, *drawn, *request.kept)
-        refs = [r for r in request.pool if request.ranked is None or r.id in request.ranked]
+        inputs = self._inputs
+        taken = (*inputs.taken, *drawn, *self._kept_places)
+        stage = self._stage
+        refs = [r for r in inputs.pool if stage is None or r.id in stage.ranked]
 
         def pool(*, maps: bool) -> Iterator[PoolImage]:
-            with_maps = maps and request.predict is not None
+            with_maps = maps and inputs.model is not None
             return self._reader.images(refs, taken, maps=with_maps)
 
         return pool
@@ -330,28 +252,28 @@ class _Proposing:
     def _check_readable(self) -> None:
         """Raise the first problem where no image could be read at all."""
         problems = self._reader.problems
-        if problems and len(problems) == len(self._request.pool):
+        if problems and len(problems) == len(self._inputs.pool):
             raise next(iter(problems.values()))
 
     # --- drawn shares ----------------------------------------------------------------------------
 
     def _drawn_shares(self) -> list[tuple[Candidate, RegionKind]]:
         """Return the squares for validation, audit and control of this round."""
-        request, strategy = self._request, self._strategy
+        inputs, strategy = self._inputs, self._strategy
         wanted = self._regions_wanted()
-        plan, earlier = request.drawn_plan, request.earlier
+        plan, earlier = inputs.quotas, inputs.earlier
         found: list[tuple[Candidate, RegionKind]] = []
         for kind, tally, refs in (
-            (RegionKind.VALIDATION, plan.validation, request.validation),
-            (RegionKind.AUDIT, plan.audit, request.audit),
+            (RegionKind.VALIDATION, plan.validation, inputs.validation),
+            (RegionKind.AUDIT, plan.audit, inputs.audit),
         ):
             due = validation_due(
                 strategy.validation, earlier.proposed, tally, count=wanted - len(found)
             )
             if due and refs:
-                images = list(self._reader.images(refs, request.taken, maps=False))
+                images = list(self._reader.images(refs, inputs.taken, maps=False))
                 found += [(one, kind) for one in self._draw(images, due)]
-        if request.predict is not None:
+        if inputs.model is not None:
             due = control_due(
                 strategy.control,
                 earlier.with_model,
@@ -359,7 +281,7 @@ class _Proposing:
                 count=wanted - len(found),
             )
             if due:
-                images = list(self._reader.images(request.pool, request.taken, maps=False))
+                images = list(self._reader.images(inputs.pool, inputs.taken, maps=False))
                 found += [(one, RegionKind.CONTROL) for one in self._draw(images, due)]
         return found
 
@@ -377,7 +299,7 @@ class _Proposing:
         self, strategy: Strategy, drawn: Sequence[Candidate], kept: Sequence[Candidate]
     ) -> BudgetTracker:
         """Return the budget with what was drawn and what is kept paid."""
-        budget = self._request.budget
+        budget = self._inputs.budget
         paid = BudgetTracker(budget)
         for candidate in drawn:
             paid.take(candidate)
@@ -397,43 +319,43 @@ class _Proposing:
     # --- after the choice ------------------------------------------------------------------------
 
     def _kind_of(self) -> RegionKind:
-        if self._request.predict is None:
+        if self._inputs.model is None:
             return RegionKind.INITIAL
         return RegionKind.RANDOM if self._strategy.is_chance else RegionKind.CHOSEN
 
     def _estimate_spend(
         self, ledger: BudgetTracker, learned: LearnedCost | None, found: int
     ) -> None:
-        budget = self._request.budget
+        budget = self._inputs.budget
         of_budget = "" if budget.unit == "regions" else f" of a budget of {budget}"
         self._notes.append(f"to label: {ledger.spent.summary}{of_budget}")
         if learned is not None:
             self._notes.append(learned.summary)
         if budget.unit == "regions" and found < budget.amount:
             self._notes.append(f"{found} of {budget.amount:g} regions found room")
-        ranked, pool = self._request.ranked, self._request.pool
-        if ranked is not None and len(ranked) < len(pool):
-            self._notes.append(f"chosen from the first {len(ranked)} of {len(pool)} images")
+        stage, pool = self._stage, self._inputs.pool
+        if stage is not None and len(stage.ranked) < len(pool):
+            self._notes.append(f"chosen from the first {len(stage.ranked)} of {len(pool)} images")
         if self._reader.problems:
             self._notes.append(f"{len(self._reader.problems)} images could not be read")
-        predict = self._request.predict
-        if predict is not None and predict.plan.fitted_calibration is not None:
-            words = predict.plan.fitted_calibration.summary
-            self._notes.append(f"asked with calibrated probabilities: {words}")
-        self._notes.append(self._request.drawn_plan.summary)
+        options = self._inputs.options
+        if options is not None and options.fitted_calibration is not None:
+            words = options.fitted_calibration.summary
+            self._notes.append(f"predicted with calibrated probabilities: {words}")
+        self._notes.append(self._inputs.quotas.summary)
 
     def _as_proposal(self, scored: Sequence[ScoredRegion]) -> Proposal:
-        request = self._request
-        name = request.strategy.name
-        unit = request.budget.unit
+        inputs = self._inputs
+        name = inputs.strategy.name
+        unit = inputs.budget.unit
         return Proposal(
-            round=request.round,
+            round=inputs.round,
             regions=tuple(scored),
             strategy=name,
-            budget=int(request.budget.amount) if unit == "regions" else len(scored),
-            seed=request.seed,
-            model_id=model_of(request.predict.model_id) if request.predict else None,
-            config_hash=request.config_hash,
+            budget=int(inputs.budget.amount) if unit == "regions" else len(scored),
+            seed=inputs.seed,
+            model_id=None if inputs.model is None else inputs.model.id,
+            config_hash=inputs.config_hash,
             notes=tuple(note for note in self._notes if note),
             offered=self._offered,
         )

@@ -18,7 +18,7 @@ from napari_active_seg.metrics import EvalReport, report_to_facts
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.proposals.region_predictor import RegionPredictor
+from napari_active_seg.session.prediction.region_predictor import RegionPredictor
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["CONTROL_EVENT", "ControlScore", "ControlSquare", "measure_controls"]
@@ -67,13 +67,13 @@ def measure_controls(
     if load is None or model_id is None:
         return tuple(ControlScore(square.region_id, None) for square in squares)
     found: list[ControlScore] = []
-    said = RegionPredictor(load(), plan, token.check)
+    predictor = RegionPredictor(load(), plan, token.check)
     for number, square in enumerate(sorted(squares, key=lambda s: s.label.region.image_id)):
         token.check()
         report(number, len(squares), "measuring the model in use on drawn regions")
         region = square.label.region
         try:
-            inside = said.of(open_source(region.image_id), region)
+            inside = predictor.predict(open_source(region.image_id), region)
         except ImageError as error:
             _log.warning("a drawn region was not measured: %s", error)
             continue

@@ -1,4 +1,4 @@
-"""The request to train, frozen out of a project and what a person asks of one training."""
+"""What a training reads from a project: labels, options, and the model to start from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.models.segmenter import SegmenterFactory, TrainableSegmenter
+from napari_active_seg.models.inference_options import InferenceOptions
+from napari_active_seg.models.segmenter import Segmenter, TrainableSegmenter
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
@@ -34,24 +36,25 @@ from napari_active_seg.session.labels.class_counts import (
     one_class_error,
 )
 from napari_active_seg.session.labels.unpainted import has_unpainted
-from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
+from napari_active_seg.session.labels.whole_images import LabelledImage, labelled_images
+from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT, ControlSquare
-from napari_active_seg.session.training.task import (
-    CurrentModel,
-    InitialWeights,
-    TrainRequest,
-)
 
 __all__ = [
+    "CurrentModel",
+    "InitialWeights",
     "TrainingChoices",
+    "TrainingInputs",
+    "hash_labels",
     "held_out_share",
-    "spare_regions",
-    "train_request",
+    "holdout_regions",
+    "read_training_inputs",
     "unlabelled_advice",
 ]
 
 #: Share of the finished regions that is held out where there is no validation.
-_SPARE = 0.15
+_HOLDOUT = 0.15
 #: From so many newer models that are not in use on, a training says what it starts from.
 _MANY_UNUSED = 2
 
@@ -72,22 +75,97 @@ class TrainingChoices:
     allow_one_class: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
     joins: bool = False
+    measure: str = (
+        ""  #: the measure on show; "learned-loss" trains a network that predicts its loss
+    )
 
 
-def train_request(
-    project: Project,
-    factory: SegmenterFactory,
-    choices: TrainingChoices,
-    *,
-    load: Callable[[ModelRecord], TrainableSegmenter],
-    measure: str,
-) -> TrainRequest:
-    """Return the request to train on everything that is done in the pool.
+def hash_labels(labels: Sequence[RegionLabel]) -> str:
+    """Return a hash of every labelled pixel and its place."""
+    digest = hashlib.sha256()
+    for label in labels:
+        digest.update(repr(label.region).encode())
+        digest.update(label.target.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class InitialWeights:
+    """What a training begins with: a model of this project, or weights from before it."""
+
+    weights: str
+    model_id: str | None = None
+    preset: str | None = None
+    load: Callable[[], TrainableSegmenter] | None = None
+
+    def model_for(self, preset: str) -> Callable[[], TrainableSegmenter] | None:
+        """Return what loads the model to go on from, where it is of the same network."""
+        return self.load if self.preset == preset else None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentModel:
+    """The model in use, that a new one has to keep up with."""
+
+    model_id: str
+    image_scores: Mapping[str, float]
+    validation_hash: str
+    load: Callable[[], Segmenter]
+    plan: InferenceOptions  #: how it is asked where it is in use
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInputs:
+    """The labels to train on, the options, and where the checkpoint belongs.
+
+    ``holdout`` are regions that may be held out where there is no validation. ``resume_dir`` has
+    the checkpoints of an unfinished training; None keeps none. One that ``joins`` is a further
+    process of a training that another process saves. ``unmeasured`` is why no model of the project
+    can be measured.
+    """
+
+    labels: tuple[RegionLabel, ...]
+    holdout: frozenset[Region]
+    validation: tuple[LabelledImage, ...]
+    unlabelled: tuple[str, ...]
+    preset: str
+    classes: tuple[str, ...]
+    class_uids: tuple[int, ...]
+    options: TrainingOptions
+    initial: InitialWeights
+    inference: InferenceOptions
+    round: int
+    model_id: str
+    path: Path
+    restarts: int = 1
+    seconds: float = 60.0
+    current: CurrentModel | None = None
+    accept_worse: bool = False
+    resume_dir: Path | None = None
+    notes: tuple[str, ...] = ()
+    unmeasured: str = ""
+    joins: bool = False
+    controls: tuple[ControlSquare, ...] = ()
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Images that are read: labelled ones, and all of the pool where they are learned from."""
+        labelled = [label.region.image_id for label in self.labels]
+        learned = self.unlabelled if self.options.semi_supervised != "off" else ()
+        return (*labelled, *(image.id for image in self.validation), *learned)
+
+    @property
+    def data_hash(self) -> str:
+        """A hash of every labelled pixel and its place."""
+        return hash_labels(self.labels)
+
+
+def read_training_inputs(task: TaskContext, choices: TrainingChoices) -> TrainingInputs:
+    """Return everything that is done in the pool, and how to train on it.
 
     OneClassError where all labelled pixels are of one class, unless ``choices`` allow it.
-    ``measure`` learned-loss asks for a network that foretells its loss, and d-score for one that
-    was trained beside a discriminator.
     """
+    project = task.project
     config, model_id = project.config.with_changes(**choices.settings), project.models.next_id()
     pool = [ref.id for ref in project.images.all(Split.POOL)]
     labels = project.labels.done(pool)
@@ -101,39 +179,37 @@ def train_request(
     plan = config.training.with_changes(
         epochs=choices.epochs,
         seed=config.seed if choices.seed is None else choices.seed,
-        learned_loss=measure == "learned-loss",
+        learned_loss=choices.measure == "learned-loss",
         holds_out=config.training.restarts > 1,
     )
     plan, notes = _with_unlabelled(project, plan, labels)
-    start = _start(project, in_use, load, plan)
-    return TrainRequest(
+    initial = _initial_weights(task, in_use, plan)
+    return TrainingInputs(
         labels=labels,
-        spare=spare_regions(project, labels),
+        holdout=holdout_regions(project, labels),
         validation=labelled_images(project),
         unlabelled=tuple(pool),
-        open_source=project.images.source,
-        factory=factory,
         preset=choices.preset or config.preset,
         classes=names,
         class_uids=project.classes.current.uids,
-        plan=plan,
-        start=start,
-        sampling=sampling_plan(project),
+        options=plan,
+        initial=initial,
+        inference=inference_options(project),
         round=project.regions.last_round(),
         model_id=model_id,
         path=project.models.path(model_id),
         restarts=plan.restarts,
         seconds=plan.training_seconds * plan.training_length,
-        standing=_standing(project, in_use, load),
+        current=_current_model(task, in_use),
         accept_worse=choices.accept_worse,
-        kept_in=project.unfinished if choices.resume else None,
+        resume_dir=project.unfinished if choices.resume else None,
         notes=(
             *describe_rare_classes(counts, names),
             *notes,
-            *_note_on_unused_models(project, in_use, start),
+            *_note_on_unused_models(project, in_use, initial),
         ),
         unmeasured=explain_missing_validation(project.images.placements().values()),
-        helps=choices.joins,
+        joins=choices.joins,
         controls=_controls(project),
     )
 
@@ -161,25 +237,22 @@ def _controls(project: Project) -> tuple[ControlSquare, ...]:
     return tuple(ControlSquare(i, label) for i, label in labels if label is not None)
 
 
-def _start(
-    project: Project,
-    in_use: ModelRecord | None,
-    load: Callable[[ModelRecord], TrainableSegmenter],
-    plan: TrainingOptions,
+def _initial_weights(
+    task: TaskContext, in_use: ModelRecord | None, options: TrainingOptions
 ) -> InitialWeights:
     """Return what training starts from; a current model of other classes does not serve."""
-    weights = plan.initial_weights
-    fits = in_use is not None and in_use.class_uids == project.classes.current.uids
-    if plan.init != "current" or in_use is None or not fits:
+    weights = options.initial_weights
+    fits = in_use is not None and in_use.class_uids == task.project.classes.current.uids
+    if options.init != "current" or in_use is None or not fits:
         return InitialWeights(weights)
-    return InitialWeights(weights, in_use.id, in_use.preset, partial(load, in_use))
+    return InitialWeights(weights, in_use.id, in_use.preset, partial(task.models.load, in_use))
 
 
 def _note_on_unused_models(
-    project: Project, in_use: ModelRecord | None, start: InitialWeights
+    project: Project, in_use: ModelRecord | None, initial: InitialWeights
 ) -> tuple[str, ...]:
     """Return a note where several newer models are not in use and training starts before them."""
-    if in_use is None or start.model_id is None:
+    if in_use is None or initial.model_id is None:
         return ()
     newer = [m.id for m in project.models.all() if m.created_at > in_use.created_at]
     if len(newer) < _MANY_UNUSED:
@@ -191,21 +264,19 @@ def _note_on_unused_models(
     )
 
 
-def _standing(
-    project: Project, in_use: ModelRecord | None, load: Callable[[ModelRecord], TrainableSegmenter]
-) -> CurrentModel | None:
-    if in_use is None or in_use.class_uids != project.classes.current.uids:
+def _current_model(task: TaskContext, in_use: ModelRecord | None) -> CurrentModel | None:
+    if in_use is None or in_use.class_uids != task.project.classes.current.uids:
         return None
     return CurrentModel(
         in_use.id,
         in_use.image_scores,
         in_use.validation_hash,
-        partial(load, in_use),
-        sampling_plan(project, model=in_use),
+        partial(task.models.load, in_use),
+        inference_options(task.project, model=in_use),
     )
 
 
-def spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
+def holdout_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[Region]:
     """Return the regions that are held out where there is no validation.
 
     Each is drawn once, by the project's seed and its own place: it stays held out, or learned from,
@@ -213,7 +284,7 @@ def spare_regions(project: Project, labels: Sequence[RegionLabel]) -> frozenset[
     """
     seed = project.config.seed
     return frozenset(
-        label.region for label in labels if held_out_share(seed, label.region) < _SPARE
+        label.region for label in labels if held_out_share(seed, label.region) < _HOLDOUT
     )
 
 

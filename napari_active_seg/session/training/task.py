@@ -6,16 +6,12 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
-from napari_active_seg.images import ImageSource
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
 from napari_active_seg.models.inference_options import InferenceOptions
@@ -23,7 +19,6 @@ from napari_active_seg.models.preset_names import AUTO
 from napari_active_seg.models.segmenter import (
     ResumeTarget,
     Segmenter,
-    SegmenterFactory,
     TrainableSegmenter,
     TrainingData,
     TrainOutcome,
@@ -32,10 +27,12 @@ from napari_active_seg.models.segmenter import (
 )
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import ModelRecord, hash_weights
-from napari_active_seg.regions import Region, RegionLabel
+from napari_active_seg.session.labels.whole_images import LabelledImage
+from napari_active_seg.session.prediction.collapse import Collapse, check_confusion
+from napari_active_seg.session.prediction.evaluate import evaluate_segmenter
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.control_regions import (
     ControlScore,
-    ControlSquare,
     measure_controls,
 )
 from napari_active_seg.session.training.data import (
@@ -43,15 +40,14 @@ from napari_active_seg.session.training.data import (
     readable_examples,
     window_drawer,
 )
-from napari_active_seg.session.trust.collapse import Collapse, check_confusion
-from napari_active_seg.session.trust.evaluate import EvaluateRequest, LabelledImage, evaluate_model
+from napari_active_seg.session.training.inputs import (
+    TrainingChoices,
+    TrainingInputs,
+    read_training_inputs,
+)
 
 __all__ = [
-    "CurrentModel",
-    "InitialWeights",
-    "TrainRequest",
-    "TrainResponse",
-    "hash_labels",
+    "TrainingResult",
     "train_model",
 ]
 
@@ -62,89 +58,8 @@ _MOST_CHECKED = 4
 _NOT_OF_ITS_COURSE = frozenset({"init", "restarts", "training_seconds", "weights_file"})
 
 
-def hash_labels(labels: Sequence[RegionLabel]) -> str:
-    """Return a hash of every labelled pixel and its place."""
-    digest = hashlib.sha256()
-    for label in labels:
-        digest.update(repr(label.region).encode())
-        digest.update(label.target.tobytes())
-    return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class InitialWeights:
-    """What a training begins with: a model of this project, or weights from before it."""
-
-    weights: str
-    model_id: str | None = None
-    preset: str | None = None
-    load: Callable[[], TrainableSegmenter] | None = None
-
-    def model_for(self, preset: str) -> Callable[[], TrainableSegmenter] | None:
-        """Return what loads the model to go on from, where it is of the same network."""
-        return self.load if self.preset == preset else None
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentModel:
-    """The model in use, that a new one has to keep up with."""
-
-    model_id: str
-    image_scores: Mapping[str, float]
-    validation_hash: str
-    load: Callable[[], Segmenter]
-    plan: InferenceOptions  #: how it is asked where it is in use
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """What to learn from, how, and where the checkpoint belongs.
-
-    ``spare`` are ids of regions that may be held out. ``kept_in`` is where an unfinished training
-    is written down; None keeps nothing. One that ``helps`` is a further process of a training that
-    another one saves. ``unmeasured`` is why no model of the project can be measured.
-    """
-
-    labels: tuple[RegionLabel, ...]
-    spare: frozenset[Region]
-    validation: tuple[LabelledImage, ...]
-    unlabelled: tuple[str, ...]
-    open_source: Callable[[str], ImageSource]
-    factory: SegmenterFactory
-    preset: str
-    classes: tuple[str, ...]
-    class_uids: tuple[int, ...]
-    plan: TrainingOptions
-    start: InitialWeights
-    sampling: InferenceOptions
-    round: int
-    model_id: str
-    path: Path
-    restarts: int = 1
-    seconds: float = 60.0
-    standing: CurrentModel | None = None
-    accept_worse: bool = False
-    kept_in: Path | None = None
-    notes: tuple[str, ...] = ()
-    unmeasured: str = ""
-    helps: bool = False
-    controls: tuple[ControlSquare, ...] = ()
-
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """Images that are read: labelled ones, and all of the pool where they are learned from."""
-        labelled = [label.region.image_id for label in self.labels]
-        learned = self.unlabelled if self.plan.semi_supervised != "off" else ()
-        return (*labelled, *(image.id for image in self.validation), *learned)
-
-    @property
-    def data_hash(self) -> str:
-        """A hash of every labelled pixel and its place."""
-        return hash_labels(self.labels)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class TrainResponse:
+class TrainingResult:
     """The trained model, on the disk already, and how it did."""
 
     model: ModelRecord
@@ -237,138 +152,133 @@ class _Trained:
         )
 
 
-def train_model(
-    request: TrainRequest, token: CancelToken, report: ProgressCallback
-) -> TrainResponse | None:
+def train_model(task: TaskContext, choices: TrainingChoices) -> TrainingResult | None:
     """Train, save, measure and compare; a stop or an error leaves no checkpoint behind.
 
     Several restarts differ in their seed; the best on the validation is kept. None comes back where
     another process saves and measures.
     """
-    if not request.labels:
+    inputs = read_training_inputs(task, choices)
+    task.check_images(inputs.image_ids)
+    if not inputs.labels:
         raise NothingToDoError(
             "no region is done yet, so there is nothing to train on; "
             "label proposed regions first (desktop: Annotate; command line: 'label')"
         )
-    request = _without_lost_model(request, token, report)
-    controls = _measured_controls(request, token, report)
-    validation_labels = [label for image in request.validation for label in image.labels]
+    inputs = _without_lost_model(task, inputs)
+    controls = _measured_controls(task, inputs)
+    validation_labels = [label for image in inputs.validation for label in image.labels]
     data = TrainingData(
-        readable_examples(request.labels, request.open_source, spare=request.spare),
-        held_out=LazyExamples(validation_labels, request.open_source),
-        draw_window=window_drawer(request.unlabelled, request.open_source),
+        readable_examples(inputs.labels, task.open_image, spare=inputs.holdout),
+        held_out=LazyExamples(validation_labels, task.open_image),
+        draw_window=window_drawer(inputs.unlabelled, task.open_image),
     )
-    chosen, words = _chosen_preset(request, data, report)
-    request = replace(request, preset=chosen, notes=(*request.notes, *words))
+    chosen, words = _chosen_preset(task, inputs, data)
+    inputs = replace(inputs, preset=chosen, notes=(*inputs.notes, *words))
     best: _Trained | None = None
-    for number in range(request.restarts):
-        trained = _trained(request, data, number, token, report)
+    for number in range(inputs.restarts):
+        trained = _trained(task, inputs, data, number)
         if best is None or trained.rank > best.rank:
             best = trained
-    if best is None or request.helps:
+    if best is None or inputs.joins:
         return None
-    comparison = _compared(request, best.report, token, report)
-    collapse = _find_collapse(request, best, data, token)
+    comparison = _compared(task, inputs, best.report)
+    collapse = _find_collapse(task, inputs, best, data)
     if collapse is not None:
-        request = replace(request, notes=(collapse.describe(), *request.notes))
-    _save(request, best)
-    _forget_unfinished(request)
-    response = _response(request, best, comparison)
-    model = replace(response.model, weights_hash=hash_weights(request.path))
+        inputs = replace(inputs, notes=(collapse.describe(), *inputs.notes))
+    _save(inputs, best)
+    _forget_unfinished(inputs)
+    response = _response(inputs, best, comparison)
+    model = replace(response.model, weights_hash=hash_weights(inputs.path))
     return replace(response, model=model, controls=controls, collapse=collapse)
 
 
-def _without_lost_model(
-    request: TrainRequest, token: CancelToken, report: ProgressCallback
-) -> TrainRequest:
-    """Return the request without the model in use where its weights cannot be loaded.
+def _without_lost_model(task: TaskContext, inputs: TrainingInputs) -> TrainingInputs:
+    """Return the inputs without the model in use where its weights cannot be loaded.
 
     The training then starts without it, is not compared with it, and takes its place: a lost file
     would keep a project from getting a model ever again.
     """
-    standing = request.standing
-    if standing is None or request.helps:
-        return request
-    token.check()
-    report(0, 1, f"loading {standing.model_id}")
+    current = inputs.current
+    if current is None or inputs.joins:
+        return inputs
+    task.check_cancelled()
+    task.report(0, 1, f"loading {current.model_id}")
     try:
-        standing.load()
+        current.load()
     except ModelError as error:
         note = (
-            f"{standing.model_id} cannot be loaded ({error}): this training starts without it, is "
+            f"{current.model_id} cannot be loaded ({error}): this training starts without it, is "
             "not compared with it, and its model is in use"
         )
         _log.warning("%s", note)
-        start = replace(request.start, model_id=None, preset=None, load=None)
-        return replace(request, standing=None, start=start, notes=(note, *request.notes))
-    return request
+        initial = replace(inputs.initial, model_id=None, preset=None, load=None)
+        return replace(inputs, current=None, initial=initial, notes=(note, *inputs.notes))
+    return inputs
 
 
-def _measured_controls(
-    request: TrainRequest, token: CancelToken, report: ProgressCallback
-) -> tuple[ControlScore, ...]:
+def _measured_controls(task: TaskContext, inputs: TrainingInputs) -> tuple[ControlScore, ...]:
     """Return how the model in use does on control squares that are about to be learned from."""
-    standing = request.standing
+    current = inputs.current
     return measure_controls(
-        () if request.helps else request.controls,
-        model_id=None if standing is None else standing.model_id,
-        load=None if standing is None else standing.load,
-        open_source=request.open_source,
-        plan=request.sampling if standing is None else standing.plan,
-        classes=request.classes,
-        token=token,
-        report=report,
+        () if inputs.joins else inputs.controls,
+        model_id=None if current is None else current.model_id,
+        load=None if current is None else current.load,
+        open_source=task.open_image,
+        plan=inputs.inference if current is None else current.plan,
+        classes=inputs.classes,
+        token=task.token,
+        report=task.report,
     )
 
 
 def _chosen_preset(
-    request: TrainRequest, data: TrainingData, report: ProgressCallback
+    task: TaskContext, inputs: TrainingInputs, data: TrainingData
 ) -> tuple[str, tuple[str, ...]]:
     """Return the preset, for ``auto`` the best whose training fits into the time, and words."""
-    if request.preset != AUTO:
-        return request.preset, ()
-    candidates = request.factory.candidates()
+    if inputs.preset != AUTO:
+        return inputs.preset, ()
+    candidates = task.networks.candidates()
     words = ""
     for name in candidates:
-        report(0, 1, f"how long would {name} take?")
+        task.report(0, 1, f"how long would {name} take?")
         try:
-            segmenter = request.factory.build(
-                name, classes=request.classes, seed=request.plan.seed, weights=request.start.weights
+            segmenter = task.networks.build(
+                name,
+                classes=inputs.classes,
+                seed=inputs.options.seed,
+                weights=inputs.initial.weights,
             )
         except ModelError as error:  # its weights are not here, and others need none
             _log.warning("auto leaves %s out: %s", name, error)
             continue
-        took = segmenter.estimate_training_seconds(data, plan=_plan_for(request, name))
+        took = segmenter.estimate_training_seconds(data, plan=_plan_for(inputs, name))
         words = f"auto chose {name}: about {describe_duration(took)} to train"
-        if took <= request.seconds or name == candidates[-1]:
-            report(0, 1, words)
+        if took <= inputs.seconds or name == candidates[-1]:
+            task.report(0, 1, words)
             _log.info("%s", words)
             return name, (words,)
     return candidates[-1], (words,)
 
 
-def _plan_for(request: TrainRequest, preset: str) -> TrainingOptions:
+def _plan_for(inputs: TrainingInputs, preset: str) -> TrainingOptions:
     """Return the plan, shorter where the training goes on from a model of the same network."""
-    warm = request.start.model_for(preset) is not None
-    return request.plan.with_changes(shorter=2) if warm else request.plan
+    warm = inputs.initial.model_for(preset) is not None
+    return inputs.options.with_changes(shorter=2) if warm else inputs.options
 
 
 def _trained(
-    request: TrainRequest,
-    data: TrainingData,
-    number: int,
-    token: CancelToken,
-    report: ProgressCallback,
+    task: TaskContext, inputs: TrainingInputs, data: TrainingData, number: int
 ) -> _Trained:
-    plan = _plan_for(request, request.preset).with_changes(seed=request.plan.seed + number)
-    segmenter, origin = _starting(request, plan.seed)
-    segmenter.check_sampling(request.sampling)  # else it is trained in vain
-    which = f"restart {number + 1} of {request.restarts}: " if request.restarts > 1 else ""
-    report(0, 1, f"{which}starting from {origin}")
-    _log.info("%s starts from %s", request.preset, origin)
+    plan = _plan_for(inputs, inputs.preset).with_changes(seed=inputs.options.seed + number)
+    segmenter, origin = _starting(task, inputs, plan.seed)
+    segmenter.check_sampling(inputs.inference)  # else it is trained in vain
+    which = f"restart {number + 1} of {inputs.restarts}: " if inputs.restarts > 1 else ""
+    task.report(0, 1, f"{which}starting from {origin}")
+    _log.info("%s starts from %s", inputs.preset, origin)
 
     def tell(step: TrainStep) -> None:
-        report(
+        task.report(
             step.step,
             step.n_steps,
             which + step.summary,
@@ -377,84 +287,88 @@ def _trained(
         )
 
     kept = None
-    if request.kept_in is not None:
+    if inputs.resume_dir is not None:
         with contextlib.suppress(OSError):
-            request.kept_in.parent.mkdir(exist_ok=True)  # later it is not made any more
-        path = request.kept_in / f"{request.model_id}-{number}.safetensors"
+            inputs.resume_dir.parent.mkdir(exist_ok=True)  # later it is not made any more
+        path = inputs.resume_dir / f"{inputs.model_id}-{number}.safetensors"
         course = {k: v for k, v in plan.as_facts().items() if k not in _NOT_OF_ITS_COURSE}
-        facts = (request.data_hash, course, request.preset, request.classes, origin)
+        facts = (inputs.data_hash, course, inputs.preset, inputs.classes, origin)
         kept = ResumeTarget(path, hashlib.sha256(repr(facts).encode()).hexdigest())
-    outcome = segmenter.train(data, plan=plan, on_step=tell, check_cancelled=token.check, kept=kept)
-    if request.helps:
+    outcome = segmenter.train(
+        data, plan=plan, on_step=tell, check_cancelled=task.check_cancelled, kept=kept
+    )
+    if inputs.joins:
         return _Trained(segmenter, origin, outcome, None, None, plan.seed)
-    evaluated, rules = _validate(request, segmenter, token, report)
+    evaluated, rules = _validate(task, inputs, segmenter)
     return _Trained(segmenter, origin, outcome, evaluated, rules, plan.seed)
 
 
-def _starting(request: TrainRequest, seed: int) -> tuple[TrainableSegmenter, str]:
+def _starting(
+    task: TaskContext, inputs: TrainingInputs, seed: int
+) -> tuple[TrainableSegmenter, str]:
     """Return the segmenter that is to learn, and what it starts from in words."""
-    start = request.start
-    load = start.model_for(request.preset)
+    start = inputs.initial
+    load = start.model_for(inputs.preset)
     if load is not None:
         return load(), f"model {start.model_id}"
-    built = request.factory.build(
-        request.preset, classes=request.classes, seed=seed, weights=start.weights
+    built = task.networks.build(
+        inputs.preset, classes=inputs.classes, seed=seed, weights=start.weights
     )
     return built, built.origin
 
 
 def _response(
-    request: TrainRequest, best: _Trained, comparison: Comparison | None
-) -> TrainResponse:
-    put_in_use = comparison is None or comparison.prefers_new or request.accept_worse
+    inputs: TrainingInputs, best: _Trained, comparison: Comparison | None
+) -> TrainingResult:
+    put_in_use = comparison is None or comparison.prefers_new or inputs.accept_worse
     record = ModelRecord(
-        id=request.model_id,
+        id=inputs.model_id,
         created_at=0.0,  # the session knows the time
-        preset=request.preset,
+        preset=inputs.preset,
         seed=best.seed,
-        round=request.round,
-        classes=request.classes,
-        data_hash=request.data_hash,
+        round=inputs.round,
+        classes=inputs.classes,
+        data_hash=inputs.data_hash,
         metrics={
             **({} if best.report is None else best.report.figures()),
             **({} if best.rules is None else best.rules.as_figures()),
         },
         in_use=put_in_use,
-        class_uids=request.class_uids,
+        class_uids=inputs.class_uids,
         image_scores={} if best.report is None else best.report.scores_by_image,
-        validation_hash=_validation_hash(request.validation),
+        validation_hash=_validation_hash(inputs.validation),
     )
-    return TrainResponse(
+    return TrainingResult(
         record,
         best.origin,
-        len(request.labels),
+        len(inputs.labels),
         best.outcome,
         best.report,
         comparison,
-        None if request.standing is None else request.standing.model_id,
-        (*request.notes, *best.outcome.notes),
-        unmeasured=request.unmeasured,
+        None if inputs.current is None else inputs.current.model_id,
+        (*inputs.notes, *best.outcome.notes),
+        unmeasured=inputs.unmeasured,
     )
 
 
-def _save(request: TrainRequest, best: _Trained) -> None:
-    if not request.path.parent.is_dir():  # a project folder that is away is not made again
+def _save(inputs: TrainingInputs, best: _Trained) -> None:
+    if not inputs.path.parent.is_dir():  # a project folder that is away is not made again
         raise ModelError(
-            f"the model {request.path} could not be written: its folder is not there; the one in "
+            f"the model {inputs.path} could not be written: its folder is not there; the one in "
             "use stays. Put the folder back and train again"
         )
     facts = {
-        "model_id": request.model_id,
+        "model_id": inputs.model_id,
         "seed": str(best.seed),
-        "round": str(request.round),
-        "data_hash": request.data_hash,
-        "config": json.dumps(request.plan.as_facts() | {"seed": best.seed}, sort_keys=True),
+        "round": str(inputs.round),
+        "data_hash": inputs.data_hash,
+        "config": json.dumps(inputs.options.as_facts() | {"seed": best.seed}, sort_keys=True),
         "started_from": best.origin,
-        "weights": request.start.weights,
+        "weights": inputs.initial.weights,
         "losses": json.dumps(_in_tenths(best.outcome.losses)),
-        "notes": json.dumps([*request.notes, *best.outcome.notes]),
+        "notes": json.dumps([*inputs.notes, *best.outcome.notes]),
     }
-    best.segmenter.save(request.path, facts=facts)
+    best.segmenter.save(inputs.path, facts=facts)
 
 
 def _in_tenths(losses: tuple[float, ...]) -> list[float]:
@@ -463,10 +377,10 @@ def _in_tenths(losses: tuple[float, ...]) -> list[float]:
     return [round(float(part.mean()), 5) for part in parts if part.size]
 
 
-def _forget_unfinished(request: TrainRequest) -> None:
+def _forget_unfinished(inputs: TrainingInputs) -> None:
     """Take away what was written to go on from: the model is there."""
-    if request.kept_in is not None:
-        for path in request.kept_in.glob(f"{request.model_id}-*.safetensors"):
+    if inputs.resume_dir is not None:
+        for path in inputs.resume_dir.glob(f"{inputs.model_id}-*.safetensors"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -475,19 +389,19 @@ def _forget_unfinished(request: TrainRequest) -> None:
 
 
 def _validate(
-    request: TrainRequest, segmenter: Segmenter, token: CancelToken, report: ProgressCallback
+    task: TaskContext, inputs: TrainingInputs, segmenter: Segmenter
 ) -> tuple[EvalReport | None, InstanceRules | None]:
     """Return how the model does on the fixed validation; None where none of it can be read.
 
     Where it draws outlines, the rules that make objects of them are fixed on the way.
     """
-    if not request.validation:
+    if not inputs.validation:
         return None, None
-    plan = request.sampling
+    plan = inputs.inference
     if segmenter.has_contours:
         plan = plan.with_changes(extras=(*plan.extras, "contour"))
     maps: list[ObjectMaps] = []
-    evaluated = _measured(request, segmenter, plan, token, report, on_maps=maps.append)
+    evaluated = _measured(task, inputs, segmenter, plan, on_maps=maps.append)
     if evaluated is None or all(known.truth is None for known in maps):
         return evaluated, None
     rules, objects = fitted_rules(maps)
@@ -495,75 +409,71 @@ def _validate(
 
 
 def _measured(
-    request: TrainRequest,
+    task: TaskContext,
+    inputs: TrainingInputs,
     segmenter: Segmenter,
     plan: InferenceOptions,
-    token: CancelToken,
-    report: ProgressCallback,
     *,
     on_maps: Callable[[ObjectMaps], None] | None = None,
 ) -> EvalReport | None:
-    asked = EvaluateRequest(
-        images=request.validation,
-        load_segmenter=lambda: segmenter,
-        model_id=request.model_id,
-        classes=request.classes,
-        plan=plan,
-    )
     try:
-        return evaluate_model(asked, token, report, on_maps=on_maps)
+        return evaluate_segmenter(
+            task,
+            segmenter,
+            inputs.validation,
+            model_id=inputs.model_id,
+            options=plan,
+            on_maps=on_maps,
+        )
     except ImageError as error:
         _log.warning("the model was not measured: %s", error)
         return None
 
 
 def _compared(
-    request: TrainRequest,
-    evaluated: EvalReport | None,
-    token: CancelToken,
-    report: ProgressCallback,
+    task: TaskContext, inputs: TrainingInputs, evaluated: EvalReport | None
 ) -> Comparison | None:
     """Return how the new model does beside the one in use, on the same labels.
 
     Where the validation was labelled further since, the one in use is measured again.
     """
-    standing = request.standing
-    if standing is None or evaluated is None:
+    current = inputs.current
+    if current is None or evaluated is None:
         return None
-    scores = standing.image_scores
-    if standing.validation_hash != _validation_hash(request.validation) or not scores:
-        report(0, 1, f"measuring {standing.model_id} again: the validation has changed")
-        again = _measured(request, standing.load(), request.sampling, token, report)
+    scores = current.image_scores
+    if current.validation_hash != _validation_hash(inputs.validation) or not scores:
+        task.report(0, 1, f"measuring {current.model_id} again: the validation has changed")
+        again = _measured(task, inputs, current.load(), inputs.inference)
         scores = {} if again is None else again.scores_by_image
     return compared(evaluated.scores_by_image, scores)
 
 
 def _find_collapse(
-    request: TrainRequest, best: _Trained, data: TrainingData, token: CancelToken
+    task: TaskContext, inputs: TrainingInputs, best: _Trained, data: TrainingData
 ) -> Collapse | None:
     """Return whether the model predicts one class nearly everywhere.
 
     By the validation; where that holds one class or none, by some of what it has learned from.
     """
-    confusion, pixels = ConfusionMatrix.empty(len(request.classes)), "validation"
+    confusion, pixels = ConfusionMatrix.empty(len(inputs.classes)), "validation"
     if best.report is not None:
         confusion = best.report.confusion
     if np.count_nonzero(confusion.labelled) < 2:
-        confusion, pixels = _confusion_on_examples(request, best.segmenter, data, token), "training"
-    return check_confusion(confusion, request.classes, model_id=request.model_id, pixels=pixels)
+        confusion, pixels = _confusion_on_examples(task, inputs, best.segmenter, data), "training"
+    return check_confusion(confusion, inputs.classes, model_id=inputs.model_id, pixels=pixels)
 
 
 def _confusion_on_examples(
-    request: TrainRequest, segmenter: Segmenter, data: TrainingData, token: CancelToken
+    task: TaskContext, inputs: TrainingInputs, segmenter: Segmenter, data: TrainingData
 ) -> ConfusionMatrix:
     """Return how one plain pass does on the examples that hold the most classes."""
-    plan = request.sampling.with_changes(
+    plan = inputs.inference.with_changes(
         uncertainty_from="single", extras=(), fitted_calibration=None
     )
     by_classes = sorted(data.examples, key=lambda example: -len(np.unique(example.target)))
-    confusion = ConfusionMatrix.empty(len(request.classes))
+    confusion = ConfusionMatrix.empty(len(inputs.classes))
     for example in by_classes[:_MOST_CHECKED]:
-        outputs = segmenter.predict(example.image, plan=plan, check_cancelled=token.check)
+        outputs = segmenter.predict(example.image, plan=plan, check_cancelled=task.check_cancelled)
         found = outputs.moments.mean_p.argmax(axis=0).astype(np.uint8)
         confusion = confusion.add(found, example.target)
     return confusion

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +11,17 @@ from numpy.typing import NDArray
 from napari_active_seg.calibration import CalibrationTrial, PassSample, cross_validate_calibration
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, goes_whole
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import UNLABELLED, Region
-from napari_active_seg.session.proposals.region_predictor import parts_of
-from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.labels.whole_images import LabelledImage, labelled_images
+from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.prediction.region_predictor import parts_of
+from napari_active_seg.session.task_context import TaskContext
+from napari_active_seg.session.trust.finished_regions import groups_of
 
-__all__ = ["CalibrateRequest", "calibrate_model"]
+__all__ = ["calibrate_model"]
 
 _log = logging.getLogger(__name__)
 #: Pixels that are fitted on, over all images; a handful of numbers needs no more.
@@ -34,35 +34,31 @@ _FEW_CLASSES = 8
 _OF_SLIDE = 12
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrateRequest:
-    """Which model, and on which images; ``groups`` are patients or slides."""
-
-    images: tuple[LabelledImage, ...]
-    groups: Mapping[str, str | None]
-    load_segmenter: Callable[[], Segmenter]
-    plan: InferenceOptions
-    seed: int
-
-
-def calibrate_model(
-    request: CalibrateRequest, token: CancelToken, report: ProgressCallback
-) -> CalibrationTrial:
-    """Return what every method does; NothingToDoError with fewer than two labelled images."""
-    segmenter = request.load_segmenter()
-    rng = np.random.default_rng(request.seed)
+def calibrate_model(task: TaskContext, model: ModelRecord) -> CalibrationTrial:
+    """Fit every method on the labelled validation; NothingToDoError with fewer than two images."""
+    project = task.project
+    images, groups = labelled_images(project), groups_of(project)
+    if not images:
+        raise NothingToDoError(
+            "no validation image is labelled, and a calibration is fitted on these alone; label "
+            "some (propose puts squares for validation into the queue), or make the project with "
+            "masks (--masks)"
+        )
+    task.check_images(image.id for image in images)
+    segmenter, options = task.models.load_ensemble(model), inference_options(project)
+    rng = np.random.default_rng(project.config.seed)
     share = _share_of_pixels(segmenter)
-    most = max(50, round(share * max(200, _PIXELS // max(1, len(request.images)))))
+    most = max(50, round(share * max(200, _PIXELS // max(1, len(images)))))
     samples = []
-    for number, image in enumerate(request.images):
-        token.check()
-        report(number, len(request.images) + 1, f"asking about {image.id}")
+    for number, image in enumerate(images):
+        task.check_cancelled()
+        task.report(number, len(images) + 1, f"asking about {image.id}")
         try:
-            samples.append(_sample(request, segmenter, image, most, rng, token))
+            samples.append(_sample(task, segmenter, options, image, most, rng))
         except ImageError as error:
             _log.warning("left out of the calibration: %s", error)
-    report(len(request.images), len(request.images) + 1, "fitting")
-    trial = cross_validate_calibration(samples, groups=request.groups, check_cancelled=token.check)
+    task.report(len(images), len(images) + 1, "fitting")
+    trial = cross_validate_calibration(samples, groups=groups, check_cancelled=task.check_cancelled)
     if trial is None:
         raise NothingToDoError(
             "a calibration is fitted on some labelled validation images and judged on others: it "
@@ -72,22 +68,22 @@ def calibrate_model(
 
 
 def _sample(
-    request: CalibrateRequest,
+    task: TaskContext,
     segmenter: Segmenter,
+    options: InferenceOptions,
     image: LabelledImage,
     most: int,
     rng: np.random.Generator,
-    token: CancelToken,
 ) -> PassSample:
     source = image.source()
     pieces = _pieces(image, source, rng)
     area = sum(region.area for region, _ in pieces)
     step = max(1, math.ceil(math.sqrt(area / (_share_of_pixels(segmenter) * _PIXELS_OF_IMAGE))))
-    plan = request.plan.with_changes(joint_stride=step, joint_picks=True)
+    plan = options.with_changes(joint_stride=step, joint_picks=True)
     passes, classes = [], []
     for region, target in pieces:
         pixels = source.read(0, region.y, region.x, region.height, region.width)
-        samples = segmenter.predict(pixels, plan=plan, check_cancelled=token.check).samples
+        samples = segmenter.predict(pixels, plan=plan, check_cancelled=task.check_cancelled).samples
         if samples is None:
             raise ImageError(f"{image.id}: the model gave no single passes")
         passes.append(samples.reshape(*samples.shape[:2], -1))

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import PoolImage, draw_windows
-from napari_active_seg.errors import ImageError
+from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, goes_whole, tissue_at_low_level
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.regions import Region
+from napari_active_seg.session.task_context import TaskContext
+from napari_active_seg.session.trust.store import AGREED
 
-__all__ = ["Agreement", "CompareRequest", "compare_models"]
+__all__ = ["Agreement", "compare_models"]
 
 _log = logging.getLogger(__name__)
 #: Windows of a slide that are compared, and their side.
 _OF_SLIDE, _SIDE = 8, 512
-
-
-@dataclass(frozen=True, slots=True)
-class CompareRequest:
-    """Models in the order of their training, each with what loads it, and pool images."""
-
-    models: tuple[tuple[str, Callable[[], Segmenter]], ...]
-    image_ids: tuple[str, ...]
-    open_source: Callable[[str], ImageSource]
-    n_classes: int
-    seed: int
+#: Number of images of the pool that models are compared on.
+_COMPARED_IMAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +39,65 @@ class Agreement:
     changed: float
 
 
-def compare_models(
-    request: CompareRequest, token: CancelToken, report: ProgressCallback
-) -> tuple[Agreement, ...]:
-    """Return the agreement of each model with the one before it; a plain pass of each is asked."""
-    plan = InferenceOptions(uncertainty_from="single", samples=1, seed=request.seed)
+def compare_models(task: TaskContext) -> tuple[Agreement, ...]:
+    """Compare each model with the one before it, by a plain pass of each, where none was yet."""
+    project = task.project
+    models, seed = _models_to_compare(project), project.config.seed
+    image_ids, options = (
+        _drawn_images(project),
+        InferenceOptions(seed=seed, uncertainty_from="single", samples=1),
+    )
     before: dict[Region, NDArray[np.uint8]] = {}
     found, earlier = [], ""
-    for number, (model_id, load) in enumerate(request.models):
-        report(number, len(request.models), f"comparing {model_id} with the one before")
-        now = _predicted(request, load(), plan, token)
+    for number, model in enumerate(models):
+        task.report(number, len(models), f"comparing {model.id} with the one before")
+        now = _predict_windows(task, task.models.load(model), image_ids, options)
         if earlier:
-            matrix = ConfusionMatrix.empty(request.n_classes)
+            matrix = ConfusionMatrix.empty(len(project.schema))
             for region in now.keys() & before.keys():
                 matrix = matrix.add(now[region], before[region])
             kappa = 1.0 if matrix.accuracy == 1 else float(matrix.kappa)
-            found.append(Agreement(model_id, earlier, kappa, float(1 - matrix.accuracy)))
-        before, earlier = now, model_id
+            found.append(Agreement(model.id, earlier, kappa, float(1 - matrix.accuracy)))
+        before, earlier = now, model.id
     return tuple(found)
 
 
-def _predicted(
-    request: CompareRequest, segmenter: Segmenter, plan: InferenceOptions, token: CancelToken
+def _models_to_compare(project: Project) -> Sequence[ModelRecord]:
+    """Return the models from the first that was not compared yet, and the one before it."""
+    known = {event.subject for event in project.events.named(AGREED)}
+    uids = project.classes.current.uids
+    models = [m for m in project.models.all() if m.class_uids == uids]
+    first = next((k for k, m in enumerate(models) if k > 0 and m.id not in known), None)
+    if first is None:
+        raise NothingToDoError(
+            "every model was compared with the one before it"
+            if len(models) > 1
+            else "two models of the same classes are needed, to be compared; train again"
+        )
+    return models[first - 1 :]
+
+
+def _drawn_images(project: Project) -> Sequence[str]:
+    """Return the images of the pool that models are compared on, drawn once."""
+    ids = [ref.id for ref in project.images.all(Split.POOL)]
+    drawn = np.random.default_rng((project.config.seed, 0x434D)).permutation(len(ids))
+    return [ids[k] for k in sorted(drawn[:_COMPARED_IMAGES].tolist())]
+
+
+def _predict_windows(
+    task: TaskContext, segmenter: Segmenter, image_ids: Sequence[str], options: InferenceOptions
 ) -> dict[Region, NDArray[np.uint8]]:
     found: dict[Region, NDArray[np.uint8]] = {}
-    for image_id in request.image_ids:
-        token.check()
+    for image_id in image_ids:
+        task.check_cancelled()
         try:
-            source = request.open_source(image_id)
-            for region in _windows(source, image_id, request.seed):
+            source = task.open_image(image_id)
+            for region in _windows(source, image_id, options.seed):
                 pixels = source.read(0, region.y, region.x, *region.shape)
-                said = segmenter.predict(pixels, plan=plan, check_cancelled=token.check)
-                found[region] = said.moments.mean_p.argmax(axis=0).astype(np.uint8)
+                outputs = segmenter.predict(
+                    pixels, plan=options, check_cancelled=task.check_cancelled
+                )
+                found[region] = outputs.moments.mean_p.argmax(axis=0).astype(np.uint8)
         except ImageError as error:
             _log.warning("left out of the comparison: %s", error)
     if not found:

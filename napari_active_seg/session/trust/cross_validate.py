@@ -7,6 +7,7 @@ region is scored by a model that has not seen its image.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,31 +16,44 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import ImageError, NothingToDoError
+from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import EvalReport, Groups, Interval, estimate_over_images
 from napari_active_seg.models.inference_options import InferenceOptions
-from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
+from napari_active_seg.models.segmenter import Segmenter, TrainingData, TrainStep
 from napari_active_seg.models.training_options import TrainingOptions
+from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split, checkpoint_facts
+from napari_active_seg.project.old_settings import migrate_training
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
-from napari_active_seg.session.proposals.region_predictor import RegionPredictor, parts_of
+from napari_active_seg.session.labels.whole_images import labelled_images
+from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.prediction.region_predictor import RegionPredictor, parts_of
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.data import (
     LazyExamples,
     readable_examples,
     window_drawer,
 )
+from napari_active_seg.session.training.inputs import hash_labels, holdout_regions
+from napari_active_seg.session.trust.finished_regions import (
+    finished_in_pool,
+    groups_of,
+    latest_saves,
+    why_not_cross_validate,
+)
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = [
     "MOST_FOLDS",
-    "CrossValidateRequest",
     "CrossValidation",
+    "CrossValidationInputs",
     "FinishedRegion",
     "Fold",
     "cross_validate",
+    "read_cross_validation_inputs",
     "split_into_folds",
+    "training_of",
 ]
 
 _log = logging.getLogger(__name__)
@@ -64,13 +78,13 @@ class FinishedRegion:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossValidateRequest:
+class CrossValidationInputs:
     """The finished regions of the pool, and how the model ``model_id`` was trained on them.
 
     ``groups`` are patients or slides, which stay in one fold. ``held_out`` are labels of validation
     images: they end a training in time, as they do for the model itself, and are not learned from;
-    where there are none, ``spare`` regions of the training part may serve. ``unlabelled`` images
-    are learned from where ``plan`` says so, those of the held-out fold never. ``saves`` is the
+    where there are none, ``holdout`` regions of the training part may serve. ``unlabelled`` images
+    are learned from where ``training`` says so, those of the held-out fold never. ``saves`` is the
     latest save of each region, which shows later what has changed.
     """
 
@@ -78,20 +92,24 @@ class CrossValidateRequest:
     regions: tuple[FinishedRegion, ...]
     groups: Groups
     held_out: tuple[RegionLabel, ...]
-    spare: frozenset[Region]
+    holdout: frozenset[Region]
     unlabelled: tuple[str, ...]
-    open_source: Callable[[str], ImageSource]
-    factory: SegmenterFactory
     preset: str
     weights: str
     classes: tuple[str, ...]
     class_uids: tuple[int, ...]
-    plan: TrainingOptions
-    sampling: InferenceOptions
+    training: TrainingOptions
+    inference: InferenceOptions
     seed: int
     data_hash: str
     saves: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Images that are read: those of the regions, and of the held-out labels."""
+        labels = (*(region.label for region in self.regions), *self.held_out)
+        return tuple(label.region.image_id for label in labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,72 +169,143 @@ class CrossValidation:
         return estimate_over_images(self.random, groups=self.groups)
 
 
-def cross_validate(
-    request: CrossValidateRequest, token: CancelToken, report: ProgressCallback
-) -> CrossValidation:
+def cross_validate(task: TaskContext, model: ModelRecord) -> CrossValidation:
     """Train a model without each fold and score it there; NothingToDoError with one image alone.
 
-    Images that cannot be read are logged, noted and left out.
+    The networks are trained like ``model``. Images that cannot be read are logged, noted and left
+    out.
     """
-    folds = split_into_folds(request)
+    inputs = read_cross_validation_inputs(task, model)
+    task.check_images(inputs.image_ids)
+    folds = split_into_folds(inputs)
     total = _STEPS * len(folds)
-    measured = _Measured(EvalReport.empty(request.classes), EvalReport.empty(request.classes))
+    measured = _Measured(EvalReport.empty(inputs.classes), EvalReport.empty(inputs.classes))
     done: list[Fold] = []
     for number, held_out in enumerate(folds):
         which, before = f"fold {number + 1} of {len(folds)}", _STEPS * number
-        report(before, total, which)
+        task.report(before, total, which)
 
         def on_step(step: TrainStep, before: int = before, which: str = which) -> None:
             share = step.step / max(step.n_steps, 1)
-            report(before + int(_TRAINING_STEPS * share), total, f"{which}: {step.summary}")
+            task.report(before + int(_TRAINING_STEPS * share), total, f"{which}: {step.summary}")
 
         hidden = {region.id for region in held_out}
-        seen = [region for region in request.regions if region.id not in hidden]
-        segmenter = _train(request, seen, held_out, on_step, token)
-        report(before + _TRAINING_STEPS, total, f"{which}: predicting")
-        read = measured.add(request, segmenter, held_out, token)
+        seen = [region for region in inputs.regions if region.id not in hidden]
+        segmenter = _train(task, inputs, seen, held_out, on_step)
+        task.report(before + _TRAINING_STEPS, total, f"{which}: predicting")
+        read = measured.add(task, inputs, segmenter, held_out)
         segmenter.free_memory()
         done.append(Fold(_images_of(read), len(read), len(seen)))
-    report(total, total)
+    task.report(total, total)
     if not measured.report.images:
         raise next(iter(measured.problems.values()))
-    notes = request.notes
+    notes = inputs.notes
     if measured.problems:
         unread = ", ".join(measured.problems)
         notes += (f"left out, since the image cannot be read: {unread}",)
     return CrossValidation(
-        model_id=request.model_id,
-        preset=request.preset,
-        seed=request.seed,
-        data_hash=request.data_hash,
-        class_uids=request.class_uids,
+        model_id=inputs.model_id,
+        preset=inputs.preset,
+        seed=inputs.seed,
+        data_hash=inputs.data_hash,
+        class_uids=inputs.class_uids,
         folds=tuple(done),
         report=measured.report,
         random=replace(measured.random, errors={}),
-        groups={i: g for i in measured.report.image_ids if (g := request.groups.get(i))},
+        groups={i: g for i in measured.report.image_ids if (g := inputs.groups.get(i))},
         n_random=measured.n_random,
         n_chosen=measured.n_chosen,
-        saves=request.saves,
+        saves=inputs.saves,
         notes=notes,
     )
 
 
-def split_into_folds(request: CrossValidateRequest) -> tuple[tuple[FinishedRegion, ...], ...]:
+def read_cross_validation_inputs(task: TaskContext, model: ModelRecord) -> CrossValidationInputs:
+    """Return the finished regions, and the network and options of ``model``.
+
+    NothingToDoError if the finished regions lie on one image alone.
+    """
+    project = task.project
+    reason = why_not_cross_validate(project)
+    if reason:
+        raise NothingToDoError(reason)
+    labelled = [
+        (queued, label)
+        for queued in finished_in_pool(project)
+        if (label := project.labels.latest(queued.id)) is not None
+    ]
+    regions = tuple(
+        FinishedRegion(q.id, label, _is_random(q), q.kind is RegionKind.CHOSEN)
+        for q, label in labelled
+        if label.labelled_pixels
+    )
+    training, weights = training_of(project, model)
+    inference = inference_options(project)
+    notes = []
+    if inference.uncertainty_from == "ensemble":
+        notes.append("each fold was predicted by one model, not by an ensemble")
+    return CrossValidationInputs(
+        model_id=model.id,
+        regions=regions,
+        groups=groups_of(project),
+        held_out=tuple(label for image in labelled_images(project) for label in image.labels),
+        holdout=holdout_regions(project, [region.label for region in regions]),
+        unlabelled=tuple(ref.id for ref in project.images.all(Split.POOL)),
+        preset=model.preset,
+        weights=weights,
+        classes=project.schema.names,
+        class_uids=project.classes.current.uids,
+        training=training,
+        inference=inference,
+        seed=project.config.seed,
+        data_hash=hash_labels([label for _, label in labelled]),
+        saves=latest_saves(project),
+        notes=tuple(notes),
+    )
+
+
+def _is_random(queued: QueuedRegion) -> bool:
+    """Return whether a region was drawn uniformly over the tissue, whatever a model predicted."""
+    if queued.kind is RegionKind.CONTROL:
+        return True
+    chance = queued.draw_probability
+    drawn = queued.kind in (RegionKind.RANDOM, RegionKind.INITIAL) and chance is not None
+    return drawn and abs((chance or 0.0) * queued.drawn_from - 1) < 1e-9
+
+
+def training_of(project: Project, model: ModelRecord) -> tuple[TrainingOptions, str]:
+    """Return the options and initial weights that a model was trained with.
+
+    They are in the header of its checkpoint; where they are not, the project's settings hold.
+    """
+    facts = checkpoint_facts(project.models.path(model.id))
+    own = project.config.training.with_changes(seed=project.config.seed)
+    weights = facts.get("weights", own.initial_weights)
+    try:
+        stored = migrate_training(json.loads(facts.get("config", "{}")))
+        known = {key: stored[key] for key in TrainingOptions.model_fields if key in stored}
+        return (TrainingOptions(**known) if stored else own), weights
+    except (ValueError, TypeError, AttributeError, ConfigError) as error:  # of another version
+        _log.warning("the options of model %s are not known: %s", model.id, error)
+        return own, weights
+
+
+def split_into_folds(inputs: CrossValidationInputs) -> tuple[tuple[FinishedRegion, ...], ...]:
     """Return the regions of each fold, about as many in each; images and groups stay whole.
 
     Up to five folds, as many as there are images (or patients). The seed decides which go together.
     """
     of_group: dict[str, list[FinishedRegion]] = defaultdict(list)
-    for region in request.regions:
+    for region in inputs.regions:
         image_id = region.label.region.image_id
-        of_group[request.groups.get(image_id) or image_id].append(region)
+        of_group[inputs.groups.get(image_id) or image_id].append(region)
     if len(of_group) < 2:
         raise NothingToDoError(
             "the finished regions lie on one image (or patient), and a model has to be tested on "
             "images that it was not trained on: finish a region on another image"
         )
     names = sorted(of_group)
-    order = np.random.default_rng((request.seed, 0x4356)).permutation(len(names))
+    order = np.random.default_rng((inputs.seed, 0x4356)).permutation(len(names))
     shuffled = [of_group[names[k]] for k in order.tolist()]
     folds: list[list[FinishedRegion]] = [[] for _ in range(min(MOST_FOLDS, len(names)))]
     for regions in sorted(shuffled, key=len, reverse=True):
@@ -225,26 +314,26 @@ def split_into_folds(request: CrossValidateRequest) -> tuple[tuple[FinishedRegio
 
 
 def _train(
-    request: CrossValidateRequest,
+    task: TaskContext,
+    inputs: CrossValidationInputs,
     seen: Sequence[FinishedRegion],
     held_out: Sequence[FinishedRegion],
     on_step: Callable[[TrainStep], None],
-    token: CancelToken,
 ) -> Segmenter:
     """Return a model that was trained from its initial weights, without the held-out regions."""
     hidden = set(_images_of(held_out))
-    segmenter = request.factory.build(
-        request.preset, classes=request.classes, seed=request.plan.seed, weights=request.weights
+    segmenter = task.networks.build(
+        inputs.preset, classes=inputs.classes, seed=inputs.training.seed, weights=inputs.weights
     )
     labels = [region.label for region in seen]
-    others = tuple(i for i in request.unlabelled if i not in hidden)
+    others = tuple(i for i in inputs.unlabelled if i not in hidden)
     data = TrainingData(
-        readable_examples(labels, request.open_source, spare=request.spare),
-        held_out=LazyExamples(request.held_out, request.open_source),
-        draw_window=window_drawer(others, request.open_source),
+        readable_examples(labels, task.open_image, spare=inputs.holdout),
+        held_out=LazyExamples(inputs.held_out, task.open_image),
+        draw_window=window_drawer(others, task.open_image),
     )
-    plan = request.plan if others else request.plan.with_changes(semi_supervised="off")
-    segmenter.train(data, plan=plan, on_step=on_step, check_cancelled=token.check)
+    plan = inputs.training if others else inputs.training.with_changes(semi_supervised="off")
+    segmenter.train(data, plan=plan, on_step=on_step, check_cancelled=task.check_cancelled)
     return segmenter
 
 
@@ -258,22 +347,22 @@ class _Measured:
 
     def add(
         self,
-        request: CrossValidateRequest,
+        task: TaskContext,
+        inputs: CrossValidationInputs,
         segmenter: Segmenter,
         regions: Sequence[FinishedRegion],
-        token: CancelToken,
     ) -> tuple[FinishedRegion, ...]:
         """Add regions, image by image, and return those whose image could be read."""
-        said = RegionPredictor(segmenter, request.sampling, token.check)
+        predictor = RegionPredictor(segmenter, inputs.inference, task.check_cancelled)
         read: list[FinishedRegion] = []
         for image_id in _images_of(regions):
-            token.check()
+            task.check_cancelled()
             here = [r for r in regions if r.label.region.image_id == image_id]
             report, random = self.report, self.random
             try:
-                source = request.open_source(image_id)
+                source = task.open_image(image_id)
                 for region in here:
-                    for prediction, target in _predict(said, source, region, request.model_id):
+                    for prediction, target in _predict(predictor, source, region, inputs.model_id):
                         report = report.add(prediction, target)
                         random = random.add(prediction, target) if region.is_random else random
             except ImageError as error:
@@ -288,7 +377,7 @@ class _Measured:
 
 
 def _predict(
-    said: RegionPredictor, source: ImageSource, region: FinishedRegion, model_id: str
+    predictor: RegionPredictor, source: ImageSource, region: FinishedRegion, model_id: str
 ) -> Iterator[tuple[Prediction, NDArray[np.uint8]]]:
     """Yield predictions of a region with their targets, in parts where the image is a slide."""
     place, target = region.label.region, region.label.target
@@ -296,7 +385,7 @@ def _predict(
         y, x = part.y - place.y, part.x - place.x
         own = target[y : y + part.height, x : x + part.width]
         if (own != UNLABELLED).any():
-            yield Prediction(part, said.of(source, part), model_id), own
+            yield Prediction(part, predictor.predict(source, part), model_id), own
 
 
 def _images_of(regions: Sequence[FinishedRegion]) -> tuple[str, ...]:

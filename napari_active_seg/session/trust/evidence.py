@@ -8,10 +8,15 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.metrics import LEAST_IMAGES
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.proposals.requests import drawn_plan
+from napari_active_seg.session.prediction.model_records import (
+    active_calibration,
+    evaluated_at,
+    load_evaluation,
+)
+from napari_active_seg.session.proposals.inputs import evaluation_quotas
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
 from napari_active_seg.session.trust.cross_validate import MOST_FOLDS
-from napari_active_seg.session.trust.requests import (
+from napari_active_seg.session.trust.finished_regions import (
     finished_in_pool,
     groups_of,
     latest_saves,
@@ -20,11 +25,8 @@ from napari_active_seg.session.trust.requests import (
 from napari_active_seg.session.trust.scoreboard import control_report
 from napari_active_seg.session.trust.store import (
     CROSS_VALIDATED,
-    calibration_in_force,
     changes_since,
-    evaluated_at,
-    kept_cross_validation,
-    kept_evaluation,
+    load_cross_validation,
 )
 from napari_active_seg.session.trust.summary import (
     LEAST_RANDOM,
@@ -45,7 +47,7 @@ def gather_trust_facts(project: Project, measure: str) -> TrustFacts:
     finished = finished_in_pool(project)
     images = {queued.region.image_id for queued in finished}
     groups = groups_of(project)
-    calibration = calibration_in_force(project, model)
+    calibration = active_calibration(project, model)
     validation = _finished_on(project, Split.VALIDATION)
     set_aside = {ref.id for ref in project.images.all(Split.VALIDATION)}
     return TrustFacts(
@@ -57,7 +59,7 @@ def gather_trust_facts(project: Project, measure: str) -> TrustFacts:
         n_images=len(images),
         n_folds=min(MOST_FOLDS, len(_units(images, groups))),
         n_validation_left=len(set_aside - {queued.region.image_id for queued in validation}),
-        n_controls_missing=drawn_plan(project).control.missing,
+        n_controls_missing=evaluation_quotas(project).control.missing,
         why_not=why_not_cross_validate(project),
     )
 
@@ -75,7 +77,7 @@ def validation_is_unscored(project: Project) -> bool:
     model = project.models.in_use()
     if model is None or not _finished_on(project, Split.VALIDATION):
         return False
-    return kept_evaluation(project, model.id) is None or bool(
+    return load_evaluation(project, model.id) is None or bool(
         _since_evaluation(project, model, Split.VALIDATION)
     )
 
@@ -99,7 +101,7 @@ def _set_aside(
     project: Project, model: ModelRecord, groups: Mapping[str, str | None], split: Split
 ) -> Evidence | None:
     """Return how the model did on validation or audit images; None where it was not measured."""
-    report = kept_evaluation(project, model.id, audit=split is Split.AUDIT)
+    report = load_evaluation(project, model.id, audit=split is Split.AUDIT)
     in_force = model.class_uids == project.classes.current.uids
     if report is None or not report.images or not in_force:
         return None
@@ -120,7 +122,7 @@ def _set_aside(
 def _since_evaluation(project: Project, model: ModelRecord, split: Split) -> int:
     """Return how many regions that were set aside are newer than the model's score on them."""
     audit = split is Split.AUDIT
-    report = kept_evaluation(project, model.id, audit=audit)
+    report = load_evaluation(project, model.id, audit=audit)
     at = evaluated_at(project, model.id, audit=audit)
     if report is None or at is None:
         return 0
@@ -136,7 +138,7 @@ def _cross_validated(
     groups: Mapping[str, str | None],
     finished: set[str],
 ) -> Evidence | None:
-    known = kept_cross_validation(project)
+    known = load_cross_validation(project)
     if known is None or not known.report.images:
         return None
     changed = changes_since(known.saves, latest_saves(project))

@@ -28,13 +28,13 @@ from napari_active_seg.figures import (
 from napari_active_seg.metrics import EvalReport, budget_to_reach
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.prediction.model_records import (
+    load_calibrations,
+    load_evaluation,
+    load_figures,
+)
 from napari_active_seg.session.trust.learning_curve import LearningCurve, Spending, learning_curve
 from napari_active_seg.session.trust.scoreboard import control_report
-from napari_active_seg.session.trust.store import (
-    calibration_of,
-    kept_evaluation,
-    kept_figures,
-)
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = [
@@ -88,10 +88,10 @@ def measured_models(project: Project) -> tuple[MeasuredModel, ...]:
     found = []
     for record in project.models.all():
         for audit in (False, True):
-            report = kept_evaluation(project, record.id, audit=audit)
+            report = load_evaluation(project, record.id, audit=audit)
             if report is not None:
                 pixels, minutes = spending.until(record.created_at)
-                figures = kept_figures(project, record.id, audit=audit)
+                figures = load_figures(project, record.id, audit=audit)
                 share = 100 * pixels / max(pool, 1)
                 found.append(MeasuredModel(record, share, minutes, report, figures))
                 break
@@ -208,7 +208,7 @@ def _reliability(project: Project, models: Sequence[MeasuredModel]) -> Iterator[
     for number, (model, words) in enumerate(((first, "first"), (last, "latest"))):
         if number and last is first:
             return
-        record = calibration_of(project, model.record)
+        record = load_calibrations(project, model.record)
         bins = model.report.bins
         method = None if record is None else record.shown(project.config.inference.calibration)
         figure = draw_reliability(

@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
-    ImageRef,
-    ImageSource,
     NearCopy,
     PerceptualHash,
     coarse_view,
     near_copies,
     perceptual_hash,
 )
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
+from napari_active_seg.project import Split
+from napari_active_seg.session.task_context import TaskContext
 
-__all__ = ["LeakReport", "LeakRequest", "find_leaks"]
+__all__ = ["LeakReport", "find_leaks"]
 
 _log = logging.getLogger(__name__)
 #: Images are compared at about this size.
 _LONGEST = 256
-
-
-@dataclass(frozen=True, slots=True)
-class LeakRequest:
-    """The pool, and what is set aside; hashes are kept in ``kept_in`` by fingerprint."""
-
-    pool: tuple[ImageRef, ...]
-    aside: tuple[ImageRef, ...]
-    open_source: Callable[[str], ImageSource]
-    kept_in: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +46,26 @@ class LeakReport:
         )
 
 
-def find_leaks(request: LeakRequest, token: CancelToken, report: ProgressCallback) -> LeakReport:
+def find_leaks(task: TaskContext) -> LeakReport:
     """Return near copies, flips and turns between the pool and the images set aside."""
-    known = _known(request.kept_in)
+    images, cache = task.project.images, task.project.looks
+    pool = images.all(Split.POOL)
+    aside = (*images.all(Split.VALIDATION), *images.all(Split.AUDIT))
+    known = _known(cache)
     hashes: dict[str, PerceptualHash] = {}
-    refs = (*request.pool, *request.aside)
+    refs = (*pool, *aside)
     for number, ref in enumerate(refs):
-        token.check()
+        task.check_cancelled()
         if ref.fingerprint in known:
             hashes[ref.id] = known[ref.fingerprint]
             continue
-        report(number, len(refs), f"looking at {ref.id}")
+        task.report(number, len(refs), f"comparing {ref.id}")
         try:
-            hashes[ref.id] = perceptual_hash(
-                coarse_view(request.open_source(ref.id), longest=_LONGEST)
-            )
+            hashes[ref.id] = perceptual_hash(coarse_view(task.open_image(ref.id), longest=_LONGEST))
         except ImageError as error:
             _log.warning("not compared: %s", error)
-    _keep(request.kept_in, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})
-    pairs = near_copies(hashes, [r.id for r in request.pool], [r.id for r in request.aside])
+    _keep(cache, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})
+    pairs = near_copies(hashes, [r.id for r in pool], [r.id for r in aside])
     return LeakReport(pairs, len(hashes))
 
 

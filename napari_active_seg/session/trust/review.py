@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import (
     ClassConfidence,
     ConfusionMatrix,
@@ -20,14 +17,18 @@ from napari_active_seg.metrics import (
     contradiction_in,
 )
 from napari_active_seg.models.inference_options import InferenceOptions
-from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainingData, TrainStep
+from napari_active_seg.models.preset_names import AUTO
+from napari_active_seg.models.segmenter import Segmenter, TrainingData, TrainStep
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.proposals.region_predictor import RegionPredictor
+from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.prediction.region_predictor import RegionPredictor
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.data import LazyExamples, readable_examples
+from napari_active_seg.session.trust.finished_regions import finished_in_pool, groups_of
 from napari_active_seg.uncertainty import Moments
 
-__all__ = ["Finding", "Review", "ReviewRequest", "review_labels"]
+__all__ = ["Finding", "Review", "review_labels"]
 
 _log = logging.getLogger(__name__)
 #: So many models are trained, each without one part of the images.
@@ -38,21 +39,18 @@ _KNOWS_ENOUGH = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewRequest:
-    """Finished regions by id, and how models are to be trained on parts of them.
+class _Inputs:
+    """Finished regions by id, and how models are trained on parts of them.
 
     ``groups`` are patients or slides, which stay in one part.
     """
 
     labels: Mapping[str, RegionLabel]
     groups: Mapping[str, str | None]
-    open_source: Callable[[str], ImageSource]
-    factory: SegmenterFactory
     preset: str
-    weights: str
     classes: tuple[str, ...]
-    plan: TrainingOptions
-    sampling: InferenceOptions
+    training: TrainingOptions
+    inference: InferenceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +95,22 @@ class Review:
         return said
 
 
-def review_labels(request: ReviewRequest, token: CancelToken, report: ProgressCallback) -> Review:
-    """Return what is doubted; NothingToDoError with fewer than two images."""
-    folds = _folds(request)
+def review_labels(task: TaskContext) -> Review:
+    """Return the labels in doubt; NothingToDoError with fewer than two images."""
+    inputs = _read_inputs(task)
+    folds = _folds(inputs)
     probs: dict[str, Moments] = {}
-    held = ClassConfidence.empty(len(request.classes))
+    held = ClassConfidence.empty(len(inputs.classes))
     for number, fold in enumerate(folds):
         which = f"part {number + 1} of {len(folds)}: "
-        segmenter = _trained_without(request, fold, which, token, report)
-        for region_id, moments in _looked_at(request, segmenter, fold, token, report, which):
+        segmenter = _train_without(task, inputs, fold, which)
+        for region_id, moments in _predict_regions(task, inputs, segmenter, fold, which):
             probs[region_id] = moments
-            held = held.add(moments.mean_p, request.labels[region_id].target)
+            held = held.add(moments.mean_p, inputs.labels[region_id].target)
     found = []
-    matrix = ConfusionMatrix.empty(len(request.classes))
+    matrix = ConfusionMatrix.empty(len(inputs.classes))
     for region_id, moments in probs.items():
-        region, target = request.labels[region_id].region, request.labels[region_id].target
+        region, target = inputs.labels[region_id].region, inputs.labels[region_id].target
         matrix = matrix.add(moments.mean_p.argmax(axis=0).astype(np.uint8), target)
         place = contradiction_in(moments.mean_p, target, held.thresholds)
         if place is not None:
@@ -121,12 +120,34 @@ def review_labels(request: ReviewRequest, token: CancelToken, report: ProgressCa
     return Review(tuple(found), float(matrix.accuracy))
 
 
-def _folds(request: ReviewRequest) -> tuple[tuple[str, ...], ...]:
+def _read_inputs(task: TaskContext) -> _Inputs:
+    """Return the finished labels of the pool, and how the model in use was trained."""
+    project, config = task.project, task.project.config
+    labels = {
+        queued.id: label
+        for queued in finished_in_pool(project)
+        if (label := project.labels.latest(queued.id)) is not None
+    }
+    if not labels:
+        raise NothingToDoError("no region is done yet, so there is no label to review")
+    in_use = project.models.in_use()
+    preset = config.preset if in_use is None else in_use.preset
+    return _Inputs(
+        labels=labels,
+        groups=groups_of(project),
+        preset=task.networks.candidates()[-1] if preset == AUTO else preset,
+        classes=project.schema.names,
+        training=config.training.with_changes(seed=config.seed, semi_supervised="off"),
+        inference=inference_options(project).with_changes(uncertainty_from="dropout"),
+    )
+
+
+def _folds(inputs: _Inputs) -> tuple[tuple[str, ...], ...]:
     """Return the regions of each part; images, and patients, are not torn apart."""
     of: dict[str, list[str]] = defaultdict(list)
-    for region_id, label in request.labels.items():
+    for region_id, label in inputs.labels.items():
         image_id = label.region.image_id
-        of[request.groups.get(image_id) or image_id].append(region_id)
+        of[inputs.groups.get(image_id) or image_id].append(region_id)
     if len(of) < 2:
         raise NothingToDoError(
             "labels are reviewed by models that have not seen their image, or patient: finished "
@@ -139,49 +160,45 @@ def _folds(request: ReviewRequest) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(part) for part in parts)
 
 
-def _trained_without(
-    request: ReviewRequest,
-    fold: tuple[str, ...],
-    which: str,
-    token: CancelToken,
-    report: ProgressCallback,
+def _train_without(
+    task: TaskContext, inputs: _Inputs, fold: tuple[str, ...], which: str
 ) -> Segmenter:
-    others = [label for region_id, label in request.labels.items() if region_id not in set(fold)]
-    segmenter = request.factory.build(
-        request.preset, classes=request.classes, seed=request.plan.seed, weights=request.weights
+    others = [label for region_id, label in inputs.labels.items() if region_id not in set(fold)]
+    segmenter = task.networks.build(
+        inputs.preset,
+        classes=inputs.classes,
+        seed=inputs.training.seed,
+        weights=inputs.training.initial_weights,
     )
     data = TrainingData(
-        readable_examples(others, request.open_source), LazyExamples((), request.open_source)
+        readable_examples(others, task.open_image), LazyExamples((), task.open_image)
     )
 
-    def tell(step: TrainStep) -> None:
-        report(step.step, step.n_steps, which + step.summary)
+    def on_step(step: TrainStep) -> None:
+        task.report(step.step, step.n_steps, which + step.summary)
 
-    segmenter.train(data, plan=request.plan, on_step=tell, check_cancelled=token.check)
+    segmenter.train(
+        data, plan=inputs.training, on_step=on_step, check_cancelled=task.check_cancelled
+    )
     return segmenter
 
 
-def _looked_at(
-    request: ReviewRequest,
-    segmenter: Segmenter,
-    fold: tuple[str, ...],
-    token: CancelToken,
-    report: ProgressCallback,
-    which: str,
+def _predict_regions(
+    task: TaskContext, inputs: _Inputs, segmenter: Segmenter, fold: tuple[str, ...], which: str
 ) -> list[tuple[str, Moments]]:
     """Return what a model says of each region of a part; images are read once."""
     of_image: dict[str, list[str]] = defaultdict(list)
     for region_id in fold:
-        of_image[request.labels[region_id].region.image_id].append(region_id)
+        of_image[inputs.labels[region_id].region.image_id].append(region_id)
     found: list[tuple[str, Moments]] = []
-    said = RegionPredictor(segmenter, request.sampling, token.check)
+    predictor = RegionPredictor(segmenter, inputs.inference, task.check_cancelled)
     for number, (image_id, region_ids) in enumerate(of_image.items()):
-        token.check()
-        report(number, len(of_image), f"{which}looking at {image_id}")
+        task.check_cancelled()
+        task.report(number, len(of_image), f"{which}predicting {image_id}")
         try:
-            source = request.open_source(image_id)
+            source = task.open_image(image_id)
             for region_id in region_ids:
-                moments = said.of(source, request.labels[region_id].region)
+                moments = predictor.predict(source, inputs.labels[region_id].region)
                 found.append((region_id, moments))
         except ImageError as error:
             _log.warning("left out of the review: %s", error)

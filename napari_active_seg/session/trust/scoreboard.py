@@ -20,8 +20,8 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import LEAST_IMAGES, EvalReport, Interval, report_from_facts
 from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, QueuedRegion
 from napari_active_seg.regions import RegionState
+from napari_active_seg.session.prediction.model_records import load_evaluation
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
-from napari_active_seg.session.trust.store import kept_evaluation
 
 __all__ = ["ScoreRow", "control_report", "scoreboard"]
 
@@ -120,7 +120,7 @@ def _set_aside(project: Project, model: ModelRecord) -> list[ScoreRow]:
         (False, "validation", "fixed once; models are kept or dropped by it, so a little too good"),
         (True, "audit", "never used to choose anything: the last word"),
     ):
-        report = kept_evaluation(project, model.id, audit=audit)
+        report = load_evaluation(project, model.id, audit=audit)
         if report is not None:
             rows.append(_row(model.id, source, report, len(report.images), words))
     return rows

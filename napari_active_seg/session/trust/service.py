@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
@@ -10,48 +10,41 @@ from typing import Literal, TypeVar, overload
 
 from napari_active_seg.calibration import METHODS, CalibrationTrial
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs import JobKind, Work
-from napari_active_seg.jobs.queue import JobFuture, JobRequest
+from napari_active_seg.jobs import JobKind
+from napari_active_seg.jobs.queue import JobFuture
 from napari_active_seg.metrics import Contradiction, EvalReport
-from napari_active_seg.project import ModelRecord
-from napari_active_seg.session.check_images import CheckImages
+from napari_active_seg.project import Split
 from napari_active_seg.session.context import SessionContext
-from napari_active_seg.session.prediction.requests import evaluate_request, labelled_images
+from napari_active_seg.session.labels.whole_images import labelled_images
+from napari_active_seg.session.prediction.collapse import Collapse, find_collapse
+from napari_active_seg.session.prediction.evaluate import evaluate_model
+from napari_active_seg.session.prediction.model_records import (
+    CalibrationRecord,
+    describe_calibration,
+    load_calibrations,
+    load_evaluation,
+    store_calibrations,
+    store_evaluation,
+)
 from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.trust.calibrate import calibrate_model
-from napari_active_seg.session.trust.collapse import Collapse, find_collapse
 from napari_active_seg.session.trust.compare_models import Agreement, compare_models
 from napari_active_seg.session.trust.cross_validate import CrossValidation, cross_validate
-from napari_active_seg.session.trust.evaluate import EvaluateRequest, evaluate_model
 from napari_active_seg.session.trust.evidence import (
     gather_trust_facts,
     should_offer_cross_validation,
     validation_is_unscored,
 )
+from napari_active_seg.session.trust.finished_regions import why_not_cross_validate
 from napari_active_seg.session.trust.inter_annotator import AnnotatorAgreement, annotator_agreements
 from napari_active_seg.session.trust.leakage import LeakReport, find_leaks
 from napari_active_seg.session.trust.learning_curve import LearningCurve, learning_curve
-from napari_active_seg.session.trust.requests import (
-    audit_request,
-    calibrate_request,
-    compare_request,
-    cross_validate_request,
-    leak_request,
-    review_request,
-    why_not_cross_validate,
-)
 from napari_active_seg.session.trust.review import Finding, Review, review_labels
 from napari_active_seg.session.trust.scoreboard import ScoreRow, scoreboard
 from napari_active_seg.session.trust.store import (
-    CalibrationRecord,
-    calibration_of,
-    describe_calibration,
-    keep_agreement,
-    keep_cross_validation,
-    keep_evaluation,
-    keep_trial,
-    kept_cross_validation,
-    kept_evaluation,
+    load_cross_validation,
+    store_agreement,
+    store_cross_validation,
 )
 from napari_active_seg.session.trust.summary import TrustLine, summarise_trust
 
@@ -76,7 +69,7 @@ class TrustService:
 
     def cross_validation(self) -> CrossValidation | None:
         """Return the latest cross-validation; None before there was one in these classes."""
-        return kept_cross_validation(self._ctx.project)
+        return load_cross_validation(self._ctx.project)
 
     def why_not_cross_validate(self) -> str:
         """Return why the finished regions do not allow a cross-validation; empty if they do."""
@@ -99,7 +92,7 @@ class TrustService:
     def calibration(self) -> CalibrationRecord | None:
         """Return what was fitted for the model in use; None before that was asked for."""
         model = self._ctx.state.model
-        return None if model is None else calibration_of(self._ctx.project, model)
+        return None if model is None else load_calibrations(self._ctx.project, model)
 
     def describe_calibration(self) -> str:
         """Return whether probabilities are calibrated now, in a line."""
@@ -107,7 +100,7 @@ class TrustService:
 
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""
-        return kept_evaluation(self._ctx.project, model_id)
+        return load_evaluation(self._ctx.project, model_id)
 
     def collapse(self) -> Collapse | None:
         """Return whether the model in use predicts one class nearly everywhere."""
@@ -175,25 +168,18 @@ class TrustService:
         """
         if use is not None and use not in (*METHODS, "best"):
             raise ConfigError(f"no calibration {use!r}: {did_you_mean(use, (*METHODS, 'best'))}")
-        _ = self._ctx.model
-
-        def prepare() -> Work[CalibrationTrial]:
-            model = self._ctx.model
-            request = calibrate_request(self._ctx.project, model, self._ctx.models.load_ensemble)
-            ids = tuple(image.id for image in request.images)
-            return CheckImages(
-                self._ctx.project.images.find_changed, ids, partial(calibrate_model, request)
-            )
+        model = self._ctx.model
 
         def deliver(trial: CalibrationTrial) -> CalibrationTrial:
-            keep_trial(self._ctx.project, self._ctx.model, trial)
+            store_calibrations(self._ctx.project, model, trial)
             chosen = trial.best if use == "best" else use
             if chosen is not None:
                 self._ctx.project.configure(calibration=chosen)
             self._show_findings()
             return trial
 
-        future = self._submit(JobKind.CALIBRATE, prepare, deliver)
+        task = partial(calibrate_model, model=model)
+        future = self._ctx.run(JobKind.CALIBRATE, task, deliver)
         return future.result() if wait else future
 
     def use_calibration(self, method: str) -> None:
@@ -248,21 +234,15 @@ class TrustService:
         NothingToDoError
             If there is no model, or the finished regions lie on one image alone.
         """
-        _ = self._ctx.model
-
-        def prepare() -> Work[CrossValidation]:
-            project = self._ctx.project
-            request = cross_validate_request(project, self._ctx.model, self._ctx.networks)
-            ids = tuple(finished.label.region.image_id for finished in request.regions)
-            ids += tuple(label.region.image_id for label in request.held_out)
-            return CheckImages(project.images.find_changed, ids, partial(cross_validate, request))
+        model = self._ctx.model
 
         def deliver(found: CrossValidation) -> CrossValidation:
-            keep_cross_validation(self._ctx.project, found)
+            store_cross_validation(self._ctx.project, found)
             self._show_findings()
             return found
 
-        future = self._submit(JobKind.CROSS_VALIDATE, prepare, deliver)
+        task = partial(cross_validate, model=model)
+        future = self._ctx.run(JobKind.CROSS_VALIDATE, task, deliver)
         return future.result() if wait else future
 
     @overload
@@ -271,13 +251,7 @@ class TrustService:
     def score_validation(self, *, wait: Literal[False]) -> Future[EvalReport]: ...
     def score_validation(self, *, wait: bool = True) -> EvalReport | Future[EvalReport]:
         """Score the model in use on the labelled validation images, without any training."""
-        model = self._ctx.model
-        load = partial(self._ctx.models.segmenter, model)
-        future = self._score(
-            JobKind.SCORE_VALIDATION,
-            model,
-            lambda: evaluate_request(self._ctx.project, model, load, images=None),
-        )
+        future = self._score(JobKind.SCORE_VALIDATION, Split.VALIDATION)
         return future.result() if wait else future
 
     @overload
@@ -286,34 +260,19 @@ class TrustService:
     def score_test(self, *, wait: Literal[False]) -> Future[EvalReport]: ...
     def score_test(self, *, wait: bool = True) -> EvalReport | Future[EvalReport]:
         """Score the model in use on the test images, which no choice may depend on."""
-        model = self._ctx.model
-        future = self._score(
-            JobKind.SCORE_TEST,
-            model,
-            lambda: audit_request(self._ctx.project, model, self._ctx.models.segmenter),
-        )
+        future = self._score(JobKind.SCORE_TEST, Split.AUDIT)
         return future.result() if wait else future
 
-    def _score(
-        self, kind: JobKind, model: ModelRecord, make_request: Callable[[], EvaluateRequest]
-    ) -> JobFuture[EvalReport]:
-        """Score a model on images whose files are unchanged, and store the report."""
-
-        def prepare() -> Work[EvalReport]:
-            request = make_request()
-            return CheckImages(
-                self._ctx.project.images.find_changed,
-                request.image_ids,
-                partial(evaluate_model, request),
-            )
+    def _score(self, kind: JobKind, split: Split) -> JobFuture[EvalReport]:
+        """Score the model in use on images whose files are unchanged, and store the report."""
+        model = self._ctx.model
 
         def deliver(report: EvalReport) -> EvalReport:
-            audit = kind is JobKind.SCORE_TEST
-            keep_evaluation(self._ctx.project, model.id, report, audit=audit)
+            store_evaluation(self._ctx.project, model.id, report, audit=split is Split.AUDIT)
             self._show_findings()
             return report
 
-        return self._submit(kind, prepare, deliver)
+        return self._ctx.run(kind, partial(evaluate_model, model=model, split=split), deliver)
 
     # --- other questions -------------------------------------------------------------------------
 
@@ -326,17 +285,15 @@ class TrustService:
     ) -> tuple[Agreement, ...] | Future[tuple[Agreement, ...]]:
         """Measure how far each model agrees with the one before it, on images of the pool."""
 
-        def prepare() -> Work[tuple[Agreement, ...]]:
-            request = compare_request(self._ctx.project, self._ctx.models.fresh)
-            return partial(compare_models, request)
-
         def deliver(found: tuple[Agreement, ...]) -> tuple[Agreement, ...]:
             for one in found:
-                keep_agreement(self._ctx.project, one.model_id, one.earlier, one.kappa, one.changed)
+                store_agreement(
+                    self._ctx.project, one.model_id, one.earlier, one.kappa, one.changed
+                )
             self._show_findings()
             return found
 
-        future = self._submit(JobKind.COMPARE_MODELS, prepare, deliver)
+        future = self._ctx.run(JobKind.COMPARE_MODELS, compare_models, deliver)
         return future.result() if wait else future
 
     @overload
@@ -346,15 +303,12 @@ class TrustService:
     def review(self, *, wait: bool = True) -> Review | Future[Review]:
         """Look for labels that models contradict which were trained without them."""
 
-        def prepare() -> Work[Review]:
-            return partial(review_labels, review_request(self._ctx.project, self._ctx.networks))
-
         def deliver(found: Review) -> Review:
             self._ctx.project.events.add(REVIEWED, facts=asdict(found))
             self._show_findings()
             return found
 
-        future = self._submit(JobKind.REVIEW, prepare, deliver)
+        future = self._ctx.run(JobKind.REVIEW, review_labels, deliver)
         return future.result() if wait else future
 
     @overload
@@ -364,9 +318,6 @@ class TrustService:
     def find_leaks(self, *, wait: bool = True) -> LeakReport | Future[LeakReport]:
         """Look for images, flips and near copies both in the pool and in validation or test."""
 
-        def prepare() -> Work[LeakReport]:
-            return partial(find_leaks, leak_request(self._ctx.project))
-
         def deliver(report: LeakReport) -> LeakReport:
             pairs = [[pair.first, pair.second, pair.bits] for pair in report.pairs]
             facts = {"words": report.summary, "pairs": pairs}
@@ -374,19 +325,8 @@ class TrustService:
             self._show_findings()
             return report
 
-        future = self._submit(JobKind.FIND_LEAKS, prepare, deliver, reads_labels=False)
+        future = self._ctx.run(JobKind.FIND_LEAKS, find_leaks, deliver, reads_labels=False)
         return future.result() if wait else future
-
-    def _submit(
-        self,
-        kind: JobKind,
-        prepare: Callable[[], Work[T]],
-        deliver: Callable[[T], T],
-        *,
-        reads_labels: bool = True,
-    ) -> JobFuture[T]:
-        request = JobRequest(kind, prepare, deliver, queueable=True, picklable=True)
-        return self._ctx.submit(request, reads_labels=reads_labels)
 
     def _show_findings(self) -> None:
         self._ctx.update(trust=self._ctx.state.trust + 1, predicted=self._ctx.predicted())

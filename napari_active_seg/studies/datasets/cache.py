@@ -18,7 +18,7 @@ from napari_active_seg._util.atomic_write import atomic_write
 from napari_active_seg.errors import BadInputError, ImageError
 from napari_active_seg.images import ImageRef, open_image, read_array
 from napari_active_seg.regions import UNLABELLED, Region
-from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.labels.whole_images import LabelledImage
 from napari_active_seg.studies.datasets.base import DataSet, Sample
 from napari_active_seg.studies.datasets.resizing import Fit
 

@@ -15,7 +15,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.images import ImageRef, open_image, read_whole, scan_folder
 from napari_active_seg.importers import AnnotationOptions, MaskConvention, open_masks
 from napari_active_seg.regions import LabelSchema
-from napari_active_seg.session.trust.evaluate import LabelledImage
+from napari_active_seg.session.labels.whole_images import LabelledImage
 from napari_active_seg.studies.datasets.base import DataSet, Sample
 
 __all__ = ["LabelledFolder", "folder_of_labelled_images", "read_folders"]

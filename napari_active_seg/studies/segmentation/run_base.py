@@ -18,7 +18,7 @@ from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split, checkpoint_facts
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.trust.store import keep_evaluation
+from napari_active_seg.session.prediction.model_records import store_evaluation
 from napari_active_seg.studies.datasets.cache import PreparedData, write_table
 from napari_active_seg.studies.segmentation.embedding_map import save_embeddings
 from napari_active_seg.studies.segmentation.label_cost import LabelCost, count_label_cost
@@ -177,7 +177,7 @@ class ProjectRun:
         report = session.evaluate(self.bench.data.labelled_images("test"))
         model = session.state.model
         if model is not None:  # so that the project's own figures show how it did
-            keep_evaluation(session.project, model.id, report, audit=True)
+            store_evaluation(session.project, model.id, report, audit=True)
         self._show(session, number)
         self.took(number, "measure", began)
         tally = self.tally(session)

@@ -15,7 +15,7 @@ from napari_active_seg.learning.networks import DCAN, registry
 from napari_active_seg.learning.networks.registry import BuiltNetwork
 from napari_active_seg.metrics.instances import InstanceRules
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.prediction.requests import sampling_plan
+from napari_active_seg.session.prediction.inference import inference_options
 from napari_active_seg.uncertainty import get_measure
 
 
@@ -36,10 +36,10 @@ def test_settings_make_the_plan(session):
     session.maintenance.configure(
         uncertainty_from="views", samples=6, temperature=1.5, precision="bfloat16", ensemble_size=4
     )
-    plan = sampling_plan(session.project, measure="equal-al")
+    plan = inference_options(session.project, measure="equal-al")
     assert (plan.uncertainty_from, plan.samples, plan.temperature) == ("views", 6, 1.5)
     assert (plan.precision, plan.extras) == ("bfloat16", ("mirrored",))
-    assert sampling_plan(session.project, samples=3).samples == 3
+    assert inference_options(session.project, samples=3).samples == 3
     for wrong in ({"uncertainty_from": "dropuot"}, {"temperature": 0}, {"precision": "float8"}):
         with pytest.raises(ConfigError):
             session.maintenance.configure(**wrong)

@@ -15,7 +15,7 @@ from napari_active_seg.project import PLACED_EVENT, WITHDRAWN_EVENT, Project, Sp
 from napari_active_seg.regions import Effort, Region, RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.proposals.requests import drawn_plan
+from napari_active_seg.session.proposals.inputs import evaluation_quotas
 from napari_active_seg.session.report import write_project_report
 from napari_active_seg.session.trust.figures import images_for_figures
 from napari_active_seg.session.trust.scoreboard import control_report, scoreboard
@@ -274,7 +274,7 @@ def test_no_estimate_changes_when_own_regions_are_added(tmp_path):
         found[name] = {
             "rows": rows,
             "controls": control_report(project).figures(),
-            "plan": drawn_plan(project),
+            "plan": evaluation_quotas(project),
             "measured": {e.subject for e in project.events.named("measured before training")},
             "figures": images_for_figures(project),
         }
@@ -298,7 +298,7 @@ def test_an_own_region_on_a_validation_image_is_never_measured_on(tmp_path):
     session = session_of_twelve(tmp_path)
     answered(session)
     trained(session)
-    plan = drawn_plan(session.project)
+    plan = evaluation_quotas(session.project)
     before = session.evaluate().figures()
     image_id = session.project.images.all(Split.VALIDATION)[0].id
     own = ScoredRegion(Region(image_id, 0, 0, 48, 48), 0.0, 1.0, "", RegionKind.MANUAL)
@@ -307,5 +307,5 @@ def test_an_own_region_on_a_validation_image_is_never_measured_on(tmp_path):
     label(session, region_id, 1 - int(whole[:48, :48].max()))
     assert (session.labels.so_far(image_id) != whole).any()
     assert session.evaluate().figures() == before
-    assert drawn_plan(session.project) == plan
+    assert evaluation_quotas(session.project) == plan
     session.close()

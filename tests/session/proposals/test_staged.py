@@ -11,14 +11,14 @@ from tiny_data import write_pool
 from napari_active_seg.acquisition import RANDOM_SHARES, STRATEGIES, Budget, RegionKind
 from napari_active_seg.errors import NothingToDoError, StoppedError
 from napari_active_seg.jobs import CancelToken, InlineRunner
-from napari_active_seg.project import OFFERED_EVENT, Project
+from napari_active_seg.project import OFFERED_EVENT, Project, Split
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.proposals.cost_model_cache import CostModelCache
-from napari_active_seg.session.proposals.requests import propose_request
+from napari_active_seg.session.proposals.inputs import ProposalChoices, Stage, unpredicted_images
 from napari_active_seg.session.proposals.staged import images_of_first_stage
 from napari_active_seg.session.proposals.task import propose_regions
+from napari_active_seg.session.task_context import TaskContext
 
 _IMAGES = 12
 
@@ -93,18 +93,10 @@ def let_go(watched, _stage):
     session.navigation.to_region = lambda region_id: (to_region(region_id), watched.deactivate())
 
 
-def request_of(session, count=8, **parts):
-    """Return the request of a proposal."""
+def choices_of(session, count=8, **parts):
+    """Return the choices of a proposal."""
     strategy = session.proposals.strategy(None, size=24, **parts)
-    return propose_request(
-        session.project,
-        predict=session.proposals._predict(strategy),
-        strategy=strategy,
-        cost=None,
-        budget=Budget(count),
-        seed=None,
-        costs=CostModelCache(session.project, FakeSegmenters()),
-    )
+    return ProposalChoices(strategy, Budget(count))
 
 
 def regions_of(queued):
@@ -170,17 +162,21 @@ def test_touched_regions_stay_and_the_rest_is_what_one_proposal_chooses_beside_t
 
     shutil.copytree(trained, tmp_path / "copy")
     other = Watched(tmp_path / "copy", in_window=False)
-    request = request_of(other.session)
+    session = other.session
+    task = TaskContext(session.project, session.context.models, CancelToken(), lambda *a, **k: None)
+    choices, pool = choices_of(session), session.project.images.all(Split.POOL)
     watched = Watched(trained, on_stage=on_stage)
     found = watched.propose()
     assert {q.id for q in touched} <= {q.id for q in found}
     assert len(found) == 8
     kept = tuple(q.place for q in touched)
-    at_once = propose_regions(replace(request, kept=kept), CancelToken(), lambda *a, **k: None)
+    unpredicted = unpredicted_images(session.project, choices.strategy.measure)
+    stage = Stage(frozenset(ref.id for ref in pool), unpredicted, kept=kept, draws=True)
+    at_once = propose_regions(task, replace(choices, stage=stage))
     rest = [q for q in found if q.id not in {t.id for t in touched}]
     assert regions_of(rest) == {(r.region, r.kind) for r in at_once.regions}
     drawn = [r for r in at_once.regions if r.kind in RANDOM_SHARES]
-    without = propose_regions(request, CancelToken(), lambda *a, **k: None)
+    without = propose_regions(task, choices)
     assert drawn and drawn == [r for r in without.regions if r.kind in RANDOM_SHARES]
     watched.session.close()
     other.session.close()
@@ -325,12 +321,21 @@ def test_prediction_of_all_images_says_which_one_it_is_at(trained):
 def test_first_stage_takes_images_that_fill_the_round(trained, share, count, images):
     watched = Watched(trained, in_window=False)
     session = watched.session
-    first = images_of_first_stage(request_of(session, count, per_image_share=share))
+    first = images_of_first_stage(
+        session.project, choices_of(session, count, per_image_share=share)
+    )
     assert len(first) == images == len(set(first))
-    assert first == images_of_first_stage(request_of(session, count, per_image_share=share))
+    assert first == images_of_first_stage(
+        session.project, choices_of(session, count, per_image_share=share)
+    )
     session.predict(first[:1])
-    again = images_of_first_stage(request_of(session, count, per_image_share=share))
+    again = images_of_first_stage(
+        session.project, choices_of(session, count, per_image_share=share)
+    )
     assert len(again) == images - 1 and first[0] not in again
     session.predict()
-    assert images_of_first_stage(request_of(session, count, per_image_share=share)) is None
+    assert (
+        images_of_first_stage(session.project, choices_of(session, count, per_image_share=share))
+        is None
+    )
     session.close()

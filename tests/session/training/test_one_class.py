@@ -176,7 +176,7 @@ def test_without_a_validation_the_training_regions_show_it(unmeasured, pool, col
 def test_cached_predictions_show_it_of_a_model_that_learned_one_class(unmeasured):
     finish_disks(unmeasured)
     unmeasured.train(allow_one_class=True)
-    model = unmeasured.context.models.segmenter(unmeasured.state.model)
+    model = unmeasured.context.models.get(unmeasured.state.model)
     model.threshold = -5.0
     assert unmeasured.trust.collapse() is None  # nobody has predicted anything
     unmeasured.predict()

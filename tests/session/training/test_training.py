@@ -77,7 +77,7 @@ def test_warm_start_never_touches_the_model_in_use(session, pool, monkeypatch):
     lap(session, pool)
     train(session)
     before = session.project.models.path("m001").read_bytes()
-    shelf = session.context.models.segmenter(session.state.model)
+    shelf = session.context.models.get(session.state.model)
     threshold = shelf.threshold
     spoil(monkeypatch, -5.0)
     train(session)
@@ -481,10 +481,10 @@ def test_memory_is_given_back_after_every_job(session, pool):
     lap(session, pool)
     train(session)
     session.predict()
-    shelf = session.context.models.segmenter(session.state.model)
+    shelf = session.context.models.get(session.state.model)
     assert shelf.freed >= 1
     session.free_memory()
-    assert session.context.models.segmenter(session.state.model) is not shelf
+    assert session.context.models.get(session.state.model) is not shelf
     session.predict()
 
 

@@ -16,14 +16,19 @@ from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.trust.cross_validate import (
     MOST_FOLDS,
     cross_validate,
+    read_cross_validation_inputs,
     split_into_folds,
 )
-from napari_active_seg.session.trust.requests import cross_validate_request
 from napari_active_seg.session.trust.store import CROSS_VALIDATED
 from napari_active_seg.uncertainty import MomentStream
+
+
+def task_context(session, report=lambda *a, **k: None):
+    return TaskContext(session.project, session.context.models, CancelToken(), report)
 
 
 def predict_known(image, threshold):
@@ -236,12 +241,12 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_folds(session
     first, second = estimate(session), estimate(session)
     assert first.folds == second.folds
     assert first.estimates == second.estimates
-    request = cross_validate_request(session.project, session.state.model, session.context.networks)
+    inputs = read_cross_validation_inputs(task_context(session), session.state.model)
 
     def images(folds):
         return {frozenset(r.label.region.image_id for r in fold) for fold in folds}
 
-    splits = [images(split_into_folds(replace(request, seed=seed))) for seed in range(6)]
+    splits = [images(split_into_folds(replace(inputs, seed=seed))) for seed in range(6)]
     assert any(split != splits[0] for split in splits)
 
 
@@ -332,10 +337,11 @@ def test_a_stop_leaves_nothing(session):
 
 def test_progress_names_the_fold_and_never_goes_back(session):
     told = []
-    request = cross_validate_request(session.project, session.state.model, session.context.networks)
-    cross_validate(
-        request, CancelToken(), lambda done, total, text="": told.append((done, total, text))
-    )
+
+    def report(done, total, text=""):
+        told.append((done, total, text))
+
+    cross_validate(task_context(session, report), session.state.model)
     assert {total for _, total, _ in told} == {100 * MOST_FOLDS}
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     assert told[-1][0] == 100 * MOST_FOLDS
@@ -411,7 +417,7 @@ def test_a_real_network_is_estimated_as_it_does_on_further_images(tmp_path):
     from napari_active_seg.api import open_session
     from napari_active_seg.images import open_image
     from napari_active_seg.metrics import estimate_over_images
-    from napari_active_seg.session.trust.evaluate import LabelledImage
+    from napari_active_seg.session.labels.whole_images import LabelledImage
 
     pool, more = write_pool(tmp_path / "data", 6), write_pool(tmp_path / "more", 8, first=50)
     folder = create_project(

@@ -7,7 +7,7 @@ import pytest
 
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import Project
-from napari_active_seg.session.trust.requests import _training_of
+from napari_active_seg.session.trust.cross_validate import training_of
 
 FORMAT_2 = Path(__file__).parents[2] / "project" / "data" / "format-2"
 
@@ -20,7 +20,7 @@ def older(tmp_path):
 
 def test_options_in_the_header_of_an_older_checkpoint_have_their_new_names(older):
     with Project.open(older, read_only=True) as project:
-        options, weights = _training_of(project, project.models.in_use())
+        options, weights = training_of(project, project.models.in_use())
     assert weights == "random"
     assert options == TrainingOptions(
         augmentation="flips",

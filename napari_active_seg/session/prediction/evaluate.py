@@ -3,120 +3,132 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_active_seg.errors import ImageError
+from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.images import ImageSource, goes_whole
-from napari_active_seg.jobs import CancelToken
-from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.metrics import EvalReport, ObjectScores
 from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
-from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
-from napari_active_seg.session.proposals.region_predictor import RegionPredictor, parts_of
+from napari_active_seg.project import ModelRecord, Split
+from napari_active_seg.regions import UNLABELLED, Region
+from napari_active_seg.session.labels.whole_images import LabelledImage, labelled_images
+from napari_active_seg.session.prediction.inference import inference_options, with_contours
+from napari_active_seg.session.prediction.region_predictor import RegionPredictor, parts_of
+from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Moments, Prediction
 
-__all__ = ["EvaluateRequest", "LabelledImage", "evaluate_model", "object_maps"]
+__all__ = ["evaluate_model", "evaluate_segmenter", "object_maps"]
 
 _log = logging.getLogger(__name__)
-
-
-def _no_objects() -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledImage:
-    """An image with ways to its pixels and to its target (H, W), 255 for not labelled.
-
-    ``objects`` gives their ids (H, W) where they are told apart. ``labels`` are the regions that
-    the target is made of, where it comes from a project.
-    """
-
-    id: str
-    source: Callable[[], ImageSource]
-    target: Callable[[], NDArray[np.uint8]]
-    objects: Callable[[], NDArray[np.int32] | None] = _no_objects
-    labels: tuple[RegionLabel, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateRequest:
-    """Which model on which images."""
-
-    images: tuple[LabelledImage, ...]
-    load_segmenter: Callable[[], Segmenter]
-    model_id: str
-    classes: tuple[str, ...]
-    plan: InferenceOptions
-    rules: InstanceRules | None = None  # how objects are told apart, where the model draws outlines
-
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """Images that are read."""
-        return tuple(image.id for image in self.images)
+#: Why nothing can be evaluated, by split.
+_NO_IMAGES = {
+    Split.VALIDATION: (
+        "no validation image is labelled: label some (propose puts squares for validation into "
+        "the queue), or name other images with their masks (--images, --masks)"
+    ),
+    Split.AUDIT: (
+        "no audit image is labelled; set some aside when the project is made "
+        "(--audit-fraction), and label the squares that are proposed on them"
+    ),
+}
 
 
 def evaluate_model(
-    request: EvaluateRequest,
-    token: CancelToken,
-    report: ProgressCallback,
+    task: TaskContext,
+    model: ModelRecord | None = None,
+    images: Sequence[LabelledImage] | None = None,
     *,
+    split: Split = Split.VALIDATION,
+) -> EvalReport:
+    """Evaluate a model, or the one in use, on ``images`` or on the labelled images of a split.
+
+    On the validation a calibration is left out, since it was fitted on just these images.
+    """
+    project = task.project
+    model = model or project.models.in_use()
+    if model is None:
+        raise NothingToDoError("there is no model yet; label a few regions and train first")
+    chosen = labelled_images(project, split) if images is None else tuple(images)
+    if not chosen:
+        raise NothingToDoError(_NO_IMAGES[split])
+    if images is None:
+        task.check_images(image.id for image in chosen)
+    on_validation = images is None and split is Split.VALIDATION
+    rules = InstanceRules.from_figures(model.metrics) if split is Split.VALIDATION else None
+    options = inference_options(project, model=None if on_validation else model)
+    return evaluate_segmenter(
+        task,
+        task.models.get(model),
+        chosen,
+        model_id=model.id,
+        options=with_contours(options, rules),
+        rules=rules,
+    )
+
+
+def evaluate_segmenter(
+    task: TaskContext,
+    segmenter: Segmenter,
+    images: Sequence[LabelledImage],
+    *,
+    model_id: str,
+    options: InferenceOptions,
+    rules: InstanceRules | None = None,
     on_maps: Callable[[ObjectMaps], None] | None = None,
 ) -> EvalReport:
-    """Predict each image with the averaged passes and compare it with its target.
+    """Predict each image with the averaged samples and compare it with its target.
 
-    Objects are told apart by the rules of a model that draws outlines, else by connected areas.
+    Objects are told apart by the ``rules`` of a model that draws outlines, else by connected areas.
     Images that cannot be read are logged and left out; ImageError if none can. ``on_maps`` gets
-    what is known of the objects of each image, where the plan asks for outlines. Of a slide what is
-    labelled is measured part by part, without objects.
+    the object maps of each image, where the options ask for contours. Of a slide the labelled
+    regions are evaluated part by part, without objects.
     """
     objects = ObjectScores()
-    said = RegionPredictor(request.load_segmenter(), request.plan, token.check)
-    evaluated = EvalReport.empty(request.classes)
+    predictor = RegionPredictor(segmenter, options, task.check_cancelled)
+    evaluated = EvalReport.empty(task.project.schema.names)
     problems: list[ImageError] = []
-    for number, labelled in enumerate(request.images):
-        token.check()
-        report(number, len(request.images), f"measuring {labelled.id}")
+    for number, labelled in enumerate(images):
+        task.check_cancelled()
+        task.report(number, len(images), f"evaluating {labelled.id}")
         try:
             source = labelled.source()
             if not goes_whole(source.shape):
-                evaluated = _with_slide(evaluated, request, labelled, source, said)
+                evaluated = _with_slide(evaluated, model_id, labelled, source, predictor)
                 continue
             region = Region.whole(labelled.id, source.shape)
-            moments = said.of(source, region)
+            moments = predictor.predict(source, region)
         except ImageError as error:
             _log.warning("left out of the measurement: %s", error)
             problems.append(error)
             continue
         target = labelled.target()
-        evaluated = evaluated.add(Prediction(region, moments, request.model_id), target)
+        evaluated = evaluated.add(Prediction(region, moments, model_id), target)
         if "contour" in moments.extras:
             maps = _known_maps(moments, labelled, target)
             if on_maps is not None:
                 on_maps(maps)
-            if request.rules is not None and maps.truth is not None:
-                objects = objects.add(instances_of(maps, request.rules), maps.truth)
+            if rules is not None and maps.truth is not None:
+                objects = objects.add(instances_of(maps, rules), maps.truth)
         elif (within := _known_part(target)) and (known := labelled.objects()) is not None:
             found, _ = ndimage.label(moments.mean_p.argmax(axis=0)[within] > 0)
             objects = objects.add(found, known[within])
-    if problems and len(problems) == len(request.images):
+    if problems and len(problems) == len(images):
         raise problems[0]
     return evaluated.with_objects(objects) if objects.n_images else evaluated
 
 
 def _with_slide(
     evaluated: EvalReport,
-    request: EvaluateRequest,
+    model_id: str,
     labelled: LabelledImage,
     source: ImageSource,
-    said: RegionPredictor,
+    predictor: RegionPredictor,
 ) -> EvalReport:
     """Return the report with the labelled parts of a slide added."""
     whole = Region.whole(labelled.id, source.shape)
@@ -126,8 +138,8 @@ def _with_slide(
             rows = slice(part.y - region.y, part.bottom - region.y)
             own = target[rows, part.x - region.x : part.right - region.x]
             if (own != UNLABELLED).any():
-                moments = said.of(source, part)
-                evaluated = evaluated.add(Prediction(part, moments, request.model_id), own)
+                moments = predictor.predict(source, part)
+                evaluated = evaluated.add(Prediction(part, moments, model_id), own)
     return evaluated
 
 

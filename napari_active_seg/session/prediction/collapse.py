@@ -14,11 +14,11 @@ from napari_active_seg.metrics import (
 )
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.session.labels.class_counts import count_classes, find_only_class
+from napari_active_seg.session.labels.whole_images import compose_labels
 from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.requests import labels_so_far
-from napari_active_seg.session.trust.store import kept_evaluation
+from napari_active_seg.session.prediction.model_records import load_evaluation
 
-__all__ = ["Collapse", "check_confusion", "find_collapse", "keep_collapse"]
+__all__ = ["Collapse", "check_confusion", "find_collapse", "store_collapse"]
 
 #: The event that records what was found after a training.
 _FOUND = "predicts one class"
@@ -56,7 +56,7 @@ def check_confusion(
     return Collapse(model_id, names[found], share, pixels)
 
 
-def keep_collapse(project: Project, collapse: Collapse) -> None:
+def store_collapse(project: Project, collapse: Collapse) -> None:
     """Record what was found of a model after its training."""
     project.events.add(_FOUND, collapse.model_id, facts=asdict(collapse))
 
@@ -73,7 +73,7 @@ def find_collapse(project: Project, model: ModelRecord) -> Collapse | None:
         if isinstance(share, int | float):
             name, pixels = str(facts.get("class_name")), str(facts.get("pixels"))
             return Collapse(model.id, name, float(share), pixels)
-    report = kept_evaluation(project, model.id)
+    report = load_evaluation(project, model.id)
     if report is not None:
         found = check_confusion(
             report.confusion, report.classes, model_id=model.id, pixels="validation"
@@ -100,7 +100,7 @@ def _in_predictions(project: Project, model: ModelRecord) -> Collapse | None:
         classes = prediction.classes
         counts += np.bincount(classes.ravel(), minlength=len(names))
         if image_id in labelled:
-            target = labels_so_far(project, image_id, step=prediction.step)
+            target = compose_labels(project, image_id, step=prediction.step)
             if target.shape == classes.shape:
                 confusion = confusion.add(classes, target)
     if counts.max(initial=0) < max(1, LEAST_COLLAPSED_SHARE * counts.sum()):

@@ -27,7 +27,7 @@ class RegionPredictor:
         self._segmenter, self._plan, self._check = segmenter, plan, check_cancelled
         self._last: tuple[Region, Moments] | None = None
 
-    def of(self, source: ImageSource, region: Region) -> Moments:
+    def predict(self, source: ImageSource, region: Region) -> Moments:
         """Return the moments inside a region; ImageError if the image cannot be read.
 
         Of a slide it should be no larger than the parts that ``parts_of`` makes.
