@@ -20,7 +20,7 @@ from PIL import Image
 
 from napari_active_seg.api import open_session
 from napari_active_seg.images import open_image
-from napari_active_seg.metrics import EvalReport, estimate_over_images
+from napari_active_seg.metrics import estimate_over_images
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.trust.evaluate import LabelledImage
 
@@ -67,23 +67,17 @@ def compare(
     session.maintenance.configure(unpainted="unlabelled", samples=8)
     for count, strategy in ((first, None), (uncertain, "uncertain-regions")):
         if count:
-            session.propose(count=count, size=64, control=0.0, strategy=strategy)
-            session.wait()
+            session.proposals.propose(count=count, size=64, control=0.0, strategy=strategy)
             session.labels.answer_from_masks(pool / "masks")
-            session.wait()
             session.train(accept_worse=True)
-            session.wait()
     session.trust.cross_validate()
-    session.wait()
     known = session.trust.cross_validation()
-    reports: list[EvalReport] = []
-    session.evaluate(images=further, on_report=reports.append)
-    session.wait()
+    report = session.evaluate(further)
     session.close()
     if known is None:
         raise SystemExit("nothing was estimated")
     estimate = known.estimates["image_mean_dice"]
-    there = estimate_over_images(reports[0])["image_mean_dice"]
+    there = estimate_over_images(report)["image_mean_dice"]
     inside = estimate.low <= there.value <= estimate.high
     return str(seed), name, estimate.summary, there.summary, "yes" if inside else "no"
 

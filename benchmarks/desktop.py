@@ -142,7 +142,7 @@ def long_queue(session, n: int) -> None:
         regions.append(ScoredRegion(region, float(rng.random()), 10.0, "one of many"))
     proposal = Proposal(1, tuple(regions), "uncertain-regions", n, 0, None, "benchmark")
     session.project.regions.add_proposal(proposal)
-    session._set(queue=session.project.regions.queue())
+    session.context.update(queue=session.project.regions.queue())
 
 
 def scrolled(strip, seconds: float) -> np.ndarray:
@@ -167,11 +167,11 @@ def main() -> None:
         os.environ["NAPARI_ACTIVE_SEG_SETTINGS"] = str(Path(name) / "settings.json")
         folder = write_sample_project("histology", Path(name))
         with contextlib.closing(open_session(folder)) as session:
-            session.propose(count=6)
-            session.labels.answer_from_masks(Path(name) / "masks")
-            session.train()
-            session.predict()
-            session.propose(count=60, size=48)
+            session.proposals.propose(count=6, wait=False)
+            session.labels.answer_from_masks(Path(name) / "masks", wait=False)
+            session.train(wait=False)
+            session.predict(wait=False)
+            session.proposals.propose(count=60, size=48, wait=False)
             session.maintenance.configure(unpainted="unlabelled")
         plain = bare_dabs(napari)
         viewer = napari.Viewer(show=True)
@@ -233,7 +233,7 @@ def on_slide(dock, canvas, slide: Path, work: Path) -> None:
     dock.desk.open(made.folder)
     session = dock.desk.session
     session.maintenance.configure(unpainted="unlabelled")
-    session.propose(count=14, size=512)
+    session.proposals.propose(count=14, size=512, wait=False)
     until(lambda: session.state.job is None, 300)
     wait(1000)
     jumps(dock, canvas, 2)

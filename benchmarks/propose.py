@@ -53,10 +53,9 @@ def make_project(folder: Path, *, images: int, side: int) -> Path:
     ).folder
     session = open_session(project)
     try:
-        session.propose(count=8)
+        session.proposals.propose(count=8)
         session.labels.answer_from_masks(folder / "masks")
         session.train(preset="fast")
-        session.wait()
     finally:
         session.close()
     return project
@@ -77,8 +76,7 @@ def propose(project: Path, *, count: int, in_stages: bool) -> Waited:
                 first.append(time.perf_counter() - began)
 
         session.state_changed.connect(on_state)
-        session.propose(count=count)
-        session.wait()
+        session.proposals.propose(count=count)
         total = time.perf_counter() - began
         images = [q.region.image_id for q in session.state.queue if q.round > round_number]
         return Waited(first[0], total, len(images), len(set(images)))
@@ -91,7 +89,6 @@ def seconds_to_predict(session: Session, image_id: str, samples: int) -> float:
     """Return how long the prediction of one image takes."""
     began = time.perf_counter()
     session.predict(samples=samples, image_ids=[image_id])
-    session.wait()
     return time.perf_counter() - began
 
 

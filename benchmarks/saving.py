@@ -41,7 +41,7 @@ def main() -> None:
         region = ScoredRegion(Region(image.id, 0, 0, 512, 512), 1.0, 1.0, "")
         proposal = Proposal(1, (region,), "benchmark", 1, 0, None, "")
         (queued,) = project.regions.add_proposal(proposal)
-        session._set(queue=project.regions.queue())
+        session.context.update(queue=project.regions.queue())
         target = np.full((512, 512), 255, np.uint8)
         y, x = np.mgrid[:512, :512]
         for cy, cx in ((120, 130), (300, 400), (420, 90)):

@@ -145,9 +145,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = write_sample_project("histology", Path(name))
         with contextlib.closing(open_session(folder)) as session:
-            session.propose(count=6)
-            session.labels.answer_from_masks(Path(name) / "masks")
-            session.propose(count=2)
+            session.proposals.propose(count=6, wait=False)
+            session.labels.answer_from_masks(Path(name) / "masks", wait=False)
+            session.proposals.propose(count=2, wait=False)
             session.maintenance.configure(worker="process" if asked.process else "thread")
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1280, 720)
@@ -168,7 +168,7 @@ def measured(dock, canvas) -> tuple[float, float]:
     """Return the 99th percentile of the gaps, idle and beside a training."""
     session = dock.desk.session
     idle = paint(canvas, PAINTED_S)
-    session.train(preset="unet", epochs=10_000, go_on=False)
+    session.train(preset="unet", epochs=10_000, resume=False, wait=False)
     heard: list[int] = []
     session.progressed.connect(lambda p: heard.append(p.done))
     until(lambda: len(heard) > 3)  # torch is loaded, steps go on
@@ -240,7 +240,7 @@ def measure_first_session(folder: Path) -> dict[str, tuple[float, float]]:
 
     def train() -> None:
         dock._show_tab("Train")
-        dock.desk.session.train(epochs=2)
+        dock.desk.session.train(epochs=2, wait=False)
 
     found["sample"] = longest_gap(open_sample, lambda: is_open(sample / "histology-project"))
     found["second"] = longest_gap(lambda: choose(prepared), lambda: is_open(prepared))
@@ -266,11 +266,11 @@ def report_stalls(rounds: int) -> None:
         data.mkdir()
         made = write_sample_project("histology", data)
         with contextlib.closing(open_session(made)) as session:
-            session.propose(count=6)
-            session.labels.answer_from_masks(data / "masks")
-            session.train()
-            session.predict()
-            session.propose(count=4)
+            session.proposals.propose(count=6, wait=False)
+            session.labels.answer_from_masks(data / "masks", wait=False)
+            session.train(wait=False)
+            session.predict(wait=False)
+            session.proposals.propose(count=4, wait=False)
         settings = folder / "settings.json"
         settings.write_text('{"name": "Anna"}')
         found: dict[str, list[tuple[float, float]]] = {}

@@ -30,11 +30,10 @@ def main(out: Path) -> None:
             settings=ImageSettings(val_fraction=0.5),
         )
         session = open_session(Path(name) / "project")
-        session.propose(count=6, size=48, validation=0.0)
+        session.proposals.propose(count=6, size=48, validation=0.0)
         session.labels.answer_from_masks(data / "masks")
         session.train(preset="fast", epochs=200)
         session.trust.calibrate(use="best")
-        session.wait()
         record, model = session.trust.calibration(), session.state.model
         if record is None or model is None:
             raise SystemExit("nothing was calibrated")

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from napari_active_seg import create_project, open_session
-from napari_active_seg.export import ExportResult
 from napari_active_seg.images.samples import write_sample_set
 
 FORMATS = ("nnunet", "geojson", "coco", "masks")
@@ -28,9 +27,8 @@ def sample_project(folder: Path) -> Path:
         classes=sample.classes,
     )
     session = open_session(folder / "project")
-    session.propose(count=4, size=128)
+    session.proposals.propose(count=4, size=128)
     session.labels.answer_from_masks(data / "masks")
-    session.wait()
     session.close()
     return folder / "project"
 
@@ -38,16 +36,12 @@ def sample_project(folder: Path) -> Path:
 def main(project: Path, out: Path) -> None:
     """Write each format below ``out``, and say what is in it."""
     session = open_session(project, read_only=True)
-    written: list[ExportResult] = []
     for name in FORMATS:
-        session.export(
+        written = session.export(
             name,
             out / name,
-            on_done=written.append,
         )
-        session.wait()
-        latest = written[-1]
-        print(f"{name}: {latest.regions} regions of {latest.images} images in {latest.out}")
+        print(f"{name}: {written.regions} regions of {written.images} images in {written.out}")
     session.close()
 
 

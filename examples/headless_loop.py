@@ -29,18 +29,15 @@ def main(folder: Path) -> None:
     )
     session = open_session(folder / "project")
     for _ in range(ROUNDS):
-        session.propose(count=5, size=64)
-        session.wait()
+        session.proposals.propose(count=5, size=64)
         session.labels.answer_from_masks(masks)  # a simulated annotator; a person would paint
         session.wait()
         session.train()
-        session.wait()
         model = session.state.model
         if model is not None:
             dice, ece = model.metrics["mean_dice"], model.metrics["ece"]
             print(f"{model.id}: mean Dice {dice:.3f}, ECE {ece:.3f}")
     session.predict()
-    session.wait()
     write_project_report(session, folder / "report.html")
     session.close()
     print(f"the report is {folder / 'report.html'}")

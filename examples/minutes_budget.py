@@ -25,7 +25,6 @@ def answered(session: Session, masks: Path) -> float:
     waiting = [queued.id for queued in session.state.open_regions]
     truth = MaskFolder.from_folder(masks, session.project.images.all(), n_classes=2)
     session.labels.answer_from(truth, annotate=annotate_with(PERSON, n_classes=2))
-    session.wait()
     return sum(session.labels.history(region)[-1].effort.active_s for region in waiting)
 
 
@@ -42,13 +41,11 @@ def main(folder: Path) -> None:
     session = open_session(folder / "project")
     session.maintenance.configure(annotator="simulated", cost="learned")
     for _ in range(3):
-        session.propose(budget="2min", strategy="regions-per-minute", size=64)
-        session.wait()
+        session.proposals.propose(budget="2min", strategy="regions-per-minute", size=64)
         expected = sum(queued.cost for queued in session.state.open_regions)
         took = answered(session, data / "masks")
         print(f"expected {expected:.0f} s, took {took:.0f} s. {session.proposals.notes[0]}")
         session.train(preset="fast")
-        session.wait()
     session.close()
 
 

@@ -45,11 +45,10 @@ def main(folder: Path) -> None:
         classes=sample.classes,
     )
     session = open_session(folder / "project")
-    session.propose(count=6, size=96)
+    session.proposals.propose(count=6, size=96)
     session.labels.answer_from_masks(data / "masks")
-    session.train(preset="mine", steps=150, crop=64, batch=8)
+    session.train(preset="mine", settings={"steps": 150, "crop": 64, "batch": 8})
     session.train(preset="fast", init="scratch")
-    session.wait()
     for model in session.state.models:
         print(f"{model.id} ({model.preset}): mean Dice {model.metrics['mean_dice']:.3f}")
     session.close()

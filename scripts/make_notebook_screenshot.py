@@ -26,11 +26,11 @@ from napari_active_seg.notebook import annotate
 from napari_active_seg.api import write_sample_project
 
 session = open_session(write_sample_project("histology", Path("data")), device="cpu")
-session.propose(count=4, size=128)
+session.proposals.propose(count=4, size=128)
 session.labels.answer_from_masks(Path("data/masks"))
 session.train(preset="fast")
 session.predict()
-session.propose(count=4, size=128, measure="bald", control=0.0, validation=0.0)
+session.proposals.propose(count=4, size=128, measure="bald", control=0.0, validation=0.0)
 annotate(session)
 """
 

@@ -32,7 +32,7 @@ write_sample_set("dermoscopy", data, count=3)
 create_project(Path("p"), images_dir=data / "images", masks_dir=data / "masks",
                classes=["skin", "lesion"])
 session = open_session("p", device="cpu")
-session.propose(count=4, size=256)
+session.proposals.propose(count=4, size=256)
 session.labels.answer_from_masks(data / "masks")
 session.train(preset="fast", epochs=2)
 write_project_report(session, Path("report.html"))

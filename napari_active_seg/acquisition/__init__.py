@@ -74,6 +74,7 @@ from napari_active_seg.acquisition.strategy import (
     STRATEGIES,
     UNITS,
     Strategy,
+    StrategyParts,
     get_strategy,
 )
 from napari_active_seg.acquisition.strategy_advisor import (
@@ -123,6 +124,7 @@ __all__ = [
     "Selector",
     "Strategy",
     "StrategyAdvice",
+    "StrategyParts",
     "appearance_of",
     "box_between",
     "comparable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from napari_active_seg.acquisition.aggregation import AGGREGATES
 from napari_active_seg.acquisition.cost import COSTS, LEARNED
@@ -214,6 +214,33 @@ class Strategy:
 
 #: What may be changed of a strategy, by name.
 CHANGEABLE = tuple(f.name for f in fields(Strategy) if f.name not in ("name", "auto"))
+
+
+class StrategyParts(TypedDict, total=False):
+    """Parts of a strategy to change, as keyword arguments; None leaves a part as it is."""
+
+    measure: str | None
+    unit: str | None
+    size: int | None
+    stride: int | None
+    overlap: bool | None
+    aggregate: str | None
+    threshold: float | None
+    top: float | None
+    tolerance: float | None
+    draws: str | None
+    cost: str | None
+    alpha: float | None
+    beta: float | None
+    diversity: str | None
+    share: float | None
+    coldness: float | None
+    control: float | None
+    validation: float | None
+    per_image: int | None
+    per_patient: int | None
+    per_image_share: float | None
+    first: str | None
 
 
 def _value(key: str, word: str) -> Any:

@@ -10,7 +10,7 @@ import typer
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import echo, print_result
 from napari_active_seg.cli.options import JsonOption, ProjectArgument, opened, run_verb
-from napari_active_seg.export import ExportResult, exporter_titles
+from napari_active_seg.export import exporter_titles
 from napari_active_seg.export.tiling import CUTS
 from napari_active_seg.session.export import ExportChoice
 
@@ -109,14 +109,10 @@ def export(
         pseudonyms=pseudonyms,
         overwrite=overwrite,
     )
-    done: list[ExportResult] = []
     with opened(project, read_only=True) as session:
-        run_verb(
-            session,
-            "Exporting",
-            lambda: session.export(format_name, out, choice=choice, on_done=done.append),
+        written = run_verb(
+            session, "Exporting", lambda: session.export(format_name, out, choice=choice)
         )
-    written = done[0]
     for note in written.notes:
         echo(f"note: {note}")
     facts = {

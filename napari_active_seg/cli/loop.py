@@ -27,13 +27,14 @@ from napari_active_seg.cli.options import (
     run_verb,
 )
 from napari_active_seg.errors import ConfigError, OneClassError
-from napari_active_seg.metrics import EvalReport, Interval
+from napari_active_seg.metrics import Interval
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_HELP, PRESET_NAMES
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import explain_missing_validation
 from napari_active_seg.session import Session, TrainResponse
 from napari_active_seg.session.prediction.folder import FolderResponse
+from napari_active_seg.session.training.inputs import TrainingChoices
 from napari_active_seg.uncertainty import measure_titles
 
 __all__ = ["register"]
@@ -81,16 +82,16 @@ def predict(
         if measure is not None:
             session.set_measure(measure)
         if images is not None and out is not None:
-            folder, target, done = images, out, list[FolderResponse]()
+            folder, target = images, out
             with _kept_if_it_works(session, source):
-                run_verb(
+                response = run_verb(
                     session,
                     "Predicting",
-                    lambda: session.predict_folder(
-                        folder, target, measure=measure, samples=samples, on_done=done.append
+                    lambda: session.predictions.predict_folder(
+                        folder, target, measure=measure, samples=samples
                     ),
                 )
-            _print_folder(target, done[0], session, as_json=as_json)
+            _print_folder(target, response, session, as_json=as_json)
             return
         with _kept_if_it_works(session, source):
             run_verb(session, "Predicting", lambda: session.predict(samples=samples))
@@ -179,24 +180,25 @@ def train(
     with opened(project, device=device, read_only=helping) as session:
         session.project.config.with_changes(**chosen)  # refuses at once what cannot be
 
-        def verb() -> None:
-            session.train(
-                epochs=epochs,
-                accept_worse=accept_worse,
-                go_on=not from_start,
-                helps=helping,
-                **chosen,
+        if helping:  # the first process saves and prints
+            session.training.join(
+                TrainingChoices(epochs=epochs, resume=not from_start, settings=chosen)
             )
-
-        if helping:  # the first process tells
-            verb()
-            session.wait()
             return
         unmeasured = explain_missing_validation(session.project.images.placements().values())
         if unmeasured:
             echo(f"warning: {unmeasured}")
         try:
-            run_verb(session, "Training", verb)
+            run_verb(
+                session,
+                "Training",
+                lambda: session.train(
+                    epochs=epochs,
+                    settings=chosen,
+                    accept_worse=accept_worse,
+                    resume=not from_start,
+                ),
+            )
         except OneClassError as error:
             if not error.remedies:
                 raise
@@ -267,21 +269,14 @@ def evaluate(
         raise ConfigError("--images and --masks go together")
     if masks_as != "auto" and masks is None:
         raise ConfigError("--as says how --masks are meant; give --images and --masks too")
-    reports: list[EvalReport] = []
     with opened(project, device=device, read_only=True) as session:
         chosen = None
         if images is not None and masks is not None:
             schema = session.state.schema
             chosen = folder_of_labelled_images(images, masks, schema, masks_as=masks_as)
-        run_verb(
-            session,
-            "Measuring",
-            lambda: session.evaluate(
-                images=None if chosen is None else chosen.images, on_report=reports.append
-            ),
-        )
+        labelled = None if chosen is None else chosen.images
+        report = run_verb(session, "Measuring", lambda: session.evaluate(labelled))
         model = session.state.model
-    report = reports[0]
     facts: dict[str, object] = {
         "model": model.id if model else None,
         "images": len(report.image_ids),

@@ -29,13 +29,9 @@ from napari_active_seg.project import (
     MergeConflict,
     ModelRecord,
     Project,
-    Relinked,
     merge_projects,
 )
 from napari_active_seg.session import Session
-from napari_active_seg.session.add_images import AddedImages
-from napari_active_seg.session.labels.task import LabelResponse
-from napari_active_seg.session.labels.unpainted import RuleEffect
 
 __all__ = ["register"]
 
@@ -111,40 +107,34 @@ def import_(
 
 
 def _import_images(session: Session, folder: Path, group_pattern: str | None) -> dict[str, Any]:
-    done: list[AddedImages] = []
-    run_verb(
+    added = run_verb(
         session,
         "Looking at images",
-        lambda: session.maintenance.add_images(
-            folder, group_pattern=group_pattern, on_done=done.append
-        ),
+        lambda: session.maintenance.add_images(folder, group_pattern=group_pattern),
     )
-    for problem in done[0].problems:
+    for problem in added.problems:
         echo(f"set aside: {problem.why}")
-    for note in done[0].notes:
+    for note in added.notes:
         echo(f"note: {note}")
     return {
-        "images_added": len(done[0].added),
-        "images_known": len(done[0].known),
-        "image_notes": list(done[0].notes),
+        "images_added": len(added.added),
+        "images_known": len(added.known),
+        "image_notes": list(added.notes),
     }
 
 
 def _import_labels(
     session: Session, path: Path, options: AnnotationOptions, annotator: str
 ) -> dict[str, Any]:
-    done: list[LabelResponse] = []
-    run_verb(
+    response = run_verb(
         session,
         "Importing",
-        lambda: session.labels.import_from(
-            path, options=options, annotator=annotator, on_done=done.append
-        ),
+        lambda: session.labels.import_from(path, options=options, annotator=annotator),
     )
     return {
-        "labelled_parts": done[0].parts,
-        "without_label": list(done[0].without_label),
-        **reading_facts(done[0]),
+        "labelled_parts": response.parts,
+        "without_label": list(response.without_label),
+        **reading_facts(response),
     }
 
 
@@ -222,14 +212,10 @@ def relink(
     if images is None:
         _accept_changed(project, as_json=as_json)
         return
-    done: list[Relinked] = []
     with opened(project) as session:
-        run_verb(
-            session,
-            "Looking for images",
-            lambda: session.maintenance.relink(images, on_done=done.append),
+        relinked = run_verb(
+            session, "Looking for images", lambda: session.maintenance.relink(images)
         )
-    (relinked,) = done
     facts = {
         "found": {image_id: str(path) for image_id, path in relinked.found.items()},
         "missing": list(relinked.missing),
@@ -241,15 +227,10 @@ def relink(
 
 
 def _accept_changed(project: Path, *, as_json: bool) -> None:
-    done: list[tuple[str, ...]] = []
     with opened(project) as session:
-        run_verb(
-            session,
-            "Looking for images",
-            lambda: session.maintenance.accept_changed(on_done=done.append),
-        )
-    text = f"{len(done[0])} images are taken as they are now: {', '.join(done[0][:10])}"
-    print_result({"accepted": list(done[0])}, as_json=as_json, text=text)
+        accepted = run_verb(session, "Looking for images", session.maintenance.accept_changed)
+    text = f"{len(accepted)} images are taken as they are now: {', '.join(accepted[:10])}"
+    print_result({"accepted": list(accepted)}, as_json=as_json, text=text)
 
 
 def merge(
@@ -353,13 +334,8 @@ def config(
 
 
 def _apply_unpainted(session: Session) -> None:
-    found: list[RuleEffect] = []
-    run_verb(
-        session,
-        "Completing finished regions",
-        lambda: session.labels.apply_unpainted_rule(on_done=found.append),
-    )
-    echo(f"{len(found[0].changed)} finished regions have a new version")
+    effect = run_verb(session, "Completing finished regions", session.labels.apply_unpainted_rule)
+    echo(f"{len(effect.changed)} finished regions have a new version")
 
 
 def _hint_at_finished(session: Session) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -32,6 +32,7 @@ __all__ = [
     "side_by_side",
 ]
 
+T = TypeVar("T")
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", metavar="PROJECT")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout; logs go to stderr.")
@@ -62,8 +63,8 @@ def opened(folder: Path, *, device: str = "auto", read_only: bool = False) -> It
         session.close()
 
 
-def run_verb(session: Session, title: str, verb: Callable[[], None]) -> None:
-    """Run a verb to its end while its progress is shown; raise what it ended with."""
+def run_verb(session: Session, title: str, verb: Callable[[], T]) -> T:
+    """Run a verb while its progress is shown, and return its result."""
     with showing_progress(title) as tell:
 
         def on_progress(progress: Progress) -> None:
@@ -71,8 +72,7 @@ def run_verb(session: Session, title: str, verb: Callable[[], None]) -> None:
 
         session.progressed.connect(on_progress)
         try:
-            verb()
-            session.wait()
+            return verb()
         finally:
             session.progressed.disconnect(on_progress)
 

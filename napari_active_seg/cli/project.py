@@ -33,7 +33,6 @@ from napari_active_seg.session.create_project import (
     MasksAmongImagesError,
     create_project,
 )
-from napari_active_seg.session.labels.task import LabelResponse
 
 __all__ = ["register"]
 
@@ -178,21 +177,18 @@ def label(
     """
     with opened(project) as session:
         before = session.state.counts[RegionState.DONE]
-        done: list[LabelResponse] = []
         options = AnnotationOptions(masks_as)
-        run_verb(
+        response = run_verb(
             session,
             "Labelling",
-            lambda: session.labels.answer_from_masks(
-                from_masks, only=only, options=options, on_done=done.append
-            ),
+            lambda: session.labels.answer_from_masks(from_masks, only=only, options=options),
         )
         count = session.state.counts[RegionState.DONE] - before
         waiting = len(session.state.open_regions)
-    facts = {"labelled_regions": count, "waiting": waiting, **reading_facts(done[0])}
+    facts = {"labelled_regions": count, "waiting": waiting, **reading_facts(response)}
     text = f"{count} regions labelled, {waiting} still waiting"
-    if done[0].convention is not None:
-        text += f"\n{describe_convention(done[0].convention)}"
+    if response.convention is not None:
+        text += f"\n{describe_convention(response.convention)}"
     print_result(facts, as_json=as_json, text=text)
 
 

@@ -11,7 +11,6 @@ import typer
 from napari_active_seg.acquisition import (
     CHANGEABLE,
     STRATEGIES,
-    StrategyAdvice,
 )
 from napari_active_seg.cli.completion import completing
 from napari_active_seg.cli.console import print_result
@@ -93,7 +92,9 @@ def propose(
         run_verb(
             session,
             "Proposing",
-            lambda: session.propose(count=count, budget=budget, strategy=asked, seed=seed),
+            lambda: session.proposals.propose(
+                count=count, budget=budget, strategy=asked, seed=seed
+            ),
         )
         _tell(session, strategy, options.get("measure"), as_json=as_json)
         if save is not None:
@@ -147,15 +148,9 @@ def guide(
 
     Example: napari-active-seg guide my-project
     """
-    found: list[StrategyAdvice] = []
     with opened(project, device=device, read_only=True) as session:
-        run_verb(
-            session,
-            "Looking",
-            lambda: session.proposals.guide(on_advice=found.append, size=size),
-        )
+        advice = run_verb(session, "Looking", lambda: session.proposals.recommend(size=size))
         plan = session.proposals.plan()
-    advice = found[0]
     facts = {
         "strategy": advice.strategy,
         "unlabelled": advice.unlabelled,

@@ -129,7 +129,7 @@ def trust(
     writes = audit or compare or leaks or cross_validate or score_validation
     with opened(project, device=device, read_only=not writes) as session:
         wanted = (
-            (audit, "audit", "Measuring", session.trust.audit),
+            (audit, "audit", "Measuring", session.trust.score_test),
             (compare, "compare", "Comparing", session.trust.compare_models),
             (leaks, "leaks", "Looking", session.trust.find_leaks),
             (score_validation, "score-validation", "Scoring", session.trust.score_validation),
@@ -285,7 +285,7 @@ def figures(
                 i for i in images_for_figures(session.project) if i not in session.state.predicted
             ]
             if missing:
-                run_verb(session, "Predicting", lambda: session.predict(image_ids=missing))
+                run_verb(session, "Predicting", lambda: session.predict(missing))
         drawn = list(project_figures(session.project))
     if not drawn:
         raise NothingToDoError(

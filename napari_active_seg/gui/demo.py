@@ -87,13 +87,10 @@ def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[s
     """Label a few regions and train, so that there is a model to ask."""
     session = tools.open_session(folder)
     try:
-        session.propose(count=_START, size=_SIZE)
-        session.wait()
+        session.proposals.propose(count=_START, size=_SIZE)
         say(f"took {_START} first regions that together look most like the pool")
         session.labels.answer_from_masks(masks)
-        session.wait()
         session.train()
-        session.wait()
         say(f"labelled them and trained a first model: {_score(session)}")
     finally:
         session.close()
@@ -117,10 +114,10 @@ def _hand_over(viewer: Any) -> None:
 
 
 def _predict_and_propose(session: Session, say: Callable[[str], None]) -> None:
-    session.predict()
+    session.predict(wait=False)
     _finish_job(session)
     say(f"predicted {len(session.state.predicted)} images with their uncertainty")
-    session.propose(count=_COUNT, size=_SIZE)
+    session.proposals.propose(count=_COUNT, size=_SIZE, wait=False)
     _finish_job(session)
     say(f"proposed the {_COUNT} most uncertain regions: {session.state.open_regions[0].reason}")
 
@@ -145,16 +142,18 @@ def _lap(
     )
     painted = _paint_all(dock, session, oracle, shots)
     say(f"a simulated annotator painted {painted} regions in the window")
-    session.train()
+    session.train(wait=False)
     _finish_job(session)
     say(f"trained again: {_score(session)}")
-    session.predict()
+    session.predict(wait=False)
     _finish_job(session)
     lap_s = time.perf_counter() - lap_began
     say(f"predicted again ({before} before)")
     dock.tabs.setCurrentIndex(_TABS.index("Train"))
     shots.take("3-trained", "Train", "After one lap: the new model's outline and uncertainty")
-    session.propose(count=_COUNT, size=_SIZE)  # so that there is a queue to be seen
+    session.proposals.propose(
+        count=_COUNT, size=_SIZE, wait=False
+    )  # so that there is a queue to be seen
     _finish_job(session)
     for theme, suffix in (("dark", ""), ("light", "-light")):
         viewer.theme = theme

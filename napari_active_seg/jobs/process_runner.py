@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
+from typing import TypeVar
 
 from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
@@ -24,8 +26,9 @@ from napari_active_seg.jobs.runner import JobResult, ThreadRunner
 
 __all__ = ["ProcessRunner", "WorkerLostError"]
 
-#: How often a job that runs elsewhere is asked whether it should stop.
-_LOOK_S = 0.05
+T = TypeVar("T")
+#: How often a job in the worker process is checked for a request to stop.
+_POLL_S = 0.05
 _STARTS_WITHIN_S = 60.0
 
 
@@ -56,20 +59,20 @@ class ProcessRunner(ThreadRunner):
         super().close()
         self._let_go()
 
-    def _run(self, job: Job, token: CancelToken) -> JobResult:
+    def _run(self, job: Job[T], token: CancelToken) -> JobResult[T]:
         if not job.picklable:
             return super()._run(job, token)
         try:
             token.check()
             if self._worker is None:
                 self._worker = _Worker()
-            return self._worker.run(job, token, lambda p: self.progressed.emit(p))
+            return self._worker.run(job, token, self.progressed.emit)
         except (EOFError, OSError) as error:
             code = None if self._worker is None else self._worker.end()
             self._worker = None
             lost = WorkerLostError(
-                f"the process that was {job.name} has ended ({_why(code)}); what was in use before "
-                "stays in use. Close other programs, or use smaller images or batches"
+                f"the process that was {job.kind.title} has ended ({_why(code)}); what was in use "
+                "before stays in use. Close other programs, or use smaller images or batches"
             )
             lost.__cause__ = error
             return JobResult(job, error=lost)
@@ -104,19 +107,21 @@ class _Worker:
                 self.process.stdin.close()
             self._line: Connection = _accepted(listener, self.process)
 
-    def run(self, job: Job, token: CancelToken, tell: object) -> JobResult:
+    def run(
+        self, job: Job[T], token: CancelToken, on_progress: Callable[[Progress], None]
+    ) -> JobResult[T]:
         """Send the work over and return how it ended."""
-        self._line.send(("run", job.name, job.work))
-        told = False
+        self._line.send(("run", job.kind, job.work))
+        is_cancelled = False
         while True:
-            if token.cancelled and not told:
-                told = True
+            if token.cancelled and not is_cancelled:
+                is_cancelled = True
                 self._line.send(("cancel",))
-            if not self._line.poll(_LOOK_S):
+            if not self._line.poll(_POLL_S):
                 continue
             kind, *content = self._line.recv()
-            if kind == "progress" and callable(tell):
-                tell(Progress(job.name, *content))
+            if kind == "progress":
+                on_progress(Progress(job.kind, *content))
             elif kind == "done":
                 return JobResult(job, result=content[0])
             elif kind == "failed":

@@ -12,28 +12,31 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from psygnal import Signal, SignalInstance, emit_queued
 
+from napari_active_seg.errors import BusyError
 from napari_active_seg.jobs.interrupts import stopping_on_interrupt
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
 __all__ = ["InlineRunner", "JobResult", "Runner", "ThreadRunner", "execute"]
 
 _log = logging.getLogger(__name__)
-#: A bar that moves ten times a second is fluent; more would only keep the window busy.
+T = TypeVar("T")
+_PUMP_S = 0.02
+#: A bar that moves ten times a second looks smooth; more reports would only slow the window.
 _BETWEEN_REPORTS_S = 0.1
-#: So long is waited for a cancelled job to stop.
+#: How long to wait for a cancelled job to stop.
 _END_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JobResult:
+class JobResult(Generic[T]):
     """The end of a job: its result, or the error that ended it."""
 
-    job: Job
-    result: object = None
+    job: Job[T]
+    result: T | None = None
     error: BaseException | None = None
 
 
@@ -48,20 +51,23 @@ class Runner(Protocol):
     def finished(self) -> SignalInstance:
         """Emits JobResult, once for each job that was started."""
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[T]) -> None:
         """Queue a job."""
 
     def cancel(self) -> None:
         """Stop the job that runs, within one batch, and drop those that wait."""
 
+    def pump(self, seconds: float) -> None:
+        """Wait so long at most for a job to end; on the main thread, deliver what has arrived."""
+
     def wait(self) -> None:
         """Return when nothing runs or waits and all results were delivered."""
 
     def free_memory(self) -> None:
-        """Let go of what is kept between jobs, where nothing runs."""
+        """Free what is kept between jobs, where nothing runs."""
 
     def close(self) -> None:
-        """Cancel everything and let go of threads."""
+        """Cancel everything and end the threads."""
 
 
 class InlineRunner:
@@ -76,7 +82,7 @@ class InlineRunner:
     def __init__(self) -> None:
         self._token = CancelToken()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[T]) -> None:
         """Run the job now."""
         self._token = token = CancelToken()
         with stopping_on_interrupt(token):
@@ -85,6 +91,10 @@ class InlineRunner:
     def cancel(self) -> None:
         """Stop the job that runs (called from within it or from a signal handler)."""
         self._token.cancel()
+
+    def pump(self, seconds: float) -> None:
+        """Raise BusyError: a job that still waits here runs after the one that waits for it."""
+        raise BusyError("a result is being stored; call this when the job before it has ended")
 
     def wait(self) -> None:
         """Return at once: nothing ever waits."""
@@ -103,7 +113,7 @@ class ThreadRunner:
     finished = Signal(JobResult)
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[tuple[Job, CancelToken] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[Job[Any], CancelToken] | None] = queue.Queue()
         self._lock = threading.Lock()
         self._tokens: list[CancelToken] = []
         self._idle = threading.Condition()
@@ -111,7 +121,7 @@ class ThreadRunner:
         self._thread = threading.Thread(target=self._loop, name="active-seg-worker", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[T]) -> None:
         """Queue a job."""
         token = CancelToken()
         with self._lock:
@@ -126,18 +136,20 @@ class ThreadRunner:
             for token in self._tokens:
                 token.cancel()
 
+    def pump(self, seconds: float) -> None:
+        """Wait so long at most for a job to end; on the main thread, deliver what has arrived."""
+        with self._idle:
+            if self._open_jobs:
+                self._idle.wait(timeout=seconds)
+        if threading.current_thread() is threading.main_thread():
+            emit_queued()
+
     def wait(self) -> None:
         """Return when all jobs ended, delivering queued results if this is the main thread."""
-        main = threading.current_thread() is threading.main_thread()
-        while True:
-            with self._idle:
-                ended = self._open_jobs == 0
-                if not ended:
-                    self._idle.wait(timeout=0.02)
-            if main:
-                emit_queued()
-            if ended and self._open_jobs == 0:
-                return
+        ended = False
+        while not (ended and self._open_jobs == 0):
+            ended = self._open_jobs == 0
+            self.pump(_PUMP_S)
 
     def free_memory(self) -> None:
         """Do nothing: a thread keeps nothing."""
@@ -164,11 +176,11 @@ class ThreadRunner:
                 self._open_jobs -= 1
                 self._idle.notify_all()
 
-    def _run(self, job: Job, token: CancelToken) -> JobResult:
+    def _run(self, job: Job[T], token: CancelToken) -> JobResult[T]:
         return execute(job, token, self.progressed)
 
 
-def execute(job: Job, token: CancelToken, progressed: SignalInstance) -> JobResult:
+def execute(job: Job[T], token: CancelToken, progressed: SignalInstance) -> JobResult[T]:
     """Run a job in this thread and return how it ended; its progress is thinned."""
     last = 0.0
 
@@ -184,12 +196,12 @@ def execute(job: Job, token: CancelToken, progressed: SignalInstance) -> JobResu
         now = time.monotonic()
         if done in (0, total) or now - last >= _BETWEEN_REPORTS_S:
             last = now
-            progressed.emit(Progress(job.name, done, total, text, loss, held_out))
+            progressed.emit(Progress(job.kind, done, total, text, loss, held_out))
 
     try:
         token.check()
         return JobResult(job, result=job.work(token, report))
     except Exception as error:  # noqa: BLE001 - the one place that carries errors across threads
         traceback.clear_frames(error.__traceback__)  # what the job held goes, its lines stay
-        _log.debug("job %s ended with an error", job.name, exc_info=error)
+        _log.debug("%s ended with an error", job.kind.title, exc_info=error)
         return JobResult(job, error=error)

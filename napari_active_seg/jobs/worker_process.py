@@ -12,21 +12,21 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
+from typing import Any
 
 from psygnal import Signal
 
-from napari_active_seg.jobs.job import CancelToken, Job, Progress, ProgressCallback
+from napari_active_seg.jobs.job import CancelToken, Job, JobKind, Progress, Work
 from napari_active_seg.jobs.runner import JobResult, execute
 
 __all__ = ["main"]
 
-Work = Callable[[CancelToken, ProgressCallback], object]
+_Item = tuple[JobKind, Work[Any]]
 
 
-class _Told:
-    """Where progress goes on its way to the line."""
+class _Reports:
+    """Where progress goes on its way to the connection."""
 
     progressed = Signal(Progress)
 
@@ -36,22 +36,20 @@ def main(address: str, key: bytes) -> None:
     with contextlib.suppress(AttributeError, OSError):
         os.nice(5)  # the window comes first
     line = Client(address, authkey=key)
-    work: queue.Queue[tuple[str, Work] | None] = queue.Queue()
+    work: queue.Queue[_Item | None] = queue.Queue()
     current = [CancelToken()]
     threading.Thread(target=_listen, args=(line, work, current), daemon=True).start()
-    told = _Told()
-    told.progressed.connect(
+    reports = _Reports()
+    reports.progressed.connect(
         lambda p: line.send(("progress", p.done, p.total, p.text, p.loss, p.held_out))
     )
     while (item := work.get()) is not None:
-        name, do = item
-        finished = execute(Job(name, 0, do), current[0], told.progressed)
+        kind, do = item
+        finished = execute(Job(kind, 0, do), current[0], reports.progressed)
         _answer(line, finished)
 
 
-def _listen(
-    line: Connection, work: queue.Queue[tuple[str, Work] | None], current: list[CancelToken]
-) -> None:
+def _listen(line: Connection, work: queue.Queue[_Item | None], current: list[CancelToken]) -> None:
     while True:
         try:
             kind, *content = line.recv()
@@ -68,7 +66,7 @@ def _listen(
             return
 
 
-def _answer(line: Connection, finished: JobResult) -> None:
+def _answer(line: Connection, finished: JobResult[Any]) -> None:
     """Send a result or an error; an error that cannot travel goes as its words."""
     error = finished.error
     if error is None:

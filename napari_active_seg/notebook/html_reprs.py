@@ -103,7 +103,7 @@ def _(session: Session) -> Report:
             else f"{model.id} ({model.preset}) {known}",
             "Calibration": state.calibrated or "none",
             "Measure": get_measure(state.measure).title,
-            "Under way": ", ".join(state.jobs) or "nothing",
+            "Under way": ", ".join(job.title for job in state.jobs) or "nothing",
         }
     )
     latest = [q for q in state.queue if q.round == state.round and q.round > 0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_active_seg.jobs import Progress
+    from napari_active_seg.jobs import JobKind, Progress
     from napari_active_seg.session import Session, SessionState
 
 __all__ = ["NotebookProgress", "in_notebook"]
@@ -26,7 +26,7 @@ class NotebookProgress:
     def __init__(self, session: Session, make_bar: Callable[..., Any] | None = None) -> None:
         self._make_bar = make_bar or _make_bar
         self._bar: Any = None
-        self._job = ""
+        self._job: JobKind | None = None
         # Signals hold methods weakly; these functions keep the bars as long as the session lives.
         session.progressed.connect(lambda progress: self._on_progress(progress))
         session.state_changed.connect(lambda new, old: self._on_state(new, old))
@@ -35,7 +35,7 @@ class NotebookProgress:
         if self._bar is None or self._job != progress.job:
             self._close()
             self._job = progress.job
-            self._bar = self._make_bar(desc=progress.job, total=progress.total or None)
+            self._bar = self._make_bar(desc=progress.job.title, total=progress.total or None)
         bar = self._bar
         bar.total = progress.total or None
         bar.n = progress.done

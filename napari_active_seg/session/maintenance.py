@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_active_seg.errors import BusyError, NothingToDoError
-from napari_active_seg.jobs import CancelToken
+from napari_active_seg.jobs import CancelToken, JobKind
 from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.project import Project, Relinked, find_moved_images
+from napari_active_seg.project import Relinked, find_moved_images
 from napari_active_seg.regions import ClassRegistry
 from napari_active_seg.session.add_images import AddedImages, add_images
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.context import SessionContext
 
 __all__ = ["ProjectMaintenance"]
 
 
 class ProjectMaintenance:
-    """Verbs that change the project and not its labels; ``apply`` changes the session's state."""
+    """Changes the project and not its labels: classes, settings, images, tissue."""
 
     images_replaced = Signal(tuple)  # ids of images whose files were taken as they are now
 
-    def __init__(
-        self,
-        project: Project,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        start: Callable[..., None],
-        flush: Callable[[], None],
-        predicted: Callable[[], frozenset[str]],
-    ) -> None:
-        self._project = project
-        self._state = state
-        self._apply = apply
-        self._start = start
-        self._flush = flush
-        self._predicted = predicted
+    def __init__(self, ctx: SessionContext) -> None:
+        self._ctx = ctx
 
     # --- classes -----------------------------------------------------------------------------
 
@@ -69,36 +57,44 @@ class ProjectMaintenance:
     def undo_class_change(self) -> str:
         """Take the latest change of classes back and return what it was."""
         self._check_idle()
-        self._flush()
-        undone = self._project.classes.undo(annotator=self._project.config.annotator)
+        self._ctx.flush_labels()
+        undone = self._ctx.project.classes.undo(annotator=self._ctx.project.config.annotator)
         self._show_classes()
         return undone
 
     def _follow_class(self, name: str, now: str) -> None:
         """Keep what unpainted pixels are, where that class is called otherwise from now on."""
-        if self._project.config.unpainted == name:
-            self._project.configure(unpainted=now)
+        if self._ctx.project.config.unpainted == name:
+            self._ctx.project.configure(unpainted=now)
 
     def _change(self, change: Callable[[ClassRegistry], ClassRegistry], what: str) -> None:
         self._check_idle()
-        book = change(self._project.classes.current)
-        self._flush()
-        self._project.classes.change(book, what=what, annotator=self._project.config.annotator)
+        book = change(self._ctx.project.classes.current)
+        self._ctx.flush_labels()
+        self._ctx.project.classes.change(
+            book, what=what, annotator=self._ctx.project.config.annotator
+        )
         self._show_classes()
 
     def _show_classes(self) -> None:
-        self._apply(schema=self._project.schema, predicted=self._predicted())
+        self._ctx.update(schema=self._ctx.project.schema, predicted=self._ctx.predicted())
 
     def _check_idle(self) -> None:
-        job = self._state().job
+        job = self._ctx.state.job
         if job is not None:
-            raise BusyError(f"{job} is under way in the classes as they are; wait, or stop it")
+            raise BusyError(
+                f"{job.title} is under way in the classes as they are; wait, or stop it"
+            )
 
     # --- images ------------------------------------------------------------------------------
 
-    def relink(self, folder: Path, *, on_done: Callable[[Relinked], None] | None = None) -> None:
-        """Find missing images again below ``folder``, by what is in them; a job."""
-        images = self._project.images
+    @overload
+    def relink(self, folder: Path, *, wait: Literal[True] = ...) -> Relinked: ...
+    @overload
+    def relink(self, folder: Path, *, wait: Literal[False]) -> Future[Relinked]: ...
+    def relink(self, folder: Path, *, wait: bool = True) -> Relinked | Future[Relinked]:
+        """Find missing images again below ``folder``, by their content."""
+        images = self._ctx.project.images
         missing = [images.ref(image_id) for image_id in images.missing()]
         if not missing:
             raise NothingToDoError("no image is missing: every file is where it should be")
@@ -106,39 +102,33 @@ class ProjectMaintenance:
         def work(token: CancelToken, report: ProgressCallback) -> Relinked:
             return find_moved_images(missing, folder, on_file=_make_reporter(token, report))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, Relinked):
-                self._keep_relinked(result)
-                if on_done is not None:
-                    on_done(result)
+        future = self._ctx.start(JobKind.RELINK, work, self._keep_relinked)
+        return future.result() if wait else future
 
-        self._start("looking for images", work, deliver)
-
-    def accept_changed(self, *, on_done: Callable[[tuple[str, ...]], None] | None = None) -> None:
-        """Take the files of images that were replaced as they are now; a job.
+    @overload
+    def accept_changed(self, *, wait: Literal[True] = ...) -> tuple[str, ...]: ...
+    @overload
+    def accept_changed(self, *, wait: Literal[False]) -> Future[tuple[str, ...]]: ...
+    def accept_changed(self, *, wait: bool = True) -> tuple[str, ...] | Future[tuple[str, ...]]:
+        """Take the files of images that were replaced as they are now, and return the images.
 
         Labels stay as they are; predictions of such images are removed. ImageError where a file
         has another size than before.
         """
-        project = self._project
+        project = self._ctx.project
         ids = tuple(ref.id for ref in project.images.all())
 
         def work(token: CancelToken, report: ProgressCallback) -> tuple[str, ...]:
             tell = _make_reporter(token, report)
             return project.images.find_changed(ids, on_image=lambda number: tell(number, len(ids)))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, tuple):
-                self._keep_changed(result)
-                if on_done is not None:
-                    on_done(result)
+        future = self._ctx.start(JobKind.RELINK, work, self._keep_changed)
+        return future.result() if wait else future
 
-        self._start("looking for images", work, deliver)
-
-    def _keep_changed(self, image_ids: tuple[str, ...]) -> None:
+    def _keep_changed(self, image_ids: tuple[str, ...]) -> tuple[str, ...]:
         if not image_ids:
             raise NothingToDoError("no image was replaced: every file is as the project took it")
-        project = self._project
+        project = self._ctx.project
         project.images.accept_changed(image_ids)
         project.predictions.drop_images(image_ids)
         project.events.add(
@@ -146,72 +136,77 @@ class ProjectMaintenance:
             annotator=project.config.annotator,
             facts={"images": list(image_ids)},
         )
-        self._apply(predicted=self._predicted())
+        self._ctx.update(predicted=self._ctx.predicted())
         self.images_replaced.emit(image_ids)
+        return image_ids
 
     def note_missing(self, image_ids: Sequence[str]) -> None:
         """Take in which images are not where they should be now."""
-        self._apply(missing=frozenset(image_ids))
+        self._ctx.update(missing=frozenset(image_ids))
 
-    def _keep_relinked(self, relinked: Relinked) -> None:
+    def _keep_relinked(self, relinked: Relinked) -> Relinked:
         if relinked.found:
-            self._project.images.move(relinked.found)
-            self._project.events.add(
+            self._ctx.project.images.move(relinked.found)
+            self._ctx.project.events.add(
                 "relinked",
-                annotator=self._project.config.annotator,
+                annotator=self._ctx.project.config.annotator,
                 facts={"images": sorted(relinked.found)},
             )
-        self._apply(missing=frozenset(relinked.missing))
+        self._ctx.update(missing=frozenset(relinked.missing))
+        return relinked
 
+    @overload
     def add_images(
-        self,
-        folder: Path,
-        *,
-        group_pattern: str | None = None,
-        on_done: Callable[[AddedImages], None] | None = None,
-    ) -> None:
-        """Add the images below ``folder`` that the project does not have; a job."""
-        project = self._project
+        self, folder: Path, *, group_pattern: str | None = ..., wait: Literal[True] = ...
+    ) -> AddedImages: ...
+    @overload
+    def add_images(
+        self, folder: Path, *, group_pattern: str | None = ..., wait: Literal[False]
+    ) -> Future[AddedImages]: ...
+    def add_images(
+        self, folder: Path, *, group_pattern: str | None = None, wait: bool = True
+    ) -> AddedImages | Future[AddedImages]:
+        """Add the images below ``folder`` that the project does not have."""
+        project = self._ctx.project
 
         def work(token: CancelToken, report: ProgressCallback) -> AddedImages:
             tell = _make_reporter(token, report)
             return add_images(project, folder, group_pattern=group_pattern, on_file=tell)
 
-        def deliver(result: object) -> None:
-            if isinstance(result, AddedImages):
-                self._apply(image_ids=tuple(ref.id for ref in project.images.all()))
-                if on_done is not None:
-                    on_done(result)
+        def deliver(added: AddedImages) -> AddedImages:
+            self._ctx.update(image_ids=tuple(ref.id for ref in project.images.all()))
+            return added
 
-        self._start("adding images", work, deliver)
+        future = self._ctx.start(JobKind.ADD_IMAGES, work, deliver)
+        return future.result() if wait else future
 
     def set_spacing(self, spacing: float) -> None:
         """Say how many micrometres a pixel is in images whose files do not."""
-        ids = self._project.images.set_spacing(spacing)
-        self._project.events.add(
+        ids = self._ctx.project.images.set_spacing(spacing)
+        self._ctx.project.events.add(
             "spacing",
-            annotator=self._project.config.annotator,
+            annotator=self._ctx.project.config.annotator,
             facts={"um_per_pixel": spacing, "images": len(ids)},
         )
 
     def tissue(self, image_id: str) -> NDArray[np.bool_]:
         """Return where an image shows tissue (h, w), at a low resolution."""
-        return self._project.images.tissue(image_id)
+        return self._ctx.project.images.tissue(image_id)
 
     def set_tissue(self, image_id: str, mask: NDArray[np.bool_] | None) -> None:
         """Keep a corrected tissue mask (h, w); None goes back to the one that is computed."""
-        annotator = self._project.config.annotator
-        self._project.images.set_tissue(image_id, mask, annotator=annotator)
+        annotator = self._ctx.project.config.annotator
+        self._ctx.project.images.set_tissue(image_id, mask, annotator=annotator)
 
     # --- settings ----------------------------------------------------------------------------
 
     def configure(self, /, **changes: object) -> None:
         """Change settings of the project; ConfigError names what does not fit."""
-        self._project.configure(**changes)
-        config = self._project.config
+        self._ctx.project.configure(**changes)
+        config = self._ctx.project.config
         shown = {"measure": config.acquisition.measure} if "measure" in changes else {}
-        self._apply(project=config.name, blind=config.blind, **shown)
-        self._apply(predicted=self._predicted())
+        self._ctx.update(project=config.name, blind=config.blind, **shown)
+        self._ctx.update(predicted=self._ctx.predicted())
 
 
 def _make_reporter(token: CancelToken, report: ProgressCallback) -> Callable[[int, int], None]:

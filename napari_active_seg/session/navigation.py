@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.project import Project, QueuedRegion
+from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import UNLABELLED, MaskedRegion, RegionState
+from napari_active_seg.session.context import SessionContext
+from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.ui_state import UiStateFile
-from napari_active_seg.uncertainty import Prediction, get_measure
+from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["Navigator"]
 
@@ -21,27 +21,19 @@ _MOST_STEPS = 200
 
 
 class Navigator:
-    """Goes from image to image and from region to region; ``apply`` changes the session's state."""
+    """Goes from image to image and from region to region."""
 
     def __init__(
-        self,
-        project: Project,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        look: Callable[[], None],
-        prediction: Callable[[str], Prediction | None],
-        bookmark: UiStateFile,
+        self, ctx: SessionContext, predictions: PredictionService, bookmark: UiStateFile
     ) -> None:
-        self._project, self._state, self._apply = project, state, apply
-        self._look, self._prediction = look, prediction
+        self._ctx, self._predictions = ctx, predictions
         self._steps: list[str] = []
         self.bookmark = bookmark
 
     def to_image(self, image_id: str) -> None:
         """Show another image; the region in hand is put down if it lies elsewhere."""
-        self._project.images.ref(image_id)
-        state = self._state()
+        self._ctx.project.images.ref(image_id)
+        state = self._ctx.state
         kept = {
             key: None if asked is None or asked.region.image_id != image_id else asked.id
             for key, asked in (("region_id", state.region), ("question_id", state.question))
@@ -50,8 +42,8 @@ class Navigator:
 
     def to_region(self, region_id: str) -> None:
         """Take a region, or a question about an image, in hand and go to its image."""
-        queued = self._project.regions.get(region_id)
-        before = self._state().current_id
+        queued = self._ctx.project.regions.get(region_id)
+        before = self._ctx.state.current_id
         if before is not None and before != region_id:
             self._steps = [*self._steps[-_MOST_STEPS:], before]
         self._take(queued)
@@ -70,7 +62,7 @@ class Navigator:
     @property
     def following(self) -> str | None:
         """The waiting region that follows the one in hand; None if all others are answered."""
-        state = self._state()
+        state = self._ctx.state
         waiting = [q.id for q in (*state.open_regions, *state.open_questions)]
         leaving = state.unsaved | {state.current_id}
         at = waiting.index(state.current_id) if state.current_id in waiting else None
@@ -82,18 +74,18 @@ class Navigator:
     @property
     def can_go_back(self) -> bool:
         """Whether there is a region to go back to."""
-        state = self._state()
+        state = self._ctx.state
         there = {queued.id for queued in (*state.queue, *state.questions)} - {state.current_id}
         return any(step in there for step in self._steps)
 
     def back(self) -> None:
         """Take the region in hand again that was before this one."""
-        state = self._state()
+        state = self._ctx.state
         there = {queued.id for queued in (*state.queue, *state.questions)}
         while self._steps:
             before = self._steps.pop()
             if before in there and before != state.current_id:
-                self._take(self._project.regions.get(before))
+                self._take(self._ctx.project.regions.get(before))
                 return
         raise NothingToDoError("this is the first region that you came to; there is no way back")
 
@@ -102,15 +94,15 @@ class Navigator:
 
         NothingToDoError without a prediction of the image.
         """
-        state = self._state()
-        prediction = None if state.image_id is None else self._prediction(state.image_id)
+        state = self._ctx.state
+        prediction = None if state.image_id is None else self._predictions.of(state.image_id)
         if prediction is None or state.image_id is None:
             raise NothingToDoError("there is no prediction of this image yet; train a model")
         values = get_measure(state.measure).compute(prediction.moments).copy()
         for queued in state.queue:
             here = queued.region.image_id == state.image_id
             if here and queued.state is RegionState.DONE:
-                label = self._project.labels.latest(queued.id)
+                label = self._ctx.project.labels.latest(queued.id)
                 if label is not None and (label.target != UNLABELLED).any():
                     told = MaskedRegion.of_mask(
                         state.image_id, label.target != UNLABELLED, label.region.y, label.region.x
@@ -138,7 +130,7 @@ class Navigator:
         )
 
     def _go(self, **place: str | None) -> None:
-        self._apply(**place)
-        state = self._state()
+        self._ctx.update(**place)
+        state = self._ctx.state
         self.bookmark.keep(image_id=state.image_id or "", region_id=state.region_id or "")
-        self._look()
+        self._predictions.predict_visible()

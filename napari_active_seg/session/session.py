@@ -1,55 +1,45 @@
-"""The conductor: freezes requests, hands them to the runner, and stores what comes back."""
+"""The session of one open project: its services, its state, and the verbs of the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_active_seg.acquisition import CostModel, Proposal
-from napari_active_seg.errors import ModelError, OneClassError
+from napari_active_seg.acquisition import CostModel
+from napari_active_seg.errors import ActiveSegError, ModelError
 from napari_active_seg.export import ExportResult, get_exporter
 from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
-from napari_active_seg.jobs import CancelToken, Progress, Runner
-from napari_active_seg.jobs.job import ProgressCallback
-from napari_active_seg.jobs.queue import JobQueue, JobRequest, Work
+from napari_active_seg.jobs import JobKind, Progress, Runner
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice
-from napari_active_seg.project import Project, QueuedRegion, Split
-from napari_active_seg.regions import RegionState
-from napari_active_seg.session.check_images import CheckImages
+from napari_active_seg.project import ModelRecord, Project, Split
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.export import ExportChoice, ExportRequest, export_labels
 from napari_active_seg.session.image_classes.service import ImageClassService
 from napari_active_seg.session.labels.service import LabelService
 from napari_active_seg.session.maintenance import ProjectMaintenance
 from napari_active_seg.session.navigation import Navigator
 from napari_active_seg.session.output_folder import check_output_folder
-from napari_active_seg.session.prediction.cache_key import model_of, predicted_images
-from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.service import PredictionService
+from napari_active_seg.session.prediction.task import PredictResponse
 from napari_active_seg.session.proposals.manual_regions import ManualRegions
 from napari_active_seg.session.proposals.service import ProposalService
-from napari_active_seg.session.state import SessionState, describe_active_calibration, initial_state
+from napari_active_seg.session.state import SessionState
 from napari_active_seg.session.training.auto_train import AutoTrainTrigger
-from napari_active_seg.session.training.control_regions import CONTROL_EVENT
-from napari_active_seg.session.training.service import (
-    TrainingChoices,
-    train_request,
-    unlabelled_advice,
-)
-from napari_active_seg.session.training.task import TrainResponse, train_model
-from napari_active_seg.session.trust.collapse import keep_collapse
+from napari_active_seg.session.training.inputs import TrainingChoices, unlabelled_advice
+from napari_active_seg.session.training.service import TrainingService
+from napari_active_seg.session.training.task import TrainResponse
 from napari_active_seg.session.trust.evaluate import LabelledImage
 from napari_active_seg.session.trust.service import TrustService
-from napari_active_seg.session.trust.store import keep_evaluation
 from napari_active_seg.session.ui_state import UiStateFile
 from napari_active_seg.uncertainty import Prediction, get_measure
 
@@ -59,19 +49,20 @@ __all__ = ["Session"]
 class Session:
     """One open project and the verbs of the loop.
 
-    Verbs that compute return at once; their result arrives with ``state_changed``, or
-    ``failed`` carries the error. ``wait`` blocks until then and raises it. One computes at a time;
-    others wait, and what they need is frozen when their turn comes.
+    A verb that computes blocks, raises its error and returns its result. With ``wait=False`` it
+    returns a ``concurrent.futures.Future`` at once, which a window uses; ``failed`` emits the
+    error then. One job runs at a time, the others wait, and the inputs of a job are frozen when its
+    turn comes.
 
-    With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
+    With ``follows_screen`` the image on screen is predicted automatically, before jobs that wait.
 
-    As a context manager it waits for what runs, raises what that ended with, and closes.
+    As a context manager it waits for what runs, and closes.
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
     progressed = Signal(Progress)
     failed = Signal(Exception)
-    job_ended = Signal(str, object)  # a job, and its error or None; before ``failed``
+    job_ended = Signal(JobKind, object)  # a kind of job, and its error or None; before ``failed``
 
     def __init__(
         self,
@@ -83,89 +74,47 @@ class Session:
         follows_screen: bool = False,
     ) -> None:
         self.project = project
-        self.last_training: TrainResponse | None = None
-        self._segmenters = segmenters
-        self._follows_screen = follows_screen
-        self._shelf = shelf = ModelCache(project, segmenters)
         bookmark = UiStateFile(project.bookmark, writes=follows_screen and not project.read_only)
-        self._state = initial_state(project, bookmark.latest if follows_screen else None)
-        self._jobs = JobQueue(
-            runner, project.folder, on_change=self._on_jobs, on_idle=self._shelf.free_memory
-        )
-        state = self._now
-        self.predictions = PredictionService(
+        self.context = ctx = SessionContext(
             project,
-            shelf,
-            self._jobs,
-            state,
-            self._set,
-            order=self._order,
+            segmenters,
+            runner,
             follows_screen=follows_screen,
+            bookmark=bookmark.latest if follows_screen else None,
         )
-        self.navigation = Navigator(
-            project,
-            state,
-            self._set,
-            look=self.predictions.predict_visible,
-            prediction=self.prediction,
-            bookmark=bookmark,
-        )
-        self.labels = LabelService(project, state, self._set, start=self._start, order=self._order)
-        self.proposals = ProposalService(
-            project,
-            shelf,
-            segmenters,
-            state,
-            order=self._order,
-            on_proposal=self._proposed,
-            on_pace=lambda pace: self._set(pace=pace),
-            cost=cost,
-            in_stages=follows_screen,
-        )
-        self.trust = TrustService(
-            project,
-            shelf,
-            segmenters,
-            state,
-            self._set,
-            order=self._order,
-            model=self.predictions.model,
-            predicted=self.predictions.known,
-            look=self.predictions.predict_visible,
-        )
-        desk = ImageClassService(project, shelf, segmenters, state, self._set, order=self._order)
-        self.image_classes = desk
-        self.maintenance = ProjectMaintenance(
-            project,
-            state,
-            self._set,
-            start=self._start,
-            flush=self.labels.flush,
-            predicted=self.predictions.known,
-        )
-        self._turn = AutoTrainTrigger(project)
-        self._pass_on()
-
-    def _now(self) -> SessionState:
-        return self._state
-
-    def _pass_on(self) -> None:
-        self._jobs.progressed.connect(self.progressed.emit)
-        self._jobs.failed.connect(self.failed.emit)
-        self._jobs.ended.connect(self.job_ended.emit)
+        self.predictions = PredictionService(ctx)
+        self.navigation = Navigator(ctx, self.predictions, bookmark)
+        self.labels = LabelService(ctx)
+        self.proposals = ProposalService(ctx, self.navigation, cost=cost)
+        self.trust = TrustService(ctx, self.predictions)
+        self.training = TrainingService(ctx, self.predictions, self.trust)
+        self.image_classes = ImageClassService(ctx)
+        self.maintenance = ProjectMaintenance(ctx)
+        self._auto_train = AutoTrainTrigger(project)
+        ctx.state_changed.connect(self._on_state)
+        ctx.jobs.progressed.connect(self.progressed.emit)
+        ctx.jobs.failed.connect(self.failed.emit)
+        ctx.jobs.ended.connect(self.job_ended.emit)
         self.labels.saver.failed.connect(self.failed.emit, thread="main")
+        if follows_screen:
+            self.labels.changed.connect(self._on_labels)
 
-    # --- what is ---------------------------------------------------------------------------------
+    # --- the state and what it shows -------------------------------------------------------------
 
     @property
     def state(self) -> SessionState:
         """The current snapshot."""
-        return self._state
+        return self.context.state
+
+    @property
+    def last_training(self) -> TrainResponse | None:
+        """The latest training of this session, with its losses and its verdict."""
+        return self.training.latest
 
     @cached_property
     def manual(self) -> ManualRegions:
         """Regions that a person places by hand; ``manual.add_region`` adds one."""
-        return ManualRegions(self.project, self._now, self._set, self.navigation, self.prediction)
+        return ManualRegions(self.context, self.navigation, self.predictions)
 
     def read_image(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of an image, or one of each full square of a step."""
@@ -177,7 +126,7 @@ class Session:
         return lazy_levels(self.project.images.source(image_id))
 
     def prediction(self, image_id: str) -> Prediction | None:
-        """Return what the model in use said of an image; None if it was not asked yet."""
+        """Return the stored prediction of an image by the model in use; None without one."""
         return self.predictions.of(image_id)
 
     def uncertainty(self, image_id: str) -> NDArray[np.float32] | None:
@@ -185,99 +134,169 @@ class Session:
         prediction = self.prediction(image_id)
         if prediction is None:
             return None
-        return get_measure(self._state.measure).compute(prediction.moments)
+        return get_measure(self.state.measure).compute(prediction.moments)
 
     # --- where we are ----------------------------------------------------------------------------
 
     def select_image(self, image_id: str) -> None:
-        """Show another image; the region in hand is put down if it lies elsewhere."""
-        self._jobs.check_open()
+        """Show another image; the current region is deselected if it lies elsewhere."""
+        self.context.jobs.check_open()
         self.navigation.to_image(image_id)
 
     def select_region(self, region_id: str) -> None:
-        """Take a region in hand and go to its image."""
-        self._jobs.check_open()
+        """Make a region the current one and go to its image."""
+        self.context.jobs.check_open()
         self.navigation.to_region(region_id)
 
     def next_region(self) -> None:
-        """Take the next waiting region in hand; none if all are answered."""
-        self._jobs.check_open()
+        """Make the next waiting region the current one; none if all are answered."""
+        self.context.jobs.check_open()
         self.navigation.on()
 
     def set_measure(self, measure: str) -> None:
-        """Show and rank by another measure; nothing is predicted anew unless it needs more."""
-        self._jobs.check_open()
+        """Show and rank by another measure; images are predicted again only if it needs more."""
+        self.context.jobs.check_open()
         name = get_measure(measure).name
-        known = predicted_images(self.project, self._state.image_ids, name)
-        self._set(measure=name, predicted=known)
+        self.context.update(measure=name, predicted=self.context.predicted(name))
         self.predictions.predict_visible()
 
     # --- the loop --------------------------------------------------------------------------------
 
+    @overload
     def predict(
-        self, *, samples: int | None = None, image_ids: Sequence[str] | None = None
-    ) -> None:
-        """Predict images (all, unless told which) with the model in use, the one on screen first.
+        self,
+        image_ids: Sequence[str] | None = ...,
+        *,
+        samples: int | None = ...,
+        wait: Literal[True] = ...,
+    ) -> PredictResponse: ...
+    @overload
+    def predict(
+        self,
+        image_ids: Sequence[str] | None = ...,
+        *,
+        samples: int | None = ...,
+        wait: Literal[False],
+    ) -> Future[PredictResponse]: ...
+    def predict(
+        self,
+        image_ids: Sequence[str] | None = None,
+        *,
+        samples: int | None = None,
+        wait: bool = True,
+    ) -> PredictResponse | Future[PredictResponse]:
+        """Predict images with the model in use, the one on screen first.
 
-        In a window each image is a job of its own, so that another one that comes on screen need
+        In a window each image is a job of its own, so that another image that comes on screen need
         not wait for all.
+
+        Parameters
+        ----------
+        image_ids
+            Images to predict; by default all of the project.
+        samples
+            Number of MC samples; by default the project's.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        PredictResponse
+            The images that were predicted, and those that could not be read.
+
+        Raises
+        ------
+        NothingToDoError
+            If there is no model yet.
         """
-        wanted = self._state.image_ids if image_ids is None else tuple(image_ids)
-        self.predictions.predict(wanted, samples=samples)
+        future = self.predictions.predict(image_ids, samples=samples)
+        return future.result() if wait else future
 
-    def predict_folder(self, images_dir: Path | str, out: Path | str, **asked: Any) -> None:
-        """Predict all pictures below ``images_dir`` into ``out``: see ``PredictionService``."""
-        self.predictions.predict_folder(Path(images_dir), Path(out), **asked)
-
-    def propose(self, **asked: Any) -> None:
-        """Choose regions of pool images for the queue.
-
-        ``count=8`` or ``budget="10min"`` say how many, ``strategy`` and its parts (``size=128``,
-        ``measure="bald"``) which: see ``ProposalService.propose``.
-        """
-        self.proposals.propose(**asked)
-
+    @overload
+    def train(
+        self,
+        *,
+        preset: str | None = ...,
+        epochs: int | None = ...,
+        seed: int | None = ...,
+        init: str | None = ...,
+        settings: Mapping[str, object] | None = ...,
+        accept_worse: bool = ...,
+        resume: bool = ...,
+        allow_one_class: bool = ...,
+        wait: Literal[True] = ...,
+    ) -> ModelRecord: ...
+    @overload
+    def train(
+        self,
+        *,
+        preset: str | None = ...,
+        epochs: int | None = ...,
+        seed: int | None = ...,
+        init: str | None = ...,
+        settings: Mapping[str, object] | None = ...,
+        accept_worse: bool = ...,
+        resume: bool = ...,
+        allow_one_class: bool = ...,
+        wait: Literal[False],
+    ) -> Future[ModelRecord]: ...
     def train(
         self,
         *,
         preset: str | None = None,
         epochs: int | None = None,
         seed: int | None = None,
+        init: str | None = None,
+        settings: Mapping[str, object] | None = None,
         accept_worse: bool = False,
-        go_on: bool = True,
-        helps: bool = False,
+        resume: bool = True,
         allow_one_class: bool = False,
-        **settings: object,
-    ) -> None:
+        wait: bool = True,
+    ) -> ModelRecord | Future[ModelRecord]:
         """Train on all finished pool regions; the better model on the validation is in use then.
 
-        Better means a higher mean Dice over the fixed validation images, a tie going to the new
-        model; ``accept_worse`` uses the new one all the same. A training that was killed or
-        stopped goes on where nothing has changed since, unless ``go_on`` is False. ``helps`` is for
-        the further processes of a shared training, which write nothing. ``settings`` are settings
-        of the project for this training alone. OneClassError where all labelled pixels are of one
-        class, unless ``allow_one_class``.
+        Better means a higher mean Dice over the fixed validation images; a tie goes to the new
+        model. ``last_training`` has the losses and the verdict.
+
+        Parameters
+        ----------
+        preset
+            Network with its training defaults, such as "fast"; by default the project's.
+        epochs
+            Passes over the labels; by default the preset's number of steps.
+        seed
+            Seed of the training; by default the project's.
+        init
+            Initial weights: "current", "pretrained" or "scratch"; by default the project's.
+        settings
+            Settings of the project for this training alone, such as ``{"loss": "focal"}``.
+        accept_worse
+            Whether to use the new model even if the validation scores it lower.
+        resume
+            Whether to resume a stopped or killed training, where nothing has changed since.
+        allow_one_class
+            Whether to train although all labelled pixels are of one class.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        ModelRecord
+            The trained model; ``in_use`` says whether it is the one in use.
+
+        Raises
+        ------
+        NothingToDoError
+            If no region is finished.
+        OneClassError
+            If all labelled pixels are of one class.
         """
+        chosen = {**(settings or {}), **({} if init is None else {"init": init})}
         choices = TrainingChoices(
-            preset, epochs, seed, accept_worse, go_on, helps, allow_one_class, settings
+            preset, epochs, seed, accept_worse, resume, allow_one_class, chosen
         )
-        self._jobs.check_open()
-        self.project.config.with_changes(**settings)  # refuses at once what cannot be
-
-        def prepare() -> Work:
-            request = train_request(
-                self.project,
-                self._segmenters,
-                choices,
-                load=self._shelf.fresh,
-                measure=self._state.measure,
-            )
-            return CheckImages(
-                self.project.images.find_changed, request.image_ids, partial(train_model, request)
-            )
-
-        order = JobRequest("training", prepare, self._trained, queueable=True, picklable=True)
-        self._order(order, writes=not helps)
+        future = self.training.train(choices)
+        return future.result() if wait else future
 
     def advice_on_unlabelled(self) -> UnlabelledAdvice:
         """Return whether there are labels enough to learn from unlabelled images too."""
@@ -286,7 +305,7 @@ class Session:
 
     def use_model(self, model_id: str) -> None:
         """Put an earlier model in use again; ModelError where its file is gone."""
-        self._jobs.check_open()
+        self.context.jobs.check_open()
         models = self.project.models
         if model_id in {m.id for m in models.all()} and not models.has_file(model_id):
             raise ModelError(
@@ -294,59 +313,117 @@ class Session:
                 "model"
             )
         models.use(model_id)
-        self._set(models=self.project.models.all(), predicted=self.predictions.known())
+        self.context.update(models=models.all(), predicted=self.context.predicted())
         self.predictions.predict_visible()
 
+    @overload
     def evaluate(
-        self,
-        *,
-        images: Sequence[LabelledImage] | None = None,
-        on_report: Callable[[EvalReport], None],
-    ) -> None:
-        """Measure the model in use on ``images``, or on the labelled validation images."""
-        self.predictions.evaluate(images=images, on_report=on_report)
+        self, images: Sequence[LabelledImage] | None = ..., *, wait: Literal[True] = ...
+    ) -> EvalReport: ...
+    @overload
+    def evaluate(
+        self, images: Sequence[LabelledImage] | None = ..., *, wait: Literal[False]
+    ) -> Future[EvalReport]: ...
+    def evaluate(
+        self, images: Sequence[LabelledImage] | None = None, *, wait: bool = True
+    ) -> EvalReport | Future[EvalReport]:
+        """Evaluate the model in use: pixels, borders, objects and probabilities.
 
+        Parameters
+        ----------
+        images
+            Labelled images; by default the project's labelled validation images.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        EvalReport
+            The scores with their confidence intervals.
+
+        Raises
+        ------
+        NothingToDoError
+            If there is no model, or no labelled image.
+        """
+        future = self.predictions.evaluate(images)
+        return future.result() if wait else future
+
+    @overload
+    def export(
+        self,
+        format_name: str,
+        out: Path | str,
+        *,
+        choice: ExportChoice = ...,
+        wait: Literal[True] = ...,
+    ) -> ExportResult: ...
+    @overload
+    def export(
+        self,
+        format_name: str,
+        out: Path | str,
+        *,
+        choice: ExportChoice = ...,
+        wait: Literal[False],
+    ) -> Future[ExportResult]: ...
     def export(
         self,
         format_name: str,
         out: Path | str,
         *,
         choice: ExportChoice = ExportChoice(),  # noqa: B008  # a frozen value
-        on_done: Callable[[ExportResult], None],
-    ) -> None:
-        """Write labels to the new folder ``out``: the finished ones, or as ``choice`` says.
+        wait: bool = True,
+    ) -> ExportResult | Future[ExportResult]:
+        """Export labels as a data set.
 
-        BadInputError at once where ``out`` is, holds or lies in the project or its images.
+        Parameters
+        ----------
+        format_name
+            Name of an export format, such as "masks" or "coco".
+        out
+            The new folder for it.
+        choice
+            Which labels; by default the finished ones.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        ExportResult
+            What was written.
+
+        Raises
+        ------
+        BadInputError
+            If ``out`` is, holds or lies in the project or its images.
         """
-        self._jobs.check_open()
+        self.context.jobs.check_open()
         folder = Path(out)
         check_output_folder(self.project, folder)
         request = ExportRequest(self.project, get_exporter(format_name), folder.resolve(), choice)
-
-        def deliver(result: object) -> None:
-            if isinstance(result, ExportResult):
-                on_done(result)
-
-        self._start("exporting", partial(export_labels, request), deliver, writes=False)
+        work = partial(export_labels, request)
+        future = self.context.start(JobKind.EXPORT, work, lambda result: result, writes=False)
+        return future.result() if wait else future
 
     # --- jobs ------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Stop the job that runs, within one batch, and forget those that wait."""
-        self._jobs.cancel()
+        """Stop the job that runs, within one batch, and drop those that wait."""
+        self.context.jobs.cancel()
 
     def wait(self) -> None:
-        """Return when no job runs or waits; raise the first error that one ended with."""
-        self._jobs.wait()
+        """Return when no job runs or waits."""
+        self.context.jobs.wait()
 
     def free_memory(self) -> None:
-        """Let go of the model in use, of what was predicted, and of a process of our own.
+        """Free the loaded model, the predictions in memory, and the worker process.
 
-        All of it comes back when it is asked for; BusyError while a job runs.
+        All of it is loaded again when it is needed; BusyError while a job runs.
         """
-        self._jobs.check_open()
-        self._jobs.free_memory()
-        self._shelf.clear()
+        self.context.jobs.check_open()
+        self.context.jobs.free_memory()
+        self.context.models.clear()
         self.project.predictions.forget()
 
     def __enter__(self) -> Session:
@@ -359,118 +436,39 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if kind is None and not self._jobs.closed:
+            if kind is None and not self.context.jobs.closed:
                 self.wait()
         finally:
             self.close()
 
     def close(self) -> None:
-        """Stop what runs and let go of the project; verbs raise ProjectError from then on.
+        """Stop what runs and close the project; verbs raise ProjectError from then on.
 
         Closing twice does no harm.
         """
-        if self._jobs.closed:
+        if self.context.jobs.closed:
             return
-        self._jobs.close()
-        self._jobs.progressed.disconnect(self.progressed.emit)
-        self._jobs.failed.disconnect(self.failed.emit)
-        self._jobs.ended.disconnect(self.job_ended.emit)
+        self.context.jobs.close()
+        self.context.jobs.progressed.disconnect(self.progressed.emit)
+        self.context.jobs.failed.disconnect(self.failed.emit)
+        self.context.jobs.ended.disconnect(self.job_ended.emit)
         try:
             self.labels.close()
         finally:
             self.labels.saver.failed.disconnect(self.failed.emit)
             self.project.close()
 
-    def _start(
-        self,
-        name: str,
-        work: Callable[[CancelToken, ProgressCallback], object],
-        on_result: Callable[[object], None],
-        *,
-        writes: bool = True,
-    ) -> None:
-        """Run work that was frozen already; BusyError while anything else runs."""
-        self._order(JobRequest(name, lambda: work, on_result), writes=writes)
+    def _on_state(self, new: SessionState, old: SessionState) -> None:
+        self.state_changed.emit(new, old)
+        if old.jobs and not new.jobs:
+            self.predictions.prune()
 
-    def _order(self, order: JobRequest, *, writes: bool = True, reads_labels: bool = True) -> None:
-        self._jobs.check_open()
-        if writes:
-            self.project.check_writable()
-        if reads_labels:
-            self.labels.flush()  # what was painted a moment ago counts
-        self._jobs.submit(order)
-
-    def _on_jobs(self, names: tuple[str, ...]) -> None:
-        if not names and self._state.jobs:
-            self._prune_predictions()
-        self._set(jobs=names)
-
-    def _prune_predictions(self) -> None:
-        """Drop cached maps of older models, and the oldest ones above the limit."""
-        if self.project.read_only:
+    def _on_labels(self) -> None:
+        """Learn the pace, and train where the project trains automatically."""
+        self.proposals.update_pace()
+        if not self._auto_train.is_due(self.state):
             return
-        in_use, earlier = self.project.models.in_use(), self.predictions.earlier_model()
-        kept = {model.id for model in (in_use, earlier) if model is not None}
-        freed = self.project.predictions.prune(
-            keeps=lambda key: model_of(key) in kept,
-            limit=round(self.project.config.cache_limit * 1e9),
-        )
-        if freed:
-            self._set(predicted=self.predictions.known())
-
-    # --- results ---------------------------------------------------------------------------------
-
-    def _proposed(self, proposal: Proposal, *, replaces: bool = False) -> tuple[QueuedRegion, ...]:
-        """Put a proposal into the queue; go to its first region unless it replaces others."""
-        self.project.predictions.forget()
-        regions = self.project.regions
-        queued = regions.add_proposal(proposal)
-        self.proposals.latest = proposal
-        self._set(queue=regions.queue(), predicted=self.predictions.known())
-        in_hand = self._state.region
-        painted = in_hand is not None and in_hand.state is RegionState.IN_PROGRESS
-        if (
-            not replaces
-            and queued
-            and not painted
-            and self._state.region_id not in (self._state.unsaved)
-        ):
-            self.navigation.to_region(queued[0].id)
-        return queued
-
-    def _trained(self, result: object) -> None:
-        if isinstance(result, TrainResponse):
-            record = replace(result.model, created_at=self.project.clock())
-            for score in result.controls:
-                self.project.events.add(
-                    CONTROL_EVENT, score.region_id, facts={"model": score.model_id, **score.facts}
-                )
-            self.project.models.add(record)
-            if result.report is not None:
-                keep_evaluation(self.project, record.id, result.report, audit=False)
-            if result.collapse is not None:
-                keep_collapse(self.project, result.collapse)
-            self.last_training = replace(result, model=record)
-            self._set(models=self.project.models.all(), predicted=self.predictions.known())
-            self.predictions.predict_visible()
-            self.trust.after_training()
-
-    def _set(self, **changes: object) -> None:
-        old = self._state
-        if changes.keys() & {"models", "predicted"}:
-            changes["calibrated"] = describe_active_calibration(self.project)
-        new = replace(old, **changes)  # type: ignore[arg-type]
-        if new != old:
-            self._state = new
-            self.state_changed.emit(new, old)
-            if self._follows_screen and new.done_in_pool != old.done_in_pool:
-                self.proposals.update_pace()
-                if self._turn.is_due(new):
-                    self._train_when_due()
-
-    def _train_when_due(self) -> None:
-        """Train without being asked; a refusal is reported and keeps nothing else from going on."""
         try:
-            self.train()
-        except OneClassError as error:
+            self.train(wait=False)
+        except ActiveSegError as error:  # nobody called, so that nobody would catch it
             self.failed.emit(error)

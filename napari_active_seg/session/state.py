@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
 from napari_active_seg.session.prediction.cache_key import predicted_images
@@ -33,7 +34,7 @@ class SessionState:
     predicted: frozenset[str] = frozenset()
     image_id: str | None = None
     region_id: str | None = None
-    jobs: tuple[str, ...] = ()  #: the one that runs, then those that wait
+    jobs: tuple[JobKind, ...] = ()  #: the one that runs, then those that wait
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
     relabelled: int = 0  #: grows whenever finished labels were changed by a rule
@@ -56,7 +57,7 @@ class SessionState:
         return next((record for record in self.models if record.in_use), None)
 
     @property
-    def job(self) -> str | None:
+    def job(self) -> JobKind | None:
         """The job that runs."""
         return self.jobs[0] if self.jobs else None
 

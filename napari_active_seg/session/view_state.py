@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.state import SessionState
 
@@ -91,17 +92,17 @@ def _why_not(state: SessionState, done: int) -> WhyNot:
     return WhyNot(
         write=write,
         use_model=model,
-        propose=write or _running("proposing", jobs, "Regions are being proposed"),
-        predict=write or model or _running("predicting", jobs, "Images are being predicted"),
-        train=write or none_done or _running("training", jobs, "A network is being trained"),
+        propose=write or _running(JobKind.PROPOSE, jobs, "Regions are being proposed"),
+        predict=write or model or _running(JobKind.PREDICT, jobs, "Images are being predicted"),
+        train=write or none_done or _running(JobKind.TRAIN, jobs, "A network is being trained"),
         paint=write or no_region,
         answer=write or ("" if state.current_id is not None else no_region),
         reopen=write or no_region or open_still,
-        start_job=f"Wait for this to end, or stop it: {state.job}" if state.job else "",
+        start_job=f"Wait for this to end, or stop it: {state.job.title}" if state.job else "",
     )
 
 
-def _running(job: str, jobs: tuple[str, ...], words: str) -> str:
+def _running(job: JobKind, jobs: tuple[JobKind, ...], words: str) -> str:
     return f"{words}: wait for it, or stop it" if job in jobs else ""
 
 
@@ -115,8 +116,8 @@ def _status(state: SessionState, done: int) -> str:
     if state.read_only:
         return "Read-only: somebody else writes to this project, or it may not be written to"
     if state.job is not None:
-        then = f"; then {', '.join(state.jobs[1:])}" if len(state.jobs) > 1 else ""
-        return f"Working: {state.job}{then}"
+        later = ", ".join(job.title for job in state.jobs[1:])
+        return f"Working: {state.job.title}" + (f"; then {later}" if later else "")
     waiting, asked = len(state.open_regions), len(state.open_questions)
     images = f"{asked} {'image' if asked == 1 else 'images'} to name"
     if waiting:

@@ -14,7 +14,7 @@ def disks_only(made):
     """A project in which somebody painted disks and nothing else, in three finished regions."""
     session = open_session(made)
     session.maintenance.configure(unpainted="unlabelled")
-    session.propose(count=3, size=32)
+    session.proposals.propose(count=3, size=32)
     target = np.full((32, 32), UNLABELLED, np.uint8)
     target[8:20, 8:20] = 1
     for queued in session.state.open_regions:

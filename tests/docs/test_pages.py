@@ -129,7 +129,7 @@ def run_session(pool, monkeypatch):
         )
         session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
         session.maintenance.configure(annotator=annotator)
-        session.propose(count=3, size=24)
+        session.proposals.propose(count=3, size=24)
         for queued in session.state.open_regions:
             target = np.zeros(queued.region.shape, np.uint8)
             target[4:9, 4:9] = 1
@@ -160,8 +160,7 @@ def test_snippets_of_the_how_to_pages_do_what_they_say(tmp_path, monkeypatch, se
 
     (strategy,) = blocks(how_to / "own-strategy.md", "python")
     exec(compile(strategy, "own-strategy.md", "exec"), names)  # noqa: S102 - our own page
-    session.propose(count=1, size=24, strategy=names["mine"])
-    session.wait()
+    session.proposals.propose(count=1, size=24, strategy=names["mine"])
     assert session.proposals.latest.strategy == "mine"
 
     pytest.importorskip("anywidget")

@@ -78,7 +78,7 @@ def _dice(project, truth):
     session = open_session(project)
     try:
         pool = [ref.id for ref in session.project.images.all(Split.POOL)]
-        session.predict(image_ids=pool)
+        session.predict(pool)
         for image_id in pool:
             predicted = session.prediction(image_id).classes == 1
             with Image.open(truth / f"{Path(image_id).stem}.png") as mask:

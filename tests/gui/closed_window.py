@@ -64,13 +64,13 @@ def fail(kind, error, trace):
 
 def start(session, job, folder):
     if job == "training":
-        session.train(preset="unet", epochs=10_000)
+        session.train(preset="unet", epochs=10_000, wait=False)
     elif job == "predicting":
-        session.predict(samples=400)
+        session.predict(samples=400, wait=False)
     elif job == "proposing":
-        session.propose(count=4, size=32)
+        session.proposals.propose(count=4, size=32, wait=False)
     elif job == "exporting":
-        session.export("dicom-seg", folder.with_name("exported"), on_done=lambda _: None)
+        session.export("dicom-seg", folder.with_name("exported"), wait=False)
 
 
 def running_long_enough(dock):

@@ -94,7 +94,7 @@ class Window:
 
     def finish_all(self, pool):
         """Let masks answer all that waits."""
-        self.session.labels.answer_from_masks(pool / "masks")
+        self.session.labels.answer_from_masks(pool / "masks", wait=False)
         self.settle()
 
     def panel(self, title):
@@ -207,6 +207,6 @@ def proposed(window, project_folder):
     """The window with a project open and four regions proposed, none painted."""
     window.open(project_folder)
     window.session.maintenance.configure(unpainted="unlabelled")
-    window.session.propose(count=4, size=32)
+    window.session.proposals.propose(count=4, size=32, wait=False)
     window.settle()
     return window

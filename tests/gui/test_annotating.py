@@ -31,7 +31,7 @@ def on_disk(window, disks_project):
     """A window over a project whose regions hold clean disks on a plain ground."""
     window.open(disks_project)
     window.session.maintenance.configure(unpainted="unlabelled")
-    window.session.propose(count=3, size=64)
+    window.session.proposals.propose(count=3, size=64, wait=False)
     window.settle()
     return window
 
@@ -62,9 +62,9 @@ def disks_project(tmp_path):
 def with_model(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle()
-    window.session.propose(count=3, size=32)
+    window.session.proposals.propose(count=3, size=32, wait=False)
     window.settle()
     return window
 
@@ -318,9 +318,9 @@ def test_where_two_models_disagree_is_a_layer(with_model, pool):
     see = window.panel("Annotate").see
     assert not see.disagreement.isEnabled()
     window.finish_all(pool)
-    window.session.train(epochs=5, accept_worse=True)
+    window.session.train(epochs=5, accept_worse=True, wait=False)
     window.settle()
-    window.session.predict()
+    window.session.predict(wait=False)
     window.settle()
     window.panel("Annotate")
     see.disagreement.setChecked(True)
@@ -450,7 +450,7 @@ def test_a_picture_carries_heat_where_there_is_a_prediction(with_model):
     from napari_active_seg.session.thumbnails import Thumbnails
 
     window = with_model
-    window.session.predict()
+    window.session.predict(wait=False)
     window.settle()
     queued = window.session.state.region
     made = Thumbnails(window.session.project, side=24).make(queued, measure="bald")

@@ -42,11 +42,10 @@ def trained(tmp_path_factory):
     )
     session = open_session(made.folder)
     session.maintenance.configure(unpainted="unlabelled")
-    session.propose(count=4, size=32)
-    session.labels.answer_from_masks(pool / "masks")
-    session.train(preset="fast", epochs=5)
-    session.propose(count=4, size=32)
-    session.wait()
+    session.proposals.propose(count=4, size=32, wait=False)
+    session.labels.answer_from_masks(pool / "masks", wait=False)
+    session.train(preset="fast", epochs=5, wait=False)
+    session.proposals.propose(count=4, size=32, wait=False)
     session.close()
     return made.folder
 
@@ -158,12 +157,12 @@ def stroke(window):
 def test_dock_closed_while_training_asks_stops_and_comes_back(proposed, pool, dialogs):
     window, viewer = proposed, proposed.viewer
     window.finish_all(pool)
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
     folder, session = window.session.project.folder, window.session
     session.maintenance.configure(unpainted="unlabelled")
     region_id, painted = stroke(window)
-    session.train(preset="unet", epochs=10_000)
+    session.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.wait(300)
     dialogs.answers = ["Keep training", "Stop and close"]
     press_x(window, window.dock)

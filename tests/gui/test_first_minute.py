@@ -81,10 +81,10 @@ def test_a_dropped_project_is_opened(window, project_folder):
 def with_queue(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle()
     window.session.maintenance.configure(control=0, validation=0)
-    window.session.propose(count=4, size=32)
+    window.session.proposals.propose(count=4, size=32, wait=False)
     window.settle()
     return window
 

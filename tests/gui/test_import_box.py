@@ -154,7 +154,7 @@ def test_tissue_is_corrected_on_the_canvas_and_limits_the_next_regions(window, p
     image = window.session.state.image_id
     mask = window.session.maintenance.tissue(image)
     assert mask.sum() == 24 * 32
-    window.session.propose(count=12, size=24)
+    window.session.proposals.propose(count=12, size=24, wait=False)
     window.settle()
     here = [q.region for q in window.session.state.queue if q.region.image_id == image]
     assert all(region.y < 24 and region.x < 32 for region in here if region.height == 24)
@@ -210,7 +210,7 @@ def test_slide_is_shown_by_levels_and_painted_at_full_resolution(window, tmp_pat
     window.open(created.folder)
     layer = window.viewer.layers["s.tif"]
     assert layer.multiscale and len(layer.data) == 3
-    window.session.propose(count=1, size=64)
+    window.session.proposals.propose(count=1, size=64, wait=False)
     window.settle()
     region = window.session.state.region.region
     stroke(window, row=30)
@@ -245,7 +245,7 @@ def test_missing_images_are_named_and_found_by_the_button(window, project_folder
     box = window.panel("Project").care_box
     assert box.relink.isVisible() and "4 images are not where they were" in box.missing.text()
     assert window.session.state.image_id is None
-    window.session.maintenance.relink(away)
+    window.session.maintenance.relink(away, wait=False)
     window.settle()
     assert not box.relink.isVisible()
     window.session.select_image("img0.png")
@@ -297,7 +297,7 @@ def test_a_replaced_image_on_screen_is_read_again_once_it_is_taken(proposed, poo
     new = disk_picture(77)[0]
     assert new.shape == before.shape and not np.array_equal(new, before)
     Image.fromarray(new).save(pool / "images" / image_id)
-    window.session.maintenance.accept_changed()
+    window.session.maintenance.accept_changed(wait=False)
     window.settle()
     np.testing.assert_array_equal(window.layer("image").data, new)
     assert window.session.state.missing == frozenset()

@@ -195,7 +195,7 @@ def test_a_click_in_a_region_selects_it(proposed):
 def test_labels_that_came_with_the_image_are_selected_to_be_corrected(opened, pool):
     window = opened
     image_id = pool_image(window)
-    window.session.labels.import_from(pool / "masks")
+    window.session.labels.import_from(pool / "masks", wait=False)
     window.settle()
     panel = show(window, image_id)
     window.click(panel.label_here)

@@ -21,7 +21,7 @@ def wedge(window, side=48):
     scored = ScoredRegion(region, 1.0, 9.0, "a wedge", shape=RegionShape.of(mask))
     proposal = Proposal(9, (scored,), "entropy-polygons", 1, 0, None, "hash")
     (queued,) = session.project.regions.add_proposal(proposal)
-    session._set(queue=session.project.regions.queue())
+    session.context.update(queue=session.project.regions.queue())
     session.select_region(queued.id)
     window.qtbot.wait(50)
     return queued, mask
@@ -102,7 +102,7 @@ def test_control_squares_are_marked_in_the_queue(proposed, pool):
     window.finish_all(pool)
     window.click(window.panel("Train").go)
     window.settle()
-    window.session.propose(count=4, size=24, control=0.5)
+    window.session.proposals.propose(count=4, size=24, control=0.5, wait=False)
     window.settle()
     rows = [tip for _, tip in window.in_strip()]
     controls = [q for q in window.session.state.queue if q.kind is RegionKind.CONTROL]
@@ -126,7 +126,7 @@ def test_strategy_brings_its_measure_and_size(window, project_folder):
 def test_share_of_a_round_from_one_image_is_asked_for_and_kept(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(preset="fast", epochs=5)
+    window.session.train(preset="fast", epochs=5, wait=False)
     window.settle()
     panel = window.panel("Propose")
     assert panel.per_image_share.label == "At most from one image"
@@ -156,7 +156,9 @@ def test_annotate_comes_to_the_front_once_regions_are_there(window, project_fold
     assert visible_tab(window) == "Annotate"
     assert window.session.state.region is not None
     window.panel("Propose")
-    window.session.propose(count=1, size=32)  # as a script may: nothing else brings it to the front
+    window.session.proposals.propose(
+        count=1, size=32, wait=False
+    )  # as a script may: nothing else brings it to the front
     window.settle()
     assert visible_tab(window) == "Propose"
 
@@ -164,7 +166,7 @@ def test_annotate_comes_to_the_front_once_regions_are_there(window, project_fold
 def test_who_has_left_the_tab_or_paints_is_left_in_peace(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(preset="fast", epochs=5)
+    window.session.train(preset="fast", epochs=5, wait=False)
     window.settle()
     panel = window.panel("Propose")
     panel.size.value, panel.amount.value = 24, 4
@@ -190,7 +192,7 @@ def test_proposal_that_fails_opens_no_tab_later(proposed, pool):
     window.click(panel.go)
     window.settle()
     assert visible_tab(window) == "Propose"
-    window.session.propose(count=2, size=32)  # as a script may
+    window.session.proposals.propose(count=2, size=32, wait=False)  # as a script may
     window.settle()
     assert visible_tab(window) == "Propose"
 
@@ -206,10 +208,10 @@ def test_first_regions_can_be_labelled_while_the_rest_is_predicted(window, tmp_p
     window.open(folder)
     session = window.session
     session.maintenance.configure(unpainted="unlabelled", control=0.0)
-    session.propose(count=4, size=32)
+    session.proposals.propose(count=4, size=32, wait=False)
     window.settle()
     window.finish_all(pool)
-    session.train(preset="fast", epochs=5)
+    session.train(preset="fast", epochs=5, wait=False)
     window.settle()
     panel = window.panel("Propose")
     panel.size.value, panel.amount.value = 32, 6

@@ -95,7 +95,7 @@ def test_opening_another_project_stops_a_job_and_waits_for_it(proposed, tmp_path
     window.finish_all(pool)
     first = window.session
     other = copied_project(window, tmp_path)
-    first.train(preset="unet", epochs=10_000)
+    first.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.waitUntil(lambda: first.state.job == "training")
 
     def agree():
@@ -136,7 +136,7 @@ def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
     window = proposed
     mine = window.viewer.add_points(np.array([[5, 5]]), name="mine")
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle(LONG)
     window.drawn()
     before = ours(window.viewer)
@@ -158,7 +158,7 @@ def test_maps_of_the_project_before_are_gone(proposed, pool, tmp_path):
 
     window = proposed
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle(LONG)
     assert window.layer("prediction").visible
     plain = create_project(

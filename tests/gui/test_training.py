@@ -48,12 +48,12 @@ def test_worse_model_is_told_and_the_person_may_take_it(proposed, pool):
     window = proposed
     window.finish_all(pool)
     panel = window.panel("Train")
-    window.session.train(epochs=150)
+    window.session.train(epochs=150, wait=False)
     window.settle()
     first = panel.models.item(0, 0).text()
     assert first == "m001 *"
     assert not panel.verdict.isVisible() and not panel.use_other.isVisible()
-    window.session.train(epochs=1, init="pretrained", learning_rate=1e-9)
+    window.session.train(epochs=1, init="pretrained", settings={"learning_rate": 1e-9}, wait=False)
     window.settle()
     assert [panel.models.item(row, 0).text() for row in range(2)] == ["m001 *", "m002"]
     assert panel.verdict.isVisible()
@@ -89,7 +89,7 @@ def answer(text, asked):
 def test_closing_while_a_network_is_trained_asks_and_both_answers_hold(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(preset="unet", epochs=10_000)
+    window.session.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.wait(300)
     asked = []
     answer("Keep training", asked)
@@ -107,9 +107,9 @@ def test_closing_while_a_network_is_trained_asks_and_both_answers_hold(proposed,
 def test_painting_and_other_verbs_go_on_beside_a_training(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
-    window.session.train(preset="unet", epochs=10_000)
+    window.session.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.wait(200)
     region = window.session.state.region.region
     window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))
@@ -134,10 +134,10 @@ def test_verdict_says_where_no_model_can_be_measured(window, tmp_path, pool):
         settings=ImageSettings(group_pattern="(img)[0-9]"),
     ).folder
     window.open(folder)
-    window.session.propose(count=4, size=32)
+    window.session.proposals.propose(count=4, size=32, wait=False)
     window.settle()
     window.finish_all(pool)
-    window.session.train(preset="fast", epochs=1)
+    window.session.train(preset="fast", epochs=1, wait=False)
     window.settle()
     verdict = window.panel("Train").verdict
     assert verdict.isVisible() and "all 4 images are of one patient or slide" in verdict.text()

@@ -22,7 +22,7 @@ def labelled(window, tmp_path):
     ).folder
     window.open(folder)
     window.session.maintenance.configure(samples=2, steps=12, unpainted="unlabelled")
-    window.session.propose(count=10, size=32)
+    window.session.proposals.propose(count=10, size=32, wait=False)
     window.settle()
     window.finish_all(pool)
     return window
@@ -73,7 +73,7 @@ def test_first_answer_is_estimated_by_a_button_and_read_in_a_line(labelled):
 
 def test_an_estimate_stops_and_leaves_nothing(labelled):
     window = labelled
-    window.session.train()
+    window.session.train(wait=False)
     window.settle()
     window.session.maintenance.configure(samples=1000)  # long enough to be stopped
     train = window.panel("Train")
@@ -96,10 +96,10 @@ def test_one_image_names_what_is_missing_in_the_tip(window, tmp_path):
     ).folder
     window.open(folder)
     window.session.maintenance.configure(steps=4)
-    window.session.propose(count=3, size=24)
+    window.session.proposals.propose(count=3, size=24, wait=False)
     window.settle()
     window.finish_all(pool)
-    window.session.train()
+    window.session.train(wait=False)
     window.settle()
     assert not window.panel("Train").estimate.isVisible()
     panel = window.panel("Trust")
@@ -144,10 +144,10 @@ def trained(window, tmp_path):
     ).folder
     window.open(folder)
     window.session.maintenance.configure(samples=4)
-    window.session.propose(count=4, size=32)
+    window.session.proposals.propose(count=4, size=32, wait=False)
     window.settle()
     window.finish_all(pool)
-    window.session.train(epochs=6)
+    window.session.train(epochs=6, wait=False)
     window.settle()
     return window
 

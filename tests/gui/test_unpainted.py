@@ -75,7 +75,7 @@ def on_disks(window, disks, tmp_path):
         tmp_path / "p", images_dir=disks, classes=["ground", "disk"], settings=settings
     )
     window.open(made.folder)
-    window.session.propose(count=4, size=160)
+    window.session.proposals.propose(count=4, size=160, wait=False)
     window.settle()
     return window
 
@@ -152,7 +152,7 @@ def test_a_stranger_is_asked_once_and_the_model_tells_the_classes_apart(window, 
     window.click(train.go)
     window.settle(timeout=300_000)
     assert not window.dock.message.isVisible()
-    session.predict()
+    session.predict(wait=False)
     window.settle(timeout=300_000)
     shown = next(q for q in session.state.done_in_pool if (target(window, q.id) == 1).any())
     image_id = shown.region.image_id
@@ -280,9 +280,9 @@ def test_a_model_that_predicts_one_class_is_told_of_in_train_and_trust(on_disks)
     go_to(window, "disks0.png")
     paint_disks(window)
     done(window)
-    session.train(preset="fast", steps=40, allow_one_class=True)
+    session.train(preset="fast", settings={"steps": 40}, allow_one_class=True, wait=False)
     window.settle()
-    session.predict()
+    session.predict(wait=False)
     window.settle()
     trust = window.panel("Trust")
     window.drawn()

@@ -133,7 +133,7 @@ def test_an_error_of_a_job_goes_when_the_job_succeeds(proposed, pool, monkeypatc
         window.click(panel.go)
         window.settle()
     assert "disk is full" in window.dock.message.text.text()
-    window.session.propose(count=2, size=32)  # another job
+    window.session.proposals.propose(count=2, size=32, wait=False)  # another job
     window.settle()
     assert window.dock.message.isVisible()
     window.click(window.panel("Train").go)
@@ -247,7 +247,7 @@ def test_no_button_moves_from_region_to_region_or_under_an_error(proposed):
         queue = tuple(
             replace(q, reason=reason) if q.id == queued.id else q for q in session.state.queue
         )
-        session._set(queue=queue)
+        session.context.update(queue=queue)
         session.select_region(queued.id)
         window.drawn()
         assert reason.strip() in panel.about.toolTip()
@@ -257,7 +257,9 @@ def test_no_button_moves_from_region_to_region_or_under_an_error(proposed):
     assert places() == first
     window.click(window.dock.message.away)
     assert places() == first
-    window.session.propose(count=1, size=32)  # the status line says more meanwhile
+    window.session.proposals.propose(
+        count=1, size=32, wait=False
+    )  # the status line says more meanwhile
     assert places() == first
     window.settle()
 
@@ -269,7 +271,7 @@ def test_back_and_next_are_enabled_where_they_lead_somewhere(window, project_fol
     window.open(project_folder)
     panel = window.panel("Annotate")
     assert not panel.back.isEnabled() and not panel.next.isEnabled()
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
     assert panel.next.isEnabled() and not panel.back.isEnabled()
     window.click(panel.next)
@@ -306,7 +308,7 @@ def test_every_disabled_button_says_why(window, project_folder, pool):
     train = window.panel("Train")
     assert train.go.toolTip() == "No finished regions yet: finish a region first"
     assert not window.dock.stop.isEnabled() and window.dock.stop.toolTip()
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
     assert disabled_without_reason(window) == []
     window.finish_all(pool)
@@ -339,8 +341,7 @@ def queue_folder(project_folder):
     from napari_active_seg.session import Session
 
     session = Session(Project.open(project_folder), FakeSegmenters(), InlineRunner())
-    session.propose(count=2, size=32)
-    session.wait()
+    session.proposals.propose(count=2, size=32, wait=False)
     session.close()
     return project_folder
 

@@ -188,9 +188,9 @@ def test_training_in_the_background_shows_prediction_and_uncertainty(proposed, p
 def test_draft_fills_what_is_empty_and_keeps_what_is_painted(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle()
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
     region = window.session.state.region.region
     prediction = window.session.prediction(region.image_id).classes[region.slices]
@@ -206,7 +206,7 @@ def test_draft_fills_what_is_empty_and_keeps_what_is_painted(proposed, pool):
 def test_stop_button_stops_training_and_leaves_no_model(proposed, pool):
     window = proposed
     window.finish_all(pool)
-    window.session.train(preset="unet", epochs=10_000)
+    window.session.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.wait(300)
     assert window.session.state.job == "training"
     window.click(window.dock.stop)
@@ -234,7 +234,7 @@ def test_a_lap_leaks_no_layers(proposed, pool):
     counts = []
     for _ in range(3):
         window.finish_all(pool)
-        window.session.propose(count=3, size=16)
+        window.session.proposals.propose(count=3, size=16, wait=False)
         window.settle()
         counts.append(len(window.viewer.layers))
     assert counts[0] == counts[-1]
@@ -296,7 +296,7 @@ def test_the_model_over_a_folder_from_the_tab(proposed, pool, tmp_path):
     panel = window.panel("Export")
     assert not panel.apply.isEnabled()  # there is no model yet
     window.finish_all(pool)
-    window.session.train(preset="fast")
+    window.session.train(preset="fast", wait=False)
     window.settle()
     panel.source.line_edit.value = str(pool / "images")
     panel.target.line_edit.value = str(tmp_path / "said")
@@ -365,7 +365,7 @@ def test_refused_weights_are_a_message_and_the_window_goes_on(
     monkeypatch.setattr("urllib.request.urlopen", refused)
     monkeypatch.setenv("NAPARI_ACTIVE_SEG_WEIGHTS", str(tmp_path))
     window.open(project_folder)
-    window.session.propose(count=2, size=32)
+    window.session.proposals.propose(count=2, size=32, wait=False)
     window.settle()
     window.finish_all(pool)
     panel, told = window.panel("Train"), []

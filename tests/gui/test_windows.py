@@ -30,8 +30,7 @@ def queue(project_folder):
 
     session = Session(Project.open(project_folder), FakeSegmenters(), InlineRunner())
     session.maintenance.configure(unpainted="unlabelled")
-    session.propose(count=4, size=32)
-    session.wait()
+    session.proposals.propose(count=4, size=32, wait=False)
     session.close()
     return project_folder
 
@@ -99,7 +98,7 @@ def test_two_windows_side_by_side_know_nothing_of_each_other(
     window.open(queue)
     other.desk.open(made.folder)
     other.desk.session.maintenance.configure(unpainted="unlabelled")
-    other.desk.session.propose(count=2, size=32)
+    other.desk.session.proposals.propose(count=2, size=32, wait=False)
     qtbot.waitUntil(lambda: other.desk.session.state.job is None, timeout=30_000)
     qtbot.waitUntil(lambda: other._binder.later.is_done)
     here, there = window.session.state, other.desk.session.state
@@ -136,12 +135,12 @@ def test_a_slide_shows_its_map_and_what_is_near_the_region(window, tmp_path, mon
     )
     window.open(made.folder)
     window.session.maintenance.configure(unpainted="unlabelled", samples=3)
-    window.session.propose(count=6, size=48)
+    window.session.proposals.propose(count=6, size=48, wait=False)
     window.settle()
     window.finish_all(tmp_path)
-    window.session.train(epochs=15)
+    window.session.train(epochs=15, wait=False)
     window.settle()
-    window.session.propose(count=3, size=48)
+    window.session.proposals.propose(count=3, size=48, wait=False)
     window.settle()
     queued = window.session.state.region
     window.qtbot.waitUntil(lambda: window.session.predictions.near(queued.region) is not None)

@@ -13,8 +13,7 @@ from napari_active_seg.regions import UNLABELLED, RegionState
 
 @pytest.fixture
 def widget(session):
-    session.propose(count=3, size=24)
-    session.wait()
+    session.proposals.propose(count=3, size=24)
     made = annotate(session)
     yield made
     made.close()
@@ -127,8 +126,7 @@ def test_the_model_shows_and_its_prediction_is_a_draft(widget, session, pool):
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
-    session.propose(count=1, size=24, control=0.0)
-    session.wait()
+    session.proposals.propose(count=1, size=24, control=0.0)
     queued = session.state.region
     said = session.prediction(queued.region.image_id).classes_in(queued.region)
     assert widget.said == said.tobytes() and widget.heat[:4] == b"\x89PNG"
@@ -142,18 +140,16 @@ def test_blind_annotator_sees_nothing_of_the_model(widget, session, pool):
     session.train()
     session.predict()
     session.maintenance.configure(blind=True)
-    session.propose(count=1, size=24)
-    session.wait()
+    session.proposals.propose(count=1, size=24)
     assert widget.heat == b"" and widget.said == b"" and widget.facts["reason"] == ""
 
 
 def test_paint_of_a_region_with_a_shape_stays_inside(session, pool):
-    session.propose(count=2, size=24)
+    session.proposals.propose(count=2, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
-    session.propose(count=1, unit="superpixels", size=24)
-    session.wait()
+    session.proposals.propose(count=1, unit="superpixels", size=24)
     shaped = [q for q in session.state.open_regions if q.shape is not None]
     assert shaped
     session.select_region(shaped[0].id)
@@ -185,7 +181,7 @@ def test_another_class_shows_at_once_and_closing_lets_go(widget, session):
 
 def test_messages_of_another_thread_are_answered_where_the_session_lives(session):
     async def kernel():
-        session.propose(count=2, size=24)
+        session.proposals.propose(count=2, size=24)
         widget = annotate(session)
         first = session.state.region_id
         heard = threading.Thread(target=widget._on_message, args=(widget, {"kind": "skip"}, None))

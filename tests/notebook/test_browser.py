@@ -30,7 +30,7 @@ data = Path("data")
 write_sample_set("histology", data, count=2)
 create_project(Path("project"), images_dir=data / "images", classes=["background", "gland"])
 session = open_session("project", device="cpu")
-session.propose(count=2, size=128)
+session.proposals.propose(count=2, size=128)
 annotate(session)
 """
 

@@ -9,11 +9,10 @@ def test_cells_show_the_project_and_an_image(session, pool):
         show_image(session, "img0.png")
     with pytest.raises(NothingToDoError, match="measured"):
         show_figures(session)
-    session.propose(count=3, size=24)
+    session.proposals.propose(count=3, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
-    session.wait()
     cell = show_image(session, "img0.png", measure="entropy")._repr_html_()
     assert cell.count("data:image/jpeg;base64,") == 2
     assert "Predictive entropy" in cell

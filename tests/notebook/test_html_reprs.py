@@ -21,11 +21,10 @@ def pictures(cell):
 
 @pytest.fixture
 def lap(session, pool):
-    session.propose(count=3, size=24)
+    session.proposals.propose(count=3, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
-    session.wait()
     return session
 
 
@@ -33,7 +32,7 @@ def test_project_shows_its_images_with_what_is_labelled(session, pool):
     before = shown(session.project)
     assert "none yet" in before and "background, disk" in before
     assert len(pictures(before)) == len(session.project.images.all("pool"))
-    session.propose(count=3, size=24)
+    session.proposals.propose(count=3, size=24)
     session.labels.answer_from_masks(pool / "masks")
     after = shown(session.project)
     assert "1 done" in before and "4 done" in after  # the validation image came with its labels
@@ -41,8 +40,7 @@ def test_project_shows_its_images_with_what_is_labelled(session, pool):
 
 
 def test_session_shows_the_regions_of_its_round_with_their_reasons(lap):
-    lap.propose(count=2, size=24)
-    lap.wait()
+    lap.proposals.propose(count=2, size=24)
     cell = shown(lap)
     latest = [q for q in lap.state.queue if q.round == lap.state.round]
     assert len(pictures(cell)) == len(latest)
@@ -51,16 +49,14 @@ def test_session_shows_the_regions_of_its_round_with_their_reasons(lap):
 
 
 def test_blind_session_shows_no_uncertainty(lap):
-    lap.propose(count=1, size=24)
-    lap.wait()
+    lap.proposals.propose(count=1, size=24)
     seen = pictures(shown(lap))
     lap.maintenance.configure(blind=True)
     assert pictures(shown(lap)) != seen
 
 
 def test_proposal_is_a_table_with_gain_against_cost(lap):
-    lap.propose(count=2, size=24, control=0.0)
-    lap.wait()
+    lap.proposals.propose(count=2, size=24, control=0.0)
     proposal = lap.proposals.latest
     cell = shown(proposal)
     for scored in proposal.regions:
@@ -70,11 +66,9 @@ def test_proposal_is_a_table_with_gain_against_cost(lap):
 
 
 def test_report_and_prediction_show_figures(lap):
-    found = []
-    lap.evaluate(on_report=found.append)
-    lap.wait()
-    cell = shown(found[0])
-    assert f"{found[0].figures()['mean_dice']:.3f}" in cell and "Reliability" in cell
+    found = lap.evaluate()
+    cell = shown(found)
+    assert f"{found.figures()['mean_dice']:.3f}" in cell and "Reliability" in cell
     said = shown(lap.prediction("img0.png"))
     assert len(pictures(said)) == 3 and "bald" in said.lower()
     share = np.mean(lap.prediction("img0.png").classes == 1)

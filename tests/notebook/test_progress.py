@@ -35,10 +35,9 @@ def test_each_job_has_a_bar_that_is_closed_with_it(session, pool):
 
     assert not in_notebook()
     NotebookProgress(session, make)
-    session.propose(count=2, size=24)
+    session.proposals.propose(count=2, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train()
-    session.wait()
     by_job = {bar.desc: bar for bar in bars}
     assert {"proposing", "labelling", "training"} <= set(by_job)
     training = by_job["training"]
@@ -80,9 +79,8 @@ write_sample_set("dermoscopy", data, count=4)
 create_project(Path("p"), images_dir=data / "images", masks_dir=data / "masks",
                classes=["skin", "lesion"])
 session = open_session("p", device="cpu")
-session.propose(count=4, size=64)
+session.proposals.propose(count=4, size=64)
 session.labels.answer_from_masks(data / "masks")
-session.wait()
 """,
     )
     shown = [out for cell in kernel.nb.cells for out in cell.outputs]
@@ -108,7 +106,6 @@ finally:
         kernel,
         """
 session.train(epochs=400)
-session.wait()
 print(session.last_training.outcome.resumed_at > 0, session.state.model.id)
 session.close()
 """,

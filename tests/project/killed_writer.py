@@ -47,12 +47,10 @@ def write_until_killed(folder, acks, seed):
         deed = draws.choices(("paint", "leave", "propose", "train"), (70, 15, 10, 5))[0]
         try:
             if deed == "propose" or len(session.state.queue) < 3:
-                session.propose(count=3, size=24)
-                session.wait()
+                session.proposals.propose(count=3, size=24)
                 acknowledge("proposed", *(q.id for q in session.state.queue[-3:]))
             elif deed == "train":
                 session.train()
-                session.wait()
                 acknowledge("model", session.state.model.id)
             else:
                 region = draws.choice(regions)

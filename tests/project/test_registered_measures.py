@@ -107,12 +107,11 @@ def test_what_cannot_be_used_is_named():
 def test_a_project_asks_by_it(session, pool):
     """A setting, a strategy, a proposal and a map."""
     session.maintenance.configure(measure="spread")
-    session.propose(count=3, size=32)
+    session.proposals.propose(count=3, size=32)
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast")
     session.predict()
-    session.propose(count=2, size=32, strategy=get_strategy("uncertain-regions"))
-    session.wait()
+    session.proposals.propose(count=2, size=32, strategy=get_strategy("uncertain-regions"))
     assert session.state.measure == "spread"
     assert all(region.information > 0 for region in session.state.open_regions[-2:])
     image_id = session.state.image_ids[0]

@@ -15,7 +15,7 @@ def open_session(folder):
 
 def test_it_closes_at_the_end_of_its_block(project_folder, pool):
     with open_session(project_folder) as session:
-        session.propose(count=3, size=32)
+        session.proposals.propose(count=3, size=32)
         session.labels.answer_from_masks(pool / "masks")
         session.train(preset="fast")
     assert session.project.database.closed
@@ -34,18 +34,18 @@ def test_the_end_of_the_block_raises_what_nobody_waited_for(project_folder):
 def test_an_error_in_the_block_is_not_replaced(project_folder):
     ended = pytest.raises(KeyError, match="mine")
     with ended, open_session(project_folder) as session:
-        session.train()  # it fails too
+        session.train(wait=False)  # it fails too
         raise KeyError("mine")
     assert session.project.database.closed
 
 
 VERBS = {
-    "propose": lambda s, t: s.propose(count=1, size=32),
+    "propose": lambda s, t: s.proposals.propose(count=1, size=32),
     "train": lambda s, t: s.train(preset="fast"),
     "predict": lambda s, t: s.predict(),
-    "predict_folder": lambda s, t: s.predict_folder(t / "data" / "images", t / "out"),
-    "evaluate": lambda s, t: s.evaluate(on_report=print),
-    "export": lambda s, t: s.export("masks", t / "out", on_done=print),
+    "predict_folder": lambda s, t: s.predictions.predict_folder(t / "data" / "images", t / "out"),
+    "evaluate": lambda s, t: s.evaluate(),
+    "export": lambda s, t: s.export("masks", t / "out"),
     "export_model": lambda s, t: s.predictions.export_model(t / "out"),
     "use_model": lambda s, t: s.use_model("m001"),
     "set_measure": lambda s, t: s.set_measure("bald"),
@@ -63,10 +63,9 @@ VERBS = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_verbs_of_a_closed_session_say_so(session, pool, tmp_path, verb):
     """Also the second time: what failed once was opened again, and wrote without the lock."""
-    session.propose(count=3, size=32)
+    session.proposals.propose(count=3, size=32)
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast")
-    session.wait()
     session.close()
     for _ in range(2):
         with pytest.raises(ProjectError, match="is closed"):

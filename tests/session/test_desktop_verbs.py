@@ -18,16 +18,15 @@ def paint(session, region_id, value=1, state=RegionState.DONE):
 
 @pytest.fixture
 def with_model(session, pool):
-    session.propose(count=4, size=24)
+    session.proposals.propose(count=4, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train(epochs=3)
-    session.propose(count=5, size=24)
-    session.wait()
+    session.proposals.propose(count=5, size=24)
     return session
 
 
 def test_next_goes_on_from_where_one_is_and_round_again(session):
-    session.propose(count=4, size=24)
+    session.proposals.propose(count=4, size=24)
     ids = [q.id for q in session.state.open_regions]
     session.select_region(ids[1])
     seen = []
@@ -38,7 +37,7 @@ def test_next_goes_on_from_where_one_is_and_round_again(session):
 
 
 def test_next_after_an_answer_is_the_one_that_follows(session):
-    session.propose(count=4, size=24)
+    session.proposals.propose(count=4, size=24)
     ids = [q.id for q in session.state.open_regions]
     session.select_region(ids[1])
     session.labels.set_state(ids[1], RegionState.SKIPPED)
@@ -47,7 +46,7 @@ def test_next_after_an_answer_is_the_one_that_follows(session):
 
 
 def test_back_returns_step_by_step_and_says_where_it_ends(session):
-    session.propose(count=3, size=24)
+    session.proposals.propose(count=3, size=24)
     ids = [q.id for q in session.state.open_regions]
     for region_id in ids:
         session.select_region(region_id)
@@ -63,8 +62,7 @@ def test_the_most_uncertain_place_is_one_that_nobody_labelled(with_model):
     session = with_model
     queued = session.state.done_in_pool[0]
     session.select_image(queued.region.image_id)
-    session.predict(image_ids=[queued.region.image_id])
-    session.wait()
+    session.predict([queued.region.image_id])
     y, x = session.navigation.to_most_uncertain()
     values = session.uncertainty(queued.region.image_id)
     labelled = session.labels.so_far(queued.region.image_id) != UNLABELLED
@@ -89,7 +87,7 @@ def test_the_bookmark_survives_and_rubbish_in_it_does_not_matter(tmp_path):
 
 
 def test_a_project_opens_where_the_bookmark_lies_if_that_is_still_there(session):
-    session.propose(count=3, size=24)
+    session.proposals.propose(count=3, size=24)
     project = session.project
     last = project.regions.queue()[-1]
     found = initial_state(project, UiState(last.region.image_id, last.id))
@@ -129,7 +127,6 @@ def test_choosing_anew_takes_untouched_regions_back_and_leaves_the_rest(with_mod
     kept = {q.id for q in session.state.queue} - {q.id for q in chosen[2:]}
     predictions = session.state.predicted
     session.proposals.reselect(measure="entropy", size=24)
-    session.wait()
     queue = session.state.queue
     assert kept <= {q.id for q in queue}
     assert not {q.id for q in chosen[2:]} & {q.id for q in queue}
@@ -147,20 +144,19 @@ def test_choosing_anew_by_the_same_strategy_chooses_the_same(with_model):
     session.navigation.on()
     session.maintenance.configure(control=0, validation=0)
     places = {q.region for q in session.state.queue}
-    session._set(region_id=None)
+    session.context.update(region_id=None)
     session.proposals.reselect(size=24)
-    session.wait()
     assert {q.region for q in session.state.queue} == places
 
 
 def test_there_is_nothing_to_choose_anew_without_a_model(session):
-    session.propose(count=3, size=24)
-    with pytest.raises(NothingToDoError, match="a model chose none"):
+    session.proposals.propose(count=3, size=24)
+    with pytest.raises(NothingToDoError, match="none that a model chose"):
         session.proposals.reselect()
 
 
 def test_unpainted_pixels_become_the_class_that_the_project_says(session):
-    session.propose(count=2, size=24)
+    session.proposals.propose(count=2, size=24)
     first, second = (q.id for q in session.state.open_regions)
     target = np.full((24, 24), UNLABELLED, np.uint8)
     target[:5] = 1
@@ -179,7 +175,7 @@ def test_unpainted_pixels_become_the_class_that_the_project_says(session):
 
 
 def test_what_a_region_began_with_is_kept_and_the_most_telling_counts(session):
-    session.propose(count=1, size=24)
+    session.proposals.propose(count=1, size=24)
     region_id = session.state.open_regions[0].id
     target = np.ones((24, 24), np.uint8)
     for begun in ("empty", "prediction", "empty"):
@@ -193,7 +189,7 @@ def test_what_a_region_began_with_is_kept_and_the_most_telling_counts(session):
 
 
 def test_time_spent_on_a_skipped_region_stands_in_the_diary(session):
-    session.propose(count=1, size=24)
+    session.proposals.propose(count=1, size=24)
     region_id = session.state.open_regions[0].id
     session.labels.leave(region_id, RegionState.SKIPPED, effort=Effort(active_s=4.5))
     session.labels.flush()
@@ -206,14 +202,12 @@ def test_the_model_before_is_asked_and_where_it_disagrees_is_a_map(with_model, p
     image_id = session.state.image_id
     assert session.predictions.disagreement(image_id) is None
     with pytest.raises(NothingToDoError, match="one model only"):
-        session.predictions.ask_earlier(image_id)
+        session.predictions.predict_with_earlier(image_id)
     session.labels.answer_from_masks(pool / "masks")
     session.train(epochs=4, accept_worse=True)
-    session.predict(image_ids=[image_id])
-    session.wait()
+    session.predict([image_id])
     before = session.state.compared
-    session.predictions.ask_earlier(image_id)
-    session.wait()
+    session.predictions.predict_with_earlier(image_id)
     assert session.state.compared == before + 1
     moved = session.predictions.disagreement(image_id)
     assert moved.shape == session.prediction(image_id).mean_probs.shape[1:]

@@ -48,10 +48,7 @@ def session(tmp_path, pool):
 
 
 def export(session, out, format_name="masks", **choice):
-    done = []
-    session.export(format_name, out, choice=ExportChoice(**choice), on_done=done.append)
-    session.wait()
-    return done[0]
+    return session.export(format_name, out, choice=ExportChoice(**choice))
 
 
 def rows_of(out):
@@ -129,7 +126,6 @@ def test_into_a_new_project_and_everything_is_the_same(session, tmp_path, pool, 
     try:
         for _ in range(2):  # a second time changes nothing
             other.labels.import_from(tmp_path / "out")
-            other.wait()
             assert content(other.project) == content(session.project)
     finally:
         other.close()

@@ -32,11 +32,9 @@ def session(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["fast", "unet"])
 def test_the_script_without_this_package_says_what_the_model_says(session, tmp_path, preset):
-    session.train(preset=preset, steps=5)
-    session.wait()
+    session.train(preset=preset, settings={"steps": 5})
     out = tmp_path / "model"
     session.predictions.export_model(out)
-    session.wait()
     picture = tmp_path / "new image.png"
     noise = np.random.default_rng(0).integers(0, 255, (70, 101, 3)).astype(np.uint8)
     Image.fromarray(noise).save(picture)
@@ -44,8 +42,7 @@ def test_the_script_without_this_package_says_what_the_model_says(session, tmp_p
     mask = np.asarray(Image.open(f"{picture}.mask.png"))
     (tmp_path / "new").mkdir()
     picture.rename(tmp_path / "new" / "a.png")
-    session.predict_folder(tmp_path / "new", tmp_path / "said", samples=1)
-    session.wait()
+    session.predictions.predict_folder(tmp_path / "new", tmp_path / "said", samples=1)
     assert (mask == np.asarray(Image.open(tmp_path / "said" / "masks" / "a.png"))).mean() > 0.999
     facts = json.loads((out / "model.json").read_text())
     assert facts["model"] == "m001" and facts["network"] == preset
@@ -57,9 +54,8 @@ def test_the_script_without_this_package_says_what_the_model_says(session, tmp_p
     for line in lines:
         digest, _, name = line.partition("  ")
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
-    session.predictions.export_model(out)
     with pytest.raises(BadInputError, match="not empty"):
-        session.wait()
+        session.predictions.export_model(out)
 
 
 def predict(model, *arguments, cwd=None):
@@ -73,10 +69,8 @@ def predict(model, *arguments, cwd=None):
 
 
 def test_the_script_writes_where_it_is_told(session, tmp_path):
-    session.train(preset="fast", steps=2)
-    session.wait()
+    session.train(preset="fast", settings={"steps": 2})
     session.predictions.export_model(tmp_path / "model")
-    session.wait()
     images, here = tmp_path / "pool" / "images", tmp_path / "here"
     before = sorted(images.iterdir())
     (here / "there.png").mkdir(parents=True)  # a folder, whatever its name

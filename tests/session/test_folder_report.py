@@ -83,7 +83,6 @@ def check_labels(created, look):
 
     session = Session(Project.open(created.folder), FakeSegmenters(), InlineRunner())
     session.labels.answer_from_masks(created.masks_dir, only="images")
-    session.wait()
     done = [q for q in session.state.queue if q.state is RegionState.DONE]
     assert len(done) == len(look.images)
     for queued in done:

@@ -12,10 +12,9 @@ from napari_active_seg.session.export import ExportChoice
 
 @pytest.fixture
 def trained(session, pool):
-    session.propose(count=3, size=32)
+    session.proposals.propose(count=3, size=32)
     session.labels.answer_from_masks(pool / "masks")
     session.train(preset="fast")
-    session.wait()
     return session
 
 
@@ -43,9 +42,9 @@ def test_folders_that_the_project_reads_are_refused(trained, tmp_path, place, wo
     before, out = content(tmp_path), tmp_path / place
     choice = ExportChoice(overwrite=True)
     for write in (
-        lambda: trained.export("masks", out, choice=choice, on_done=print),
+        lambda: trained.export("masks", out, choice=choice),
         lambda: trained.predictions.export_model(out, overwrite=True),
-        lambda: trained.predict_folder(tmp_path / "data" / "images", out),
+        lambda: trained.predictions.predict_folder(tmp_path / "data" / "images", out),
     ):
         with pytest.raises(BadInputError, match=words):
             write()
@@ -55,7 +54,7 @@ def test_folders_that_the_project_reads_are_refused(trained, tmp_path, place, wo
 def test_a_relative_folder_is_meant_from_here(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "data" / "images")
     with pytest.raises(BadInputError, match="lies in a folder"):
-        trained.predict_folder(tmp_path / "data" / "images", Path("said"))
+        trained.predictions.predict_folder(tmp_path / "data" / "images", Path("said"))
 
 
 def test_images_to_predict_are_no_place_for_predictions(trained, pool, tmp_path):
@@ -63,7 +62,7 @@ def test_images_to_predict_are_no_place_for_predictions(trained, pool, tmp_path)
     (pool / "images" / "img0.png").rename(tmp_path / "new" / "img0.png")
     for out in ("new", "new/said"):
         with pytest.raises(BadInputError, match="the folder of the images to predict"):
-            trained.predict_folder(tmp_path / "new", tmp_path / out)
+            trained.predictions.predict_folder(tmp_path / "new", tmp_path / out)
 
 
 def test_a_data_set_of_another_program_is_set_aside_and_not_deleted(trained, tmp_path):
@@ -73,7 +72,6 @@ def test_a_data_set_of_another_program_is_set_aside_and_not_deleted(trained, tmp
     (theirs / "dataset.json").write_text(json.dumps({"channel_names": {"0": "R"}}))
     (theirs / "case.png").write_bytes(b"years of work")
     for _ in range(2):  # the second time it is ours, and replaced
-        trained.export("masks", theirs, choice=ExportChoice(overwrite=True), on_done=print)
-        trained.wait()
+        trained.export("masks", theirs, choice=ExportChoice(overwrite=True))
     (aside,) = tmp_path.glob("nnunet-set-aside-*")
     assert (aside / "case.png").read_bytes() == b"years of work"

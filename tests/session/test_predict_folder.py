@@ -10,20 +10,14 @@ from napari_active_seg.errors import ImageError
 
 @pytest.fixture
 def trained(session, pool):
-    session.propose(count=3, size=32)
-    session.wait()
+    session.proposals.propose(count=3, size=32)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     session.train(preset="fast")
-    session.wait()
     return session
 
 
 def predict_folder(session, images, out):
-    done = []
-    session.predict_folder(images, out, on_done=done.append)
-    session.wait()
-    return done[0]
+    return session.predictions.predict_folder(images, out)
 
 
 def rows_of(path):

@@ -17,7 +17,6 @@ from napari_active_seg.project import Split, images_table
 def trained(session, pool):
     session.labels.answer_from_masks(pool / "masks", only="images")
     session.train()
-    session.wait()
     return session
 
 
@@ -27,26 +26,20 @@ def replace(session, image_id, seed=77):
     Image.fromarray(pixels).save(session.project.images.path(image_id))
 
 
-def do(session, verb):
-    verb()
-    session.wait()
-
-
 def first(session, split):
     return session.project.images.all(split)[0].id
 
 
 def verbs(session, out):
     """What reads labelled images of the pool, and of the validation."""
-    found = []
     pooled = {
         "train": session.train,
-        "export": lambda: session.export("masks", out, on_done=found.append),
+        "export": lambda: session.export("masks", out),
         "cross-validate": session.trust.cross_validate,
     }
     held_out = {
         "train": session.train,
-        "evaluate": lambda: session.evaluate(on_report=found.append),
+        "evaluate": lambda: session.evaluate(),
         "score": session.trust.score_validation,
         "calibrate": session.trust.calibrate,
     }
@@ -57,24 +50,21 @@ def verbs(session, out):
 def test_replaced_images_are_refused_until_they_are_taken(trained, tmp_path, split):
     image_id = first(trained, split)
     trained.predict()
-    trained.wait()
     replace(trained, image_id)
     for name, verb in verbs(trained, tmp_path / "out")[split].items():
         with pytest.raises(ImageError, match="file of 1 image was replaced since") as refused:
-            do(trained, verb)
+            verb()
         assert f": {image_id}; put the old files back" in str(refused.value), name
         assert [remedy.id for remedy in refused.value.remedies] == [RemedyId.ACCEPT_IMAGES]
     assert not (tmp_path / "out").exists()
     assert image_id in trained.state.predicted
-    taken = []
-    trained.maintenance.accept_changed(on_done=taken.append)
-    trained.wait()
-    assert taken == [(image_id,)]
+    taken = trained.maintenance.accept_changed()
+    assert taken == (image_id,)
     assert image_id not in trained.state.predicted and len(trained.state.predicted) == 3
     assert trained.project.events.of("")[-1].facts == {"images": [image_id]}
     for name, verb in verbs(trained, tmp_path / "out")[split].items():
         if name != "calibrate":  # one validation image is not enough for it
-            do(trained, verb)
+            verb()
 
 
 def test_evaluating_other_images_needs_none_of_the_project(trained, pool):
@@ -82,10 +72,7 @@ def test_evaluating_other_images_needs_none_of_the_project(trained, pool):
 
     folder = folder_of_labelled_images(pool / "images", pool / "masks", trained.state.schema)
     replace(trained, first(trained, Split.VALIDATION))
-    reports = []
-    trained.evaluate(images=folder.images, on_report=reports.append)
-    trained.wait()
-    assert len(reports) == 1
+    assert len(trained.evaluate(folder.images).image_ids) == len(folder.images)
 
 
 def test_the_old_file_put_back_is_taken_without_a_word(trained, tmp_path):
@@ -93,12 +80,11 @@ def test_the_old_file_put_back_is_taken_without_a_word(trained, tmp_path):
     shutil.copyfile(path, tmp_path / "old.png")
     replace(trained, first(trained, Split.POOL))
     with pytest.raises(ImageError, match="was replaced"):
-        do(trained, trained.train)
+        trained.train()
     shutil.copyfile(tmp_path / "old.png", path)
     trained.train()
-    trained.wait()
     with pytest.raises(NothingToDoError, match="no image was replaced"):
-        do(trained, trained.maintenance.accept_changed)
+        trained.maintenance.accept_changed()
 
 
 def test_files_are_read_again_only_where_size_or_time_changed(trained, monkeypatch):
@@ -128,7 +114,7 @@ def test_a_replaced_image_of_another_size_is_not_taken(trained):
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(path)
     assert trained.project.images.find_changed([image_id]) == ()  # refused where it is read
     with pytest.raises(NothingToDoError):
-        do(trained, trained.maintenance.accept_changed)
+        trained.maintenance.accept_changed()
     with pytest.raises(ImageError, match="is now 10 x 10 but was 96 x 128"):
         trained.project.images.accept_changed([image_id])
     path.write_bytes(b"no picture")

@@ -17,7 +17,7 @@ from napari_active_seg.errors import (
     StoppedError,
 )
 from napari_active_seg.importers import MaskFolder
-from napari_active_seg.jobs import InlineRunner, Job, JobResult, ThreadRunner
+from napari_active_seg.jobs import InlineRunner, Job, JobKind, JobResult, ThreadRunner
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
@@ -28,16 +28,13 @@ from napari_active_seg.session.trust.learning_curve import Spending
 
 
 def propose(session, **more):
-    session.propose(**{"count": 4, "size": 24, **more})
-    session.wait()
+    session.proposals.propose(**{"count": 4, "size": 24, **more})
 
 
 def one_lap(session, pool, **more):
     propose(session, **more)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     session.train()
-    session.wait()
 
 
 def test_one_lap_ends_with_a_measured_model_in_use(session, pool):
@@ -48,7 +45,6 @@ def test_one_lap_ends_with_a_measured_model_in_use(session, pool):
     assert session.project.models.path("m001").is_file()
     assert session.state.counts[RegionState.DONE] == 5  # with the validation image
     session.predict()
-    session.wait()
     assert session.state.predicted == set(session.state.image_ids)
     one_lap(session, pool, measure="entropy")
     assert session.state.model.id == "m002"
@@ -71,19 +67,19 @@ def test_validation_labels_never_train(session, pool):
     one_lap(session, pool)
     (validation,) = session.project.images.all(Split.VALIDATION)
     whole = session.read_image(validation.id)
-    for example in session._segmenters.trained[-1].seen:
+    for example in session.context.networks.trained[-1].seen:
         assert example.image.shape != whole.shape or not (example.image == whole).all()
     assert _labelled(session) == 4 * 24 * 24
 
 
 def _labelled(session):
-    seen = session._segmenters.trained[-1].seen
+    seen = session.context.networks.trained[-1].seen
     return sum(int((example.target != UNLABELLED).sum()) for example in seen)
 
 
 def test_training_examples_are_unlabelled_outside_their_region(session, pool):
     one_lap(session, pool)
-    for example in session._segmenters.trained[-1].seen:
+    for example in session.context.networks.trained[-1].seen:
         labelled = (example.target != UNLABELLED).sum()
         assert labelled % (24 * 24) == 0  # one region, or some that are near each other
         assert example.target.size > labelled
@@ -125,22 +121,20 @@ def test_missing_image_does_not_stop_the_rest(session, pool, caplog):
     session.project.images.path("img0.png").unlink()
     one_lap(session, pool)
     session.predict()
-    session.wait()
     assert "img0.png" not in session.state.predicted
     assert len(session.state.predicted) == 3
     assert "img0.png is missing" in caplog.text
 
 
 def test_verbs_without_what_they_need_name_the_remedy(session):
-    session.train()
     with pytest.raises(NothingToDoError, match="no region is done"):
-        session.wait()
+        session.train()
     with pytest.raises(NothingToDoError, match="train first"):
         session.predict()
     with pytest.raises(ConfigError, match="did you mean 'masks'"):
-        session.export("mask", session.project.folder.parent / "x", on_done=print)
+        session.export("mask", session.project.folder.parent / "x")
     with pytest.raises(ConfigError, match="count"):
-        session.propose(count=0)
+        session.proposals.propose(count=0)
     with pytest.raises(ConfigError, match="epochs"):
         session.train(epochs=0)
     with pytest.raises(ConfigError, match="only"):
@@ -216,7 +210,6 @@ def test_reopened_session_goes_on_where_it_was(session, pool):
     assert again.state.region == again.state.open_regions[0]
     assert again.state.model == session.state.model
     again.predict()
-    again.wait()
     again.close()
 
 
@@ -228,28 +221,27 @@ def test_the_same_job_is_refused_while_it_runs_others_wait_and_labels_go_on(proj
     session = background(project_folder)
     propose(session)
     queued = session.state.region
-    session.train(epochs=10**9)  # fails: nothing is done
     with pytest.raises(NothingToDoError):
-        session.wait()
+        session.train(epochs=10**9)  # nothing is done
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     propose(session)
-    session.train(epochs=10**7)
-    assert session.state.job == "training"
+    training = session.train(epochs=10**7, wait=False)
+    assert session.state.job is JobKind.TRAIN
     with pytest.raises(BusyError, match="training is under way"):
         session.train()
     with pytest.raises(BusyError, match="training is under way"):
         session.labels.answer_from_masks(pool / "masks")
-    session.propose()
-    assert session.state.jobs == ("training", "proposing")
+    proposing = session.proposals.propose(wait=False)
+    assert session.state.jobs == (JobKind.TRAIN, JobKind.PROPOSE)
     with pytest.raises(BusyError, match="proposing is under way"):
-        session.propose()
+        session.proposals.propose()
     queued = session.state.region
     session.labels.save(queued.id, np.zeros(queued.region.shape, np.uint8))
     assert session.state.region.state is RegionState.IN_PROGRESS
     session.cancel()
     with pytest.raises(StoppedError):
-        session.wait()
+        training.result()
+    assert proposing.cancelled()
     assert session.state.job is None
     assert session.state.model is None
     assert not list((session.project.folder / "models").iterdir())
@@ -259,22 +251,42 @@ def test_the_same_job_is_refused_while_it_runs_others_wait_and_labels_go_on(proj
 def test_stale_answer_is_dropped(session, pool):
     one_lap(session, pool)
     before = session.state
-    jobs = session._jobs
-    stale = Job("predicting", jobs._generation - 1, lambda token, report: None)
+    jobs = session.context.jobs
+    stale = Job(JobKind.PREDICT, jobs._generation - 1, lambda token, report: None)
     jobs._deliver(JobResult(stale, result="of yesterday"))
     jobs._deliver(JobResult(stale, error=ValueError("of yesterday")))
     assert session.state == before
-    session.wait()
 
 
-def test_failure_is_told_once(session):
+def test_failure_raised_at_the_call_and_emitted_once(session):
     failures = []
     session.failed.connect(failures.append)
-    session.train()
-    assert len(failures) == 1
+    with pytest.raises(NothingToDoError) as caught:
+        session.train()
+    assert failures == [caught.value]
+    session.wait()  # nothing is left to raise
+
+
+def test_failure_not_erased_by_next_verb(session, pool):
+    """Each verb has its own future: what the next one does changes nothing about it."""
+    failing = session.train(wait=False)
+    proposal = session.proposals.propose(count=2, size=24)
+    assert len(proposal.regions) == 2
     with pytest.raises(NothingToDoError):
-        session.wait()
-    session.wait()
+        failing.result()
+
+
+def test_verbs_return_their_results(session, pool):
+    proposal = session.proposals.propose(count=4, size=24)
+    queued = [q.region for q in session.state.queue if q.round == proposal.round]
+    assert queued == [r.region for r in proposal.regions]
+    assert session.labels.answer_from_masks(pool / "masks").parts == 4
+    model = session.train()
+    assert model == session.state.model == session.last_training.model
+    response = session.predict()
+    assert set(response.image_ids) == session.state.predicted
+    future = session.evaluate(wait=False)
+    assert future.result(timeout=0).figures() == session.evaluate().figures()
 
 
 def test_oracle_reveals_the_region_and_no_more(session, pool):
@@ -293,17 +305,13 @@ def test_masks_answer_what_they_are_asked(session, pool, only, done):
     propose(session)
     before = session.state.counts[RegionState.DONE]
     session.labels.answer_from_masks(pool / "masks", only=only)
-    session.wait()
     assert session.state.counts[RegionState.DONE] - before == done
 
 
 def test_export_composes_labels_and_keeps_255_elsewhere(session, pool, tmp_path):
     propose(session)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
-    done = []
-    session.export("masks", tmp_path / "out", on_done=done.append)
-    session.wait()
+    done = session.export("masks", tmp_path / "out")
     from PIL import Image
 
     for queued in session.state.queue:
@@ -318,17 +326,15 @@ def test_export_composes_labels_and_keeps_255_elsewhere(session, pool, tmp_path)
                 inside[other.region.slices] = True
         assert (written[inside] == truth[inside]).all()
         assert (written[~inside] == UNLABELLED).all()
-    assert done[0].regions == 5
+    assert done.regions == 5
 
 
 def test_evaluation_is_of_the_fixed_validation(session, pool):
     one_lap(session, pool)
-    reports = []
-    session.evaluate(on_report=reports.append)
-    session.wait()
+    report = session.evaluate()
     (validation,) = session.project.images.all(Split.VALIDATION)
-    assert reports[0].image_ids == (validation.id,)
-    assert reports[0].figures() == session.state.model.metrics
+    assert report.image_ids == (validation.id,)
+    assert report.figures() == session.state.model.metrics
 
 
 def test_view_follows_the_state(session, pool):
@@ -344,7 +350,7 @@ def test_view_follows_the_state(session, pool):
     assert "m001" in view.status
     import dataclasses
 
-    busy = resolve_view(dataclasses.replace(session.state, jobs=("training", "predicting")))
+    busy = resolve_view(dataclasses.replace(session.state, jobs=(JobKind.TRAIN, JobKind.PREDICT)))
     assert busy.can_cancel and busy.can_propose
     assert not (busy.can_train or busy.can_predict)
     assert busy.status == "Working: training; then predicting"
@@ -362,8 +368,7 @@ def test_folder_of_new_images_is_predicted_into_files(session, pool, tmp_path):
     from PIL import Image
 
     one_lap(session, pool)
-    session.predict_folder(pool / "images", tmp_path / "out", measure="entropy")
-    session.wait()
+    session.predictions.predict_folder(pool / "images", tmp_path / "out", measure="entropy")
     mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "img3.png"))
     truth = np.asarray(Image.open(pool / "masks" / "img3.png")) // 255
     assert (mask == truth).mean() > 0.95
@@ -378,7 +383,6 @@ def test_report_is_one_file_without_outside_links(session, pool, tmp_path):
 
     one_lap(session, pool)
     session.predict()
-    session.wait()
     write_project_report(session, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -409,10 +413,7 @@ def test_a_padded_image_is_measured_as_if_it_were_not_padded(session, pool):
         labelled = LabelledImage(
             "x", lambda p=pixels: Source(p), lambda k=known: k, lambda o=objects: o
         )
-        session.evaluate(
-            images=[labelled], on_report=lambda r, n=name: found.update({n: r.figures()})
-        )
-        session.wait()
+        found[name] = session.evaluate([labelled]).figures()
     assert found["padded"]["object_f1"] == pytest.approx(found["as it is"]["object_f1"], abs=0.35)
     assert "object_f1" in found["as it is"]
     target = np.pad(truth, 9, constant_values=UNLABELLED)
@@ -424,14 +425,12 @@ def test_a_padded_image_is_measured_as_if_it_were_not_padded(session, pool):
 
 def test_images_are_embedded_in_order(session, pool):
     one_lap(session, pool)
-    found = []
-    session.predictions.embed(["img2.png", "img0.png"], on_done=found.append)
-    session.wait()
+    found = session.predictions.embed(["img2.png", "img0.png"])
     expected = [
         session.read_image(i)[::8, ::8].reshape(-1, 3).mean(axis=0)
         for i in ("img2.png", "img0.png")
     ]
-    assert np.allclose(found[0], expected, atol=1e-3)
+    assert np.allclose(found, expected, atol=1e-3)
 
 
 def test_somebody_who_knows_the_truth_answers_with_effort(session, pool):
@@ -445,7 +444,6 @@ def test_somebody_who_knows_the_truth_answers_with_effort(session, pool):
     refs = session.project.images.all()
     truth = MaskFolder.from_folder(pool / "masks", refs, n_classes=2)
     session.labels.answer_from(truth, annotate=annotate)
-    session.wait()
     first = len(asked)
     assert [before for _, before in asked] == list(range(asked[0][1], asked[0][1] + first))
     labels = session.project.labels.done([region.image_id for region, _ in asked])
@@ -453,7 +451,6 @@ def test_somebody_who_knows_the_truth_answers_with_effort(session, pool):
     assert len(ours) == first == 4
     assert all(label.effort.clicks == 3 and not label.target.any() for label in ours)
     session.labels.answer_from(truth, image_ids=["img1.png"], annotate=annotate)
-    session.wait()
     assert asked[-1][0].image_id == "img1.png" and len(asked) == first + 1
 
 

@@ -1,5 +1,6 @@
 """Why something cannot be done, as the window says it."""
 
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session import resolve_view
 from napari_active_seg.session.labels.effort import EffortMeter
@@ -13,7 +14,7 @@ def test_reasons_follow_the_state(session, pool):
     assert why().predict == why().use_model == "No model yet: train one first"
     assert why().paint == why().answer and "No region is selected" in why().paint
     assert why().propose == why().write == why().start_job == ""
-    session.propose(count=2, size=32)
+    session.proposals.propose(count=2, size=32)
     assert why().paint == why().answer == ""
     assert why().reopen == "This region is not finished yet"
     region_id = session.state.region_id
@@ -25,14 +26,14 @@ def test_reasons_follow_the_state(session, pool):
 
 
 def test_reasons_while_a_job_runs(session):
-    session._set(jobs=("training", "proposing"))
+    session.context.update(jobs=(JobKind.TRAIN, JobKind.PROPOSE))
     why_not = resolve_view(session.state).why_not
     assert why_not.propose == "Regions are being proposed: wait for it, or stop it"
     assert why_not.start_job == "Wait for this to end, or stop it: training"
 
 
 def test_a_read_only_project_says_so(session):
-    session._set(read_only=True)
+    session.context.update(read_only=True)
     why_not = resolve_view(session.state).why_not
     assert {why_not.write, why_not.propose, why_not.train, why_not.paint} == {
         "The project is open read-only"
@@ -40,7 +41,7 @@ def test_a_read_only_project_says_so(session):
 
 
 def test_back_leads_only_to_regions_that_are_there(session):
-    session.propose(count=3, size=32)
+    session.proposals.propose(count=3, size=32)
     assert not session.navigation.can_go_back
     session.next_region()
     assert session.navigation.can_go_back
@@ -53,7 +54,7 @@ def test_seconds_of_a_region_are_all_that_were_saved(session):
 
     from napari_active_seg.regions import Effort
 
-    session.propose(count=2, size=32)
+    session.proposals.propose(count=2, size=32)
     region_id = session.state.region_id
     target = np.zeros((32, 32), np.uint8)
     assert session.labels.seconds(region_id) == 0
@@ -83,5 +84,5 @@ def test_meter_counts_on_from_what_was_saved():
 def test_jobs_say_how_they_ended(session):
     ended = []
     session.job_ended.connect(lambda job, error: ended.append((job, error)))
-    session.propose(count=2, size=32)
-    assert ended == [("proposing", None)]
+    session.proposals.propose(count=2, size=32)
+    assert ended == [(JobKind.PROPOSE, None)]

@@ -187,8 +187,7 @@ def test_propose_on_the_desk_chooses_what_the_study_chose(study, tmp_path):
     (start,) = (tmp_path / "out" / "starts").glob("*/seed-0/project")
     session = open_fake(start)
     faithful = {"control": 0.0, "validation": 0.0, "per_image_share": 0.0}
-    session.propose(strategy="uncertain-regions", size=24, count=2, **faithful)
-    session.wait()
+    session.proposals.propose(strategy="uncertain-regions", size=24, count=2, **faithful)
     by_hand = [q.region for q in session.state.queue if q.state is RegionState.PROPOSED]
     session.close()
     arm = tmp_path / "out" / "arms" / "uncertain-regions" / "seed-0" / "project"

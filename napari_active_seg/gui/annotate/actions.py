@@ -338,7 +338,7 @@ class AnnotateActions:
             image_id = session.state.image_id
             desk = session.predictions
             if see.disagreement and image_id is not None and desk.disagreement(image_id) is None:
-                desk.ask_earlier(image_id)
+                desk.predict_with_earlier(image_id, wait=False)
             if binder is not None:
                 binder.look(see)
 

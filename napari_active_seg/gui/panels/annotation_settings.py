@@ -95,7 +95,7 @@ class HabitsBox(Box):
         count = len(effect.changed)
         if count:
             if ask_apply_rule(self.desk.parent, count, name, n_full=effect.n_full):
-                session.labels.apply_unpainted_rule()
+                session.labels.apply_unpainted_rule(wait=False)
         elif name is None and had_class and effect.n_full:
             notify(kept_full(effect.n_full))
 

@@ -7,6 +7,7 @@ from magicgui.widgets import ComboBox
 from napari_active_seg.calibration import METHODS
 from napari_active_seg.gui.panels.base import Box, button, form, row, sentence, text_label
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.view_state import READ_ONLY
 
@@ -37,7 +38,7 @@ class CalibrationBox(Box):
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable what can be asked."""
         why_not = view.why_not.write or view.why_not.use_model
-        running = "calibrating" in session.state.jobs
+        running = JobKind.CALIBRATE in session.state.jobs
         used = session.project.config.inference.calibration != "none"
         allow(self.fit, why_not or ("Calibration is under way" if running else ""))
         allow(self.back, why_not or ("" if used else "No calibration is in use"))
@@ -68,7 +69,7 @@ class CalibrationBox(Box):
     def _fit(self) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(session.trust.calibrate)
+            self.desk.run(lambda: session.trust.calibrate(wait=False))
 
     def _use(self) -> None:
         session, method = self.desk.session, str(self.method.value)

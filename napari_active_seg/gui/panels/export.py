@@ -125,14 +125,15 @@ class ExportPanel(Panel):
             overwrite=self.overwrite.value,
         )
 
-        def tell(done: ExportResult) -> None:
+        def show(done: ExportResult) -> None:
             notes = "".join(f"\n{note}" for note in done.notes)
             notify(f"{done.regions} regions of {done.images} images are in {folder}{notes}")
 
         def start() -> None:
             if folder is None:
                 raise ConfigError("choose a new or empty folder to export to")
-            session.export(self.format.value, folder, choice=choice, on_done=tell)
+            future = session.export(self.format.value, folder, choice=choice, wait=False)
+            self.desk.when_done(future, show)
 
         self.desk.run(start)
 
@@ -142,7 +143,7 @@ class ExportPanel(Panel):
             return
         source, target = folder_of(self.source), folder_of(self.target)
 
-        def tell(done: FolderResponse) -> None:
+        def show(done: FolderResponse) -> None:
             problems = "".join(f"\nleft out: {problem}" for problem in done.problems[:_SHOWN])
             if len(done.problems) > _SHOWN:
                 problems += f"\nand {len(done.problems) - _SHOWN} more: images.csv has them all"
@@ -151,7 +152,8 @@ class ExportPanel(Panel):
         def start() -> None:
             if source is None or target is None:
                 raise ConfigError("choose a folder of images, and a new one to write to")
-            session.predict_folder(source, target, on_done=tell)
+            future = session.predictions.predict_folder(source, target, wait=False)
+            self.desk.when_done(future, show)
 
         self.desk.run(start)
 
@@ -164,8 +166,7 @@ class ExportPanel(Panel):
         def start() -> None:
             if target is None:
                 raise ConfigError("choose a new folder for the model")
-            session.predictions.export_model(
-                target, on_done=lambda folder: notify(f"The model is in {folder}")
-            )
+            future = session.predictions.export_model(target, wait=False)
+            self.desk.when_done(future, lambda folder: notify(f"The model is in {folder}"))
 
         self.desk.run(start)

@@ -7,6 +7,7 @@ from html import escape
 from qtpy.QtCore import Qt
 
 from napari_active_seg.gui.panels.base import Box, button, row, text_label
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.session import Session
 
 __all__ = ["FirstAnswerBox"]
@@ -31,11 +32,12 @@ class FirstAnswerBox(Box):
             "Dice: the mean over classes and images. 95 % CI: bootstrap over images"
         )
         self.estimate = button(
-            _ESTIMATE, self.desk.with_session(lambda session: session.trust.cross_validate())
+            _ESTIMATE,
+            self.desk.with_session(lambda session: session.trust.cross_validate(wait=False)),
         )
         self.score = button(
             "Score on validation images",
-            self.desk.with_session(lambda session: session.trust.score_validation()),
+            self.desk.with_session(lambda session: session.trust.score_validation(wait=False)),
             "Score the model in use on the labelled validation images; nothing is trained",
         )
         self.body.addWidget(self.lines)
@@ -53,9 +55,9 @@ class FirstAnswerBox(Box):
         state, reason = session.state, session.trust.why_not_cross_validate()
         if state.read_only:
             reason = "the project is open read-only"
-        elif "cross-validating" in state.jobs:
+        elif JobKind.CROSS_VALIDATE in state.jobs:
             reason = "the estimate is being made"
         self.estimate.setEnabled(not reason)
         self.estimate.setToolTip(f"Not possible: {reason}" if reason else _TIP)
         self.score.setVisible(session.trust.validation_is_unscored and not state.read_only)
-        self.score.setEnabled("scoring validation images" not in state.jobs)
+        self.score.setEnabled(JobKind.SCORE_VALIDATION not in state.jobs)

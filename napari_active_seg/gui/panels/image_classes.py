@@ -12,6 +12,7 @@ from napari_active_seg.gui.annotate.image_question import QuestionInHand
 from napari_active_seg.gui.panels.base import Box, button, form, sentence, text_label
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.context import DockContext
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import MOST_IMAGE_CLASSES
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.image_classes.service import NO_DIAGNOSIS, describe_head
@@ -102,7 +103,7 @@ class AskBox(Box):
         why_not = view.why_not.write
         if not desk.classes:
             why_not = why_not or "Name the classes of images first"
-        if "asking about images" in state.jobs:
+        if JobKind.CHOOSE_IMAGES in state.jobs:
             why_not = why_not or "Images are being chosen: wait for it, or stop it"
         allow(self.go, why_not)
         parts = []
@@ -122,4 +123,4 @@ class AskBox(Box):
 
     def _ask(self) -> None:
         count = self.count.value
-        self.desk.with_session(lambda session: session.image_classes.ask(count))()
+        self.desk.with_session(lambda session: session.image_classes.ask(count, wait=False))()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 
 from magicgui.widgets import LineEdit
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -21,6 +24,7 @@ from napari_active_seg.session.view_state import READ_ONLY
 
 __all__ = ["CareBox"]
 
+T = TypeVar("T")
 _LABEL_FILES = "Labels (*.geojson *.json *.zip)"
 
 
@@ -80,46 +84,48 @@ class CareBox(QWidget):  # type: ignore[misc]
 
     def _import(self, path: Path | None) -> None:
         if path is not None:
-            self._desk.with_session(
-                lambda session: session.labels.import_from(path, annotator=path.name, on_done=_tell)
-            )()
+            self._run(
+                lambda session: session.labels.import_from(path, annotator=path.name, wait=False),
+                _show_imported,
+            )
 
     def _add_images(self) -> None:
         folder = ask_folder(self, "A folder of further images")
         if folder is not None:
-            self._desk.with_session(
-                lambda session: session.maintenance.add_images(folder, on_done=_tell_added)
-            )()
+            self._run(
+                lambda session: session.maintenance.add_images(folder, wait=False), _show_added
+            )
 
     def find_missing(self) -> None:
         """Ask where the missing images are now, and look for them there."""
         folder = ask_folder(self, "Where are the images now?")
         if folder is not None:
-            self._desk.with_session(
-                lambda session: session.maintenance.relink(folder, on_done=_tell_relinked)
-            )()
+            self._run(
+                lambda session: session.maintenance.relink(folder, wait=False), _show_relinked
+            )
 
     def _accept_changed(self) -> None:
         """Take the files of images that were replaced as they are now."""
-        self._desk.with_session(
-            lambda session: session.maintenance.accept_changed(on_done=_tell_accepted)
-        )()
+        self._run(lambda session: session.maintenance.accept_changed(wait=False), _show_accepted)
+
+    def _run(self, verb: Callable[[Session], Future[T]], on_result: Callable[[T], object]) -> None:
+        self._desk.with_session(lambda session: self._desk.when_done(verb(session), on_result))()
 
 
-def _tell_accepted(image_ids: tuple[str, ...]) -> None:
+def _show_accepted(image_ids: tuple[str, ...]) -> None:
     notify(f"{len(image_ids)} images are taken as they are now; do again what was refused")
 
 
-def _tell_added(added: AddedImages) -> None:
+def _show_added(added: AddedImages) -> None:
     text = f"{len(added.added)} images added, {len(added.known)} were there already"
     notify(". ".join((text, *added.notes)))
 
 
-def _tell_relinked(found: Relinked) -> None:
+def _show_relinked(found: Relinked) -> None:
     notify(f"{len(found.found)} images found, {len(found.missing)} still missing")
 
 
-def _tell(response: LabelResponse) -> None:
+def _show_imported(response: LabelResponse) -> None:
     text = f"{response.parts} labels taken over, {len(response.without_label)} images have none"
     if response.convention is not None:
         text += f". Masks were read as {response.convention.describe()}"

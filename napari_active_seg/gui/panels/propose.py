@@ -15,11 +15,13 @@ from napari_active_seg.acquisition import (
     Budget,
     Strategy,
     StrategyAdvice,
+    StrategyParts,
 )
 from napari_active_seg.gui.panels.base import Panel, button, form, group, row, text_label
 from napari_active_seg.gui.panels.image_classes import AskBox
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.dialogs import ask_file, ask_new_file
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.models.inference_options import UNCERTAINTY_SOURCES
 from napari_active_seg.project import SETTINGS
 from napari_active_seg.regions import RegionState
@@ -71,7 +73,7 @@ class ProposePanel(Panel):
         self.said = text_label()
         self.predict = button(
             "Predict all images",
-            self.desk.with_session(lambda session: session.predict()),
+            self.desk.with_session(lambda session: session.predict(wait=False)),
             "Lay the model's prediction and its uncertainty over every image",
         )
         self.hint = text_label()
@@ -250,7 +252,7 @@ class ProposePanel(Panel):
             paints = region is not None and region.state is RegionState.IN_PROGRESS
             if not paints and not state.unsaved:
                 QTimer.singleShot(0, lambda: self.desk.show_tab("Annotate"))
-        elif "proposing" not in state.jobs:
+        elif JobKind.PROPOSE not in state.jobs:
             self._opens_annotate_after = None  # it failed, or was stopped
 
     def _strategy(self, name: str) -> None:
@@ -283,16 +285,18 @@ class ProposePanel(Panel):
         if session is None or not self.anew.isChecked() or session.state.read_only:
             return
         state = session.state
-        if state.model is None or {"proposing", "choosing anew"} & set(state.jobs):
+        if state.model is None or {JobKind.PROPOSE, JobKind.RESELECT} & set(state.jobs):
             return
         if session.proposals.untouched():
-            self.desk.run(lambda: session.proposals.reselect(self._asked(), **self._parts()))
+            self.desk.run(
+                lambda: session.proposals.reselect(self._asked(), wait=False, **self._parts())
+            )
 
     def _asked(self) -> str | Strategy:
         return self._loaded.get(self.strategy.value) or str(self.strategy.value)
 
-    def _parts(self) -> dict[str, object]:
-        return {"size": self.size.value, "measure": self.measure.value}
+    def _parts(self) -> StrategyParts:
+        return StrategyParts(size=self.size.value, measure=self.measure.value)
 
     def _save(self) -> None:
         session = self.desk.session
@@ -300,7 +304,7 @@ class ProposePanel(Panel):
         if session is not None:
             path = ask_new_file(self, "Save the strategy", "Strategy (*.yaml)", ".yaml")
         if session is not None and path is not None:
-            asked = session.proposals.strategy(self._asked(), changes=None, **self._parts())
+            asked = session.proposals.strategy(self._asked(), **self._parts())
             self.desk.run(lambda: write_strategy(path, replace(asked, name=path.stem)))
 
     def _load(self) -> None:
@@ -318,7 +322,9 @@ class ProposePanel(Panel):
     def _guide(self) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(lambda: session.proposals.guide(on_advice=self._advise))
+            self.desk.run(
+                lambda: self.desk.when_done(session.proposals.recommend(wait=False), self._advise)
+            )
 
     def _advise(self, advice: StrategyAdvice) -> None:
         """Say what the guide found, and choose it; the person may choose otherwise."""
@@ -350,9 +356,10 @@ class ProposePanel(Panel):
         if session is not None:
             self._opens_annotate_after = session.state.round
             self.desk.run(
-                lambda: session.propose(
+                lambda: session.proposals.propose(
                     budget=Budget(self.amount.value, self.unit.value),
                     strategy=self._asked(),
+                    wait=False,
                     **self._parts(),
                 )
             )

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QListWidgetItem
 from napari_active_seg.gui.panels.base import Box, button, sentence, text_label
 from napari_active_seg.gui.panels.diff_list import Listing, Row
 from napari_active_seg.gui.panels.reasons import allow
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.session import Session, ViewState
 
 __all__ = ["ReviewBox"]
@@ -23,7 +24,7 @@ class ReviewBox(Box):
         """Lay out the list."""
         self.go = button(
             "Review labels",
-            self.desk.with_session(lambda session: session.trust.review()),
+            self.desk.with_session(lambda session: session.trust.review(wait=False)),
             "Train three models, each without a third of the images, and see what they contradict",
         )
         self.about = text_label()
@@ -40,7 +41,7 @@ class ReviewBox(Box):
         why_not = view.why_not.write
         if not session.state.done_in_pool:
             why_not = why_not or "No finished regions yet: finish a region first"
-        if "reviewing labels" in session.state.jobs:
+        if JobKind.REVIEW in session.state.jobs:
             why_not = why_not or "Labels are being reviewed: wait for it, or stop it"
         allow(self.go, why_not)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_active_seg.gui.panels.base import Box, button, sentence, text_label
@@ -31,12 +31,12 @@ class EvidenceBox(Box):
         self.leaks = text_label()
         self.audit = button(
             "Measure on audit images",
-            self._ask("audit"),
+            self.desk.with_session(lambda session: session.trust.score_test(wait=False)),
             "The last word: nothing is chosen by them",
         )
         self.look = button(
             "Look for near copies",
-            self._ask("find_leaks"),
+            self.desk.with_session(lambda session: session.trust.find_leaks(wait=False)),
             "Images, flips and near copies that are learned from and measured on",
         )
         for widget in (self.board, self.leaks, self.audit, self.look):
@@ -52,9 +52,6 @@ class EvidenceBox(Box):
         self.board.setText(_in_words(session.trust.scoreboard()) or "No model was measured yet")
         self.leaks.setText(sentence(session.trust.leaks()))
         self.leaks.setVisible(bool(self.leaks.text()))
-
-    def _ask(self, verb: str) -> Callable[[], None]:
-        return self.desk.with_session(lambda session: getattr(session.trust, verb)())
 
 
 def _in_words(rows: Sequence[ScoreRow]) -> str:
@@ -88,7 +85,7 @@ class StoppingBox(Box):
         self.curve = Plot(self.desk.tell)
         self.compare = button(
             "Compare models on the pool",
-            self.desk.with_session(lambda session: session.trust.compare_models()),
+            self.desk.with_session(lambda session: session.trust.compare_models(wait=False)),
             "Models that have stopped to change need no more labels",
         )
         for widget in (self.advice, self.curve, self.compare):

@@ -15,7 +15,7 @@ from napari_active_seg.gui.panels.live_curve import LiveCurve
 from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
-from napari_active_seg.jobs import Progress
+from napari_active_seg.jobs import JobKind, Progress
 from napari_active_seg.project import SETTINGS, ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
 
@@ -135,7 +135,7 @@ class TrainPanel(Panel):
             self.after.value = config.train_after
         self.after.enabled = not state.read_only
         self._show_offer(session)
-        trains = state.job == "training"
+        trains = state.job is JobKind.TRAIN
         if trains and self.live.isHidden():
             self.live.begin()
         self.live.setVisible(trains)
@@ -248,14 +248,14 @@ class TrainPanel(Panel):
         self.desk.with_session(self._train_as_chosen)()
 
     def _train_as_chosen(self, session: Session) -> None:
-        session.train(preset=self.preset.value, init=self.init.value)
+        session.train(preset=self.preset.value, init=self.init.value, wait=False)
 
     def _count_unpainted(self) -> None:
         """Count unpainted pixels of all finished regions as background, and train."""
 
         def count(session: Session) -> None:
             session.maintenance.configure(unpainted=session.labels.background)
-            session.labels.apply_unpainted_rule()
+            session.labels.apply_unpainted_rule(wait=False)
             self._train_as_chosen(session)
 
         self.desk.with_session(count)()
@@ -263,7 +263,7 @@ class TrainPanel(Panel):
     def _estimate(self) -> None:
         session = self.desk.session
         if session is not None:
-            self.desk.run(session.trust.cross_validate)
+            self.desk.run(lambda: session.trust.cross_validate(wait=False))
             self.desk.show_tab("Trust")
 
     def render_progress(self, progress: Progress) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from napari.components import ViewerModel
 from psygnal import Signal
@@ -25,12 +26,14 @@ from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.gui.shell.opening import ProjectOpener
 from napari_active_seg.gui.shell.preferences import PreferencesFile
 from napari_active_seg.images import absolute_path
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.models.interactive import InteractiveSegmenter
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import CreatedProject, FolderReport, ImageSettings
 
 __all__ = ["DockContext", "Tools", "action_name"]
 
+T = TypeVar("T")
 #: What an error of the saver belongs to.
 _SAVING = "saving"
 
@@ -216,6 +219,15 @@ class DockContext:
 
         return slot
 
+    def when_done(self, future: Future[T], on_result: Callable[[T], object]) -> None:
+        """Call ``on_result`` in the window once a job has ended well; its error is shown anyway."""
+
+        def deliver(done: Future[T]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self.run(lambda: on_result(done.result()), action=action_name(on_result))
+
+        future.add_done_callback(deliver)
+
     def handle_remedy(self, remedy: RemedyId, handler: Callable[[], object]) -> None:
         """Call ``handler`` where the person chooses a remedy of an error."""
         self._handlers[remedy] = handler
@@ -235,10 +247,10 @@ class DockContext:
         else:
             _log.error("%s", error, exc_info=None if isinstance(error, ActiveSegError) else error)
 
-    def _on_job_ended(self, job: str, error: object) -> None:
-        self._failed_job = (f"job {job}", error)
+    def _on_job_ended(self, kind: JobKind, error: object) -> None:
+        self._failed_job = (f"job {kind.name}", error)
         if error is None:
-            self.resolve(f"job {job}")
+            self.resolve(f"job {kind.name}")
 
     def _on_session_failed(self, error: Exception) -> None:
         """Tell of an error of a job, or of the saver."""

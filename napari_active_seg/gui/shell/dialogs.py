@@ -9,6 +9,7 @@ from pathlib import Path
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.regions import find_background
 
 __all__ = [
@@ -31,8 +32,8 @@ __all__ = [
     "running_job",
 ]
 
-#: How the names of jobs begin that the program starts to show something; nobody waits for them.
-_OWN_JOBS = ("looking", "learning")
+#: Jobs that the program starts to show something; nobody waits for them.
+_OWN_JOBS = (JobKind.PREDICT_VISIBLE, JobKind.EMBED, JobKind.LEARN_COST)
 #: So many classes have a button of their own in a dialog.
 _MOST_BUTTONS = 4
 
@@ -67,32 +68,32 @@ def ask_held(parent: QWidget | None, holder: str) -> Held:
     return Held.TAKE_OVER if clicked is take else Held.CANCEL
 
 
-def running_job(jobs: Sequence[str]) -> str | None:
+def running_job(jobs: Sequence[JobKind]) -> JobKind | None:
     """Return the first job that the person started, not the program for its own display."""
-    return next((job for job in jobs if not job.startswith(_OWN_JOBS)), None)
+    return next((job for job in jobs if job not in _OWN_JOBS), None)
 
 
-def closing_stops(job: str) -> tuple[str, str]:
+def closing_stops(job: JobKind) -> tuple[str, str]:
     """Return a sentence that ``job`` is running, and one about what closing does to it."""
-    if job == "training":
+    if job is JobKind.TRAIN:
         return "A network is being trained.", (
             "Closing stops it; the model in use stays. When you open the project again and train "
             "on the same labels, training resumes from its last epoch."
         )
-    return f"{job[:1].upper()}{job[1:]} is running.", (
+    return f"{job.title.capitalize()} is running.", (
         "Closing stops it before it is finished. Labels and models that are saved stay."
     )
 
 
-def ask_close_running(parent: QWidget | None, job: str) -> bool:
+def ask_close_running(parent: QWidget | None, job: JobKind) -> bool:
     """Return whether to close although ``job`` is running."""
     running, consequence = closing_stops(job)
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle(f"{job[:1].upper()}{job[1:]} is running")
+    box.setWindowTitle(f"{job.title.capitalize()} is running")
     box.setText(running)
     box.setInformativeText(consequence)
-    stay = box.addButton(f"Keep {job}", QMessageBox.ButtonRole.RejectRole)
+    stay = box.addButton(f"Keep {job.title}", QMessageBox.ButtonRole.RejectRole)
     leave = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(stay)
     box.exec_()

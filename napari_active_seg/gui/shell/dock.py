@@ -389,7 +389,7 @@ class Dock(QWidget):  # type: ignore[misc]
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(progress.total, 1))
         self.bar.setValue(progress.done)
-        self.bar.setFormat(f"{progress.job} %p %")
+        self.bar.setFormat(f"{progress.job.title} %p %")
         self.doing.setText(progress.text)
         self.doing.setToolTip(progress.text)
         for panel in self._panels:

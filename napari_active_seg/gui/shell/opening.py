@@ -118,7 +118,7 @@ class ProjectOpener:
         self._waiting = session
         before = self._desk.session
         if before is not None and before.state.jobs:
-            self.announced.emit(f"Stopping {before.state.jobs[0]}...")
+            self.announced.emit(f"Stopping {before.state.jobs[0].title}...")
             before.cancel()
             self._timer.start()
         else:

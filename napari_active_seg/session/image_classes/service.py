@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import Future
 from functools import partial
 from statistics import median
+from typing import Literal, overload
 
 from napari_active_seg.acquisition import Budget
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs.queue import JobRequest, Work
-from napari_active_seg.models.segmenter import SegmenterFactory
-from napari_active_seg.project import ImageAnswer, Project, Split
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobRequest
+from napari_active_seg.project import ImageAnswer, Split
 from napari_active_seg.regions import Effort, RegionState
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.image_classes.task import (
     NO_DIAGNOSIS,
     ImageClassRequest,
@@ -20,8 +23,6 @@ from napari_active_seg.session.image_classes.task import (
     choose_images,
     describe_head,
 )
-from napari_active_seg.session.prediction.model_cache import ModelCache
-from napari_active_seg.session.state import SessionState
 
 __all__ = ["NO_DIAGNOSIS", "ImageClassService", "describe_head"]
 
@@ -30,20 +31,10 @@ _SECONDS, _ENOUGH = 5.0, 3
 
 
 class ImageClassService:
-    """Classes of images in one session; ``apply`` changes its state, ``state`` reads it."""
+    """Classes of whole images, and the second head that learns them."""
 
-    def __init__(
-        self,
-        project: Project,
-        shelf: ModelCache,
-        segmenters: SegmenterFactory,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        order: Callable[..., None],
-    ) -> None:
-        self._project, self._shelf, self._segmenters = project, shelf, segmenters
-        self._state, self._apply, self._order = state, apply, order
+    def __init__(self, ctx: SessionContext) -> None:
+        self._ctx = ctx
         self._answers: dict[str, ImageAnswer] | None = None
         self._said: Mapping[str, Mapping[str, float]] = {}
         self._seen = SeenImages()
@@ -52,12 +43,12 @@ class ImageClassService:
     @property
     def classes(self) -> tuple[str, ...]:
         """What an image may be; empty where the project has no second head."""
-        return self._project.config.image_classes
+        return self._ctx.project.config.image_classes
 
     def answers(self) -> Mapping[str, ImageAnswer]:
         """Return the answer in force of each image that has one."""
         if self._answers is None:
-            self._answers = self._project.image_answers.latest()
+            self._answers = self._ctx.project.image_answers.latest()
         return self._answers
 
     def opinion(self, image_id: str) -> Mapping[str, float] | None:
@@ -66,13 +57,13 @@ class ImageClassService:
         A head lives as long as the session; it learns within seconds.
         """
         said = self._said.get(image_id)
-        if said is None or self._state().blind or tuple(said) != self.classes:
+        if said is None or self._ctx.state.blind or tuple(said) != self.classes:
             return None
         return said
 
     def name(self, *names: str) -> None:
         """Say what images may be: two to nine names, or none."""
-        self._project.configure(image_classes=list(names))
+        self._ctx.project.configure(image_classes=list(names))
         self._said, self.summary = {}, ""
         self._announce()
 
@@ -83,14 +74,14 @@ class ImageClassService:
         """
         if name is not None and name not in self.classes:
             raise ConfigError(f"no class of images {name!r}: {did_you_mean(name, self.classes)}")
-        self._project.check_writable()
-        self._project.images.ref(image_id)
-        annotator = self._project.config.annotator
-        self._project.image_answers.say(image_id, name, annotator=annotator, seconds=seconds)
+        self._ctx.project.check_writable()
+        self._ctx.project.images.ref(image_id)
+        annotator = self._ctx.project.config.annotator
+        self._ctx.project.image_answers.say(image_id, name, annotator=annotator, seconds=seconds)
         state = RegionState.CANT_TELL if name is None else RegionState.DONE
-        for asked in self._state().questions:
+        for asked in self._ctx.state.questions:
             if asked.region.image_id == image_id:
-                self._project.regions.set_state(asked.id, state, annotator=annotator)
+                self._ctx.project.regions.set_state(asked.id, state, annotator=annotator)
         self._answers = None
         self._announce()
 
@@ -100,26 +91,57 @@ class ImageClassService:
         NothingToDoError for "done": an answer is one of the classes.
         """
         if state is RegionState.DONE:
-            known = self._project.regions.get(question_id).region.image_id in self.answers()
+            known = self._ctx.project.regions.get(question_id).region.image_id in self.answers()
             if not known:
                 raise NothingToDoError(f"say what this image is: {', '.join(self.classes)}")
         elif state is RegionState.CANT_TELL:
-            image_id = self._project.regions.get(question_id).region.image_id
+            image_id = self._ctx.project.regions.get(question_id).region.image_id
             self.say(image_id, None, seconds=seconds)
             return
-        self._project.regions.set_state(
+        self._ctx.project.regions.set_state(
             question_id,
             state,
-            annotator=self._project.config.annotator,
+            annotator=self._ctx.project.config.annotator,
             effort=Effort(active_s=seconds),
         )
         self._announce()
 
-    def ask(self, budget: Budget | str | int = 8, *, measure: str | None = None) -> None:
-        """Learn from what was said and put the images into the queue that it is unsure of.
+    @overload
+    def ask(
+        self,
+        budget: Budget | str | int = ...,
+        *,
+        measure: str | None = ...,
+        wait: Literal[True] = ...,
+    ) -> ImageClassResponse: ...
+    @overload
+    def ask(
+        self, budget: Budget | str | int = ..., *, measure: str | None = ..., wait: Literal[False]
+    ) -> Future[ImageClassResponse]: ...
+    def ask(
+        self, budget: Budget | str | int = 8, *, measure: str | None = None, wait: bool = True
+    ) -> ImageClassResponse | Future[ImageClassResponse]:
+        """Learn from the known answers, and put the images into the queue that are least certain.
 
-        ``budget`` is a number of images, or minutes. Without answers of two classes it is images
-        that look least alike.
+        Parameters
+        ----------
+        budget
+            A number of images, or minutes such as ``"5min"``.
+        measure
+            Uncertainty measure to choose by; by default the one that is shown.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        ImageClassResponse
+            The images that were chosen. Without answers of two classes they are images that look
+            least alike.
+
+        Raises
+        ------
+        NothingToDoError
+            If the project has no classes of images.
         """
         if len(self.classes) < 2:
             raise NothingToDoError(
@@ -127,17 +149,17 @@ class ImageClassService:
             )
         count = self._count(budget)
 
-        def prepare() -> Work:
+        def prepare() -> Work[ImageClassResponse]:
             return partial(choose_images, self._request(count, measure))
 
-        order = JobRequest(
-            "asking about images", prepare, self._chosen, queueable=True, picklable=True
+        future = self._ctx.submit(
+            JobRequest(JobKind.CHOOSE_IMAGES, prepare, self._chosen, queueable=True, picklable=True)
         )
-        self._order(order)
+        return future.result() if wait else future
 
     def seconds_of_an_answer(self) -> float:
         """Return what an answer takes this annotator, from those that were measured."""
-        own = self._project.config.annotator
+        own = self._ctx.project.config.annotator
         took = [a.seconds for a in self.answers().values() if a.annotator == own and a.seconds > 0]
         return median(took) if len(took) >= _ENOUGH else _SECONDS
 
@@ -151,8 +173,8 @@ class ImageClassService:
         return int(asked.amount)
 
     def _request(self, count: int, measure: str | None) -> ImageClassRequest:
-        state, classes = self._state(), self.classes
-        pool = [ref.id for ref in self._project.images.all(Split.POOL)]
+        state, classes = self._ctx.state, self.classes
+        pool = [ref.id for ref in self._ctx.project.images.all(Split.POOL)]
         answers = {
             i: answer.name
             for i, answer in self.answers().items()
@@ -161,28 +183,28 @@ class ImageClassService:
         model = state.model
         return ImageClassRequest(
             image_ids=tuple(i for i in pool if i not in state.missing),
-            open_source=self._project.images.source,
-            load_segmenter=None if model is None else partial(self._shelf.segmenter, model),
-            fit_head=self._segmenters.fit_head,
+            open_source=self._ctx.project.images.source,
+            load_segmenter=None if model is None else partial(self._ctx.models.segmenter, model),
+            fit_head=self._ctx.networks.fit_head,
             classes=classes,
             answers={i: name for i, name in answers.items() if i in set(pool)},
             waiting=frozenset(asked.region.image_id for asked in state.questions),
             count=count,
             measure=measure or state.measure,
             seconds=self.seconds_of_an_answer(),
-            seed=self._project.config.seed,
+            seed=self._ctx.project.config.seed,
             seen=self._seen.by("" if model is None else model.id),
         )
 
-    def _chosen(self, result: object) -> None:
-        if isinstance(result, ImageClassResponse):
-            self._said, self.summary, self._seen = result.said, result.summary, result.seen
-            latest = max((asked.round for asked in self._state().questions), default=0)
-            self._project.regions.add_questions(result.asked, latest + 1)
-            self._announce()
+    def _chosen(self, response: ImageClassResponse) -> ImageClassResponse:
+        self._said, self.summary, self._seen = response.said, response.summary, response.seen
+        latest = max((asked.round for asked in self._ctx.state.questions), default=0)
+        self._ctx.project.regions.add_questions(response.asked, latest + 1)
+        self._announce()
+        return response
 
     def _announce(self) -> None:
-        state = self._state()
-        self._apply(
-            questions=self._project.regions.questions(), image_answers=state.image_answers + 1
+        state = self._ctx.state
+        self._ctx.update(
+            questions=self._ctx.project.regions.questions(), image_answers=state.image_answers + 1
         )

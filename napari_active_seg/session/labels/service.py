@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import emit_queued
+from psygnal import Signal, emit_queued
 
 from napari_active_seg.errors import ConfigError, NothingToDoError, ProjectTakenOverError
 from napari_active_seg.importers import AnnotationOptions, AnnotationSource
-from napari_active_seg.jobs.queue import JobRequest, Work
-from napari_active_seg.project import Project, QueuedRegion, SavedLabel
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobFuture, JobRequest
+from napari_active_seg.project import QueuedRegion, SavedLabel
 from napari_active_seg.regions import (
     UNLABELLED,
     Effort,
@@ -25,6 +27,7 @@ from napari_active_seg.regions import (
     check_target,
     find_background,
 )
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.labels.autosave import LabelAutosaver, PendingLabel
 from napari_active_seg.session.labels.importing import import_request, label_request
 from napari_active_seg.session.labels.task import Annotate, LabelResponse, label_from_source
@@ -37,34 +40,25 @@ from napari_active_seg.session.labels.unpainted import (
     preview_rule,
 )
 from napari_active_seg.session.prediction.requests import labels_so_far
-from napari_active_seg.session.state import SessionState
 
 __all__ = ["NOT_LABELLED", "LabelService"]
 
 
 class LabelService:
-    """The labels of one session; ``apply`` changes its state, ``state`` reads it.
+    """The labels of one session.
 
     ``offer`` and ``leave`` return at once and write in the background; the others return when
     the disk has it.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        start: Callable[..., None],
-        order: Callable[..., None],
-    ) -> None:
-        self._project = project
-        self._start, self._order = start, order
-        self._state = state
-        self._apply = apply
+    changed = Signal()  # the labels or states of regions, on the disk
+
+    def __init__(self, ctx: SessionContext) -> None:
+        self._ctx = ctx
+        ctx.flush_labels = self.flush
         self.saver = LabelAutosaver(self._write)
         self.saver.saved.connect(self._on_saved, thread="main")
-        project.database.taken_over.connect(self._on_taken_over, thread="main")
+        ctx.project.database.taken_over.connect(self._on_taken_over, thread="main")
 
     # --- in the background -------------------------------------------------------------------
 
@@ -72,7 +66,7 @@ class LabelService:
         """Take in what was painted; a proposed region is in progress from then on."""
         self._check(region_id, target)
         self.saver.offer(PendingLabel(region_id, None, target, effort))
-        self._apply(unsaved=self.saver.unsaved, finished_as="")
+        self._ctx.update(unsaved=self.saver.unsaved, finished_as="")
 
     def leave(
         self,
@@ -93,7 +87,7 @@ class LabelService:
         self.saver.offer(
             PendingLabel(region_id, state, target, effort or Effort(), fill), at_once=True
         )
-        self._apply(unsaved=self.saver.unsaved, finished_as=finished_as)
+        self._ctx.update(unsaved=self.saver.unsaved, finished_as=finished_as)
 
     def flush(self) -> None:
         """Return when everything painted is on the disk; raise what keeps it from there."""
@@ -104,85 +98,149 @@ class LabelService:
     def abandon(self) -> tuple[PendingLabel, ...]:
         """Return the labels that can no longer be saved, and stop trying to save them."""
         abandoned = self.saver.abandon()
-        self._apply(unsaved=self.saver.unsaved)
+        self._ctx.update(unsaved=self.saver.unsaved)
         return abandoned
 
     def _on_taken_over(self, error: ProjectTakenOverError) -> None:
-        self._apply(read_only=True, taken_over_by=error.by)
+        self._ctx.update(read_only=True, taken_over_by=error.by)
 
     # --- from elsewhere ----------------------------------------------------------------------
 
+    @overload
+    def answer_from_masks(
+        self,
+        folder: Path,
+        *,
+        only: str = ...,
+        options: AnnotationOptions | None = ...,
+        wait: Literal[True] = ...,
+    ) -> LabelResponse: ...
+    @overload
+    def answer_from_masks(
+        self,
+        folder: Path,
+        *,
+        only: str = ...,
+        options: AnnotationOptions | None = ...,
+        wait: Literal[False],
+    ) -> Future[LabelResponse]: ...
     def answer_from_masks(
         self,
         folder: Path,
         *,
         only: str = "proposed",
         options: AnnotationOptions | None = None,
-        on_done: Callable[[LabelResponse], None] | None = None,
-    ) -> None:
-        """Let masks answer: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
-        self._answer(folder, only=only, on_done=on_done, options=options)
+        wait: bool = True,
+    ) -> LabelResponse | Future[LabelResponse]:
+        """Label from masks: the ``proposed`` regions, whole ``images``, or ``all`` of both."""
+        future = self._answer(folder, only=only, options=options)
+        return future.result() if wait else future
 
+    @overload
+    def answer_from(
+        self,
+        truth: AnnotationSource,
+        *,
+        image_ids: Collection[str] | None = ...,
+        annotate: Annotate | None = ...,
+        wait: Literal[True] = ...,
+    ) -> LabelResponse: ...
+    @overload
+    def answer_from(
+        self,
+        truth: AnnotationSource,
+        *,
+        image_ids: Collection[str] | None = ...,
+        annotate: Annotate | None = ...,
+        wait: Literal[False],
+    ) -> Future[LabelResponse]: ...
     def answer_from(
         self,
         truth: AnnotationSource,
         *,
         image_ids: Collection[str] | None = None,
         annotate: Annotate | None = None,
-    ) -> None:
-        """Let somebody answer who knows the truth: the proposed regions, or these whole images.
+        wait: bool = True,
+    ) -> LabelResponse | Future[LabelResponse]:
+        """Label the proposed regions, or whole images, from a source that has the truth.
 
-        ``annotate`` is what is drawn of it; without it that is the truth itself.
+        ``annotate`` turns the truth into what is drawn; without it that is the truth itself.
         """
         only = "proposed" if image_ids is None else "images"
-        self._answer(truth, only=only, image_ids=image_ids, annotate=annotate)
+        future = self._answer(truth, only=only, image_ids=image_ids, annotate=annotate)
+        return future.result() if wait else future
 
     def _answer(
         self,
         answers: Path | AnnotationSource,
         *,
         only: str,
-        on_done: Callable[[LabelResponse], None] | None = None,
-        **how: Any,
-    ) -> None:
-        waiting = self._state().open_regions
-        request = label_request(self._project, answers, waiting=waiting, only=only, **how)
+        image_ids: Collection[str] | None = None,
+        annotate: Annotate | None = None,
+        options: AnnotationOptions | None = None,
+    ) -> JobFuture[LabelResponse]:
+        request = label_request(
+            self._ctx.project,
+            answers,
+            waiting=self._ctx.state.open_regions,
+            only=only,
+            image_ids=image_ids,
+            annotate=annotate,
+            options=options,
+        )
         work = partial(label_from_source, request)
-        self._start("labelling", work, partial(self._labelled, on_done))
+        return self._ctx.start(JobKind.LABEL, work, self._labelled)
 
+    @overload
+    def import_from(
+        self,
+        path: Path,
+        *,
+        options: AnnotationOptions | None = ...,
+        annotator: str | None = ...,
+        wait: Literal[True] = ...,
+    ) -> LabelResponse: ...
+    @overload
+    def import_from(
+        self,
+        path: Path,
+        *,
+        options: AnnotationOptions | None = ...,
+        annotator: str | None = ...,
+        wait: Literal[False],
+    ) -> Future[LabelResponse]: ...
     def import_from(
         self,
         path: Path,
         *,
         options: AnnotationOptions | None = None,
         annotator: str | None = None,
-        on_done: Callable[[LabelResponse], None] | None = None,
-    ) -> None:
-        """Take over labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
+        wait: bool = True,
+    ) -> LabelResponse | Future[LabelResponse]:
+        """Import labels: a folder of masks, GeoJSON, COCO, or a zip of them."""
         request = import_request(
-            self._project,
+            self._ctx.project,
             path,
             options=options or AnnotationOptions(),
-            annotator=annotator or self._project.config.annotator,
+            annotator=annotator or self._ctx.project.config.annotator,
         )
         work = partial(label_from_source, request)
-        self._start("importing", work, partial(self._labelled, on_done))
+        future = self._ctx.start(JobKind.IMPORT, work, self._labelled)
+        return future.result() if wait else future
 
-    def _labelled(self, on_done: Callable[[LabelResponse], None] | None, result: object) -> None:
-        if isinstance(result, LabelResponse):
-            self._apply(queue=self._project.regions.queue())
-            if on_done is not None:
-                on_done(result)
+    def _labelled(self, response: LabelResponse) -> LabelResponse:
+        self._show_queue()
+        return response
 
     # --- at once -----------------------------------------------------------------------------
 
     def latest(self, region_id: str) -> RegionLabel | None:
         """Return the latest label of a region; None if nothing was saved."""
-        return self._project.labels.latest(region_id)
+        return self._ctx.project.labels.latest(region_id)
 
     def so_far(self, image_id: str, *, step: int = 1) -> NDArray[np.uint8]:
         """Return the target of all finished regions of an image, every ``step``-th pixel of it."""
-        return labels_so_far(self._project, image_id, step=step)
+        return labels_so_far(self._ctx.project, image_id, step=step)
 
     def save(
         self,
@@ -196,14 +254,14 @@ class LabelService:
         self._check(region_id, target)
         self.flush()
         self._write(PendingLabel(region_id, state, target, effort or Effort()))
-        self._apply(queue=self._project.regions.queue())
+        self._show_queue()
 
     def set_state(self, region_id: str, state: RegionState) -> None:
         """Mark a region as done, skipped, can't tell or later; see ``leave`` for done."""
         self.flush()
         fill, finished_as = self._completion(region_id, state, None)
         self._write(PendingLabel(region_id, state, fill=fill))
-        self._apply(queue=self._project.regions.queue(), finished_as=finished_as)
+        self._show_queue(finished_as=finished_as)
 
     def reopen(self, region_id: str) -> None:
         """Take back that a region is done, skipped or put off, and take it in hand again."""
@@ -211,21 +269,17 @@ class LabelService:
         empty = self._is_empty(region_id, None)
         state = RegionState.PROPOSED if empty else RegionState.IN_PROGRESS
         self._write(PendingLabel(region_id, state))
-        queued = self._project.regions.get(region_id)
-        self._apply(
-            queue=self._project.regions.queue(),
-            region_id=region_id,
-            image_id=queued.region.image_id,
-        )
+        queued = self._ctx.project.regions.get(region_id)
+        self._show_queue(region_id=region_id, image_id=queued.region.image_id)
 
     def annotators(self) -> tuple[str, ...]:
         """Return the names of all who saved a label."""
-        return self._project.labels.annotators()
+        return self._ctx.project.labels.annotators()
 
     def seconds(self, region_id: str) -> float:
         """Return the seconds of work on a region that are saved."""
-        saves = self._project.labels.history(region_id)
-        looked = self._project.events.of(region_id, what="state")
+        saves = self._ctx.project.labels.history(region_id)
+        looked = self._ctx.project.events.of(region_id, what="state")
         facts = [event.facts.get("active_s", 0.0) for event in looked]
         numbers = [value for value in facts if isinstance(value, int | float)]
         return sum(saved.effort.active_s for saved in saves) + sum(numbers)
@@ -233,14 +287,14 @@ class LabelService:
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
         """Return every save of a region, the oldest first."""
         self.flush()
-        return self._project.labels.history(region_id)
+        return self._ctx.project.labels.history(region_id)
 
     def restore(self, region_id: str, uid: str) -> RegionLabel:
         """Take a region back to an earlier save and return that label."""
         self.flush()
-        labels = self._project.labels
-        labels.restore(region_id, uid, annotator=self._project.config.annotator)
-        self._apply(queue=self._project.regions.queue())
+        labels = self._ctx.project.labels
+        labels.restore(region_id, uid, annotator=self._ctx.project.config.annotator)
+        self._show_queue()
         label = labels.latest(region_id)
         if label is None:
             raise NothingToDoError(f"region {region_id} has no label")
@@ -254,64 +308,65 @@ class LabelService:
             if threading.current_thread() is threading.main_thread():
                 emit_queued()  # what its thread told last, while somebody is here to hear it
             self.saver.saved.disconnect(self._on_saved)
-            self._project.database.taken_over.disconnect(self._on_taken_over)
+            self._ctx.project.database.taken_over.disconnect(self._on_taken_over)
 
     # --- pixels that nobody painted --------------------------------------------------------------
 
     @property
     def unpainted_class(self) -> int | None:
         """The class that unpainted pixels of a finished region get; None for "not labelled"."""
-        name, names = self._project.config.unpainted, self._project.schema.names
+        name, names = self._ctx.project.config.unpainted, self._ctx.project.schema.names
         return names.index(name) if name in names else None
 
     @property
     def asks_about_unpainted(self) -> bool:
         """Whether nobody has said yet what unpainted pixels of a finished region are."""
-        name = self._project.config.unpainted
-        return name is None or name not in (NOT_LABELLED, *self._project.schema.names)
+        name = self._ctx.project.config.unpainted
+        return name is None or name not in (NOT_LABELLED, *self._ctx.project.schema.names)
 
     def unpainted_pixels(self, region_id: str, target: NDArray[np.uint8]) -> int:
         """Return how many pixels of a region are not painted in ``target``."""
-        queued = self._project.regions.get(region_id)
+        queued = self._ctx.project.regions.get(region_id)
         return int(np.count_nonzero((target == UNLABELLED) & queued.place.mask))
 
     @property
     def background(self) -> str:
         """The class that unpainted pixels most likely are: by its name, else the first."""
-        names = self._project.schema.names
+        names = self._ctx.project.schema.names
         return names[find_background(names)]
 
     def preview_unpainted_rule(self) -> RuleEffect:
         """Return what applying the rule would change in the regions that are finished already."""
         self.flush()
-        return preview_rule(self._project, self._known_rule())
+        return preview_rule(self._ctx.project, self._known_rule())
 
-    def apply_unpainted_rule(self, *, on_done: Callable[[RuleEffect], None] | None = None) -> None:
-        """Apply the rule to the regions that are finished already; a job.
+    @overload
+    def apply_unpainted_rule(self, *, wait: Literal[True] = ...) -> RuleEffect: ...
+    @overload
+    def apply_unpainted_rule(self, *, wait: Literal[False]) -> Future[RuleEffect]: ...
+    def apply_unpainted_rule(self, *, wait: bool = True) -> RuleEffect | Future[RuleEffect]:
+        """Apply the rule for unpainted pixels to the regions that are finished already.
 
         Each region that changes gets a new version; the one before stays in its history. Painted
-        pixels are never changed. ConfigError while nobody has said what unpainted pixels are.
+        pixels are never changed. ConfigError while nobody has chosen what unpainted pixels are.
         """
         self._known_rule()
 
-        def prepare() -> Work:
-            return partial(apply_rule, self._project, self._known_rule())
+        def prepare() -> Work[RuleEffect]:
+            return partial(apply_rule, self._ctx.project, self._known_rule())
 
-        def deliver(result: object) -> None:
-            if isinstance(result, RuleEffect):
-                self._apply(
-                    queue=self._project.regions.queue(), relabelled=self._state().relabelled + 1
-                )
-                if on_done is not None:
-                    on_done(result)
+        def deliver(effect: RuleEffect) -> RuleEffect:
+            self._show_queue(relabelled=self._ctx.state.relabelled + 1)
+            return effect
 
-        self._order(JobRequest("completing finished regions", prepare, deliver, queueable=True))
+        future = self._ctx.submit(JobRequest(JobKind.APPLY_RULE, prepare, deliver, queueable=True))
+        return future.result() if wait else future
 
     def _known_rule(self) -> int | None:
         if self.asks_about_unpainted:
-            choices = ", ".join((NOT_LABELLED, *self._project.schema.names))
+            choices = ", ".join((NOT_LABELLED, *self._ctx.project.schema.names))
             raise ConfigError(
-                f"setting unpainted is {self._project.config.unpainted}: choose what unpainted "
+                f"setting unpainted is {self._ctx.project.config.unpainted}: choose what unpainted "
                 f"pixels of finished regions count as: {choices}"
             )
         return self.unpainted_class
@@ -328,7 +383,7 @@ class LabelService:
         fill, is_empty = self.unpainted_class, self._is_empty(region_id, target)
         if fill is None and is_empty:
             raise NothingToDoError("nothing is painted in this region yet; paint it or skip it")
-        finished_as = "" if fill is None or not is_empty else self._project.schema.names[fill]
+        finished_as = "" if fill is None or not is_empty else self._ctx.project.schema.names[fill]
         return fill, finished_as
 
     # --- inside ------------------------------------------------------------------------------
@@ -338,13 +393,15 @@ class LabelService:
 
         Where unpainted pixels are filled, what was painted is a version of its own before that.
         """
-        queued = self._project.regions.get(unsaved.region_id)
+        queued = self._ctx.project.regions.get(unsaved.region_id)
         state, target, effort = _state_after(unsaved, queued.state), unsaved.target, unsaved.effort
         if unsaved.fill is not None and self._write_filled(queued, unsaved, state, unsaved.fill):
             return
         if target is None:
-            annotator = self._project.config.annotator
-            self._project.regions.set_state(queued.id, state, annotator=annotator, effort=effort)
+            annotator = self._ctx.project.config.annotator
+            self._ctx.project.regions.set_state(
+                queued.id, state, annotator=annotator, effort=effort
+            )
         else:
             self._save(queued.id, target, state, effort)
 
@@ -352,7 +409,7 @@ class LabelService:
         self, queued: QueuedRegion, unsaved: PendingLabel, state: RegionState, fill: int
     ) -> bool:
         """Save a region with its unpainted pixels filled; False where it has none."""
-        latest = self._project.labels.latest(queued.id)
+        latest = self._ctx.project.labels.latest(queued.id)
         known = np.full(queued.region.shape, UNLABELLED, np.uint8)
         known = known if latest is None else latest.target
         painted = known if unsaved.target is None else unsaved.target
@@ -363,7 +420,7 @@ class LabelService:
         if not is_known:
             self._save(queued.id, painted, RegionState.IN_PROGRESS, Effort())
         objects = latest.objects if is_known and latest is not None else None
-        note = fill_note(self._project.schema.names[fill])
+        note = fill_note(self._ctx.project.schema.names[fill])
         self._save(queued.id, filled, state, unsaved.effort, note=note, objects=objects)
         return True
 
@@ -377,8 +434,8 @@ class LabelService:
         note: str = "",
         objects: NDArray[np.int32] | None = None,
     ) -> None:
-        annotator = self._project.config.annotator
-        self._project.labels.save(
+        annotator = self._ctx.project.config.annotator
+        self._ctx.project.labels.save(
             region_id,
             target,
             state=state,
@@ -393,19 +450,24 @@ class LabelService:
             replace(queued, state=_state_after(unsaved, queued.state))
             if queued.id == unsaved.region_id
             else queued
-            for queued in self._state().queue
+            for queued in self._ctx.state.queue
         )
-        self._apply(queue=queue, unsaved=self.saver.unsaved)
+        self._ctx.update(queue=queue, unsaved=self.saver.unsaved)
+        self.changed.emit()
+
+    def _show_queue(self, **changes: object) -> None:
+        self._ctx.update(queue=self._ctx.project.regions.queue(), **changes)
+        self.changed.emit()
 
     def _check(self, region_id: str, target: NDArray[np.uint8]) -> None:
-        classes = len(self._state().schema)
+        classes = len(self._ctx.state.schema)
         check_target(target, n_classes=classes, where=f"region {region_id}")
 
     def _is_empty(self, region_id: str, target: NDArray[np.uint8] | None) -> bool:
         if target is None:
             target = self.saver.pending_target(region_id)
         if target is None:
-            label = self._project.labels.latest(region_id)
+            label = self._ctx.project.labels.latest(region_id)
             target = None if label is None else label.target
         return target is None or not (target != UNLABELLED).any()
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.images import goes_whole
-from napari_active_seg.jobs.queue import JobQueue, JobRequest, Work
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobFuture, JobRequest
 from napari_active_seg.metrics import EvalReport
-from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import Region
 from napari_active_seg.session.check_images import CheckImages
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.export_model import export_model, model_request
 from napari_active_seg.session.output_folder import check_output_folder
-from napari_active_seg.session.prediction.cache_key import predicted_images, prediction_key
+from napari_active_seg.session.prediction.cache_key import model_of, prediction_key
 from napari_active_seg.session.prediction.embeddings import EmbedRequest, embed_images
 from napari_active_seg.session.prediction.ensembles import class_places
 from napari_active_seg.session.prediction.folder import FolderResponse, predict_folder
-from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.requests import (
     evaluate_request,
     predict_folder_request,
@@ -42,8 +45,6 @@ from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["PredictionService"]
 
-#: The job that predicts the image on screen.
-_LOOKING = "looking at this image"
 #: Of a slide so many pixels about a region are looked at, at least, and no part larger than this.
 _LEAST_AROUND, _MOST_AROUND = 64, 4_000_000
 
@@ -54,37 +55,18 @@ class PredictionService:
     With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        shelf: ModelCache,
-        jobs: JobQueue,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        order: Callable[..., None],
-        follows_screen: bool,
-    ) -> None:
-        self._project, self._shelf, self._jobs = project, shelf, jobs
-        self._state, self._apply, self._order = state, apply, order
-        self._follows_screen = follows_screen
+    def __init__(self, ctx: SessionContext) -> None:
+        self._ctx = ctx
         self._tried: set[tuple[str, str, str]] = set()
-
-    def model(self) -> ModelRecord:
-        """Return the model in use; NothingToDoError if there is none yet."""
-        model = self._state().model
-        if model is None:
-            raise NothingToDoError(
-                "there is no model yet; label a few proposed regions and train first"
-            )
-        return model
 
     def of(self, image_id: str) -> Prediction | None:
         """Return what the model in use said of an image; None if it was not asked yet."""
-        model = self._state().model
+        model = self._ctx.state.model
         if model is None:
             return None
-        return self._project.predictions.load(prediction_key(self._project, model), image_id)
+        return self._ctx.project.predictions.load(
+            prediction_key(self._ctx.project, model), image_id
+        )
 
     def near(self, region: Region) -> Prediction | None:
         """Return what the model in use says of every pixel of a region and of some about it.
@@ -92,21 +74,21 @@ class PredictionService:
         That is the prediction of the image, or of a slide what was asked about the region. None
         if it was not asked yet.
         """
-        model = self._state().model
+        model = self._ctx.state.model
         if model is None:
             return None
-        key = prediction_key(self._project, model)
+        key = prediction_key(self._ctx.project, model)
         around = self._around(region)
         if around is None:
-            return self._project.predictions.load(key, region.image_id)
-        return self._project.predictions.load_part(key, around)
+            return self._ctx.project.predictions.load(key, region.image_id)
+        return self._ctx.project.predictions.load_part(key, around)
 
     def on_screen(self) -> tuple[Prediction, ...]:
         """Return what is known of the image on show, the finest first.
 
         Of a slide that is what was asked about the region in hand, and its coarse map.
         """
-        state = self._state()
+        state = self._ctx.state
         if state.image_id is None or state.model is None:
             return ()
         region = state.region
@@ -119,7 +101,7 @@ class PredictionService:
 
     def may_know(self, region: Region) -> bool:
         """Return whether a region is predicted, or of a slide will be in a moment."""
-        state = self._state()
+        state = self._ctx.state
         if self.in_one_piece(region.image_id):
             return region.image_id in state.predicted
         return state.model is not None
@@ -127,26 +109,26 @@ class PredictionService:
     @property
     def why_none(self) -> str:
         """Why there is no prediction of what is on screen yet, and what to do."""
-        if self._state().model is None:
+        if self._ctx.state.model is None:
             return "there is no prediction yet; label a few regions and train a model first"
-        if _LOOKING in self._jobs.names:
+        if JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds:
             return "the model is looking at this image; try again in a moment"
         return "there is no prediction of this image yet; press Predict, or wait for what runs"
 
     def in_one_piece(self, image_id: str) -> bool:
         """Return whether an image is predicted whole, pixel for pixel, rather than as a slide."""
-        return goes_whole(self._project.images.ref(image_id).shape)
+        return goes_whole(self._ctx.project.images.ref(image_id).shape)
 
     def _around(self, region: Region) -> Region | None:
         """Return the part of a slide that is looked at for a region; None for other images."""
-        shape = self._project.images.ref(region.image_id).shape
+        shape = self._ctx.project.images.ref(region.image_id).shape
         if goes_whole(shape):
             return None
         return region.grown(max(_LEAST_AROUND, max(region.shape) // 2), shape)
 
     def earlier_model(self) -> ModelRecord | None:
         """Return the model that came before the one in use; None where there is none."""
-        state = self._state()
+        state = self._ctx.state
         if state.model is None:
             return None
         before = [m for m in state.models if m.created_at < state.model.created_at]
@@ -157,46 +139,42 @@ class PredictionService:
 
         They are the one in use and the one before; None where either was not asked yet.
         """
-        model, earlier = self._state().model, self.earlier_model()
+        model, earlier = self._ctx.state.model, self.earlier_model()
         if model is None or earlier is None:
             return None
-        kept = self._project.predictions
-        now = kept.load(prediction_key(self._project, model), image_id)
-        before = kept.load(prediction_key(self._project, earlier), image_id)
+        kept = self._ctx.project.predictions
+        now = kept.load(prediction_key(self._ctx.project, model), image_id)
+        before = kept.load(prediction_key(self._ctx.project, earlier), image_id)
         if now is None or before is None or now.mean_probs.shape != before.mean_probs.shape:
             return None
         moved: NDArray[np.float32] = np.abs(now.mean_probs - before.mean_probs).sum(axis=0) / 2
         return moved
 
-    def ask_earlier(self, image_id: str) -> None:
-        """Let the model before say what it thinks of an image too; NothingToDoError without one."""
+    def _predict_with_earlier(self, image_id: str) -> JobFuture[PredictResponse]:
         earlier = self.earlier_model()
         if earlier is None:
             raise NothingToDoError("there is one model only; train again to compare two")
 
-        def prepare() -> Work:
+        def prepare() -> Work[PredictResponse]:
             request = predict_request(
-                self._project,
+                self._ctx.project,
                 earlier,
-                partial(self._shelf.load_ensemble, earlier),
+                partial(self._ctx.models.load_ensemble, earlier),
                 image_ids=[image_id],
                 samples=None,
-                measure=self._state().measure,
+                measure=self._ctx.state.measure,
             )
             return partial(predict_images, request)
 
-        def deliver(result: object) -> None:
-            if isinstance(result, PredictResponse):
-                self._project.predictions.forget()
-                self._apply(compared=self._state().compared + 1)
+        def deliver(response: PredictResponse) -> PredictResponse:
+            self._ctx.project.predictions.forget()
+            self._ctx.update(compared=self._ctx.state.compared + 1)
+            return response
 
-        order = JobRequest(f"asking {earlier.id}", prepare, deliver, queueable=True, picklable=True)
-        self._order(order, reads_labels=False)
-
-    def known(self) -> frozenset[str]:
-        """Return the images of which the model in use has said what the measure needs."""
-        state = self._state()
-        return predicted_images(self._project, state.image_ids, state.measure)
+        request = JobRequest(
+            JobKind.PREDICT_EARLIER, prepare, deliver, queueable=True, picklable=True
+        )
+        return self._ctx.submit(request, reads_labels=False)
 
     def request(
         self,
@@ -206,152 +184,241 @@ class PredictionService:
         parts: Sequence[Region] = (),
     ) -> PredictRequest:
         """Return the request to predict images, or parts of slides, with the model in use."""
-        model = self.model()
+        model = self._ctx.model
         return predict_request(
-            self._project,
+            self._ctx.project,
             model,
-            partial(self._shelf.segmenter, model),
+            partial(self._ctx.models.segmenter, model),
             image_ids=image_ids,
             samples=samples,
-            measure=self._state().measure,
+            measure=self._ctx.state.measure,
             parts=parts,
         )
 
-    def predict(self, wanted: tuple[str, ...], *, samples: int | None) -> None:
-        """Order predictions of images, the one on screen first."""
-        self.model()  # refuses at once where there is none
-        on_screen = tuple(i for i in wanted if i == self._state().image_id)
-        self._predict(on_screen + tuple(i for i in wanted if i not in on_screen), samples)
+    def predict(
+        self, image_ids: Sequence[str] | None = None, *, samples: int | None = None
+    ) -> JobFuture[PredictResponse]:
+        """Submit predictions of images, the one on screen first; see ``Session.predict``."""
+        model, state = self._ctx.model, self._ctx.state  # raises at once where there is no model
+        wanted = state.image_ids if image_ids is None else tuple(image_ids)
+        wanted = tuple(sorted(wanted, key=lambda image_id: image_id != state.image_id))
+        if not self._ctx.follows_screen:
+            return self._predict(wanted, samples)
+        whole = JobFuture[PredictResponse](self._ctx.jobs.pump)
+        self._predict_one_by_one(wanted, samples, PredictResponse.empty(model.id), whole)
+        return whole
 
-    def embed(
-        self, image_ids: Sequence[str], *, on_done: Callable[[NDArray[np.float32]], None]
-    ) -> None:
-        """Order where the model in use sees whole images: an embedding each, (N, D)."""
-        model = self.model()
+    def embed(self, image_ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the mean embedding (N, D) that the model in use has of each whole image."""
+        model = self._ctx.model
         request = EmbedRequest(
-            tuple(image_ids), self._project.images.source, partial(self._shelf.segmenter, model)
+            tuple(image_ids),
+            self._ctx.project.images.source,
+            partial(self._ctx.models.segmenter, model),
         )
 
-        def deliver(result: object) -> None:
-            if isinstance(result, np.ndarray):
-                on_done(result)
+        def prepare() -> Work[NDArray[np.float32]]:
+            return partial(embed_images, request)
 
-        order = JobRequest(
-            "looking", lambda: partial(embed_images, request), deliver, queueable=True
-        )
-        self._order(order, writes=False)
+        job = JobRequest(JobKind.EMBED, prepare, lambda found: found, queueable=True)
+        return self._ctx.submit(job, writes=False).result()
 
-    def evaluate(
-        self,
-        *,
-        images: Sequence[LabelledImage] | None = None,
-        on_report: Callable[[EvalReport], None],
-    ) -> None:
-        """Measure the model in use on ``images``, or on the labelled validation images."""
-        self.model()
+    def evaluate(self, images: Sequence[LabelledImage] | None = None) -> JobFuture[EvalReport]:
+        """Evaluate the model in use on ``images``, or on the labelled validation images."""
+        _ = self._ctx.model
 
-        def prepare() -> Work:
-            model = self.model()
-            load = partial(self._shelf.segmenter, model)
-            request = evaluate_request(self._project, model, load, images=images)
+        def prepare() -> Work[EvalReport]:
+            model = self._ctx.model
+            load = partial(self._ctx.models.segmenter, model)
+            request = evaluate_request(self._ctx.project, model, load, images=images)
             own = request.image_ids if images is None else ()
             return CheckImages(
-                self._project.images.find_changed, own, partial(evaluate_model, request)
+                self._ctx.project.images.find_changed, own, partial(evaluate_model, request)
             )
 
-        def deliver(result: object) -> None:
-            if isinstance(result, EvalReport):
-                on_report(result)
+        job = JobRequest(
+            JobKind.EVALUATE, prepare, lambda report: report, queueable=True, picklable=True
+        )
+        return self._ctx.submit(job, writes=False)
 
-        order = JobRequest("measuring", prepare, deliver, queueable=True, picklable=True)
-        self._order(order, writes=False)
-
+    @overload
     def predict_folder(
         self,
-        images_dir: Path,
-        out: Path,
+        images_dir: Path | str,
+        out: Path | str,
+        *,
+        measure: str | None = ...,
+        samples: int | None = ...,
+        wait: Literal[True] = ...,
+    ) -> FolderResponse: ...
+    @overload
+    def predict_folder(
+        self,
+        images_dir: Path | str,
+        out: Path | str,
+        *,
+        measure: str | None = ...,
+        samples: int | None = ...,
+        wait: Literal[False],
+    ) -> Future[FolderResponse]: ...
+    def predict_folder(
+        self,
+        images_dir: Path | str,
+        out: Path | str,
         *,
         measure: str | None = None,
         samples: int | None = None,
-        on_done: Callable[[FolderResponse], None] | None = None,
-    ) -> None:
-        """Order a prediction of every picture below ``images_dir`` into files below ``out``.
+        wait: bool = True,
+    ) -> FolderResponse | Future[FolderResponse]:
+        """Predict every image below a folder into files.
 
-        What is there already from the same model and settings is not predicted again.
-        BadInputError at once where ``out`` is, holds or lies in a folder of images, or the project.
+        Files that are there already from the same model and settings are kept.
+
+        Parameters
+        ----------
+        images_dir
+            Folder of images and slides.
+        out
+            Folder for masks, maps, objects and tables.
+        measure
+            Uncertainty measure of the maps; by default the one that is shown.
+        samples
+            Number of MC samples; by default the project's.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        FolderResponse
+            How many images and objects there are, and which files could not be read.
+
+        Raises
+        ------
+        BadInputError
+            If ``out`` is, holds or lies in a folder of images or the project.
         """
-        model = self.model()
-        check_output_folder(self._project, out, source=images_dir)
+        model, images_dir, out = self._ctx.model, Path(images_dir), Path(out)
+        check_output_folder(self._ctx.project, out, source=images_dir)
         request = predict_folder_request(
-            self._project,
+            self._ctx.project,
             model,
-            partial(self._shelf.segmenter, model),
+            partial(self._ctx.models.segmenter, model),
             images_dir=images_dir,
             out=out,
-            measure=measure or self._state().measure,
+            measure=measure or self._ctx.state.measure,
             samples=samples,
         )
 
-        def deliver(result: object) -> None:
-            if isinstance(result, FolderResponse) and on_done is not None:
-                on_done(result)
+        def prepare() -> Work[FolderResponse]:
+            return partial(predict_folder, request)
 
-        order = JobRequest("predicting", lambda: partial(predict_folder, request), deliver)
-        self._order(order, writes=False, reads_labels=False)
+        job = JobRequest(JobKind.PREDICT, prepare, lambda response: response)
+        future = self._ctx.submit(job, writes=False, reads_labels=False)
+        return future.result() if wait else future
 
+    @overload
     def export_model(
-        self, out: Path, *, overwrite: bool = False, on_done: Callable[[Path], None] | None = None
-    ) -> None:
-        """Order the model in use, as checkpoints and ONNX, into the new folder ``out``."""
-        model = self.model()
-        check_output_folder(self._project, out)
+        self, out: Path | str, *, overwrite: bool = ..., wait: Literal[True] = ...
+    ) -> Path: ...
+    @overload
+    def export_model(
+        self, out: Path | str, *, overwrite: bool = ..., wait: Literal[False]
+    ) -> Future[Path]: ...
+    def export_model(
+        self, out: Path | str, *, overwrite: bool = False, wait: bool = True
+    ) -> Path | Future[Path]:
+        """Write the model in use, as checkpoints and ONNX, to the new folder ``out``."""
+        model, out = self._ctx.model, Path(out)
+        check_output_folder(self._ctx.project, out)
         request = model_request(
-            self._project,
+            self._ctx.project,
             model,
-            partial(self._shelf.load_ensemble, model),
+            partial(self._ctx.models.load_ensemble, model),
             out,
             overwrite=overwrite,
         )
 
-        def deliver(_result: object) -> None:
-            if on_done is not None:
-                on_done(out)
+        def prepare() -> Work[Path]:
+            return partial(export_model, request)
 
-        order = JobRequest("exporting", lambda: partial(export_model, request), deliver)
-        self._order(order, writes=False, reads_labels=False)
+        job = JobRequest(JobKind.EXPORT, prepare, lambda folder: folder)
+        future = self._ctx.submit(job, writes=False, reads_labels=False)
+        return future.result() if wait else future
+
+    @overload
+    def predict_with_earlier(
+        self, image_id: str, *, wait: Literal[True] = ...
+    ) -> PredictResponse: ...
+    @overload
+    def predict_with_earlier(
+        self, image_id: str, *, wait: Literal[False]
+    ) -> Future[PredictResponse]: ...
+    def predict_with_earlier(
+        self, image_id: str, *, wait: bool = True
+    ) -> PredictResponse | Future[PredictResponse]:
+        """Predict an image with the model before the one in use; NothingToDoError without one."""
+        future = self._predict_with_earlier(image_id)
+        return future.result() if wait else future
+
+    def prune(self) -> None:
+        """Remove stored predictions of older models, and the oldest ones above the limit."""
+        project = self._ctx.project
+        if project.read_only:
+            return
+        in_use, earlier = project.models.in_use(), self.earlier_model()
+        kept = {model.id for model in (in_use, earlier) if model is not None}
+        freed = project.predictions.prune(
+            keeps=lambda key: model_of(key) in kept,
+            limit=round(project.config.cache_limit * 1e9),
+        )
+        if freed:
+            self._ctx.update(predicted=self._ctx.predicted())
 
     def predict_visible(self) -> None:
         """Let the image on screen be predicted next, where that is wanted and not done."""
-        state = self._state()
-        if not self._follows_screen or state.read_only or state.model is None:
+        state = self._ctx.state
+        if not self._ctx.follows_screen or state.read_only or state.model is None:
             return
-        self._jobs.drop(_LOOKING)  # another image was on screen when that was ordered
+        self._ctx.jobs.drop(
+            JobKind.PREDICT_VISIBLE
+        )  # another image was on screen when that was ordered
         image_id = state.image_id
         if image_id is None or image_id in state.missing:
             return
-        gone = class_places(self._project, state.model) is None
-        if gone or _LOOKING in self._jobs.names:  # that looks here once it has ended
+        gone = class_places(self._ctx.project, state.model) is None
+        if (
+            gone or JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds
+        ):  # that looks here once it has ended
             return
         parts = self._unseen_part(state)
         slide = not self.in_one_piece(image_id)
         if not parts and (slide or image_id in state.predicted):
             return
         place = str(parts) if parts else image_id
-        asked = (prediction_key(self._project, state.model), place, state.measure)
+        asked = (prediction_key(self._ctx.project, state.model), place, state.measure)
         if asked in self._tried:  # it failed or was stopped: the person may ask, we do not
             return
         self._tried.add(asked)
 
-        def prepare() -> Work:
+        def prepare() -> Work[PredictResponse]:
             request = self.request([image_id], parts=parts)
             return partial(predict_parts if parts else predict_images, request)
 
-        def deliver(result: object) -> None:
-            self._take(result)
+        def deliver(response: PredictResponse) -> None:
+            self._store(response)
             self.predict_visible()
 
-        order = JobRequest(_LOOKING, prepare, deliver, urgent=True, queueable=True, picklable=True)
-        self._order(order, reads_labels=False)
+        self._ctx.submit(
+            JobRequest(
+                JobKind.PREDICT_VISIBLE,
+                prepare,
+                deliver,
+                urgent=True,
+                queueable=True,
+                picklable=True,
+            ),
+            reads_labels=False,
+        )
 
     def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
         """Return the part of a slide about the region in hand, if the model was not asked."""
@@ -361,34 +428,49 @@ class PredictionService:
         part, needs = self._around(region), get_measure(state.measure).needs
         if part is None or part.area > _MOST_AROUND:
             return ()
-        key = prediction_key(self._project, state.model)
-        seen = self._project.predictions.has_part(key, part, extra=needs)
+        key = prediction_key(self._ctx.project, state.model)
+        seen = self._ctx.project.predictions.has_part(key, part, extra=needs)
         return () if seen else (part,)
 
     def _predict(
         self,
-        wanted: tuple[str, ...],
+        image_ids: tuple[str, ...],
         samples: int | None,
         before: PredictedBefore = PredictedBefore(),  # noqa: B008  # a frozen value
-    ) -> None:
-        now, later = (wanted[:1], wanted[1:]) if self._follows_screen else (wanted, ())
-        so_far = replace(before, total=before.images + len(wanted))
-
-        def prepare() -> Work:
-            request = replace(self.request(now, samples=samples), before=so_far)
+    ) -> JobFuture[PredictResponse]:
+        def prepare() -> Work[PredictResponse]:
+            request = replace(self.request(image_ids, samples=samples), before=before)
             return partial(predict_images, request)
 
-        def deliver(result: object) -> None:
-            self._take(result)
-            if later:
-                took = result.seconds if isinstance(result, PredictResponse) else 0.0
-                done, seconds = so_far.images + len(now), so_far.seconds + took
-                self._predict(later, samples, PredictedBefore(done, seconds))
+        job = JobRequest(JobKind.PREDICT, prepare, self._store, queueable=True, picklable=True)
+        return self._ctx.submit(job, reads_labels=False)
 
-        order = JobRequest("predicting", prepare, deliver, queueable=True, picklable=True)
-        self._order(order, reads_labels=False)
+    def _predict_one_by_one(
+        self,
+        image_ids: tuple[str, ...],
+        samples: int | None,
+        done: PredictResponse,
+        whole: JobFuture[PredictResponse],
+    ) -> None:
+        """Predict the first image, then the others; resolve ``whole`` after the last."""
+        n_done = len(done.image_ids) + len(done.problems)
+        before = PredictedBefore(n_done, done.seconds, n_done + len(image_ids))
 
-    def _take(self, result: object) -> None:
-        if isinstance(result, PredictResponse):
-            self._project.predictions.forget()  # another process may have written them
-            self._apply(predicted=self.known(), near=self._state().near + 1)
+        def go_on(first: Future[PredictResponse]) -> None:
+            if first.cancelled():
+                whole.cancel()
+            elif (error := first.exception()) is not None:
+                whole.set_exception(error)
+            elif len(image_ids) > 1:
+                so_far = done.joined(first.result())
+                self._predict_one_by_one(image_ids[1:], samples, so_far, whole)
+            else:
+                whole.set_result(done.joined(first.result()))
+
+        self._predict(image_ids[:1], samples, before).add_done_callback(go_on)
+
+    def _store(self, response: PredictResponse) -> PredictResponse:
+        """Take in predictions that were stored, perhaps by another process."""
+        self._ctx.project.predictions.forget()
+        self._ctx.update(predicted=self._ctx.predicted(), near=self._ctx.state.near + 1)
+        return response

@@ -71,6 +71,20 @@ class PredictResponse:
     problems: tuple[str, ...]
     seconds: float = 0.0
 
+    @staticmethod
+    def empty(model_id: str) -> PredictResponse:
+        """Return the response of a model that predicted nothing yet."""
+        return PredictResponse(model_id, (), ())
+
+    def joined(self, other: PredictResponse) -> PredictResponse:
+        """Return the response of two sets of images."""
+        return PredictResponse(
+            other.model_id,
+            (*self.image_ids, *other.image_ids),
+            (*self.problems, *other.problems),
+            self.seconds + other.seconds,
+        )
+
 
 def predict_parts(
     request: PredictRequest, token: CancelToken, report: ProgressCallback

@@ -6,7 +6,6 @@ a person chose their places by what is seen there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from napari_active_seg.acquisition import (
@@ -22,40 +21,36 @@ from napari_active_seg.acquisition import (
     square_around,
 )
 from napari_active_seg.errors import BadInputError, BusyError, ImageError, NothingToDoError
-from napari_active_seg.project import Project, QueuedRegion, Split
+from napari_active_seg.jobs import JobKind
+from napari_active_seg.project import QueuedRegion, Split
 from napari_active_seg.regions import MaskedRegion, Region, RegionState
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.navigation import Navigator
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["ManualRegions"]
 
 #: Jobs that choose places, and know only the regions that were there when they began.
-_CHOOSING = frozenset({"proposing", "choosing anew"})
+_CHOOSING = frozenset({JobKind.PROPOSE, JobKind.RESELECT})
 
 
 class ManualRegions:
-    """Places and discards regions by hand; ``apply`` changes the session's state."""
+    """Places and discards regions by hand."""
 
     def __init__(
-        self,
-        project: Project,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        walk: Navigator,
-        prediction: Callable[[str], Prediction | None],
+        self, ctx: SessionContext, navigation: Navigator, predictions: PredictionService
     ) -> None:
-        self._project, self._state, self._apply = project, state, apply
-        self._walk, self._prediction = walk, prediction
+        self._ctx, self._navigation, self._predictions = ctx, navigation, predictions
 
     # --- where -------------------------------------------------------------------------------
 
     def check_image(self, image_id: str) -> None:
         """Raise an error if no region may be placed by hand on an image, and say why."""
-        self._project.check_writable()
-        if image_id in self._state().missing:
+        self._ctx.project.check_writable()
+        if image_id in self._ctx.state.missing:
             raise ImageError(f"the file of {image_id} is missing; find it again, then label here")
-        split = self._project.images.placement(image_id).split
+        split = self._ctx.project.images.placement(image_id).split
         if split is not Split.POOL:
             raise NothingToDoError(
                 f"{image_id} is set aside to measure the model ({split}), and regions that you "
@@ -66,7 +61,7 @@ class ManualRegions:
         """Return the region of the queue that a pixel lies in, the smallest of several."""
         found = [
             queued
-            for queued in self._state().queue
+            for queued in self._ctx.state.queue
             if queued.region.image_id == image_id and _contains(queued.place, y, x)
         ]
         return min(found, key=lambda queued: queued.region.area, default=None)
@@ -74,7 +69,7 @@ class ManualRegions:
     def fit_square(self, image_id: str, y: int, x: int) -> MaskedRegion:
         """Return the free part of a square of the project's region size about a pixel."""
         shape = self._shape_around(image_id, y, x)
-        size = self._project.config.region_size
+        size = self._ctx.project.config.region_size
         wanted = square_around(image_id, shape, y, x, size=size)
         return fit_between(wanted, self._taken(image_id), keep=(y, x), shape=shape)
 
@@ -85,7 +80,7 @@ class ManualRegions:
         return fit_between(wanted, self._taken(image_id), keep=start, shape=shape)
 
     def _shape_around(self, image_id: str, y: int, x: int) -> tuple[int, int]:
-        shape = self._project.images.ref(image_id).shape
+        shape = self._ctx.project.images.ref(image_id).shape
         if not (0 <= y < shape[0] and 0 <= x < shape[1]):
             raise BadInputError(
                 f"y {y}, x {x} lies outside {image_id} ({shape[0]} x {shape[1]} pixels): choose a "
@@ -94,7 +89,7 @@ class ManualRegions:
         return shape
 
     def _taken(self, image_id: str) -> list[MaskedRegion]:
-        return [q.place for q in self._state().queue if q.region.image_id == image_id]
+        return [q.place for q in self._ctx.state.queue if q.region.image_id == image_id]
 
     # --- what is done ------------------------------------------------------------------------
 
@@ -113,7 +108,7 @@ class ManualRegions:
         It is a square of ``size`` pixels (the project's region size by default), or ``height`` x
         ``width``. It trains like any other; no model is measured on it.
         """
-        side = self._project.config.region_size if size is None else size
+        side = self._ctx.project.config.region_size if size is None else size
         region = Region(
             image_id, y, x, side if height is None else height, side if width is None else width
         )
@@ -122,46 +117,46 @@ class ManualRegions:
     def add(self, place: MaskedRegion) -> str:
         """Queue a place right behind the current region and select it; return its id."""
         self._check(place)
-        state, annotator = self._state(), self._project.config.annotator
-        region_id = self._project.regions.add_manual(
+        state, annotator = self._ctx.state, self._ctx.project.config.annotator
+        region_id = self._ctx.project.regions.add_manual(
             self._scored(place), after=state.region_id, annotator=annotator
         )
-        self._apply(queue=self._project.regions.queue())
-        self._walk.to_region(region_id)
+        self._ctx.update(queue=self._ctx.project.regions.queue())
+        self._navigation.to_region(region_id)
         return region_id
 
     def is_untouched(self, region_id: str) -> bool:
         """Return whether a region was placed by hand and nothing was painted in it yet."""
-        state = self._state()
+        state = self._ctx.state
         queued = next((q for q in state.queue if q.id == region_id), None)
         return (
             queued is not None
             and queued.kind is RegionKind.MANUAL
             and queued.state is RegionState.PROPOSED
             and region_id not in state.unsaved
-            and self._project.labels.latest(region_id) is None
+            and self._ctx.project.labels.latest(region_id) is None
         )
 
     def discard(self, region_id: str) -> None:
         """Take an untouched region out of the queue and go back to the region before it."""
-        self._project.check_writable()
+        self._ctx.project.check_writable()
         if not self.is_untouched(region_id):
             raise NothingToDoError(
                 f"region {region_id} is not an own region without labels, so it stays; skip it"
             )
-        annotator = self._project.config.annotator
-        self._project.regions.withdraw((region_id,), annotator=annotator)
-        in_hand = self._state().region_id == region_id
+        annotator = self._ctx.project.config.annotator
+        self._ctx.project.regions.withdraw((region_id,), annotator=annotator)
+        in_hand = self._ctx.state.region_id == region_id
         kept = {"region_id": None} if in_hand else {}
-        self._apply(queue=self._project.regions.queue(), **kept)
-        if in_hand and self._walk.can_go_back:
-            self._walk.back()
+        self._ctx.update(queue=self._ctx.project.regions.queue(), **kept)
+        if in_hand and self._navigation.can_go_back:
+            self._navigation.back()
 
     def _check(self, place: MaskedRegion) -> None:
         region = place.region
-        shape = self._project.images.ref(region.image_id).shape
+        shape = self._ctx.project.images.ref(region.image_id).shape
         self.check_image(region.image_id)
-        if self._state().job in _CHOOSING:
+        if self._ctx.state.job in _CHOOSING:
             raise BusyError(
                 "regions are being chosen just now, and yours could overlap one of them; place it "
                 "when that is done, or stop it"
@@ -172,7 +167,7 @@ class ManualRegions:
                 "place and a size that do"
             )
         fit_between(region, (), keep=(region.y, region.x), shape=shape)  # is it large enough?
-        for queued in self._state().queue:
+        for queued in self._ctx.state.queue:
             if queued.place.overlaps(place):
                 raise BadInputError(
                     f"{region} overlaps region {queued.id} at y {queued.region.y}, x "
@@ -183,15 +178,15 @@ class ManualRegions:
     def _scored(self, place: MaskedRegion) -> ScoredRegion:
         """Return the region with what the model says of it, where it was predicted."""
         region = place.region
-        prediction = self._prediction(region.image_id)
-        named, information, reasons = get_measure(self._state().measure), 0.0, [CHOSEN_BY_HAND]
+        prediction = self._predictions.of(region.image_id)
+        named, information, reasons = get_measure(self._ctx.state.measure), 0.0, [CHOSEN_BY_HAND]
         if prediction is not None and named.can_be_computed(prediction.moments):
             part = place.coarser(prediction.step, prediction.moments.shape)
             r = part.region
             inside = prediction.moments.cropped(r.y, r.x, r.height, r.width)
             information = float(named.compute(inside)[part.mask].mean())
             whole = replace(part, region=Region.whole(r.image_id, r.shape))
-            reasons.append(reason_for_uncertain(inside, whole, self._project.schema.names))
+            reasons.append(reason_for_uncertain(inside, whole, self._ctx.project.schema.names))
         cost = self._expected_seconds(place, prediction)
         reasons.append(reason_for_cost(cost, guess=True))
         return ScoredRegion(
@@ -199,7 +194,7 @@ class ManualRegions:
         )
 
     def _expected_seconds(self, place: MaskedRegion, prediction: Prediction | None) -> float:
-        model = get_cost(self._project.config.acquisition.cost or "area")
+        model = get_cost(self._ctx.project.config.acquisition.cost or "area")
         if prediction is None:
             return model.least(place.pixels)
         region = place.region

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from typing import Literal, Unpack, overload
 
 from napari_active_seg.acquisition import (
     LEARNED,
@@ -16,14 +18,16 @@ from napari_active_seg.acquisition import (
     RegionKind,
     Strategy,
     StrategyAdvice,
+    StrategyParts,
 )
 from napari_active_seg.errors import ConfigError, NothingToDoError
-from napari_active_seg.jobs.queue import JobRequest, Work
-from napari_active_seg.models.segmenter import SegmenterFactory
-from napari_active_seg.project import Project, QueuedRegion, Split
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobRequest
+from napari_active_seg.project import QueuedRegion, Split
 from napari_active_seg.regions import RegionState
+from napari_active_seg.session.context import SessionContext
+from napari_active_seg.session.navigation import Navigator
 from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.prediction.model_cache import ModelCache
 from napari_active_seg.session.prediction.requests import predict_request
 from napari_active_seg.session.prediction.task import PredictRequest
 from napari_active_seg.session.proposals.advisor import advise_on_pool
@@ -35,49 +39,29 @@ from napari_active_seg.session.proposals.requests import (
     guide_request,
     propose_request,
 )
-from napari_active_seg.session.proposals.staged import (
-    PROPOSING,
-    StagedProposal,
-    images_of_first_stage,
-)
+from napari_active_seg.session.proposals.staged import StagedProposal, images_of_first_stage
 from napari_active_seg.session.proposals.task import ProposeRequest, propose_regions
-from napari_active_seg.session.state import SessionState
 
 __all__ = ["ProposalService"]
 
 #: Own seconds are learned from again after so many more regions.
 _AGAIN_AFTER = 5
-_LEARNING = "learning your pace"
 
 
 class ProposalService:
-    """Orders proposals and keeps what a person's seconds tell; ``apply`` takes a proposal in."""
+    """Chooses regions for the queue, and learns how long regions take a person."""
 
     def __init__(
-        self,
-        project: Project,
-        shelf: ModelCache,
-        segmenters: SegmenterFactory,
-        state: Callable[[], SessionState],
-        *,
-        order: Callable[..., None],
-        on_proposal: Callable[..., tuple[QueuedRegion, ...]],
-        on_pace: Callable[[str], None],
-        cost: CostModel | None = None,
-        in_stages: bool = False,
+        self, ctx: SessionContext, navigation: Navigator, *, cost: CostModel | None = None
     ) -> None:
-        self._in_stages = in_stages
-        self._project, self._shelf = project, shelf
-        self._state, self._order = state, order
-        self._on_proposal, self._on_pace = on_proposal, on_pace
-        self._cost = cost
-        self._costs = CostModelCache(project, segmenters)
+        self._ctx, self._navigation, self._cost = ctx, navigation, cost
+        self._costs = CostModelCache(ctx.project, ctx.networks)
         self.latest: Proposal | None = None  #: the latest of this session
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was said of the latest proposal."""
-        return self._project.regions.last_notes()
+        return self._ctx.project.regions.last_notes()
 
     @property
     def learned_cost(self) -> LearnedCost | None:
@@ -86,20 +70,44 @@ class ProposalService:
 
     def plan(self) -> EvaluationQuotas:
         """Return how many squares for control, validation and audit there are and are needed."""
-        return drawn_plan(self._project)
+        return drawn_plan(self._ctx.project)
 
     def strategy(
         self,
-        name: str | Strategy | None = None,
+        strategy: str | Strategy | None = None,
         *,
         changes: Mapping[str, str] | None = None,
-        **parts: object,
+        **parts: Unpack[StrategyParts],
     ) -> Strategy:
-        """Return the strategy that a proposal with these words would ask: see ``propose``."""
+        """Return the strategy that ``propose`` would use with these arguments."""
         return chosen_strategy(
-            self._project, name, shown=self._state().measure, changes=changes, **parts
+            self._ctx.project, strategy, shown=self._ctx.state.measure, changes=changes, **parts
         )
 
+    @overload
+    def propose(
+        self,
+        *,
+        count: int | None = ...,
+        budget: Budget | str | None = ...,
+        strategy: str | Strategy | None = ...,
+        seed: int | None = ...,
+        changes: Mapping[str, str] | None = ...,
+        wait: Literal[True] = ...,
+        **parts: Unpack[StrategyParts],
+    ) -> Proposal: ...
+    @overload
+    def propose(
+        self,
+        *,
+        count: int | None = ...,
+        budget: Budget | str | None = ...,
+        strategy: str | Strategy | None = ...,
+        seed: int | None = ...,
+        changes: Mapping[str, str] | None = ...,
+        wait: Literal[False],
+        **parts: Unpack[StrategyParts],
+    ) -> Future[Proposal]: ...
     def propose(
         self,
         *,
@@ -108,30 +116,56 @@ class ProposalService:
         strategy: str | Strategy | None = None,
         seed: int | None = None,
         changes: Mapping[str, str] | None = None,
-        **parts: object,
-    ) -> None:
-        """Choose places of pool images and put them into the queue.
+        wait: bool = True,
+        **parts: Unpack[StrategyParts],
+    ) -> Proposal | Future[Proposal]:
+        """Choose regions of pool images and put them into the queue.
 
-        ``budget`` is a number of regions, pixels, clicks or minutes, such as ``"10min"``; ``count``
-        one of regions. ``parts`` are parts of the strategy that are to be other than it says, by
-        name; ``changes`` are the same in words. Without a model places are chosen as the strategy's
-        part ``first`` says: by default those that together look most like all of the pool.
+        Without a model, regions are chosen as the strategy's part ``first`` says: by default those
+        that together look most like all of the pool. In a window the first regions come before all
+        images are predicted, where the strategy ranks: see ``StagedProposal``.
 
-        In a window the first regions come before all images are predicted, where the strategy
-        ranks: see ``StagedProposal``.
+        Parameters
+        ----------
+        count
+            Number of regions; by default the project's.
+        budget
+            In place of ``count``: regions, pixels, clicks or minutes, such as ``"10min"``.
+        strategy
+            Name or file of a strategy, or a strategy; by default the project's.
+        seed
+            Seed of the random choices; by default the project's seed and the round.
+        changes
+            Parts of the strategy to change, as text.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+        **parts
+            Parts of the strategy to change, such as ``size=128`` or ``measure="bald"``.
+
+        Returns
+        -------
+        Proposal
+            The chosen regions, each with its score, its cost and the reason.
+
+        Raises
+        ------
+        ConfigError
+            If the strategy or one of its parts is not known.
+        NothingToDoError
+            If no region is left, or the budget buys none.
         """
         chosen = self.strategy(strategy, changes=changes, **parts)
         if count is not None and count < 1:
             raise ConfigError(f"count must be 1 or more, got {count}")
         asked = Budget.parse(budget) if isinstance(budget, str) else budget
         if asked is None:
-            asked = Budget(self._project.config.regions_per_round if count is None else count)
+            asked = Budget(self._ctx.project.config.regions_per_round if count is None else count)
 
         staged: list[StagedProposal] = []
 
-        def prepare() -> Work:
+        def prepare() -> Work[Proposal | None]:
             request = propose_request(
-                self._project,
+                self._ctx.project,
                 predict=self._predict(chosen),
                 strategy=chosen,
                 cost=self._cost,
@@ -139,39 +173,55 @@ class ProposalService:
                 seed=seed,
                 costs=self._costs,
             )
-            first = images_of_first_stage(request) if self._in_stages else None
+            first = images_of_first_stage(request) if self._ctx.follows_screen else None
             if first is None:
                 return partial(propose_regions, request)
             staged.append(self._staged(request, first))
             return staged[0].first_work()
 
-        def deliver(result: object) -> None:
-            if staged:
-                staged[0].take_first(result)
-            else:
-                self._proposed(result)
+        def deliver(proposal: Proposal | None) -> Proposal:
+            if staged or proposal is None:
+                return staged[0].take_first(proposal)
+            self._add(proposal)
+            return proposal
 
-        self._order(JobRequest(PROPOSING, prepare, deliver, queueable=True, picklable=True))
+        request = JobRequest(JobKind.PROPOSE, prepare, deliver, queueable=True, picklable=True)
+        future = self._ctx.submit(request)
+        return future.result() if wait else future
+
+    def _add(self, proposal: Proposal, *, replaces: bool = False) -> tuple[QueuedRegion, ...]:
+        """Put a proposal into the queue; go to its first region unless it replaces others."""
+        project = self._ctx.project
+        project.predictions.forget()
+        queued = project.regions.add_proposal(proposal)
+        self.latest = proposal
+        self._ctx.update(queue=project.regions.queue(), predicted=self._ctx.predicted())
+        state = self._ctx.state
+        current = state.region
+        is_painted = current is not None and current.state is RegionState.IN_PROGRESS
+        if queued and not (replaces or is_painted or state.region_id in state.unsaved):
+            self._navigation.to_region(queued[0].id)
+        return queued
 
     def _staged(self, request: ProposeRequest, first: tuple[str, ...]) -> StagedProposal:
         return StagedProposal(
             request,
             first,
-            order=self._order,
+            submit=self._ctx.submit,
             untouched=self.untouched,
             withdraw=self._withdraw,
-            add=self._on_proposal,
+            add=self._add,
             current=lambda: self._predict(request.strategy),
         )
 
     def _withdraw(self, region_ids: Sequence[str]) -> tuple[str, ...]:
         """Take chosen regions that nobody has touched out of the queue; return which went."""
-        annotator = self._project.config.annotator
-        return self._project.regions.withdraw(region_ids, annotator=annotator)
+        annotator = self._ctx.project.config.annotator
+        return self._ctx.project.regions.withdraw(region_ids, annotator=annotator)
 
     def untouched(self) -> tuple[str, ...]:
         """Return the chosen regions of the latest round that nobody has touched or has in hand."""
-        state = self._state()
+        state = self._ctx.state
         taken = state.unsaved | {state.region_id}
         return tuple(
             queued.id
@@ -182,27 +232,50 @@ class ProposalService:
             and queued.id not in taken
         )
 
-    def reselect(self, strategy: str | Strategy | None = None, **parts: object) -> None:
-        """Let ``strategy`` choose in place of the regions that nobody has touched.
+    @overload
+    def reselect(
+        self,
+        strategy: str | Strategy | None = ...,
+        *,
+        wait: Literal[True] = ...,
+        **parts: Unpack[StrategyParts],
+    ) -> Proposal: ...
+    @overload
+    def reselect(
+        self,
+        strategy: str | Strategy | None = ...,
+        *,
+        wait: Literal[False],
+        **parts: Unpack[StrategyParts],
+    ) -> Future[Proposal]: ...
+    def reselect(
+        self,
+        strategy: str | Strategy | None = None,
+        *,
+        wait: bool = True,
+        **parts: Unpack[StrategyParts],
+    ) -> Proposal | Future[Proposal]:
+        """Replace the regions that nobody has touched by those that a strategy chooses.
 
-        Nothing is predicted anew for images that were: what their passes left is ranked by another
-        measure or cost. Regions that were drawn, begun or are in hand stay. NothingToDoError where
-        all were touched, or there is no model.
+        Images that are predicted are not predicted again: their stored moments are ranked by
+        another measure or cost. Random regions and those that a person has begun stay.
+        NothingToDoError where all were touched, or there is no model.
         """
         parts = {**parts, "control": 0.0, "validation": 0.0}
-        chosen = self.strategy(strategy, changes=None, **parts)
-        if self._state().model is None or not self.untouched():
+        chosen = self.strategy(strategy, **parts)
+        if self._ctx.state.model is None or not self.untouched():
             raise NothingToDoError(
-                "no waiting region could be chosen anew: a model chose none that nobody has touched"
+                "no waiting region can be replaced: there is none that a model chose and nobody "
+                "has touched"
             )
         replaced: list[str] = []
 
-        def prepare() -> Work:
+        def prepare() -> Work[Proposal]:
             replaced[:] = self.untouched()
             if not replaced:
-                raise NothingToDoError("every region was touched meanwhile; nothing is chosen anew")
+                raise NothingToDoError("every region was touched meanwhile; nothing is replaced")
             request = propose_request(
-                self._project,
+                self._ctx.project,
                 predict=self._predict(chosen),
                 strategy=chosen,
                 cost=self._cost,
@@ -213,81 +286,90 @@ class ProposalService:
             )
             return partial(propose_regions, request)
 
-        def deliver(result: object) -> None:
-            if isinstance(result, Proposal):
-                free = set(replaced) & set(self.untouched())
-                if free:
-                    gone = self._withdraw([i for i in replaced if i in free])
-                    regions = result.regions[: len(gone)]
-                    self._on_proposal(replace(result, regions=regions), replaces=True)
+        def deliver(proposal: Proposal) -> Proposal:
+            free = set(replaced) & set(self.untouched())
+            if not free:
+                return replace(proposal, regions=())
+            gone = self._withdraw([i for i in replaced if i in free])
+            kept = replace(proposal, regions=proposal.regions[: len(gone)])
+            self._add(kept, replaces=True)
+            return kept
 
-        order = JobRequest("choosing anew", prepare, deliver, queueable=True, picklable=True)
-        self._order(order, writes=True)
+        request = JobRequest(JobKind.RESELECT, prepare, deliver, queueable=True, picklable=True)
+        future = self._ctx.submit(request)
+        return future.result() if wait else future
 
-    def guide(
-        self, *, on_advice: Callable[[StrategyAdvice], None], size: int | None = None
-    ) -> None:
+    @overload
+    def recommend(self, *, size: int | None = ..., wait: Literal[True] = ...) -> StrategyAdvice: ...
+    @overload
+    def recommend(
+        self, *, size: int | None = ..., wait: Literal[False]
+    ) -> Future[StrategyAdvice]: ...
+    def recommend(
+        self, *, size: int | None = None, wait: bool = True
+    ) -> StrategyAdvice | Future[StrategyAdvice]:
         """Measure the pool and recommend a strategy; NothingToDoError without a model."""
-        if self._state().model is None:
+        if self._ctx.state.model is None:
             raise NothingToDoError(
-                "the guide compares what a model sees, and there is none yet; label a few "
-                "regions that were drawn at random and train first"
+                "strategies are compared by what a model predicts, and there is none yet; label a "
+                "few regions that were drawn at random and train first"
             )
 
-        def prepare() -> Work:
-            predict = self._predict(chosen_strategy(self._project, None, size=size))
+        def prepare() -> Work[StrategyAdvice]:
+            predict = self._predict(chosen_strategy(self._ctx.project, None, size=size))
             if predict is None:
                 raise NothingToDoError("there is no model yet")
-            return partial(advise_on_pool, guide_request(self._project, predict, size=size))
+            return partial(advise_on_pool, guide_request(self._ctx.project, predict, size=size))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, StrategyAdvice):
-                on_advice(result)
+        request = JobRequest(
+            JobKind.RECOMMEND, prepare, lambda advice: advice, queueable=True, picklable=True
+        )
+        future = self._ctx.submit(request, writes=False)
+        return future.result() if wait else future
 
-        order = JobRequest("looking at the pool", prepare, deliver, queueable=True, picklable=True)
-        self._order(order, writes=False)
+    @overload
+    def learn_cost(self, *, wait: Literal[True] = ...) -> LearnedCost: ...
+    @overload
+    def learn_cost(self, *, wait: Literal[False]) -> Future[LearnedCost]: ...
+    def learn_cost(self, *, wait: bool = True) -> LearnedCost | Future[LearnedCost]:
+        """Learn how long regions take from those that this person finished."""
 
-    def learn_cost(self) -> None:
-        """Learn from what this person's regions took, for proposals and to be shown."""
-
-        def prepare() -> Work:
+        def prepare() -> Work[LearnedCost]:
             return partial(learn_cost, self._costs.request(how=self._how() or "learned"))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, LearnedCost):
-                self._costs.take(result)
-                self._on_pace(result.summary)
+        def deliver(learned: LearnedCost) -> LearnedCost:
+            self._costs.take(learned)
+            self._ctx.update(pace=learned.summary)
+            return learned
 
-        self._order(JobRequest(_LEARNING, prepare, deliver, queueable=True), writes=False)
+        request = JobRequest(JobKind.LEARN_COST, prepare, deliver, queueable=True)
+        future = self._ctx.submit(request, writes=False)
+        return future.result() if wait else future
 
     def update_pace(self) -> None:
         """Learn anew where the project weighs own seconds and there are enough more of them."""
-        state = self._state()
-        if state.read_only or self._how() is None or _LEARNING in state.jobs:
+        state = self._ctx.state
+        if state.read_only or self._how() is None or JobKind.LEARN_COST in state.jobs:
             return
         if self._costs.n_examples() >= self._costs.n_learned + _AGAIN_AFTER:
-            self.learn_cost()
+            self.learn_cost(wait=False)
 
     def _how(self) -> str | None:
         """Return how the project's strategy learns costs; None where it does not."""
-        cost = chosen_strategy(self._project, None).cost
+        cost = chosen_strategy(self._ctx.project, None).cost
         return cost if cost in LEARNED else None
 
     def _predict(self, strategy: Strategy) -> PredictRequest | None:
-        model = self._state().model
+        model = self._ctx.state.model
         if model is None:
             return None
-        pool = [ref.id for ref in self._project.images.all(Split.POOL)]
-        known = predicted_images(self._project, pool, strategy.measure)
+        pool = [ref.id for ref in self._ctx.project.images.all(Split.POOL)]
+        known = predicted_images(self._ctx.project, pool, strategy.measure)
         return predict_request(
-            self._project,
+            self._ctx.project,
             model,
-            partial(self._shelf.segmenter, model),
+            partial(self._ctx.models.segmenter, model),
             image_ids=[image_id for image_id in pool if image_id not in known],
             samples=None,
             measure=strategy.measure,
         )
-
-    def _proposed(self, result: object) -> None:
-        if isinstance(result, Proposal):
-            self._on_proposal(result)

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.jobs.queue import JobRequest, Work
+from napari_active_seg.jobs import CancelToken, JobKind, Work
+from napari_active_seg.jobs.job import ProgressCallback
+from napari_active_seg.jobs.queue import JobFuture, JobRequest
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.prediction.task import (
@@ -33,10 +36,10 @@ from napari_active_seg.session.proposals.task import (
     propose_regions,
 )
 
-__all__ = ["PROPOSING", "StagedProposal", "images_of_first_stage"]
+__all__ = ["StagedProposal", "images_of_first_stage"]
 
-#: The name of every job of a proposal.
-PROPOSING = "proposing"
+T = TypeVar("T")
+_Choose = Callable[[ProposeRequest, CancelToken, ProgressCallback], Proposal | None]
 #: Images of the first stage where no share of the round tells how many fill it.
 _FIRST_IMAGES = 4
 #: Regions are chosen again from so many times as many images, and at last from all of them.
@@ -82,7 +85,7 @@ class StagedProposal:
         request: ProposeRequest,
         first: Sequence[str],
         *,
-        order: Callable[..., None],
+        submit: Callable[..., JobFuture[None]],
         untouched: Callable[[], Collection[str]],
         withdraw: Callable[[Sequence[str]], Collection[str]],
         add: Callable[..., Sequence[QueuedRegion]],
@@ -91,7 +94,7 @@ class StagedProposal:
         if request.predict is None:
             raise NothingToDoError("there is no model yet, so that nothing is predicted in stages")
         self._request, self._asked = request, request.predict
-        self._order, self._untouched, self._withdraw = order, untouched, withdraw
+        self._submit_job, self._untouched, self._withdraw = submit, untouched, withdraw
         self._add, self._current = add, current
         waiting = _in_drawn_order(request)
         self._first, self._waiting = tuple(first), waiting[len(first) :]
@@ -102,18 +105,28 @@ class StagedProposal:
         self._kept: dict[str, MaskedRegion] = {}
         self._began = time.monotonic()
 
-    def first_work(self) -> Work:
+    def first_work(self) -> Work[Proposal | None]:
         """Return the work of the first stage."""
         note = f"the first regions come after image {len(self._first)}"
         request = replace(self._part(), predict=self._predict(self._first, note))
         return partial(propose_from_part, request)
 
-    def take_first(self, result: object) -> None:
-        """Put the first regions into the queue and order the next stage."""
+    def take_first(self, proposal: Proposal | None) -> Proposal:
+        """Put the first regions into the queue, submit the next stage, and return the first."""
         if self._first:
             self._seconds = time.monotonic() - self._began
-        self._take(result)
+        self._take(proposal)
         self._go_on()
+        request, model_id = self._request, self._asked.model_id
+        return proposal or Proposal(
+            round=request.round,
+            regions=(),
+            strategy=request.strategy.name,
+            budget=0,
+            seed=request.seed,
+            model_id=model_id,
+            config_hash=request.config_hash,
+        )
 
     # --- stages ----------------------------------------------------------------------------------
 
@@ -132,20 +145,19 @@ class StagedProposal:
     def _predict_next(self) -> None:
         image_id = self._waiting.pop(0)
 
-        def prepare() -> Work:
+        def prepare() -> Work[PredictResponse]:
             self._check_same_model()
             return partial(predict_readable_images, self._predict((image_id,)))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, PredictResponse):
-                self._ready.add(image_id)
-                self._seconds += result.seconds
+        def deliver(response: PredictResponse) -> None:
+            self._ready.add(image_id)
+            self._seconds += response.seconds
             self._go_on()
 
         self._submit(prepare, deliver)
 
-    def _rank(self, work: Callable[..., object], deliver: Callable[[object], None]) -> None:
-        def prepare() -> Work:
+    def _rank(self, work: _Choose, deliver: Callable[[Proposal | None], None]) -> None:
+        def prepare() -> Work[Proposal | None]:
             self._check_same_model()
             untouched = set(self._untouched())
             self._kept = {i: p for i, p in self._provisional.items() if i not in untouched}
@@ -159,14 +171,16 @@ class StagedProposal:
 
         self._submit(prepare, deliver)
 
-    def _take_and_go_on(self, result: object) -> None:
-        self._take(result)
+    def _take_and_go_on(self, proposal: Proposal | None) -> None:
+        self._take(proposal)
         self._go_on()
 
-    def _submit(self, prepare: Callable[[], Work], deliver: Callable[[object], None]) -> None:
+    def _submit(self, prepare: Callable[[], Work[T]], deliver: Callable[[T], None]) -> None:
         """Order a stage before what waits, after what is urgent."""
-        order = JobRequest(PROPOSING, prepare, deliver, urgent=True, queueable=True, picklable=True)
-        self._order(order, reads_labels=False)
+        order = JobRequest(
+            JobKind.PROPOSE, prepare, deliver, urgent=True, queueable=True, picklable=True
+        )
+        self._submit_job(order, reads_labels=False)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -196,23 +210,23 @@ class StagedProposal:
         untouched = set(self._untouched())
         return [i for i in self._provisional if i in untouched and i not in self._kept]
 
-    def _take(self, result: object) -> None:
+    def _take(self, proposal: Proposal | None) -> None:
         """Put a proposal into the queue in place of the regions that nobody has touched."""
-        if not isinstance(result, Proposal):
+        if proposal is None:
             return  # the first images offered no place
         gone = set(self._withdraw(self._replaceable()))
         stay = {i: place for i, place in self._provisional.items() if i not in gone}
         late = [place for i, place in stay.items() if i not in self._kept]
-        regions = _beside(result.regions, late)
+        regions = _without_places(proposal.regions, late)
         added: Sequence[QueuedRegion] = ()
         if regions or gone:
             later = bool(self._provisional)
-            added = self._add(replace(result, regions=regions), replaces=later)
+            added = self._add(replace(proposal, regions=regions), replaces=later)
         new = {q.id: q.place for q in added if q.kind is RegionKind.CHOSEN}
         self._provisional = {**stay, **new}
 
 
-def _beside(
+def _without_places(
     regions: Sequence[ScoredRegion], late: Sequence[MaskedRegion]
 ) -> tuple[ScoredRegion, ...]:
     """Return regions of a proposal, one less for each place that was touched while it was made.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 from napari_active_seg.session.state import SessionState
 
@@ -27,7 +28,7 @@ class AutoTrainTrigger:
     def is_due(self, state: SessionState) -> bool:
         """Return whether a training should begin by itself now; True once for each such time."""
         wanted = self._project.config.train_after
-        if wanted == 0 or state.read_only or "training" in state.jobs:
+        if wanted == 0 or state.read_only or JobKind.TRAIN in state.jobs:
             return False
         n_done = len(state.done_in_pool)
         if self._asked_at >= 0 and n_done < self._asked_at + wanted:

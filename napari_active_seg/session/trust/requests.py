@@ -24,7 +24,7 @@ from napari_active_seg.project import (
 )
 from napari_active_seg.regions import RegionState
 from napari_active_seg.session.prediction.requests import labelled_images, sampling_plan
-from napari_active_seg.session.training.service import spare_regions
+from napari_active_seg.session.training.inputs import spare_regions
 from napari_active_seg.session.training.task import hash_labels
 from napari_active_seg.session.trust.calibrate import CalibrateRequest
 from napari_active_seg.session.trust.compare_models import CompareRequest

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
+from typing import Literal, TypeVar, overload
 
 from napari_active_seg.calibration import METHODS, CalibrationTrial
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs.queue import JobRequest, Work
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobFuture, JobRequest
 from napari_active_seg.metrics import Contradiction, EvalReport
-from napari_active_seg.models.segmenter import SegmenterFactory
-from napari_active_seg.project import ModelRecord, Project
+from napari_active_seg.project import ModelRecord
 from napari_active_seg.session.check_images import CheckImages
-from napari_active_seg.session.prediction.model_cache import ModelCache
+from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.prediction.requests import evaluate_request, labelled_images
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.trust.calibrate import calibrate_model
 from napari_active_seg.session.trust.collapse import Collapse, find_collapse
-from napari_active_seg.session.trust.compare_models import compare_models
+from napari_active_seg.session.trust.compare_models import Agreement, compare_models
 from napari_active_seg.session.trust.cross_validate import CrossValidation, cross_validate
 from napari_active_seg.session.trust.evaluate import EvaluateRequest, evaluate_model
 from napari_active_seg.session.trust.evidence import (
@@ -55,90 +57,79 @@ from napari_active_seg.session.trust.summary import TrustLine, summarise_trust
 
 __all__ = ["TrustService"]
 
+T = TypeVar("T")
 REVIEWED = "labels reviewed"
 LEAKS = "looked for near copies"
 
 
 class TrustService:
-    """Orders what takes time, and reads what is known from the diary."""
+    """Runs what takes time, and reads what is known from the event log."""
 
-    def __init__(
-        self,
-        project: Project,
-        shelf: ModelCache,
-        segmenters: SegmenterFactory,
-        state: Callable[[], SessionState],
-        apply: Callable[..., None],
-        *,
-        order: Callable[..., None],
-        model: Callable[[], ModelRecord],
-        predicted: Callable[[], frozenset[str]],
-        look: Callable[[], None],
-    ) -> None:
-        self._project, self._shelf, self._segmenters = project, shelf, segmenters
-        self._state, self._apply, self._order = state, apply, order
-        self._model, self._predicted, self._look = model, predicted, look
+    def __init__(self, ctx: SessionContext, predictions: PredictionService) -> None:
+        self._ctx, self._predictions = ctx, predictions
 
     # --- what is known ---------------------------------------------------------------------------
 
     def summary(self) -> tuple[TrustLine, ...]:
         """Return a plain first answer from the best evidence there is, in at most four lines."""
-        return summarise_trust(gather_trust_facts(self._project, self._state().measure))
+        return summarise_trust(gather_trust_facts(self._ctx.project, self._ctx.state.measure))
 
     def cross_validation(self) -> CrossValidation | None:
         """Return the latest cross-validation; None before there was one in these classes."""
-        return kept_cross_validation(self._project)
+        return kept_cross_validation(self._ctx.project)
 
     def why_not_cross_validate(self) -> str:
         """Return why the finished regions do not allow a cross-validation; empty if they do."""
-        return why_not_cross_validate(self._project)
+        return why_not_cross_validate(self._ctx.project)
 
     @property
     def should_offer_cross_validation(self) -> bool:
         """Whether nothing measures the model yet, and finished regions would allow it."""
-        return should_offer_cross_validation(self._project)
+        return should_offer_cross_validation(self._ctx.project)
 
     @property
     def validation_is_unscored(self) -> bool:
         """Whether there are validation labels that the model in use was not scored on."""
-        return validation_is_unscored(self._project)
+        return validation_is_unscored(self._ctx.project)
 
     def scoreboard(self) -> tuple[ScoreRow, ...]:
         """Return what is known of the model in use and the one before, and from which labels."""
-        return scoreboard(self._project)
+        return scoreboard(self._ctx.project)
 
     def calibration(self) -> CalibrationRecord | None:
         """Return what was fitted for the model in use; None before that was asked for."""
-        model = self._state().model
-        return None if model is None else calibration_of(self._project, model)
+        model = self._ctx.state.model
+        return None if model is None else calibration_of(self._ctx.project, model)
 
     def describe_calibration(self) -> str:
         """Return whether probabilities are calibrated now, in a line."""
-        return describe_calibration(self._project, self._state().model)
+        return describe_calibration(self._ctx.project, self._ctx.state.model)
 
     def evaluation(self, model_id: str) -> EvalReport | None:
         """Return how a model did on the fixed validation."""
-        return kept_evaluation(self._project, model_id)
+        return kept_evaluation(self._ctx.project, model_id)
 
     def collapse(self) -> Collapse | None:
         """Return whether the model in use predicts one class nearly everywhere."""
-        model = self._state().model
-        return None if model is None else find_collapse(self._project, model)
+        model = self._ctx.state.model
+        return None if model is None else find_collapse(self._ctx.project, model)
 
     def learning_curve(self) -> LearningCurve:
         """Return how models grew with labels, and whether to go on."""
-        return learning_curve(self._project)
+        return learning_curve(self._ctx.project)
 
     def agreements(self) -> tuple[AnnotatorAgreement, ...]:
         """Return how far people agree who labelled the same regions."""
-        return annotator_agreements(self._project)
+        return annotator_agreements(self._ctx.project)
 
     def latest_review(self) -> Review | None:
         """Return what the latest review doubts and nobody changed since; None before a review."""
-        events = self._project.events.named(REVIEWED)
+        events = self._ctx.project.events.named(REVIEWED)
         if not events:
             return None
-        changed = {s.region_id for s in self._project.labels.saves() if s.saved_at > events[-1].at}
+        changed = {
+            s.region_id for s in self._ctx.project.labels.saves() if s.saved_at > events[-1].at
+        }
         found = events[-1].facts.get("findings")
         kept = [_finding(facts) for facts in found] if isinstance(found, list) else []
         left = tuple(f for f in kept if f is not None and f.region_id not in changed)
@@ -146,43 +137,64 @@ class TrustService:
 
     def leaks(self) -> str:
         """Return what was last found of images on both sides, in words; empty before a look."""
-        events = self._project.events.named(LEAKS)
+        events = self._ctx.project.events.named(LEAKS)
         return str(events[-1].facts.get("words", "")) if events else ""
 
     # --- calibration -----------------------------------------------------------------------------
 
+    @overload
     def calibrate(
-        self,
-        *,
-        use: str | None = None,
-        on_trial: Callable[[CalibrationTrial], None] | None = None,
-    ) -> None:
+        self, use: str | None = ..., *, wait: Literal[True] = ...
+    ) -> CalibrationTrial: ...
+    @overload
+    def calibrate(
+        self, use: str | None = ..., *, wait: Literal[False]
+    ) -> Future[CalibrationTrial]: ...
+    def calibrate(
+        self, use: str | None = None, *, wait: bool = True
+    ) -> CalibrationTrial | Future[CalibrationTrial]:
         """Fit every calibration on the fixed validation, and judge each on images left out.
 
-        ``use`` puts one in use at once; "best" the one with the lowest NLL, if any gains.
+        Parameters
+        ----------
+        use
+            A calibration to put in use, or "best" for the one with the lowest negative
+            log-likelihood, if any lowers it; by default none.
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        CalibrationTrial
+            Every calibration with its scores.
+
+        Raises
+        ------
+        NothingToDoError
+            If there is no model, or no labelled validation image.
         """
         if use is not None and use not in (*METHODS, "best"):
             raise ConfigError(f"no calibration {use!r}: {did_you_mean(use, (*METHODS, 'best'))}")
-        self._model()
+        _ = self._ctx.model
 
-        def prepare() -> Work:
-            request = calibrate_request(self._project, self._model(), self._shelf.load_ensemble)
+        def prepare() -> Work[CalibrationTrial]:
+            model = self._ctx.model
+            request = calibrate_request(self._ctx.project, model, self._ctx.models.load_ensemble)
             ids = tuple(image.id for image in request.images)
             return CheckImages(
-                self._project.images.find_changed, ids, partial(calibrate_model, request)
+                self._ctx.project.images.find_changed, ids, partial(calibrate_model, request)
             )
 
-        def deliver(result: object) -> None:
-            if isinstance(result, CalibrationTrial):
-                keep_trial(self._project, self._model(), result)
-                chosen = result.best if use == "best" else use
-                if chosen is not None:
-                    self._project.configure(calibration=chosen)
-                self._tell()
-                if on_trial is not None:
-                    on_trial(result)
+        def deliver(trial: CalibrationTrial) -> CalibrationTrial:
+            keep_trial(self._ctx.project, self._ctx.model, trial)
+            chosen = trial.best if use == "best" else use
+            if chosen is not None:
+                self._ctx.project.configure(calibration=chosen)
+            self._show_findings()
+            return trial
 
-        self._order(JobRequest("calibrating", prepare, deliver, queueable=True, picklable=True))
+        future = self._submit(JobKind.CALIBRATE, prepare, deliver)
+        return future.result() if wait else future
 
     def use_calibration(self, method: str) -> None:
         """Let maps and proposals use a calibration that was fitted for the model in use."""
@@ -191,164 +203,194 @@ class TrustService:
             raise NothingToDoError("calibrate first: nothing is fitted for the model in use")
         if method not in record.calibrations:
             raise ConfigError(f"no calibration {method!r}: {did_you_mean(method, METHODS)}")
-        self._project.check_writable()
-        self._project.configure(calibration=method)
-        self._tell()
+        self._ctx.project.check_writable()
+        self._ctx.project.configure(calibration=method)
+        self._show_findings()
 
     def take_calibration_back(self) -> None:
         """Let maps and proposals use probabilities as the network gives them."""
-        self._project.check_writable()
-        self._project.configure(calibration="none")
-        self._tell()
+        self._ctx.project.check_writable()
+        self._ctx.project.configure(calibration="none")
+        self._show_findings()
 
     def after_training(self) -> None:
         """Fit anew for a model that is in use now, where the one before was calibrated."""
-        model = self._state().model
-        wanted = self._project.config.inference.calibration != "none"
+        model = self._ctx.state.model
+        wanted = self._ctx.project.config.inference.calibration != "none"
         missing = wanted and model is not None and self.calibration() is None
-        if missing and len(labelled_images(self._project)) > 1:
-            self.calibrate()
+        if missing and len(labelled_images(self._ctx.project)) > 1:
+            self.calibrate(wait=False)
 
     # --- scores ----------------------------------------------------------------------------------
 
-    def cross_validate(self, *, on_done: Callable[[CrossValidation], None] | None = None) -> None:
+    @overload
+    def cross_validate(self, *, wait: Literal[True] = ...) -> CrossValidation: ...
+    @overload
+    def cross_validate(self, *, wait: Literal[False]) -> Future[CrossValidation]: ...
+    def cross_validate(self, *, wait: bool = True) -> CrossValidation | Future[CrossValidation]:
         """Estimate how good the model in use is from the finished regions of the pool.
 
         Models of the same network are trained from their initial weights, each without a fold of
         the images (or patients), and score the regions of that fold.
-        """
-        self._model()
 
-        def prepare() -> Work:
-            request = cross_validate_request(self._project, self._model(), self._segmenters)
+        Parameters
+        ----------
+        wait
+            Whether to return the result; otherwise its future is returned at once.
+
+        Returns
+        -------
+        CrossValidation
+            The estimate with its confidence intervals.
+
+        Raises
+        ------
+        NothingToDoError
+            If there is no model, or the finished regions lie on one image alone.
+        """
+        _ = self._ctx.model
+
+        def prepare() -> Work[CrossValidation]:
+            project = self._ctx.project
+            request = cross_validate_request(project, self._ctx.model, self._ctx.networks)
             ids = tuple(finished.label.region.image_id for finished in request.regions)
             ids += tuple(label.region.image_id for label in request.held_out)
-            return CheckImages(
-                self._project.images.find_changed, ids, partial(cross_validate, request)
-            )
+            return CheckImages(project.images.find_changed, ids, partial(cross_validate, request))
 
-        def deliver(result: object) -> None:
-            if isinstance(result, CrossValidation):
-                keep_cross_validation(self._project, result)
-                self._tell()
-                if on_done is not None:
-                    on_done(result)
+        def deliver(found: CrossValidation) -> CrossValidation:
+            keep_cross_validation(self._ctx.project, found)
+            self._show_findings()
+            return found
 
-        self._order(
-            JobRequest("cross-validating", prepare, deliver, queueable=True, picklable=True)
-        )
+        future = self._submit(JobKind.CROSS_VALIDATE, prepare, deliver)
+        return future.result() if wait else future
 
-    def score_validation(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
+    @overload
+    def score_validation(self, *, wait: Literal[True] = ...) -> EvalReport: ...
+    @overload
+    def score_validation(self, *, wait: Literal[False]) -> Future[EvalReport]: ...
+    def score_validation(self, *, wait: bool = True) -> EvalReport | Future[EvalReport]:
         """Score the model in use on the labelled validation images, without any training."""
-        model = self._model()
-        load = partial(self._shelf.segmenter, model)
-        self._score(
-            "scoring validation images",
+        model = self._ctx.model
+        load = partial(self._ctx.models.segmenter, model)
+        future = self._score(
+            JobKind.SCORE_VALIDATION,
             model,
-            lambda: evaluate_request(self._project, model, load, images=None),
-            on_report,
-            audit=False,
+            lambda: evaluate_request(self._ctx.project, model, load, images=None),
         )
+        return future.result() if wait else future
 
-    # --- other questions -------------------------------------------------------------------------
-
-    def audit(self, *, on_report: Callable[[EvalReport], None] | None = None) -> None:
-        """Measure the model in use on the images that were kept for the last word."""
-        model = self._model()
-        self._score(
-            "auditing",
+    @overload
+    def score_test(self, *, wait: Literal[True] = ...) -> EvalReport: ...
+    @overload
+    def score_test(self, *, wait: Literal[False]) -> Future[EvalReport]: ...
+    def score_test(self, *, wait: bool = True) -> EvalReport | Future[EvalReport]:
+        """Score the model in use on the test images, which no choice may depend on."""
+        model = self._ctx.model
+        future = self._score(
+            JobKind.SCORE_TEST,
             model,
-            lambda: audit_request(self._project, model, self._shelf.segmenter),
-            on_report,
-            audit=True,
+            lambda: audit_request(self._ctx.project, model, self._ctx.models.segmenter),
         )
+        return future.result() if wait else future
 
     def _score(
-        self,
-        name: str,
-        model: ModelRecord,
-        make_request: Callable[[], EvaluateRequest],
-        on_report: Callable[[EvalReport], None] | None,
-        *,
-        audit: bool,
-    ) -> None:
-        """Measure a model on images whose files are unchanged, and keep the report."""
+        self, kind: JobKind, model: ModelRecord, make_request: Callable[[], EvaluateRequest]
+    ) -> JobFuture[EvalReport]:
+        """Score a model on images whose files are unchanged, and store the report."""
 
-        def prepare() -> Work:
+        def prepare() -> Work[EvalReport]:
             request = make_request()
             return CheckImages(
-                self._project.images.find_changed,
+                self._ctx.project.images.find_changed,
                 request.image_ids,
                 partial(evaluate_model, request),
             )
 
-        def deliver(result: object) -> None:
-            if isinstance(result, EvalReport):
-                keep_evaluation(self._project, model.id, result, audit=audit)
-                self._tell()
-                if on_report is not None:
-                    on_report(result)
+        def deliver(report: EvalReport) -> EvalReport:
+            audit = kind is JobKind.SCORE_TEST
+            keep_evaluation(self._ctx.project, model.id, report, audit=audit)
+            self._show_findings()
+            return report
 
-        self._order(JobRequest(name, prepare, deliver, queueable=True, picklable=True))
+        return self._submit(kind, prepare, deliver)
 
-    def compare_models(self) -> None:
-        """Find out how far each model agrees with the one before it, on images of the pool."""
+    # --- other questions -------------------------------------------------------------------------
 
-        def prepare() -> Work:
-            return partial(compare_models, compare_request(self._project, self._shelf.fresh))
+    @overload
+    def compare_models(self, *, wait: Literal[True] = ...) -> tuple[Agreement, ...]: ...
+    @overload
+    def compare_models(self, *, wait: Literal[False]) -> Future[tuple[Agreement, ...]]: ...
+    def compare_models(
+        self, *, wait: bool = True
+    ) -> tuple[Agreement, ...] | Future[tuple[Agreement, ...]]:
+        """Measure how far each model agrees with the one before it, on images of the pool."""
 
-        def deliver(result: object) -> None:
-            if isinstance(result, tuple):
-                for found in result:
-                    keep_agreement(
-                        self._project, found.model_id, found.earlier, found.kappa, found.changed
-                    )
-                self._tell()
+        def prepare() -> Work[tuple[Agreement, ...]]:
+            request = compare_request(self._ctx.project, self._ctx.models.fresh)
+            return partial(compare_models, request)
 
-        self._order(
-            JobRequest("comparing models", prepare, deliver, queueable=True, picklable=True)
-        )
+        def deliver(found: tuple[Agreement, ...]) -> tuple[Agreement, ...]:
+            for one in found:
+                keep_agreement(self._ctx.project, one.model_id, one.earlier, one.kappa, one.changed)
+            self._show_findings()
+            return found
 
-    def review(self, *, on_review: Callable[[Review], None] | None = None) -> None:
-        """Look for labels that models contradict which have not seen them."""
+        future = self._submit(JobKind.COMPARE_MODELS, prepare, deliver)
+        return future.result() if wait else future
 
-        def prepare() -> Work:
-            return partial(review_labels, review_request(self._project, self._segmenters))
+    @overload
+    def review(self, *, wait: Literal[True] = ...) -> Review: ...
+    @overload
+    def review(self, *, wait: Literal[False]) -> Future[Review]: ...
+    def review(self, *, wait: bool = True) -> Review | Future[Review]:
+        """Look for labels that models contradict which were trained without them."""
 
-        def deliver(result: object) -> None:
-            if isinstance(result, Review):
-                self._project.events.add(REVIEWED, facts=asdict(result))
-                self._tell()
-                if on_review is not None:
-                    on_review(result)
+        def prepare() -> Work[Review]:
+            return partial(review_labels, review_request(self._ctx.project, self._ctx.networks))
 
-        self._order(
-            JobRequest("reviewing labels", prepare, deliver, queueable=True, picklable=True)
-        )
+        def deliver(found: Review) -> Review:
+            self._ctx.project.events.add(REVIEWED, facts=asdict(found))
+            self._show_findings()
+            return found
 
-    def find_leaks(self, *, on_report: Callable[[LeakReport], None] | None = None) -> None:
-        """Look for images, their flips and near copies that are learned from and measured on."""
+        future = self._submit(JobKind.REVIEW, prepare, deliver)
+        return future.result() if wait else future
 
-        def prepare() -> Work:
-            return partial(find_leaks, leak_request(self._project))
+    @overload
+    def find_leaks(self, *, wait: Literal[True] = ...) -> LeakReport: ...
+    @overload
+    def find_leaks(self, *, wait: Literal[False]) -> Future[LeakReport]: ...
+    def find_leaks(self, *, wait: bool = True) -> LeakReport | Future[LeakReport]:
+        """Look for images, flips and near copies both in the pool and in validation or test."""
 
-        def deliver(result: object) -> None:
-            if isinstance(result, LeakReport):
-                pairs = [[pair.first, pair.second, pair.bits] for pair in result.pairs]
-                facts = {"words": result.summary, "pairs": pairs}
-                self._project.events.add(LEAKS, facts=facts)
-                self._tell()
-                if on_report is not None:
-                    on_report(result)
+        def prepare() -> Work[LeakReport]:
+            return partial(find_leaks, leak_request(self._ctx.project))
 
-        order = JobRequest(
-            "looking for near copies", prepare, deliver, queueable=True, picklable=True
-        )
-        self._order(order, reads_labels=False)
+        def deliver(report: LeakReport) -> LeakReport:
+            pairs = [[pair.first, pair.second, pair.bits] for pair in report.pairs]
+            facts = {"words": report.summary, "pairs": pairs}
+            self._ctx.project.events.add(LEAKS, facts=facts)
+            self._show_findings()
+            return report
 
-    def _tell(self) -> None:
-        self._apply(trust=self._state().trust + 1, predicted=self._predicted())
-        self._look()
+        future = self._submit(JobKind.FIND_LEAKS, prepare, deliver, reads_labels=False)
+        return future.result() if wait else future
+
+    def _submit(
+        self,
+        kind: JobKind,
+        prepare: Callable[[], Work[T]],
+        deliver: Callable[[T], T],
+        *,
+        reads_labels: bool = True,
+    ) -> JobFuture[T]:
+        request = JobRequest(kind, prepare, deliver, queueable=True, picklable=True)
+        return self._ctx.submit(request, reads_labels=reads_labels)
+
+    def _show_findings(self) -> None:
+        self._ctx.update(trust=self._ctx.state.trust + 1, predicted=self._ctx.predicted())
+        self._predictions.predict_visible()
 
 
 def _finding(facts: object) -> Finding | None:

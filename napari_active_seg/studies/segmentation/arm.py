@@ -81,7 +81,7 @@ class StartRun(ProjectRun):
         elif not session.state.asked or session.state.open_regions:
             if not session.state.open_regions:
                 amount = Budget(start.pixels, "pixels") if start.pixels else Budget(start.regions)
-                session.propose(
+                session.proposals.propose(
                     budget=amount,
                     size=start.size or self.study.size,
                     first=start.first,
@@ -90,9 +90,7 @@ class StartRun(ProjectRun):
                     validation=0.0,
                     per_image_share=0.0,
                 )
-                session.wait()
             session.labels.answer_from(self.truth, annotate=self.annotate)
-            session.wait()
 
 
 class ArmRun(ProjectRun):
@@ -167,7 +165,6 @@ class ArmRun(ProjectRun):
                 break
             self._keep_selected(session, number)
             session.labels.answer_from(self.truth, annotate=self.annotate)
-            session.wait()
         self.took(number, "propose and label", began)
         if self.tally(session).pixels > before.labelled_pixels:
             return True
@@ -206,8 +203,7 @@ class ArmRun(ProjectRun):
             each = tally.clicks if budget.unit == "clicks" else tally.seconds / 60
             asked = {"count": max(1, int(left * max(tally.regions, 1) / max(each, 1e-9) * 0.7))}
         try:
-            session.propose(strategy=self.strategy(session), **asked)
-            session.wait()
+            session.proposals.propose(strategy=self.strategy(session), **asked)
         except NothingToDoError:
             return False
         return True

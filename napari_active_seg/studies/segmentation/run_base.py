@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_active_seg._util.jsonl import add_line, lines_by
 from napari_active_seg.acquisition import Strategy
@@ -141,7 +140,6 @@ class ProjectRun:
             )
             if validation:
                 session.labels.answer_from(self.truth, image_ids=validation)
-                session.wait()
         finally:
             session.close()
         building.rename(self.project)
@@ -158,7 +156,6 @@ class ProjectRun:
         wanted = [image_id for image_id in image_ids if image_id not in labelled]
         if wanted:
             session.labels.answer_from(self.truth, image_ids=wanted, annotate=self.annotate)
-            session.wait()
 
     # --- train and measure -----------------------------------------------------------------------
 
@@ -172,19 +169,15 @@ class ProjectRun:
                 accept_worse=True,
                 allow_one_class=True,  # a strategy may choose such regions, and is measured so
             )
-            session.wait()
         self.took(number, "train", began)
 
     def measure(self, session: Session, number: int, label: str) -> RoundRecord:
         """Return the record of a round: what was spent, and how the model in use does."""
         began = perf_counter()
-        reports: list[EvalReport] = []
-        test = self.bench.data.labelled_images("test")
-        session.evaluate(images=test, on_report=reports.append)
-        session.wait()
+        report = session.evaluate(self.bench.data.labelled_images("test"))
         model = session.state.model
         if model is not None:  # so that the project's own figures show how it did
-            keep_evaluation(session.project, model.id, reports[0], audit=True)
+            keep_evaluation(session.project, model.id, report, audit=True)
         self._show(session, number)
         self.took(number, "measure", began)
         tally = self.tally(session)
@@ -199,7 +192,7 @@ class ProjectRun:
             images=tally.images,
             labelled_pixels=tally.pixels,
             labelled_share=tally.share,
-            scores=reports[0].figures(),
+            scores=report.figures(),
             strategy="" if strategy is None else strategy.name,
             measure="" if strategy is None else strategy.measure,
             family=self.study.network_of(self.arm),
@@ -207,7 +200,7 @@ class ProjectRun:
             clicks=tally.clicks,
             perimeter=tally.perimeter,
             seconds=round(tally.seconds, 3),
-            reliability=_reliability(reports[0]),
+            reliability=_reliability(report),
             losses=tuple(json.loads(told.get("losses", "[]"))),
             bound=float(selected.get("bound", 0.0)),
             selected=tuple(selected.get("selected", ())),
@@ -219,16 +212,12 @@ class ProjectRun:
         """Keep what the model says of some test images, to be looked at."""
         if self.study.shown:
             shown = self.bench.out / "shown"
-            session.predict_folder(shown, self.folder / "shown" / f"round-{number}")
-            session.wait()
+            session.predictions.predict_folder(shown, self.folder / "shown" / f"round-{number}")
 
     def keep_embeddings(self, session: Session) -> None:
         """Keep where the model in use sees each image of the pool."""
-        found: list[NDArray[np.float32]] = []
         pool = self.pool(session)
-        session.predictions.embed(pool, on_done=found.append)
-        session.wait()
-        save_embeddings(self.folder, np.array(pool), found[0])
+        save_embeddings(self.folder, np.array(pool), session.predictions.embed(pool))
 
     def tally(self, session: Session) -> LabelCost:
         """Return what the labels have cost so far."""

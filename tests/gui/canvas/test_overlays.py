@@ -34,9 +34,9 @@ def predicted(active, pool):
     """The same with a model, its maps over the image, and three regions that wait."""
     window = active
     window.finish_all(pool)
-    window.session.train(epochs=20)
+    window.session.train(epochs=20, wait=False)
     window.settle()
-    window.session.propose(count=3, size=32)
+    window.session.proposals.propose(count=3, size=32, wait=False)
     window.settle()
     window.qtbot.waitUntil(
         lambda: window.session.prediction(window.session.state.image_id) is not None
@@ -535,7 +535,7 @@ def test_retraining_by_itself_is_offered_once(predicted, preferences):
     window.click(panel.decline)
     assert not panel.offer.isVisible()
     assert json.loads(preferences.read_text())["offers_retraining"] is False
-    window.session.propose(count=1, size=16)
+    window.session.proposals.propose(count=1, size=16, wait=False)
     window.settle()
     assert not panel.offer.isVisible()
 

@@ -49,7 +49,6 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
 ):
     desk, truth = session.image_classes, lesions[1]
     desk.ask(10)
-    session.wait()
     first = session.state.questions
     assert len(first) == 10 and all(q.kind is RegionKind.IMAGE_QUESTION for q in first)
     assert all(q.region.shape == (48, 64) for q in first)
@@ -59,7 +58,6 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
     answer_all(session, truth)
     assert {q.state for q in session.state.questions} == {RegionState.DONE}
     desk.ask(5, measure="entropy")
-    session.wait()
     second = session.state.open_questions
     assert len(second) == 5 and {q.round for q in second} == {2}
     assert not {q.region.image_id for q in second} & {q.region.image_id for q in first}
@@ -81,26 +79,21 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
 
 def test_masks_know_nothing_of_questions(session, lesions):
     desk = session.image_classes
-    session.propose(count=3, size=16)
-    session.wait()
+    session.proposals.propose(count=3, size=16)
     regions = session.state.queue
     desk.ask(4)
-    session.wait()
     state = session.state
     assert state.queue == regions and len(state.open_regions) == 3
     assert state.region is not None and state.question is None
     answer_all(session, lesions[1])
     assert session.state.done_in_pool == () and session.project.labels.done(state.image_ids) == ()
-    session.train()
     with pytest.raises(NothingToDoError):
-        session.wait()
+        session.train()
 
 
 def test_next_goes_through_regions_and_then_questions_and_back(session, lesions):
-    session.propose(count=2, size=16)
-    session.wait()
+    session.proposals.propose(count=2, size=16)
     session.image_classes.ask(2)
-    session.wait()
     first, second = (q.id for q in session.state.open_regions)
     one, other = (q.id for q in session.state.open_questions)
     session.select_region(first)
@@ -135,16 +128,13 @@ def test_answers_are_history_cost_and_not_asked_twice(session, lesions):
     desk.say("i03.png", None)
     assert desk.answers()["i03.png"].name is None
     desk.ask("1min")
-    session.wait()
     asked = [q.region.image_id for q in session.state.questions]
     assert len(asked) == 15 and not {"i00.png", "i01.png", "i02.png", "i03.png"} & set(asked)
     assert all(q.cost == 4 for q in session.state.questions)
     desk.ask(100)
-    session.wait()
     free = set(session.state.image_ids) - session.state.validation_ids - desk.answers().keys()
     assert {q.region.image_id for q in session.state.questions} == free
     desk.ask(1)
-    session.wait()
     assert desk.summary.endswith("no image is left to ask about")
     question = session.state.questions[0]
     with pytest.raises(NothingToDoError, match="benign, malignant"):
@@ -174,7 +164,6 @@ def test_what_cannot_be_is_refused(session):
 
 def test_answers_and_questions_outlive_the_session_and_a_merge(session, lesions, tmp_path):
     session.image_classes.ask(3)
-    session.wait()
     ids = [q.region.image_id for q in session.state.questions]
     session.image_classes.say(ids[0], "benign")
     session.close()
@@ -197,14 +186,12 @@ def test_answers_and_questions_outlive_the_session_and_a_merge(session, lesions,
 
 
 def train_fast(session):
-    session.propose(count=4, size=16)
-    session.wait()
+    session.proposals.propose(count=4, size=16)
     for queued in session.state.open_regions:
         target = np.zeros(queued.region.shape, np.uint8)
         target[: len(target) // 2] = 1
         session.labels.save(queued.id, target, state=RegionState.DONE)
     session.train(preset="fast", epochs=1, accept_worse=True)
-    session.wait()
 
 
 def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monkeypatch):
@@ -221,7 +208,6 @@ def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monk
 
     def asked():
         desk.ask(3)
-        session.wait()
         names = [q.region.image_id for q in session.state.open_questions]
         answer_all(session, truth)
         return names
@@ -242,7 +228,6 @@ def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, les
     for image_id in sorted(truth)[:16]:
         desk.say(image_id, truth[image_id])
     desk.ask(3)
-    session.wait()
     assert desk.opinion("i00.png") is not None
     session.maintenance.configure(blind=True)
     assert desk.opinion("i00.png") is None
@@ -251,16 +236,13 @@ def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, les
 
 
 def test_classes_of_images_go_along_with_an_export(session, lesions, tmp_path):
-    session.propose(count=3, size=16)
-    session.wait()
+    session.proposals.propose(count=3, size=16)
     images = sorted({q.region.image_id for q in session.state.open_regions})
     for queued in session.state.open_regions:
         session.labels.save(queued.id, np.zeros((16, 16), np.uint8), state=RegionState.DONE)
     session.image_classes.say(images[0], "malignant", seconds=3)
     session.image_classes.say(images[1], None)
-    written = []
-    session.export("masks", tmp_path / "out", on_done=written.append)
-    session.wait()
+    session.export("masks", tmp_path / "out")
     with (tmp_path / "out" / "image_classes.csv").open(newline="") as file:
         rows = {row["image"]: row for row in csv.DictReader(file)}
     assert rows[images[0]]["image_class"] == "malignant" and rows[images[0]]["active_s"] == "3.0"

@@ -17,7 +17,7 @@ from napari_active_seg.errors import (
     ProjectError,
 )
 from napari_active_seg.importers import AnnotationOptions
-from napari_active_seg.jobs import InlineRunner
+from napari_active_seg.jobs import InlineRunner, JobKind
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import Effort, RegionState
 from napari_active_seg.session import Session, resolve_view
@@ -25,8 +25,7 @@ from napari_active_seg.session.labels.effort import EffortMeter
 
 
 def proposed(session, count=3):
-    session.propose(count=count, size=24)
-    session.wait()
+    session.proposals.propose(count=count, size=24)
     return [queued.id for queued in session.state.open_regions]
 
 
@@ -37,9 +36,7 @@ def full(value):
 def lap(session, pool):
     proposed(session)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     session.train()
-    session.wait()
 
 
 def test_paint_is_unsaved_until_the_disk_has_it_and_the_state_says_so(session):
@@ -99,8 +96,7 @@ def test_jobs_see_every_stroke_that_was_painted_before_they_started(session, poo
     stripes[::2] = 1
     session.labels.offer(region, stripes, Effort())
     session.train()
-    session.wait()
-    seen = [e.target[e.target != 255] for e in session._segmenters.trained[-1].seen]
+    seen = [e.target[e.target != 255] for e in session.context.networks.trained[-1].seen]
     assert sum(np.array_equal(target, stripes.ravel()) for target in seen) == 1
 
 
@@ -117,7 +113,6 @@ def test_wrong_paint_is_refused_at_the_door(session):
 def test_model_answers_in_the_classes_as_they_are_now(session, pool):
     lap(session, pool)
     session.predict()
-    session.wait()
     image = session.state.image_ids[0]
     before = session.prediction(image).mean_probs
     session.maintenance.rename_class("disk", "cell")
@@ -126,15 +121,13 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
     session.maintenance.reorder_classes(["cell", "background"])
     session.maintenance.add_class("lumen", "#123456")
     assert session.prediction(image) is None
-    session.predict(image_ids=[image])
-    session.wait()
+    session.predict([image])
     after = session.prediction(image).mean_probs
     assert after.shape[0] == 3
     np.testing.assert_allclose(after[:2], before[::-1], atol=2e-4)
     assert (after[2] == 0).all()
     session.maintenance.merge_classes("cell", "background")
-    session.predict(image_ids=[image])
-    session.wait()
+    session.predict([image])
     np.testing.assert_allclose(session.prediction(image).mean_probs[0], 1.0, atol=1e-6)
     for _ in range(4):
         session.maintenance.undo_class_change()
@@ -145,22 +138,19 @@ def test_model_answers_in_the_classes_as_they_are_now(session, pool):
 def test_model_of_a_class_that_was_undone_says_what_to_do(session, pool):
     proposed(session)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     session.maintenance.add_class("lumen")
     session.train()
-    session.wait()
     assert session.state.model.classes == ("background", "disk", "lumen")
     session.maintenance.undo_class_change()
-    session.predict()
     with pytest.raises(ModelError, match="one of these classes is gone"):
-        session.wait()
+        session.predict()
 
 
 def test_classes_do_not_change_under_a_job(session, pool):
-    session._set(jobs=("training",))
+    session.context.update(jobs=(JobKind.TRAIN,))
     with pytest.raises(BusyError, match="training is under way"):
         session.maintenance.add_class("lumen")
-    session._set(jobs=())
+    session.context.update(jobs=())
 
 
 # --- read-only, import, images, settings --------------------------------------------------------
@@ -180,7 +170,7 @@ def test_read_only_session_shows_everything_and_changes_nothing(session, pool, t
     with pytest.raises(ProjectError, match="read-only"):
         reader.labels.set_state(region, RegionState.LATER)
     with pytest.raises(ProjectError, match="read-only"):
-        reader.propose(count=1)
+        reader.proposals.propose(count=1)
     reader.close()
 
 
@@ -202,17 +192,14 @@ def geojson(path, boxes):
 
 def test_imported_outlines_are_labels_with_a_history(session, tmp_path):
     path = geojson(tmp_path / "img0.geojson", [(10, 20, 30, 40)])
-    done = []
-    session.labels.import_from(path, annotator="QuPath", on_done=done.append)
-    session.wait()
-    assert (done[0].parts, len(done[0].without_label)) == (1, 3)
+    done = session.labels.import_from(path, annotator="QuPath")
+    assert (done.parts, len(done.without_label)) == (1, 3)
     target = session.labels.so_far("img0.png")
     assert (target[10:40, 20:60] == 1).all() and (target == 255).sum() == 96 * 128 - 1200
     geojson(path, [(10, 20, 30, 41)])
     session.labels.import_from(
         path, options=AnnotationOptions(rest="background"), annotator="QuPath"
     )
-    session.wait()
     queued = [q for q in session.state.queue if q.region.image_id == "img0.png"]
     assert len(queued) == 1
     history = session.labels.history(queued[0].id)
@@ -226,9 +213,8 @@ def test_import_that_fails_in_the_middle_keeps_what_came_before(session, tmp_pat
     values = np.zeros((96, 128), np.uint8)
     Image.fromarray(values).save(tmp_path / "m" / "img0.png")
     Image.fromarray(values[:50]).save(tmp_path / "m" / "img1.png")
-    session.labels.import_from(tmp_path / "m")
     with pytest.raises(BadInputError, match=r"img1.png is 50 x 128"):
-        session.wait()
+        session.labels.import_from(tmp_path / "m")
     assert all(q.region.image_id not in ("img0.png", "img1.png") for q in session.state.queue)
 
 
@@ -236,18 +222,14 @@ def test_new_images_join_the_pool_and_known_ones_are_not_taken_twice(session, tm
     from tiny_data import write_pool
 
     more = write_pool(tmp_path / "more", count=3, first=2)  # 2 and 3 are there already
-    done = []
-    session.maintenance.add_images(more / "images", on_done=done.append)
-    session.wait()
-    (added,) = done
+    added = session.maintenance.add_images(more / "images")
     assert added.added == ("img4.png",) and added.known == ("img2.png", "img3.png")
     assert "img4.png" in session.state.image_ids
     assert session.project.images.split_of("img4.png") is Split.POOL
     other = write_pool(tmp_path / "other", count=1, first=50)
     (other / "images" / "img50.png").rename(other / "images" / "img0.png")
-    session.maintenance.add_images(other / "images", on_done=done.append)
-    session.wait()
-    assert done[-1].added == ("images/img0.png",)
+    done = session.maintenance.add_images(other / "images")
+    assert done.added == ("images/img0.png",)
 
 
 def test_missing_images_are_listed_and_do_not_stop_the_rest(project_folder, pool, tmp_path):
@@ -262,10 +244,8 @@ def test_missing_images_are_listed_and_do_not_stop_the_rest(project_folder, pool
     regions = proposed(session, count=4)
     assert len(regions) == 4
     assert all(q.region.image_id != gone for q in session.state.open_regions)
-    done = []
-    session.maintenance.relink(away, on_done=done.append)
-    session.wait()
-    assert list(done[0].found) == [gone]
+    done = session.maintenance.relink(away)
+    assert list(done.found) == [gone]
     assert session.state.missing == frozenset()
     with pytest.raises(NothingToDoError, match="no image is missing"):
         session.maintenance.relink(away)
@@ -342,16 +322,14 @@ def test_training_and_measuring_go_on_without_images_that_are_gone(session, pool
     validation = session.project.images.all(Split.VALIDATION)[0].id
     (pool / "images" / trained_on).unlink()
     session.train()
-    session.wait()
     left = [q for q in session.state.done_in_pool if q.region.image_id != trained_on]
-    assert len(session._segmenters.trained[-1].seen) == len(left)
+    assert len(session.context.networks.trained[-1].seen) == len(left)
     (pool / "images" / validation).unlink()
     session.train()
     session.wait()  # nothing is left to measure it on: a model without figures
     assert session.state.model.id == "m003" and dict(session.state.model.metrics) == {}
-    session.evaluate(on_report=print)
     with pytest.raises(BadInputError, match="is missing"):
-        session.wait()
+        session.evaluate()
 
 
 def test_nothing_of_a_slides_text_comes_into_the_project(tmp_path):

@@ -20,8 +20,7 @@ def disk_only(rows=8):
 
 
 def proposed(session, count=3):
-    session.propose(count=count, size=24)
-    session.wait()
+    session.proposals.propose(count=count, size=24)
     return [queued.id for queued in session.state.open_regions]
 
 
@@ -155,10 +154,7 @@ def finished(session):
 
 
 def apply(session):
-    done = []
-    session.labels.apply_unpainted_rule(on_done=done.append)
-    session.wait()
-    return done[0]
+    return session.labels.apply_unpainted_rule()
 
 
 def test_a_new_rule_is_applied_to_finished_regions_and_can_be_undone(session, finished):
@@ -229,7 +225,6 @@ def test_masks_keep_their_unlabelled_pixels(session, pool):
         Image.fromarray(values).save(path)
     proposed(session)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
     session.maintenance.configure(unpainted="background")
     assert session.labels.preview_unpainted_rule().changed == ()
     assert apply(session).changed == ()
@@ -263,9 +258,8 @@ def test_a_save_that_fails_leaves_each_region_whole_and_the_rest_for_later(
         return plain(region_id, target, **facts)
 
     monkeypatch.setattr(session.project.labels, "save", failing)
-    session.labels.apply_unpainted_rule()
     with pytest.raises(ProjectError, match="no room"):
-        session.wait()
+        session.labels.apply_unpainted_rule()
     assert (stored(session, first) != UNLABELLED).all()
     np.testing.assert_array_equal(stored(session, second), disk_only(5))
     monkeypatch.undo()

@@ -16,10 +16,9 @@ def trained(project_folder, pool):
     """A session with two real models of different data."""
     with_models = open_session(project_folder, device="cpu")
     for count in (2, 1):
-        with_models.propose(count=count, size=24)
+        with_models.proposals.propose(count=count, size=24)
         with_models.labels.answer_from_masks(pool / "masks")
         with_models.train(preset="fast", epochs=1, accept_worse=True)
-        with_models.wait()
     yield with_models
     with_models.close()
 
@@ -36,14 +35,13 @@ def forget_hashes(session):
     """Make the models as those of an older version, of which no hash is known."""
     with session.project.database.transaction() as connection:
         connection.execute("UPDATE models SET weights_hash = ''")
-    session._set(models=session.project.models.all())
+    session.context.update(models=session.project.models.all())
 
 
 def predict_anew(session):
     session.free_memory()
     session.project.predictions.clear()
     session.predict()
-    session.wait()
 
 
 def test_a_file_of_another_model_does_not_predict(trained):
@@ -119,18 +117,15 @@ def test_a_file_that_changed_since_the_training_does_not_predict(trained):
 def test_maps_of_older_models_are_dropped_after_a_training(trained, pool):
     """Without it the cache grew with every model, for ever."""
     trained.predict()
-    trained.wait()
     cache = trained.project.predictions
     first, second = trained.state.models
     assert cache.has(second.id, trained.state.image_ids[0])
     for _ in range(2):
-        trained.propose(count=1, size=24)
+        trained.proposals.propose(count=1, size=24)
         trained.labels.answer_from_masks(pool / "masks")
         trained.train(preset="fast", epochs=1, accept_worse=True)
-        trained.wait()
     latest = trained.state.models[-1]
     trained.predict()
-    trained.wait()
     folders = {path.name.partition("@")[0] for path in cache._folder.iterdir()}
     assert folders == {trained.state.models[-2].id, latest.id} & folders | {latest.id}
     assert not {first.id, second.id} & folders
@@ -146,8 +141,7 @@ def test_a_lost_model_is_replaced_by_the_next_training(trained, content, setting
     if content is not None:
         path.write_bytes(content)
     trained.free_memory()
-    trained.train(preset="fast", epochs=1, **settings)
-    trained.wait()
+    trained.train(preset="fast", epochs=1, settings=settings)
     found = trained.last_training
     assert trained.state.model.id == found.model.id == "m003"
     assert found.comparison is None and found.origin == "random weights"

@@ -19,16 +19,10 @@ from napari_active_seg.session.prediction.requests import sampling_plan
 from napari_active_seg.uncertainty import get_measure
 
 
-def run(session, verb, **options):
-    getattr(session, verb)(**options)
-    session.wait()
-
-
 def taught(session, pool, count=4):
-    run(session, "propose", count=count, size=32)
+    session.proposals.propose(count=count, size=32)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
-    run(session, "train")
+    session.train()
 
 
 @pytest.fixture
@@ -53,12 +47,12 @@ def test_settings_make_the_plan(session):
 
 def test_another_way_of_sampling_or_temperature_needs_another_prediction(session, pool):
     taught(session, pool)
-    run(session, "predict")
+    session.predict()
     everything = set(session.state.image_ids)
     assert session.state.predicted == everything
     session.maintenance.configure(temperature=2.0)
     assert not session.state.predicted
-    run(session, "predict")
+    session.predict()
     assert session.state.predicted == everything
     session.maintenance.configure(uncertainty_from="single")
     assert not session.state.predicted
@@ -68,12 +62,12 @@ def test_another_way_of_sampling_or_temperature_needs_another_prediction(session
 
 def test_measure_that_needs_more_is_predicted_for_and_others_stay_as_they_are(session, pool):
     taught(session, pool)
-    run(session, "predict")
+    session.predict()
     image_id = session.state.image_ids[0]
     before = session.uncertainty(image_id)
     session.set_measure("equal-al")
     assert not session.state.predicted
-    run(session, "propose", count=2, size=32)
+    session.proposals.propose(count=2, size=32)
     pooled = set(session.state.image_ids) - session.state.validation_ids
     assert session.state.predicted == pooled
     shown = session.uncertainty(next(iter(pooled)))
@@ -94,7 +88,7 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
         "cool": {"uncertainty_from": "single", "temperature": 5.0},
     }.items():
         real.maintenance.configure(**{"temperature": 1.0, **settings})
-        run(real, "predict")
+        real.predict()
         prediction = real.prediction(image_id)
         maps[name] = get_measure("entropy").compute(prediction.moments)
         assert prediction.moments.n == (8 if name == "views" else 1)
@@ -105,14 +99,13 @@ def test_real_network_mirrors_views_and_cools_down(real, pool):
 def test_ensemble_of_the_last_models(real, pool):
     taught(real, pool)
     real.maintenance.configure(uncertainty_from="ensemble", ensemble_size=2)
-    real.predict()
     with pytest.raises(NothingToDoError, match="needs two models"):
-        real.wait()
+        real.predict()
     real.maintenance.configure(uncertainty_from="dropout")
     for _ in range(2):
         taught(real, pool, count=2)
     real.maintenance.configure(uncertainty_from="ensemble")
-    run(real, "predict")
+    real.predict()
     image_id = real.state.image_ids[0]
     together = real.prediction(image_id)
     assert together.moments.n == 2
@@ -121,7 +114,7 @@ def test_ensemble_of_the_last_models(real, pool):
     real.maintenance.configure(uncertainty_from="single")
     for model in ("m002", "m003"):
         real.use_model(model)
-        run(real, "predict")
+        real.predict()
         single.append(real.prediction(image_id).mean_probs)
     np.testing.assert_allclose(together.mean_probs, np.mean(single, axis=0), atol=2e-4)
 
@@ -129,20 +122,19 @@ def test_ensemble_of_the_last_models(real, pool):
 def test_learned_loss_is_trained_when_it_is_the_measure(real, pool):
     taught(real, pool)
     real.set_measure("learned-loss")
-    real.predict()
     with pytest.raises(ModelError, match="train again"):
-        real.wait()
-    run(real, "train", accept_worse=True)  # whether it is better is not the question here
-    run(real, "predict")
+        real.predict()
+    real.train(accept_worse=True)  # whether it is better is not the question here
+    real.predict()
     found = real.uncertainty(real.state.image_ids[0])
     assert np.isfinite(found).all()
-    run(real, "propose", count=2, size=32)
+    real.proposals.propose(count=2, size=32)
 
 
 def test_random_measure_is_a_baseline_like_any_other(real, pool):
     taught(real, pool)
     real.set_measure("random")
-    run(real, "propose", count=2, size=32)
+    real.proposals.propose(count=2, size=32)
     newest = [q for q in real.state.queue if q.round == real.state.round]
     assert len(newest) == 2
 
@@ -186,27 +178,23 @@ def test_ids_of_objects_are_kept_and_become_outlines_rules_and_objects(tmp_path,
     )
     session = open_session(created.folder, device="cpu")
     try:
-        run(session, "propose", count=4, size=64)
+        session.proposals.propose(count=4, size=64)
         session.labels.answer_from_masks(pool / "masks")
-        session.wait()
         labels = session.project.labels.done(session.state.image_ids)
         assert all(label.objects is not None for label in labels)
         assert any(set(np.unique(label.objects)) & {3, 6} for label in labels)
         for label in labels:
             assert ((label.objects > 0) == (label.target == 1)).all()
-        run(session, "train", preset="dcan")
+        session.train(preset="dcan")
         model = session.state.model
         rules = InstanceRules.from_figures(model.metrics)
         assert rules is not None
         assert 0 <= model.metrics["object_f1"] <= 1
-        session.predict_folder(pool / "images", tmp_path / "out")
-        session.wait()
+        session.predictions.predict_folder(pool / "images", tmp_path / "out")
         objects = tifffile.imread(tmp_path / "out" / "objects" / "img0.tif")
         assert objects.shape == (96, 128)
-        reports = []
-        session.evaluate(on_report=reports.append)
-        session.wait()
-        assert reports[0].figures()["object_f1"] == pytest.approx(model.metrics["object_f1"])
+        report = session.evaluate()
+        assert report.figures()["object_f1"] == pytest.approx(model.metrics["object_f1"])
     finally:
         session.close()
 
@@ -218,9 +206,8 @@ def test_repainting_lets_go_of_ids_and_going_back_brings_them_again(tmp_path):
     )
     session = open_session(created.folder, device="cpu")
     try:
-        run(session, "propose", count=1, size=64)
+        session.proposals.propose(count=1, size=64)
         session.labels.answer_from_masks(pool / "masks")
-        session.wait()
         region_id = session.state.queue[0].id
         first = session.project.labels.latest(region_id)
         assert first.objects is not None

@@ -59,12 +59,9 @@ def session(slides):
 
 
 def lap(session, count=8, **more):
-    session.propose(count=count, size=32, **more)
-    session.wait()
+    session.proposals.propose(count=count, size=32, **more)
     session.labels.answer_from_masks(session.masks)
-    session.wait()
     session.train()
-    session.wait()
 
 
 def slide_id(session):
@@ -133,7 +130,6 @@ def test_a_lap_over_slides_and_pictures_with_everything_that_asks_the_model(sess
     lap(session)
     assert session.state.model is not None
     session.predict()
-    session.wait()
     assert session.state.predicted == frozenset(session.state.image_ids)
     prediction = session.prediction(slide_id(session))
     assert prediction.step == 4 and prediction.region.shape == SHAPE
@@ -142,8 +138,7 @@ def test_a_lap_over_slides_and_pictures_with_everything_that_asks_the_model(sess
     kept = again.predictions.load(key, slide_id(session))
     assert kept.step == 4 and kept.region == prediction.region
     np.testing.assert_array_equal(kept.moments.mean_p, prediction.moments.mean_p)
-    session.propose(count=4, size=32)
-    session.wait()
+    session.proposals.propose(count=4, size=32)
     new = [q for q in session.state.queue if q.round == session.state.round]
     assert any("where it is least sure" in q.reason for q in new)
     for queued in new:
@@ -165,12 +160,10 @@ def test_strategies_and_costs_take_slides(session):
         "faithful-regions",
     ):
         before = len(session.state.queue)
-        session.propose(count=2, size=32, strategy=strategy, threshold=0.2)
-        session.wait()
+        session.proposals.propose(count=2, size=32, strategy=strategy, threshold=0.2)
         assert len(session.state.queue) > before, strategy
     for cost in ("boundary", "clicks", "learned"):
-        session.propose(count=2, size=32, cost=cost, beta=0.5)
-        session.wait()
+        session.proposals.propose(count=2, size=32, cost=cost, beta=0.5)
         costs = [q.cost for q in session.state.queue if q.round == session.state.round]
         assert costs and all(c > 0 for c in costs), cost
 
@@ -178,23 +171,18 @@ def test_strategies_and_costs_take_slides(session):
 def test_a_model_is_measured_calibrated_and_compared_on_labelled_parts_of_slides(session):
     for _ in range(3):
         lap(session, count=12)
-    found = []
-    session.evaluate(on_report=found.append)
-    session.wait()
-    report = found[0]
+    found = session.evaluate()
+    report = found
     assert len(set(report.image_ids)) == len(report.image_ids)
     assert report.confusion.n_pixels < SHAPE[0] * SHAPE[1]
     assert report.scores_by_image[report.image_ids[0]] > 0.9
     session.trust.compare_models()
-    session.wait()
     session.trust.review()
-    session.wait()
 
 
 def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     lap(session)
-    session.propose(count=6, size=32)
-    session.wait()
+    session.proposals.propose(count=6, size=32)
     far = [q for q in session.state.open_regions if q.region.image_id != "s3.png"]
     queued = next(q for q in far if session.predictions.near(q.region) is None)
     before = session.state.near
@@ -208,8 +196,7 @@ def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     assert near.classes_in(queued.region).shape == (32, 32)
     on_screen = session.predictions.on_screen()
     assert on_screen[0] is near
-    session.predict(image_ids=[queued.region.image_id])
-    session.wait()
+    session.predict([queued.region.image_id])
     assert [p.step for p in session.predictions.on_screen()] == [1, 4]
     y, x = session.navigation.to_most_uncertain()
     values = get_measure(session.state.measure).compute(
@@ -226,8 +213,7 @@ def test_a_slide_is_not_read_in_one_piece(session):
 
 
 def test_without_a_prediction_it_is_said_why(session):
-    session.propose(count=2, size=32)
-    session.wait()
+    session.proposals.propose(count=2, size=32)
     assert session.predictions.near(session.state.region.region) is None
     assert "train a model first" in session.predictions.why_none
 
@@ -237,8 +223,7 @@ def test_few_parts_of_slides_stay_on_the_disk(session, monkeypatch):
 
     monkeypatch.setattr(prediction_cache, "_PARTS", 3)
     lap(session)
-    session.propose(count=8, size=32)
-    session.wait()
+    session.proposals.propose(count=8, size=32)
     for queued in session.state.open_regions:
         session.select_region(queued.id)
         session.wait()
@@ -249,16 +234,14 @@ def test_few_parts_of_slides_stay_on_the_disk(session, monkeypatch):
 def test_maps_of_slides_in_a_folder_say_in_their_names_that_they_are_coarser(session, slides):
     lap(session)
     out = slides / "out"
-    done = []
-    session.predict_folder(slides / "images", out, on_done=done.append)
-    session.wait()
+    done = session.predictions.predict_folder(slides / "images", out)
     names = sorted(p.name for p in (out / "masks").glob("*"))
     assert "s3.png" in names
     assert all(".every-" in name for name in names if name != "s3.png") and len(names) > 1
     with (out / "images.csv").open(newline="") as file:
         rows = {row["image"]: row for row in csv.DictReader(file)}
     coarse = [row for row in rows.values() if int(row["pixels_per_map_pixel"]) > 1]
-    assert len(coarse) == len(names) - 1 and done[0].images == len(rows)
+    assert len(coarse) == len(names) - 1 and done.images == len(rows)
     for row in coarse:
         areas = sum(int(value) for key, value in row.items() if key.endswith(" px"))
         assert 0.9 < areas / (int(row["height"]) * int(row["width"])) <= 1
@@ -269,7 +252,6 @@ def test_a_report_shows_slides_as_their_maps(session, tmp_path):
 
     lap(session)
     session.predict()
-    session.wait()
     write_project_report(session, tmp_path / "r.html")
     assert (tmp_path / "r.html").stat().st_size > 20_000
 
@@ -301,10 +283,7 @@ def test_labels_of_a_slide_are_exported_by_windows_or_as_tiles(session, tmp_path
     monkeypatch.setattr(dataset, "_WHOLE_UP_TO", 100_000)  # a slide is more than that
 
     def export(name, out, **choice):
-        done = []
-        session.export(name, out, choice=ExportChoice(**choice), on_done=done.append)
-        session.wait()
-        return done[0]
+        return session.export(name, out, choice=ExportChoice(**choice))
 
     export("tiff", tmp_path / "tiff")
     for image_id, target in expected.items():

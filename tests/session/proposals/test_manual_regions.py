@@ -39,7 +39,7 @@ def label(session, region_id, value, annotator="Anna"):
         region_id, np.full(shape, value, np.uint8), state=RegionState.DONE,
         annotator=annotator, effort=Effort(active_s=4.0, strokes=2),
     )  # fmt: skip
-    session._set(queue=session.project.regions.queue())
+    session.context.update(queue=session.project.regions.queue())
 
 
 def pool_ids(session):
@@ -50,8 +50,7 @@ def pool_ids(session):
 
 
 def test_an_own_region_is_queued_behind_the_current_one_and_selected(session):
-    session.propose(count=3, size=16)
-    session.wait()
+    session.proposals.propose(count=3, size=16)
     before = [q.id for q in session.state.asked]
     session.select_region(before[1])
     first_image, second_image = pool_ids(session)[:2]
@@ -110,8 +109,7 @@ def test_a_pixel_gets_one_label_only(session):
     with pytest.raises(BadInputError, match=f"overlaps region {there} at y 10, x 10"):
         session.manual.add_region(image_id, 41, 41, size=32)
     session.manual.add_region(image_id, 42, 42, size=32)
-    session.propose(count=2, size=32)
-    session.wait()
+    session.proposals.propose(count=2, size=32)
     regions = [q.region for q in session.state.asked]
     assert not any(a.overlaps(b) for a in regions for b in regions if a is not b)
 
@@ -128,8 +126,7 @@ def test_images_that_measure_the_model_take_no_region_by_hand(tmp_path):
 
 
 def test_an_untouched_own_region_can_be_discarded_and_a_painted_one_stays(session):
-    session.propose(count=2, size=16)
-    session.wait()
+    session.proposals.propose(count=2, size=16)
     before = session.state.region_id
     image_id = pool_ids(session)[0]
     region_id = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
@@ -148,19 +145,15 @@ def test_an_untouched_own_region_can_be_discarded_and_a_painted_one_stays(sessio
 
 def test_choosing_again_leaves_own_regions_alone(session):
     for _ in range(2):
-        session.propose(count=3, size=16, strategy="uncertain-regions")
-        session.wait()
+        session.proposals.propose(count=3, size=16, strategy="uncertain-regions")
         if session.state.model is None:
             session.labels.answer_from_masks(session.project.folder.parent / "data" / "masks")
-            session.wait()
             session.train()
-            session.wait()
     image_id = pool_ids(session)[0]
     own = session.manual.add_region(image_id, *free_place(session, image_id), size=16)
     session.navigation.back()
     assert own not in session.proposals.untouched()
     session.proposals.reselect("uncertain-regions", size=16, measure="margin")
-    session.wait()
     assert own in [q.id for q in session.state.queue]
 
 
@@ -171,10 +164,8 @@ def test_the_reason_tells_how_unsure_the_model_is_there(session):
     target[session.read_image(image_id)[:, :100].mean(axis=2) < 150] = 1
     session.labels.save(first, target, state=RegionState.DONE)
     session.train()
-    session.wait()
     other = pool_ids(session)[1]
     session.predict()
-    session.wait()
     y, x = np.unravel_index(session.uncertainty(other)[:64, :64].argmax(), (64, 64))
     region_id = session.manual.add_region(other, int(y), int(x), size=32)
     queued = session.project.regions.get(region_id)
@@ -194,8 +185,7 @@ def test_own_regions_are_trained_on_like_others(session):
     target[:16] = 1
     session.labels.save(region_id, target, state=RegionState.DONE)
     session.train()
-    session.wait()
-    (example,) = session._segmenters.trained[-1].seen
+    (example,) = session.context.networks.trained[-1].seen
     seen = example.target[example.target != 255]
     assert seen.size == 32 * 32 and (seen == 1).sum() == 16 * 32
 
@@ -204,8 +194,7 @@ def test_their_kind_goes_out_with_an_export_and_comes_in_again(session, tmp_path
     image_id = pool_ids(session)[0]
     region_id = session.manual.add_region(image_id, 20, 30, size=32)
     label(session, region_id, 1)
-    session.export("masks", tmp_path / "out", on_done=lambda _: None)
-    session.wait()
+    session.export("masks", tmp_path / "out")
     with (tmp_path / "out" / "regions.csv").open(newline="") as file:
         rows = {row["region"]: row for row in csv.DictReader(file)}
     assert rows[region_id]["kind"] == "manual"
@@ -219,7 +208,6 @@ def test_their_kind_goes_out_with_an_export_and_comes_in_again(session, tmp_path
     ).folder
     other = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
     other.labels.import_from(tmp_path / "out")
-    other.wait()
     (manual,) = [q for q in other.state.queue if q.kind is RegionKind.MANUAL]
     assert manual.region.shape == (32, 32) and manual.state is RegionState.DONE
     other.close()
@@ -244,15 +232,12 @@ def session_of_twelve(tmp_path):
 
 
 def answered(session, **more):
-    session.propose(**{"count": 6, "size": 24, "validation": 0.0, **more})
-    session.wait()
+    session.proposals.propose(**{"count": 6, "size": 24, "validation": 0.0, **more})
     session.labels.answer_from_masks(session.masks)
-    session.wait()
 
 
 def trained(session):
     session.train(accept_worse=True)
-    session.wait()
 
 
 def place_wrong_labels(session):
@@ -283,7 +268,7 @@ def test_no_estimate_changes_when_own_regions_are_added(tmp_path):
         added = place_wrong_labels(opened) if name == "q" else []
         trained(opened)
         project = opened.project
-        assert opened._segmenters.trained[-1].seen
+        assert opened.context.networks.trained[-1].seen
         first = [model for model in project.models.all() if model.id == "m001"]
         rows = scoreboard(project, first)
         found[name] = {
@@ -293,8 +278,7 @@ def test_no_estimate_changes_when_own_regions_are_added(tmp_path):
             "measured": {e.subject for e in project.events.named("measured before training")},
             "figures": images_for_figures(project),
         }
-        opened.propose(count=6, size=16)
-        opened.wait()
+        opened.proposals.propose(count=6, size=16)
         latest = [q for q in opened.state.queue if q.round == opened.state.round]
         found[name]["controls due"] = sum(q.kind is RegionKind.CONTROL for q in latest)
         if name == "q":
@@ -315,18 +299,13 @@ def test_an_own_region_on_a_validation_image_is_never_measured_on(tmp_path):
     answered(session)
     trained(session)
     plan = drawn_plan(session.project)
-    reports = []
-    session.evaluate(on_report=reports.append)
-    session.wait()
+    before = session.evaluate().figures()
     image_id = session.project.images.all(Split.VALIDATION)[0].id
     own = ScoredRegion(Region(image_id, 0, 0, 48, 48), 0.0, 1.0, "", RegionKind.MANUAL)
     region_id = session.project.regions.add_known(own, 1)
     whole = session.labels.so_far(image_id)
     label(session, region_id, 1 - int(whole[:48, :48].max()))
     assert (session.labels.so_far(image_id) != whole).any()
-    session.evaluate(on_report=reports.append)
-    session.wait()
-    before, after = (report.figures() for report in reports)
-    assert before == after
+    assert session.evaluate().figures() == before
     assert drawn_plan(session.project) == plan
     session.close()

@@ -41,19 +41,16 @@ def opened_project(tmp_path, pool, name="p", **settings):
 
 def propose(session, count=4, **more):
     """Propose and return the new regions."""
-    session.propose(**{"count": count, "size": 24, **more})
-    session.wait()
+    session.proposals.propose(**{"count": count, "size": 24, **more})
     return [q for q in session.state.queue if q.round == session.state.round]
 
 
 def label(session, masks=None):
     session.labels.answer_from_masks(masks or session.masks)
-    session.wait()
 
 
 def train(session):
     session.train()
-    session.wait()
     return session.last_training
 
 
@@ -265,9 +262,8 @@ def test_more_regions_than_there_is_room_for_lie_apart(large, strategy, has_mode
 
 def test_a_budget_that_buys_nothing_says_what_the_cheapest_takes(large):
     lap(large, 8)
-    large.propose(budget="0.01min", size=24)
     with pytest.raises(NothingToDoError, match="buys no region: the cheapest takes"):
-        large.wait()
+        large.proposals.propose(budget="0.01min", size=24)
 
 
 def test_an_empty_pool_says_so(tmp_path):
@@ -275,19 +271,17 @@ def test_an_empty_pool_says_so(tmp_path):
     table = tmp_path / "splits.csv"
     table.write_text("image,split\nimg0.png,validation\nimg1.png,validation\n")
     session = opened_project(tmp_path, pool, table=table)
-    session.propose(count=2, size=24)
     with pytest.raises(NothingToDoError, match="no image is in the pool"):
-        session.wait()
+        session.proposals.propose(count=2, size=24)
     session.close()
 
 
 @pytest.mark.parametrize("strategy", ["uncertain-regions", "random-regions"])
 def test_windows_larger_than_every_image_are_refused(large, strategy):
-    large.propose(size=500, strategy=strategy)
     with pytest.raises(
         ConfigError, match="larger than every image of the pool, of at most 96 x 128"
     ):
-        large.wait()
+        large.proposals.propose(size=500, strategy=strategy)
 
 
 def finish_by_hand(session, seconds_of):
@@ -442,13 +436,10 @@ def test_a_control_that_was_learned_from_without_a_model_to_measure_never_counts
 
 
 def test_guide_tells_why_and_auto_follows_it(large):
-    found = []
     with pytest.raises(NothingToDoError, match="train first"):
-        large.proposals.guide(on_advice=found.append)
+        large.proposals.recommend()
     lap(large, 8)
-    large.proposals.guide(on_advice=found.append, size=16)
-    large.wait()
-    (advice,) = found
+    advice = large.proposals.recommend(size=16)
     assert 0 <= advice.redundancy <= 1 and advice.n_places > 20
     assert advice.likeness is None and "neighbours" not in advice.summary  # ten images are too few
     new = propose(large, 3, strategy="auto", size=16)
@@ -476,10 +467,7 @@ def test_guide_tells_copies_of_images_by_their_names(tmp_path):
         with closing(opened_project(tmp_path, pool, name=f"p-{name}", val_fraction=0)) as opened:
             opened.masks = pool / "masks"
             lap(opened, 4)
-            found = []
-            opened.proposals.guide(on_advice=found.append, size=24)
-            opened.wait()
-            (advice[name],) = found
+            advice[name] = opened.proposals.recommend(size=24)
     assert advice["plain"].likeness < 0.2 < 0.5 < advice["copied"].likeness
     assert advice["copied"].strategy == "diverse-regions"
     assert "neighbours by name" in advice["copied"].summary
@@ -487,9 +475,8 @@ def test_guide_tells_copies_of_images_by_their_names(tmp_path):
 
 def test_guide_needs_places_to_compare(large):
     lap(large, 8)
-    large.proposals.guide(on_advice=print, size=96)
     with pytest.raises(NothingToDoError, match="smaller regions"):
-        large.wait()
+        large.proposals.recommend(size=96)
 
 
 # --- shapes --------------------------------------------------------------------------------------

@@ -34,10 +34,9 @@ def trained(tmp_path):
         settings=ImageSettings(val_fraction=0.2, seed=1),
     ).folder
     session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
-    session.propose(count=6, size=24)
+    session.proposals.propose(count=6, size=24)
     session.labels.answer_from_masks(pool / "masks")
     session.train()
-    session.wait()
     session.close()
     return folder
 
@@ -67,9 +66,16 @@ class Watched:
                 self.on_stage(self, len(self.stages))
 
     def propose(self, **asked):
-        self.session.propose(**{"count": 8, "size": 24, **asked})
-        self.session.wait()
+        self.session.proposals.propose(**{"count": 8, "size": 24, **asked})
         return self.latest
+
+    def propose_and_fail(self):
+        """Propose, and return the error that a later stage ended with."""
+        failed = []
+        self.session.failed.connect(failed.append)
+        self.propose()
+        (error,) = failed
+        return error
 
     @property
     def latest(self):
@@ -77,7 +83,7 @@ class Watched:
 
     def deactivate(self):
         """Leave the region on screen, so that it does not count as touched."""
-        self.session._set(region_id=None)
+        self.session.context.update(region_id=None)
 
 
 def let_go(watched, _stage):
@@ -160,7 +166,7 @@ def test_touched_regions_stay_and_the_rest_is_what_one_proposal_chooses_beside_t
                 watched.session.labels.save(
                     queued.id, np.zeros((24, 24), np.uint8), state=RegionState.IN_PROGRESS
                 )
-            watched.session._set(queue=watched.session.project.regions.queue())
+            watched.session.context.update(queue=watched.session.project.regions.queue())
 
     shutil.copytree(trained, tmp_path / "copy")
     other = Watched(tmp_path / "copy", in_window=False)
@@ -198,8 +204,7 @@ def test_withdrawn_regions_count_nowhere(trained):
     assert not session.project.events.named(OFFERED_EVENT)  # nothing was drawn with a probability
     assert session.project.regions.last_round() == session.state.round == 2
     assert len(found) == 8
-    session.propose(count=8, size=24)
-    session.wait()
+    session.proposals.propose(count=8, size=24)
     assert session.state.round == 3
     session.close()
 
@@ -235,9 +240,8 @@ def test_stop_leaves_the_first_regions(trained):
             watched.session.cancel()
 
     watched.session.progressed.connect(stop_at_sixth_image)
-    watched.session.propose(count=8, size=24)
-    with pytest.raises(StoppedError):
-        watched.session.wait()
+    failed = watched.propose_and_fail()
+    assert isinstance(failed, StoppedError)
     assert len(watched.stages) == 1 and watched.session.state.jobs == ()
     assert {q.id for q in watched.latest} == set(watched.stages[0])
     watched.session.close()
@@ -248,9 +252,8 @@ def test_another_model_in_use_ends_the_stages(trained):
         watched.session.maintenance.configure(temperature=2.0)
 
     watched = Watched(trained, on_stage=on_stage)
-    watched.session.propose(count=8, size=24)
-    with pytest.raises(NothingToDoError, match="the model in use has changed"):
-        watched.session.wait()
+    failed = watched.propose_and_fail()
+    assert isinstance(failed, NothingToDoError) and "model in use has changed" in str(failed)
     assert {q.id for q in watched.latest} == set(watched.stages[0])
     watched.session.close()
 
@@ -260,7 +263,7 @@ def test_all_begun_regions_end_the_stages_without_predicting_the_rest(trained):
         if stage == 1:
             for queued in watched.latest:
                 watched.session.project.regions.set_state(queued.id, RegionState.SKIPPED)
-            watched.session._set(queue=watched.session.project.regions.queue())
+            watched.session.context.update(queue=watched.session.project.regions.queue())
 
     watched = Watched(trained, on_stage=on_stage)
     found = watched.propose()
@@ -308,7 +311,6 @@ def test_prediction_of_all_images_says_which_one_it_is_at(trained):
     watched = Watched(trained)
     watched.session.progressed.connect(lambda p: texts.append(p.text))
     watched.session.predict()
-    watched.session.wait()
     count = len(watched.session.state.image_ids)
     numbers = [text for text in texts if text.startswith("Predicting")]
     assert numbers[0] == f"Predicting image 1 of {count}" and len(numbers) == count
@@ -326,11 +328,9 @@ def test_first_stage_takes_images_that_fill_the_round(trained, share, count, ima
     first = images_of_first_stage(request_of(session, count, per_image_share=share))
     assert len(first) == images == len(set(first))
     assert first == images_of_first_stage(request_of(session, count, per_image_share=share))
-    session.predict(image_ids=first[:1])
-    session.wait()
+    session.predict(first[:1])
     again = images_of_first_stage(request_of(session, count, per_image_share=share))
     assert len(again) == images - 1 and first[0] not in again
     session.predict()
-    session.wait()
     assert images_of_first_stage(request_of(session, count, per_image_share=share)) is None
     session.close()

@@ -17,8 +17,7 @@ from napari_active_seg.session.labels.class_counts import describe_rare_classes
 def finish_disks(session, count=3, *, value=1, size=24):
     """Finish proposed regions in which some rows alone are painted."""
     session.maintenance.configure(unpainted="unlabelled")
-    session.propose(count=count, size=size)
-    session.wait()
+    session.proposals.propose(count=count, size=size)
     regions = [queued.id for queued in session.state.open_regions]
     target = np.full((size, size), UNLABELLED, np.uint8)
     target[: size // 3] = value
@@ -29,9 +28,8 @@ def finish_disks(session, count=3, *, value=1, size=24):
 
 
 def lap(session, pool):
-    session.propose(count=8, size=32)
+    session.proposals.propose(count=8, size=32)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -55,9 +53,8 @@ def test_the_remedy_makes_labels_of_two_classes(session):
     session.maintenance.configure(unpainted=session.labels.background)
     session.labels.apply_unpainted_rule()
     session.train()
-    session.wait()
     assert session.state.model.id == "m001"
-    seen = np.concatenate([e.target.ravel() for e in session._segmenters.trained[-1].seen])
+    seen = np.concatenate([e.target.ravel() for e in session.context.networks.trained[-1].seen])
     assert {0, 1} <= set(np.unique(seen).tolist())
 
 
@@ -89,7 +86,6 @@ def test_a_training_that_begins_by_itself_is_refused_without_harm(project_folder
 def test_a_script_may_train_on_one_class_all_the_same(session):
     finish_disks(session)
     session.train(allow_one_class=True)
-    session.wait()
     assert session.state.model.id == "m001"
 
 
@@ -109,7 +105,6 @@ def test_notes_of_a_training_name_the_class_that_nobody_labelled(session, pool):
     lap(session, pool)
     session.maintenance.add_class("lumen")
     session.train()
-    session.wait()
     assert "no pixel is labelled lumen" in session.last_training.notes[0]
 
 
@@ -133,7 +128,6 @@ def test_a_model_that_tells_classes_apart_is_not_warned_of(session, pool):
     lap(session, pool)
     session.train()
     session.predict()
-    session.wait()
     assert session.last_training.collapse is None
     assert session.trust.collapse() is None
 
@@ -141,7 +135,6 @@ def test_a_model_that_tells_classes_apart_is_not_warned_of(session, pool):
 def test_a_model_that_predicts_one_class_is_told_of_by_the_validation(session, pool, collapsing):
     lap(session, pool)
     session.train()
-    session.wait()
     found = session.last_training.collapse
     assert (found.class_name, found.share, found.pixels) == ("disk", 1.0, "validation")
     assert found.describe() in session.last_training.notes
@@ -175,7 +168,6 @@ def unmeasured(tmp_path, pool):
 def test_without_a_validation_the_training_regions_show_it(unmeasured, pool, collapsing):
     lap(unmeasured, pool)
     unmeasured.train()
-    unmeasured.wait()
     found = unmeasured.last_training.collapse
     assert (found.class_name, found.pixels) == ("disk", "training")
     assert unmeasured.trust.collapse() == found
@@ -184,12 +176,10 @@ def test_without_a_validation_the_training_regions_show_it(unmeasured, pool, col
 def test_cached_predictions_show_it_of_a_model_that_learned_one_class(unmeasured):
     finish_disks(unmeasured)
     unmeasured.train(allow_one_class=True)
-    unmeasured.wait()
-    model = unmeasured._shelf.segmenter(unmeasured.state.model)
+    model = unmeasured.context.models.segmenter(unmeasured.state.model)
     model.threshold = -5.0
     assert unmeasured.trust.collapse() is None  # nobody has predicted anything
     unmeasured.predict()
-    unmeasured.wait()
     found = unmeasured.trust.collapse()
     assert (found.class_name, found.share, found.pixels) == ("disk", 1.0, "predicted")
 
@@ -202,12 +192,9 @@ def test_a_rare_class_that_is_found_is_no_collapse(unmeasured, pool):
             picture.paste(colours[1], (40, 40, 48, 48))
             picture.save(path)
     unmeasured.maintenance.accept_changed()
-    unmeasured.wait()
     unmeasured.labels.answer_from_masks(pool / "masks", only="images")
-    unmeasured.wait()
     unmeasured.train()
     unmeasured.predict()
-    unmeasured.wait()
     shown = unmeasured.prediction(unmeasured.state.image_ids[0]).classes
     assert 0.98 < (shown == 0).mean() < 1
     assert unmeasured.last_training.collapse is None

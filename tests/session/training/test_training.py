@@ -15,29 +15,32 @@ import pytest
 from fakes import FakeSegmenter, FakeSegmenters
 
 from napari_active_seg.api import open_session
-from napari_active_seg.errors import ActiveSegError, ConfigError, ModelError, NothingToDoError
-from napari_active_seg.jobs import InlineRunner, ThreadRunner
+from napari_active_seg.errors import (
+    ActiveSegError,
+    ConfigError,
+    ModelError,
+    NothingToDoError,
+    StoppedError,
+)
+from napari_active_seg.jobs import InlineRunner, JobKind, ThreadRunner
 from napari_active_seg.jobs.error_reports import JobFailedError
 from napari_active_seg.metrics import compared
 from napari_active_seg.models.segmenter import TrainOutcome
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionState
 from napari_active_seg.session import Session
-from napari_active_seg.session.training.service import held_out_share
+from napari_active_seg.session.training.inputs import held_out_share
 
 TESTS = Path(__file__).parents[2] / "support"
 
 
 def lap(session, pool, count=4):
-    session.propose(count=count, size=24)
-    session.wait()
+    session.proposals.propose(count=count, size=24)
     session.labels.answer_from_masks(pool / "masks")
-    session.wait()
 
 
-def train(session, **changes):
-    session.train(**changes)
-    session.wait()
+def train(session, *, settings=None, **choices):
+    session.train(settings=settings, **choices)
     return session.last_training
 
 
@@ -60,7 +63,7 @@ def test_training_goes_on_from_the_model_in_use_unless_told_otherwise(session, p
     lap(session, pool)
     assert train(session).origin == "a rule"
     assert train(session).origin == "model m001"
-    assert session._segmenters.trained[-1].plan.shorter == 2
+    assert session.context.networks.trained[-1].plan.shorter == 2
     assert train(session, init="pretrained").origin == "a rule"
     assert train(session, preset="unet").origin == "a rule"  # another network
     session.maintenance.add_class("lumen")
@@ -74,7 +77,7 @@ def test_warm_start_never_touches_the_model_in_use(session, pool, monkeypatch):
     lap(session, pool)
     train(session)
     before = session.project.models.path("m001").read_bytes()
-    shelf = session._shelf.segmenter(session.state.model)
+    shelf = session.context.models.segmenter(session.state.model)
     threshold = shelf.threshold
     spoil(monkeypatch, -5.0)
     train(session)
@@ -84,14 +87,14 @@ def test_warm_start_never_touches_the_model_in_use(session, pool, monkeypatch):
 
 def test_settings_hold_for_one_training_or_for_the_project(session, pool):
     lap(session, pool)
-    train(session, loss="focal", ema_decay="0.5", patience="preset")
-    plan = session._segmenters.trained[-1].plan
+    train(session, settings={"loss": "focal", "ema_decay": "0.5", "patience": "preset"})
+    plan = session.context.networks.trained[-1].plan
     assert (plan.loss, plan.ema_decay, plan.patience) == ("focal", 0.5, None)
     train(session)
-    assert session._segmenters.trained[-1].plan.loss == "cross-entropy"
+    assert session.context.networks.trained[-1].plan.loss == "cross-entropy"
     session.maintenance.configure(class_balance="weights", batch_norm="frozen")
     train(session)
-    plan = session._segmenters.trained[-1].plan
+    plan = session.context.networks.trained[-1].plan
     assert (plan.class_balance, plan.batch_norm) == ("weights", "frozen")
     for wrong, words in (
         ({"loss": "focl"}, "did you mean 'focal'"),
@@ -102,7 +105,7 @@ def test_settings_hold_for_one_training_or_for_the_project(session, pool):
         ({"training_length": 0}, "training_length.*1"),
     ):
         with pytest.raises(ConfigError, match=words):
-            session.train(**wrong)
+            session.train(settings=wrong)
 
 
 def test_auto_takes_the_best_that_fits_and_says_how_long(session, pool):
@@ -114,9 +117,9 @@ def test_auto_takes_the_best_that_fits_and_says_how_long(session, pool):
     assert found.notes == ("auto chose fast: about 1 s to train",)
     assert "how long would slow take?" in told
     assert told.index("auto chose fast: about 1 s to train") < told.index("starting from a rule")
-    assert train(session, preset="auto", training_seconds=2000).model.preset == "slow"
+    assert train(session, preset="auto", settings={"training_seconds": 2000}).model.preset == "slow"
     # whoever lets it train longer waits longer
-    assert train(session, preset="auto", training_length=30).model.preset == "slow"
+    assert train(session, preset="auto", settings={"training_length": 30}).model.preset == "slow"
 
 
 def test_auto_leaves_out_what_cannot_be_built(session, pool, monkeypatch):
@@ -129,7 +132,7 @@ def test_auto_leaves_out_what_cannot_be_built(session, pool, monkeypatch):
         return plain(self, preset, **options)
 
     monkeypatch.setattr(FakeSegmenters, "build", refusing)
-    assert train(session, preset="auto", training_seconds=2000).model.preset == "fast"
+    assert train(session, preset="auto", settings={"training_seconds": 2000}).model.preset == "fast"
 
 
 def test_restarts_keep_the_best_by_validation(session, pool, monkeypatch):
@@ -143,7 +146,7 @@ def test_restarts_keep_the_best_by_validation(session, pool, monkeypatch):
         return outcome
 
     monkeypatch.setattr(FakeSegmenter, "train", differing)
-    found = train(session, restarts=4)
+    found = train(session, settings={"restarts": 4})
     assert made == [0, 1, 2, 3]
     assert found.model.seed == 1
     assert session.state.model.metrics["mean_dice"] > 0.9
@@ -163,14 +166,14 @@ def test_restarts_without_validation_are_told_apart_by_held_out_labels(tmp_path,
         return TrainOutcome((1.0,), 0.0, held_out=((1, {0: 0.5, 1: 0.2, 2: 0.4}[plan.seed]),))
 
     monkeypatch.setattr(FakeSegmenter, "train", looked)
-    assert train(session, restarts=3).model.seed == 1
+    assert train(session, settings={"restarts": 3}).model.seed == 1
     session.close()
 
 
 def test_validation_pixels_are_read_only_when_somebody_looks(session, pool):
     lap(session, pool)
     train(session)
-    held_out = session._segmenters.trained[-1].data.held_out
+    held_out = session.context.networks.trained[-1].data.held_out
     assert "_examples" not in vars(held_out)
     assert len(held_out) == 1 and held_out[0].target.shape == (96, 128)
     assert "_examples" in vars(held_out)
@@ -329,8 +332,7 @@ def test_training_on_its_own_waits_for_more_labels_where_the_old_model_stays(
     session.maintenance.configure(train_after=2)
     models = []
     for _ in range(2):
-        session.propose(count=2, size=24)
-        session.wait()
+        session.proposals.propose(count=2, size=24)
         for queued in session.state.open_regions:
             target = np.zeros(queued.region.shape, np.uint8)
             session.labels.save(queued.id, target, state=RegionState.DONE)
@@ -347,15 +349,15 @@ def test_training_on_its_own_waits_for_more_labels_where_the_old_model_stays(
 
 def test_unlabelled_images_wait_until_there_are_labels_enough(session, pool):
     lap(session, pool, count=4)
-    found = train(session, semi_supervised="consistency")
-    assert session._segmenters.trained[-1].plan.semi_supervised == "off"
+    found = train(session, settings={"semi_supervised": "consistency"})
+    assert session.context.networks.trained[-1].plan.semi_supervised == "off"
     assert found.notes == (
         "too few labels to learn from unlabelled images: 4 of 8 regions done; "
         "trained on labels alone",
     )
     lap(session, pool, count=6)
-    found = train(session, semi_supervised="consistency")
-    segmenter = session._segmenters.trained[-1]
+    found = train(session, settings={"semi_supervised": "consistency"})
+    segmenter = session.context.networks.trained[-1]
     assert segmenter.plan.semi_supervised == "consistency"
     assert "of the pool is labelled" in found.notes[0]
     window = segmenter.data.draw_window(np.random.default_rng(0), 200)
@@ -369,10 +371,10 @@ def test_unlabelled_images_wait_until_there_are_labels_enough(session, pool):
 def test_what_waits_is_frozen_when_its_turn_comes(project_folder, pool):
     session = Session(Project.open(project_folder), FakeSegmenters(), ThreadRunner())
     lap(session, pool)
-    session.train(epochs=3000)
-    session.propose(count=2, size=24)
-    assert session.state.jobs == ("training", "proposing")
-    session.wait()
+    session.train(epochs=3000, wait=False)
+    proposing = session.proposals.propose(count=2, size=24, wait=False)
+    assert session.state.jobs == (JobKind.TRAIN, JobKind.PROPOSE)
+    proposing.result()
     assert session.state.jobs == ()
     proposals = {q.reason for q in session.state.queue if q.round == 2}
     assert proposals and not any("no model to ask" in reason for reason in proposals)
@@ -391,12 +393,12 @@ def test_image_on_screen_comes_before_all_that_waits(project_folder, pool):
     assert session.state.predicted == {first}  # nobody asked for it
     seen = []
     session.state_changed.connect(lambda new, old: seen.append((new.jobs, new.predicted)))
-    session.train(epochs=2000)
-    session.propose(count=2, size=24)
+    session.train(epochs=2000, wait=False)
+    session.proposals.propose(count=2, size=24, wait=False)
     session.select_image(second)
-    assert session.state.jobs == ("training", "looking at this image", "proposing")
+    assert session.state.jobs == (JobKind.TRAIN, JobKind.PREDICT_VISIBLE, JobKind.PROPOSE)
     session.wait()
-    first_predicted = next(known for jobs, known in seen if known and "training" not in jobs)
+    first_predicted = next(known for jobs, known in seen if known and JobKind.TRAIN not in jobs)
     assert second in first_predicted
     session.close()
 
@@ -415,9 +417,9 @@ def test_another_image_on_screen_need_not_wait_for_all_to_be_predicted(project_f
 
     wanted = [i for i in session.state.image_ids if i not in session.state.predicted]
     session.state_changed.connect(note)
-    session.predict(samples=300)
+    predicting = session.predict(samples=300, wait=False)
     session.select_image(wanted[-1])
-    session.wait()
+    assert {*predicting.result().image_ids} == set(session.state.image_ids)
     assert set(session.state.predicted) == set(session.state.image_ids)
     assert order.index(wanted[-1]) <= 1
     session.close()
@@ -426,25 +428,26 @@ def test_another_image_on_screen_need_not_wait_for_all_to_be_predicted(project_f
 def test_stop_forgets_what_waits(project_folder, pool):
     session = Session(Project.open(project_folder), FakeSegmenters(), ThreadRunner())
     lap(session, pool)
-    session.train(epochs=10**7)
-    session.propose(count=2, size=24)
+    training = session.train(epochs=10**7, wait=False)
+    proposing = session.proposals.propose(count=2, size=24, wait=False)
     session.cancel()
-    assert session.state.jobs == ("training",)
-    with pytest.raises(Exception, match="stopped"):
-        session.wait()
+    assert session.state.jobs == (JobKind.TRAIN,) and proposing.cancelled()
+    with pytest.raises(StoppedError):
+        training.result()
     assert session.state.jobs == () and session.state.round == 1
     session.close()
 
 
 def test_error_of_a_job_that_waited_is_told_and_the_queue_goes_on(project_folder, pool):
     session = Session(Project.open(project_folder), FakeSegmenters(), ThreadRunner())
-    session.propose(count=2, size=24)
+    proposing = session.proposals.propose(count=2, size=24, wait=False)
     told = []
     session.failed.connect(told.append)
-    session.train()
+    training = session.train(wait=False)
     session.labels.flush()
+    assert len(proposing.result().regions) == 2
     with pytest.raises(NothingToDoError):
-        session.wait()
+        training.result()
     assert len(told) == 1 and session.state.jobs == ()
     session.close()
 
@@ -461,10 +464,10 @@ def test_surprise_in_a_worker_is_one_message_with_a_log_and_the_queue_goes_on(
         raise KeyError("what nobody foresaw")
 
     monkeypatch.setattr(FakeSegmenter, "train", broken)
-    session.train()
-    session.propose(count=2, size=24)
+    training = session.train(wait=False)
+    session.proposals.propose(count=2, size=24)
     with pytest.raises(JobFailedError) as caught:
-        session.wait()
+        training.result()
     assert told == [caught.value]
     assert session.state.round == 2  # the proposal came all the same
     (log,) = (session.project.folder / "logs").iterdir()
@@ -478,13 +481,11 @@ def test_memory_is_given_back_after_every_job(session, pool):
     lap(session, pool)
     train(session)
     session.predict()
-    session.wait()
-    shelf = session._shelf.segmenter(session.state.model)
+    shelf = session.context.models.segmenter(session.state.model)
     assert shelf.freed >= 1
     session.free_memory()
-    assert session._shelf.segmenter(session.state.model) is not shelf
+    assert session.context.models.segmenter(session.state.model) is not shelf
     session.predict()
-    session.wait()
 
 
 # --- with torch -----------------------------------------------------------------------------------
@@ -496,29 +497,21 @@ def test_a_child_process_trains_predicts_and_proposes_as_a_thread_does(project_f
         with Project.open(project_folder) as project:
             project.configure(worker=worker)
         session = open_session(project_folder, in_background=True)
-        session.propose(count=6, size=32)
-        session.wait()
+        session.proposals.propose(count=6, size=32)
         session.labels.answer_from_masks(pool / "masks")
-        session.wait()
         session.train(preset="fast", epochs=60, init="pretrained")
-        session.wait()
         training = session.last_training
         session.predict()
-        session.wait()
         assert session.state.predicted == set(session.state.image_ids)
-        session.propose(count=2, size=24)
-        session.wait()
-        reports = []
-        session.evaluate(on_report=reports.append)
-        session.wait()
-        assert reports[0].figures()["mean_dice"] > 0.5
+        session.proposals.propose(count=2, size=24)
+        report = session.evaluate()
+        assert report.figures()["mean_dice"] > 0.5
         found[worker] = training
         if worker == "process":
-            assert session._jobs._runner.process_id is not None
+            assert session.context.jobs._runner.process_id is not None
             session.free_memory()
-            assert session._jobs._runner.process_id is None
+            assert session.context.jobs._runner.process_id is None
             session.predict()
-            session.wait()
         session.close()
     assert found["process"].model.in_use or found["process"].comparison is not None
 
@@ -540,9 +533,8 @@ def test_nothing_of_a_training_stays_in_memory(project_folder, pool, monkeypatch
         return plain(self, rng, moment)
 
     monkeypatch.setattr(trainer.Training, "_step", step)
-    session.train(preset="fast", epochs=20)
     with contextlib.suppress(ActiveSegError):
-        session.wait()
+        session.train(preset="fast", epochs=20)
     if how == "it ends":
         session.wait()
         session.free_memory()

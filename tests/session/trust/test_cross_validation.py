@@ -81,24 +81,17 @@ def make_session(tmp_path, n_images, *, n_regions, group_pattern=None):
     session.masks = pool / "masks"
     label(session, n_regions)
     session.train(epochs=2)
-    session.wait()
     return session
 
 
 def label(session, count, **more):
     asked = {"count": count, "size": 24, "control": 0.0, "validation": 0.0, **more}
-    session.propose(**asked)
-    session.wait()
+    session.proposals.propose(**asked)
     session.labels.answer_from_masks(session.masks)
-    session.wait()
 
 
 def estimate(session):
-    found = []
-    session.trust.cross_validate(on_done=found.append)
-    session.wait()
-    (result,) = found
-    return result
+    return session.trust.cross_validate()
 
 
 @pytest.fixture
@@ -178,7 +171,7 @@ def test_scores_and_interval_are_those_of_an_independent_computation(session):
 
 
 def test_each_model_is_new_and_has_seen_no_pixel_of_the_images_that_it_predicts(session):
-    factory = session._segmenters
+    factory = session.context.networks
     before = len(factory.built)
     result = estimate(session)
     built = factory.built[before:]
@@ -213,8 +206,8 @@ def is_part(piece, image):
 
 
 def test_options_are_those_of_the_model_in_use_and_never_its_weights(session):
-    factory = session._segmenters
-    session.maintenance.configure(init="scratch", loss="dice")
+    factory = session.context.networks
+    session.maintenance.configure(start="warm", weights="random", loss="dice")
     before, loaded = len(factory.built), []
     factory.load = lambda *args, **kwargs: loaded.append(args)
     result = estimate(session)
@@ -243,7 +236,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_folds(session
     first, second = estimate(session), estimate(session)
     assert first.folds == second.folds
     assert first.estimates == second.estimates
-    request = cross_validate_request(session.project, session.state.model, session._segmenters)
+    request = cross_validate_request(session.project, session.state.model, session.context.networks)
 
     def images(folds):
         return {frozenset(r.label.region.image_id for r in fold) for fold in folds}
@@ -265,8 +258,7 @@ def test_validation_images_end_trainings_and_are_neither_learned_from_nor_counte
     session.masks = pool / "masks"
     label(session, 10)
     session.train()
-    session.wait()
-    factory = session._segmenters
+    factory = session.context.networks
     before = len(factory.built)
     result = estimate(session)
     assert not set(result.report.image_ids) & session.state.validation_ids
@@ -306,7 +298,6 @@ def test_it_is_outdated_once_regions_were_finished_or_changed_since(session):
     estimate(session)
     assert "m001 learned from other labels" in score_line(session)
     session.train(accept_worse=True)
-    session.wait()
     assert "Outdated" not in score_line(session)
     changed = session.state.done_in_pool[0]
     target = 1 - session.project.labels.latest(changed.id).target
@@ -319,7 +310,7 @@ def test_it_is_outdated_once_regions_were_finished_or_changed_since(session):
 def test_a_stop_leaves_nothing(session):
     before = sorted(p.name for p in session.project.folder.rglob("*") if p.suffix != ".sqlite")
     models = session.state.models
-    factory, build = session._segmenters, session._segmenters.build
+    factory, build = session.context.networks, session.context.networks.build
     built = len(factory.built)
 
     def stop_at_the_second(*args, **more):
@@ -329,9 +320,8 @@ def test_a_stop_leaves_nothing(session):
         return made
 
     factory.build = stop_at_the_second
-    session.trust.cross_validate()
     with pytest.raises(StoppedError):
-        session.wait()
+        session.trust.cross_validate()
     assert len(factory.built) == built + 2
     assert session.trust.cross_validation() is None
     assert session.project.events.named(CROSS_VALIDATED) == ()
@@ -342,7 +332,7 @@ def test_a_stop_leaves_nothing(session):
 
 def test_progress_names_the_fold_and_never_goes_back(session):
     told = []
-    request = cross_validate_request(session.project, session.state.model, session._segmenters)
+    request = cross_validate_request(session.project, session.state.model, session.context.networks)
     cross_validate(
         request, CancelToken(), lambda done, total, text="": told.append((done, total, text))
     )
@@ -435,11 +425,9 @@ def test_a_real_network_is_estimated_as_it_does_on_further_images(tmp_path):
     session.maintenance.configure(samples=4, steps=40)
     label(session, 12, size=32)
     session.train()
-    session.wait()
     first, second = estimate(session), estimate(session)
     assert first.estimates == second.estimates  # every training has its seed
     found = first.estimates["image_mean_dice"]
-    reports = []
     further = [
         LabelledImage(
             f"img{seed}.png",
@@ -448,9 +436,8 @@ def test_a_real_network_is_estimated_as_it_does_on_further_images(tmp_path):
         )
         for seed in range(50, 58)
     ]
-    session.evaluate(images=further, on_report=reports.append)
-    session.wait()
-    there = estimate_over_images(reports[0])["image_mean_dice"]
+    report = session.evaluate(further)
+    there = estimate_over_images(report)["image_mean_dice"]
     assert there.value > 0.8
     assert abs(found.value - there.value) < 0.1
     session.close()

@@ -44,23 +44,21 @@ def trained(untrained):
 
 
 def propose(session, count=4, **more):
-    session.propose(**{"count": count, "size": 24, "control": 0.0, "validation": 0.0, **more})
-    session.wait()
+    session.proposals.propose(
+        **{"count": count, "size": 24, "control": 0.0, "validation": 0.0, **more}
+    )
     return [q for q in session.state.queue if q.round == session.state.round]
 
 
 def lap(session, count=4, **more):
     new = propose(session, count, **more)
     session.labels.answer_from_masks(session.masks)
-    session.wait()
     session.train()
-    session.wait()
     return new
 
 
 def calibrate(session, **more):
-    session.trust.calibrate(**more)
-    session.wait()
+    return session.trust.calibrate(**more)
 
 
 # --- calibration ---------------------------------------------------------------------------------
@@ -74,13 +72,11 @@ def test_a_calibration_is_used_by_maps_and_proposals_until_it_is_taken_back(trai
     assert trained.state.calibrated == ""
     image_id = trained.state.image_ids[0]
     trained.predict()
-    trained.wait()
     plain = trained.prediction(image_id).mean_probs
     trained.trust.use_calibration("temperature")
     assert trained.state.calibrated == record.calibrations["temperature"].summary
     assert image_id not in trained.state.predicted  # what is kept was said without it
     trained.predict()
-    trained.wait()
     changed = trained.prediction(image_id).mean_probs
     assert np.abs(changed - plain).max() > 0.01
     propose(trained, 2, strategy="uncertain-regions")
@@ -91,9 +87,7 @@ def test_a_calibration_is_used_by_maps_and_proposals_until_it_is_taken_back(trai
 
 
 def test_figures_of_a_calibration_are_of_images_left_out(trained):
-    trials = []
-    calibrate(trained, on_trial=trials.append)
-    (trial,) = trials
+    trial = calibrate(trained)
     record = trained.trust.calibration()
     assert record.plain == trial.plain
     for method, tried in trial.methods.items():
@@ -135,12 +129,9 @@ def test_what_cannot_be_calibrated_is_refused(trained, session):
         trained.maintenance.configure(calibration="plat")
     propose(session, 3)
     session.labels.answer_from_masks(session.project.folder.parent / "data" / "masks")
-    session.wait()
     session.train()
-    session.wait()
-    session.trust.calibrate()  # one validation image would mark its own work
     with pytest.raises(NothingToDoError, match="two at least"):
-        session.wait()
+        session.trust.calibrate()  # one validation image would mark its own work
 
 
 # --- the scoreboard ------------------------------------------------------------------------------
@@ -155,8 +146,7 @@ def test_validation_and_audit_have_rows_of_their_own(trained):
     assert validation.n_images == 4
     assert validation.intervals["nll"].low < validation.intervals["nll"].high
     assert not row_of(trained, "audit")
-    trained.trust.audit()
-    trained.wait()
+    trained.trust.score_test()
     (audit,) = row_of(trained, "audit")
     assert audit.n_images == 2
     assert "too few images for limits" in audit.summary
@@ -194,9 +184,7 @@ def test_drawn_regions_are_weighed_by_their_probabilities(trained):
     assert [q.drawn_from for q in new] == [new[0].drawn_from - m for m in range(4)]
     assert all(0 < q.draw_probability < 1 for q in new)
     trained.labels.answer_from_masks(trained.masks)
-    trained.wait()
     trained.train()
-    trained.wait()
     (row,) = row_of(trained, "drawn regions, round 2")
     assert row.model_id == "m001"
     if offered.facts["covered"] < 0.9:
@@ -212,9 +200,7 @@ def test_whole_images_drawn_by_chance_give_an_estimate(untrained):
     lap(trained, 2, unit="images")
     new = propose(trained, 3, strategy="power-regions", unit="images")
     trained.labels.answer_from_masks(trained.masks)
-    trained.wait()
     trained.train()
-    trained.wait()
     (row,) = row_of(trained, "drawn regions, round 2")
     assert row.n_places == len(new) == 3
     assert {"accuracy", "nll", "brier"} == set(row.intervals)
@@ -226,10 +212,8 @@ def test_a_region_that_was_skipped_spoils_the_estimate_and_that_is_said(untraine
     lap(trained, 2, unit="images")
     new = propose(trained, 3, strategy="power-regions", unit="images")
     trained.labels.answer_from_masks(trained.masks)
-    trained.wait()
     trained.labels.leave(new[0].id, RegionState.SKIPPED)
     trained.train()
-    trained.wait()
     (row,) = row_of(trained, "drawn regions, round 2")
     assert "1 of 3 drawn regions carry no label" in row.summary
     assert not row.intervals
@@ -249,7 +233,6 @@ def test_advice_comes_from_the_curve_and_from_successive_models(trained):
     for _ in range(4):
         lap(trained, 2)
     trained.trust.compare_models()
-    trained.wait()
     agreements = trained.project.events.named(AGREED)
     assert [e.facts["with"] for e in agreements] == ["m001", "m002", "m003", "m004"]
     curve = trained.trust.learning_curve()
@@ -270,9 +253,8 @@ def test_a_curve_over_minutes_where_time_was_measured(untrained):
                 queued.id, target, state=RegionState.DONE,
                 annotator="Anna", effort=Effort(active_s=seconds),
             )  # fmt: skip
-        untrained._set(queue=untrained.project.regions.queue())
+        untrained.context.update(queue=untrained.project.regions.queue())
         untrained.train(accept_worse=True)
-        untrained.wait()
     curve = untrained.trust.learning_curve()
     assert curve.unit == "minutes"
     assert curve.x == pytest.approx((2, 5, 7, 9))
@@ -298,7 +280,6 @@ def test_a_planted_mistake_comes_first_and_goes_once_it_is_mended(trained):
     )
     assert trained.trust.latest_review() is None
     trained.trust.review()
-    trained.wait()
     found = trained.trust.latest_review()
     findings = found.findings
     assert 0.5 < found.agreement < 1
@@ -345,7 +326,6 @@ def test_a_copy_on_the_other_side_is_reported(tmp_path):
     both_sides = splits["copy.png"] != splits[first.name]
     for _ in range(2):  # the second look reads what the first kept
         session.trust.find_leaks()
-        session.wait()
         assert ("look the same" in session.trust.leaks()) == both_sides
     assert session.project.looks.is_file()
     session.close()
@@ -358,10 +338,8 @@ def test_every_figure_of_the_paper_is_drawn_with_its_numbers(trained):
     for _ in range(2):
         lap(trained, 3)
     trained.predict()
-    trained.wait()
     calibrate(trained, use="best")
     trained.predict()
-    trained.wait()
     drawn = {named.name: named for named in project_figures(trained.project)}
     assert set(drawn) >= {
         "figure-3-accuracy",
@@ -390,7 +368,6 @@ def test_a_report_says_what_can_be_trusted(trained):
 
     calibrate(trained, use="best")
     trained.trust.review()
-    trained.wait()
     page = project_report(trained)._repr_html_()
     assert "From which" not in page
     assert "What is known, and from which labels" in page
