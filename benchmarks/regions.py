@@ -43,8 +43,8 @@ from napari_active_seg.acquisition import (
     similarity,
 )
 from napari_active_seg.acquisition.windows import best_windows, valued_windows
-from napari_active_seg.api import LazySegmenters
 from napari_active_seg.images import read_rgb, scan_folder
+from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.studies.datasets.base import Sample
 from napari_active_seg.studies.datasets.redundancy import copied_pool
@@ -216,7 +216,7 @@ def tell_redundancy(folders: list[Path], size: int, places: int) -> None:
 
     Redundancy of places that are drawn anywhere, and how alike images are that follow each other.
     """
-    segmenter = LazySegmenters("cpu").build("fast", classes=("a", "b"), seed=0)
+    segmenter = TorchSegmenterFactory("cpu").build("fast", classes=("a", "b"), seed=0)
     for folder in folders:
         samples = tuple(
             Sample(image.id, partial(halved, image.path), partial(np.zeros, (1, 1), np.uint8))

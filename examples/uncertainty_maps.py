@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_active_seg.api import LazySegmenters
 from napari_active_seg.images.samples import draw_histology
+from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
 from napari_active_seg.models.training_options import TrainingOptions
@@ -34,7 +34,7 @@ def labelled_squares(seed: int) -> TrainExample:
 
 def main(out: Path) -> None:
     """Train, predict and draw."""
-    segmenter = LazySegmenters().build("fast", classes=("background", "gland"), seed=0)
+    segmenter = TorchSegmenterFactory().build("fast", classes=("background", "gland"), seed=0)
     segmenter.train(
         TrainingData([labelled_squares(seed) for seed in (0, 3)]),
         plan=TrainingOptions(learned_loss=True),

@@ -15,7 +15,7 @@ import_behind_dialog(
 
 from napari.viewer import Viewer  # noqa: E402
 
-from napari_active_seg.api import DesktopTools  # noqa: E402
+from napari_active_seg.api import desktop_backend  # noqa: E402
 from napari_active_seg.gui.shell.dock import Dock  # noqa: E402
 
 __all__ = ["LabelAndTrain"]
@@ -29,4 +29,4 @@ class LabelAndTrain(Dock):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(napari_viewer, DesktopTools())
+        super().__init__(napari_viewer, desktop_backend())

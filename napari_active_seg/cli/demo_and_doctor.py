@@ -49,17 +49,17 @@ def demo(
     from napari_active_seg.gui.virtual_display import has_display, virtual_display
 
     _require_qt()
-    from napari_active_seg.api import DesktopTools
+    from napari_active_seg.api import desktop_backend
     from napari_active_seg.gui.demo import run_demo
 
     alone = headless or not has_display()
     if alone and not has_display():
         echo("no display: the window opens on a virtual screen")
         with virtual_display(), showing_progress("Demo") as tell:
-            lines = run_demo(DesktopTools(), out, by_itself=True, tell=tell)
+            lines = run_demo(desktop_backend(), out, by_itself=True, tell=tell)
     else:
         with showing_progress("Demo") as tell:
-            lines = run_demo(DesktopTools(), out, by_itself=alone, tell=tell)
+            lines = run_demo(desktop_backend(), out, by_itself=alone, tell=tell)
     print_result({"lines": list(lines)}, as_json=as_json, text="\n".join(lines))
 
 

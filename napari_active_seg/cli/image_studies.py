@@ -53,7 +53,7 @@ def reproduce_images(
     as_json: bool,
 ) -> None:
     """Run what is missing, write tables and page, and print how many images each arm needed."""
-    from napari_active_seg.api import ImageNetworks
+    from napari_active_seg.learning import TorchImageNetworks
 
     for line in study.changed:
         echo(line)
@@ -65,7 +65,7 @@ def reproduce_images(
             run_classification(
                 study,
                 out,
-                ImageNetworks(device),
+                TorchImageNetworks(device),
                 workers=beside,
                 on_progress=tell,
             )

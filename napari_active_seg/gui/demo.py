@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import image_png
-from napari_active_seg.gui.shell.context import Tools
+from napari_active_seg.gui.shell.backend import Backend
 from napari_active_seg.gui.shell.dock import Dock
 from napari_active_seg.gui.shell.preferences import PreferencesFile
 from napari_active_seg.importers import MaskFolder
@@ -29,7 +29,7 @@ class _Tell(Protocol):
     def __call__(self, done: int, total: int, text: str = "") -> None: ...
 
 
-def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
+def run_demo(backend: Backend, out: Path, *, by_itself: bool, tell: _Tell) -> list[str]:
     """Run the demo and return what it left behind, a line each.
 
     ``by_itself`` drives the window through a lap and closes it; otherwise the window stays
@@ -49,13 +49,13 @@ def run_demo(tools: Tools, out: Path, *, by_itself: bool, tell: _Tell) -> list[s
         if done == total:
             say(f"drew {total} pictures of tissue with their true masks")
 
-    folder = tools.write_sample_project("histology", out, on_image=on_image)
-    _train_first_model(tools, folder, out / "masks", say)
+    folder = backend.write_sample_project("histology", out, on_image=on_image)
+    _train_first_model(backend, folder, out / "masks", say)
     preferences = None
     if by_itself:  # pictures show no person's own settings
         preferences = PreferencesFile(out / "preferences.json")
         preferences.change(name="Demo")
-    viewer, dock = _open_window(tools, preferences)
+    viewer, dock = _open_window(backend, preferences)
     try:
         dock.desk.open(folder)
         session = dock.desk.session
@@ -83,9 +83,11 @@ def _free_name(out: Path) -> Path:
     return free
 
 
-def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[str], None]) -> None:
+def _train_first_model(
+    backend: Backend, folder: Path, masks: Path, say: Callable[[str], None]
+) -> None:
     """Label a few regions and train, so that there is a model to ask."""
-    session = tools.open_session(folder)
+    session = backend.open_session(folder)
     try:
         session.proposals.propose(count=_START, size=_SIZE)
         say(f"took {_START} first regions that together look most like the pool")
@@ -96,12 +98,12 @@ def _train_first_model(tools: Tools, folder: Path, masks: Path, say: Callable[[s
         session.close()
 
 
-def _open_window(tools: Tools, preferences: PreferencesFile | None) -> tuple[Any, Dock]:
+def _open_window(backend: Backend, preferences: PreferencesFile | None) -> tuple[Any, Dock]:
     import napari
 
     viewer = napari.Viewer(title="napari-active-seg demo", show_welcome_screen=False)
     viewer.window.resize(1280, 720)
-    dock = Dock(viewer, tools, preferences)
+    dock = Dock(viewer, backend, preferences)
     viewer.window.add_dock_widget(dock, name=_MENU_NAME, area="right")
     return viewer, dock
 

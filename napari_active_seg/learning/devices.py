@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from napari_active_seg.errors import ConfigError
 
-__all__ = ["device_facts", "leave_a_core", "resolve_device"]
+__all__ = ["device_facts", "leaving_a_core", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -24,9 +26,21 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def leave_a_core() -> None:
-    """Hold torch to all cores but one, so that a window beside it stays fluent."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+@contextmanager
+def leaving_a_core(active: bool) -> Iterator[None]:
+    """Limit torch to all cores but one for a while where ``active``, so that a window stays fluent.
+
+    The limit is that of the process, other plugins included, so it ends with our own work.
+    """
+    if not active:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, max(1, (os.cpu_count() or 2) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device_facts() -> dict[str, str]:

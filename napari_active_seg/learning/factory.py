@@ -1,75 +1,90 @@
-"""Builds and loads torch segmenters."""
+"""Build and load networks; torch is imported when the first one is needed.
+
+The composition root imports this module, and a program that trains nothing never waits for torch.
+So every import of a module that needs torch stands in a method.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from napari_active_seg.acquisition import CostExample, FittedCost
 from napari_active_seg.errors import ModelError
-from napari_active_seg.learning.checkpoints import load_checkpoint
-from napari_active_seg.learning.classification.image_head import fit_image_head
-from napari_active_seg.learning.cost_network import fit_cost_network
-from napari_active_seg.learning.devices import leave_a_core, resolve_device
-from napari_active_seg.learning.module_modes import seeded
-from napari_active_seg.learning.networks import Network, SmallUNet
-from napari_active_seg.learning.networks.auxiliary_heads import (
-    AuxiliaryHeads,
-    Discriminator,
-    LossPredictor,
-)
-from napari_active_seg.learning.networks.class_remapping import ClassRemapping
-from napari_active_seg.learning.networks.registry import build_network
-from napari_active_seg.learning.presets import CANDIDATES, get_preset
-from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
-from napari_active_seg.learning.training.distributed import join_ranks
+from napari_active_seg.learning.torch_loading import load_torch
+from napari_active_seg.models.image_classifier import Classifier
 from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
-from napari_active_seg.models.segmenter import Segmenter
+from napari_active_seg.models.segmenter import TrainableSegmenter
+from napari_active_seg.models.torch_libraries import load_torch_libraries
 
-__all__ = ["TorchSegmenterFactory"]
+if TYPE_CHECKING:
+    import torch
+
+    from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
+
+__all__ = ["TorchImageNetworks", "TorchSegmenterFactory"]
 
 
 class TorchSegmenterFactory:
-    """Makes segmenters on one device."""
+    """Makes segmenters on one device; pickles without torch.
+
+    ``beside_a_window`` loads torch without stopping the window, and leaves it a core.
+    """
 
     def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
-        self._device = resolve_device(device)
-        join_ranks(self._device)
-        if beside_a_window:
-            leave_a_core()
+        self._device_name, self._beside_a_window = device, beside_a_window
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return the settings, without what was loaded."""
+        return {name: value for name, value in vars(self).items() if name != "_device"}
+
+    @cached_property
+    def _device(self) -> torch.device:
+        """The device; the first use loads torch and joins the other processes of a training."""
+        self._load()
+        from napari_active_seg.learning.devices import resolve_device
+        from napari_active_seg.learning.training.distributed import join_ranks
+
+        device = resolve_device(self._device_name)
+        join_ranks(device)
+        return device
+
+    def _load(self) -> None:
+        """Import torch and the modules that need it."""
+        loads_torch = "torch" not in sys.modules
+        if self._beside_a_window:
+            load_torch_libraries()
+        load_torch()
+
+        if self._beside_a_window and loads_torch:
+            gc.freeze()  # torch's modules stay: a collection would look at them for half a second
 
     def build(
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
     ) -> TorchSegmenter:
         """Return an untrained segmenter; ``seed`` decides the weights that are not loaded."""
-        chosen = get_preset(preset)
-        with seeded(seed, self._device):
-            built = build_network(preset, len(classes), weights=weights)
-        return TorchSegmenter(built.network, chosen, classes, self._device, origin=built.origin)
+        device = self._device
+        from napari_active_seg.learning.segmenter import TorchSegmenter
+
+        return TorchSegmenter.build(
+            preset,
+            classes,
+            device,
+            seed=seed,
+            weights=weights,
+            beside_a_window=self._beside_a_window,
+        )
 
     def candidates(self) -> tuple[str, ...]:
         """Return presets that suit the device, the best first."""
-        return CANDIDATES[self._device.type]
+        device = self._device
+        from napari_active_seg.learning.presets import CANDIDATES
 
-    def fit_cost(
-        self,
-        examples: Sequence[CostExample],
-        *,
-        seed: int,
-        check_cancelled: Callable[[], None],
-    ) -> FittedCost:
-        """Return what tells the cost of further views, and of each example unseen."""
-        return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
-
-    def fit_head(
-        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
-    ) -> ImagePredictions:
-        """Return what tells the class of images from what a network sees of them."""
-        return fit_image_head(examples, seed, check_cancelled)
+        return CANDIDATES[device.type]
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
@@ -79,63 +94,91 @@ class TorchSegmenterFactory:
         ``outputs[i]`` is the place among ``classes`` of its output i, for a project whose classes
         were renamed, reordered, merged or added to since.
         """
-        header, weights = load_checkpoint(path)
-        trained_for = tuple(json.loads(header["classes"]))
-        fits = trained_for == classes if outputs is None else len(outputs) == len(trained_for)
-        if not fits:
-            raise ModelError(
-                f"{path.name} was trained for {', '.join(trained_for)} but the project has "
-                f"{', '.join(classes)}; train again"
-            )
-        chosen = get_preset(header["preset"])
-        network: Network = build_network(chosen.name, len(trained_for)).network
-        beside = {k: v for k, v in weights.items() if k.startswith("companions.")}
-        own = {k: v for k, v in weights.items() if k not in beside}
-        if isinstance(network, SmallUNet):
-            own = network.upgraded(own)
-        try:
-            network.load_state_dict(own)
-            companions = _companions(network, beside, len(trained_for))
-        except RuntimeError as error:
-            raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
-        if outputs is not None and outputs != tuple(range(len(classes))):
-            network = ClassRemapping(network, outputs, len(classes))
-            companions.discriminator = None  # it judges the classes of before
-        return TorchSegmenter(
-            network,
-            chosen,
-            classes,
-            self._device,
-            origin=header.get("origin", "random weights"),
-            companions=companions,
+        device = self._device
+        from napari_active_seg.learning.segmenter import TorchSegmenter
+
+        return TorchSegmenter.from_checkpoint(
+            path, classes, device, outputs=outputs, beside_a_window=self._beside_a_window
         )
 
     def free_memory(self) -> None:
-        """Give back what the GPU keeps for the next time."""
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        """Release the memory that torch keeps on the GPU; does not load torch."""
+        if "_device" not in vars(self) or self._device.type != "cuda":
+            return
+        import torch
 
-    def ensemble(self, members: Sequence[Segmenter]) -> TorchEnsemble:
+        torch.cuda.empty_cache()
+
+    def fit_cost(
+        self,
+        examples: Sequence[CostExample],
+        *,
+        seed: int,
+        check_cancelled: Callable[[], None],
+    ) -> FittedCost:
+        """Return a fitted cost model, and its out-of-fold costs of the examples."""
+        self._load()
+        from napari_active_seg.learning.cost_network import fit_cost_network
+        from napari_active_seg.learning.devices import leaving_a_core
+
+        with leaving_a_core(self._beside_a_window):
+            return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
+
+    def fit_head(
+        self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
+    ) -> ImagePredictions:
+        """Return a fitted head that predicts classes of images from features of a network."""
+        self._load()
+        from napari_active_seg.learning.classification import fit_image_head
+        from napari_active_seg.learning.devices import leaving_a_core
+
+        with leaving_a_core(self._beside_a_window):
+            return fit_image_head(examples, seed, check_cancelled)
+
+    def ensemble(self, members: Sequence[TrainableSegmenter]) -> TorchEnsemble:
         """Return a segmenter whose passes are those of all members."""
+        device = self._device
+        from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
+
         ours = [member for member in members if isinstance(member, TorchSegmenter)]
         if len(ours) != len(members):
             raise ModelError("an ensemble is made of single models that this factory loaded")
-        return TorchEnsemble(ours, self._device)
+        return TorchEnsemble(ours, device)
 
 
-def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:
-    """Return what stands beside the network, filled with what of it was stored."""
-    stored = {name.removeprefix("companions."): value for name, value in weights.items()}
-    judging = {
-        name.removeprefix("discriminator."): value
-        for name, value in stored.items()
-        if name.startswith("discriminator.")
-    }
-    companions = AuxiliaryHeads(
-        loss_predictor=LossPredictor.for_network(network)
-        if any(name.startswith("loss_predictor.") for name in stored)
-        else None,
-        discriminator=Discriminator.stored(judging, n_classes) if judging else None,
-    )
-    companions.load_state_dict(stored)
-    return companions
+class TorchImageNetworks:
+    """Makes networks for whole images on one device; pickles without torch."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device_name = device
+
+    def build(
+        self,
+        network: str,
+        *,
+        shape: tuple[int, int, int],
+        n_classes: int,
+        seed: int,
+        weights: str = "random",
+    ) -> Classifier:
+        """Return an untrained network for images (H, W, channels)."""
+        load_torch()
+        from napari_active_seg.learning.classification import build_classifier
+
+        return build_classifier(
+            network,
+            shape=shape,
+            n_classes=n_classes,
+            seed=seed,
+            weights=weights,
+            device=self._device_name,
+        )
+
+    def fit_cost(
+        self, examples: Sequence[CostExample], *, seed: int, check_cancelled: Callable[[], None]
+    ) -> FittedCost:
+        """Return a fitted cost model, and its out-of-fold costs of the examples."""
+        load_torch()
+        from napari_active_seg.learning.cost_network import fit_cost_network
+
+        return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
+
+from napari_active_seg.learning.dropout_layers import find_dropout
 
 __all__ = [
     "batch_norms",
@@ -33,9 +34,8 @@ def sampling_dropout(network: nn.Module) -> Iterator[None]:
     """Put dropout layers alone in training mode; batch norm keeps its running statistics."""
     with _restored(network):
         network.eval()
-        for layer in network.modules():
-            if isinstance(layer, _DropoutNd):
-                layer.train()
+        for layer in find_dropout(network):
+            layer.train()
         yield
 
 

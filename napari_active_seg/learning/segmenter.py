@@ -1,21 +1,32 @@
-"""The torch side of the Segmenter protocol."""
+"""The torch side of the protocols Segmenter and TrainableSegmenter."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
-from napari_active_seg.learning.checkpoints import save_checkpoint
+from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
+from napari_active_seg.learning.devices import leaving_a_core
 from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
-from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
+from napari_active_seg.learning.module_modes import seeded
+from napari_active_seg.learning.networks import Network, SmallUNet
+from napari_active_seg.learning.networks.auxiliary_heads import (
+    AuxiliaryHeads,
+    Discriminator,
+    LossPredictor,
+)
+from napari_active_seg.learning.networks.class_remapping import ClassRemapping
+from napari_active_seg.learning.networks.preprocessing import IMAGENET, find_normalise
+from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
-from napari_active_seg.learning.presets import Preset
+from napari_active_seg.learning.presets import Preset, get_preset
 from napari_active_seg.learning.training.build import (
     TrainingParts,
     seconds_of_training,
@@ -46,8 +57,10 @@ class _TorchModel:
         preset: str,
         classes: tuple[str, ...],
         origin: str,
+        beside_a_window: bool,
     ) -> None:
         self._sampler = Sampler(members, device)
+        self.beside_a_window = beside_a_window
         self._members, self._on = tuple(members), device
         self._draws_outlines = all(member.passes.network.has_contour for member in members)
         self._preset_name, self._classes, self._origin = preset, classes, origin
@@ -81,7 +94,8 @@ class _TorchModel:
     ) -> ImageOutputs:
         """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
         self._move_to(self._on)
-        return self._sampler.outputs(image, plan, check_cancelled)
+        with leaving_a_core(self.beside_a_window):
+            return self._sampler.outputs(image, plan, check_cancelled)
 
     def check_sampling(self, plan: InferenceOptions) -> None:
         """Raise ModelError where passes cannot be had as ``plan`` asks."""
@@ -92,9 +106,9 @@ class _TorchModel:
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
         self._move_to(self._on)
-        return self._sampler.embedding(
-            image, InferenceOptions(uncertainty_from="single"), check_cancelled
-        )
+        plan = InferenceOptions(uncertainty_from="single")
+        with leaving_a_core(self.beside_a_window):
+            return self._sampler.embedding(image, plan, check_cancelled)
 
     def write_onnx(self, path: Path) -> int:
         """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
@@ -128,13 +142,92 @@ class TorchSegmenter(_TorchModel):
         *,
         origin: str,
         companions: AuxiliaryHeads | None = None,
+        beside_a_window: bool = False,
     ) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._companions = (companions or AuxiliaryHeads()).to(device)
         self._preset = preset
         self._device = device
         self.member = Member(NetworkPasses(self._network, device), self._companions)
-        super().__init__([self.member], device, preset=preset.name, classes=classes, origin=origin)
+        super().__init__(
+            [self.member],
+            device,
+            preset=preset.name,
+            classes=classes,
+            origin=origin,
+            beside_a_window=beside_a_window,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        preset: str,
+        classes: tuple[str, ...],
+        device: torch.device,
+        *,
+        seed: int,
+        weights: str = "pretrained",
+        beside_a_window: bool = False,
+    ) -> TorchSegmenter:
+        """Return an untrained segmenter; ``seed`` decides the weights that are not loaded."""
+        chosen = get_preset(preset)
+        with seeded(seed, device):
+            built = build_network(preset, len(classes), weights=weights)
+        return cls(
+            built.network,
+            chosen,
+            classes,
+            device,
+            origin=built.origin,
+            beside_a_window=beside_a_window,
+        )
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: Path,
+        classes: tuple[str, ...],
+        device: torch.device,
+        *,
+        outputs: tuple[int, ...] | None = None,
+        beside_a_window: bool = False,
+    ) -> TorchSegmenter:
+        """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``.
+
+        ``outputs[i]`` is the place among ``classes`` of its output i.
+        """
+        header, weights = load_checkpoint(path)
+        trained_for = tuple(json.loads(header["classes"]))
+        fits = trained_for == classes if outputs is None else len(outputs) == len(trained_for)
+        if not fits:
+            raise ModelError(
+                f"{path.name} was trained for {', '.join(trained_for)} but the project has "
+                f"{', '.join(classes)}; train again"
+            )
+        chosen = get_preset(header["preset"])
+        network: Network = build_network(chosen.name, len(trained_for)).network
+        beside = {k: v for k, v in weights.items() if k.startswith("companions.")}
+        own = {k: v for k, v in weights.items() if k not in beside}
+        if isinstance(network, SmallUNet):
+            own = network.upgraded(own)
+        try:
+            network.load_state_dict(own)
+            companions = _companions(network, beside, len(trained_for))
+        except RuntimeError as error:
+            raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
+        _restore_normalisation(network, header)
+        if outputs is not None and outputs != tuple(range(len(classes))):
+            network = ClassRemapping(network, outputs, len(classes))
+            companions.discriminator = None  # it judges the classes of before
+        return cls(
+            network,
+            chosen,
+            classes,
+            device,
+            origin=header.get("origin", "random weights"),
+            companions=companions,
+            beside_a_window=beside_a_window,
+        )
 
     def train(
         self,
@@ -146,15 +239,17 @@ class TorchSegmenter(_TorchModel):
         kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
         """Learn from the labelled pixels of ``data.examples`` alone."""
-        return train_network(
-            self._parts(data, plan), on_step=on_step, check_cancelled=check_cancelled, kept=kept
-        )
+        parts = self._parts(data, plan)
+        with leaving_a_core(self.beside_a_window):
+            return train_network(parts, on_step=on_step, check_cancelled=check_cancelled, kept=kept)
 
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Return how long training would take, from a few steps; the network is spoilt by it."""
         if n_ranks() > 1:
             raise ConfigError("'auto' measures one process; name a preset under torchrun")
-        return seconds_of_training(self._parts(data, plan))
+        parts = self._parts(data, plan)
+        with leaving_a_core(self.beside_a_window):
+            return seconds_of_training(parts)
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` in its header."""
@@ -164,7 +259,7 @@ class TorchSegmenter(_TorchModel):
             companions=self._companions,
             preset=self.preset,
             classes=self._classes,
-            facts={**facts, "origin": self._origin},
+            facts={**facts, "origin": self._origin, **_normalisation_facts(self._network)},
         )
 
     def _parts(self, data: TrainingData, plan: TrainingOptions) -> TrainingParts:
@@ -183,7 +278,7 @@ class TorchSegmenter(_TorchModel):
 
 
 class TorchEnsemble(_TorchModel):
-    """Several segmenters that speak as one; what it says of a pixel is all their passes."""
+    """Several segmenters that predict as one: its MC samples are those of all members."""
 
     def __init__(self, members: Sequence[TorchSegmenter], device: torch.device) -> None:
         if not members:
@@ -197,24 +292,38 @@ class TorchEnsemble(_TorchModel):
             preset=first.preset,
             classes=first.classes,
             origin=first.origin,
+            beside_a_window=first.beside_a_window,
         )
 
-    def train(
-        self,
-        data: TrainingData,
-        *,
-        plan: TrainingOptions,
-        on_step: Callable[[TrainStep], None],
-        check_cancelled: Callable[[], None],
-        kept: ResumeTarget | None = None,
-    ) -> TrainOutcome:
-        """Refuse: members are trained one by one."""
-        raise ModelError("an ensemble does not learn; train its members one by one")
 
-    def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
-        """Refuse: members are trained one by one."""
-        raise ModelError("an ensemble does not learn; train its members one by one")
+def _normalisation_facts(network: Network) -> dict[str, str]:
+    """Return the statistics that the encoder's images are normalised with, for a header."""
+    normalise = find_normalise(network)
+    return {} if normalise is None else {"normalisation": json.dumps(normalise.statistics)}
 
-    def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
-        """Refuse: members are saved one by one."""
-        raise ModelError("an ensemble is not saved; its members are")
+
+def _restore_normalisation(network: Network, header: Mapping[str, str]) -> None:
+    """Normalise as in the training of a checkpoint, with ImageNet's statistics if it has none."""
+    normalise = find_normalise(network)
+    if normalise is None:
+        return
+    mean, std = json.loads(header.get("normalisation", json.dumps(IMAGENET)))
+    normalise.replace((tuple(mean), tuple(std)))
+
+
+def _companions(network: Network, weights: Mapping[str, Tensor], n_classes: int) -> AuxiliaryHeads:
+    """Return the auxiliary heads of a network, with the weights of those that were stored."""
+    stored = {name.removeprefix("companions."): value for name, value in weights.items()}
+    judging = {
+        name.removeprefix("discriminator."): value
+        for name, value in stored.items()
+        if name.startswith("discriminator.")
+    }
+    companions = AuxiliaryHeads(
+        loss_predictor=LossPredictor.for_network(network)
+        if any(name.startswith("loss_predictor.") for name in stored)
+        else None,
+        discriminator=Discriminator.stored(judging, n_classes) if judging else None,
+    )
+    companions.load_state_dict(stored)
+    return companions

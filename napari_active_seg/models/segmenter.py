@@ -28,6 +28,7 @@ __all__ = [
     "TrainExample",
     "TrainOutcome",
     "TrainStep",
+    "TrainableSegmenter",
     "TrainingData",
     "describe_duration",
 ]
@@ -141,7 +142,7 @@ class ImageOutputs:
 
 
 class Segmenter(Protocol):
-    """A model in use: it predicts, learns and can be written down."""
+    """A trained model, or an ensemble of several, that predicts."""
 
     @property
     def preset(self) -> str:
@@ -176,6 +177,19 @@ class Segmenter(Protocol):
     ) -> NDArray[np.float32]:
         """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
 
+    def free_memory(self) -> None:
+        """Leave the GPU until asked again."""
+
+    def write_onnx(self, path: Path) -> int:
+        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+
+        ModelError if the network cannot be written so.
+        """
+
+
+class TrainableSegmenter(Segmenter, Protocol):
+    """A single model: it also trains, and is saved as a checkpoint."""
+
     def train(
         self,
         data: TrainingData,
@@ -193,15 +207,6 @@ class Segmenter(Protocol):
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
         """Return how long training would take, from a few steps; the network is spoilt by it."""
 
-    def free_memory(self) -> None:
-        """Leave the GPU until asked again."""
-
-    def write_onnx(self, path: Path) -> int:
-        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
-
-        ModelError if the network cannot be written so.
-        """
-
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
 
@@ -211,7 +216,7 @@ class SegmenterFactory(Protocol):
 
     def build(
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
-    ) -> Segmenter:
+    ) -> TrainableSegmenter:
         """Return an untrained segmenter.
 
         ``weights`` is "pretrained", "random" or the path of a file for its encoder.
@@ -222,7 +227,7 @@ class SegmenterFactory(Protocol):
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
-    ) -> Segmenter:
+    ) -> TrainableSegmenter:
         """Return the segmenter of a checkpoint; ModelError if foreign or damaged.
 
         ``outputs[i]`` is the place among ``classes`` of the checkpoint's output i; None if they
@@ -246,5 +251,5 @@ class SegmenterFactory(Protocol):
     ) -> ImagePredictions:
         """Return what tells the class of images from what a network sees of them."""
 
-    def ensemble(self, members: Sequence[Segmenter]) -> Segmenter:
-        """Return a segmenter whose passes are those of all members; it does not learn."""
+    def ensemble(self, members: Sequence[TrainableSegmenter]) -> Segmenter:
+        """Return a segmenter whose passes are those of all members."""

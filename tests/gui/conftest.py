@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDialog
 @pytest.fixture(scope="session", autouse=True)
 def _quick_collections():
     """Leave what torch brought along out of garbage collections: napari runs many."""
-    import napari_active_seg.learning  # noqa: F401
+    import napari_active_seg.learning.segmenter  # noqa: F401
 
     gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,14 +45,14 @@ def test_first_dock_loads_behind_a_dialog(tmp_path):
 
 def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
     """The button returns at once with a line about what happens; the project opens later."""
-    threads, tools = [], type(window.dock.desk.tools)
-    write = tools.write_sample_project
+    threads, desk = [], window.dock.desk
+    write = desk.backend.write_sample_project
 
     def recorded(*arguments, **facts):
         threads.append(threading.current_thread())
         return write(*arguments, **facts)
 
-    monkeypatch.setattr(tools, "write_sample_project", recorded)
+    monkeypatch.setattr(desk, "backend", replace(desk.backend, write_sample_project=recorded))
     monkeypatch.setattr(project_panel, "ask_folder", lambda *_: tmp_path)
     panel = window.panel("Project")
     panel._sample("histology")
@@ -65,14 +66,14 @@ def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
 
 
 def test_project_is_read_in_another_thread(window, project_folder, monkeypatch):
-    threads, tools = [], type(window.dock.desk.tools)
-    read = tools.open_session
+    threads, desk = [], window.dock.desk
+    read = desk.backend.open_session
 
     def recorded(*arguments, **facts):
         threads.append(threading.current_thread())
         return read(*arguments, **facts)
 
-    monkeypatch.setattr(tools, "open_session", recorded)
+    monkeypatch.setattr(desk, "backend", replace(desk.backend, open_session=recorded))
     monkeypatch.setattr(project_panel, "ask_folder", lambda *_: project_folder)
     window.panel("Project")._open()
     assert window.dock.status.text() == "Opening project..."

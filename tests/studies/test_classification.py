@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tiny_mnist import N_TRAIN, silent, write_mnist
 
-from napari_active_seg.api import ImageNetworks
 from napari_active_seg.errors import BadInputError, ConfigError, ImageError
 from napari_active_seg.figures import Report
+from napari_active_seg.learning import TorchImageNetworks
 from napari_active_seg.studies.classification import (
     ClassificationArm,
     ClassificationStudy,
@@ -45,7 +45,7 @@ def study(root, **more):
     return ClassificationStudy.made(**(settings | more))
 
 
-NETWORKS = ImageNetworks("cpu")
+NETWORKS = TorchImageNetworks("cpu")
 
 
 class Told:

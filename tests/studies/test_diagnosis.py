@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from tiny_mnist import N_TEST, silent, write_mnist
 
-from napari_active_seg.api import ImageNetworks
 from napari_active_seg.errors import ConfigError, ImageError, ModelError
+from napari_active_seg.learning import TorchImageNetworks
 from napari_active_seg.studies.classification import (
     ClassificationArm,
     ClassificationStudy,
@@ -23,7 +23,7 @@ from napari_active_seg.studies.classification.splits import ImagePool
 from napari_active_seg.studies.classification.trainer import ImageTrainer
 from napari_active_seg.studies.papers import Scale, image_study
 
-NETWORKS = ImageNetworks("cpu")
+NETWORKS = TorchImageNetworks("cpu")
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from scipy.special import rel_entr
 from tiny_mnist import silent, write_mnist
 from torch import nn
 
-from napari_active_seg.api import ImageNetworks
 from napari_active_seg.errors import ConfigError, ModelError
+from napari_active_seg.learning import TorchImageNetworks
 from napari_active_seg.learning.classification import build_classifier
 from napari_active_seg.learning.classification.augmentation import changed_strongly
 from napari_active_seg.models.image_classifier import ImageTraining
@@ -217,7 +217,7 @@ def test_all_ways_to_ask_run_and_their_areas_are_told(tmp_path):
     kept.append(ClassificationArm(name="ll", measure="learned-loss", passes=0))
     asked = asked.made(**{**asked.model_dump(), **few, "arms": kept})
     out = tmp_path / "out"
-    run_classification(asked, out, ImageNetworks("cpu"), on_progress=silent)
+    run_classification(asked, out, TorchImageNetworks("cpu"), on_progress=silent)
     rounds = finished_rounds(asked, out)
     for arm in kept:
         own = [f for f in rounds if f["arm"] == arm.name]

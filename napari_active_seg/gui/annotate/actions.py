@@ -41,7 +41,7 @@ class AnnotateActions:
         self.tools: Toolbox | None = None
         self.asking = QuestionInHand(desk)
         self._clicking = Clicking(
-            desk.tools.load_click_helper,
+            desk.backend.load_click_helper,
             lambda: desk.preferences.now.click_helper,
             on_failed=desk.tell,
         )

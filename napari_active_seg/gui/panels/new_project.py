@@ -29,7 +29,13 @@ from napari_active_seg.gui.shell.background_task import BackgroundTask, Tell
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.session import Session
-from napari_active_seg.session.create_project import CLASS_TEMPLATES, CreatedProject, FolderReport
+from napari_active_seg.session.create_project import (
+    CLASS_TEMPLATES,
+    CreatedProject,
+    FolderReport,
+    create_project,
+    inspect_folder,
+)
 from napari_active_seg.session.labels.service import NOT_LABELLED
 
 __all__ = ["NewProjectBox"]
@@ -180,10 +186,9 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         self.question_box.hide()
         self.region_size.hide()
         allow(self.make, "The folder is being searched")
-        look_at = self._desk.tools.inspect_folder
 
         def work(tell: Tell) -> object:
-            look = look_at(folder, on_file=tell)
+            look = inspect_folder(folder, on_file=tell)
             _ = look.mixed_squares  # takes a while, and is kept
             return look
 
@@ -289,7 +294,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
         if images_dir is None or folder is None:
             raise ConfigError("choose a folder of images, and a new folder for the project")
         create = partial(
-            self._desk.tools.create_project,
+            create_project,
             folder,
             images_dir=images_dir,
             classes=self.names,

@@ -16,6 +16,7 @@ from napari_active_seg.gui.panels.plot import Plot
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.jobs import JobKind, Progress
+from napari_active_seg.models.preset_names import AUTO, preset_names
 from napari_active_seg.project import SETTINGS, ProjectConfig
 from napari_active_seg.session import Session, TrainResponse, ViewState
 
@@ -40,7 +41,7 @@ class TrainPanel(Panel):
 
     def build(self) -> None:
         """Lay out the button, how to learn, the loss curve and the history."""
-        self.preset = ComboBox(label="network", choices=list(self.desk.tools.preset_names))
+        self.preset = ComboBox(label="network", choices=[AUTO, *preset_names()])
         self.training_length = ComboBox(label="training length", choices=_lengths())
         self.init = ComboBox(label="start from", choices=_choices("init", _INIT))
         self.augmentation = ComboBox(
@@ -208,9 +209,9 @@ class TrainPanel(Panel):
 
     def _offer(self, config: ProjectConfig) -> None:
         """Add what the project says and the lists do not have: set by a command, or elsewhere."""
-        presets, length = list(self.desk.tools.preset_names), config.training.training_length
+        length = config.training.training_length
         for widget, value, choices in (
-            (self.preset, config.preset, [*presets, config.preset]),
+            (self.preset, config.preset, [AUTO, *preset_names(), config.preset]),
             (self.training_length, length, _lengths(length)),
         ):
             if value not in widget.choices:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from napari.components import ViewerModel
 from psygnal import Signal
@@ -20,6 +20,7 @@ from napari_active_seg.errors import (
     RemedyId,
     StoppedError,
 )
+from napari_active_seg.gui.shell.backend import Backend
 from napari_active_seg.gui.shell.dialogs import Held, ask_held
 from napari_active_seg.gui.shell.missing_images import MissingImages
 from napari_active_seg.gui.shell.notifications import notify
@@ -27,56 +28,15 @@ from napari_active_seg.gui.shell.opening import ProjectOpener
 from napari_active_seg.gui.shell.preferences import PreferencesFile
 from napari_active_seg.images import absolute_path
 from napari_active_seg.jobs import JobKind
-from napari_active_seg.models.interactive import InteractiveSegmenter
 from napari_active_seg.session import Session
-from napari_active_seg.session.create_project import CreatedProject, FolderReport, ImageSettings
 
-__all__ = ["DockContext", "Tools", "action_name"]
+__all__ = ["DockContext", "action_name"]
 
 T = TypeVar("T")
 #: What an error of the saver belongs to.
 _SAVING = "saving"
 
 _log = logging.getLogger(__name__)
-
-
-class Tools(Protocol):
-    """What the composition root lends the desktop."""
-
-    def open_session(
-        self, folder: Path, *, read_only: bool = False, take_over: bool = False
-    ) -> Session:
-        """Return a session that works in the background."""
-
-    def create_project(
-        self,
-        folder: Path,
-        *,
-        images_dir: Path,
-        classes: list[str],
-        masks_dir: Path | None,
-        find_masks: bool = True,
-        settings: ImageSettings | None = None,
-        on_file: Callable[[int, int], None] | None = None,
-    ) -> CreatedProject:
-        """Make a project."""
-
-    def inspect_folder(
-        self, folder: Path, *, on_file: Callable[[int, int], None] | None = None
-    ) -> FolderReport:
-        """Say what is in a folder of images."""
-
-    def write_sample_project(
-        self, name: str, folder: Path, *, on_image: Callable[[int, int], None] | None = None
-    ) -> Path:
-        """Make a project of drawn pictures in ``folder`` and return where it is."""
-
-    def load_click_helper(self, place: str) -> InteractiveSegmenter:
-        """Return the helper of a folder, or the registered one of a name."""
-
-    @property
-    def preset_names(self) -> tuple[str, ...]:
-        """Names of the networks that can be trained."""
 
 
 class DockContext:
@@ -89,10 +49,10 @@ class DockContext:
     tab_wanted = Signal(str)  # its title
 
     def __init__(
-        self, viewer: ViewerModel, tools: Tools, preferences: PreferencesFile | None = None
+        self, viewer: ViewerModel, backend: Backend, preferences: PreferencesFile | None = None
     ) -> None:
         self.viewer = viewer
-        self.tools = tools
+        self.backend = backend
         self.parent: QWidget | None = None  # of dialogs
         self.preferences = preferences or PreferencesFile()
         self.may_close: Callable[[], bool] = lambda: True  # asks where something would be lost
@@ -121,18 +81,18 @@ class DockContext:
         if not self.may_close():
             return False
         try:
-            opened = self.tools.open_session(folder)
+            opened = self.backend.open_session(folder)
         except ProjectHeldError as held:
             answer = ask_held(self.parent, held.holder)
             if answer is Held.CANCEL:
                 return False
-            opened = self.tools.open_session(
+            opened = self.backend.open_session(
                 folder,
                 read_only=answer is Held.READ_ONLY,
                 take_over=answer is Held.TAKE_OVER,
             )
         except ProjectNotWritableError as error:
-            opened = self.tools.open_session(folder, read_only=True)
+            opened = self.backend.open_session(folder, read_only=True)
             notify(f"Opened read-only: {error}")
         self.replace(opened)
         self.opened_at_once.emit()

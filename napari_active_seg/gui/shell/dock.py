@@ -37,9 +37,10 @@ from napari_active_seg.gui.panels import PANELS, AnnotateActions, Panel, Project
 from napari_active_seg.gui.panels.fixed_label import FixedLabel
 from napari_active_seg.gui.panels.reasons import allow
 from napari_active_seg.gui.shell.annotator_prompt import NameBar
+from napari_active_seg.gui.shell.backend import Backend
 from napari_active_seg.gui.shell.background_imports import start_imports
 from napari_active_seg.gui.shell.closing import ClosingGuard, Consent
-from napari_active_seg.gui.shell.context import DockContext, Tools
+from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.gui.shell.drag_drop import dropped_folder, project_in
 from napari_active_seg.gui.shell.error_bar import MessageBar
 from napari_active_seg.gui.shell.ipykernel_yield import give_cells_turns
@@ -61,13 +62,13 @@ class Dock(QWidget):  # type: ignore[misc]
     """The plugin's widget."""
 
     def __init__(
-        self, viewer: ViewerModel, tools: Tools, preferences: PreferencesFile | None = None
+        self, viewer: ViewerModel, backend: Backend, preferences: PreferencesFile | None = None
     ) -> None:
         super().__init__()
         start_emitting_from_queue(msec=15)
         give_cells_turns()
         start_imports()
-        self.desk = DockContext(viewer, tools, preferences)
+        self.desk = DockContext(viewer, backend, preferences)
         self.desk.parent = self
         self.setAcceptDrops(True)
         self.annotate = AnnotateActions(self.desk)

@@ -62,7 +62,7 @@ class ProjectOpener:
             def count(number: int, total: int) -> None:
                 announce(f"Making sample image {number} of {total}...")
 
-            return self._desk.tools.write_sample_project(name, folder, on_image=count)
+            return self._desk.backend.write_sample_project(name, folder, on_image=count)
 
         self._begin("Making the sample project...", write)
 
@@ -83,7 +83,7 @@ class ProjectOpener:
             try:
                 finish_imports()
                 folder = find(lambda line: self._progressed.emit(number, line))
-                session = self._desk.tools.open_session(folder)
+                session = self._desk.backend.open_session(folder)
             except Exception as error:  # noqa: BLE001 - carried to the main thread, which shows it
                 self._ended.emit(partial(self._fail, number, folder, error))
             else:

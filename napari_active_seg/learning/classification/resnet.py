@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from napari_active_seg.learning.classification.base import StagedClassifier
-from napari_active_seg.learning.networks.preprocessing import imagenet_scaled
+from napari_active_seg.learning.networks.preprocessing import Normalise
 
 __all__ = ["ResNet18", "fine_tuned_resnet18"]
 
@@ -17,6 +17,7 @@ class ResNet18(StagedClassifier):
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
+        self.normalise = Normalise()
         from torchvision.models import resnet18  # slow to load, and only this network wants it
 
         self.body = resnet18(weights=None)
@@ -26,7 +27,7 @@ class ResNet18(StagedClassifier):
     def stages(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return what each group makes of images (N, 1 or 3, H, W), its mean over places."""
         body = self.body
-        x = imagenet_scaled(images.expand(-1, 3, -1, -1))
+        x = self.normalise(images.expand(-1, 3, -1, -1))
         x = body.maxpool(body.relu(body.bn1(body.conv1(x))))
         found = []
         for group in (body.layer1, body.layer2, body.layer3, body.layer4):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from napari_active_seg.learning.networks.preprocessing import imagenet_scaled
+from napari_active_seg.learning.networks.preprocessing import Normalise
 
 __all__ = ["Vgg16", "vgg16", "vgg16_small"]
 
@@ -22,6 +22,7 @@ class Vgg16(nn.Module):
         self, n_classes: int, *, width: float = 1.0, norms: bool = False, side: int = 7
     ) -> None:
         super().__init__()
+        self.normalise = Normalise()
         layers: list[nn.Module] = []
         before = 3
         for channels in _CHANNELS:
@@ -51,7 +52,7 @@ class Vgg16(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return what is before the dense layers, (N, F), of images (N, 3, H, W) in 0..1."""
-        found: Tensor = self.pool(self.body(imagenet_scaled(images)))
+        found: Tensor = self.pool(self.body(self.normalise(images)))
         return found.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:

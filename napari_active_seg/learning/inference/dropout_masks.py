@@ -16,8 +16,9 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
+from torch.utils.hooks import RemovableHandle
 
+from napari_active_seg.learning.dropout_layers import DropoutLayer
 from napari_active_seg.learning.networks import Network
 
 __all__ = ["PassMasks"]
@@ -29,7 +30,9 @@ _BLOCK = 32
 class PassMasks:
     """While entered, the dropout layers of ``network`` draw by pass; see the module.
 
-    ``Dropout`` and ``Dropout1d`` to ``3d`` take part. Other kinds draw as torch does.
+    ``Dropout`` and ``Dropout1d`` to ``3d`` take part, where they are in training mode. Each is put
+    into evaluation, in which it passes its input on, and a hook applies the mask. Other kinds draw
+    as torch does.
     """
 
     def __init__(self, network: Network, seed: int) -> None:
@@ -43,10 +46,14 @@ class PassMasks:
         self._size = (1, 1)
         self._streams: list[np.random.Generator] = []
         self._calls: Counter[int] = Counter()
+        self._hooked: list[tuple[DropoutLayer, RemovableHandle]] = []
 
     def __enter__(self) -> Self:
         for number, layer in enumerate(self._layers):
-            layer.__dict__["forward"] = partial(self._drop, number, layer)
+            if layer.training:
+                layer.eval()
+                hook = layer.register_forward_hook(partial(self._drop, number))
+                self._hooked.append((layer, hook))
         return self
 
     def __exit__(
@@ -55,8 +62,10 @@ class PassMasks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for layer in self._layers:
-            del layer.__dict__["forward"]
+        for layer, hook in self._hooked:
+            hook.remove()
+            layer.train()
+        self._hooked.clear()
 
     def at(
         self,
@@ -75,14 +84,12 @@ class PassMasks:
         self._calls.clear()
         self._streams = [_stream((self._seed, first + b)) for b in range(count)]
 
-    def _drop(self, number: int, layer: _DropoutNd, x: Tensor) -> Tensor:
-        if not layer.training:
-            return x
+    def _drop(self, number: int, layer: DropoutLayer, _inputs: object, x: Tensor) -> Tensor:
+        """Return what a layer in evaluation gave, with the masks of the current passes."""
         call = self._calls[number]
         self._calls[number] += 1
         if x.shape[0] != self._count:
-            drawn: Tensor = type(layer).forward(layer, x)  # passes are not its first axis
-            return drawn
+            return _draw_as_torch(layer, x)  # passes are not its first axis
         shape = x.shape[1:]
         if not isinstance(layer, nn.Dropout):
             shape = torch.Size([shape[0], *(1 for _ in shape[1:])])
@@ -139,6 +146,14 @@ class PassMasks:
         )
         y, x = top - rows.start * _BLOCK, left - columns.start * _BLOCK
         return np.ascontiguousarray(whole[:, y : y + height, x : x + width])
+
+
+def _draw_as_torch(layer: DropoutLayer, x: Tensor) -> Tensor:
+    layer.train()
+    try:
+        return layer.forward(x)  # past the hook
+    finally:
+        layer.eval()
 
 
 def _stream(key: tuple[int, ...]) -> np.random.Generator:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
+
+from napari_active_seg.learning.dropout_layers import DropoutLayer, find_dropout
 
 __all__ = ["Features", "Heads", "Network"]
 
@@ -69,9 +70,9 @@ class Network(nn.Module, ABC):
         """Return a coarse map (N, D, h, w) whose mean over a place says what is seen there."""
         return features[-1]
 
-    def sampled_dropout(self) -> Iterable[_DropoutNd]:
+    def sampled_dropout(self) -> Iterable[DropoutLayer]:
         """Return the dropout layers that draw while sampling: all of them, in order."""
-        return [layer for layer in self.modules() if isinstance(layer, _DropoutNd)]
+        return find_dropout(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of ``images`` (N, 3, H, W) in 0..1."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn.modules.dropout import _DropoutNd
 
+from napari_active_seg.learning.dropout_layers import DropoutLayer
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 
 __all__ = ["ClassRemapping"]
@@ -60,7 +60,7 @@ class ClassRemapping(Network):
         """Return what the inner network's embed returns."""
         return self.inner.embed(features)
 
-    def sampled_dropout(self) -> Iterable[_DropoutNd]:
+    def sampled_dropout(self) -> Iterable[DropoutLayer]:
         """Return the inner network's dropout layers that draw."""
         return self.inner.sampled_dropout()
 

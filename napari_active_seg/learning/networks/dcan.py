@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 from napari_active_seg.learning.networks.encoders import ResNetV2
-from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
+from napari_active_seg.learning.networks.preprocessing import HALF, Normalise, padded_to
 
 __all__ = ["DCAN"]
 
@@ -42,6 +42,7 @@ class DCAN(Network):
         width: float = 1.0,
     ) -> None:
         super().__init__()
+        self.normalise = Normalise(HALF)  # as timm trained the weights that are loaded
         rate = _RATES.get(placement, 0.0) if dropout is None else dropout
         self.encoder = ResNetV2(depth, placement=placement, dropout=rate, width=width)
         self.objects = _Branch(self.encoder, n_classes, width)
@@ -49,7 +50,7 @@ class DCAN(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's features before its first dropout."""
-        return self.encoder.deterministic(padded_to(imagenet_scaled(images), self.stride))
+        return self.encoder.deterministic(padded_to(self.normalise(images), self.stride))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return the fused object logits (N, C, *size)."""

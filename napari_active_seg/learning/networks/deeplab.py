@@ -23,7 +23,7 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.encoders import ResNet, WideResNet38
 from napari_active_seg.learning.networks.pointwise import Pointwise, PointwiseBlock
-from napari_active_seg.learning.networks.preprocessing import enlarged, imagenet_scaled, padded_to
+from napari_active_seg.learning.networks.preprocessing import Normalise, enlarged, padded_to
 
 __all__ = ["DeepLabV2", "DeepLabV3Plus"]
 
@@ -38,6 +38,7 @@ class DeepLabV3Plus(Network):
         self, n_classes: int, *, encoder: str = "resnet50", dropout: float = 0.1, width: float = 1.0
     ) -> None:
         super().__init__()
+        self.normalise = Normalise()
         if encoder == "wideresnet38":
             self.encoder: ResNet | WideResNet38 = WideResNet38(width=width)
         elif encoder in ("resnet50", "resnet101"):
@@ -58,7 +59,7 @@ class DeepLabV3Plus(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return ASPP's output, and the decoder's input up to its first dropout."""
-        low, last = self.encoder(padded_to(imagenet_scaled(images), self.stride))
+        low, last = self.encoder(padded_to(self.normalise(images), self.stride))
         context = self.aspp(last)
         near = F.interpolate(context, low.shape[-2:], mode="bilinear", align_corners=False)
         return context, self.depthwise_1(torch.cat([near, self.low(low)], dim=1))
@@ -107,6 +108,7 @@ class DeepLabV2(Network):
 
     def __init__(self, n_classes: int, *, encoder: str = "resnet101", dropout: float = 0.1) -> None:
         super().__init__()
+        self.normalise = Normalise()
         self.encoder = ResNet(encoder, output_stride=8)
         self.dropout = nn.Dropout2d(dropout)
         self.head = nn.ModuleList(
@@ -116,7 +118,7 @@ class DeepLabV2(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's last level."""
-        return (self.encoder(padded_to(imagenet_scaled(images), self.stride))[1],)
+        return (self.encoder(padded_to(self.normalise(images), self.stride))[1],)
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 
 from torch import Tensor, fx, nn
-from torch.nn.modules.dropout import _DropoutNd
+
+from napari_active_seg.learning.dropout_layers import find_dropout
 
 __all__ = ["Cut", "cut_at_first_dropout"]
 
@@ -49,8 +50,7 @@ def _depending_on_dropout(module: nn.Module, graph: fx.Graph) -> set[fx.Node]:
     drawn: set[fx.Node] = set()
     for node in graph.nodes:
         is_dropout = node.op == "call_module" and any(
-            isinstance(part, _DropoutNd) and part.p > 0
-            for part in module.get_submodule(str(node.target)).modules()
+            layer.p > 0 for layer in find_dropout(module.get_submodule(str(node.target)))
         )
         if is_dropout or any(source in drawn for source in node.all_input_nodes):
             drawn.add(node)

@@ -16,7 +16,12 @@ from torch.nn import functional as F
 
 from napari_active_seg.learning.networks.base import Features
 from napari_active_seg.learning.networks.filter_bank import BANK_PLANES, FilterBankMLP
-from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
+from napari_active_seg.learning.networks.preprocessing import (
+    IMAGENET,
+    Normalise,
+    Statistics,
+    padded_to,
+)
 
 __all__ = ["FrozenFeaturesMLP"]
 
@@ -27,10 +32,19 @@ _COARSEST = 16
 class FrozenFeaturesMLP(FilterBankMLP):
     """Filter bank and frozen features under a small perceptron."""
 
-    def __init__(self, n_classes: int, *, encoder: Any, channels: int, multiple: int) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        *,
+        encoder: Any,
+        channels: int,
+        multiple: int,
+        statistics: Statistics = IMAGENET,
+    ) -> None:
         """Take a module that turns images (N, 3, H, W) into a list of maps (N, D, h, w)."""
         super().__init__(n_classes, n_features=BANK_PLANES + channels)
         self.encoder = encoder.requires_grad_(requires_grad=False)
+        self.normalise = Normalise(statistics)
         self._multiple = multiple
 
     def train(self, mode: bool = True) -> FrozenFeaturesMLP:
@@ -42,7 +56,7 @@ class FrozenFeaturesMLP(FilterBankMLP):
     def prefix(self, images: Tensor) -> Features:
         """Return filter bank and enlarged features (N, F, ceil(H / 2), ceil(W / 2))."""
         bank = super().prefix(images)[0]
-        padded = padded_to(imagenet_scaled(images), self._multiple)
+        padded = padded_to(self.normalise(images), self._multiple)
         half = (padded.shape[-2] // 2, padded.shape[-1] // 2)
         with torch.no_grad():
             maps = [
@@ -72,6 +86,10 @@ class FrozenFeaturesMLP(FilterBankMLP):
             encoder=encoder,
             channels=sum(info.channels()),
             multiple=2 * max(info.reduction()),
+            statistics=(
+                tuple(encoder.pretrained_cfg["mean"]),
+                tuple(encoder.pretrained_cfg["std"]),
+            ),
         )
 
 

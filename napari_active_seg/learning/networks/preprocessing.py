@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["enlarged", "imagenet_scaled", "padded_to"]
+__all__ = ["HALF", "IMAGENET", "Normalise", "Statistics", "enlarged", "find_normalise", "padded_to"]
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: Mean and standard deviation of red, green and blue, of images in 0..1.
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+#: Images in -1..1, as the encoders of several families were trained.
+HALF: Statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
-def imagenet_scaled(images: Tensor) -> Tensor:
-    """Return ``images`` (N, 3, H, W) in 0..1 with ImageNet's mean and spread taken out."""
-    mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _STD))
-    return (images - mean) / std
+class Normalise(nn.Module):
+    """Subtracts the mean of the images that an encoder was trained on, and divides by their spread.
+
+    The statistics belong to the encoder: weights that were trained with others give poor features,
+    and nothing fails. They are not among the weights; a checkpoint stores them in its header.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, statistics: Statistics = IMAGENET) -> None:
+        super().__init__()
+        for name, values in zip(("mean", "std"), statistics, strict=True):
+            self.register_buffer(name, Tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.statistics = statistics
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``images`` (N, 3, H, W) in 0..1 normalised."""
+        return (images - self.mean.to(images)) / self.std.to(images)
+
+    def replace(self, statistics: Statistics) -> None:
+        """Use other statistics from now on."""
+        self.statistics = statistics
+        for buffer, values in zip((self.mean, self.std), statistics, strict=True):
+            buffer.copy_(Tensor(values).view(1, 3, 1, 1))
+
+
+def find_normalise(network: nn.Module) -> Normalise | None:
+    """Return the normalisation of a network's encoder; None where it has none."""
+    return next((part for part in network.modules() if isinstance(part, Normalise)), None)
 
 
 def padded_to(images: Tensor, multiple: int) -> Tensor:

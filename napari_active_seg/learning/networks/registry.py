@@ -29,7 +29,7 @@ from napari_active_seg.learning.networks.deeplab import DeepLabV2, DeepLabV3Plus
 from napari_active_seg.learning.networks.encoders.resnet_v2 import PLACEMENTS
 from napari_active_seg.learning.networks.filter_bank import FilterBankMLP
 from napari_active_seg.learning.networks.frozen_features import FrozenFeaturesMLP
-from napari_active_seg.learning.networks.smp import SmpNetwork
+from napari_active_seg.learning.networks.smp import SmpNetwork, encoder_statistics
 from napari_active_seg.learning.networks.unet import SmallUNet
 from napari_active_seg.learning.weights import (
     KnownWeights,
@@ -204,7 +204,7 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
         raise ModelError(f"smp:{variant} cannot be made: {error}") from error
     if path is not None:
         fill_encoder(whole.encoder, path)
-    network = SmpNetwork(whole)
+    network = SmpNetwork(whole, statistics=encoder_statistics(encoder))
     _check_any_size(network, f"smp:{variant}")
     return BuiltNetwork(network, path.name if path else fetched or "random weights")
 

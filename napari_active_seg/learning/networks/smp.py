@@ -9,15 +9,46 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
+from napari_active_seg.learning.dropout_layers import DropoutLayer, find_dropout
 from napari_active_seg.learning.networks.base import Features, Network
-from napari_active_seg.learning.networks.preprocessing import imagenet_scaled, padded_to
+from napari_active_seg.learning.networks.preprocessing import (
+    HALF,
+    IMAGENET,
+    Normalise,
+    Statistics,
+    padded_to,
+)
 
-__all__ = ["SmpNetwork"]
+__all__ = ["SmpNetwork", "encoder_statistics"]
 
 _MULTIPLE = 32
 _RATE = 0.2
+#: Beginnings of names of encoders that were not trained with ImageNet's statistics. The package
+#: has these numbers on a server only.
+_OTHER_STATISTICS: dict[str, Statistics] = {
+    "dpn": ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3),
+    "inception": HALF,
+    "timm-tf_efficientnet_lite": HALF,
+    "xception": HALF,
+}
+
+
+def encoder_statistics(encoder: str) -> Statistics:
+    """Return the mean and spread of the images that an encoder's weights were trained on.
+
+    Encoders of timm (``tu-NAME``) have them in their configuration. ImageNet's where none is known.
+    """
+    if encoder.startswith("tu-"):
+        from segmentation_models_pytorch.encoders import get_preprocessing_params
+
+        try:
+            found = get_preprocessing_params(encoder)
+        except ValueError:  # there are no weights to begin from
+            return IMAGENET
+        return tuple(found["mean"]), tuple(found["std"])
+    others = _OTHER_STATISTICS.items()
+    return next((values for start, values in others if encoder.startswith(start)), IMAGENET)
 
 
 class SmpNetwork(Network):
@@ -25,9 +56,12 @@ class SmpNetwork(Network):
 
     stride = _MULTIPLE
 
-    def __init__(self, whole: Any, *, dropout: float = _RATE) -> None:
+    def __init__(
+        self, whole: Any, *, dropout: float = _RATE, statistics: Statistics = IMAGENET
+    ) -> None:
         """Take a model of segmentation-models-pytorch: encoder, decoder, segmentation_head."""
         super().__init__()
+        self.normalise = Normalise(statistics)
         self.encoder: nn.Module = whole.encoder
         self.decoder: nn.Module = whole.decoder
         self.head: nn.Module = whole.segmentation_head
@@ -36,17 +70,16 @@ class SmpNetwork(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's levels, finest first."""
-        return tuple(self.encoder(padded_to(imagenet_scaled(images), _MULTIPLE)))
+        return tuple(self.encoder(padded_to(self.normalise(images), _MULTIPLE)))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
         logits: Tensor = self.head(self.decoder(list(features)))
         return logits[..., : size[0], : size[1]]
 
-    def sampled_dropout(self) -> list[_DropoutNd]:
+    def sampled_dropout(self) -> list[DropoutLayer]:
         """Return the dropout layers of decoder and head; the encoder's stay off."""
-        parts = (self.decoder, self.head)
-        return [m for part in parts for m in part.modules() if isinstance(m, _DropoutNd)]
+        return find_dropout(self.decoder, self.head)
 
     def _put_dropout_in(self, rate: float) -> None:
         blocks = getattr(self.decoder, "blocks", None)

@@ -113,7 +113,7 @@ class EMA(Generic[N]):
         self._decay = decay
 
     @torch.no_grad()
-    def follow(self, network: N, step: int) -> None:
+    def update(self, network: N, step: int) -> None:
         """Move a little towards ``network``."""
         decay = min(self._decay, (1 + step) / (10 + step))
         own = self.network.state_dict()

@@ -150,7 +150,7 @@ class Training(Generic[N]):
         for objective in self._objectives:
             objective.after_step()
         if self.averaged is not None:
-            self.averaged.follow(self._network, moment.step)
+            self.averaged.update(self._network, moment.step)
         self._losses.append(parts["loss"])
         if not np.isfinite(parts["loss"]):
             raise ModelError(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from napari_active_seg.errors import ModelError
-from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainableSegmenter
 from napari_active_seg.project import ModelRecord, Project, checkpoint_facts, hash_weights
 from napari_active_seg.session.prediction.cache_key import prediction_key
 from napari_active_seg.session.prediction.ensembles import class_places, members_of
@@ -61,7 +61,7 @@ class ModelCache:
         members = [self.fresh(member) for member in records]
         return members[0] if len(members) == 1 else self._factory.ensemble(members)
 
-    def fresh(self, model: ModelRecord) -> Segmenter:
+    def fresh(self, model: ModelRecord) -> TrainableSegmenter:
         """Return one model as it was saved, for nobody else's use: it may be trained on.
 
         ModelError if a class of it is gone.

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from napari_active_seg.acquisition import RegionKind
-from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory
+from napari_active_seg.models.segmenter import SegmenterFactory, TrainableSegmenter
 from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advice_on_unlabelled
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
@@ -79,7 +79,7 @@ def train_request(
     factory: SegmenterFactory,
     choices: TrainingChoices,
     *,
-    load: Callable[[ModelRecord], Segmenter],
+    load: Callable[[ModelRecord], TrainableSegmenter],
     measure: str,
 ) -> TrainRequest:
     """Return the request to train on everything that is done in the pool.
@@ -164,7 +164,7 @@ def _controls(project: Project) -> tuple[ControlSquare, ...]:
 def _start(
     project: Project,
     in_use: ModelRecord | None,
-    load: Callable[[ModelRecord], Segmenter],
+    load: Callable[[ModelRecord], TrainableSegmenter],
     plan: TrainingOptions,
 ) -> InitialWeights:
     """Return what training starts from; a current model of other classes does not serve."""
@@ -192,7 +192,7 @@ def _note_on_unused_models(
 
 
 def _standing(
-    project: Project, in_use: ModelRecord | None, load: Callable[[ModelRecord], Segmenter]
+    project: Project, in_use: ModelRecord | None, load: Callable[[ModelRecord], TrainableSegmenter]
 ) -> CurrentModel | None:
     if in_use is None or in_use.class_uids != project.classes.current.uids:
         return None

@@ -24,6 +24,7 @@ from napari_active_seg.models.segmenter import (
     ResumeTarget,
     Segmenter,
     SegmenterFactory,
+    TrainableSegmenter,
     TrainingData,
     TrainOutcome,
     TrainStep,
@@ -77,9 +78,9 @@ class InitialWeights:
     weights: str
     model_id: str | None = None
     preset: str | None = None
-    load: Callable[[], Segmenter] | None = None
+    load: Callable[[], TrainableSegmenter] | None = None
 
-    def model_for(self, preset: str) -> Callable[[], Segmenter] | None:
+    def model_for(self, preset: str) -> Callable[[], TrainableSegmenter] | None:
         """Return what loads the model to go on from, where it is of the same network."""
         return self.load if self.preset == preset else None
 
@@ -218,7 +219,7 @@ class TrainResponse:
 class _Trained:
     """One of several trainings of the same model."""
 
-    segmenter: Segmenter
+    segmenter: TrainableSegmenter
     origin: str
     outcome: TrainOutcome
     report: EvalReport | None
@@ -390,7 +391,7 @@ def _trained(
     return _Trained(segmenter, origin, outcome, evaluated, rules, plan.seed)
 
 
-def _starting(request: TrainRequest, seed: int) -> tuple[Segmenter, str]:
+def _starting(request: TrainRequest, seed: int) -> tuple[TrainableSegmenter, str]:
     """Return the segmenter that is to learn, and what it starts from in words."""
     start = request.start
     load = start.model_for(request.preset)

@@ -112,11 +112,11 @@ def test_without_a_helper_it_is_said_where_one_is_chosen(qtbot):
 
 
 def test_a_helper_that_cannot_be_loaded_is_told_once(qtbot, tmp_path):
-    from napari_active_seg.api import DesktopTools
+    from napari_active_seg.api import load_click_helper
     from napari_active_seg.errors import ModelError
 
     told = []
-    made = Clicking(DesktopTools().load_click_helper, lambda: str(tmp_path), on_failed=told.append)
+    made = Clicking(load_click_helper, lambda: str(tmp_path), on_failed=told.append)
     made.look(REGION, lambda image_id: Scene())
     qtbot.waitUntil(lambda: heard() and bool(told))
     assert isinstance(told[0], ModelError) and "config.json" in str(told[0])

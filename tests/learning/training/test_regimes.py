@@ -102,7 +102,7 @@ def test_running_mean_is_what_a_slow_loop_gives():
     for step in range(1, 30):
         with torch.no_grad():
             weight.add_(torch.randn_like(weight))
-        averaged.follow(network, step)
+        averaged.update(network, step)
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * weight.detach()
     torch.testing.assert_close(averaged.network.state_dict()[name], expected)
