@@ -50,7 +50,7 @@ def kind_of(study: StudySettings, arm: ArmSettings) -> str:
         kind = "Random"
     else:
         kind = "Single" if strategy.diversity == "none" else "Batch"
-    learns = study.settings_of(arm).get("unlabelled", "off") != "off"
+    learns = study.settings_of(arm).get("semi_supervised", "off") != "off"
     return f"{kind}-SSL" if learns else kind
 
 

@@ -394,7 +394,7 @@ def test_output_that_the_model_lacks_is_refused_before_the_work(name):
 
 
 def test_joint_samples_are_the_probabilities_of_every_pass():
-    outputs = outputs_of(built("unet"), picture((64, 48)), passes=6, joint_stride=4)
+    outputs = outputs_of(built("unet"), picture((64, 48)), samples=6, joint_stride=4)
     assert outputs.samples.shape == (6, 3, 16, 12)
     expected = outputs.moments.mean_p.reshape(3, 16, 4, 12, 4).mean(axis=(2, 4))
     np.testing.assert_allclose(outputs.samples.mean(axis=0), expected, atol=1e-5)

@@ -356,7 +356,9 @@ def test_network_without_dropout_is_asked_otherwise(mine, tmp_path):
             InferenceOptions(uncertainty_from="dropout")
         ),
     ):
-        with pytest.raises(ModelError, match=r"no dropout layer.*set sampling to ensemble, views"):
+        with pytest.raises(
+            ModelError, match=r"no dropout layer.*set uncertainty_from to ensemble, views"
+        ):
             call()
     plain = predict(one, "single")
     assert plain.n == 1 and (predict(one, "dropout", passes=1).mean_p == plain.mean_p).all()

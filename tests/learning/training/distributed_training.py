@@ -28,7 +28,7 @@ def examples():
     return made
 
 
-def main(out, network, loss, norms="batch"):
+def main(out, network, loss, norms="trained"):
     segmenter = TorchSegmenterFactory("cpu").build(
         network, classes=("background", "disk"), seed=0, weights="random"
     )

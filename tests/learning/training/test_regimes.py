@@ -365,7 +365,7 @@ def test_other_errors_are_not_taken_for_memory():
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_too(precision):
-    _, outcome = train("fast", TrainingOptions(epochs=40, precision=precision))
+    _, outcome = train("fast", TrainingOptions(epochs=40, training_precision=precision))
     assert outcome.losses[-1] < 0.6 * outcome.losses[0]
 
 
@@ -373,7 +373,7 @@ def test_frozen_norms_keep_what_they_know():
     network = SmallUNet(2)
     before = [(n.running_mean.clone(), n.num_batches_tracked.clone()) for n in batch_norms(network)]
     small = Preset("unet", "", 2, 2, 64, 2e-3)
-    for norms, moved in (("frozen", False), ("batch", True)):
+    for norms, moved in (("frozen", False), ("trained", True)):
         build.train_network(
             parts_of(network, small, TrainingOptions(epochs=1, batch_norm=norms)),
             on_step=lambda _: None,

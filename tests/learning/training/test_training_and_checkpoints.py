@@ -50,7 +50,7 @@ def trained(preset="fast", seed=0, epochs=None, on_step=ignore, check=lambda: No
     segmenter = TorchSegmenterFactory("cpu").build(preset, classes=CLASSES, seed=seed)
     outcome = segmenter.train(
         TrainingData(examples()),
-        plan=TrainingOptions(seed, epochs),
+        plan=TrainingOptions(seed=seed, epochs=epochs),
         on_step=on_step,
         check_cancelled=check,
     )
@@ -92,7 +92,7 @@ def test_unet_learns_from_partial_labels():
     batches = CropBatches(network, examples(), batch=4, crop=64, device=CPU, augmentation=GENERAL)
     outcome = fit_for(network, batches, n_steps=120)
     assert outcome.losses[-1] < outcome.losses[0] / 2
-    assert dice_on_a_new_picture(lambda x: moments_of(network, x, passes=4).mean_p) > 0.9
+    assert dice_on_a_new_picture(lambda x: moments_of(network, x, samples=4).mean_p) > 0.9
 
 
 def test_dcan_learns_objects_and_their_outlines():

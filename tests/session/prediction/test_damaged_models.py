@@ -162,7 +162,9 @@ def test_a_lost_model_is_not_put_in_use(trained):
 def test_an_ensemble_without_a_member_says_the_way_out(trained):
     trained.maintenance.configure(uncertainty_from="ensemble")
     trained.project.models.path("m001").unlink()
-    with pytest.raises(ModelError, match=r"the file of m001 is not there.*set sampling to dropout"):
+    with pytest.raises(
+        ModelError, match=r"the file of m001 is not there.*set uncertainty_from to dropout"
+    ):
         predict_anew(trained)
     trained.maintenance.configure(uncertainty_from="dropout")
     predict_anew(trained)

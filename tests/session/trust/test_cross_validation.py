@@ -212,7 +212,7 @@ def is_part(piece, image):
 
 def test_options_are_those_of_the_model_in_use_and_never_its_weights(session):
     factory = session.context.networks
-    session.maintenance.configure(start="warm", weights="random", loss="dice")
+    session.maintenance.configure(init="scratch", loss="dice")
     before, loaded = len(factory.built), []
     factory.load = lambda *args, **kwargs: loaded.append(args)
     result = estimate(session)

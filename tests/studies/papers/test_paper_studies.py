@@ -7,7 +7,7 @@ import pytest
 from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.networks.registry import network_family
-from napari_active_seg.project import EDITABLE
+from napari_active_seg.project import SETTINGS
 from napari_active_seg.studies import STUDIES, Scale, StudySettings, paper_study
 from napari_active_seg.studies.datasets import READERS
 from napari_active_seg.studies.paper_results import PUBLISHED
@@ -31,7 +31,7 @@ def test_every_study_can_be_written_down_and_read(name, scale, tmp_path):
     assert study.changed and all(line.endswith(".") for line in study.changed)
     for arm in study.arms:
         settings = study.settings_of(arm)
-        assert set(settings) <= set(EDITABLE)
+        assert set(settings) <= set(SETTINGS)
         network_family(settings["preset"])
 
 
