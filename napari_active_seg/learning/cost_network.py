@@ -18,6 +18,9 @@ from torch.nn import functional
 
 from napari_active_seg.acquisition import CostExample, CostView, FittedCost, cost_features
 from napari_active_seg.learning.module_modes import seeded
+from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
+from napari_active_seg.learning.training.optimisation import OptimiserConfig, StepInfo
+from napari_active_seg.learning.training.trainer import fit
 
 __all__ = ["CostNetwork", "fit_cost_network"]
 
@@ -120,6 +123,25 @@ def _planes(view: CostView) -> Tensor:
     return functional.interpolate(tensor, (_SIDE, _SIDE), mode="area")[0]
 
 
+class _LogSeconds(NetworkAlone):
+    """The error of log seconds over batches of regions, their crops flipped at random."""
+
+    def __init__(self, network: CostNetwork, planes: Tensor, counted: Tensor, logs: Tensor) -> None:
+        self._network, self._planes, self._counted, self._logs = network, planes, counted, logs
+
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
+        """Return the error of the next batch, smoothed where it is small."""
+        del moment
+        n_rows = len(self._logs)
+        rows = torch.from_numpy(rng.integers(n_rows, size=min(_BATCH, n_rows)))
+        crops = self._planes[rows]
+        for axis in (2, 3):
+            crops = crops.flip(axis) if rng.random() < 0.5 else crops
+        found = self._network(crops, self._counted[rows])
+        loss = functional.smooth_l1_loss(found, self._logs[rows])
+        return Terms(loss, {"loss": float(loss.detach())})
+
+
 def _fit(
     planes: Tensor,
     counts: NDArray[np.float64],
@@ -132,18 +154,17 @@ def _fit(
     middle, spread = float(logs.mean()), float(logs.std()) + 1e-3
     x = torch.from_numpy(((counts - mean) / scale).astype(np.float32))
     y = torch.from_numpy(((logs - middle) / spread).astype(np.float32))
-    draws = np.random.default_rng(seed)
-    with seeded(seed, torch.device("cpu")):
+    device = torch.device("cpu")
+    with seeded(seed, device):
         network = CostNetwork(counts.shape[1])
-        optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.05)
-        for _ in range(_STEPS):
-            check_cancelled()
-            rows = torch.from_numpy(draws.integers(len(y), size=min(_BATCH, len(y))))
-            crops = planes[rows]
-            for axis in (2, 3):
-                crops = crops.flip(axis) if draws.random() < 0.5 else crops
-            loss = functional.smooth_l1_loss(network(crops, x[rows]), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+    fit(
+        network,
+        [_LogSeconds(network, planes, x, y)],
+        OptimiserConfig(_STEPS, 3e-3, schedule="constant", weight_decay=0.05),
+        per_epoch=_STEPS,
+        seed=seed,
+        device=device,
+        on_step=lambda _: None,
+        check_cancelled=check_cancelled,
+    )
     return _Told(network.eval(), mean, scale, middle, spread)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
-from napari_active_seg.learning.module_modes import evaluating, seeded, training
+from napari_active_seg.learning.module_modes import evaluating, seeded
+from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
+from napari_active_seg.learning.training.optimisation import OptimiserConfig, StepInfo
+from napari_active_seg.learning.training.trainer import fit
 from napari_active_seg.models.image_head import HeadExamples, ImagePredictions
 from napari_active_seg.uncertainty import Moments, MomentStream
 
@@ -19,6 +22,19 @@ __all__ = ["fit_image_head"]
 
 _WIDTH, _DROPOUT, _STEPS, _RATE, _DECAY = 32, 0.5, 300, 3e-3, 1e-2
 _PASSES = 30
+
+
+class _WeightedRows(NetworkAlone):
+    """The cross-entropy of all rows, each weighted by its class."""
+
+    def __init__(self, head: nn.Module, rows: Tensor, labels: Tensor, weights: Tensor) -> None:
+        self._head, self._rows, self._labels, self._weights = head, rows, labels, weights
+
+    def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
+        """Return the loss of all rows."""
+        del rng, moment
+        loss = F.cross_entropy(self._head(self._rows), self._labels, weight=self._weights)
+        return Terms(loss, {"loss": float(loss.detach())})
 
 
 def fit_image_head(
@@ -43,15 +59,16 @@ def fit_image_head(
             nn.Dropout(_DROPOUT),
             nn.Linear(_WIDTH, examples.n_classes),
         )
-        optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
-        with training(head):
-            for step in range(_STEPS):
-                if step % 50 == 0:
-                    check_cancelled()
-                loss = F.cross_entropy(head(rows), labels, weight=weights)
-                optimiser.zero_grad()
-                torch.autograd.backward(loss)
-                optimiser.step()
+    fit(
+        head,
+        [_WeightedRows(head, rows, labels, weights)],
+        OptimiserConfig(_STEPS, _RATE, schedule="constant", weight_decay=_DECAY),
+        per_epoch=1,
+        seed=seed,
+        device=place,
+        on_step=lambda _: None,
+        check_cancelled=check_cancelled,
+    )
 
     def said(further: NDArray[np.floating]) -> Moments:
         scaled = torch.from_numpy(((further - mean) / spread).astype(np.float32))

@@ -11,9 +11,11 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.training import distributed
 
 HERE = Path(__file__).parent
+#: The package that these tests belong to, which need not be the installed one, and their helpers.
+SOURCES = (HERE.parents[2], HERE.parents[1] / "support")
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": f"{HERE.parents[1] / 'support'}",
+    "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
     "OMP_NUM_THREADS": "1",
     "TORCH_DISTRIBUTED_DEBUG": "OFF",
 }
