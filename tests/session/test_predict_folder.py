@@ -49,11 +49,11 @@ def test_unreadable_files_are_left_out_and_named(trained, pool, tmp_path):
 
 
 def test_nothing_that_can_be_read_is_an_error(trained, pool, tmp_path, monkeypatch):
-    from napari_active_seg.session.prediction import requests
+    from napari_active_seg.session.prediction import folder
 
     def broken(path, *, white):
         raise ImageError(f"{path.name} is damaged")
 
-    monkeypatch.setattr(requests, "open_image", broken)  # after the scan
+    monkeypatch.setattr(folder, "open_image", broken)  # after the scan
     with pytest.raises(ImageError, match=r"img0.png: img0.png is damaged"):
         predict_folder(trained, pool / "images", tmp_path / "out")

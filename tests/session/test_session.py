@@ -281,7 +281,7 @@ def test_verbs_return_their_results(session, pool):
     proposal = session.proposals.propose(count=4, size=24)
     queued = [q.region for q in session.state.queue if q.round == proposal.round]
     assert queued == [r.region for r in proposal.regions]
-    assert session.labels.answer_from_masks(pool / "masks").parts == 4
+    assert session.labels.answer_from_masks(pool / "masks").regions == 4
     model = session.train()
     assert model == session.state.model == session.last_training.model
     response = session.predict()

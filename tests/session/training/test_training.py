@@ -262,10 +262,10 @@ def score(monkeypatch, *dice):
     """Let the next trainings end with models of these scores on each validation image."""
     from napari_active_seg.session.training import task as module
 
-    given, plain = iter(dice), module.evaluate_model
+    given, plain = iter(dice), module.evaluate_segmenter
 
-    def evaluated(request, token, report, **options):
-        found = plain(request, token, report, **options)
+    def evaluated(*inputs, **options):
+        found = plain(*inputs, **options)
         scores = dict(enumerate(next(given)))
         monkeypatch.setattr(
             type(found),
@@ -274,7 +274,7 @@ def score(monkeypatch, *dice):
         )
         return found
 
-    monkeypatch.setattr(module, "evaluate_model", evaluated)
+    monkeypatch.setattr(module, "evaluate_segmenter", evaluated)
 
 
 @pytest.mark.parametrize(
