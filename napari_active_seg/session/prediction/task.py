@@ -161,7 +161,7 @@ def iter_predictions(
     key: str,
     options: InferenceOptions,
     open_image: Callable[[str], ImageSource] | None = None,
-    before: PredictedBefore = PredictedBefore(),  # noqa: B008  # a frozen value
+    before: PredictedBefore = PredictedBefore(),  # a frozen value
     note: str = "",
 ) -> Iterator[tuple[str, Prediction | ImageError]]:
     """Yield the prediction of each image under ``key``, or the error that kept it from being read.

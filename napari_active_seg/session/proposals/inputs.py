@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from napari_active_seg.acquisition import Budget, LearnedCost, RegionKind, Strategy, get_cost
 from napari_active_seg.acquisition.cost import CostModel
@@ -51,7 +51,7 @@ class Stage:
 
     ranked: frozenset[str]
     predicts: tuple[str, ...] = ()
-    before: PredictedBefore = PredictedBefore()
+    before: PredictedBefore = field(default_factory=PredictedBefore)
     note: str = ""
     kept: tuple[MaskedRegion, ...] = ()
     draws: bool = False
@@ -62,8 +62,8 @@ class ProposalChoices:
     """How regions are chosen, and for how much.
 
     ``cost`` replaces the strategy's cost. ``own_pace`` is what a person's own regions took, learned
-    or to be learned from. ``instead_of`` are regions of the latest round that the proposal replaces:
-    it belongs to that round then, and their places are free.
+    or to be learned from. ``instead_of`` are regions of the latest round that are
+    replaced: the proposal belongs to that round then, and their places are free.
     """
 
     strategy: Strategy
