@@ -13,9 +13,14 @@ from napari_active_seg.jobs import JobKind, Runner, Work
 from napari_active_seg.jobs.queue import JobFuture, JobQueue, JobRequest
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import ModelRecord, Project
-from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.prediction.model_cache import ModelCache
-from napari_active_seg.session.state import SessionState, describe_active_calibration, initial_state
+from napari_active_seg.session.model_access.cache_key import predicted_images
+from napari_active_seg.session.model_access.model_cache import ModelCache
+from napari_active_seg.session.state import (
+    Content,
+    SessionState,
+    describe_active_calibration,
+    initial_state,
+)
 from napari_active_seg.session.task_context import Task, TaskContext
 from napari_active_seg.session.ui_state import UiState
 
@@ -32,6 +37,7 @@ class SessionContext:
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
+    content_changed = Signal(Content)  # what the state only refers to
 
     def __init__(
         self,

@@ -13,10 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_active_seg.errors import ConfigError, ImageError, NothingToDoError, did_you_mean
+from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.export import (
     Exporter,
     ExportResult,
@@ -29,15 +26,11 @@ from napari_active_seg.export.tiling import ImageToExport, iter_samples
 from napari_active_seg.jobs import CancelToken
 from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import CANT_TELL, Project, ProposalFacts, QueuedRegion, SavedLabel
-from napari_active_seg.regions import UNLABELLED, Effort, Region, RegionLabel, RegionState
+from napari_active_seg.regions import Effort, Region, RegionState
 from napari_active_seg.session.check_images import check_unchanged
 from napari_active_seg.session.labels.image_labels import ImageLabels
 
-__all__ = ["ExportChoice", "ExportRequest", "composed_target", "export_labels"]
-
-
-#: A mask of more pixels is more than a picture file or a laptop holds.
-_MOST_PIXELS = 1_000_000_000
+__all__ = ["ExportChoice", "ExportRequest", "export_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,26 +331,3 @@ def _numbered(word: str, names: Sequence[str]) -> dict[str, str]:
 
 
 # --- whole targets -------------------------------------------------------------------------------
-
-
-def composed_target(
-    shape: tuple[int, int], labels: Sequence[RegionLabel], *, step: int = 1
-) -> NDArray[np.uint8]:
-    """Return the target (H, W) of a whole image; a later label covers an earlier one.
-
-    Where the later one is not labelled, the earlier one stays. With a ``step`` every step-th
-    pixel along each axis comes back.
-    """
-    if shape[0] * shape[1] > _MOST_PIXELS * step * step:
-        raise ImageError(
-            f"a mask of {shape[0]:,} x {shape[1]:,} pixels is more than one picture can hold; "
-            "leave this slide out of the export"
-        )
-    target = np.full(tuple(-(-length // step) for length in shape), UNLABELLED, np.uint8)
-    for label in labels:
-        region = label.region
-        seen = label.target[-region.y % step :: step, -region.x % step :: step]
-        top, left = -(-region.y // step), -(-region.x // step)
-        part = target[top : top + seen.shape[0], left : left + seen.shape[1]]
-        np.copyto(part, seen, where=seen != UNLABELLED)
-    return target

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_active_seg.export import write_model
 from napari_active_seg.project import ModelRecord
-from napari_active_seg.session.prediction.ensembles import members_of
+from napari_active_seg.session.model_access.ensembles import members_of
 from napari_active_seg.session.task_context import TaskContext
 
 __all__ = ["export_model"]

@@ -17,7 +17,7 @@ from napari_active_seg.figures import (
 )
 from napari_active_seg.project import Split
 from napari_active_seg.regions import RegionState, count_labelled_pixels
-from napari_active_seg.session.prediction.model_records import describe_calibration
+from napari_active_seg.session.model_access.model_records import describe_calibration
 from napari_active_seg.session.session import Session
 from napari_active_seg.session.trust.figures import project_figures
 from napari_active_seg.uncertainty import get_measure

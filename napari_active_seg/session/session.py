@@ -34,7 +34,7 @@ from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.prediction.task import PredictionResult
 from napari_active_seg.session.proposals.manual_regions import ManualRegions
 from napari_active_seg.session.proposals.service import ProposalService
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.state import Content, SessionState
 from napari_active_seg.session.training.auto_train import AutoTrainTrigger
 from napari_active_seg.session.training.inputs import TrainingChoices, unlabelled_advice
 from napari_active_seg.session.training.service import TrainingService
@@ -60,6 +60,7 @@ class Session:
     """
 
     state_changed = Signal(SessionState, SessionState)  # new, old
+    content_changed = Signal(Content)  # what is stored and the state only refers to
     progressed = Signal(Progress)
     failed = Signal(Exception)
     job_ended = Signal(JobKind, object)  # a kind of job, and its error or None; before ``failed``
@@ -87,11 +88,13 @@ class Session:
         self.labels = LabelService(ctx)
         self.proposals = ProposalService(ctx, self.navigation, cost=cost)
         self.trust = TrustService(ctx, self.predictions)
-        self.training = TrainingService(ctx, self.predictions, self.trust)
+        self.training = TrainingService(ctx, self.predictions)
+        self.training.trained.connect(self.trust.after_training)
         self.image_classes = ImageClassService(ctx)
         self.maintenance = ProjectMaintenance(ctx)
         self._auto_train = AutoTrainTrigger(project)
         ctx.state_changed.connect(self._on_state)
+        ctx.content_changed.connect(self.content_changed.emit)
         ctx.jobs.progressed.connect(self.progressed.emit)
         ctx.jobs.failed.connect(self.failed.emit)
         ctx.jobs.ended.connect(self.job_ended.emit)

@@ -5,19 +5,30 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import LabelSchema, RegionState
-from napari_active_seg.session.prediction.cache_key import predicted_images
-from napari_active_seg.session.prediction.model_records import active_calibration
+from napari_active_seg.session.model_access.cache_key import predicted_images
+from napari_active_seg.session.model_access.model_records import active_calibration
 from napari_active_seg.session.ui_state import UiState
 
-__all__ = ["OPEN_STATES", "SessionState", "describe_active_calibration", "initial_state"]
+__all__ = ["OPEN_STATES", "Content", "SessionState", "describe_active_calibration", "initial_state"]
 
 #: States in which a region still waits for a person.
 OPEN_STATES = frozenset({RegionState.PROPOSED, RegionState.IN_PROGRESS, RegionState.LATER})
+
+
+class Content(Enum):
+    """What is stored in the project and only referred to by the state."""
+
+    LABELS = "labels of finished regions"
+    PREDICTIONS = "predictions of parts of slides"
+    COMPARISONS = "predictions by the model before the one in use"
+    FINDINGS = "evaluations, calibrations and reviews"
+    IMAGE_ANSWERS = "classes of images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +48,14 @@ class SessionState:
     jobs: tuple[JobKind, ...] = ()  #: the one that runs, then those that wait
     unsaved: frozenset[str] = frozenset()  #: regions with paint that is not on the disk yet
     missing: frozenset[str] = frozenset()  #: images whose files are not where they should be
-    relabelled: int = 0  #: grows whenever finished labels were changed by a rule
     finished_as: str = ""  #: class of the region that was just finished without any paint
     read_only: bool = False
     taken_over_by: str = ""  #: who writes to the project now; empty unless it was taken over
     blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order
     pace: str = ""  #: what is known of this person's own seconds, in words
     calibrated: str = ""  #: the calibration that is in force, in words; empty without one
-    near: int = 0  #: grows whenever the model was asked about what is near a region of a slide
-    compared: int = 0  #: grows whenever an earlier model was asked about an image
-    trust: int = 0  #: grows whenever something was found out about trust
     questions: tuple[QueuedRegion, ...] = ()  #: images of which a class is asked
     question_id: str | None = None
-    image_answers: int = 0  #: grows whenever somebody or the model said what an image is
 
     @property
     def model(self) -> ModelRecord | None:

@@ -17,7 +17,7 @@ from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.segmenter import SegmenterFactory
 from napari_active_seg.project import Project
 from napari_active_seg.session.check_images import check_unchanged
-from napari_active_seg.session.prediction.model_cache import ModelCache
+from napari_active_seg.session.model_access.model_cache import ModelCache
 
 __all__ = ["Task", "TaskContext"]
 

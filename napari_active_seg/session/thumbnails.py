@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images import ImageSource, coarse_window
 from napari_active_seg.project import Project, QueuedRegion
-from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.model_access.cache_key import prediction_key
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["Thumbnail", "Thumbnails"]

@@ -12,7 +12,7 @@ from napari_active_seg._version import __version__
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.figures import Report, draw_groups
 from napari_active_seg.project import Project, Split
-from napari_active_seg.session.prediction.model_records import load_figures
+from napari_active_seg.session.model_access.model_records import load_figures
 from napari_active_seg.session.trust.learning_curve import Spending
 from napari_active_seg.studies.method_ranking import kinds_by_area
 from napari_active_seg.studies.paper_results import PUBLISHED

@@ -7,7 +7,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
-from napari_active_seg.session.state import initial_state
+from napari_active_seg.session.state import Content, initial_state
 from napari_active_seg.session.ui_state import UiState, UiStateFile
 
 
@@ -206,9 +206,10 @@ def test_the_model_before_is_asked_and_where_it_disagrees_is_a_map(with_model, p
     session.labels.answer_from_masks(pool / "masks")
     session.train(epochs=4, accept_worse=True)
     session.predict([image_id])
-    before = session.state.compared
+    changed = []
+    session.content_changed.connect(changed.append)
     session.predictions.predict_with_earlier(image_id)
-    assert session.state.compared == before + 1
+    assert changed == [Content.COMPARISONS]
     moved = session.predictions.disagreement(image_id)
     assert moved.shape == session.prediction(image_id).mean_probs.shape[1:]
     assert moved.min() >= 0 and 0 < moved.max() <= 1

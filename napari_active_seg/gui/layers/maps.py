@@ -65,7 +65,7 @@ class MapLayers:
     def heat_key(self, state: SessionState) -> object:
         """Return what decides how the map of uncertainty looks."""
         seen = state.image_id in state.predicted
-        return (_shown_key(state), None if seen else (state.near, state.region_id))
+        return (_shown_key(state), None if seen else state.region_id)
 
     def hole_key(self, state: SessionState) -> Region | None:
         """Return the region that is being painted, whose tissue no map covers; None without one."""
@@ -79,11 +79,11 @@ class MapLayers:
         image_id = state.image_id
         if image_id is None or self._session.predictions.in_one_piece(image_id):
             return _shown_key(state)
-        return (_shown_key(state), state.near, state.region_id)
+        return (_shown_key(state), state.region_id)
 
     def disagreement_key(self, state: SessionState) -> object:
         """Return what decides how the map of two models looks."""
-        return (_shown_key(state), state.compared)
+        return _shown_key(state)
 
     # --- drawing -----------------------------------------------------------------------------
 

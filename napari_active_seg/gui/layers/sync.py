@@ -37,6 +37,7 @@ from napari_active_seg.gui.shell.preferences import Preferences
 from napari_active_seg.regions import Region, target_to_paint
 from napari_active_seg.session import Session, SessionState
 from napari_active_seg.session.labels.whole_images import coarse_step
+from napari_active_seg.session.state import Content
 
 __all__ = ["ROLE_KEY", "LayerBinder", "OverlayOptions"]
 
@@ -146,12 +147,24 @@ class LayerBinder:
             return
         if new_region:
             self._take_region(state)
-        if old.relabelled != state.relabelled:
-            self._painter.reload()
-            self._draw("labels", soon=new_region)
         if new_region or old.queue != state.queue:
             self._show_frames(state)
             self._draw("labels", soon=new_region)
+
+    def redraw(self, content: Content) -> None:
+        """Draw again what is made of content that has changed."""
+        image_id = self._session.state.image_id
+        if content is Content.LABELS:
+            self._painter.reload()
+            self._later.now("labels")
+        elif content is Content.COMPARISONS:
+            self._later.now("disagreement")
+        elif content is Content.PREDICTIONS and not self._is_whole(image_id):
+            self._later.now("heat")
+            self._later.now("outline")
+
+    def _is_whole(self, image_id: str | None) -> bool:
+        return image_id is None or self._session.predictions.in_one_piece(image_id)
 
     def _begin_image(self, state: SessionState, *, is_first: bool) -> None:
         """Show another image alone; what lies over it waits for its turn."""

@@ -25,6 +25,7 @@ from napari_active_seg.gui.panels.reasons import allow_inside
 from napari_active_seg.gui.shell.context import DockContext
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, ViewState
+from napari_active_seg.session.state import Content
 
 __all__ = [
     "Box",
@@ -107,6 +108,9 @@ class Panel(QWidget):  # type: ignore[misc]
     def render_state(self, session: Session, view: ViewState) -> None:
         """Draw the session's current state."""
         allow_inside(self)
+
+    def render_content(self, session: Session, content: Content) -> None:
+        """Draw what is stored and the state only refers to."""
 
     def render_saved(self, session: Session) -> None:
         """Draw that strokes of the region in hand have reached the disk."""

@@ -21,6 +21,7 @@ from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.session import Session, ViewState
 from napari_active_seg.session.prediction.collapse import Collapse
+from napari_active_seg.session.state import Content
 from napari_active_seg.uncertainty import get_measure
 
 if TYPE_CHECKING:
@@ -99,6 +100,13 @@ class TrustPanel(Panel):
         if self._session is not None and self._session is self.desk.session:
             self._refresh(self._session)
 
+    def render_content(self, session: Session, content: Content) -> None:
+        """Show new findings."""
+        if content is Content.FINDINGS:
+            self._shown = None
+            if self.isVisible():
+                self._refresh(session)
+
     def render_closed(self) -> None:
         """Forget the scores and figures of the project that was open."""
         super().render_closed()
@@ -121,7 +129,7 @@ class TrustPanel(Panel):
         self.first_answer.show_known(session)
         state = session.state
         model = state.model
-        now = (id(session), model, state.calibrated, state.trust, len(state.done_in_pool))
+        now = (id(session), model, state.calibrated, len(state.done_in_pool))
         if now == self._shown:
             return
         self._shown = now

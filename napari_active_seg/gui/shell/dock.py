@@ -47,6 +47,7 @@ from napari_active_seg.gui.shell.ipykernel_yield import give_cells_turns
 from napari_active_seg.gui.shell.preferences import Preferences, PreferencesFile
 from napari_active_seg.jobs import Progress
 from napari_active_seg.session import Session, SessionState, ViewState, resolve_view
+from napari_active_seg.session.state import Content
 
 __all__ = ["Dock"]
 
@@ -198,6 +199,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._binder.maps.on_map = self._extras.colours.follow
         self._binder.maps.on_preferred = self.desk.preferences.change
         session.state_changed.connect(self._on_state)
+        session.content_changed.connect(self._on_content)
         session.progressed.connect(self._on_progress)
         self._bind(self._viewer)
         self._on_state(session.state)
@@ -311,6 +313,20 @@ class Dock(QWidget):  # type: ignore[misc]
             self.doing.hide()
         self._stale = set(range(len(self._panels)))
         self._render_tab(session, view)
+
+    def _on_content(self, content: Content) -> None:
+        """Draw what is stored and the state only refers to."""
+        session, binder = self.desk.session, self._binder
+        if session is None or binder is None:
+            return
+        self.desk.attempt(lambda: binder.redraw(content), action=_SHOWING)
+        if self._extras is not None:
+            self._extras.render(session.state)
+        for panel in self._panels:
+            if panel.is_built:
+                panel.render_content(session, content)
+        self._stale = set(range(len(self._panels)))
+        self._render_tab(session, resolve_view(session.state))
 
     def _render_tab(self, session: Session, view: ViewState) -> None:
         """Draw the tab that is seen; the others are drawn when they are."""
@@ -461,6 +477,7 @@ class Dock(QWidget):  # type: ignore[misc]
         session = self.desk.session
         if session is not None:
             session.state_changed.disconnect(self._on_state)
+            session.content_changed.disconnect(self._on_content)
             session.progressed.disconnect(self._on_progress)
         self.desk.session_changed.disconnect(self._on_session)
         self.desk.failed.disconnect(self._on_failed)

@@ -22,6 +22,7 @@ from napari_active_seg.session.image_classes.task import (
     choose_images,
     describe_head,
 )
+from napari_active_seg.session.state import Content
 
 __all__ = ["NO_DIAGNOSIS", "ImageClassService", "describe_head"]
 
@@ -178,7 +179,5 @@ class ImageClassService:
         return response
 
     def _announce(self) -> None:
-        state = self._ctx.state
-        self._ctx.update(
-            questions=self._ctx.project.regions.questions(), image_answers=state.image_answers + 1
-        )
+        self._ctx.update(questions=self._ctx.project.regions.questions())
+        self._ctx.content_changed.emit(Content.IMAGE_ANSWERS)

@@ -40,6 +40,7 @@ from napari_active_seg.session.labels.unpainted import (
     preview_rule,
 )
 from napari_active_seg.session.labels.whole_images import compose_labels
+from napari_active_seg.session.state import Content
 
 __all__ = ["NOT_LABELLED", "LabelService"]
 
@@ -356,7 +357,8 @@ class LabelService:
             return partial(apply_rule, self._ctx.project, self._known_rule())
 
         def deliver(effect: RuleEffect) -> RuleEffect:
-            self._show_queue(relabelled=self._ctx.state.relabelled + 1)
+            self._show_queue()
+            self._ctx.content_changed.emit(Content.LABELS)
             return effect
 
         future = self._ctx.submit(JobRequest(JobKind.APPLY_RULE, prepare, deliver, queueable=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind
+from napari_active_seg.errors import ImageError
 from napari_active_seg.images import ImageSource
 from napari_active_seg.project import Project, Split
-from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.export import composed_target
+from napari_active_seg.regions import UNLABELLED, RegionLabel
 
-__all__ = ["LabelledImage", "coarse_step", "compose_labels", "compose_objects", "labelled_images"]
+__all__ = [
+    "LabelledImage",
+    "coarse_step",
+    "compose_labels",
+    "compose_objects",
+    "compose_target",
+    "labelled_images",
+]
 
+#: A mask of more pixels is more than a picture file or a laptop holds.
+_MOST_PIXELS = 1_000_000_000
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000
 #: Kinds of regions on which no model is measured.
@@ -65,6 +74,29 @@ def labelled_images(project: Project, split: Split = Split.VALIDATION) -> tuple[
     )
 
 
+def compose_target(
+    shape: tuple[int, int], labels: Sequence[RegionLabel], *, step: int = 1
+) -> NDArray[np.uint8]:
+    """Return the target (H, W) of a whole image; a later label covers an earlier one.
+
+    Where the later one is not labelled, the earlier one stays. With a ``step`` every step-th
+    pixel along each axis comes back.
+    """
+    if shape[0] * shape[1] > _MOST_PIXELS * step * step:
+        raise ImageError(
+            f"a mask of {shape[0]:,} x {shape[1]:,} pixels is more than one picture can hold; "
+            "leave this slide out of the export"
+        )
+    target = np.full(tuple(-(-length // step) for length in shape), UNLABELLED, np.uint8)
+    for label in labels:
+        region = label.region
+        seen = label.target[-region.y % step :: step, -region.x % step :: step]
+        top, left = -(-region.y // step), -(-region.x // step)
+        part = target[top : top + seen.shape[0], left : left + seen.shape[1]]
+        np.copyto(part, seen, where=seen != UNLABELLED)
+    return target
+
+
 def compose_labels(
     project: Project, image_id: str, *, step: int = 1, without: Collection[RegionKind] = ()
 ) -> NDArray[np.uint8]:
@@ -73,7 +105,7 @@ def compose_labels(
     Regions of the kinds ``without`` are left out.
     """
     shape = project.images.ref(image_id).shape
-    return composed_target(shape, project.labels.done([image_id], without=without), step=step)
+    return compose_target(shape, project.labels.done([image_id], without=without), step=step)
 
 
 def compose_objects(

@@ -15,8 +15,8 @@ from napari_active_seg.metrics import (
 from napari_active_seg.project import ModelRecord, Project, Split
 from napari_active_seg.session.labels.class_counts import count_classes, find_only_class
 from napari_active_seg.session.labels.whole_images import compose_labels
-from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.model_records import load_evaluation
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.model_records import load_evaluation
 
 __all__ = ["Collapse", "check_confusion", "find_collapse", "store_collapse"]
 

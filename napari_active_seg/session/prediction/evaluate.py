@@ -18,7 +18,7 @@ from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.project import ModelRecord, Split
 from napari_active_seg.regions import UNLABELLED, Region
 from napari_active_seg.session.labels.whole_images import LabelledImage, labelled_images
-from napari_active_seg.session.prediction.inference import inference_options, with_contours
+from napari_active_seg.session.model_access.inference import inference_options, with_contours
 from napari_active_seg.session.prediction.region_predictor import RegionPredictor, parts_of
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Moments, Prediction

@@ -10,9 +10,9 @@ from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.export import PredictionFolder
 from napari_active_seg.images import ImageSource, open_image, scan_folder
 from napari_active_seg.metrics.instances import InstanceRules, instances_of
-from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.inference import with_contours
 from napari_active_seg.session.prediction.evaluate import object_maps
-from napari_active_seg.session.prediction.inference import with_contours
 from napari_active_seg.session.prediction.task import PredictionChoices, iter_predictions
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Prediction, get_measure

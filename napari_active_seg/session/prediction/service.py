@@ -21,10 +21,10 @@ from napari_active_seg.regions import Region
 from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.export_model import export_model
 from napari_active_seg.session.labels.whole_images import LabelledImage
+from napari_active_seg.session.model_access.cache_key import model_of, prediction_key
+from napari_active_seg.session.model_access.ensembles import class_places
 from napari_active_seg.session.output_folder import check_output_folder
-from napari_active_seg.session.prediction.cache_key import model_of, prediction_key
 from napari_active_seg.session.prediction.embeddings import embed_images
-from napari_active_seg.session.prediction.ensembles import class_places
 from napari_active_seg.session.prediction.evaluate import evaluate_model
 from napari_active_seg.session.prediction.folder import FolderResult, predict_folder
 from napari_active_seg.session.prediction.task import (
@@ -34,7 +34,7 @@ from napari_active_seg.session.prediction.task import (
     predict_images,
     predict_parts,
 )
-from napari_active_seg.session.state import SessionState
+from napari_active_seg.session.state import Content, SessionState
 from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["PredictionService"]
@@ -151,7 +151,7 @@ class PredictionService:
 
         def deliver(result: PredictionResult) -> PredictionResult:
             self._ctx.project.predictions.forget()
-            self._ctx.update(compared=self._ctx.state.compared + 1)
+            self._ctx.content_changed.emit(Content.COMPARISONS)
             return result
 
         choices = PredictionChoices((image_id,), self._ctx.state.measure, model=earlier)
@@ -381,5 +381,6 @@ class PredictionService:
     def _store(self, response: PredictionResult) -> PredictionResult:
         """Take in predictions that were stored, perhaps by another process."""
         self._ctx.project.predictions.forget()
-        self._ctx.update(predicted=self._ctx.predicted(), near=self._ctx.state.near + 1)
+        self._ctx.update(predicted=self._ctx.predicted())
+        self._ctx.content_changed.emit(Content.PREDICTIONS)
         return response

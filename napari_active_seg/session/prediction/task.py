@@ -12,8 +12,8 @@ from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, describe_duration
 from napari_active_seg.project import ModelRecord, Project
 from napari_active_seg.regions import Region
-from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.prediction.slides import slide_map
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.uncertainty import Prediction

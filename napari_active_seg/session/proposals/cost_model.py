@@ -19,7 +19,7 @@ from napari_active_seg.acquisition import (
     learned_cost,
 )
 from napari_active_seg.regions import MaskedRegion
-from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.model_access.cache_key import prediction_key
 from napari_active_seg.session.proposals.region_reader import RegionReader
 from napari_active_seg.session.task_context import TaskContext
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_active_seg.acquisition import LearnedCost, RegionKind
 from napari_active_seg.project import Project
 from napari_active_seg.regions import MaskedRegion, RegionState
-from napari_active_seg.session.prediction.cache_key import prediction_key
+from napari_active_seg.session.model_access.cache_key import prediction_key
 from napari_active_seg.session.proposals.cost_model import CostExamples
 
 __all__ = ["CostModelCache"]

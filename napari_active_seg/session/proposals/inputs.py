@@ -19,8 +19,8 @@ from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import MaskedRegion, RegionState
 from napari_active_seg.regions.coverage import count_pixels
-from napari_active_seg.session.prediction.cache_key import predicted_images, prediction_key
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.cache_key import predicted_images, prediction_key
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.prediction.task import PredictedBefore
 from napari_active_seg.session.proposals.cost_model import CostExamples
 from napari_active_seg.session.proposals.strategy_file import is_strategy_file, strategy_from

@@ -25,8 +25,8 @@ from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.project import Project, QueuedRegion, Split
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.context import SessionContext
-from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.prediction.task import (
     PredictedBefore,
     PredictionChoices,

@@ -37,7 +37,7 @@ from napari_active_seg.session.labels.class_counts import (
 )
 from napari_active_seg.session.labels.unpainted import has_unpainted
 from napari_active_seg.session.labels.whole_images import LabelledImage, labelled_images
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT, ControlSquare
 

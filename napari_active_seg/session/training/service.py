@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from psygnal import Signal
+
 from napari_active_seg.errors import ModelError
 from napari_active_seg.jobs import JobKind
 from napari_active_seg.jobs.queue import JobFuture
@@ -14,8 +16,8 @@ from napari_active_seg.project import (
     ModelRecord,
 )
 from napari_active_seg.session.context import SessionContext
+from napari_active_seg.session.model_access.model_records import store_evaluation
 from napari_active_seg.session.prediction.collapse import store_collapse
-from napari_active_seg.session.prediction.model_records import store_evaluation
 from napari_active_seg.session.prediction.service import PredictionService
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
 from napari_active_seg.session.training.inputs import TrainingChoices
@@ -23,7 +25,6 @@ from napari_active_seg.session.training.task import (
     TrainingResult,
     train_model,
 )
-from napari_active_seg.session.trust.service import TrustService
 
 __all__ = ["TrainingService"]
 
@@ -33,10 +34,10 @@ T = TypeVar("T")
 class TrainingService:
     """Trains models, and stores them with their scores."""
 
-    def __init__(
-        self, ctx: SessionContext, predictions: PredictionService, trust: TrustService
-    ) -> None:
-        self._ctx, self._predictions, self._trust = ctx, predictions, trust
+    trained = Signal(ModelRecord)  # the new model, stored; it may be in use or not
+
+    def __init__(self, ctx: SessionContext, predictions: PredictionService) -> None:
+        self._ctx, self._predictions = ctx, predictions
         self.latest: TrainingResult | None = None  #: the latest training of this session
 
     def train(self, choices: TrainingChoices) -> JobFuture[ModelRecord]:
@@ -79,5 +80,5 @@ class TrainingService:
         self.latest = replace(response, model=record)
         self._ctx.update(models=project.models.all(), predicted=self._ctx.predicted())
         self._predictions.predict_visible()
-        self._trust.after_training()
+        self.trained.emit(record)
         return record

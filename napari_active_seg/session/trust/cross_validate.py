@@ -27,7 +27,7 @@ from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split,
 from napari_active_seg.project.old_settings import migrate_training
 from napari_active_seg.regions import UNLABELLED, Region, RegionLabel
 from napari_active_seg.session.labels.whole_images import labelled_images
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.prediction.region_predictor import RegionPredictor, parts_of
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.data import (

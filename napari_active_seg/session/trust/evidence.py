@@ -8,7 +8,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.metrics import LEAST_IMAGES
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.prediction.model_records import (
+from napari_active_seg.session.model_access.model_records import (
     active_calibration,
     evaluated_at,
     load_evaluation,

@@ -27,8 +27,8 @@ from napari_active_seg.figures import (
 )
 from napari_active_seg.metrics import EvalReport, budget_to_reach
 from napari_active_seg.project import ModelRecord, Project, QueuedRegion, Split
-from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.model_records import (
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.model_records import (
     load_calibrations,
     load_evaluation,
     load_figures,

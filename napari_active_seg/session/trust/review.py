@@ -21,7 +21,7 @@ from napari_active_seg.models.preset_names import AUTO
 from napari_active_seg.models.segmenter import Segmenter, TrainingData, TrainStep
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import RegionLabel
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.session.prediction.region_predictor import RegionPredictor
 from napari_active_seg.session.task_context import TaskContext
 from napari_active_seg.session.training.data import LazyExamples, readable_examples

@@ -20,7 +20,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import LEAST_IMAGES, EvalReport, Interval, report_from_facts
 from napari_active_seg.project import OFFERED_EVENT, ModelRecord, Project, QueuedRegion
 from napari_active_seg.regions import RegionState
-from napari_active_seg.session.prediction.model_records import load_evaluation
+from napari_active_seg.session.model_access.model_records import load_evaluation
 from napari_active_seg.session.training.control_regions import CONTROL_EVENT
 
 __all__ = ["ScoreRow", "control_report", "scoreboard"]

@@ -16,9 +16,7 @@ from napari_active_seg.metrics import Contradiction, EvalReport
 from napari_active_seg.project import Split
 from napari_active_seg.session.context import SessionContext
 from napari_active_seg.session.labels.whole_images import labelled_images
-from napari_active_seg.session.prediction.collapse import Collapse, find_collapse
-from napari_active_seg.session.prediction.evaluate import evaluate_model
-from napari_active_seg.session.prediction.model_records import (
+from napari_active_seg.session.model_access.model_records import (
     CalibrationRecord,
     describe_calibration,
     load_calibrations,
@@ -26,7 +24,10 @@ from napari_active_seg.session.prediction.model_records import (
     store_calibrations,
     store_evaluation,
 )
+from napari_active_seg.session.prediction.collapse import Collapse, find_collapse
+from napari_active_seg.session.prediction.evaluate import evaluate_model
 from napari_active_seg.session.prediction.service import PredictionService
+from napari_active_seg.session.state import Content
 from napari_active_seg.session.trust.calibrate import calibrate_model
 from napari_active_seg.session.trust.compare_models import Agreement, compare_models
 from napari_active_seg.session.trust.cross_validate import CrossValidation, cross_validate
@@ -200,11 +201,12 @@ class TrustService:
         self._show_findings()
 
     def after_training(self) -> None:
-        """Fit anew for a model that is in use now, where the one before was calibrated."""
+        """Calibrate the model in use, where the one before was calibrated."""
         model = self._ctx.state.model
         wanted = self._ctx.project.config.inference.calibration != "none"
         missing = wanted and model is not None and self.calibration() is None
-        if missing and len(labelled_images(self._ctx.project)) > 1:
+        waits = JobKind.CALIBRATE in self._ctx.state.jobs
+        if missing and not waits and len(labelled_images(self._ctx.project)) > 1:
             self.calibrate(wait=False)
 
     # --- scores ----------------------------------------------------------------------------------
@@ -329,7 +331,8 @@ class TrustService:
         return future.result() if wait else future
 
     def _show_findings(self) -> None:
-        self._ctx.update(trust=self._ctx.state.trust + 1, predicted=self._ctx.predicted())
+        self._ctx.update(predicted=self._ctx.predicted())
+        self._ctx.content_changed.emit(Content.FINDINGS)
         self._predictions.predict_visible()
 
 

@@ -18,7 +18,7 @@ from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split, checkpoint_facts
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.prediction.model_records import store_evaluation
+from napari_active_seg.session.model_access.model_records import store_evaluation
 from napari_active_seg.studies.datasets.cache import PreparedData, write_table
 from napari_active_seg.studies.segmentation.embedding_map import save_embeddings
 from napari_active_seg.studies.segmentation.label_cost import LabelCost, count_label_cost

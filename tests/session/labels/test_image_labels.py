@@ -4,8 +4,8 @@ from tiny_data import write_pool
 from tiny_project import add_regions, create
 
 from napari_active_seg.regions import Effort, Region, RegionState
-from napari_active_seg.session.export import composed_target
 from napari_active_seg.session.labels.image_labels import ImageLabels
+from napari_active_seg.session.labels.whole_images import compose_target
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ PLACES = [(0, 0), (8, 8), (40, 33), (12, 4)]
 
 def test_windows_together_are_the_whole(project):
     labels = ImageLabels(project, save(project, PLACES))
-    whole = composed_target((96, 128), project.labels.done(["img0.png"]))
+    whole = compose_target((96, 128), project.labels.done(["img0.png"]))
     assert (labels.target(Region.whole("img0.png", (96, 128))) == whole).all()
     for y in range(0, 96, 32):
         for x in range(0, 128, 32):

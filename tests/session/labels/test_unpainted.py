@@ -10,6 +10,7 @@ from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, Effort, RegionState
 from napari_active_seg.session import resolve_view
 from napari_active_seg.session.labels.unpainted import find_painted_version
+from napari_active_seg.session.state import Content
 
 
 def disk_only(rows=8):
@@ -162,9 +163,10 @@ def test_a_new_rule_is_applied_to_finished_regions_and_can_be_undone(session, fi
     session.maintenance.configure(unpainted="background")
     assert session.labels.preview_unpainted_rule().changed == (first, second)
     assert (stored(session, first) == disk_only(4)).all()  # a preview changes nothing
-    before = session.state.relabelled
+    changed = []
+    session.content_changed.connect(changed.append)
     assert apply(session).changed == (first, second)
-    assert session.state.relabelled == before + 1
+    assert changed == [Content.LABELS]
     np.testing.assert_array_equal(stored(session, first), np.where(disk_only(4) == 1, 1, 0))
     np.testing.assert_array_equal(stored(session, second), np.where(disk_only(5) == 1, 1, 0))
     assert session.labels.latest(waiting) is None

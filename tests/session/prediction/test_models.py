@@ -15,7 +15,7 @@ from napari_active_seg.learning.networks import DCAN, registry
 from napari_active_seg.learning.networks.registry import BuiltNetwork
 from napari_active_seg.metrics.instances import InstanceRules
 from napari_active_seg.session.create_project import ImageSettings, create_project
-from napari_active_seg.session.prediction.inference import inference_options
+from napari_active_seg.session.model_access.inference import inference_options
 from napari_active_seg.uncertainty import get_measure
 
 

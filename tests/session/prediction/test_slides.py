@@ -17,6 +17,7 @@ from napari_active_seg.regions import Region
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.prediction.slides import slide_map
+from napari_active_seg.session.state import Content
 from napari_active_seg.uncertainty import get_measure
 
 SHAPE = (300, 590)
@@ -185,10 +186,11 @@ def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     session.proposals.propose(count=6, size=32)
     far = [q for q in session.state.open_regions if q.region.image_id != "s3.png"]
     queued = next(q for q in far if session.predictions.near(q.region) is None)
-    before = session.state.near
+    changed = []
+    session.content_changed.connect(changed.append)
     session.select_region(queued.id)
     session.wait()
-    assert session.state.near > before
+    assert Content.PREDICTIONS in changed
     near = session.predictions.near(queued.region)
     assert near.step == 1 and near.region.overlaps(queued.region)
     assert near.moments_in(queued.region).shape == queued.region.shape

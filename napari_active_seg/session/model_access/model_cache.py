@@ -8,8 +8,8 @@ from pathlib import Path
 from napari_active_seg.errors import ModelError
 from napari_active_seg.models.segmenter import Segmenter, SegmenterFactory, TrainableSegmenter
 from napari_active_seg.project import ModelRecord, Project, checkpoint_facts, hash_weights
-from napari_active_seg.session.prediction.cache_key import prediction_key
-from napari_active_seg.session.prediction.ensembles import class_places, members_of
+from napari_active_seg.session.model_access.cache_key import prediction_key
+from napari_active_seg.session.model_access.ensembles import class_places, members_of
 
 __all__ = ["ModelCache"]
 

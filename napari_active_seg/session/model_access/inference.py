@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_active_seg.metrics.instances import InstanceRules
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.project import ModelRecord, Project
-from napari_active_seg.session.prediction.model_records import active_calibration
+from napari_active_seg.session.model_access.model_records import active_calibration
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["inference_options", "with_contours"]

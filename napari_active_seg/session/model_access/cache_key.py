@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_active_seg.project import ModelRecord, Project
-from napari_active_seg.session.prediction.ensembles import class_places, other_members
-from napari_active_seg.session.prediction.model_records import active_calibration
+from napari_active_seg.session.model_access.ensembles import class_places, other_members
+from napari_active_seg.session.model_access.model_records import active_calibration
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["model_of", "predicted_images", "prediction_key"]

@@ -14,7 +14,7 @@ from napari_active_seg.calibration import Calibration, CalibrationTrial, Reliabi
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.metrics import EvalReport, report_from_facts, report_to_facts
 from napari_active_seg.project import Event, ModelRecord, Project
-from napari_active_seg.session.prediction.ensembles import other_members
+from napari_active_seg.session.model_access.ensembles import other_members
 
 __all__ = [
     "AUDITED",

@@ -1,0 +1,1 @@
+"""The models of a project: loaded segmenters, their records, and how they predict."""
