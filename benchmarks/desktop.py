@@ -112,7 +112,7 @@ def lap(dock, count: int) -> None:
         dock.painter.fill_rest(1)
         dock.annotate.finish(RegionState.DONE)
         wait(20)
-    until(lambda: not dock.desk.session.state.unsaved)
+    until(lambda: not dock.context.session.state.unsaved)
 
 
 def grown(dock, viewer) -> tuple[float, int, int]:
@@ -181,9 +181,9 @@ def main() -> None:
         _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
         QApplication.processEvents()
         said("dock opens", [(time.perf_counter() - start) * 1000], 1000)
-        dock.desk.open(folder)
+        dock.context.open(folder)
         dock._show_tab("Annotate")
-        until(lambda: dock.desk.session.state.job is None)
+        until(lambda: dock.context.session.state.job is None)
         wait(1000)
         canvas = viewer.window._qt_viewer.canvas
         jumps(dock, canvas, 3)
@@ -205,7 +205,7 @@ def main() -> None:
             f"{threads:+d} threads; bar 5 MB"
         )
         start = time.perf_counter()
-        long_queue(dock.desk.session, 10_000)
+        long_queue(dock.context.session, 10_000)
         wait(50)
         print(
             f"{'10,000 regions into the strip':44} {(time.perf_counter() - start) * 1000:7.0f} ms"
@@ -230,8 +230,8 @@ def on_slide(dock, canvas, slide: Path, work: Path) -> None:
     images.mkdir()
     (images / slide.name).symlink_to(slide.resolve())
     made = create_project(work / "slide-project", images_dir=images, classes=["glass", "tissue"])
-    dock.desk.open(made.folder)
-    session = dock.desk.session
+    dock.context.open(made.folder)
+    session = dock.context.session
     session.maintenance.configure(unpainted="unlabelled")
     session.proposals.propose(count=14, size=512, wait=False)
     until(lambda: session.state.job is None, 300)

@@ -152,8 +152,8 @@ def main() -> None:
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1280, 720)
         _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-        dock.desk.open(folder)
-        session = dock.desk.session
+        dock.context.open(folder)
+        session = dock.context.session
         until(lambda: session.state.job is None)
         wait(1000)
         canvas = viewer.window._qt_viewer.canvas
@@ -166,7 +166,7 @@ def main() -> None:
 
 def measured(dock, canvas) -> tuple[float, float]:
     """Return the 99th percentile of the gaps, idle and beside a training."""
-    session = dock.desk.session
+    session = dock.context.session
     idle = paint(canvas, PAINTED_S)
     session.train(preset="unet", epochs=10_000, resume=False, wait=False)
     heard: list[int] = []
@@ -222,7 +222,7 @@ def measure_first_session(folder: Path) -> dict[str, tuple[float, float]]:
     sample.mkdir()
 
     def is_open(project: Path) -> bool:
-        session = dock.desk.session
+        session = dock.context.session
         return (
             session is not None
             and session.project.folder == project
@@ -240,13 +240,13 @@ def measure_first_session(folder: Path) -> dict[str, tuple[float, float]]:
 
     def train() -> None:
         dock._show_tab("Train")
-        dock.desk.session.train(epochs=2, wait=False)
+        dock.context.session.train(epochs=2, wait=False)
 
     found["sample"] = longest_gap(open_sample, lambda: is_open(sample / "histology-project"))
     found["second"] = longest_gap(lambda: choose(prepared), lambda: is_open(prepared))
     found["trust"] = longest_gap(lambda: dock._show_tab("Trust"), lambda: True)
     found["train"] = longest_gap(
-        train, lambda: dock.desk.session.last_training is not None and is_open(prepared)
+        train, lambda: dock.context.session.last_training is not None and is_open(prepared)
     )
     found["third"] = longest_gap(
         lambda: choose(sample / "histology-project"), lambda: is_open(sample / "histology-project")

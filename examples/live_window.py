@@ -24,8 +24,8 @@ def main(out: Path) -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg", "Label and train")
     with TemporaryDirectory() as name:
         folder = Path(name)
-        dock.desk.open(write_sample_project("histology", folder))
-        session = dock.desk.session
+        dock.context.open(write_sample_project("histology", folder))
+        session = dock.context.session
         session.proposals.propose(count=4, size=128)
         session.labels.answer_from_masks(folder / "masks")
         session.train(preset="fast")

@@ -68,30 +68,30 @@ def image_classes(
     """
     changes = any(value for value in (classes, source, say, ask))
     with opened(project, device=device, read_only=not changes) as session:
-        desk = session.image_classes
+        service = session.image_classes
         if classes is not None:
-            desk.name(*class_names(classes))
+            service.name(*class_names(classes))
         if source is not None:
             for image_id, name in read_image_classes(source, session.state.image_ids).items():
-                desk.say(image_id, name)
+                service.say(image_id, name)
         for text in say or ():
             image_id, name = pair(text, "--say")
-            desk.say(image_id, name)
+            service.say(image_id, name)
         before = {asked.id for asked in session.state.questions}
         if ask is not None:
-            run_verb(session, "Asking about images", lambda: desk.ask(ask, measure=measure))
+            run_verb(session, "Asking about images", lambda: service.ask(ask, measure=measure))
         if out is not None:
-            write_image_classes(out, desk, session.state.image_ids)
+            write_image_classes(out, service, session.state.image_ids)
         _tell(session, before, as_json=as_json)
 
 
 def _tell(session: Session, before: set[str], *, as_json: bool) -> None:
     """Print how many images are of each class, what was asked, and how the head did."""
-    desk, state = session.image_classes, session.state
-    counts = Counter(answer.name or CANT_TELL for answer in desk.answers().values())
+    service, state = session.image_classes, session.state
+    counts = Counter(answer.name or CANT_TELL for answer in service.answers().values())
     new = [asked for asked in state.questions if asked.id not in before]
     facts = {
-        "classes": list(desk.classes),
+        "classes": list(service.classes),
         "said": dict(counts),
         "asked": [
             {"image": q.region.image_id, "score": q.information, "seconds": q.cost,
@@ -99,13 +99,13 @@ def _tell(session: Session, before: set[str], *, as_json: bool) -> None:
             for q in new
         ],
         "waiting": len(state.open_questions),
-        "second_head": desk.summary,
+        "second_head": service.summary,
         "note": NO_DIAGNOSIS,
     }  # fmt: skip
-    lines = [f"{name}: {counts[name]}" for name in (*desk.classes, CANT_TELL) if counts[name]]
+    lines = [f"{name}: {counts[name]}" for name in (*service.classes, CANT_TELL) if counts[name]]
     lines += [f"{q.region.image_id}  score {q.information:.4f}  {q.reason}" for q in new]
-    if desk.summary:
-        lines.append(f"{desk.summary} ({NO_DIAGNOSIS})")
+    if service.summary:
+        lines.append(f"{service.summary} ({NO_DIAGNOSIS})")
     if not lines:
         lines = ["No image is said to be anything; say what they may be with --classes."]
     print_result(facts, as_json=as_json, text="\n".join(lines))

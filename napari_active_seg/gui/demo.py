@@ -57,8 +57,8 @@ def run_demo(backend: Backend, out: Path, *, by_itself: bool, tell: _Tell) -> li
         preferences.change(name="Demo")
     viewer, dock = _open_window(backend, preferences)
     try:
-        dock.desk.open(folder)
-        session = dock.desk.session
+        dock.context.open(folder)
+        session = dock.context.session
         if session is None:
             raise BadInputError(f"{folder} could not be opened")
         lap_began = time.perf_counter()

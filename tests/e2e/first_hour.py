@@ -122,7 +122,7 @@ class Stranger:
 
     @property
     def session(self):
-        return self.dock.desk.session
+        return self.dock.context.session
 
     def idle(self, seconds=300):
         self.wait(lambda: not self.session.state.jobs, "the job", seconds)

@@ -30,12 +30,12 @@ def main(folder, job, road):
     menu_action(viewer, "Plugins", "Label and train").trigger()
     dock = next(iter(viewer.window.dock_widgets.values()))
     QTest.qWait(100)
-    dock.desk.open(Path(folder))
+    dock.context.open(Path(folder))
     QTest.qWait(300)
     dock._show_tab("Annotate")
     painted = stroke(viewer, dock)
     found = {"dialogs": [], "region": painted, "job": ""}
-    session = dock.desk.session
+    session = dock.context.session
     answers = QTimer()
     answers.timeout.connect(lambda: answer(found["dialogs"]))
     answers.start(20)
@@ -105,7 +105,7 @@ def stroke(viewer, dock):
     """Paint a line by the mouse in the current region and return the region's id."""
     dock.annotate.next()
     QTest.qWait(200)
-    queued = dock.desk.session.state.region
+    queued = dock.context.session.state.region
     dock.annotate.choose_class(1)
     dock.annotate.choose_tool("brush")
     QTest.qWait(200)

@@ -70,14 +70,14 @@ class Window:
 
     @property
     def session(self):
-        return self.dock.desk.session
+        return self.dock.context.session
 
     @property
     def paint(self):
         return self.dock.painter.layer
 
     def open(self, folder):
-        self.dock.desk.run(lambda: self.dock.desk.open(folder))
+        self.dock.context.run(lambda: self.dock.context.open(folder))
         self.qtbot.wait(50)
         self.drawn()
 

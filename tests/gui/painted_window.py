@@ -19,9 +19,9 @@ def main(folder, picture):
     viewer.window.resize(1280, 720)
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
     QTest.qWait(100)
-    dock.desk.open(Path(folder))
+    dock.context.open(Path(folder))
     QTest.qWait(300)
-    session = dock.desk.session
+    session = dock.context.session
     dock._show_tab("Annotate")
     dock.annotate.next()
     dock.annotate.choose_class(0)

@@ -379,7 +379,7 @@ def test_keys_are_changed_in_the_dialog_and_hold_at_once(on_disk, preferences):
     from napari_active_seg.gui.annotate.shortcuts_dialog import KeysDialog
 
     window = on_disk
-    dialog = KeysDialog(window.dock.desk, window.dock)
+    dialog = KeysDialog(window.dock.context, window.dock)
     dialog.show()
     dialog.table.setCurrentCell(list(ACTIONS).index("skip"), 0)
     QTest.keyClick(dialog.table, Qt.Key.Key_D, SHIFT)  # done's
@@ -388,8 +388,8 @@ def test_keys_are_changed_in_the_dialog_and_hold_at_once(on_disk, preferences):
     for hand in ("left", "right"):
         dialog.hand.setCurrentIndex(dialog.hand.findData(hand))
         dialog.hand.activated.emit(dialog.hand.currentIndex())
-        assert window.dock.desk.preferences.now.hand == hand
-        assert window.dock.desk.preferences.now.keys == {"skip": "Shift-F6"}
+        assert window.dock.context.preferences.now.hand == hand
+        assert window.dock.context.preferences.now.keys == {"skip": "Shift-F6"}
     dialog.close()
     order = [q.id for q in window.session.state.open_regions]
     window.key(Qt.Key.Key_S)  # no longer a key
@@ -401,7 +401,7 @@ def test_keys_are_changed_in_the_dialog_and_hold_at_once(on_disk, preferences):
 
 def test_left_hand_has_keys_of_its_own(on_disk):
     window = on_disk
-    window.dock.desk.preferences.change(hand="left")
+    window.dock.context.preferences.change(hand="left")
     before = window.session.state.region_id
     window.key(Qt.Key.Key_L)  # skip, for the left hand
     saved(window)
@@ -414,7 +414,7 @@ def test_keys_of_somebody_else_are_left_alone(make_napari_viewer, qtbot, project
     viewer.bind_key("Shift-Z", lambda _: pressed.append("theirs"))
     mine = viewer.add_image(np.zeros((8, 8)), name="mine")
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-    dock.desk.open(project_folder)
+    dock.context.open(project_folder)
     viewer.layers.selection.active = mine
     canvas = viewer.window._qt_viewer.canvas.native
     QTest.keyClick(canvas, Qt.Key.Key_Z, SHIFT)
@@ -489,7 +489,7 @@ def test_after_a_crash_it_opens_at_the_same_region_tool_class_and_tab(on_disk, p
 
     copy = folder.with_name("after the crash")
     shutil.copytree(folder, copy)
-    window.dock.desk.close()
+    window.dock.context.close()
     window.dock.tabs.setCurrentIndex(0)
     window.open(copy)
     assert window.session.state.region_id == place
@@ -529,13 +529,13 @@ def test_name_is_asked_for_by_a_line_until_it_is_given(
     monkeypatch.setenv("NAPARI_ACTIVE_SEG_SETTINGS", str(tmp_path / "none yet.json"))
     viewer = make_napari_viewer(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-    dock.desk.open(project_folder)
+    dock.context.open(project_folder)
     qtbot.wait(50)
     assert dock.name_bar.isVisible()
     QTest.keyClicks(dock.name_bar.line, "Ben")
     QTest.mouseClick(dock.name_bar.keep, Qt.MouseButton.LeftButton)
     assert not dock.name_bar.isVisible()
-    assert dock.desk.session.project.config.annotator == "Ben"
+    assert dock.context.session.project.config.annotator == "Ben"
     dock.release()
     with Project.open(project_folder, read_only=True) as project:
         assert project.config.annotator == "Ben"

@@ -177,9 +177,9 @@ def test_dock_closed_while_training_asks_stops_and_comes_back(proposed, pool, di
     Project.open(folder).close()  # nobody holds it
     menu_action(viewer, "Plugins", "Label and train").trigger()
     again = dock_of(viewer)
-    window.qtbot.waitUntil(lambda: again.desk.session is not None, timeout=10_000)
-    assert not again.desk.session.state.read_only
-    assert again.desk.session.state.region_id == region_id
+    window.qtbot.waitUntil(lambda: again.context.session is not None, timeout=10_000)
+    assert not again.context.session.state.read_only
+    assert again.context.session.state.region_id == region_id
     window.qtbot.waitUntil(lambda: again.painter.layer is not None, timeout=10_000)
     np.testing.assert_array_equal(again.painter.layer.data, painted)
     window.dock = again
@@ -225,7 +225,7 @@ def test_another_project_is_opened_over_unsaved_paint_only_where_the_person_agre
         window.qtbot.wait(50)
         assert window.session is first
         np.testing.assert_array_equal(window.paint.data, painted)
-    assert window.dock.desk.open(other)  # there is room again: nothing is lost
+    assert window.dock.context.open(other)  # there is room again: nothing is lost
     assert window.session.project.folder == other
     with Project.open(first.project.folder) as project:
         assert (project.labels.latest(region_id).target == 1).any()
@@ -233,7 +233,7 @@ def test_another_project_is_opened_over_unsaved_paint_only_where_the_person_agre
 
 def test_open_project_that_is_opened_again_stays_as_it_is(proposed, dialogs):
     session = proposed.session
-    assert proposed.dock.desk.open(session.project.folder)
+    assert proposed.dock.context.open(session.project.folder)
     assert proposed.session is session and dialogs.asked == []
 
 
@@ -303,7 +303,7 @@ def test_window_of_a_project_that_was_taken_over_keeps_its_paint_and_never_write
         window.drag((region.y + 20, region.x + 8), (region.y + 20, region.x + 24))
         np.testing.assert_array_equal(window.paint.data, shown)
         window.key(Qt.Key.Key_S)
-        window.dock.desk.close()
+        window.dock.context.close()
         assert layer in window.viewer.layers  # the person's own now
         assert (folder / "project.db").read_bytes() == before
     finally:
@@ -324,5 +324,5 @@ def test_closing_the_window_asks_about_labels_that_could_not_be_saved(proposed, 
         assert window.viewer.window._qt_window.isVisible()
         for layer in kept_layers(window.viewer):
             window.viewer.layers.remove(layer)  # there is nothing to lose any more
-        assert window.dock.desk.may_close()
+        assert window.dock.context.may_close()
     assert len(dialogs.asked) == 1

@@ -186,7 +186,7 @@ def test_nothing_can_be_painted_in_a_read_only_window(proposed):
     folder = window.session.project.folder
     stroke(window)
     saved(window)
-    window.dock.desk.close()
+    window.dock.context.close()
     holder = Project.open(folder)
     answer(button="Open read-only")
     window.open(folder)
@@ -231,9 +231,9 @@ def test_window_asks_before_it_closes_on_a_full_disk(proposed, monkeypatch):
     stroke(window)
     window.qtbot.wait(250)
     answer(button="Stay and try again")
-    assert window.dock.desk.may_close() is False
+    assert window.dock.context.may_close() is False
     monkeypatch.undo()
-    assert window.dock.desk.may_close() is True  # there is room again: nothing is lost
+    assert window.dock.context.may_close() is True  # there is room again: nothing is lost
     label = window.session.labels.latest(window.session.state.region_id)
     assert (label.target == 1).any()
 

@@ -52,13 +52,13 @@ def test_dock_is_opened_hidden_and_shown_by_each_menu(viewer, qtbot, titles, pro
     dock = dock_in(viewer)
     qtbot.waitUntil(dock.isVisible, timeout=5000)
     assert "Open a project" in dock.status.text()
-    dock.desk.open(project_folder)
+    dock.context.open(project_folder)
     qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=5000)
     menu_action(viewer, *titles).trigger()
     assert not dock.isVisible()
     menu_action(viewer, *titles).trigger()
     assert dock.isVisible() and dock_in(viewer) is dock
-    assert dock.desk.session.project.folder == project_folder
+    assert dock.context.session.project.folder == project_folder
 
 
 def test_menus_offer_the_widget_by_the_name_of_what_it_does(viewer):
@@ -147,17 +147,17 @@ def test_project_is_opened_by_the_reader(viewer, qtbot, project_folder, dialogs,
         modifiers = Qt.KeyboardModifier
         held = modifiers.ShiftModifier if "Shift" in way else modifiers.NoModifier
         drop_on(qtbot, viewer.window._qt_viewer, project_folder / name, held)
-    qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=10_000)
-    assert dock.desk.session.project.folder == project_folder
+    qtbot.waitUntil(lambda: dock.context.session is not None, timeout=10_000)
+    assert dock.context.session.project.folder == project_folder
 
 
 def test_second_dock_gives_way_to_the_one_that_is_open(viewer, qtbot, project_folder):
     """A script names the dock otherwise than the menu does."""
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg", "Label and train")
-    dock.desk.open(project_folder)
+    dock.context.open(project_folder)
     qtbot.wait(50)
     menu_action(viewer, "Plugins", "Label and train").trigger()
     qtbot.waitUntil(lambda: dock_in(viewer) is None, timeout=5000)
     assert dock.isVisible()
-    assert dock.desk.session.project.folder == project_folder
+    assert dock.context.session.project.folder == project_folder
     assert viewer.window._qt_window.findChildren(Dock) == [dock]

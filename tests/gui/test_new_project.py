@@ -198,7 +198,7 @@ def test_advanced_stays_open_where_it_was_opened(form, preferences, qtbot):
     form.window.click(form.box.advanced.toggle)
     assert form.box.masks_dir.native.isVisible()
     assert json.loads(preferences.read_text())["open_sections"] == {"new project": True}
-    other = NewProjectBox(form.window.dock.desk)
+    other = NewProjectBox(form.window.dock.context)
     qtbot.addWidget(other)
     assert other.advanced.is_open
     other.release()

@@ -45,14 +45,14 @@ def test_first_dock_loads_behind_a_dialog(tmp_path):
 
 def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
     """The button returns at once with a line about what happens; the project opens later."""
-    threads, desk = [], window.dock.desk
-    write = desk.backend.write_sample_project
+    threads, context = [], window.dock.context
+    write = context.backend.write_sample_project
 
     def recorded(*arguments, **facts):
         threads.append(threading.current_thread())
         return write(*arguments, **facts)
 
-    monkeypatch.setattr(desk, "backend", replace(desk.backend, write_sample_project=recorded))
+    monkeypatch.setattr(context, "backend", replace(context.backend, write_sample_project=recorded))
     monkeypatch.setattr(project_panel, "ask_folder", lambda *_: tmp_path)
     panel = window.panel("Project")
     panel._sample("histology")
@@ -66,14 +66,14 @@ def test_sample_is_written_in_another_thread(window, tmp_path, monkeypatch):
 
 
 def test_project_is_read_in_another_thread(window, project_folder, monkeypatch):
-    threads, desk = [], window.dock.desk
-    read = desk.backend.open_session
+    threads, context = [], window.dock.context
+    read = context.backend.open_session
 
     def recorded(*arguments, **facts):
         threads.append(threading.current_thread())
         return read(*arguments, **facts)
 
-    monkeypatch.setattr(desk, "backend", replace(desk.backend, open_session=recorded))
+    monkeypatch.setattr(context, "backend", replace(context.backend, open_session=recorded))
     monkeypatch.setattr(project_panel, "ask_folder", lambda *_: project_folder)
     window.panel("Project")._open()
     assert window.dock.status.text() == "Opening project..."
@@ -107,7 +107,7 @@ def test_opening_another_project_stops_a_job_and_waits_for_it(proposed, tmp_path
     timer = QTimer()
     timer.timeout.connect(agree)
     timer.start(20)
-    window.dock.desk.opener.open(other)
+    window.dock.context.opener.open(other)
     window.qtbot.waitUntil(lambda: window.session is not first, timeout=60_000)
     timer.stop()
     assert window.session.project.folder == other
@@ -150,7 +150,7 @@ def test_layers_serve_the_next_project_too(proposed, tmp_path, pool):
     assert now["image"].visible and now["image"].name == window.session.state.image_id
     assert before["paint"] not in window.viewer.layers
     assert mine in window.viewer.layers
-    window.dock.desk.close()
+    window.dock.context.close()
     assert list(window.viewer.layers) == [mine]
 
 

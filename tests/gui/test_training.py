@@ -93,14 +93,14 @@ def test_closing_while_a_network_is_trained_asks_and_both_answers_hold(proposed,
     window.qtbot.wait(300)
     asked = []
     answer("Keep training", asked)
-    assert not window.dock.desk.may_close()
+    assert not window.dock.context.may_close()
     assert window.session.state.job == "training"
     answer("Stop and close", asked)
-    assert window.dock.desk.may_close()
+    assert window.dock.context.may_close()
     assert asked == ["A network is being trained."] * 2
     window.dock.stop.click()
     window.settle(30_000)
-    assert window.dock.desk.may_close()  # nothing runs, nothing is asked
+    assert window.dock.context.may_close()  # nothing runs, nothing is asked
     assert len(asked) == 2
 
 

@@ -186,7 +186,7 @@ def test_one_class_is_refused_and_one_click_resolves_it(on_disks):
     assert session.project.config.unpainted == "ground"
     assert session.state.model is not None
     assert all(set(np.unique(target(window, r))) == {0, 1} for r in regions)
-    window.dock.desk.tell(ValueError("another one"))
+    window.dock.context.tell(ValueError("another one"))
     assert message.remedies == [] and message.isVisible()
 
 

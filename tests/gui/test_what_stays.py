@@ -314,7 +314,7 @@ def test_every_disabled_button_says_why(window, project_folder, pool):
     window.finish_all(pool)
     train = window.panel("Train")
     assert train.go.isEnabled() and "No finished" not in train.go.toolTip()
-    window.dock.desk.close()
+    window.dock.context.close()
     assert disabled_without_reason(window) == []
 
 

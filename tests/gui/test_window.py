@@ -43,7 +43,7 @@ def test_project_is_made_from_the_form(window, pool, tmp_path):
 
 def test_wrong_form_is_a_message_and_nothing_is_made(window, pool, tmp_path):
     panel, told = window.panel("Project"), []
-    window.dock.desk.failed.connect(told.append)
+    window.dock.context.failed.connect(told.append)
     window.click(panel.new.make)
     panel.new.images_dir.line_edit.value = str(pool / "images")
     panel.new.folder.line_edit.value = str(tmp_path / "p")
@@ -225,7 +225,7 @@ def test_layers_of_the_person_are_left_alone_and_ours_come_back(proposed, pool):
     window.viewer.layers.remove(image)
     window.session.select_image(others[1])
     assert roles(window.viewer).count("image") == 1
-    window.dock.desk.close()
+    window.dock.context.close()
     assert list(window.viewer.layers) == [own]
 
 
@@ -247,7 +247,7 @@ def test_reopened_project_lands_on_the_same_region_with_every_stroke(proposed):
     window.drag((y + 8, x + 8), (y + 8, x + 24))
     painted = np.asarray(window.paint.data).copy()
     folder = window.session.project.folder
-    window.dock.desk.close()  # at once: the debounced save must not be lost
+    window.dock.context.close()  # at once: the debounced save must not be lost
     window.open(folder)
     assert window.session.state.region_id == queued.id
     assert (np.asarray(window.paint.data) == painted).all()
@@ -264,8 +264,8 @@ def test_dock_opens_the_project_that_was_read_before_it(make_napari_viewer, proj
     viewer = make_napari_viewer(show=True)
     viewer.open(str(project_folder / "project.json"), plugin="napari-active-seg")
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-    qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=10_000)
-    assert dock.desk.session.project.folder == project_folder
+    qtbot.waitUntil(lambda: dock.context.session is not None, timeout=10_000)
+    assert dock.context.session.project.folder == project_folder
     dock.release()
 
 
@@ -347,11 +347,11 @@ def test_closing_the_dock_puts_the_project_away_and_it_opens_again(proposed, qtb
     region_id, painted = stroke(proposed)
     viewer.window.remove_dock_widget(proposed.dock)
     proposed.dock.close()
-    assert proposed.dock.desk.session is None
+    assert proposed.dock.context.session is None
     assert len(viewer.layers) == 0
     _, dock = viewer.window.add_plugin_dock_widget("napari-active-seg")
-    dock.desk.open(folder)
-    assert dock.desk.session.state.region_id == region_id
+    dock.context.open(folder)
+    assert dock.context.session.state.region_id == region_id
     assert (np.asarray(dock.painter.layer.data) == painted).all()
     dock.release()
 
@@ -369,7 +369,7 @@ def test_refused_weights_are_a_message_and_the_window_goes_on(
     window.settle()
     window.finish_all(pool)
     panel, told = window.panel("Train"), []
-    window.dock.desk.failed.connect(told.append)
+    window.dock.context.failed.connect(told.append)
     panel.preset.value = "deeplabv3plus"
     window.click(panel.go)
     window.settle()

@@ -96,16 +96,16 @@ def test_two_windows_side_by_side_know_nothing_of_each_other(
         settings=ImageSettings(val_fraction=0.0),
     )
     window.open(queue)
-    other.desk.open(made.folder)
-    other.desk.session.maintenance.configure(unpainted="unlabelled")
-    other.desk.session.proposals.propose(count=2, size=32, wait=False)
-    qtbot.waitUntil(lambda: other.desk.session.state.job is None, timeout=30_000)
+    other.context.open(made.folder)
+    other.context.session.maintenance.configure(unpainted="unlabelled")
+    other.context.session.proposals.propose(count=2, size=32, wait=False)
+    qtbot.waitUntil(lambda: other.context.session.state.job is None, timeout=30_000)
     qtbot.waitUntil(lambda: other._binder.later.is_done)
-    here, there = window.session.state, other.desk.session.state
+    here, there = window.session.state, other.context.session.state
     assert here.schema != there.schema
     window.key(Qt.Key.Key_N)
     assert window.session.state.region_id != here.region_id
-    assert other.desk.session.state.region_id == there.region_id
+    assert other.context.session.state.region_id == there.region_id
     region = window.session.state.region.region
     window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))
     assert np.asarray(window.paint.data).any()

@@ -32,18 +32,18 @@ _SMALLER, _LARGER = 1 / 1.25, 1.25
 class AnnotateActions:
     """Verbs on the region in hand; without one they do nothing."""
 
-    def __init__(self, desk: DockContext) -> None:
-        self._desk = desk
+    def __init__(self, context: DockContext) -> None:
+        self._context = context
         self._painter: RegionPainter | None = None
         self._binder: LayerBinder | None = None
         self._tissue: TissueEditor | None = None
         self._placer: RegionPlacer | None = None
         self.tools: Toolbox | None = None
-        self.asking = QuestionInHand(desk)
+        self.asking = QuestionInHand(context)
         self._clicking = Clicking(
-            desk.backend.load_click_helper,
-            lambda: desk.preferences.now.click_helper,
-            on_failed=desk.tell,
+            context.backend.load_click_helper,
+            lambda: context.preferences.now.click_helper,
+            on_failed=context.tell,
         )
         self.on_tool: Callable[[], None] = lambda: None
         #: Set by the tabs that hold the settings of a proposal and of a training.
@@ -56,23 +56,23 @@ class AnnotateActions:
         """Act on this painter and these layers from now on."""
         self.stop_placing()
         self._painter, self._binder, self._placer = painter, binder, None
-        session = self._desk.session
+        session = self._context.session
         attached = binder is not None and session is not None
-        self._tissue = TissueEditor(self._desk.viewer, session) if attached and session else None
+        self._tissue = TissueEditor(self._context.viewer, session) if attached and session else None
         self.tools = None
         if binder is not None:
             binder.on_removed = self._on_removed
         self._clicking.release()
         if painter is not None and session is not None:
-            self.tools = Toolbox(painter, session, self._desk.run, self._clicking)
+            self.tools = Toolbox(painter, session, self._context.run, self._clicking)
         if painter is not None and session is not None and binder is not None:
             self._placer = RegionPlacer(
-                self._desk.viewer,
+                self._context.viewer,
                 session,
                 binder,
                 painter,
-                window=self._desk.parent,
-                on_failed=self._desk.tell,
+                window=self._context.parent,
+                on_failed=self._context.tell,
                 on_changed=lambda: self.on_placing(),
             )
 
@@ -96,9 +96,9 @@ class AnnotateActions:
         editor = self._tissue
         if editor is None or editor.is_open == wanted:
             return
-        self._desk.run(editor.open if wanted else editor.close)
+        self._context.run(editor.open if wanted else editor.close)
         self.on_tissue()
-        session, painter = self._desk.session, self._painter
+        session, painter = self._context.session, self._painter
         if not wanted and session is not None and painter is not None:
             painter.activate()
             self.zoom()
@@ -106,7 +106,7 @@ class AnnotateActions:
     def keep_tissue(self) -> None:
         """Keep a tissue mask that is being corrected; the window is closing."""
         if self._tissue is not None and self._tissue.is_open:
-            self._desk.run(self._tissue.close)
+            self._context.run(self._tissue.close)
 
     def _on_removed(self, layer: Any) -> None:
         """Bring the paint layer back, and end the editing of a tissue mask that was removed."""
@@ -124,10 +124,10 @@ class AnnotateActions:
     def forget_tissue(self) -> None:
         """Go back to the tissue that is computed for the current image."""
         self.edit_tissue(False)
-        session = self._desk.session
+        session = self._context.session
         if session is not None and session.state.image_id is not None:
             image_id = session.state.image_id
-            self._desk.run(lambda: session.maintenance.set_tissue(image_id, None))
+            self._context.run(lambda: session.maintenance.set_tissue(image_id, None))
 
     @property
     def by_name(self) -> dict[str, Callable[[], object]]:
@@ -194,7 +194,7 @@ class AnnotateActions:
 
     def zoom(self) -> None:
         """Frame the region again."""
-        session = self._desk.session
+        session = self._context.session
         if session is not None and self._binder is not None:
             self._binder.frame_region(session.state)
 
@@ -218,7 +218,7 @@ class AnnotateActions:
         self.touch()
         if self._placer is not None:
             self.edit_tissue(False)
-            self._desk.run(self._placer.start)
+            self._context.run(self._placer.start)
         self.on_placing()
 
     def stop_placing(self) -> None:
@@ -325,7 +325,7 @@ class AnnotateActions:
 
     @property
     def _is_asked(self) -> bool:
-        session = self._desk.session
+        session = self._context.session
         return session is not None and session.state.question is not None
 
     # --- what is seen ------------------------------------------------------------------------
@@ -336,9 +336,13 @@ class AnnotateActions:
 
         def show(session: Session) -> None:
             image_id = session.state.image_id
-            desk = session.predictions
-            if see.disagreement and image_id is not None and desk.disagreement(image_id) is None:
-                desk.predict_with_earlier(image_id, wait=False)
+            predictions = session.predictions
+            if (
+                see.disagreement
+                and image_id is not None
+                and predictions.disagreement(image_id) is None
+            ):
+                predictions.predict_with_earlier(image_id, wait=False)
             if binder is not None:
                 binder.look(see)
 
@@ -360,7 +364,7 @@ class AnnotateActions:
         share = labels.unpainted_pixels(queued.id, target) / queued.place.pixels
         if share > 0 and labels.asks_about_unpainted:
             names = session.state.schema.names
-            answer = ask_unpainted(self._desk.parent, share, names, NOT_LABELLED)
+            answer = ask_unpainted(self._context.parent, share, names, NOT_LABELLED)
             if answer is None:
                 return None
             session.maintenance.configure(unpainted=answer)
@@ -374,7 +378,7 @@ class AnnotateActions:
     def _ask_whole(self, session: Session, painter: RegionPainter) -> RegionState | None:
         """Ask whether a region without paint is background, and paint it where it is."""
         background = session.labels.background
-        answer = ask_whole_region(self._desk.parent, background)
+        answer = ask_whole_region(self._context.parent, background)
         if answer is WholeRegion.YES:
             painter.fill_rest(session.state.schema.names.index(background))
             return RegionState.DONE
@@ -382,16 +386,16 @@ class AnnotateActions:
 
     def _with_session(self, verb: Callable[[Session], None]) -> None:
         self.touch()
-        self._desk.with_session(verb)()
+        self._context.with_session(verb)()
 
     def _with_tools(self, verb: Callable[[Toolbox], None]) -> None:
         self.touch()
         tools = self.tools
         if tools is not None:
-            self._desk.run(lambda: verb(tools), action=action_name(verb))
+            self._context.run(lambda: verb(tools), action=action_name(verb))
 
     def _with_region(self, verb: Callable[[Session, RegionPainter], None]) -> None:
         self.touch()
-        session, painter = self._desk.session, self._painter
+        session, painter = self._context.session, self._painter
         if session is not None and painter is not None and painter.region_id is not None:
-            self._desk.run(lambda: verb(session, painter), action=action_name(verb))
+            self._context.run(lambda: verb(session, painter), action=action_name(verb))

@@ -18,8 +18,8 @@ __all__ = ["QuestionInHand"]
 class QuestionInHand:
     """Takes answers about the image on show, and about the question in hand."""
 
-    def __init__(self, desk: DockContext, clock: Callable[[], float] = time.monotonic) -> None:
-        self._desk = desk
+    def __init__(self, context: DockContext, clock: Callable[[], float] = time.monotonic) -> None:
+        self._context = context
         self._meter = EffortMeter(clock)
         self._shown: object = None
 
@@ -28,7 +28,7 @@ class QuestionInHand:
         shown = (state.image_id, state.question_id)
         if shown != self._shown:
             self._shown = shown
-            self._meter.measures_time = self._desk.preferences.now.measures_time
+            self._meter.measures_time = self._context.preferences.now.measures_time
             self._meter.start()
 
     def touch(self) -> None:
@@ -50,7 +50,7 @@ class QuestionInHand:
             if asked is not None:
                 session.next_region()
 
-        self._desk.with_session(say)()
+        self._context.with_session(say)()
 
     def leave(self, state: RegionState) -> None:
         """Leave the question in ``state`` and go on to what waits next."""
@@ -61,7 +61,7 @@ class QuestionInHand:
                 session.image_classes.leave(asked.id, state, seconds=self._took(session))
                 session.next_region()
 
-        self._desk.with_session(go)()
+        self._context.with_session(go)()
 
     def _took(self, session: Session) -> float:
         """Return the seconds of a question; of an image that one only looks at nobody knows."""

@@ -95,11 +95,11 @@ class KeyHelp(QLabel):  # type: ignore[misc]
 class KeysDialog(QDialog):  # type: ignore[misc]
     """A list of actions: choose one and press its new key."""
 
-    def __init__(self, desk: DockContext, parent: QWidget) -> None:
+    def __init__(self, context: DockContext, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")
-        self._desk, self._parent = desk, parent
+        self._context, self._parent = context, parent
         self.hand = QComboBox()
         for name, said in HANDS.items():
             self.hand.addItem(said, name)
@@ -135,27 +135,27 @@ class KeysDialog(QDialog):  # type: ignore[misc]
         row = self.table.currentRow()
         if row < 0:
             return
-        now, name = self._desk.preferences.now, tuple(ACTIONS)[row]
+        now, name = self._context.preferences.now, tuple(ACTIONS)[row]
         try:
             used = list_napari_keys(self._parent)
             KeyBook(now.hand, now.keys).with_key(name, key, napari_keys=used)
         except ConfigError as error:
             self.said.setText(str(error))
             return
-        self._desk.preferences.change(keys={**now.keys, name: key})
+        self._context.preferences.change(keys={**now.keys, name: key})
         self.said.setText(f"{describe_key(key)}: {ACTIONS[name].description}")
         self._show()
 
     def _choose_hand(self, index: int) -> None:
-        self._desk.preferences.change(hand=self.hand.itemData(index))
+        self._context.preferences.change(hand=self.hand.itemData(index))
         self._show()
 
     def _reset(self) -> None:
-        self._desk.preferences.change(keys={})
+        self._context.preferences.change(keys={})
         self._show()
 
     def _show(self) -> None:
-        now = self._desk.preferences.now
+        now = self._context.preferences.now
         self.hand.setCurrentIndex(self.hand.findData(now.hand))
         book = KeyBook(now.hand, now.keys)
         for row, (name, action) in enumerate(ACTIONS.items()):

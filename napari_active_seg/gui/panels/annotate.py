@@ -63,12 +63,15 @@ class AnnotatePanel(Panel):
         self._answered = ""
         self._counted: tuple[object, ...] = (None, None, None)
         self.boxes = (
-            ToolsBox(self.desk, self.region_actions),
-            SeeBox(self.desk, self.region_actions),
+            ToolsBox(self.context, self.region_actions),
+            SeeBox(self.context, self.region_actions),
         )
         self.tools, self.see = self.boxes
-        self.as_a_whole = ImageClassBox(self.desk, self.region_actions.asking)
-        self.saves, self.habits = SavesBox(self.desk, self.region_actions), HabitsBox(self.desk)
+        self.as_a_whole = ImageClassBox(self.context, self.region_actions.asking)
+        self.saves, self.habits = (
+            SavesBox(self.context, self.region_actions),
+            HabitsBox(self.context),
+        )
         self.label_here = button("Label here", self._place_or_not)
         self.label_here.setCheckable(True)
         self.region_actions.on_placing = self._show_placing
@@ -86,8 +89,8 @@ class AnnotatePanel(Panel):
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._show_time)
         self._clock.start()
-        self.desk.preferences.changed.connect(self._prefer)
-        self._prefer(self.desk.preferences.now)
+        self.context.preferences.changed.connect(self._prefer)
+        self._prefer(self.context.preferences.now)
 
     def _answers(self) -> QWidget:
         """Lay out what a region can be answered with, and the way on and back."""
@@ -194,7 +197,7 @@ class AnnotatePanel(Panel):
     def _show_time(self) -> None:
         if not self.isVisible() or self._session is None:
             return
-        now = self.desk.preferences.now
+        now = self.context.preferences.now
         seconds = self.region_actions.seconds
         shows = now.shows_time and now.measures_time and self._session.state.region is not None
         self.progress.setText(self._answered + (f"; {seconds:.0f} s" if shows else ""))
@@ -210,7 +213,7 @@ class AnnotatePanel(Panel):
         self.label_here.setChecked(self.region_actions.is_placing)
 
     def _take(self, region_id: str) -> None:
-        self.desk.with_session(lambda session: session.select_region(region_id))()
+        self.context.with_session(lambda session: session.select_region(region_id))()
 
     def _prefer(self, now: Preferences) -> None:
         book = KeyBook(now.hand, now.keys)

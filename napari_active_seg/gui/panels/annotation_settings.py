@@ -35,8 +35,8 @@ class HabitsBox(Box):
         self.blind.toggled.connect(self._blind)
         self.measures = QCheckBox("measure time")
         self.shows = QCheckBox("show it")
-        self.measures.toggled.connect(lambda on: self.desk.preferences.change(measures_time=on))
-        self.shows.toggled.connect(lambda on: self.desk.preferences.change(shows_time=on))
+        self.measures.toggled.connect(lambda on: self.context.preferences.change(measures_time=on))
+        self.shows.toggled.connect(lambda on: self.context.preferences.change(shows_time=on))
         self.keys = button("Keys...", self._keys, "See the keys and change them; ? shows them too")
         self.body.addWidget(row(QLabel("unpainted pixels count as"), self.unpainted))
         self.body.addWidget(row(self.measures, self.shows))
@@ -47,7 +47,7 @@ class HabitsBox(Box):
     def render_state(self, session: Session, view: ViewState | None = None) -> None:
         """Show what holds."""
         state, config = session.state, session.project.config
-        now = self.desk.preferences.now
+        now = self.context.preferences.now
         self._show_rule(session)
         for box, value in (
             (self.blind, config.blind),
@@ -87,25 +87,25 @@ class HabitsBox(Box):
                 session.maintenance.configure(unpainted=value)
                 self._offer_to_apply(session, had_class=before not in (None, NOT_LABELLED))
 
-        self.desk.with_session(change)()
+        self.context.with_session(change)()
 
     def _offer_to_apply(self, session: Session, *, had_class: bool) -> None:
         effect, index = session.labels.preview_unpainted_rule(), session.labels.unpainted_class
         name = None if index is None else session.state.schema.names[index]
         count = len(effect.changed)
         if count:
-            if ask_apply_rule(self.desk.parent, count, name, n_full=effect.n_full):
+            if ask_apply_rule(self.context.parent, count, name, n_full=effect.n_full):
                 session.labels.apply_unpainted_rule(wait=False)
         elif name is None and had_class and effect.n_full:
             notify(kept_full(effect.n_full))
 
     def _blind(self, wanted: bool) -> None:
-        self.desk.with_session(lambda session: session.maintenance.configure(blind=wanted))()
+        self.context.with_session(lambda session: session.maintenance.configure(blind=wanted))()
 
     def _helper(self) -> None:
         folder = ask_folder(self, "The folder of a SAM checkpoint")
         if folder is not None:
-            self.desk.preferences.change(click_helper=str(folder))
+            self.context.preferences.change(click_helper=str(folder))
 
     def _keys(self) -> None:
-        KeysDialog(self.desk, self).show()
+        KeysDialog(self.context, self).show()

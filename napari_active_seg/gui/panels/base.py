@@ -48,9 +48,9 @@ class Box(QGroupBox):  # type: ignore[misc]
 
     title_text = ""
 
-    def __init__(self, desk: DockContext) -> None:
+    def __init__(self, context: DockContext) -> None:
         super().__init__(self.title_text)
-        self.desk = desk
+        self.context = context
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(8, 14, 8, 6)
         self.body.setSpacing(4)
@@ -84,9 +84,9 @@ class Panel(QWidget):  # type: ignore[misc]
 
     title = ""
 
-    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
+    def __init__(self, context: DockContext, actions: AnnotateActions) -> None:
         super().__init__()
-        self.desk = desk
+        self.context = context
         self.region_actions = actions
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(4, 8, 4, 4)

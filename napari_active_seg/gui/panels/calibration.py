@@ -67,16 +67,16 @@ class CalibrationBox(Box):
             self.method.value = chosen
 
     def _fit(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(lambda: session.trust.calibrate(wait=False))
+            self.context.run(lambda: session.trust.calibrate(wait=False))
 
     def _use(self) -> None:
-        session, method = self.desk.session, str(self.method.value)
+        session, method = self.context.session, str(self.method.value)
         if session is not None:
-            self.desk.run(lambda: session.trust.use_calibration(method))
+            self.context.run(lambda: session.trust.use_calibration(method))
 
     def _take_back(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(session.trust.take_calibration_back)
+            self.context.run(session.trust.take_calibration_back)

@@ -21,9 +21,9 @@ __all__ = ["ClassesBox", "swatch"]
 class ClassesBox(QWidget):  # type: ignore[misc]
     """A list of the classes with what can be done to the chosen one."""
 
-    def __init__(self, desk: DockContext) -> None:
+    def __init__(self, context: DockContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self._schema: LabelSchema | None = None
         self.list = QListWidget()
         self.list.setFixedHeight(84)
@@ -64,7 +64,7 @@ class ClassesBox(QWidget):  # type: ignore[misc]
         return "" if item is None else str(item.text())
 
     def _with_session(self, verb: Callable[[Session], object]) -> None:
-        self._desk.with_session(verb)()
+        self._context.with_session(verb)()
 
     def _add(self) -> None:
         name = ask_text(self, "New class", "Name of the new class")

@@ -23,13 +23,13 @@ class SeeBox(Box):
 
     title_text = "See"
 
-    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
+    def __init__(self, context: DockContext, actions: AnnotateActions) -> None:
         self.region_actions = actions
-        super().__init__(desk)
+        super().__init__(context)
 
     def build(self) -> None:
         """Lay out what can be shown."""
-        change = self.desk.preferences.change
+        change = self.context.preferences.change
         self.prediction, self.uncertainty = QCheckBox("prediction"), QCheckBox("uncertainty")
         self.prediction.toggled.connect(lambda on: change(shows_prediction=on))
         self.uncertainty.toggled.connect(lambda on: change(shows_uncertainty=on))
@@ -49,16 +49,16 @@ class SeeBox(Box):
         overlays.addWidget(self.uncertainty, 1, 0)
         overlays.addWidget(self.uncertainty_opacity, 1, 1)
         self.body.addLayout(overlays)
-        self.desk.preferences.changed.connect(self._show_overlays)
-        self._show_overlays(self.desk.preferences.now)
+        self.context.preferences.changed.connect(self._show_overlays)
+        self._show_overlays(self.context.preferences.now)
         self.dims = QCheckBox("dim outside")
         self.fills = QCheckBox("fill the prediction")
         self.disagreement = QCheckBox("two models")
         self.disagreement.setToolTip("Where the model in use and the one before disagree")
         self.tissue = QCheckBox("tissue")
         self.tissue.setToolTip("Where regions are proposed; the Propose tab corrects it")
-        self.dims.toggled.connect(lambda on: self.desk.preferences.change(dims=on))
-        self.fills.toggled.connect(lambda on: self.desk.preferences.change(fills_prediction=on))
+        self.dims.toggled.connect(lambda on: self.context.preferences.change(dims=on))
+        self.fills.toggled.connect(lambda on: self.context.preferences.change(fills_prediction=on))
         self.disagreement.toggled.connect(lambda on: self._look(disagreement=on))
         self.tissue.toggled.connect(lambda on: self._look(tissue=on))
         self.clip = QDoubleSpinBox()
@@ -66,7 +66,7 @@ class SeeBox(Box):
         self.clip.setDecimals(1)
         self.clip.setSuffix(" %")
         self.clip.setToolTip("The percentile of the map at which its colours end")
-        self.clip.valueChanged.connect(lambda value: self.desk.preferences.change(clip=value))
+        self.clip.valueChanged.connect(lambda value: self.context.preferences.change(clip=value))
         self.jump = button("Most uncertain place", self.region_actions.to_most_uncertain)
         grid = QGridLayout()
         for place, made in enumerate((self.dims, self.fills, self.disagreement, self.tissue)):
@@ -77,7 +77,7 @@ class SeeBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what is shown."""
-        now, see, state = self.desk.preferences.now, self.region_actions.see, session.state
+        now, see, state = self.context.preferences.now, self.region_actions.see, session.state
         boxes = (self.dims, self.fills, self.disagreement, self.tissue)
         values = (now.dims, now.fills_prediction, see.disagreement, see.tissue)
         for box, value in zip(boxes, values, strict=True):

@@ -111,7 +111,7 @@ class ExportPanel(Panel):
             allow(act, view.why_not.use_model or view.why_not.start_job)
 
     def _export(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is None:
             return
         folder = folder_of(self.folder)
@@ -133,12 +133,12 @@ class ExportPanel(Panel):
             if folder is None:
                 raise ConfigError("choose a new or empty folder to export to")
             future = session.export(self.format.value, folder, choice=choice, wait=False)
-            self.desk.when_done(future, show)
+            self.context.when_done(future, show)
 
-        self.desk.run(start)
+        self.context.run(start)
 
     def _predict(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is None:
             return
         source, target = folder_of(self.source), folder_of(self.target)
@@ -153,12 +153,12 @@ class ExportPanel(Panel):
             if source is None or target is None:
                 raise ConfigError("choose a folder of images, and a new one to write to")
             future = session.predictions.predict_folder(source, target, wait=False)
-            self.desk.when_done(future, show)
+            self.context.when_done(future, show)
 
-        self.desk.run(start)
+        self.context.run(start)
 
     def _write_model(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is None:
             return
         target = folder_of(self.target)
@@ -167,6 +167,6 @@ class ExportPanel(Panel):
             if target is None:
                 raise ConfigError("choose a new folder for the model")
             future = session.predictions.export_model(target, wait=False)
-            self.desk.when_done(future, lambda folder: notify(f"The model is in {folder}"))
+            self.context.when_done(future, lambda folder: notify(f"The model is in {folder}"))
 
-        self.desk.run(start)
+        self.context.run(start)

@@ -62,7 +62,7 @@ class FiguresBox(Box):
         self._errand.forget()
 
     def _draw(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is None:
             return
         project = session.project
@@ -90,7 +90,7 @@ class FiguresBox(Box):
 
     def _failed(self, error: Exception) -> None:
         self._fill([])
-        self.desk.tell(error)
+        self.context.tell(error)
 
     def _fill(self, pages: list[tuple[str, str, bytes]]) -> None:
         self._pages = pages
@@ -98,7 +98,7 @@ class FiguresBox(Box):
             self.which.clear()
             self.which.addItems([_title(name) for name, _, _ in pages])
         self.draw.setText("Draw the figures")
-        session = self.desk.session
+        session = self.context.session
         if session is not None and session.state.model is not None:
             allow(self.draw)
         for widget in (self.which, self.picture, self.caption):

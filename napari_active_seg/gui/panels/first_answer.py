@@ -33,11 +33,11 @@ class FirstAnswerBox(Box):
         )
         self.estimate = button(
             _ESTIMATE,
-            self.desk.with_session(lambda session: session.trust.cross_validate(wait=False)),
+            self.context.with_session(lambda session: session.trust.cross_validate(wait=False)),
         )
         self.score = button(
             "Score on validation images",
-            self.desk.with_session(lambda session: session.trust.score_validation(wait=False)),
+            self.context.with_session(lambda session: session.trust.score_validation(wait=False)),
             "Score the model in use on the labelled validation images; nothing is trained",
         )
         self.body.addWidget(self.lines)

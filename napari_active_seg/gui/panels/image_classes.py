@@ -25,9 +25,9 @@ class ImageClassBox(Box):
 
     title_text = "This image as a whole"
 
-    def __init__(self, desk: DockContext, asking: QuestionInHand) -> None:
+    def __init__(self, context: DockContext, asking: QuestionInHand) -> None:
         self._asking = asking
-        super().__init__(desk)
+        super().__init__(context)
 
     def build(self) -> None:
         """Lay out a button for each class that there may be."""
@@ -47,24 +47,24 @@ class ImageClassBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what was said of the image, and what the second head says."""
-        state, desk = session.state, session.image_classes
+        state, service = session.state, session.image_classes
         self._asking.render_state(state)
-        self.setVisible(bool(desk.classes) and state.image_id is not None)
-        if not desk.classes or state.image_id is None:
+        self.setVisible(bool(service.classes) and state.image_id is not None)
+        if not service.classes or state.image_id is None:
             return
-        answer = desk.answers().get(state.image_id)
+        answer = service.answers().get(state.image_id)
         for index, made in enumerate(self.buttons):
-            there = index < len(desk.classes)
+            there = index < len(service.classes)
             made.setVisible(there)
             allow(made, view.why_not.write)
             if there:
-                made.setText(desk.classes[index])
+                made.setText(service.classes[index])
                 with QSignalBlocker(made):
-                    made.setChecked(answer is not None and answer.name == desk.classes[index])
+                    made.setChecked(answer is not None and answer.name == service.classes[index])
         parts = []
         if answer is not None:
             parts.append(f"{answer.name or 'nobody can tell'}, said by {answer.annotator}")
-        opinion = desk.opinion(state.image_id)
+        opinion = service.opinion(state.image_id)
         if opinion is not None:
             parts.append(describe_head(opinion))
         self.said.setText(sentence("; ".join(parts)))
@@ -95,13 +95,13 @@ class AskBox(Box):
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Show what holds and how the second head did."""
-        state, desk = session.state, session.image_classes
+        state, service = session.state, session.image_classes
         if not self.names.native.hasFocus():
             with self.names.changed.blocked():
-                self.names.value = ", ".join(desk.classes)
+                self.names.value = ", ".join(service.classes)
         self.names.enabled = not state.read_only
         why_not = view.why_not.write
-        if not desk.classes:
+        if not service.classes:
             why_not = why_not or "Name the classes of images first"
         if JobKind.CHOOSE_IMAGES in state.jobs:
             why_not = why_not or "Images are being chosen: wait for it, or stop it"
@@ -110,17 +110,17 @@ class AskBox(Box):
         if state.questions:
             known = sum(asked.is_answered for asked in state.questions)
             parts.append(f"{known} of {len(state.questions)} questions answered")
-        if desk.summary:
-            parts.append(f"{desk.summary} ({NO_DIAGNOSIS})")
+        if service.summary:
+            parts.append(f"{service.summary} ({NO_DIAGNOSIS})")
         self.hint.setText(". ".join(sentence(part) for part in parts))
         self.hint.setVisible(bool(parts))
 
     def _name(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         names = [part.strip() for part in str(self.names.value).split(",") if part.strip()]
         if session is not None and tuple(names) != session.image_classes.classes:
-            self.desk.run(lambda: session.image_classes.name(*names))
+            self.context.run(lambda: session.image_classes.name(*names))
 
     def _ask(self) -> None:
         count = self.count.value
-        self.desk.with_session(lambda session: session.image_classes.ask(count, wait=False))()
+        self.context.with_session(lambda session: session.image_classes.ask(count, wait=False))()

@@ -31,9 +31,9 @@ _LABEL_FILES = "Labels (*.geojson *.json *.zip)"
 class CareBox(QWidget):  # type: ignore[misc]
     """The annotator's name, import, and the search for missing images."""
 
-    def __init__(self, desk: DockContext) -> None:
+    def __init__(self, context: DockContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self.annotator = LineEdit(label="your name")
         self.annotator.native.editingFinished.connect(self._rename)
         self.masks = button("Import a folder of masks...", self._import_folder)
@@ -41,7 +41,7 @@ class CareBox(QWidget):  # type: ignore[misc]
         self.more = button("Add images...", self._add_images, "They join the pool")
         self.missing = text_label()
         self.relink = button("Find missing images...", self.find_missing)
-        desk.handle_remedy(RemedyId.ACCEPT_IMAGES, self._accept_changed)
+        context.handle_remedy(RemedyId.ACCEPT_IMAGES, self._accept_changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         widgets = (
@@ -74,7 +74,7 @@ class CareBox(QWidget):  # type: ignore[misc]
             if name and name != session.project.config.annotator:
                 session.maintenance.configure(annotator=name)
 
-        self._desk.with_session(configure)()
+        self._context.with_session(configure)()
 
     def _import_folder(self) -> None:
         self._import(ask_folder(self, "A folder of masks, named like the images"))
@@ -109,7 +109,9 @@ class CareBox(QWidget):  # type: ignore[misc]
         self._run(lambda session: session.maintenance.accept_changed(wait=False), _show_accepted)
 
     def _run(self, verb: Callable[[Session], Future[T]], on_result: Callable[[T], object]) -> None:
-        self._desk.with_session(lambda session: self._desk.when_done(verb(session), on_result))()
+        self._context.with_session(
+            lambda session: self._context.when_done(verb(session), on_result)
+        )()
 
 
 def _show_accepted(image_ids: tuple[str, ...]) -> None:

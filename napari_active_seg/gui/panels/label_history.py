@@ -18,9 +18,9 @@ __all__ = ["SavesBox"]
 class SavesBox(QWidget):  # type: ignore[misc]
     """A list of saves and a button that takes one back; it reads when the list is opened."""
 
-    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
+    def __init__(self, context: DockContext, actions: AnnotateActions) -> None:
         super().__init__()
-        self._desk, self._in_hand = desk, actions
+        self._context, self._in_hand = context, actions
         self._known: object = None
         self.list = QComboBox()
         self.list.setToolTip("Every save of this region, the latest first")

@@ -50,9 +50,9 @@ _START = "Drop a folder of images here, or choose one"
 class NewProjectBox(QWidget):  # type: ignore[misc]
     """Asks for a folder of images and says at once what is in it."""
 
-    def __init__(self, desk: DockContext) -> None:
+    def __init__(self, context: DockContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self._errand = BackgroundTask(self._failed)
         self._errand.progressed.connect(
             lambda number, total: self._on_progress(number, total), thread="main"
@@ -121,7 +121,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             form(self.masks_dir, self.unpainted, self.spacing, self.folder),
             self.split,
             name="new project",
-            preferences=self._desk.preferences,
+            preferences=self._context.preferences,
         )
 
     def _connect(self) -> None:
@@ -284,10 +284,10 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def _failed(self, error: Exception) -> None:
         allow(self.make, _UNANSWERED if self._asks else "")
         self.found.setText(str(error) if isinstance(error, ActiveSegError) else "")
-        self._desk.tell(error)
+        self._context.tell(error)
 
     def _make(self) -> None:
-        self._desk.run(self._order)
+        self._context.run(self._order)
 
     def _order(self) -> None:
         images_dir, folder = folder_of(self.images_dir), folder_of(self.folder)
@@ -324,7 +324,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             if unpainted:  # else it is asked at the first finished region
                 session.maintenance.configure(unpainted=unpainted)
 
-        self._desk.opener.open(folder, then=configure)
+        self._context.opener.open(folder, then=configure)
 
 
 def _notify_of_reading(created: CreatedProject) -> None:

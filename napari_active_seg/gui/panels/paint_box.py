@@ -46,9 +46,9 @@ class ToolsBox(Box):
 
     title_text = "Paint with"
 
-    def __init__(self, desk: DockContext, actions: AnnotateActions) -> None:
+    def __init__(self, context: DockContext, actions: AnnotateActions) -> None:
         self.region_actions = actions
-        super().__init__(desk)
+        super().__init__(context)
         actions.on_tool = self.show_tool
 
     def build(self) -> None:

@@ -30,7 +30,7 @@ class ProjectPanel(Panel):
         self.images.setMinimumHeight(150)
         self.images.currentItemChanged.connect(self._choose)
         self.images_box = group("Images", self.about, self.images)
-        self.new = NewProjectBox(self.desk)
+        self.new = NewProjectBox(self.context)
         self.body.addWidget(
             group(
                 "Open",
@@ -40,8 +40,8 @@ class ProjectPanel(Panel):
             )
         )
         self.body.addWidget(self.images_box)
-        self.classes_box = ClassesBox(self.desk)
-        self.care_box = CareBox(self.desk)
+        self.classes_box = ClassesBox(self.context)
+        self.care_box = CareBox(self.context)
         self.boxes = (
             group("Classes", self.classes_box),
             group("Labels and images", self.care_box),
@@ -79,7 +79,7 @@ class ProjectPanel(Panel):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Look whether every image file is still where it was."""
         super().showEvent(event)
-        self.desk.missing.check()
+        self.context.missing.check()
 
     def let_go(self) -> None:
         """Forget a folder that is still being looked at."""
@@ -91,17 +91,17 @@ class ProjectPanel(Panel):
             box.hide()
 
     def _choose(self, item: QListWidgetItem | None, _before: object = None) -> None:
-        session = self.desk.session
+        session = self.context.session
         if item is not None and session is not None:
             image_id = Listing.key_of(item)
-            self.desk.run(lambda: session.select_image(image_id))
+            self.context.run(lambda: session.select_image(image_id))
 
     def _open(self) -> None:
         chosen = ask_folder(self, "Open a project folder")
         if chosen is not None:
-            self.desk.opener.open(chosen)
+            self.context.opener.open(chosen)
 
     def _sample(self, name: str) -> None:
         chosen = ask_folder(self, "Where should the sample project go?")
         if chosen is not None:
-            self.desk.opener.open_sample(name, chosen)
+            self.context.opener.open_sample(name, chosen)

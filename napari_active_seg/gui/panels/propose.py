@@ -73,11 +73,11 @@ class ProposePanel(Panel):
         self.said = text_label()
         self.predict = button(
             "Predict all images",
-            self.desk.with_session(lambda session: session.predict(wait=False)),
+            self.context.with_session(lambda session: session.predict(wait=False)),
             "Lay the model's prediction and its uncertainty over every image",
         )
         self.hint = text_label()
-        self.label = button("Start labelling", lambda: self.desk.show_tab("Annotate"))
+        self.label = button("Start labelling", lambda: self.context.show_tab("Annotate"))
         self.files = row(
             button("Load...", self._load, "Take a strategy from a YAML file"),
             button("Save...", self._save, "Write the strategy above to a YAML file"),
@@ -104,7 +104,7 @@ class ProposePanel(Panel):
         self.tissue.toggled.connect(self.region_actions.edit_tissue)
         self.computed = button("Back to the computed tissue", self.region_actions.forget_tissue)
         self.body.addWidget(group("A person's time", self.weights, self.anew, self.pace, self.plan))
-        self.ask = AskBox(self.desk)
+        self.ask = AskBox(self.context)
         self.body.addWidget(self.ask)
         self.body.addWidget(group("Strategy as a file", self.files))
         self.body.addWidget(group("Whole pool", self.predict))
@@ -230,7 +230,7 @@ class ProposePanel(Panel):
             new["strategy"] = str(self.strategy.value)
         config = session.project.config
         if any(config.get(key) != value for key, value in new.items()):
-            self.desk.run(lambda: session.maintenance.configure(**new))
+            self.context.run(lambda: session.maintenance.configure(**new))
 
     def _show_editing(self) -> None:
         """Show whether the tissue mask is being edited."""
@@ -251,7 +251,7 @@ class ProposePanel(Panel):
             region = state.region
             paints = region is not None and region.state is RegionState.IN_PROGRESS
             if not paints and not state.unsaved:
-                QTimer.singleShot(0, lambda: self.desk.show_tab("Annotate"))
+                QTimer.singleShot(0, lambda: self.context.show_tab("Annotate"))
         elif JobKind.PROPOSE not in state.jobs:
             self._opens_annotate_after = None  # it failed, or was stopped
 
@@ -272,23 +272,23 @@ class ProposePanel(Panel):
         return self._loaded.get(name) or STRATEGIES[name]
 
     def _keep(self, key: str, value: object) -> None:
-        session, own = self.desk.session, self._loaded.get(self.strategy.value)
+        session, own = self.context.session, self._loaded.get(self.strategy.value)
         if own is not None:
             self._loaded[own.name] = own.with_changes(own.size, own.measure, **{key: value})
         elif session is not None:
-            self.desk.run(lambda: session.maintenance.configure(**{key: value}))
+            self.context.run(lambda: session.maintenance.configure(**{key: value}))
         self._anew_soon.start()
 
     def _reselect(self) -> None:
         """Let what the form says choose in place of what nobody has touched."""
-        session = self.desk.session
+        session = self.context.session
         if session is None or not self.anew.isChecked() or session.state.read_only:
             return
         state = session.state
         if state.model is None or {JobKind.PROPOSE, JobKind.RESELECT} & set(state.jobs):
             return
         if session.proposals.untouched():
-            self.desk.run(
+            self.context.run(
                 lambda: session.proposals.reselect(self._asked(), wait=False, **self._parts())
             )
 
@@ -299,18 +299,18 @@ class ProposePanel(Panel):
         return StrategyParts(size=self.size.value, measure=self.measure.value)
 
     def _save(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         path = None
         if session is not None:
             path = ask_new_file(self, "Save the strategy", "Strategy (*.yaml)", ".yaml")
         if session is not None and path is not None:
             asked = session.proposals.strategy(self._asked(), **self._parts())
-            self.desk.run(lambda: write_strategy(path, replace(asked, name=path.stem)))
+            self.context.run(lambda: write_strategy(path, replace(asked, name=path.stem)))
 
     def _load(self) -> None:
         path = ask_file(self, "Load a strategy", "Strategy (*.yaml *.yml)")
         if path is not None:
-            self.desk.run(lambda: self._take_strategy(read_strategy(path)))
+            self.context.run(lambda: self._take_strategy(read_strategy(path)))
 
     def _take_strategy(self, strategy: Strategy) -> None:
         """Offer a strategy of the person's own, and choose it."""
@@ -320,10 +320,12 @@ class ProposePanel(Panel):
         self.strategy.value = name
 
     def _guide(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(
-                lambda: self.desk.when_done(session.proposals.recommend(wait=False), self._advise)
+            self.context.run(
+                lambda: self.context.when_done(
+                    session.proposals.recommend(wait=False), self._advise
+                )
             )
 
     def _advise(self, advice: StrategyAdvice) -> None:
@@ -340,22 +342,22 @@ class ProposePanel(Panel):
         self.said.setVisible(bool(text))
 
     def _measure(self, name: str) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(lambda: session.set_measure(name))
+            self.context.run(lambda: session.set_measure(name))
             self._anew_soon.start()
 
     def _set_uncertainty_from(self, name: str) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(lambda: session.maintenance.configure(uncertainty_from=name))
+            self.context.run(lambda: session.maintenance.configure(uncertainty_from=name))
 
     def _propose(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         self._anew_soon.stop()  # what is proposed now heeds every change already
         if session is not None:
             self._opens_annotate_after = session.state.round
-            self.desk.run(
+            self.context.run(
                 lambda: session.proposals.propose(
                     budget=Budget(self.amount.value, self.unit.value),
                     strategy=self._asked(),

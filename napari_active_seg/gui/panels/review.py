@@ -24,7 +24,7 @@ class ReviewBox(Box):
         """Lay out the list."""
         self.go = button(
             "Review labels",
-            self.desk.with_session(lambda session: session.trust.review(wait=False)),
+            self.context.with_session(lambda session: session.trust.review(wait=False)),
             "Train three models, each without a third of the images, and see what they contradict",
         )
         self.about = text_label()
@@ -73,9 +73,9 @@ class ReviewBox(Box):
         self.agreement.setVisible(bool(lines))
 
     def _go_there(self, item: QListWidgetItem) -> None:
-        session, region_id = self.desk.session, Listing.key_of(item)
+        session, region_id = self.context.session, Listing.key_of(item)
         if session is None:
             return
-        self.desk.run(lambda: session.select_region(region_id))
+        self.context.run(lambda: session.select_region(region_id))
         y, x = self._places[region_id]
-        self.desk.viewer.scene.camera.center = (y, x)
+        self.context.viewer.scene.camera.center = (y, x)

@@ -31,12 +31,12 @@ class EvidenceBox(Box):
         self.leaks = text_label()
         self.audit = button(
             "Measure on audit images",
-            self.desk.with_session(lambda session: session.trust.score_test(wait=False)),
+            self.context.with_session(lambda session: session.trust.score_test(wait=False)),
             "The last word: nothing is chosen by them",
         )
         self.look = button(
             "Look for near copies",
-            self.desk.with_session(lambda session: session.trust.find_leaks(wait=False)),
+            self.context.with_session(lambda session: session.trust.find_leaks(wait=False)),
             "Images, flips and near copies that are learned from and measured on",
         )
         for widget in (self.board, self.leaks, self.audit, self.look):
@@ -82,10 +82,10 @@ class StoppingBox(Box):
     def build(self) -> None:
         """Lay out the advice and the curve."""
         self.advice = text_label()
-        self.curve = Plot(self.desk.tell)
+        self.curve = Plot(self.context.tell)
         self.compare = button(
             "Compare models on the pool",
-            self.desk.with_session(lambda session: session.trust.compare_models(wait=False)),
+            self.context.with_session(lambda session: session.trust.compare_models(wait=False)),
             "Models that have stopped to change need no more labels",
         )
         for widget in (self.advice, self.curve, self.compare):

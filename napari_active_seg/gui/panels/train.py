@@ -69,7 +69,7 @@ class TrainPanel(Panel):
         offered.addWidget(row(self.accept, self.decline))
         self.hint = text_label()
         self.advice = text_label()
-        self.loss = Plot(self.desk.tell)
+        self.loss = Plot(self.context.tell)
         self.live = LiveCurve()
         self.live.hide()
         train_after = SETTINGS["train_after"][1]
@@ -112,11 +112,11 @@ class TrainPanel(Panel):
             self.loss,
         )
         self.body.addWidget(group("Train", *parts))
-        self.free = button("Free memory", self.desk.with_session(Session.free_memory))
+        self.free = button("Free memory", self.context.with_session(Session.free_memory))
         self.free.setToolTip("Let go of the model and its maps; they come back when needed")
         self.body.addWidget(group("Models", self.models, self.use, self.free))
         self.region_actions.on_train = self._train
-        self.desk.handle_remedy(RemedyId.COUNT_UNPAINTED, self._count_unpainted)
+        self.context.handle_remedy(RemedyId.COUNT_UNPAINTED, self._count_unpainted)
         self._other: str | None = None
         self._drawn: object = None
         self._advised: object = None
@@ -175,7 +175,7 @@ class TrainPanel(Panel):
 
     def _show_offer(self, session: Session) -> None:
         """Offer to retrain automatically, once there is a model, until it is set or declined."""
-        is_open = self.desk.preferences.now.offers_retraining and not session.state.read_only
+        is_open = self.context.preferences.now.offers_retraining and not session.state.read_only
         is_unset = session.project.config.train_after == 0
         self.offer.setVisible(is_open and is_unset and session.state.model is not None)
 
@@ -184,7 +184,7 @@ class TrainPanel(Panel):
         self.offer.hide()
 
     def _decline_offer(self) -> None:
-        self.desk.preferences.change(offers_retraining=False)
+        self.context.preferences.change(offers_retraining=False)
         self.offer.hide()
 
     def _show_verdict(
@@ -203,9 +203,9 @@ class TrainPanel(Panel):
             self.use_other.setText(f"Use {self._other} instead")
 
     def _use_other(self) -> None:
-        session, other = self.desk.session, self._other
+        session, other = self.context.session, self._other
         if session is not None and other is not None:
-            self.desk.run(lambda: session.use_model(other))
+            self.context.run(lambda: session.use_model(other))
 
     def _offer(self, config: ProjectConfig) -> None:
         """Add what the project says and the lists do not have: set by a command, or elsewhere."""
@@ -246,7 +246,7 @@ class TrainPanel(Panel):
                 self.models.setItem(index, column, QTableWidgetItem(text))
 
     def _train(self) -> None:
-        self.desk.with_session(self._train_as_chosen)()
+        self.context.with_session(self._train_as_chosen)()
 
     def _train_as_chosen(self, session: Session) -> None:
         session.train(preset=self.preset.value, init=self.init.value, wait=False)
@@ -259,13 +259,13 @@ class TrainPanel(Panel):
             session.labels.apply_unpainted_rule(wait=False)
             self._train_as_chosen(session)
 
-        self.desk.with_session(count)()
+        self.context.with_session(count)()
 
     def _estimate(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(lambda: session.trust.cross_validate(wait=False))
-            self.desk.show_tab("Trust")
+            self.context.run(lambda: session.trust.cross_validate(wait=False))
+            self.context.show_tab("Trust")
 
     def render_progress(self, progress: Progress) -> None:
         """Draw the loss as it falls."""
@@ -276,16 +276,16 @@ class TrainPanel(Panel):
         self.loss.release()
 
     def _keep(self, key: str, value: object) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
-            self.desk.run(lambda: session.maintenance.configure(**{key: value}))
+            self.context.run(lambda: session.maintenance.configure(**{key: value}))
             self._advise(session)
 
     def _use(self) -> None:
-        session, row = self.desk.session, self.models.currentRow()
+        session, row = self.context.session, self.models.currentRow()
         if session is not None and row >= 0:
             model_id = session.state.models[row].id
-            self.desk.run(lambda: session.use_model(model_id))
+            self.context.run(lambda: session.use_model(model_id))
 
 
 def _choices(name: str, titles: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ class TrustPanel(Panel):
 
     def build(self) -> None:
         """Lay out the scores, the diagram and what can be asked."""
-        self.first_answer = FirstAnswerBox(self.desk)
+        self.first_answer = FirstAnswerBox(self.context)
         self.body.addWidget(self.first_answer)
         self.about = text_label()
         self.scores = QTableWidget(0, 3)
@@ -61,16 +61,16 @@ class TrustPanel(Panel):
         self.scores.setToolTip("95 %: between these limits over images drawn anew")
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
-        self.diagram = Plot(self.desk.tell)
+        self.diagram = Plot(self.context.tell)
         self.no_diagram = text_label(
             "Drawn once a model was measured on labelled validation images"
         )
-        self.calibration = CalibrationBox(self.desk)
-        self.evidence = EvidenceBox(self.desk)
-        self.stopping = StoppingBox(self.desk)
-        self.review = ReviewBox(self.desk)
-        self.figures = FiguresBox(self.desk)
-        self._errand = BackgroundTask(self.desk.tell)
+        self.calibration = CalibrationBox(self.context)
+        self.evidence = EvidenceBox(self.context)
+        self.stopping = StoppingBox(self.context)
+        self.review = ReviewBox(self.context)
+        self.figures = FiguresBox(self.context)
+        self._errand = BackgroundTask(self.context.tell)
         self.warning = text_label()
         self.warning.hide()
         self.body.addWidget(self.warning)
@@ -97,7 +97,7 @@ class TrustPanel(Panel):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Read the diary now that somebody looks."""
         super().showEvent(event)
-        if self._session is not None and self._session is self.desk.session:
+        if self._session is not None and self._session is self.context.session:
             self._refresh(self._session)
 
     def render_content(self, session: Session, content: Content) -> None:

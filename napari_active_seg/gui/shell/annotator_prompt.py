@@ -13,9 +13,9 @@ __all__ = ["NameBar"]
 class NameBar(QWidget):  # type: ignore[misc]
     """Shown until a name is given; every label bears it."""
 
-    def __init__(self, desk: DockContext) -> None:
+    def __init__(self, context: DockContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self.line = QLineEdit()
         self.line.setPlaceholderText("your name, which your labels will bear")
         self.line.returnPressed.connect(self._keep)
@@ -25,12 +25,12 @@ class NameBar(QWidget):  # type: ignore[misc]
         layout.addWidget(QLabel("Who labels?"))
         layout.addWidget(self.line, 1)
         layout.addWidget(self.keep)
-        if desk.preferences.now.name:
+        if context.preferences.now.name:
             self.hide()
 
     def _keep(self) -> None:
         name = self.line.text().strip()
         if name:
-            self._desk.preferences.change(name=name)
-            self._desk.run(self._desk.sign_in)
+            self._context.preferences.change(name=name)
+            self._context.run(self._context.sign_in)
             self.hide()

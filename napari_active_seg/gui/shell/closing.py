@@ -104,7 +104,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
         self._is_released = True
         self._dock.removeEventFilter(self)
         self._dock.setObjectName("")
-        session = self._dock.desk.session
+        session = self._dock.context.session
         if self._window is not None:
             self._window.removeEventFilter(self)
             if session is not None:
@@ -124,7 +124,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
             if not ask_close_unsaved(self.window, self._unsaved.where):
                 return Consent.REFUSED
             consent = Consent.GIVEN
-        session, painter = self._dock.desk.session, self._dock.painter
+        session, painter = self._dock.context.session, self._dock.painter
         if session is None or painter is None:
             return consent
         painter.offer()
@@ -176,10 +176,10 @@ class ClosingGuard(QObject):  # type: ignore[misc]
             parent.raise_()
             self._viewer.window.remove_dock_widget(self._dock)
             return
-        folder, desk = window.property(_PROJECT_PROPERTY), self._dock.desk
-        if folder and desk.session is None:
+        folder, context = window.property(_PROJECT_PROPERTY), self._dock.context
+        if folder and context.session is None:
             window.setProperty(_PROJECT_PROPERTY, "")
-            desk.opener.open(Path(folder))
+            context.opener.open(Path(folder))
 
     def _on_removed(self) -> None:
         """Release the project of a dock that was closed, or put the dock back."""
@@ -201,7 +201,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
 
     def _on_activated(self) -> None:
         """Find out whether somebody else has taken the project over meanwhile."""
-        session = self._dock.desk.session
+        session = self._dock.context.session
         if session is not None:
             session.project.database.check_writer()
 
@@ -235,7 +235,7 @@ class ClosingGuard(QObject):  # type: ignore[misc]
         """Add to napari's question whether to close what closing would stop."""
         if not isinstance(child, QDialog) or type(child).__name__ != _NAPARI_DIALOG:
             return
-        session = self._dock.desk.session
+        session = self._dock.context.session
         job = None if session is None else running_job(session.state.jobs)
         label = next((label for label in child.findChildren(QLabel) if label.text()), None)
         if job is not None and label is not None:

@@ -69,10 +69,10 @@ class Dock(QWidget):  # type: ignore[misc]
         start_emitting_from_queue(msec=15)
         give_cells_turns()
         start_imports()
-        self.desk = DockContext(viewer, backend, preferences)
-        self.desk.parent = self
+        self.context = DockContext(viewer, backend, preferences)
+        self.context.parent = self
         self.setAcceptDrops(True)
-        self.annotate = AnnotateActions(self.desk)
+        self.annotate = AnnotateActions(self.context)
         self._viewer = viewer
         self._binder: LayerBinder | None = None
         self._painter: RegionPainter | None = None
@@ -85,27 +85,27 @@ class Dock(QWidget):  # type: ignore[misc]
         self._released = False
         self._save_error: Exception | None = None
         self._opening = ""
-        self._panels: list[Panel] = [make(self.desk, self.annotate) for make in PANELS]
+        self._panels: list[Panel] = [make(self.context, self.annotate) for make in PANELS]
         self._panels[0].ensure_built()
         self._build()
         self._unsaved = UnsavedLayers(viewer)
         self._guard = ClosingGuard(self, viewer, self._unsaved)
-        self.desk.may_close = lambda: self._guard.ask_to_close() is not Consent.REFUSED
+        self.context.may_close = lambda: self._guard.ask_to_close() is not Consent.REFUSED
         self._build_soon = QTimer()  # without a parent: it must outlive the window to be stopped
         self._build_soon.timeout.connect(self._build_next_panel)
         self._build_soon.start(_BUILD_EVERY_MS)
-        self.desk.session_changed.connect(self._on_session)
-        self.desk.failed.connect(self._on_failed)
-        self.desk.resolved.connect(self.message.resolve)
-        self.desk.opened_at_once.connect(self._finish_opening)
-        self.desk.tab_wanted.connect(self._show_tab)
-        self.desk.opener.announced.connect(self._on_opening)
-        self.desk.preferences.changed.connect(self._prefer)
+        self.context.session_changed.connect(self._on_session)
+        self.context.failed.connect(self._on_failed)
+        self.context.resolved.connect(self.message.resolve)
+        self.context.opened_at_once.connect(self._finish_opening)
+        self.context.tab_wanted.connect(self._show_tab)
+        self.context.opener.announced.connect(self._on_opening)
+        self.context.preferences.changed.connect(self._prefer)
         viewer.layers.events.inserted.connect(self._on_layer)
         QApplication.instance().aboutToQuit.connect(self.release)
         for layer in tuple(viewer.layers):
             self._open_project_of(layer)
-        if self.desk.session is None:
+        if self.context.session is None:
             self._render_without_session()
 
     @property
@@ -127,7 +127,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self.tabs.tabBar().setUsesScrollButtons(False)
         self.tabs.tabBar().setExpanding(False)
         self.tabs.currentChanged.connect(self._on_tab)
-        self.name_bar = NameBar(self.desk)
+        self.name_bar = NameBar(self.context)
         self.message = MessageBar(self.tabs)
         self.hover = QLabel()
         self.hover.setToolTip("What the model says of the pixel under the mouse")
@@ -140,7 +140,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.doing.hide()
         self.stop = QPushButton("Stop")
-        self.stop.clicked.connect(self.desk.with_session(Session.cancel))
+        self.stop.clicked.connect(self.context.with_session(Session.cancel))
         busy = QHBoxLayout()
         busy.addWidget(self.hover, 1)
         busy.addWidget(self.bar, 1)
@@ -158,7 +158,7 @@ class Dock(QWidget):  # type: ignore[misc]
         """Make the widgets of one more tab, so that all are there when they are wanted."""
         for panel in self._panels:
             if panel.ensure_built():
-                if self.desk.session is None:
+                if self.context.session is None:
                     panel.render_closed()
                 return
         self._build_soon.stop()
@@ -179,8 +179,8 @@ class Dock(QWidget):  # type: ignore[misc]
             self._render_without_session()
             return
         self._build_all_panels()
-        now = self.desk.preferences.now
-        self._painter = RegionPainter(self._viewer, session, self.desk.run)
+        now = self.context.preferences.now
+        self._painter = RegionPainter(self._viewer, session, self.context.run)
         self._painter.meter.measures_time = now.measures_time
         self._binder = LayerBinder(
             self._viewer, session, self._painter, now, run=self._draw, stock=self._stock
@@ -197,7 +197,7 @@ class Dock(QWidget):  # type: ignore[misc]
         )
         if self._extras.colours is not None:
             self._binder.maps.on_map = self._extras.colours.follow
-        self._binder.maps.on_preferred = self.desk.preferences.change
+        self._binder.maps.on_preferred = self.context.preferences.change
         session.state_changed.connect(self._on_state)
         session.content_changed.connect(self._on_content)
         session.progressed.connect(self._on_progress)
@@ -212,7 +212,7 @@ class Dock(QWidget):  # type: ignore[misc]
             self._painter.deactivate()
         if self._binder is not None:
             hold_drawn(self._guard.window)
-            self._binder.clear(keep=self.desk.is_replacing)
+            self._binder.clear(keep=self.context.is_replacing)
             self._unbind()
         if self._extras is not None:
             self._extras.release()
@@ -232,11 +232,11 @@ class Dock(QWidget):  # type: ignore[misc]
     # --- keys --------------------------------------------------------------------------------
 
     def _book(self) -> KeyBook:
-        now = self.desk.preferences.now
+        now = self.context.preferences.now
         return KeyBook(now.hand, now.keys)
 
     def _bind(self, owner: Any) -> None:
-        now = self.desk.preferences.now
+        now = self.context.preferences.now
         self._bound_for = (now.hand, now.keys)
         keys = {**self._book().bindings(self.annotate.by_name), **self.annotate.by_class_key}
         self._bound.append((owner, bind_keys(owner, keys)))
@@ -248,7 +248,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _draw(self, draw: Callable[[], object]) -> bool:
         """Draw a layer; that it succeeded says nothing of an error that is shown."""
-        return self.desk.attempt(draw, action=_SHOWING)
+        return self.context.attempt(draw, action=_SHOWING)
 
     def _finish_opening(self) -> None:
         if self._binder is not None:
@@ -279,7 +279,7 @@ class Dock(QWidget):  # type: ignore[misc]
     # --- state -------------------------------------------------------------------------------
 
     def _on_state(self, state: SessionState, _old: SessionState | None = None) -> None:
-        session, binder = self.desk.session, self._binder
+        session, binder = self.context.session, self._binder
         if session is None or binder is None:
             return
         view = resolve_view(state)
@@ -297,8 +297,8 @@ class Dock(QWidget):  # type: ignore[misc]
         if shown is not None and shown.image_id != state.image_id:
             self.annotate.edit_tissue(False)
         is_new = shown is None or shown.image_id != state.image_id
-        if self.desk.attempt(lambda: binder.render(state, shown), action=_SHOWING) and is_new:
-            self.desk.resolve(_SHOWING)
+        if self.context.attempt(lambda: binder.render(state, shown), action=_SHOWING) and is_new:
+            self.context.resolve(_SHOWING)
         self._bind_paint()
         if self._extras is not None:
             self._extras.render(state)
@@ -316,10 +316,10 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_content(self, content: Content) -> None:
         """Draw what is stored and the state only refers to."""
-        session, binder = self.desk.session, self._binder
+        session, binder = self.context.session, self._binder
         if session is None or binder is None:
             return
-        self.desk.attempt(lambda: binder.redraw(content), action=_SHOWING)
+        self.context.attempt(lambda: binder.redraw(content), action=_SHOWING)
         if self._extras is not None:
             self._extras.render(session.state)
         for panel in self._panels:
@@ -337,7 +337,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_tab(self, index: int) -> None:
         self._build_all_panels()
-        session = self.desk.session
+        session = self.context.session
         if session is not None and self._binder is not None:
             session.navigation.bookmark.keep(tab=self._panels[index].title)
             self._render_tab(session, resolve_view(session.state))
@@ -350,16 +350,16 @@ class Dock(QWidget):  # type: ignore[misc]
     def _on_failed(self, error: Exception, action: str = "") -> None:
         if isinstance(error, StoppedError):
             return
-        session = self.desk.session
+        session = self.context.session
         if session is not None and session.state.unsaved:
             self._save_error = error
-        remedies = self.desk.find_remedies(error)
+        remedies = self.context.find_remedies(error)
         self.message.show_error(self._unsaved.explain(error), action, remedies)
         if isinstance(error, ImageError):
-            self.desk.missing.check(self._offer_to_find)
+            self.context.missing.check(self._offer_to_find)
 
     def _offer_to_find(self) -> None:
-        session = self.desk.session
+        session = self.context.session
         if session is not None and session.state.missing and not session.state.read_only:
             self.message.offer("Find missing images...", self._find_missing)
 
@@ -371,7 +371,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     def _on_taken_over(self) -> None:
         """Let nobody paint any more, and keep what is painted but not saved on the screen."""
-        session, painter = self.desk.session, self._painter
+        session, painter = self.context.session, self._painter
         if session is None or painter is None:
             return
         painter.offer()
@@ -395,7 +395,7 @@ class Dock(QWidget):  # type: ignore[misc]
     def _on_opening(self, line: str) -> None:
         """Show what is being opened, and the usual line again afterwards."""
         self._opening = line
-        session = self.desk.session
+        session = self.context.session
         if line:
             self.status.setText(line)
         elif session is None:
@@ -436,7 +436,7 @@ class Dock(QWidget):  # type: ignore[misc]
             return
         event.acceptProposedAction()
         if project_in(folder) is not None:
-            self.desk.opener.open(folder)
+            self.context.opener.open(folder)
             return
         self._show_tab("Project")
         panel = self._panels[0]
@@ -458,9 +458,9 @@ class Dock(QWidget):  # type: ignore[misc]
     def _swap_for_project(self, layer: Any, folder: Path) -> None:
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
-        current = self.desk.session
+        current = self.context.session
         if current is None or current.project.folder != folder:
-            self.desk.opener.open(folder)
+            self.context.opener.open(folder)
 
     # --- closing -----------------------------------------------------------------------------
 
@@ -474,20 +474,20 @@ class Dock(QWidget):  # type: ignore[misc]
         if self._released:
             return
         self._released = True
-        session = self.desk.session
+        session = self.context.session
         if session is not None:
             session.state_changed.disconnect(self._on_state)
             session.content_changed.disconnect(self._on_content)
             session.progressed.disconnect(self._on_progress)
-        self.desk.session_changed.disconnect(self._on_session)
-        self.desk.failed.disconnect(self._on_failed)
-        self.desk.resolved.disconnect(self.message.resolve)
-        self.desk.opened_at_once.disconnect(self._finish_opening)
-        self.desk.tab_wanted.disconnect(self._show_tab)
-        self.desk.opener.announced.disconnect(self._on_opening)
-        self.desk.opener.release()
-        self.desk.missing.release()
-        self.desk.preferences.changed.disconnect(self._prefer)
+        self.context.session_changed.disconnect(self._on_session)
+        self.context.failed.disconnect(self._on_failed)
+        self.context.resolved.disconnect(self.message.resolve)
+        self.context.opened_at_once.disconnect(self._finish_opening)
+        self.context.tab_wanted.disconnect(self._show_tab)
+        self.context.opener.announced.disconnect(self._on_opening)
+        self.context.opener.release()
+        self.context.missing.release()
+        self.context.preferences.changed.disconnect(self._prefer)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         QApplication.instance().aboutToQuit.disconnect(self.release)
         self._build_soon.stop()
@@ -503,4 +503,4 @@ class Dock(QWidget):  # type: ignore[misc]
             self.annotate.attach(None, None)  # a layer that is removed now does not come back
         if isalive(self):
             self._guard.release()
-        self.desk.close()
+        self.context.close()

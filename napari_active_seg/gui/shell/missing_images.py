@@ -17,20 +17,20 @@ __all__ = ["MissingImages"]
 class MissingImages:
     """Checks in a background thread, since a network drive may take its time."""
 
-    def __init__(self, desk: DockContext) -> None:
-        self._desk = desk
+    def __init__(self, context: DockContext) -> None:
+        self._context = context
         self._checked: Session | None = None
         self._errand = BackgroundTask(self._fail)
 
     def check(self, then: Callable[[], None] = lambda: None) -> None:
         """Put the missing images into the session's state, and call ``then``."""
-        session = self._checked = self._desk.session
+        session = self._checked = self._context.session
         if session is None:
             return
         images = session.project.images
 
         def take(found: object) -> None:
-            if session is self._desk.session and isinstance(found, tuple):
+            if session is self._context.session and isinstance(found, tuple):
                 session.maintenance.note_missing(found)
                 then()
 
@@ -41,5 +41,5 @@ class MissingImages:
         self._errand.forget()
 
     def _fail(self, error: Exception) -> None:
-        if self._checked is self._desk.session:  # else its project was closed meanwhile
-            self._desk.tell(error)
+        if self._checked is self._context.session:  # else its project was closed meanwhile
+            self._context.tell(error)

@@ -27,7 +27,7 @@ Announce = Callable[[str], None]
 
 
 class ProjectOpener:
-    """Reads a project in a thread and hands its session to the desk on the main thread.
+    """Reads a project in a thread and hands its session to the context on the main thread.
 
     ``announced`` carries one line about what is under way, empty when nothing is. A newer request
     replaces an older one.
@@ -37,8 +37,8 @@ class ProjectOpener:
     _progressed = Signal(int, str)  # the number of the request, what it is doing
     _ended = Signal(object)  # what to call on the main thread
 
-    def __init__(self, desk: DockContext) -> None:
-        self._desk = desk
+    def __init__(self, context: DockContext) -> None:
+        self._context = context
         self._number = 0
         self._waiting: Session | None = None  # opened, while jobs of the one before still stop
         self._then: Callable[[Session], object] | None = None
@@ -50,7 +50,7 @@ class ProjectOpener:
 
     def open(self, folder: Path, then: Callable[[Session], object] | None = None) -> None:
         """Open the project in ``folder`` in place of what is open, and call ``then`` with it."""
-        if self._desk.is_open(folder):
+        if self._context.is_open(folder):
             return
         self._begin(f"Opening {folder.name}...", lambda _announce: folder)
         self._then = then
@@ -62,7 +62,7 @@ class ProjectOpener:
             def count(number: int, total: int) -> None:
                 announce(f"Making sample image {number} of {total}...")
 
-            return self._desk.backend.write_sample_project(name, folder, on_image=count)
+            return self._context.backend.write_sample_project(name, folder, on_image=count)
 
         self._begin("Making the sample project...", write)
 
@@ -83,7 +83,7 @@ class ProjectOpener:
             try:
                 finish_imports()
                 folder = find(lambda line: self._progressed.emit(number, line))
-                session = self._desk.backend.open_session(folder)
+                session = self._context.backend.open_session(folder)
             except Exception as error:  # noqa: BLE001 - carried to the main thread, which shows it
                 self._ended.emit(partial(self._fail, number, folder, error))
             else:
@@ -103,20 +103,20 @@ class ProjectOpener:
             return
         self.announced.emit("")
         if folder is not None and isinstance(error, ProjectHeldError | ProjectNotWritableError):
-            self._desk.run(partial(self._desk.open, folder))  # which asks the person how
+            self._context.run(partial(self._context.open, folder))  # which asks the person how
         else:
-            self._desk.tell(error)
+            self._context.tell(error)
 
     def _take(self, number: int, session: Session) -> None:
         if number != self._number:
             session.close()
             return
-        if not self._desk.may_close():
+        if not self._context.may_close():
             session.close()
             self.announced.emit("")
             return
         self._waiting = session
-        before = self._desk.session
+        before = self._context.session
         if before is not None and before.state.jobs:
             self.announced.emit(f"Stopping {before.state.jobs[0].title}...")
             before.cancel()
@@ -125,7 +125,7 @@ class ProjectOpener:
             self._replace()
 
     def _replace_when_idle(self) -> None:
-        before = self._desk.session
+        before = self._context.session
         if before is None or not before.state.jobs:
             self._replace()
 
@@ -135,9 +135,9 @@ class ProjectOpener:
         then, self._then = self._then, None
         self.announced.emit("")
         if session is not None:
-            self._desk.run(partial(self._desk.replace, session))
+            self._context.run(partial(self._context.replace, session))
             if then is not None:
-                self._desk.run(partial(then, session))
+                self._context.run(partial(then, session))
 
     def _drop_waiting(self) -> None:
         self._timer.stop()

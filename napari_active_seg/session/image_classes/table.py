@@ -62,15 +62,15 @@ def read_image_classes(path: Path, image_ids: Collection[str]) -> dict[str, str 
     return found
 
 
-def write_image_classes(path: Path, desk: ImageClassService, image_ids: Collection[str]) -> None:
+def write_image_classes(path: Path, service: ImageClassService, image_ids: Collection[str]) -> None:
     """Write what was said of each image, and how probable each class is to the second head."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        shares = [f"second head: {name} ({NO_DIAGNOSIS})" for name in desk.classes]
+        shares = [f"second head: {name} ({NO_DIAGNOSIS})" for name in service.classes]
         writer.writerow(("image", "image_class", "annotator", "active_s", *shares))
         for image_id in image_ids:
-            answer, opinion = desk.answers().get(image_id), desk.opinion(image_id) or {}
-            told = [f"{opinion[name]:.4f}" if name in opinion else "" for name in desk.classes]
+            answer, opinion = service.answers().get(image_id), service.opinion(image_id) or {}
+            told = [f"{opinion[name]:.4f}" if name in opinion else "" for name in service.classes]
             said = ("", "", "")
             if answer is not None:
                 said = (answer.name or CANT_TELL, answer.annotator, f"{answer.seconds:g}")

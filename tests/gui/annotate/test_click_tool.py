@@ -124,7 +124,7 @@ def test_a_helper_that_cannot_be_loaded_is_told_once(qtbot, tmp_path):
 
 def test_a_checkpoint_outlines_in_the_window_and_undo_takes_it_back(proposed, tmp_path):
     window = proposed
-    window.dock.desk.preferences.change(click_helper=str(save_tiny_sam(tmp_path / "sam")))
+    window.dock.context.preferences.change(click_helper=str(save_tiny_sam(tmp_path / "sam")))
     window.panel("Annotate")
     window.key(
         Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier

@@ -236,12 +236,12 @@ def test_no_key_of_ours_is_one_of_naparis(window, hand):
 def test_the_dialog_names_what_a_refused_key_is_used_for(window, key, modifier, purpose):
     from napari_active_seg.gui.annotate.shortcuts_dialog import KeysDialog
 
-    dialog = KeysDialog(window.dock.desk, window.dock)
+    dialog = KeysDialog(window.dock.context, window.dock)
     dialog.show()
     dialog.table.setCurrentCell(list(ACTIONS).index("skip"), 0)
     QTest.keyClick(dialog.table, key, modifier)
     assert purpose in dialog.said.text()
-    assert window.dock.desk.preferences.now.keys == {}
+    assert window.dock.context.preferences.now.keys == {}
     dialog.close()
 
 
@@ -445,7 +445,7 @@ def test_opacity_is_chosen_in_the_tab_and_remembered(predicted, preferences):
     kept = json.loads(preferences.read_text())
     assert (kept["prediction_opacity"], kept["uncertainty_opacity"]) == (0.4, 0.3)
     folder = window.session.project.folder
-    window.dock.desk.close()
+    window.dock.context.close()
     window.open(folder)
     window.drawn()
     assert window.layer("uncertainty").opacity == pytest.approx(0.3)

@@ -48,17 +48,17 @@ def answer_all(session, truth, seconds=0.0):
 def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_unsure(
     session, lesions
 ):
-    desk, truth = session.image_classes, lesions[1]
-    desk.ask(10)
+    service, truth = session.image_classes, lesions[1]
+    service.ask(10)
     first = session.state.questions
     assert len(first) == 10 and all(q.kind is RegionKind.IMAGE_QUESTION for q in first)
     assert all(q.region.shape == (48, 64) for q in first)
     assert {truth[q.region.image_id] for q in first} == {"benign", "malignant"}
-    assert "looks least like" in first[0].reason and desk.opinion("i00.png") is None
+    assert "looks least like" in first[0].reason and service.opinion("i00.png") is None
     assert not {q.region.image_id for q in first} & session.state.validation_ids
     answer_all(session, truth)
     assert {q.state for q in session.state.questions} == {RegionState.DONE}
-    desk.ask(5, measure="entropy")
+    service.ask(5, measure="entropy")
     second = session.state.open_questions
     assert len(second) == 5 and {q.round for q in second} == {2}
     assert not {q.region.image_id for q in second} & {q.region.image_id for q in first}
@@ -66,23 +66,23 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
     entropy = {
         i: -sum(p * np.log(p) for p in said.values() if p > 0)
         for i in pool
-        if (said := desk.opinion(i))
+        if (said := service.opinion(i))
     }
     rest = [i for i in pool if i not in {q.region.image_id for q in (*first, *second)}]
     assert second[0].information == pytest.approx(entropy[second[0].region.image_id], abs=1e-3)
     assert min(entropy[q.region.image_id] for q in second) >= max(entropy[i] for i in rest) - 1e-3
     assert re.search(r"benign [01]\.\d\d, malignant", second[0].reason)
-    right = [max(desk.opinion(i), key=desk.opinion(i).get) == truth[i] for i in pool]
+    right = [max(service.opinion(i), key=service.opinion(i).get) == truth[i] for i in pool]
     assert np.mean(right) > 0.8
-    assert desk.summary.startswith("right of answers left out in turn: benign ")
-    assert "AUC" in desk.summary
+    assert service.summary.startswith("right of answers left out in turn: benign ")
+    assert "AUC" in service.summary
 
 
 def test_masks_know_nothing_of_questions(session, lesions):
-    desk = session.image_classes
+    service = session.image_classes
     session.proposals.propose(count=3, size=16)
     regions = session.state.queue
-    desk.ask(4)
+    service.ask(4)
     state = session.state
     assert state.queue == regions and len(state.open_regions) == 3
     assert state.region is not None and state.question is None
@@ -118,49 +118,49 @@ def test_next_goes_through_regions_and_then_questions_and_back(session, lesions)
 
 
 def test_answers_are_history_cost_and_not_asked_twice(session, lesions):
-    desk = session.image_classes
-    assert desk.seconds_of_an_answer() == 5
+    service = session.image_classes
+    assert service.seconds_of_an_answer() == 5
     for number, seconds in enumerate((2.0, 4.0, 9.0)):
-        desk.say(f"i{number:02}.png", "benign", seconds=seconds)
-    desk.say("i00.png", "malignant", seconds=3.0)
-    assert desk.answers()["i00.png"].name == "malignant" and desk.seconds_of_an_answer() == 4
+        service.say(f"i{number:02}.png", "benign", seconds=seconds)
+    service.say("i00.png", "malignant", seconds=3.0)
+    assert service.answers()["i00.png"].name == "malignant" and service.seconds_of_an_answer() == 4
     history = session.project.image_answers.history("i00.png")
     assert [a.name for a in history] == ["benign", "malignant"]
-    desk.say("i03.png", None)
-    assert desk.answers()["i03.png"].name is None
-    desk.ask("1min")
+    service.say("i03.png", None)
+    assert service.answers()["i03.png"].name is None
+    service.ask("1min")
     asked = [q.region.image_id for q in session.state.questions]
     assert len(asked) == 15 and not {"i00.png", "i01.png", "i02.png", "i03.png"} & set(asked)
     assert all(q.cost == 4 for q in session.state.questions)
-    desk.ask(100)
-    free = set(session.state.image_ids) - session.state.validation_ids - desk.answers().keys()
+    service.ask(100)
+    free = set(session.state.image_ids) - session.state.validation_ids - service.answers().keys()
     assert {q.region.image_id for q in session.state.questions} == free
-    desk.ask(1)
-    assert desk.summary.endswith("no image is left to ask about")
+    service.ask(1)
+    assert service.summary.endswith("no image is left to ask about")
     question = session.state.questions[0]
     with pytest.raises(NothingToDoError, match="benign, malignant"):
-        desk.leave(question.id, RegionState.DONE)
-    desk.leave(question.id, RegionState.CANT_TELL)
+        service.leave(question.id, RegionState.DONE)
+    service.leave(question.id, RegionState.CANT_TELL)
     assert session.state.questions[0].state is RegionState.CANT_TELL
-    assert desk.answers()[question.region.image_id].name is None
+    assert service.answers()[question.region.image_id].name is None
 
 
 def test_what_cannot_be_is_refused(session):
-    desk = session.image_classes
+    service = session.image_classes
     with pytest.raises(ConfigError, match="malignant"):
-        desk.say("i00.png", "malign")
+        service.say("i00.png", "malign")
     with pytest.raises(BadInputError):
-        desk.say("nobody", "benign")
+        service.say("nobody", "benign")
     with pytest.raises(ConfigError, match="by number or minutes"):
-        desk.ask("500px")
+        service.ask("500px")
     for bad in (["one"], ["a", "a"], ["a", ""], [str(k) for k in range(10)]):
         with pytest.raises(ConfigError, match="image_classes"):
-            desk.name(*bad)
-    desk.name()
+            service.name(*bad)
+    service.name()
     with pytest.raises(NothingToDoError, match="say first"):
-        desk.ask()
+        service.ask()
     session.project.configure(image_classes="nevus, melanoma , other")
-    assert desk.classes == ("nevus", "melanoma", "other")
+    assert service.classes == ("nevus", "melanoma", "other")
 
 
 def test_answers_and_questions_outlive_the_session_and_a_merge(session, lesions, tmp_path):
@@ -205,10 +205,10 @@ def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monk
     monkeypatch.setattr(task, "embed_images", counted)
     truth = lesions[1]
     train_fast(session)
-    desk, n_pool = session.image_classes, round(0.8 * len(truth))
+    service, n_pool = session.image_classes, round(0.8 * len(truth))
 
     def asked():
-        desk.ask(3)
+        service.ask(3)
         names = [q.region.image_id for q in session.state.open_questions]
         answer_all(session, truth)
         return names
@@ -225,15 +225,15 @@ def test_what_was_seen_of_an_image_is_not_looked_at_again(session, lesions, monk
 def test_a_model_in_use_is_looked_through_and_blind_sees_no_opinion(session, lesions):
     truth = lesions[1]
     train_fast(session)
-    desk = session.image_classes
+    service = session.image_classes
     for image_id in sorted(truth)[:16]:
-        desk.say(image_id, truth[image_id])
-    desk.ask(3)
-    assert desk.opinion("i00.png") is not None
+        service.say(image_id, truth[image_id])
+    service.ask(3)
+    assert service.opinion("i00.png") is not None
     session.maintenance.configure(blind=True)
-    assert desk.opinion("i00.png") is None
+    assert service.opinion("i00.png") is None
     session.maintenance.configure(blind=False, image_classes="nevus,other")
-    assert desk.opinion("i00.png") is None  # it was said of other classes
+    assert service.opinion("i00.png") is None  # it was said of other classes
 
 
 def test_classes_of_images_go_along_with_an_export(session, lesions, tmp_path):
