@@ -89,14 +89,14 @@ class Defaults:
 
     def __init__(
         self,
-        knobs: Mapping[str, Mapping[str, OptionSpec]],
+        specs: Mapping[str, Mapping[str, OptionSpec]],
         *,
         named: Path | None = None,
         environment: Mapping[str, str] | None = None,
         here: Path | None = None,
         own: Path | None = None,
     ) -> None:
-        self._knobs = knobs
+        self._knobs = specs
         surroundings = os.environ if environment is None else environment
         if named is None and surroundings.get(f"{PREFIX}DEFAULTS"):
             named = Path(surroundings[f"{PREFIX}DEFAULTS"])
@@ -140,9 +140,9 @@ class Defaults:
                 self._set_one(verb, key.replace("-", "_"), value, source)
 
     def _set_one(self, verb: str, key: str, value: object, source: str) -> None:
-        verbs = [v for v, knobs in self._knobs.items() if key in knobs and verb in (v, ALL)]
+        verbs = [v for v, specs in self._knobs.items() if key in specs and verb in (v, ALL)]
         if not verbs:
-            known = {k for v, knobs in self._knobs.items() for k in knobs if verb in (v, ALL)}
+            known = {k for v, specs in self._knobs.items() for k in specs if verb in (v, ALL)}
             raise ConfigError(f"{source}: {verb} has no option {key!r}: {did_you_mean(key, known)}")
         for one in verbs:
             checked = _checked(self._knobs[one][key], value, f"{source}: {verb}.{key}")
@@ -151,8 +151,8 @@ class Defaults:
     def _take_environment(self, surroundings: Mapping[str, str]) -> None:
         known = {
             f"{PREFIX}{verb}_{name}".upper().replace("-", "_"): (verb, name)
-            for verb, knobs in {**self._knobs, ALL: self._all_knobs()}.items()
-            for name in knobs
+            for verb, specs in {**self._knobs, ALL: self._all_knobs()}.items()
+            for name in specs
         }
         ours = [n for n in surroundings if n.startswith(PREFIX) and n[len(PREFIX) :] not in _OTHERS]
         for variable in sorted(ours, key=lambda n: not n.startswith(f"{PREFIX}ALL_")):
@@ -168,7 +168,7 @@ class Defaults:
             self._set_one(verb, name, value, f"environment {variable}")
 
     def _all_knobs(self) -> dict[str, OptionSpec]:
-        return {name: knob for knobs in self._knobs.values() for name, knob in knobs.items()}
+        return {name: knob for specs in self._knobs.values() for name, knob in specs.items()}
 
 
 def _plain(kind: Any) -> Any:

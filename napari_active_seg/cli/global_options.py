@@ -46,13 +46,13 @@ def split_global_options(given: Sequence[str]) -> ParsedArgs:
 
 
 def check_options_known(
-    words: Sequence[str], knobs: Mapping[str, Mapping[str, OptionSpec]]
+    words: Sequence[str], specs: Mapping[str, Mapping[str, OptionSpec]]
 ) -> None:
     """Raise ConfigError with what comes close where an option is none of its verb's."""
-    if not words or words[0] not in knobs:
+    if not words or words[0] not in specs:
         return
     verb = words[0]
-    takes_value = {o: k.kind is not bool for k in knobs[verb].values() for o in k.options}
+    takes_value = {o: k.kind is not bool for k in specs[verb].values() for o in k.options}
     known = {*takes_value, "--help"}
     before = ""
     for word in words[1:]:

@@ -92,9 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     be_quiet(parsed.quiet or os.environ.get(f"{PREFIX}QUIET", "") not in ("", "0"))
     _log_to_stderr(debug=debug)
     try:
-        knobs = list_options(app)
-        check_options_known(parsed.args, knobs)
-        defaults = Defaults(knobs, named=parsed.defaults) if _runs_a_verb(parsed.args) else None
+        specs = list_options(app)
+        check_options_known(parsed.args, specs)
+        defaults = Defaults(specs, named=parsed.defaults) if _runs_a_verb(parsed.args) else None
         given = {} if defaults is None else defaults.given()
         app(list(parsed.args), standalone_mode=True, default_map=given, obj=defaults)
     except ActiveSegError as error:

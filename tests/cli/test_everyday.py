@@ -171,7 +171,7 @@ def test_every_verb_shows_an_example_that_its_options_allow():
 
 
 def test_every_verb_can_answer_in_json():
-    without = [verb for verb, knobs in KNOBS.items() if "json" not in knobs]
+    without = [verb for verb, specs in KNOBS.items() if "json" not in specs]
     assert without == []
 
 

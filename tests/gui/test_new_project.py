@@ -44,7 +44,7 @@ class Form:
 
     def wait_for(self, text):
         self.window.qtbot.waitUntil(
-            lambda: text in self.box.found.text() and not self.box._errand.is_running,
+            lambda: text in self.box.found.text() and not self.box._task.is_running,
             timeout=20_000,
         )
 

@@ -336,13 +336,9 @@ class AnnotateActions:
 
         def show(session: Session) -> None:
             image_id = session.state.image_id
-            predictions = session.predictions
-            if (
-                see.disagreement
-                and image_id is not None
-                and predictions.disagreement(image_id) is None
-            ):
-                predictions.predict_with_earlier(image_id, wait=False)
+            known = image_id is None or session.predictions.disagreement(image_id) is not None
+            if see.disagreement and image_id is not None and not known:
+                session.predictions.predict_with_earlier(image_id, wait=False)
             if binder is not None:
                 binder.look(see)
 

@@ -52,7 +52,7 @@ class Clicking:
         on_failed: Callable[[Exception], None],
     ) -> None:
         self._load, self._where = load, where
-        self._errand = BackgroundTask(on_failed)
+        self._task = BackgroundTask(on_failed)
         self._helper: tuple[str, InteractiveSegmenter] | None = None
         self._seen: tuple[Region, Region, object] | None = None
         self._looking: Region | None = None
@@ -60,7 +60,7 @@ class Clicking:
 
     def release(self) -> None:
         """Let what still comes back be forgotten."""
-        self._errand.forget()
+        self._task.forget()
 
     def is_ready(self, region: Region) -> bool:
         """Return whether a region was looked at."""
@@ -80,7 +80,7 @@ class Clicking:
         known = self._helper if self._helper is not None and self._helper[0] == where else None
         if known is not None and self.is_ready(region):
             return
-        if self._errand.is_running and self._looking == region:
+        if self._task.is_running and self._looking == region:
             return
         self._looking = region
 
@@ -95,7 +95,7 @@ class Clicking:
             self._helper = (where, found[0])
             self._seen, self._looking = (region, *found[1:]), None
 
-        self._errand.run(work, done)
+        self._task.run(work, done)
 
     def begin(
         self,

@@ -15,7 +15,7 @@ from napari_active_seg.errors import ActiveSegError
 from napari_active_seg.project import Project, QueuedRegion
 from napari_active_seg.session.thumbnails import Thumbnail, Thumbnails
 
-__all__ = ["PictureShelf"]
+__all__ = ["ThumbnailLoader"]
 
 #: Pictures that are kept, and requests that are; older ones are asked for again when seen again.
 _KEPT, _ASKED = 800, 60
@@ -23,7 +23,7 @@ _KEPT, _ASKED = 800, 60
 Key = tuple[str, object]
 
 
-class PictureShelf:
+class ThumbnailLoader:
     """Pictures by region and by what they show; ``made`` tells when one is there."""
 
     made = Signal(str)  # id of the region

@@ -11,7 +11,7 @@ from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.gui.annotate.region_reason import chosen_by, describe_reason
 from napari_active_seg.gui.canvas.state_colours import STATE_COLOURS
 from napari_active_seg.gui.film_strip.filters import in_order
-from napari_active_seg.gui.film_strip.thumbnail_loader import PictureShelf
+from napari_active_seg.gui.film_strip.thumbnail_loader import ThumbnailLoader
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.session import Session, SessionState
 
@@ -29,7 +29,7 @@ class _Regions(QAbstractListModel):  # type: ignore[misc]
         super().__init__(parent)
         self.shown: tuple[QueuedRegion, ...] = ()
         self.place: dict[str, int] = {}
-        self.shelf: PictureShelf | None = None
+        self.thumbnails: ThumbnailLoader | None = None
         self.measure: str | None = None
         self.version: object = None
         self.predicted: frozenset[str] = frozenset()
@@ -81,10 +81,10 @@ class _Regions(QAbstractListModel):  # type: ignore[misc]
             self.tell(row)
 
     def _picture(self, queued: QueuedRegion) -> QImage | None:
-        if self.shelf is None:
+        if self.thumbnails is None:
             return None
         seen = queued.region.image_id in self.predicted
-        return self.shelf.picture(
+        return self.thumbnails.picture(
             queued, measure=self.measure if seen else None, version=(self.version, seen)
         )
 
@@ -189,10 +189,10 @@ class FilmStrip(QListView):  # type: ignore[misc]
 
     def let_go(self) -> None:
         """End the thread that makes pictures; the window may be gone already."""
-        shelf, self.regions.shelf = self.regions.shelf, None
-        if shelf is not None:
-            shelf.made.disconnect()
-            shelf.close()
+        thumbnails, self.regions.thumbnails = self.regions.thumbnails, None
+        if thumbnails is not None:
+            thumbnails.made.disconnect()
+            thumbnails.close()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Turn the wheel to scroll sideways."""
@@ -207,14 +207,16 @@ class FilmStrip(QListView):  # type: ignore[misc]
             return
         self.close_project()
         self._project = session.project
-        shelf = PictureShelf(session.project, side=_SIDE)
-        self.regions.shelf = shelf
+        thumbnails = ThumbnailLoader(session.project, side=_SIDE)
+        self.regions.thumbnails = thumbnails
 
         def on_picture(region_id: str) -> None:
-            if isalive(self) and self.regions.shelf is shelf:  # it may be gone since it was told
+            if (
+                isalive(self) and self.regions.thumbnails is thumbnails
+            ):  # or it is gone
                 self.regions.on_picture(region_id)
 
-        shelf.made.connect(on_picture, thread="main")
+        thumbnails.made.connect(on_picture, thread="main")
 
     def _mark(self, state: SessionState) -> None:
         row = self.regions.place.get(state.current_id or "", -1)

@@ -52,8 +52,8 @@ class MapLayers:
     ``on_preferred`` is given what the person has changed by napari's own means, as preferences.
     """
 
-    def __init__(self, session: Session, stock: LayerRegistry, painter: RegionPainter) -> None:
-        self._session, self._stock, self._painter = session, stock, painter
+    def __init__(self, session: Session, registry: LayerRegistry, painter: RegionPainter) -> None:
+        self._session, self._registry, self._painter = session, registry, painter
         self.on_map: Callable[[Any], object] = lambda _layer: None
         self.on_preferred: Callable[..., object] = lambda **_changes: None
         self._uncertainty: _Uncertainty | None = None
@@ -90,10 +90,10 @@ class MapLayers:
     def prefer(self, prefers: Preferences) -> None:
         """Show what is there as a person prefers it from now on."""
         before, self._prefers = self._prefers, prefers
-        outline, uncertainty = self._stock.get("prediction"), self._stock.get("uncertainty")
-        self._stock.show("prediction", prefers.shows_prediction)
-        self._stock.show("uncertainty", prefers.shows_uncertainty)
-        with self._stock.changing():
+        outline, uncertainty = self._registry.get("prediction"), self._registry.get("uncertainty")
+        self._registry.show("prediction", prefers.shows_prediction)
+        self._registry.show("uncertainty", prefers.shows_uncertainty)
+        with self._registry.changing():
             if outline is not None:
                 outline.contour = 0 if prefers.fills_prediction else 2
                 outline.opacity = _outline_opacity(prefers)
@@ -103,7 +103,7 @@ class MapLayers:
             return
         if uncertainty is not None and self._uncertainty is not None:
             uncertainty.contrast_limits = _limits(self._uncertainty.values, prefers)
-        disagreement = self._stock.get("disagreement")
+        disagreement = self._registry.get("disagreement")
         if disagreement is not None:
             disagreement.contrast_limits = _limits(np.asarray(disagreement.data), prefers)
 
@@ -112,7 +112,7 @@ class MapLayers:
         known = self._known(state)
         if not known:
             self._uncertainty = None
-            self._stock.hide("uncertainty")
+            self._registry.hide("uncertainty")
             return
         prediction = known[-1]
         measure = get_measure(state.measure)
@@ -127,7 +127,7 @@ class MapLayers:
 
     def show_hole(self, state: SessionState) -> None:
         """Leave the region that is painted out of the map of uncertainty, and no other."""
-        layer, hole = self._stock.get("uncertainty"), self.hole_key(state)
+        layer, hole = self._registry.get("uncertainty"), self.hole_key(state)
         if layer is not None and self._uncertainty is not None and hole != self._hole:
             self._hole = hole
             layer.data = self._uncertainty.without(hole)
@@ -137,7 +137,7 @@ class MapLayers:
         known = self._known(state)
         prediction = known[0] if known else None
         if prediction is None or (prediction.step > 1 and state.region is not None):
-            self._stock.hide("prediction")
+            self._registry.hide("prediction")
             return
         paint = target_to_paint(prediction.classes)
         if len(state.schema) == 2:  # one outline says it all
@@ -163,7 +163,7 @@ class MapLayers:
             values = self._session.predictions.disagreement(state.image_id)
         earlier = self._session.predictions.earlier_model()
         if values is None or earlier is None or state.model is None:
-            self._stock.hide("disagreement")
+            self._registry.hide("disagreement")
             return
         title = f"{state.model.id} against {earlier.id} [share of probability]"
         colours = heat_colours("viridis", "disagreement")
@@ -198,21 +198,21 @@ class MapLayers:
         return () if state.blind else self._session.predictions.on_screen()
 
     def _given(self, role: str, make: Callable[[], Any], data: Any, prefers: Preferences) -> Any:
-        is_new = self._stock.get(role) is None
-        layer = self._stock.given(role, make, data, top=self._painter.layer)
+        is_new = self._registry.get(role) is None
+        layer = self._registry.given(role, make, data, top=self._painter.layer)
         if is_new and role in ("prediction", "uncertainty"):
             shows = {
                 "prediction": prefers.shows_prediction,
                 "uncertainty": prefers.shows_uncertainty,
             }
-            self._stock.show(role, shows[role])
+            self._registry.show(role, shows[role])
             for event in (layer.events.visible, layer.events.opacity):
                 event.connect(partial(self._on_look, role))
         return layer
 
     def _on_look(self, role: str, event: Any) -> None:
         """Take over as a preference how the person shows a map by a key or in napari's list."""
-        if self._stock.is_changing or self._stock.is_away(role):
+        if self._registry.is_changing or self._registry.is_away(role):
             return
         layer = event.source
         if event.type == "visible":

@@ -1,7 +1,7 @@
 """Our layers by role: made once, given new data, put away and brought back in their order.
 
 napari collects garbage at each removal, which is slow in a process that has loaded torch, and new
-layers take a tenth of a second each. So one stock serves all projects of a window in turn.
+layers take a tenth of a second each. So one registry serves all projects of a window in turn.
 """
 
 from __future__ import annotations

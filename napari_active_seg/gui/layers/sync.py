@@ -76,13 +76,13 @@ class LayerBinder:
         prefers: Preferences | None = None,
         *,
         run: Callable[[Callable[[], object]], object] = lambda verb: verb(),
-        stock: LayerRegistry | None = None,
+        registry: LayerRegistry | None = None,
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._painter = painter
         self._prefers = prefers or Preferences()
-        self._stock = stock or LayerRegistry(viewer)
+        self._registry = registry or LayerRegistry(viewer)
         self.on_taken: Callable[[], None] = lambda: None  # the first region can be painted now
         self._see = OverlayOptions()
         self._framed: object = None
@@ -91,7 +91,7 @@ class LayerBinder:
         self.on_removed: Callable[[Any], None] = lambda _layer: None
         self._ghost: Region | None = None
         self._has_ghost = False
-        self.maps = MapLayers(session, self._stock, painter)
+        self.maps = MapLayers(session, self._registry, painter)
         self._ahead = ReadAhead(session.project.images.source)
         self._later = DeferredRedraw(
             {
@@ -170,7 +170,7 @@ class LayerBinder:
         """Show another image alone; what lies over it waits for its turn."""
         self._painter.offer()
         for role in _OVER_IMAGE:
-            self._stock.hide(role)
+            self._registry.hide(role)
         self._show_image(state)
         if is_first:
             self._later.add("region")
@@ -201,7 +201,7 @@ class LayerBinder:
         """Show all as a person prefers it from now on."""
         self._prefers = prefers
         state = self._session.state
-        if self._stock.get("regions") is not None:
+        if self._registry.get("regions") is not None:
             self._show_frames(state)
         self.maps.prefer(prefers)
 
@@ -218,9 +218,9 @@ class LayerBinder:
         """
         self.stop()
         if keep:
-            self._stock.hand_over(without="paint")
+            self._registry.hand_over(without="paint")
         else:
-            self._stock.clear()
+            self._registry.clear()
 
     def stop(self) -> None:
         """Draw and read nothing more."""
@@ -262,18 +262,18 @@ class LayerBinder:
 
     def toggle(self, role: str) -> None:
         """Show or hide one of our layers."""
-        if role == "image" and self._stock.is_away("image"):
+        if role == "image" and self._registry.is_away("image"):
             role = "slide"
-        self._stock.toggle(role)
+        self._registry.toggle(role)
 
     def _on_removed(self, event: Any) -> None:
         """Remember which of our layers somebody has removed: it comes back at the next region.
 
         Not so the paint layer, whose paint nobody may lose: ``on_removed`` brings it back.
         """
-        role = self._stock.role_of(event.value)
+        role = self._registry.role_of(event.value)
         if role is not None and role != "paint":
-            self._stock.forget(role)
+            self._registry.forget(role)
             self._removed.add(role)
         self.on_removed(event.value)
 
@@ -288,13 +288,13 @@ class LayerBinder:
     @property
     def picture(self) -> Any:
         """The layer of the image on show, plain or slide; None where there is none."""
-        shown = (self._stock.get(r) for r in ("image", "slide") if not self._stock.is_away(r))
+        shown = (self._registry.get(r) for r in ("image", "slide") if not self._registry.is_away(r))
         return next((layer for layer in shown if layer is not None), None)
 
     # --- what is shown -----------------------------------------------------------------------
 
     def _given(self, role: str, make: Any, data: Any) -> Any:
-        return self._stock.given(role, make, data, top=self._painter.layer)
+        return self._registry.given(role, make, data, top=self._painter.layer)
 
     def _show_image(self, state: SessionState) -> None:
         if state.image_id is None:
@@ -304,24 +304,24 @@ class LayerBinder:
             levels = [ready] if ready is not None else self._session.image_levels(state.image_id)
         except ImageError:
             for role in ("slide", "image"):  # of the image before
-                self._stock.hide(role)
+                self._registry.hide(role)
             raise
         if len(levels) > 1:
-            self._stock.hide("image")
+            self._registry.hide("image")
             layer = self._given(
                 "slide",
                 lambda: self._viewer.add_image(levels, rgb=True, multiscale=True),
                 levels,
             )
         else:
-            self._stock.hide("slide")
+            self._registry.hide("slide")
             pixels = np.asarray(levels[0])
             layer = self._given("image", lambda: self._viewer.add_image(pixels, rgb=True), pixels)
         layer.name = state.image_id
 
     def _show_tissue(self, state: SessionState) -> None:
         if not self._see.tissue or state.image_id is None:
-            self._stock.hide("tissue")
+            self._registry.hide("tissue")
             return
         mask = self._session.maintenance.tissue(state.image_id).astype(np.uint8)
         shape = self._session.project.images.ref(state.image_id).shape
@@ -345,13 +345,13 @@ class LayerBinder:
             return
         step = coarse_step(self._session.project.images.ref(state.image_id).shape)
         paint = target_to_paint(self._session.labels.so_far(state.image_id, step=step))
-        layer = self._stock.get("labels")
+        layer = self._registry.get("labels")
         if layer is None or not np.array_equal(layer.data, paint):
             layer = self._given(
                 "labels", lambda: class_layer(paint, state.schema, opacity=0.35), paint
             )
             layer.name = "Labels so far"
-        self._stock.bring_back("labels")
+        self._registry.bring_back("labels")
         lay_over(layer, step)
         colour_layer(layer, state.schema)
 
@@ -367,7 +367,7 @@ class LayerBinder:
         line, dims = self._line_width(), self._prefers.dims and not self._has_ghost
         placed = (state.region_id, state.image_id, self._ghost)
         framed = ([(q.id, q.state) for q in here], placed, line, dims)
-        if framed == self._framed and self._stock.get("regions") is not None:
+        if framed == self._framed and self._registry.get("regions") is not None:
             return
         self._framed, self._line = framed, line
         widths = [1.6 * line if q.id == state.region_id else line for q in here]
@@ -407,12 +407,12 @@ class LayerBinder:
         """Draw frames as wide as they are to be seen from here."""
         if self._taking:
             return  # they are drawn in a moment
-        if self._stock.get("regions") is not None and self._line_width() != self._line:
+        if self._registry.get("regions") is not None and self._line_width() != self._line:
             self._show_frames(self._session.state)
 
     def _drop_inherited(self, _state: SessionState) -> None:
         """Remove what the project before has left and this one has not used, layer by layer."""
-        if self._stock.drop_inherited():
+        if self._registry.drop_inherited():
             self._later.add("tidy")
 
     def _show_first_region(self, state: SessionState) -> None:
@@ -433,7 +433,7 @@ class LayerBinder:
             self._painter.deactivate()
         else:
             self._painter.take(queued, state.schema, paint_colours(state.schema))
-            self._stock.keep("paint", self._painter.layer, top=self._painter.layer)
+            self._registry.keep("paint", self._painter.layer, top=self._painter.layer)
 
 
 def _shows_new_image(state: SessionState, old: SessionState | None) -> bool:

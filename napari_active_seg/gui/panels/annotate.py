@@ -68,10 +68,8 @@ class AnnotatePanel(Panel):
         )
         self.tools, self.see = self.boxes
         self.as_a_whole = ImageClassBox(self.context, self.region_actions.asking)
-        self.saves, self.habits = (
-            SavesBox(self.context, self.region_actions),
-            HabitsBox(self.context),
-        )
+        self.saves = SavesBox(self.context, self.region_actions)
+        self.habits = HabitsBox(self.context)
         self.label_here = button("Label here", self._place_or_not)
         self.label_here.setCheckable(True)
         self.region_actions.on_placing = self._show_placing

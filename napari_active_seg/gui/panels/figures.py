@@ -44,7 +44,7 @@ class FiguresBox(Box):
         for widget in (self.draw, self.which, self.picture, self.caption):
             self.body.addWidget(widget)
         self._pages: list[tuple[str, str, bytes]] = []
-        self._errand = BackgroundTask(self._failed)
+        self._task = BackgroundTask(self._failed)
         self._of: object = None
         self._fill([])
 
@@ -52,14 +52,14 @@ class FiguresBox(Box):
         """Forget figures of another project."""
         if self._of is not session:
             self._of = session
-            self._errand.forget()
+            self._task.forget()
             self._fill([])
-        drawing = "The figures are being drawn" if self._errand.is_running else ""
+        drawing = "The figures are being drawn" if self._task.is_running else ""
         allow(self.draw, view.why_not.use_model or drawing)
 
     def release(self) -> None:
         """Forget figures that are still being drawn."""
-        self._errand.forget()
+        self._task.forget()
 
     def _draw(self) -> None:
         session = self.context.session
@@ -79,7 +79,7 @@ class FiguresBox(Box):
 
         allow(self.draw, "The figures are being drawn")
         self.draw.setText("Drawing...")
-        self._errand.run(work, self._drawn)
+        self._task.run(work, self._drawn)
 
     def _drawn(self, pages: object) -> None:
         if isinstance(pages, list):

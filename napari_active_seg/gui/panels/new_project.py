@@ -53,8 +53,8 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
     def __init__(self, context: DockContext) -> None:
         super().__init__()
         self._context = context
-        self._errand = BackgroundTask(self._failed)
-        self._errand.progressed.connect(
+        self._task = BackgroundTask(self._failed)
+        self._task.progressed.connect(
             lambda number, total: self._on_progress(number, total), thread="main"
         )
         self._found: FolderReport | None = None  # as the folder is
@@ -154,7 +154,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
 
     def release(self) -> None:
         """Forget what is still being looked at; the window may be gone already."""
-        self._errand.forget()
+        self._task.forget()
 
     def _take_template(self, name: str) -> None:
         if name in CLASS_TEMPLATES:
@@ -192,7 +192,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             _ = look.mixed_squares  # takes a while, and is kept
             return look
 
-        self._errand.run(work, self._take_look)
+        self._task.run(work, self._take_look)
         here = folder_of(self.folder)
         if here is None or str(here) == self._suggested:
             self._suggested = str(_free_name(folder))
@@ -245,7 +245,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
                     self._suggest_masks(look)
 
         allow(self.make, "The folder is being searched")
-        self._errand.run(work, shown)
+        self._task.run(work, shown)
 
     def _take_answer(self, answer: Literal["masks", "images"]) -> None:
         self._answer = answer
@@ -278,7 +278,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
             self.region_size.setText(f"{suggestion.summary}. It can be changed in Propose")
 
     def _on_progress(self, number: int, total: int) -> None:
-        if self._errand.is_running and isalive(self):
+        if self._task.is_running and isalive(self):
             self.found.setText(f"Looking: {number} of {total} files")
 
     def _failed(self, error: Exception) -> None:
@@ -317,7 +317,7 @@ class NewProjectBox(QWidget):  # type: ignore[misc]
                 _notify_of_reading(made)
                 self._open(made.folder, unpainted)
 
-        self._errand.run(work, opened)
+        self._task.run(work, opened)
 
     def _open(self, folder: Path, unpainted: str) -> None:
         def configure(session: Session) -> None:

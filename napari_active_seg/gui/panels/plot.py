@@ -25,12 +25,12 @@ class Plot(Picture):
 
     def __init__(self, on_failed: Callable[[Exception], None]) -> None:
         super().__init__()
-        self._errand = BackgroundTask(on_failed)
+        self._task = BackgroundTask(on_failed)
 
     @property
     def is_drawing(self) -> bool:
         """Whether a figure is being drawn."""
-        return self._errand.is_running
+        return self._task.is_running
 
     def draw(self, draw: Callable[[], Figure]) -> None:
         """Show the figure that ``draw`` returns; it runs in a background thread."""
@@ -41,16 +41,16 @@ class Plot(Picture):
             with DRAWING:
                 return figure_png(draw(), dpi=100)
 
-        self._errand.run(render, self._show)
+        self._task.run(render, self._show)
 
     def clear(self) -> None:
         """Show nothing, and forget a figure that is being drawn."""
-        self._errand.forget()
+        self._task.forget()
         self.show_png(b"")
 
     def release(self) -> None:
         """Forget a figure that is being drawn; the window may be gone already."""
-        self._errand.forget()
+        self._task.forget()
 
     def _show(self, png: object) -> None:
         if isinstance(png, bytes) and isalive(self):

@@ -70,7 +70,7 @@ class TrustPanel(Panel):
         self.stopping = StoppingBox(self.context)
         self.review = ReviewBox(self.context)
         self.figures = FiguresBox(self.context)
-        self._errand = BackgroundTask(self.context.tell)
+        self._task = BackgroundTask(self.context.tell)
         self.warning = text_label()
         self.warning.hide()
         self.body.addWidget(self.warning)
@@ -116,12 +116,12 @@ class TrustPanel(Panel):
         for part in (self.about, self.finds, self.stopping.advice, self.evidence.board):
             part.setText("")
         self._session = self._shown = None
-        self._errand.forget()
+        self._task.forget()
         self._warn(None)
 
     def let_go(self) -> None:
         """Forget figures that are still being drawn."""
-        self._errand.forget()
+        self._task.forget()
         for part in (self.diagram, self.stopping, self.figures):
             part.release()
 
@@ -133,7 +133,7 @@ class TrustPanel(Panel):
         if now == self._shown:
             return
         self._shown = now
-        self._errand.run(lambda _: session.trust.collapse(), self._warn)
+        self._task.run(lambda _: session.trust.collapse(), self._warn)
         report = None if model is None else session.trust.evaluation(model.id)
         self._show_scores(session, report)
         self._draw(session, report)

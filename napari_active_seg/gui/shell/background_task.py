@@ -45,7 +45,7 @@ class BackgroundTask:
             else:
                 self._done.emit((number, on_done), result)
 
-        self._thread = threading.Thread(target=go, name="active-seg-errand", daemon=True)
+        self._thread = threading.Thread(target=go, name="active-seg-task", daemon=True)
         self._thread.start()
 
     def forget(self) -> None:

@@ -79,7 +79,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._shown: SessionState | None = None
         self._extras: CanvasExtras | None = None
         self._bound: list[tuple[Any, list[str]]] = []
-        self._stock = LayerRegistry(viewer)
+        self._registry = LayerRegistry(viewer)
         self._bound_for: object = None
         self._stale: set[int] = set()
         self._released = False
@@ -183,7 +183,7 @@ class Dock(QWidget):  # type: ignore[misc]
         self._painter = RegionPainter(self._viewer, session, self.context.run)
         self._painter.meter.measures_time = now.measures_time
         self._binder = LayerBinder(
-            self._viewer, session, self._painter, now, run=self._draw, stock=self._stock
+            self._viewer, session, self._painter, now, run=self._draw, registry=self._registry
         )
         self._binder.on_taken = self._on_first_region
         self.annotate.attach(self._painter, self._binder)

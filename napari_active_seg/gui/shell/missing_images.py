@@ -20,7 +20,7 @@ class MissingImages:
     def __init__(self, context: DockContext) -> None:
         self._context = context
         self._checked: Session | None = None
-        self._errand = BackgroundTask(self._fail)
+        self._task = BackgroundTask(self._fail)
 
     def check(self, then: Callable[[], None] = lambda: None) -> None:
         """Put the missing images into the session's state, and call ``then``."""
@@ -34,11 +34,11 @@ class MissingImages:
                 session.maintenance.note_missing(found)
                 then()
 
-        self._errand.run(lambda _progress: images.missing(), take)
+        self._task.run(lambda _progress: images.missing(), take)
 
     def release(self) -> None:
         """Forget a check that is under way."""
-        self._errand.forget()
+        self._task.forget()
 
     def _fail(self, error: Exception) -> None:
         if self._checked is self._context.session:  # else its project was closed meanwhile

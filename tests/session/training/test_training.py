@@ -77,11 +77,11 @@ def test_warm_start_never_touches_the_model_in_use(session, pool, monkeypatch):
     lap(session, pool)
     train(session)
     before = session.project.models.path("m001").read_bytes()
-    shelf = session.context.models.get(session.state.model)
-    threshold = shelf.threshold
+    segmenter = session.context.models.get(session.state.model)
+    threshold = segmenter.threshold
     spoil(monkeypatch, -5.0)
     train(session)
-    assert shelf.threshold == threshold
+    assert segmenter.threshold == threshold
     assert session.project.models.path("m001").read_bytes() == before
 
 
@@ -481,10 +481,10 @@ def test_memory_is_given_back_after_every_job(session, pool):
     lap(session, pool)
     train(session)
     session.predict()
-    shelf = session.context.models.get(session.state.model)
-    assert shelf.freed >= 1
+    segmenter = session.context.models.get(session.state.model)
+    assert segmenter.freed >= 1
     session.free_memory()
-    assert session.context.models.get(session.state.model) is not shelf
+    assert session.context.models.get(session.state.model) is not segmenter
     session.predict()
 
 
