@@ -1,7 +1,7 @@
 """Regions that are drawn rather than chosen: how many are due, and how many are still needed.
 
 *Control* squares lie on pool images; the model in use is measured on each before its label enters
-training. *Validation* and *audit* squares lie on images that are never trained on. All are drawn
+training. *Validation* and *test* squares lie on images that are never trained on. All are drawn
 uniformly over tissue, so that what they say holds for the pool and not for what a model chose.
 """
 
@@ -47,7 +47,7 @@ class EvaluationQuotas:
 
     control: Quota
     validation: Quota
-    audit: Quota
+    test: Quota
 
     @property
     def summary(self) -> str:
@@ -60,7 +60,7 @@ class EvaluationQuotas:
             for name, tally in (
                 ("control", self.control),
                 ("validation", self.validation),
-                ("audit", self.audit),
+                ("test", self.test),
             )
             if tally.possible
         ]
@@ -91,7 +91,7 @@ def control_due(share: float, chosen: int, drawn: int, *, count: int) -> int:
 
 
 def validation_due(share: float, proposed: int, tally: Quota, *, count: int) -> int:
-    """Return how many of the next ``count`` regions are to be squares for validation or audit.
+    """Return how many of the next ``count`` regions are to be squares for validation or test.
 
     One at least while any is needed and none waits: without them nothing can be compared.
     """

@@ -17,7 +17,7 @@ class RegionKind(StrEnum):
     RANDOM = "drawn"  #: uniformly at random over tissue
     CONTROL = "control"  #: at random over the pool; the model is measured before it learns it
     VALIDATION = "validation"  #: at random on images set aside for validation
-    AUDIT = "audit"  #: at random on images set aside for the last word
+    TEST = "audit"  #: at random on images set aside for the final test
     INITIAL = "start"  #: to cover the pool or at random, since there was no model to ask
     IMPORTED = "whole"  #: a whole image that came with its labels
     IMAGE_QUESTION = "image"  #: a whole image of which a class is asked; nothing is painted
@@ -53,7 +53,7 @@ class ScoredRegion:
 
 
 #: Kinds that a draw put there, for estimates that hold for all images.
-RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind.AUDIT})
+RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind.TEST})
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def init(
     val_fraction: Annotated[
         float, typer.Option(help="Share of images set aside for validation, once and for all.")
     ] = 0.2,
-    audit_fraction: Annotated[
+    test_fraction: Annotated[
         float, typer.Option(help="Share set aside for the last word: never used to choose a model.")
     ] = 0.0,
     table: Annotated[
@@ -120,7 +120,7 @@ def init(
         raise ConfigError("--as and --no-masks exclude each other; give one of them")
     settings = ImageSettings(
         val_fraction=val_fraction,
-        audit_fraction=audit_fraction,
+        test_fraction=test_fraction,
         seed=seed,
         table=table,
         group_pattern=group_pattern,
@@ -218,7 +218,7 @@ def _print_created(project: Path, created: CreatedProject, masks_as: str, *, as_
         "images": created.images,
         "validation_images": created.validation_images,
         "validation_labelled": created.validation_labelled,
-        "audit_images": created.audit_images,
+        "test_images": created.test_images,
         "masks_dir": None if created.masks_dir is None else str(created.masks_dir),
         "masks": created.masks,
         "masks_read_as": created.masks_read_as,
@@ -239,8 +239,8 @@ def _print_created(project: Path, created: CreatedProject, masks_as: str, *, as_
     if created.masks_read_as is not None:
         text += f"\n{describe_convention(created.masks_read_as)}"
     text += f"\n{created.region_size.summary}"
-    if created.audit_images:
-        text += f"\n{created.audit_images} images are for audit: never trained on, never chosen by"
+    if created.test_images:
+        text += f"\n{created.test_images} images are for test: never trained on, never chosen by"
     if created.masks_left:
         text += (
             f"\n{created.masks_left} masks of pool images wait; to take them over: "
@@ -263,7 +263,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "images": len(project.images.all()),
         "pool_images": len(pool),
         "validation_images": len(project.images.all(Split.VALIDATION)),
-        "audit_images": len(project.images.all(Split.AUDIT)),
+        "test_images": len(project.images.all(Split.TEST)),
         "missing_images": list(project.images.missing()),
         "held_by": None if project.holder is None else project.holder.in_words,
         "annotators": list(project.labels.annotators()),

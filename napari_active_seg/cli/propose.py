@@ -161,7 +161,7 @@ def guide(
         "words": advice.summary,
         "control_needed": plan.control.missing,
         "validation_needed": plan.validation.missing,
-        "audit_needed": plan.audit.missing,
+        "test_needed": plan.test.missing,
     }
     print_result(facts, as_json=as_json, text=f"{advice.summary}\n{plan.summary}")
 
@@ -181,7 +181,7 @@ def add_region(
     """Queue a region of one's own, where the prediction is wrong.
 
     It trains like any other region, and no model is measured on it. It may not overlap another
-    region, nor lie on an image that is set aside for validation or audit.
+    region, nor lie on an image that is set aside for validation or test.
 
     Example: napari-active-seg add-region my-project a.png --y 100 --x 240 --size 128
     """

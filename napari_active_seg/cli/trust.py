@@ -92,8 +92,8 @@ def calibrate(
 
 def trust(
     project: ProjectArgument,
-    audit: Annotated[
-        bool, typer.Option(help="Measure the model in use on the audit images now.")
+    test: Annotated[
+        bool, typer.Option(help="Measure the model in use on the test images now.")
     ] = False,
     compare: Annotated[
         bool, typer.Option(help="Compare each model with the one before it on the pool now.")
@@ -124,12 +124,12 @@ def trust(
     Begins with a short answer from the best evidence there is, and what would make it firmer. What
     cannot be known yet, such as a comparison before the second training, is a line of the answer.
 
-    Example: napari-active-seg trust my-project --audit --leaks
+    Example: napari-active-seg trust my-project --test --leaks
     """
-    writes = audit or compare or leaks or cross_validate or score_validation
+    writes = test or compare or leaks or cross_validate or score_validation
     with opened(project, device=device, read_only=not writes) as session:
         wanted = (
-            (audit, "audit", "Measuring", session.trust.score_test),
+            (test, "test", "Measuring", session.trust.score_test),
             (compare, "compare", "Comparing", session.trust.compare_models),
             (leaks, "leaks", "Looking", session.trust.find_leaks),
             (score_validation, "score-validation", "Scoring", session.trust.score_validation),
@@ -290,7 +290,7 @@ def figures(
     if not drawn:
         raise NothingToDoError(
             "nothing was measured in this project yet: train a model, with labelled validation "
-            "images, or measure it on audit images (trust --audit)"
+            "images, or measure it on test images (trust --test)"
         )
     out.mkdir(parents=True, exist_ok=True)
     for named in drawn:

@@ -60,7 +60,7 @@ def _(project: Project) -> Report:
             "Classes": ", ".join(project.schema.names),
             "Images": f"{len(images.all())}: {len(images.all(Split.POOL))} in the pool, "
             f"{len(images.all(Split.VALIDATION))} for validation, "
-            f"{len(images.all(Split.AUDIT))} for audit",
+            f"{len(images.all(Split.TEST))} for test",
             "Regions": ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in states.items() if n)
             or "none yet",
             "Model in use": "none yet" if model is None else f"{model.id} ({model.preset})",

@@ -31,7 +31,12 @@ class Split(StrEnum):
 
     POOL = "pool"  #: regions for training come from here
     VALIDATION = "validation"  #: fixed, never trained on; models are compared on it
-    AUDIT = "audit"  #: never trained on and never used to choose; for the last word
+    TEST = "audit"  #: never trained on and never chosen by; files keep the older word
+
+    @property
+    def title(self) -> str:
+        """The split as a person reads it."""
+        return "test" if self is Split.TEST else self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def assign_splits(
     *,
     val_fraction: float,
     seed: int,
-    audit_fraction: float = 0.0,
+    test_fraction: float = 0.0,
     groups: Mapping[str, str] | None = None,
     official: Mapping[str, Split] | None = None,
 ) -> dict[str, Placement]:
@@ -29,11 +29,11 @@ def assign_splits(
     ``official`` splits stay as they are; where they name no validation image, one is drawn from
     their training part.
     """
-    for name, fraction in (("validation", val_fraction), ("audit", audit_fraction)):
+    for name, fraction in (("validation", val_fraction), ("test", test_fraction)):
         if not 0.0 <= fraction < 1.0:
             raise ConfigError(f"the {name} fraction must be 0 to below 1, got {fraction}")
-    if val_fraction + audit_fraction >= 1.0:
-        raise ConfigError("validation and audit fractions together must stay below 1")
+    if val_fraction + test_fraction >= 1.0:
+        raise ConfigError("validation and test fractions together must stay below 1")
     given, of_group = dict(official or {}), dict(groups or {})
     ids = sorted(image_ids)
     placed = {i: Placement(given[i], of_group.get(i), "official") for i in ids if i in given}
@@ -41,7 +41,7 @@ def assign_splits(
     free = [i for i in ids if placed.get(i, Placement(Split.POOL)).split is Split.POOL]
     wanted = {
         Split.VALIDATION: 0.0 if Split.VALIDATION in has_official else val_fraction,
-        Split.AUDIT: 0.0 if Split.AUDIT in has_official else audit_fraction,
+        Split.TEST: 0.0 if Split.TEST in has_official else test_fraction,
     }
     drawn = _draw(_units(free, of_group), wanted, seed)
     for i in free:

@@ -88,8 +88,8 @@ _SPLIT_WORDS = {
     "val": Split.VALIDATION,
     "valid": Split.VALIDATION,
     "validation": Split.VALIDATION,
-    "test": Split.AUDIT,
-    "audit": Split.AUDIT,
+    "test": Split.TEST,
+    "audit": Split.TEST,  # as older tables have it
 }
 
 
@@ -104,7 +104,7 @@ class ImageSettings:
     """
 
     val_fraction: float = 0.2
-    audit_fraction: float = 0.0
+    test_fraction: float = 0.0
     seed: int = 0
     table: Path | None = None
     group_pattern: str | None = None
@@ -122,7 +122,7 @@ class SplitPlan:
 
     images: int
     validation_images: int
-    audit_images: int
+    test_images: int
     groups: int
     validation_groups: int
     example: tuple[str, str] | None  #: an image, and its patient or slide
@@ -144,7 +144,7 @@ def plan_split(look: FolderReport, settings: ImageSettings) -> SplitPlan:
     return SplitPlan(
         images=len(placements),
         validation_images=len(held_out),
-        audit_images=sum(p.split is Split.AUDIT for p in placements.values()),
+        test_images=sum(p.split is Split.TEST for p in placements.values()),
         groups=len({p.group for p in placements.values() if p.group}),
         validation_groups=len({p.group for p in held_out if p.group}),
         example=next(((i, p.group) for i, p in placements.items() if p.group), None),
@@ -160,7 +160,7 @@ class CreatedProject:
     images: int
     validation_images: int
     validation_labelled: int
-    audit_images: int
+    test_images: int
     masks_left: int  #: masks of pool images, for ``label`` to take over
     masks_dir: Path | None
     masks: int  #: masks of images of the project
@@ -187,7 +187,7 @@ def create_project(
     ``classes`` are names in the order of their values, or one text such as ``background,gland``.
     Masks are those in ``masks_dir``, or those of a well-known data set in its official layout;
     with ``find_masks`` also those that are found among the images or next to them, which whoever
-    asks for it tells the person. With masks the validation and audit images are
+    asks for it tells the person. With masks the validation and test images are
     labelled at once, so that every model is measured from the first on; masks of pool images
     wait until they are asked for, since the pool is what a person, or a simulated annotator, is
     to label. All input is checked before anything is written; MasksAmongImagesError where many
@@ -235,7 +235,7 @@ def create_project(
         images=len(images),
         validation_images=splits.count(Split.VALIDATION),
         validation_labelled=labelled,
-        audit_images=splits.count(Split.AUDIT),
+        test_images=splits.count(Split.TEST),
         masks_left=sum(1 for i in known if placements[i].split is Split.POOL),
         masks_dir=None if oracle is None else look.masks.folder,
         masks=len(known),
@@ -346,7 +346,7 @@ def _placements(
     placed = assign_splits(
         ids,
         val_fraction=settings.val_fraction,
-        audit_fraction=settings.audit_fraction,
+        test_fraction=settings.test_fraction,
         seed=settings.seed,
         groups=groups,
         official=official,

@@ -38,7 +38,7 @@ class SessionState:
     project: str
     schema: LabelSchema
     image_ids: tuple[str, ...]
-    validation_ids: frozenset[str]  #: never trained on: validation and audit
+    validation_ids: frozenset[str]  #: never trained on: validation and test
     measure: str
     queue: tuple[QueuedRegion, ...] = ()
     models: tuple[ModelRecord, ...] = ()

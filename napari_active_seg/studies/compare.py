@@ -140,7 +140,7 @@ def _add_kinds(
 
 
 def records_of(run: Path) -> tuple[RoundRecord, ...]:
-    """Return the rounds of a study, or of a project's models on its validation, else its audit."""
+    """Return the rounds of a study, or of a project's models on its validation, else its test."""
     if (run / "study.json").is_file():
         return finished_records(StudySettings.read(run / "study.json"), run)
     if (run / "project.json").is_file():
@@ -157,7 +157,7 @@ def _records_of_project(folder: Path) -> tuple[RoundRecord, ...]:
             pixels, minutes = spending.until(model.created_at)
             figures = (
                 load_figures(project, model.id)
-                or load_figures(project, model.id, audit=True)
+                or load_figures(project, model.id, is_test=True)
                 or dict(model.metrics)
             )
             found.append(

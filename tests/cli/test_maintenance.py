@@ -213,7 +213,7 @@ def test_patients_are_kept_together_and_a_shared_one_is_noted(run, pool, tmp_pat
     )
     assert code == 0
     facts = json.loads(out)
-    assert facts["audit_images"] == 1 and facts["validation_images"] == 1
+    assert facts["test_images"] == 1 and facts["validation_images"] == 1
     assert "patient or slide '7' has images in" in err and len(facts["notes"]) == 1
 
 

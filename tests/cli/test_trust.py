@@ -9,12 +9,12 @@ from tiny_data import write_pool
 
 @pytest.fixture
 def trained(run, tmp_path):
-    """A project with three labelled validation images, one for audit, and one model."""
+    """A project with three labelled validation images, one for test, and one model."""
     pool = write_pool(tmp_path / "nine", 9)
     folder = tmp_path / "p"
     made = run(
         "init", folder, "--images", pool / "images", "--classes", "background,disk",
-        "--masks", pool / "masks", "--val-fraction", "0.34", "--audit-fraction", "0.12",
+        "--masks", pool / "masks", "--val-fraction", "0.34", "--test-fraction", "0.12",
     )  # fmt: skip
     assert made[0] == 0
     assert run("config", folder, "--set", "samples=4")[0] == 0
@@ -41,11 +41,11 @@ def test_calibration_is_judged_used_and_taken_back(run, trained):
 
 
 def test_trust_says_what_is_known_and_from_which_labels(run, trained):
-    code, out, _ = run("trust", trained, "--audit", "--leaks", "--json")
+    code, out, _ = run("trust", trained, "--test", "--leaks", "--json")
     facts = json.loads(out)
     assert code == 0
     sources = {row["labels"]: row for row in facts["scoreboard"]}
-    assert {"validation", "audit"} <= set(sources)
+    assert {"validation", "test"} <= set(sources)
     known = sources["validation"]["figures"]["accuracy"]
     assert known["low"] <= known["value"] <= known["high"]
     assert facts["label_on"]["verdict"] == "cannot tell"

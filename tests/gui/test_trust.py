@@ -140,7 +140,7 @@ def trained(window, tmp_path):
         images_dir=pool / "images",
         classes=("background", "disk"),
         masks_dir=pool / "masks",
-        settings=ImageSettings(val_fraction=0.34, audit_fraction=0.12),
+        settings=ImageSettings(val_fraction=0.34, test_fraction=0.12),
     ).folder
     window.open(folder)
     window.session.maintenance.configure(samples=4)
@@ -199,7 +199,7 @@ def test_scoreboard_says_from_which_labels_and_what_cannot_be_said(trained):
     panel = window.panel("Trust")
     window.qtbot.waitUntil(lambda: "Validation" in panel.evidence.board.text())
     assert "Audit" not in panel.evidence.board.text()
-    window.click(panel.evidence.audit)
+    window.click(panel.evidence.test)
     window.settle()
     assert "the last word" in panel.evidence.board.text()
     window.click(panel.evidence.look)

@@ -103,27 +103,27 @@ def test_classes_change_in_the_middle_and_every_change_can_be_undone(painted):
 def test_patients_are_drawn_whole_and_new_seeds_draw_others():
     ids = [f"p{k // 4}_{k}.png" for k in range(40)]
     groups = groups_by_pattern(ids, r"^(p\d+)_")
-    placed = assign_splits(ids, val_fraction=0.2, audit_fraction=0.2, seed=0, groups=groups)
+    placed = assign_splits(ids, val_fraction=0.2, test_fraction=0.2, seed=0, groups=groups)
     assert groups_in_several_splits(placed.values()) == {}
     counts = [p.split for p in placed.values()]
-    assert counts.count(Split.VALIDATION) == 8 and counts.count(Split.AUDIT) == 8
-    assert placed != assign_splits(ids, val_fraction=0.2, audit_fraction=0.2, seed=1, groups=groups)
+    assert counts.count(Split.VALIDATION) == 8 and counts.count(Split.TEST) == 8
+    assert placed != assign_splits(ids, val_fraction=0.2, test_fraction=0.2, seed=1, groups=groups)
     alone = assign_splits(ids[:4], val_fraction=0.5, seed=0, groups=groups)
     assert {p.split for p in alone.values()} == {Split.POOL}  # one patient cannot be split
     with pytest.raises(ConfigError, match="together"):
-        assign_splits(ids, val_fraction=0.6, audit_fraction=0.5, seed=0)
+        assign_splits(ids, val_fraction=0.6, test_fraction=0.5, seed=0)
 
 
 def test_official_splits_stay_and_shared_patients_are_found():
-    official = {"a": Split.POOL, "b": Split.POOL, "c": Split.AUDIT, "d": Split.POOL}
+    official = {"a": Split.POOL, "b": Split.POOL, "c": Split.TEST, "d": Split.POOL}
     groups = {"a": "7", "c": "7", "b": "8", "d": "9"}
     placed = assign_splits("abcd", val_fraction=0.34, seed=3, groups=groups, official=official)
-    assert placed["c"] == Placement(Split.AUDIT, "7", "official")
+    assert placed["c"] == Placement(Split.TEST, "7", "official")
     drawn = [i for i, p in placed.items() if p.split is Split.VALIDATION]
     assert len(drawn) == 1 and placed[drawn[0]].split_from == "drawn"
     assert all(placed[i].split_from == "official" for i in "abcd" if i not in drawn)
     shared = groups_in_several_splits(placed.values())
-    assert "7" in shared and Split.AUDIT in shared["7"]
+    assert "7" in shared and Split.TEST in shared["7"]
 
 
 def test_tables_are_read_by_their_headings(tmp_path):

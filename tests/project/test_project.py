@@ -264,8 +264,8 @@ def test_split_is_drawn_once_by_seed_whatever_the_order():
     assert sorted(splits(names[:2], val_fraction=0.01)) == [Split.POOL, Split.VALIDATION]
     assert set(splits(names, val_fraction=0)) == {Split.POOL}
     assert set(splits(names[:1], val_fraction=0.5)) == {Split.POOL}
-    both = splits(names, val_fraction=0.2, audit_fraction=0.1)
-    assert both.count(Split.VALIDATION) == 8 and both.count(Split.AUDIT) == 4
+    both = splits(names, val_fraction=0.2, test_fraction=0.1)
+    assert both.count(Split.VALIDATION) == 8 and both.count(Split.TEST) == 4
     with pytest.raises(ConfigError):
         assign_splits(names, val_fraction=1.0, seed=0)
 

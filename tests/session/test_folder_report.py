@@ -199,9 +199,9 @@ def test_folders_that_name_a_split_keep_it(tmp_path):
     check_labels(created, look)
     with Project.open(created.folder, read_only=True) as project:
         by_split = {s: {r.id.split("/")[0] for r in project.images.all(s)} for s in Split}
-    assert by_split == {Split.POOL: {"train"}, Split.VALIDATION: {"val"}, Split.AUDIT: {"test"}}
+    assert by_split == {Split.POOL: {"train"}, Split.VALIDATION: {"val"}, Split.TEST: {"test"}}
     other = ImageSettings(folder_splits=False)
-    assert plan_split(look, other).audit_images == 0
+    assert plan_split(look, other).test_images == 0
 
 
 def test_a_table_of_patients_leaves_the_split_of_the_folders(tmp_path):
@@ -212,7 +212,7 @@ def test_a_table_of_patients_leaves_the_split_of_the_folders(tmp_path):
         "image,patient\ntrain/train1.png,A\ntrain2,A\ntest1,B\ndata/test/test2.png,B\n"
     )
     plan = plan_split(inspect_folder(data), ImageSettings(table=tmp_path / "t.csv"))
-    assert (plan.audit_images, plan.groups, plan.notes) == (2, 2, ())
+    assert (plan.test_images, plan.groups, plan.notes) == (2, 2, ())
 
 
 TABLES = {
@@ -403,7 +403,7 @@ def test_an_official_layout_is_said_with_its_split(tmp_path):
     look = inspect_folder(data)
     assert "the ISIC data set in its official layout, whose split is kept (3 t" in look.summary
     created = make(tmp_path, data)
-    assert created.layout == "ISIC" and created.audit_images == 3
+    assert created.layout == "ISIC" and created.test_images == 3
     assert len(look.masks.by_image) == created.masks == 6
     check_labels(created, look)
     assert created.layout_summary.endswith("whose split is kept (3 test, 3 train)")
@@ -412,7 +412,7 @@ def test_an_official_layout_is_said_with_its_split(tmp_path):
     alone = create_project(
         tmp_path / "q", images_dir=data / "ISIC-2017_Training_Data", classes=CLASSES
     )
-    assert (alone.masks, alone.audit_images, alone.validation_labelled) == (3, 0, 1)
+    assert (alone.masks, alone.test_images, alone.validation_labelled) == (3, 0, 1)
     assert alone.layout_summary == "the ISIC data set in its official layout"
 
 
@@ -427,7 +427,7 @@ def test_names_of_a_known_data_set_alone_set_nothing_aside(tmp_path):
         tmp_path / "p", images_dir=tmp_path / "latest", classes=CLASSES, settings=settings
     )
     assert created.layout is None and created.layout_summary == ""
-    assert (created.audit_images, created.validation_images, created.masks) == (0, 1, 0)
+    assert (created.test_images, created.validation_images, created.masks) == (0, 1, 0)
     again = create_project(
         tmp_path / "q", images_dir=tmp_path / "latest", classes=CLASSES, find_masks=True
     )

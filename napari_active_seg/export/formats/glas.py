@@ -28,7 +28,7 @@ class GlasFolder:
     keeps_unlabelled = False
     summary = (
         "The layout of the GlaS contest: `train_1.bmp` and `train_1_anno.bmp`, whose numbers are "
-        "objects (0 is none); the pool is train, validation testA, audit testB. `Grade.csv` says "
+        "objects (0 is none); the pool is train, validation testA, test testB. `Grade.csv` says "
         "which image each is of, and its patient. The layout cannot say that a pixel is not "
         "labelled: only pieces that are labelled throughout are here."
     )

@@ -31,7 +31,7 @@ class NnUNet:
         "`Dataset501_NAME` goes into `nnUNet_raw`; give it another number if 501 is taken. What is "
         "not labelled is nnU-Net's `ignore` label, the highest number. Pool and validation images "
         "are both in `imagesTr`; `splits_final.json` keeps them apart as one fold: copy it to "
-        "`nnUNet_preprocessed/Dataset501_NAME` after planning. Audit images are in `imagesTs` and "
+        "`nnUNet_preprocessed/Dataset501_NAME` after planning. Test images are in `imagesTs` and "
         "`labelsTs`."
     )
 

@@ -211,9 +211,7 @@ class FilmStrip(QListView):  # type: ignore[misc]
         self.regions.thumbnails = thumbnails
 
         def on_picture(region_id: str) -> None:
-            if (
-                isalive(self) and self.regions.thumbnails is thumbnails
-            ):  # or it is gone
+            if isalive(self) and self.regions.thumbnails is thumbnails:  # or it is gone
                 self.regions.on_picture(region_id)
 
         thumbnails.made.connect(on_picture, thread="main")

@@ -21,7 +21,7 @@ _SHOWN = {"accuracy": "accuracy", "mean_dice": "Dice", "ece": "ECE"}
 
 
 class EvidenceBox(Box):
-    """The scoreboard: control squares, audit images, drawn regions, and plain words."""
+    """The scoreboard: control squares, test images, drawn regions, and plain words."""
 
     title_text = "From which labels"
 
@@ -29,8 +29,8 @@ class EvidenceBox(Box):
         """Lay out the scoreboard and what can be asked."""
         self.board = text_label()
         self.leaks = text_label()
-        self.audit = button(
-            "Measure on audit images",
+        self.test = button(
+            "Measure on test images",
             self.context.with_session(lambda session: session.trust.score_test(wait=False)),
             "The last word: nothing is chosen by them",
         )
@@ -39,12 +39,12 @@ class EvidenceBox(Box):
             self.context.with_session(lambda session: session.trust.find_leaks(wait=False)),
             "Images, flips and near copies that are learned from and measured on",
         )
-        for widget in (self.board, self.leaks, self.audit, self.look):
+        for widget in (self.board, self.leaks, self.test, self.look):
             self.body.addWidget(widget)
 
     def render_state(self, session: Session, view: ViewState) -> None:
         """Enable what can be asked."""
-        allow(self.audit, view.why_not.write or view.why_not.use_model)
+        allow(self.test, view.why_not.write or view.why_not.use_model)
         allow(self.look, view.why_not.write)
 
     def show_known(self, session: Session) -> None:

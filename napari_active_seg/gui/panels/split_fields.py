@@ -92,8 +92,8 @@ class SplitFields(QWidget):  # type: ignore[misc]
         except ActiveSegError as error:
             return str(error)
         text = f"Validation: {plan.summary}"
-        if plan.audit_images:
-            text += f"; {plan.audit_images} images are kept for the final test"
+        if plan.test_images:
+            text += f"; {plan.test_images} images are kept for the final test"
         if plan.example is not None:
             image, group = plan.example
             text += f". {group} from {PurePosixPath(image).name}; {plan.groups} groups"

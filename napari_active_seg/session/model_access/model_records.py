@@ -17,8 +17,8 @@ from napari_active_seg.project import Event, ModelRecord, Project
 from napari_active_seg.session.model_access.ensembles import other_members
 
 __all__ = [
-    "AUDITED",
     "CALIBRATED",
+    "TESTED",
     "CalibrationRecord",
     "active_calibration",
     "describe_calibration",
@@ -31,22 +31,22 @@ __all__ = [
 ]
 
 VALIDATED = "validated"  #: scored on the fixed validation
-AUDITED = "audited"  #: scored on the test images
+TESTED = "audited"  #: scored on the test images
 CALIBRATED = "calibrated"
 
 
 # --- measurements --------------------------------------------------------------------------------
 
 
-def store_evaluation(project: Project, model_id: str, report: EvalReport, *, audit: bool) -> None:
-    """Write down how a model did on the validation, or on the audit images."""
+def store_evaluation(project: Project, model_id: str, report: EvalReport, *, is_test: bool) -> None:
+    """Write down how a model did on the validation, or on the test images."""
     facts = {"model": model_id, "figures": report.figures(), "report": report_to_facts(report)}
-    project.events.add(AUDITED if audit else VALIDATED, model_id, facts=facts)
+    project.events.add(TESTED if is_test else VALIDATED, model_id, facts=facts)
 
 
-def load_evaluation(project: Project, model_id: str, *, audit: bool = False) -> EvalReport | None:
+def load_evaluation(project: Project, model_id: str, *, is_test: bool = False) -> EvalReport | None:
     """Return the latest measurement of a model; None where none was kept."""
-    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    event = _latest(project, model_id, TESTED if is_test else VALIDATED)
     report = None if event is None else event.facts.get("report")
     if not isinstance(report, Mapping):
         return None
@@ -56,15 +56,15 @@ def load_evaluation(project: Project, model_id: str, *, audit: bool = False) -> 
         return None
 
 
-def evaluated_at(project: Project, model_id: str, *, audit: bool = False) -> float | None:
+def evaluated_at(project: Project, model_id: str, *, is_test: bool = False) -> float | None:
     """Return when a model was last measured; None if it never was."""
-    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    event = _latest(project, model_id, TESTED if is_test else VALIDATED)
     return None if event is None else event.at
 
 
-def load_figures(project: Project, model_id: str, *, audit: bool = False) -> dict[str, float]:
+def load_figures(project: Project, model_id: str, *, is_test: bool = False) -> dict[str, float]:
     """Return the figures of the latest measurement of a model by name; none where none was kept."""
-    event = _latest(project, model_id, AUDITED if audit else VALIDATED)
+    event = _latest(project, model_id, TESTED if is_test else VALIDATED)
     figures = None if event is None else event.facts.get("figures")
     if not isinstance(figures, Mapping):
         return {}

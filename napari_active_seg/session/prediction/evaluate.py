@@ -32,9 +32,9 @@ _NO_IMAGES = {
         "no validation image is labelled: label some (propose puts squares for validation into "
         "the queue), or name other images with their masks (--images, --masks)"
     ),
-    Split.AUDIT: (
-        "no audit image is labelled; set some aside when the project is made "
-        "(--audit-fraction), and label the squares that are proposed on them"
+    Split.TEST: (
+        "no test image is labelled; set some aside when the project is made "
+        "(--test-fraction), and label the squares that are proposed on them"
     ),
 }
 

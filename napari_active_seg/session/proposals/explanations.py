@@ -30,7 +30,7 @@ _WHY = {
     RegionKind.RANDOM: "the strategy asks chance",
     RegionKind.CONTROL: "a control, on which the model is measured before it learns from it",
     RegionKind.VALIDATION: "validation, never trained on, so that models can be compared",
-    RegionKind.AUDIT: "audit, never trained on or chosen by, for the last word",
+    RegionKind.TEST: "test, never trained on or chosen by, for the last word",
 }
 
 

@@ -93,13 +93,13 @@ class Earlier:
 class ProposalInputs:
     """The pool, what is taken of it, and how to choose from the rest.
 
-    ``validation`` and ``audit`` are images that are never trained on. ``model`` is None while
+    ``validation`` and ``test`` are images that are never trained on. ``model`` is None while
     there is none; the regions are then those that cover the pool by their features, or random ones.
     """
 
     pool: tuple[ImageRef, ...]
     validation: tuple[ImageRef, ...]
-    audit: tuple[ImageRef, ...]
+    test: tuple[ImageRef, ...]
     groups: Mapping[str, str | None]
     taken: tuple[MaskedRegion, ...]
     earlier: Earlier
@@ -136,7 +136,7 @@ def read_proposal_inputs(project: Project, choices: ProposalChoices) -> Proposal
     return ProposalInputs(
         pool=pool,
         validation=project.images.all(Split.VALIDATION),
-        audit=project.images.all(Split.AUDIT),
+        test=project.images.all(Split.TEST),
         groups={i: placed.group for i, placed in project.images.placements().items()},
         taken=tuple(queued.place for queued in queue),
         earlier=_earlier(queue, pool),
@@ -208,11 +208,11 @@ def evaluation_quotas(project: Project) -> EvaluationQuotas:
     of_images = [] if in_use is None else list(in_use.image_scores.values())
     plan = {
         split: _tally_set_aside(project, split, queue, required_sample_size(of_images))
-        for split in (Split.VALIDATION, Split.AUDIT)
+        for split in (Split.VALIDATION, Split.TEST)
     }
     controls = [q for q in queue if q.kind is RegionKind.CONTROL and q.state is RegionState.DONE]
     control = Quota(len(controls), required_sample_size(scores))
-    return EvaluationQuotas(control, plan[Split.VALIDATION], plan[Split.AUDIT])
+    return EvaluationQuotas(control, plan[Split.VALIDATION], plan[Split.TEST])
 
 
 def _tally_set_aside(

@@ -66,7 +66,7 @@ class ProposalService:
         return self._costs.latest
 
     def plan(self) -> EvaluationQuotas:
-        """Return how many squares for control, validation and audit there are and are needed."""
+        """Return how many squares for control, validation and test there are and are needed."""
         return evaluation_quotas(self._ctx.project)
 
     def strategy(

@@ -258,14 +258,14 @@ class _Proposing:
     # --- drawn shares ----------------------------------------------------------------------------
 
     def _drawn_shares(self) -> list[tuple[Candidate, RegionKind]]:
-        """Return the squares for validation, audit and control of this round."""
+        """Return the squares for validation, test and control of this round."""
         inputs, strategy = self._inputs, self._strategy
         wanted = self._regions_wanted()
         plan, earlier = inputs.quotas, inputs.earlier
         found: list[tuple[Candidate, RegionKind]] = []
         for kind, tally, refs in (
             (RegionKind.VALIDATION, plan.validation, inputs.validation),
-            (RegionKind.AUDIT, plan.audit, inputs.audit),
+            (RegionKind.TEST, plan.test, inputs.test),
         ):
             due = validation_due(
                 strategy.validation, earlier.proposed, tally, count=wanted - len(found)

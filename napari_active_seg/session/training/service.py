@@ -74,7 +74,7 @@ class TrainingService:
             )
         project.models.add(record)
         if response.report is not None:
-            store_evaluation(project, record.id, response.report, audit=False)
+            store_evaluation(project, record.id, response.report, is_test=False)
         if response.collapse is not None:
             store_collapse(project, response.collapse)
         self.latest = replace(response, model=record)

@@ -89,7 +89,7 @@ def _evidence(
     finished: set[str],
 ) -> tuple[Evidence, ...]:
     found = (
-        _set_aside(project, model, groups, Split.AUDIT),
+        _set_aside(project, model, groups, Split.TEST),
         _set_aside(project, model, groups, Split.VALIDATION),
         _cross_validated(project, model, groups, finished),
         _controls(project, groups),
@@ -100,8 +100,8 @@ def _evidence(
 def _set_aside(
     project: Project, model: ModelRecord, groups: Mapping[str, str | None], split: Split
 ) -> Evidence | None:
-    """Return how the model did on validation or audit images; None where it was not measured."""
-    report = load_evaluation(project, model.id, audit=split is Split.AUDIT)
+    """Return how the model did on validation or test images; None where it was not measured."""
+    report = load_evaluation(project, model.id, is_test=split is Split.TEST)
     in_force = model.class_uids == project.classes.current.uids
     if report is None or not report.images or not in_force:
         return None
@@ -110,7 +110,7 @@ def _set_aside(
     all_images = {ref.id for ref in project.images.all(split)}
     changed = _since_evaluation(project, model, split)
     return Evidence(
-        EvidenceSource.AUDIT if split is Split.AUDIT else EvidenceSource.VALIDATION,
+        EvidenceSource.TEST if split is Split.TEST else EvidenceSource.VALIDATION,
         report,
         groups,
         len(finished),
@@ -121,9 +121,9 @@ def _set_aside(
 
 def _since_evaluation(project: Project, model: ModelRecord, split: Split) -> int:
     """Return how many regions that were set aside are newer than the model's score on them."""
-    audit = split is Split.AUDIT
-    report = load_evaluation(project, model.id, audit=audit)
-    at = evaluated_at(project, model.id, audit=audit)
+    is_test = split is Split.TEST
+    report = load_evaluation(project, model.id, is_test=is_test)
+    at = evaluated_at(project, model.id, is_test=is_test)
     if report is None or at is None:
         return 0
     ids = {queued.id for queued in _finished_on(project, split)}

@@ -1,7 +1,7 @@
 """The figures of the calibration paper, and what belongs beside them, of one project.
 
 Figures are drawn from what the diary keeps of the models' measurements: on the fixed validation, or
-on the audit images where there is no labelled validation.
+on the test images where there is no labelled validation.
 """
 
 from __future__ import annotations
@@ -82,16 +82,16 @@ class MeasuredModel:
 
 
 def measured_models(project: Project) -> tuple[MeasuredModel, ...]:
-    """Return every model that was measured, on the validation or else on the audit images."""
+    """Return every model that was measured, on the validation or else on the test images."""
     pool = sum(ref.shape[0] * ref.shape[1] for ref in project.images.all(Split.POOL))
     spending = Spending(project)
     found = []
     for record in project.models.all():
-        for audit in (False, True):
-            report = load_evaluation(project, record.id, audit=audit)
+        for is_test in (False, True):
+            report = load_evaluation(project, record.id, is_test=is_test)
             if report is not None:
                 pixels, minutes = spending.until(record.created_at)
-                figures = load_figures(project, record.id, audit=audit)
+                figures = load_figures(project, record.id, is_test=is_test)
                 share = 100 * pixels / max(pool, 1)
                 found.append(MeasuredModel(record, share, minutes, report, figures))
                 break

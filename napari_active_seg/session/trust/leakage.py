@@ -50,7 +50,7 @@ def find_leaks(task: TaskContext) -> LeakReport:
     """Return near copies, flips and turns between the pool and the images set aside."""
     images, cache = task.project.images, task.project.looks
     pool = images.all(Split.POOL)
-    aside = (*images.all(Split.VALIDATION), *images.all(Split.AUDIT))
+    aside = (*images.all(Split.VALIDATION), *images.all(Split.TEST))
     known = _known(cache)
     hashes: dict[str, PerceptualHash] = {}
     refs = (*pool, *aside)

@@ -116,11 +116,11 @@ def _of_all_controls(
 
 def _set_aside(project: Project, model: ModelRecord) -> list[ScoreRow]:
     rows = []
-    for audit, source, words in (
+    for is_test, source, words in (
         (False, "validation", "fixed once; models are kept or dropped by it, so a little too good"),
-        (True, "audit", "never used to choose anything: the last word"),
+        (True, "test", "never used to choose anything: the last word"),
     ):
-        report = load_evaluation(project, model.id, audit=audit)
+        report = load_evaluation(project, model.id, is_test=is_test)
         if report is not None:
             rows.append(_row(model.id, source, report, len(report.images), words))
     return rows

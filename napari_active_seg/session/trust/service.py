@@ -1,4 +1,4 @@
-"""What is asked about trust: calibrate, audit, compare, review, look for leaks."""
+"""What is asked about trust: calibrate, test, compare, review, look for leaks."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ class TrustService:
     def score_test(self, *, wait: Literal[False]) -> Future[EvalReport]: ...
     def score_test(self, *, wait: bool = True) -> EvalReport | Future[EvalReport]:
         """Score the model in use on the test images, which no choice may depend on."""
-        future = self._score(JobKind.SCORE_TEST, Split.AUDIT)
+        future = self._score(JobKind.SCORE_TEST, Split.TEST)
         return future.result() if wait else future
 
     def _score(self, kind: JobKind, split: Split) -> JobFuture[EvalReport]:
@@ -270,7 +270,7 @@ class TrustService:
         model = self._ctx.model
 
         def deliver(report: EvalReport) -> EvalReport:
-            store_evaluation(self._ctx.project, model.id, report, audit=split is Split.AUDIT)
+            store_evaluation(self._ctx.project, model.id, report, is_test=split is Split.TEST)
             self._show_findings()
             return report
 

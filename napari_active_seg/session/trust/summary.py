@@ -35,7 +35,7 @@ _FINDS, _FINDS_A_LITTLE = 0.20, 0.12
 class EvidenceSource(StrEnum):
     """Which labels a score comes from, the most trustworthy first."""
 
-    AUDIT = "audit"
+    TEST = "test"
     VALIDATION = "validation"
     CROSS_VALIDATION = "cross-validation"
     CONTROL = "control"
@@ -136,7 +136,7 @@ def _score_line(facts: TrustFacts, ranked: Sequence[Evidence]) -> TrustLine:
 
 
 _NAMES = {
-    EvidenceSource.AUDIT: "On audit images",
+    EvidenceSource.TEST: "On test images",
     EvidenceSource.VALIDATION: "On validation images",
     EvidenceSource.CROSS_VALIDATION: "Cross-validated",
     EvidenceSource.CONTROL: "On random control regions",
@@ -163,8 +163,8 @@ def _where(evidence: Evidence) -> str:
         return (
             f"on {evidence.n_regions} random control regions of {images}, before training on them"
         )
-    if evidence.source is EvidenceSource.AUDIT:
-        return f"on {_count(len(evidence.report.images), 'audit image')}, used for no decision"
+    if evidence.source is EvidenceSource.TEST:
+        return f"on {_count(len(evidence.report.images), 'test image')}, used for no decision"
     return f"on {_count(len(evidence.report.images), 'validation image')}"
 
 
@@ -260,7 +260,7 @@ def _next_line(facts: TrustFacts, ranked: Sequence[Evidence]) -> TrustLine:
 
 
 _AGAIN = {
-    EvidenceSource.AUDIT: "measure on the audit images again",
+    EvidenceSource.TEST: "measure on the test images again",
     EvidenceSource.VALIDATION: "score on the validation images again",
     EvidenceSource.CROSS_VALIDATION: "estimate again",
     EvidenceSource.CONTROL: "finish new control regions",

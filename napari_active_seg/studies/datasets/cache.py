@@ -204,5 +204,5 @@ def write_table(
         writer = csv.writer(file)
         writer.writerow(("image", "group", "split"))
         for image in data.part("train"):
-            split = "val" if image.id in validation else "pool" if image.id in kept else "audit"
+            split = "val" if image.id in validation else "pool" if image.id in kept else "test"
             writer.writerow((image.id, image.group, split))

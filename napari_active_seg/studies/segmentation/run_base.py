@@ -177,7 +177,7 @@ class ProjectRun:
         report = session.evaluate(self.bench.data.labelled_images("test"))
         model = session.state.model
         if model is not None:  # so that the project's own figures show how it did
-            store_evaluation(session.project, model.id, report, audit=True)
+            store_evaluation(session.project, model.id, report, is_test=True)
         self._show(session, number)
         self.took(number, "measure", began)
         tally = self.tally(session)

@@ -116,7 +116,7 @@ def test_a_pixel_gets_one_label_only(session):
 
 def test_images_that_measure_the_model_take_no_region_by_hand(tmp_path):
     session = session_of_twelve(tmp_path)
-    for split in (Split.VALIDATION, Split.AUDIT):
+    for split in (Split.VALIDATION, Split.TEST):
         image_id = session.project.images.all(split)[0].id
         with pytest.raises(NothingToDoError, match=rf"measure the model \({split}\)"):
             session.manual.add_region(image_id, 0, 0, size=16)
@@ -217,14 +217,14 @@ def test_their_kind_goes_out_with_an_export_and_comes_in_again(session, tmp_path
 
 
 def session_of_twelve(tmp_path):
-    """A session over twelve pictures: four labelled for validation, two for audit."""
+    """A session over twelve pictures: four labelled for validation, two for test."""
     pool = write_pool(tmp_path / "twelve", 12)
     folder = create_project(
         tmp_path / "p",
         images_dir=pool / "images",
         classes=("background", "disk"),
         masks_dir=pool / "masks",
-        settings=ImageSettings(val_fraction=0.33, audit_fraction=0.2),
+        settings=ImageSettings(val_fraction=0.33, test_fraction=0.2),
     ).folder
     session = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
     session.masks = pool / "masks"

@@ -347,7 +347,7 @@ def test_pace_is_learned_in_the_background_after_every_few_regions(tmp_path):
     session.close()
 
 
-# --- control, validation, audit ------------------------------------------------------------------
+# --- control, validation, test ------------------------------------------------------------------
 
 
 def test_validation_squares_are_drawn_on_images_set_aside_and_never_learned_from(large):
@@ -362,9 +362,9 @@ def test_validation_squares_are_drawn_on_images_set_aside_and_never_learned_from
 
 def test_audit_squares_are_drawn_where_images_are_set_aside_for_it(tmp_path):
     pool = write_pool(tmp_path / "data", 10)
-    session = opened_project(tmp_path, pool, val_fraction=0.2, audit_fraction=0.2)
+    session = opened_project(tmp_path, pool, val_fraction=0.2, test_fraction=0.2)
     kinds = [q.kind for q in propose(session, 6)]
-    assert kinds.count(RegionKind.AUDIT) == kinds.count(RegionKind.VALIDATION) == 1
+    assert kinds.count(RegionKind.TEST) == kinds.count(RegionKind.VALIDATION) == 1
     assert kinds.count(RegionKind.INITIAL) == 4
     session.close()
 

@@ -107,8 +107,8 @@ def test_labelled_validation_comes_first_and_cross_validation_second():
     first, _, second = answer.partition("Cross-validated: ")
     assert "on 4 validation images" in first and "Slightly optimistic" in first
     assert second.startswith(f"{np.mean(SCATTERED):.2f} (95 % CI")
-    audit = evidence(EvidenceSource.AUDIT, SCATTERED[:5])
-    assert "5 audit images, used for no decision" in answers(facts(evidence(), audit))["score"]
+    test = evidence(EvidenceSource.TEST, SCATTERED[:5])
+    assert "5 test images, used for no decision" in answers(facts(evidence(), test))["score"]
 
 
 def test_two_validation_images_have_no_interval_so_that_cross_validation_comes_first():

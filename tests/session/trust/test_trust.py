@@ -21,14 +21,14 @@ from napari_active_seg.session.trust.store import AGREED
 
 @pytest.fixture
 def untrained(tmp_path):
-    """A session over twelve pictures: four labelled for validation, two for audit."""
+    """A session over twelve pictures: four labelled for validation, two for test."""
     pool = write_pool(tmp_path / "twelve", 12)
     folder = create_project(
         tmp_path / "p",
         images_dir=pool / "images",
         classes=("background", "disk"),
         masks_dir=pool / "masks",
-        settings=ImageSettings(val_fraction=0.33, audit_fraction=0.2),
+        settings=ImageSettings(val_fraction=0.33, test_fraction=0.2),
     ).folder
     opened = Session(Project.open(folder), FakeSegmenters(), InlineRunner())
     opened.masks = pool / "masks"
@@ -145,12 +145,12 @@ def test_validation_and_audit_have_rows_of_their_own(trained):
     (validation,) = row_of(trained, "validation")
     assert validation.n_images == 4
     assert validation.intervals["nll"].low < validation.intervals["nll"].high
-    assert not row_of(trained, "audit")
+    assert not row_of(trained, "test")
     trained.trust.score_test()
-    (audit,) = row_of(trained, "audit")
-    assert audit.n_images == 2
-    assert "too few images for limits" in audit.summary
-    assert np.isnan(audit.intervals["accuracy"].low)
+    (test,) = row_of(trained, "test")
+    assert test.n_images == 2
+    assert "too few images for limits" in test.summary
+    assert np.isnan(test.intervals["accuracy"].low)
 
 
 def test_control_squares_are_scored_by_the_model_before_and_pooled(trained):
