@@ -34,7 +34,7 @@ class Split(StrEnum):
     TEST = "audit"  #: never trained on and never chosen by; files keep the older word
 
     @property
-    def title(self) -> str:
+    def display_name(self) -> str:
         """The split as a person reads it."""
         return "test" if self is Split.TEST else self.value
 

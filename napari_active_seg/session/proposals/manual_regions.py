@@ -53,7 +53,7 @@ class ManualRegions:
         split = self._ctx.project.images.placement(image_id).split
         if split is not Split.POOL:
             raise NothingToDoError(
-                f"{image_id} is set aside to measure the model ({split.title}), and regions that you "
+                f"{image_id} is set aside to measure the model ({split.display_name}), and regions that you "
                 "choose there would bias its scores; choose an image of the pool"
             )
 

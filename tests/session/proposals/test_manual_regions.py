@@ -118,7 +118,7 @@ def test_images_that_measure_the_model_take_no_region_by_hand(tmp_path):
     session = session_of_twelve(tmp_path)
     for split in (Split.VALIDATION, Split.TEST):
         image_id = session.project.images.all(split)[0].id
-        with pytest.raises(NothingToDoError, match=rf"measure the model \({split}\)"):
+        with pytest.raises(NothingToDoError, match=rf"measure the model \({split.display_name}\)"):
             session.manual.add_region(image_id, 0, 0, size=16)
     with pytest.raises(BadInputError):
         session.manual.add_region("no such image", 0, 0)
