@@ -13,7 +13,7 @@ from napari_active_seg.jobs.job import ProgressCallback
 __all__ = ["CheckImages", "check_unchanged"]
 
 _Result = TypeVar("_Result")
-#: A message names so many images.
+#: Number of images that a message names.
 _NAMED = 5
 
 

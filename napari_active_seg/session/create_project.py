@@ -95,11 +95,11 @@ _SPLIT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """What is known of the images beside their pixels.
+    """What is known of the images in addition to their pixels.
 
     ``table`` is a CSV with patients (slides, groups) and splits; ``group_pattern`` finds the
     patient in the file name. With ``key_file`` images and patients get pseudonyms, and only that
-    file says which is which. ``mask_like`` says what files with two grey values are, where many of
+    file names which is which. ``mask_like`` is what files with two grey values are, where many of
     the images are such.
     """
 
@@ -109,11 +109,11 @@ class ImageSettings:
     table: Path | None = None
     group_pattern: str | None = None
     key_file: Path | None = None
-    spacing: float | None = None  #: micrometres per pixel of images whose files do not say
+    spacing: float | None = None  #: micrometres per pixel of images whose files have none
     mask_like: Literal["ask", "masks", "images"] = "ask"
     masks_as: str = "auto"  #: what the numbers in masks mean: auto, or a MaskConvention
     folder_splits: bool = True  #: keep the split that folders such as train and test name
-    sort_files: bool = True  #: tell masks from images by the names of files and folders
+    sort_files: bool = True  #: distinguish masks from images by the names of files and folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def create_project(
     labelled at once, so that every model is measured from the first on; masks of pool images
     wait until they are asked for, since the pool is what a person, or a simulated annotator, is
     to label. All input is checked before anything is written; MasksAmongImagesError where many
-    images look like masks and ``settings`` do not say what they are.
+    images look like masks and ``settings`` do not decide what they are.
     """
     settings = settings or ImageSettings()
     MaskConvention.parse(settings.masks_as)
@@ -267,7 +267,7 @@ def _settle_mask_like(look: FolderReport, settings: ImageSettings) -> FolderRepo
         return look
     if settings.mask_like == "masks":
         return look.with_mask_like_as_masks()
-    raise MasksAmongImagesError(f"{look.question}; say whether they are masks or images")
+    raise MasksAmongImagesError(f"{look.question}; choose whether they are masks or images")
 
 
 def _open_masks(
@@ -304,11 +304,11 @@ def _open_masks(
 
 
 def _with_spacing(image: FoundImage, spacing: float | None) -> FoundImage:
-    """Return an image with the spacing that a person gave, where its file says none."""
+    """Return an image with the spacing that a person gave, where its file has none."""
     if image.spacing is not None or spacing is None:
         return image
     if believable(spacing, spacing) is None:
-        raise ConfigError(f"{spacing:g} micrometres per pixel is no spacing of an image")
+        raise ConfigError(f"{spacing:g} micrometres per pixel is not a possible pixel size")
     return replace(image, spacing=(spacing, spacing))
 
 

@@ -1,4 +1,4 @@
-"""Gather what is labelled, as it was asked for, and hand it to an exporter."""
+"""Gather the chosen labels and hand them to an exporter."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class ExportRequest:
 def export_labels(
     request: ExportRequest, token: CancelToken, report: ProgressCallback
 ) -> ExportResult:
-    """Write the labels that were asked for, with where each came from."""
+    """Write the chosen labels, with where each came from."""
     project, choice = request.project, request.choice
     chosen = _chosen_regions(project, choice)
     saves = _latest_saves(project, choice.annotator)
     kept = [q for q in chosen if q.id in saves]
     if not kept:
         raise NothingToDoError(
-            "nothing is labelled of what was asked for; finish a region, or ask for more "
+            "none of the chosen regions is labelled; finish a region, or choose more "
             "(--states all, another annotator or round)"
         )
     check_unchanged(project.images.find_changed, (q.region.image_id for q in kept), token)
@@ -120,7 +120,7 @@ def export_labels(
 
 @dataclass(frozen=True, slots=True)
 class _Save:
-    """The save that is exported of a region, with all that was spent by those asked for."""
+    """The save of a region that is exported, with the effort of the chosen annotators."""
 
     newest: SavedLabel
     spent: Effort
@@ -254,7 +254,7 @@ def _row(
 
 
 def _image_rows(project: Project, image_ids: set[str], names: _Names) -> tuple[ImageRow, ...]:
-    """Return what those images as a whole were said to be."""
+    """Return the classes of those images as a whole."""
     said = project.image_answers.latest()
     return tuple(
         ImageRow(
@@ -277,7 +277,7 @@ def _iso(at: float) -> str:
 
 
 class _Names:
-    """Names as they are, or pseudonyms that say nothing."""
+    """Names as they are, or pseudonyms."""
 
     def __init__(
         self,
@@ -312,7 +312,7 @@ class _Names:
         return None if group is None else self._told("group", group)
 
     def write_key(self) -> None:
-        """Write down who is who, where pseudonyms were asked for."""
+        """Write the key of pseudonyms, where they are used."""
         if self._key_file is None:
             return
         self._key_file.parent.mkdir(parents=True, exist_ok=True)

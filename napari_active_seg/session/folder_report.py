@@ -44,18 +44,18 @@ from napari_active_seg.regions import (
 
 __all__ = ["FolderReport", "FoundMasks", "MasksAmongImagesError", "inspect_folder"]
 
-#: Where at least this share of the images has two grey values, a person is asked what they are.
+#: Share of images with two grey values from which on the person is asked what they are.
 _MANY_TWO_VALUED = 1 / 3
 #: The region size is measured on this many masks.
 _MEASURED_MASKS = 32
 #: A mask with more values than this holds objects, not classes.
 _MOST_CLASSES = 16
-#: How far up a chosen folder is looked for a folder of masks beside it.
+#: How many levels up from a chosen folder to search for a folder of masks.
 _LEVELS_UP = 3
 
 
 class MasksAmongImagesError(ImageError):
-    """Many of the images look like masks, and nobody has said what they are."""
+    """Many of the images look like masks, and the person has not decided what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class FolderReport:
 
     @property
     def without_spacing(self) -> int:
-        """How many images do not say how large their pixels are."""
+        """How many images have no pixel size."""
         return sum(image.spacing is None for image in self.images)
 
     @cached_property
@@ -116,13 +116,13 @@ class FolderReport:
 
     @cached_property
     def mask_like(self) -> tuple[str, ...]:
-        """Images that look like masks: they have two grey values, or one beside such."""
+        """Images that look like masks: they have two grey values, or one in a folder of such."""
         two_valued = any(image.grey_values == 2 for image in self.images)
         return tuple(i.id for i in self.images if two_valued and i.grey_values is not None)
 
     @property
     def needs_answer(self) -> bool:
-        """Whether so many images look like masks that a person has to say what they are."""
+        """Whether so large a share of images looks like masks that a person has to decide."""
         return bool(self.mask_like) and len(self.mask_like) >= _MANY_TWO_VALUED * len(self.images)
 
     @property
@@ -146,7 +146,7 @@ class FolderReport:
         return measure_mixed_squares(_class_map(path) for path in chosen)
 
     def suggest_region_size(self, spacing: float | None = None) -> SuggestedSize:
-        """Return the suggested size; ``spacing`` is that of images whose files do not say."""
+        """Return the suggested size; ``spacing`` is that of images whose files have none."""
         spacings = [image.spacing[0] if image.spacing else spacing for image in self.images]
         known = [each for each in spacings if each is not None]
         return suggest_region_size(
@@ -158,7 +158,7 @@ class FolderReport:
     def with_masks(self, masks_dir: Path | None) -> FolderReport:
         """Return the same with the masks in another folder, or with none.
 
-        What lies in ``masks_dir`` is no image, where that is a part of the folder.
+        Files in ``masks_dir`` are not images, where it is a part of the folder.
         """
         if masks_dir is None:
             return replace(self, masks=FoundMasks())
@@ -251,8 +251,8 @@ def inspect_folder(
 ) -> FolderReport:
     """Return what is in a folder of images; nothing is written. ImageError where there are none.
 
-    Images are told from masks by the names of files and folders, and masks are looked for in the
-    folder and next to it. Without ``sort`` every picture is an image, and no masks are looked for.
+    Images and masks are distinguished by the names of files and folders; masks are searched in the
+    folder and next to it. Without ``sort`` every file is an image, and no masks are searched.
     """
     folder = absolute_path(images_dir)
     if not folder.is_dir():
@@ -354,7 +354,7 @@ def _sibling_mask_folders(folder: Path) -> Iterable[Path]:
 
 
 def _class_map(path: Path) -> NDArray[np.integer]:
-    """Return the classes (H, W) of a mask, as far as its values alone tell them."""
+    """Return the classes (H, W) of a mask, as far as its values alone determine them."""
     values = read_mask_values(path)
     if values.ndim == 3:
         values = values @ np.array([1, 256, 65536], np.int64)

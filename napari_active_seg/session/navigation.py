@@ -31,7 +31,7 @@ class Navigator:
         self.bookmark = bookmark
 
     def to_image(self, image_id: str) -> None:
-        """Show another image; the region in hand is put down if it lies elsewhere."""
+        """Show another image; the current region is deselected if it lies elsewhere."""
         self._ctx.project.images.ref(image_id)
         state = self._ctx.state
         kept = {
@@ -41,7 +41,7 @@ class Navigator:
         self._go(image_id=image_id, **kept)
 
     def to_region(self, region_id: str) -> None:
-        """Take a region, or a question about an image, in hand and go to its image."""
+        """Make a region, or a question about an image, the current one and go to its image."""
         queued = self._ctx.project.regions.get(region_id)
         before = self._ctx.state.current_id
         if before is not None and before != region_id:
@@ -49,7 +49,7 @@ class Navigator:
         self._take(queued)
 
     def on(self) -> None:
-        """Take the waiting region that follows the one in hand; none if all are answered.
+        """Make the waiting region that follows the current one; none if all are answered.
 
         Questions about whole images come when no region waits.
         """
@@ -61,7 +61,7 @@ class Navigator:
 
     @property
     def following(self) -> str | None:
-        """The waiting region that follows the one in hand; None if all others are answered."""
+        """The waiting region that follows the current one; None if all others are answered."""
         state = self._ctx.state
         waiting = [q.id for q in (*state.open_regions, *state.open_questions)]
         leaving = state.unsaved | {state.current_id}
@@ -79,7 +79,7 @@ class Navigator:
         return any(step in there for step in self._steps)
 
     def back(self) -> None:
-        """Take the region in hand again that was before this one."""
+        """Return to the region before this one."""
         state = self._ctx.state
         there = {queued.id for queued in (*state.queue, *state.questions)}
         while self._steps:
@@ -90,7 +90,7 @@ class Navigator:
         raise NothingToDoError("this is the first region that you came to; there is no way back")
 
     def to_most_uncertain(self) -> tuple[int, int]:
-        """Return the most uncertain pixel (y, x) of the image on show that nobody labelled.
+        """Return the most uncertain pixel (y, x) without a label of the image on screen.
 
         NothingToDoError without a prediction of the image.
         """

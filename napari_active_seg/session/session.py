@@ -125,7 +125,7 @@ class Session:
         return read_whole(source, image_id) if step == 1 else picture_at_step(source, step)
 
     def image_levels(self, image_id: str) -> Sequence[LevelArray]:
-        """Return the levels of an image as arrays that read only what is looked at."""
+        """Return the levels of an image as arrays that read only what is shown."""
         return lazy_levels(self.project.images.source(image_id))
 
     def prediction(self, image_id: str) -> Prediction | None:
@@ -473,5 +473,5 @@ class Session:
             return
         try:
             self.train(wait=False)
-        except ActiveSegError as error:  # nobody called, so that nobody would catch it
+        except ActiveSegError as error:  # nobody called it who could catch the error
             self.failed.emit(error)

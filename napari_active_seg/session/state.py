@@ -54,7 +54,7 @@ class SessionState:
     blind: bool = False  #: nothing of the model is shown, and regions come in a drawn order
     pace: str = ""  #: what is known of this person's own seconds, in words
     calibrated: str = ""  #: the calibration that is in force, in words; empty without one
-    questions: tuple[QueuedRegion, ...] = ()  #: images of which a class is asked
+    questions: tuple[QueuedRegion, ...] = ()  #: questions about the classes of images
     question_id: str | None = None
 
     @property
@@ -74,12 +74,12 @@ class SessionState:
 
     @property
     def question(self) -> QueuedRegion | None:
-        """The image of which a class is asked just now; no region is in hand then."""
+        """The current question about an image; there is no current region then."""
         return next((asked for asked in self.questions if asked.id == self.question_id), None)
 
     @property
     def current_id(self) -> str | None:
-        """The region that is being labelled, or the question that is asked."""
+        """The current region or question."""
         return self.region_id or self.question_id
 
     @property

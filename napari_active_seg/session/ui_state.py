@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UiState:
-    """What is looked at, with which tool in which class, and how much was proposed last."""
+    """What is on screen, the tool and the class, and how much was proposed last."""
 
     image_id: str = ""
     region_id: str = ""

@@ -32,7 +32,7 @@ class WhyNot:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """Which controls are enabled, which layers are wanted, and a line that says where we are."""
+    """Which controls are enabled, which layers are wanted, and the status line."""
 
     why_not: WhyNot
     can_cancel: bool

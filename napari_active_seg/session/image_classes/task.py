@@ -1,4 +1,4 @@
-"""Learn a class per image from what was said of some, and choose of which to ask next."""
+"""Learn a class per image from answers, and choose the images to ask about next."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = [
     "describe_head",
 ]
 
-#: What stands beside everything that the second head says.
+#: The note on every prediction of the second head.
 NO_DIAGNOSIS = "research use, not a diagnosis"
 
-#: Answers are left out in turn in so many parts, or fewer where a class has fewer.
+#: Number of parts that are left out in turn, or fewer where a class has fewer answers.
 _PARTS = 5
 _FALLBACK = "entropy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenImages:
-    """How images look, by their ids, and what the model called ``model`` sees of them."""
+    """Features of images by their ids, and their embeddings by the model called ``model``."""
 
     looks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     model: str = ""
 
     def by(self, model: str) -> SeenImages:
-        """Return what of it holds where ``model`` is in use."""
+        """Return what remains valid where ``model`` is in use."""
         return self if model == self.model else replace(self, embeddings={}, model=model)
 
 
@@ -94,7 +94,7 @@ def _read_inputs(project: Project) -> _Inputs:
 
 @dataclass(frozen=True, slots=True)
 class ImageClassResult:
-    """What the head says of each image (a share of each class), what is asked, how it did."""
+    """The head's probability of each class for each image, the questions, and how it did."""
 
     said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     asked: tuple[ScoredRegion, ...] = ()
@@ -103,7 +103,7 @@ class ImageClassResult:
 
 
 def describe_head(shares: Mapping[str, float]) -> str:
-    """Return how probable each class of an image is to the head, and what that is not."""
+    """Describe the head's probability of each class of an image."""
     told = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
     return f"the second head: {told} ({NO_DIAGNOSIS})"
 
@@ -236,12 +236,12 @@ def _far_apart(
     answered = _stack(rows, known) if known else np.empty((0, len(rows[there[0]])))
     rng = np.random.default_rng(seed)
     taken = k_centre_greedy(_stack(rows, there), answered, count, rng)
-    reason = "looks least like the images before it; too little is said yet to learn from"
+    reason = "looks least like the images before it; there are too few answers yet to learn from"
     return [(there[k], 0.0, reason) for k in taken]
 
 
 def _left_out(task: TaskContext, inputs: _Inputs, examples: HeadExamples) -> str:
-    """Return in words how often a head was right of answers that it had not learned from."""
+    """Describe how often a head was right on answers that it had not learned from."""
     labels = np.array(examples.labels)
     counts = np.bincount(labels, minlength=examples.n_classes)
     parts = min(_PARTS, int(counts[counts > 1].min()))
@@ -262,7 +262,7 @@ def _left_out(task: TaskContext, inputs: _Inputs, examples: HeadExamples) -> str
         for k, name in enumerate(inputs.classes)
         if counts[k]
     ]
-    text = f"right of answers left out in turn: {', '.join(found)}"
+    text = f"right on answers left out in turn: {', '.join(found)}"
     if examples.n_classes == 2:
         text += f"; AUC {roc_auc(probs[:, 1], labels == 1):.2f}"
     return text

@@ -111,7 +111,7 @@ class LabelAutosaver:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Return when all that was offered is on the disk and told; raise what keeps it from there.
+        """Return when all enqueued labels are on the disk; raise what prevents it.
 
         Only a try that began after this call counts: one that was under way may have met a disk
         that was full a moment ago.
@@ -183,7 +183,7 @@ class LabelAutosaver:
             unsaved = self._writing[region_id]
             try:
                 self._write(unsaved)
-            except Exception as error:  # noqa: BLE001 - carried to whoever flushes, and told
+            except Exception as error:  # noqa: BLE001 - carried to whoever flushes, and emitted
                 self._put_back(error)
                 if str(error) != self._told:  # once, not at every new try
                     self._told = str(error)

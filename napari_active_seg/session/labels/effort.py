@@ -65,7 +65,7 @@ class EffortMeter:
         return self._taken + self._active
 
     def take(self, changed_px: int) -> Effort:
-        """Return what was counted since the last time, and count anew."""
+        """Return what was counted since the last call, and reset the count."""
         effort = Effort(
             self._active, self._idle, self._strokes, self._clicks, self._undos, changed_px
         )

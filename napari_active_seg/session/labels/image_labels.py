@@ -42,7 +42,7 @@ class ImageLabels:
         return found
 
     def objects(self, window: Region) -> NDArray[np.int32] | None:
-        """Return the ids (h, w) of objects, 0 for none; None where they are not told apart."""
+        """Return the ids (h, w) of objects, 0 for none; None where they are not separated."""
         if self._offsets is None:
             return None
         found = np.zeros(window.shape, np.int32)

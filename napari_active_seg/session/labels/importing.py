@@ -66,17 +66,17 @@ def label_request(
 def import_request(
     project: Project, path: Path, *, options: AnnotationOptions, annotator: str
 ) -> LabelRequest:
-    """Return the request to take over all that ``path`` says of the project's images.
+    """Return the request to import all labels of ``path`` on the project's images.
 
-    A part that was taken over before gets another save in its history, not a second region.
+    A part that was imported before gets another save in its history, not a second region.
     """
     return LabelRequest(
         regions=(),
         images=project.images.all(),
         open_source=partial(_opened, project, path, options),
-        keep=_keeper(project, annotator, f"taken over from {path.name}"),
+        keep=_keeper(project, annotator, f"imported from {path.name}"),
         place=project.regions.add_whole_image,
-        keep_known=partial(_keep_known, project, f"taken over from {path.name}"),
+        keep_known=partial(_keep_known, project, f"imported from {path.name}"),
     )
 
 

@@ -265,7 +265,7 @@ class LabelService:
         self._show_queue(finished_as=finished_as)
 
     def reopen(self, region_id: str) -> None:
-        """Take back that a region is done, skipped or put off, and take it in hand again."""
+        """Undo that a region is done, skipped or put off, and make it the current one."""
         self.flush()
         empty = self._is_empty(region_id, None)
         state = RegionState.PROPOSED if empty else RegionState.IN_PROGRESS
@@ -307,7 +307,7 @@ class LabelService:
             self.saver.close()
         finally:
             if threading.current_thread() is threading.main_thread():
-                emit_queued()  # what its thread told last, while somebody is here to hear it
+                emit_queued()  # what its thread emitted last, while receivers are connected
             self.saver.saved.disconnect(self._on_saved)
             self._ctx.project.database.taken_over.disconnect(self._on_taken_over)
 
@@ -321,7 +321,7 @@ class LabelService:
 
     @property
     def asks_about_unpainted(self) -> bool:
-        """Whether nobody has said yet what unpainted pixels of a finished region are."""
+        """Whether nobody has decided yet what unpainted pixels of a finished region are."""
         name = self._ctx.project.config.unpainted
         return name is None or name not in (NOT_LABELLED, *self._ctx.project.schema.names)
 

@@ -25,7 +25,7 @@ from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion, Region
 
 __all__ = ["Annotate", "LabelRequest", "LabellingResult", "label_from_source"]
 
-#: What somebody draws who is shown the truth (h, w) of a place, after so many regions before it.
+#: What an annotator draws given the truth (h, w) of a place, after a number of regions.
 Annotate = Callable[[NDArray[np.uint8], MaskedRegion, int], tuple[NDArray[np.uint8], Effort]]
 
 
@@ -114,7 +114,7 @@ def _label(
 def _answer(
     request: LabelRequest, source: AnnotationSource, place: MaskedRegion, number: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, Effort]:
-    """Return target, ids of objects and effort; ids are let go of where the truth was changed."""
+    """Return target, ids of objects and effort; ids are dropped where the truth was changed."""
     truth, objects = source.read_target(place.region), source.objects(place.region)
     if request.annotate is None:
         return truth, objects, Effort()

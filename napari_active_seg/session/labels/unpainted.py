@@ -2,7 +2,7 @@
 
 A region that the rule completes has two versions in its history: what the person painted, and the
 same with the unpainted pixels filled, with a note that says so. Painted pixels can therefore be
-told from filled ones when the rule changes.
+distinguished from filled ones when the rule changes.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def apply_rule(
 ) -> RuleEffect:
     """Save a new version of each finished region that the rule changes; a stop keeps those so far.
 
-    Each region is saved by itself, whole or not at all, and stays finished.
+    Each region is saved on its own, whole or not at all, and stays finished.
     """
     note = _IGNORED if index is None else fill_note(project.schema.names[index])
 

@@ -41,7 +41,7 @@ def _no_objects() -> None:
 class LabelledImage:
     """An image with ways to its pixels and to its target (H, W), 255 for not labelled.
 
-    ``objects`` gives their ids (H, W) where they are told apart. ``labels`` are the regions that
+    ``objects`` gives their ids (H, W) where they are separated. ``labels`` are the regions that
     the target is made of, where it comes from a project.
     """
 
@@ -111,7 +111,7 @@ def compose_labels(
 def compose_objects(
     project: Project, image_id: str, *, without: Collection[RegionKind] = ()
 ) -> NDArray[np.int32] | None:
-    """Return the ids of the objects of an image; None where some of its labels tell none apart."""
+    """Return the ids of the objects of an image; None where some of its labels have no ids."""
     labels = project.labels.done([image_id], without=without)
     whole = np.zeros(project.images.ref(image_id).shape, np.int32)
     for label in labels:

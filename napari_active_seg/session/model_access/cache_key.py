@@ -1,4 +1,4 @@
-"""Under which name predictions are kept: which models said them, asked how, in which classes."""
+"""The keys of stored predictions: the models, how they predicted, and in which classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["model_of", "predicted_images", "prediction_key"]
 def prediction_key(project: Project, model: ModelRecord) -> str:
     """Return the name under which predictions of ``model`` are kept.
 
-    It tells models, the classes in force, the way of sampling, temperature and calibration; the
+    It depends on the models, the current classes, the sampling, temperature and calibration; the
     number of passes and their seed are not part of it.
     """
     places, config = class_places(project, model), project.config
@@ -38,7 +38,7 @@ def prediction_key(project: Project, model: ModelRecord) -> str:
 
 
 def predicted_images(project: Project, image_ids: Sequence[str], measure: str) -> frozenset[str]:
-    """Return the images of which the model in use has said all that ``measure`` needs."""
+    """Return the images whose stored prediction has all that ``measure`` needs."""
     model = project.models.in_use()
     if model is None:
         return frozenset()

@@ -18,9 +18,9 @@ def inference_options(
     measure: str | None = None,
     model: ModelRecord | None = None,
 ) -> InferenceOptions:
-    """Return how the project asks its models, with the extra output that ``measure`` needs.
+    """Return how the project predicts, with the extra output that ``measure`` needs.
 
-    With ``model`` its calibration is applied, where one is in force.
+    With ``model``, its calibration is applied where one is in use.
     """
     config = project.config
     needed = None if measure is None else get_measure(measure).needs

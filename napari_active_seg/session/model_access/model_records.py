@@ -104,7 +104,7 @@ class CalibrationRecord:
 
 
 def store_calibrations(project: Project, model: ModelRecord, trial: CalibrationTrial) -> None:
-    """Write down what was fitted for a model, with how it was asked then."""
+    """Store the calibrations of a model, with how it predicted then."""
     project.events.add(
         CALIBRATED,
         model.id,
@@ -132,7 +132,7 @@ def store_calibrations(project: Project, model: ModelRecord, trial: CalibrationT
 
 
 def load_calibrations(project: Project, model: ModelRecord) -> CalibrationRecord | None:
-    """Return what was last fitted for a model; None where it was asked otherwise since."""
+    """Return the latest calibrations of a model; None where it predicts otherwise since."""
     event = _latest(project, model.id, CALIBRATED)
     if event is None or event.facts.get("asked") != _how_asked(project, model):
         return None
@@ -163,7 +163,7 @@ def _bins(stored: Sequence[Sequence[float]]) -> ReliabilityBins:
 
 
 def active_calibration(project: Project, model: ModelRecord | None) -> Calibration | None:
-    """Return what changes a model's probabilities now; None where they are as the network says."""
+    """Return the calibration of a model that is in use; None without one."""
     wanted = project.config.inference.calibration
     if wanted == "none" or model is None:
         return None

@@ -1,4 +1,4 @@
-"""Models that predict one class nearly everywhere: they have not learned to tell classes apart."""
+"""Models that predict one class nearly everywhere: they have not learned to separate classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Collapse", "check_confusion", "find_collapse", "store_collapse"]
 
 #: The event that records what was found after a training.
 _FOUND = "predicts one class"
-#: So many predicted images are looked at.
+#: Number of predicted images to check.
 _MOST_IMAGES = 6
 
 

@@ -1,4 +1,4 @@
-"""What a model says of regions: of an image as a whole once, of a slide of what is about each."""
+"""Predict regions: an image as a whole once, a slide around each region."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from napari_active_seg.uncertainty import Moments
 
 __all__ = ["RegionPredictor", "parts_of"]
 
-#: Pixels about a part of a slide that a network sees as well.
+#: Pixels around a part of a slide that a network sees as well.
 _SURROUNDINGS = 128
-#: Larger regions of a slide are asked about in parts of this side.
+#: Larger regions of a slide are predicted in parts of this side.
 _PART = 1024
 
 
 class RegionPredictor:
-    """Asks one segmenter about regions; an image is predicted once while its regions follow."""
+    """Predicts regions with one segmenter; an image is predicted once while its regions follow."""
 
     def __init__(
         self, segmenter: Segmenter, plan: InferenceOptions, check_cancelled: Callable[[], None]
@@ -57,7 +57,7 @@ def parts_of(region: Region, shape: tuple[int, int]) -> Iterator[Region]:
 
 
 def _holds(around: Region, region: Region, source: ImageSource) -> bool:
-    """Return whether what was asked last is the whole image of a region, or the region's own."""
+    """Return whether the latest prediction is of the whole image of a region, or of the region."""
     if around.image_id != region.image_id:
         return False
     if goes_whole(source.shape):

@@ -1,4 +1,4 @@
-"""What the model in use says of images: asked for in the order in which a person looks."""
+"""Predictions of the model in use, of the image on screen first."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["PredictionService"]
 
-#: Of a slide so many pixels about a region are looked at, at least, and no part larger than this.
+#: Pixels around a region of a slide that are predicted too, and the largest part that is.
 _LEAST_AROUND, _MOST_AROUND = 64, 4_000_000
 
 
 class PredictionService:
-    """Orders predictions and knows which there are.
+    """Submits predictions and reads the stored ones.
 
-    With ``follows_screen`` the image on screen is predicted by itself, before anything that waits.
+    With ``follows_screen`` the image on screen is predicted automatically, before jobs that wait.
     """
 
     def __init__(self, ctx: SessionContext) -> None:
@@ -54,7 +54,7 @@ class PredictionService:
         self._tried: set[tuple[str, str, str]] = set()
 
     def of(self, image_id: str) -> Prediction | None:
-        """Return what the model in use said of an image; None if it was not asked yet."""
+        """Return the stored prediction of an image by the model in use; None without one."""
         model = self._ctx.state.model
         if model is None:
             return None
@@ -63,10 +63,10 @@ class PredictionService:
         )
 
     def near(self, region: Region) -> Prediction | None:
-        """Return what the model in use says of every pixel of a region and of some about it.
+        """Return the stored prediction of every pixel of a region and of some around it.
 
-        That is the prediction of the image, or of a slide what was asked about the region. None
-        if it was not asked yet.
+        That is the prediction of the image, or of a slide the one around the region. None
+        without one.
         """
         model = self._ctx.state.model
         if model is None:
@@ -78,9 +78,9 @@ class PredictionService:
         return self._ctx.project.predictions.load_part(key, around)
 
     def on_screen(self) -> tuple[Prediction, ...]:
-        """Return what is known of the image on show, the finest first.
+        """Return the stored predictions of the image on screen, the finest first.
 
-        Of a slide that is what was asked about the region in hand, and its coarse map.
+        Of a slide that is the one around the current region, and its coarse map.
         """
         state = self._ctx.state
         if state.image_id is None or state.model is None:
@@ -106,7 +106,7 @@ class PredictionService:
         if self._ctx.state.model is None:
             return "there is no prediction yet; label a few regions and train a model first"
         if JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds:
-            return "the model is looking at this image; try again in a moment"
+            return "this image is being predicted; try again in a moment"
         return "there is no prediction of this image yet; press Predict, or wait for what runs"
 
     def in_one_piece(self, image_id: str) -> bool:
@@ -114,7 +114,7 @@ class PredictionService:
         return goes_whole(self._ctx.project.images.ref(image_id).shape)
 
     def _around(self, region: Region) -> Region | None:
-        """Return the part of a slide that is looked at for a region; None for other images."""
+        """Return the part of a slide that is predicted for a region; None for other images."""
         shape = self._ctx.project.images.ref(region.image_id).shape
         if goes_whole(shape):
             return None
@@ -131,7 +131,7 @@ class PredictionService:
     def disagreement(self, image_id: str) -> NDArray[np.float32] | None:
         """Return how much of the probability (H, W) two models give to different classes, 0 to 1.
 
-        They are the one in use and the one before; None where either was not asked yet.
+        They are the one in use and the one before; None where either has no prediction.
         """
         model, earlier = self._ctx.state.model, self.earlier_model()
         if model is None or earlier is None:
@@ -299,20 +299,20 @@ class PredictionService:
             self._ctx.update(predicted=self._ctx.predicted())
 
     def predict_visible(self) -> None:
-        """Let the image on screen be predicted next, where that is wanted and not done."""
+        """Predict the image on screen next, where that is wanted and not done."""
         state = self._ctx.state
         if not self._ctx.follows_screen or state.read_only or state.model is None:
             return
         self._ctx.jobs.drop(
             JobKind.PREDICT_VISIBLE
-        )  # another image was on screen when that was ordered
+        )  # another image was on screen when that was submitted
         image_id = state.image_id
         if image_id is None or image_id in state.missing:
             return
         gone = class_places(self._ctx.project, state.model) is None
         if (
             gone or JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds
-        ):  # that looks here once it has ended
+        ):  # it checks again once it has ended
             return
         parts = self._unseen_part(state)
         slide = not self.in_one_piece(image_id)
@@ -320,7 +320,7 @@ class PredictionService:
             return
         place = str(parts) if parts else image_id
         asked = (prediction_key(self._ctx.project, state.model), place, state.measure)
-        if asked in self._tried:  # it failed or was stopped: the person may ask, we do not
+        if asked in self._tried:  # it failed or was stopped: only the person may try again
             return
         self._tried.add(asked)
 
@@ -333,7 +333,7 @@ class PredictionService:
         self._ctx.run(JobKind.PREDICT_VISIBLE, task, deliver, urgent=True, reads_labels=False)
 
     def _unseen_part(self, state: SessionState) -> tuple[Region, ...]:
-        """Return the part of a slide about the region in hand, if the model was not asked."""
+        """Return the part of a slide around the current region, if it is not predicted."""
         region = None if state.region is None else state.region.region
         if region is None or state.model is None or region.image_id != state.image_id:
             return ()

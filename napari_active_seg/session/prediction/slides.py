@@ -1,7 +1,7 @@
-"""What a model says of a slide, as maps that keep one pixel of each square of several.
+"""Predict a slide as maps that keep one pixel of each square of several.
 
 The slide is walked over in squares with their surroundings, so that memory holds one of them and
-the maps. Squares without tissue are not asked about: what is said of one of them stands for all.
+the maps. Of the squares without tissue one is predicted, and stands for all.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def slide_map(
         maps = maps or _Maps.like(said, _map_shape(source.shape, step))
         maps.put(said, square.y // step, square.x // step)
     if maps is None:
-        raise ImageError(f"{name} is too narrow to be looked at")
+        raise ImageError(f"{name} is too narrow to be predicted")
     return maps.moments(), step
 
 

@@ -28,7 +28,7 @@ from napari_active_seg.session.task_context import TaskContext
 
 __all__ = ["advice_for", "advise_on_pool"]
 
-#: Places that are looked at, and images in runs, by their middle so many pixels wide.
+#: Number of places that are compared, of images in sequences, and the side of their middle.
 _PLACES, _IMAGES, _MIDDLE = 150, 100, 256
 
 

@@ -25,7 +25,7 @@ from napari_active_seg.session.task_context import TaskContext
 
 __all__ = ["CostExamples", "learn_cost"]
 
-#: Clicks a pixel of a region takes, as long as nobody's own are known.
+#: Clicks per pixel of a region, as long as no own ones are known.
 _CLICKS_PER_PIXEL = 12 / 128**2
 
 

@@ -1,4 +1,4 @@
-"""Candidates that were taken as regions of a queue, each with its reason in words."""
+"""Turn selected candidates into regions of the queue, each with its reason."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _log = logging.getLogger(__name__)
 #: Labelled places that a proposal is compared with for its reason, the latest.
 _COMPARED = 60
 _WHY = {
-    RegionKind.INITIAL: "there is no model to ask yet",
-    RegionKind.RANDOM: "the strategy asks chance",
+    RegionKind.INITIAL: "there is no model yet",
+    RegionKind.RANDOM: "the strategy draws at random",
     RegionKind.CONTROL: "a control, on which the model is measured before it learns from it",
     RegionKind.VALIDATION: "validation, never trained on, so that models can be compared",
-    RegionKind.TEST: "test, never trained on or chosen by, for the last word",
+    RegionKind.TEST: "test, never trained on or chosen by",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """Says why: ``labelled`` are finished places to compare with, none where there is no model.
+    """Explains regions: ``labelled`` are finished places to compare with, none without a model.
 
-    Costs are told as a ``guess`` or as what they are, with the ``error`` that they had before.
+    Costs are given as a ``guess`` or as learned, with the ``error`` that they had before.
     """
 
     reader: RegionReader
@@ -84,7 +84,7 @@ class Reasons:
         return "; ".join(part for part in parts if part)
 
     def _likeness(self, places: Sequence[MaskedRegion]) -> dict[MaskedRegion, str]:
-        """Return how unlike anything labelled each place is, in words."""
+        """Describe how different each place is from labelled ones."""
         labelled = self.labelled[-_COMPARED:]
         if len(labelled) < 3 or not places:
             return {}

@@ -171,10 +171,10 @@ def chosen_strategy(
     changes: Mapping[str, str] | None = None,
     **parts: object,
 ) -> Strategy:
-    """Return the strategy called ``name``, or the project's, with what was asked for changed.
+    """Return the strategy called ``name``, or the project's, with the given parts changed.
 
-    What the project says of cost, shares and limits comes before what a known strategy says, and
-    after what one of a person's own says: a file, or a value. Where the strategy names no measure
+    The project's cost, shares and limits take precedence over those of a known strategy, and
+    not over those of a person's own strategy: a file, or a value. Where it names no measure
     it is the one that is ``shown``.
     """
     config = project.config

@@ -46,15 +46,15 @@ class ManualRegions:
     # --- where -------------------------------------------------------------------------------
 
     def check_image(self, image_id: str) -> None:
-        """Raise an error if no region may be placed by hand on an image, and say why."""
+        """Raise an error with the reason if no region may be placed by hand on an image."""
         self._ctx.project.check_writable()
         if image_id in self._ctx.state.missing:
             raise ImageError(f"the file of {image_id} is missing; find it again, then label here")
         split = self._ctx.project.images.placement(image_id).split
         if split is not Split.POOL:
             raise NothingToDoError(
-                f"{image_id} is set aside to measure the model ({split.display_name}), and regions that you "
-                "choose there would bias its scores; choose an image of the pool"
+                f"{image_id} is set aside to measure the model ({split.display_name}), and regions "
+                "that you choose there would bias its scores; choose an image of the pool"
             )
 
     def region_at(self, image_id: str, y: int, x: int) -> QueuedRegion | None:
@@ -176,7 +176,7 @@ class ManualRegions:
                 )
 
     def _scored(self, place: MaskedRegion) -> ScoredRegion:
-        """Return the region with what the model says of it, where it was predicted."""
+        """Return the region with its score and reason, where it was predicted."""
         region = place.region
         prediction = self._predictions.of(region.image_id)
         named, information, reasons = get_measure(self._ctx.state.measure), 0.0, [CHOSEN_BY_HAND]

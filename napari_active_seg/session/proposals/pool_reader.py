@@ -44,7 +44,7 @@ class PoolReader:
     def images(
         self, refs: Sequence[ImageRef], taken: Sequence[MaskedRegion], *, maps: bool
     ) -> Iterator[PoolImage]:
-        """Yield the images that can be read, with what the model says of them where asked."""
+        """Yield the images that can be read, with their stored predictions where ``maps``."""
         for number, ref in enumerate(refs):
             self._task.check_cancelled()
             self._task.report(number, len(refs), f"scoring {ref.id}")
@@ -85,7 +85,7 @@ class PoolReader:
         )
 
     def _tissue_of(self, image_id: str) -> NDArray[np.bool_]:
-        """Return the tissue of an image, looked for once."""
+        """Return the tissue of an image, computed once."""
         if image_id not in self._tissue:
             self._tissue[image_id] = self._task.project.images.tissue(image_id)
         return self._tissue[image_id]

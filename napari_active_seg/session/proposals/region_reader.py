@@ -23,9 +23,9 @@ __all__ = ["RegionReader", "group_by_image"]
 _log = logging.getLogger(__name__)
 #: Pixels around a place that an encoder sees without their being counted.
 _SURROUNDINGS = 32
-#: A cell of joint samples is a square of so many pixels.
+#: Side of a cell of joint samples in pixels.
 _JOINT_STRIDE = 8
-#: A place is looked at with at least so many pixels along each side.
+#: Least side in pixels with which a place is read.
 _COARSE = 64
 
 

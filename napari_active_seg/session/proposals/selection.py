@@ -54,13 +54,13 @@ from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["SelectionInputs", "costed", "select_regions"]
 
-#: Candidates whose joint samples are asked for.
+#: Number of candidates with joint samples.
 _MOST_JOINT = 200
-#: Places that are looked at for what stands for the pool.
+#: Number of places that are compared to cover the pool.
 _MOST_LOOKED_AT = 1500
-#: Draws are made for so many regions where the budget does not say how many.
+#: Number of random regions where the budget sets no number.
 _MOST_DRAWN = 500
-#: So many regions are expected of a budget that does not say how many it buys.
+#: Number of regions that is expected of a budget without a number.
 _GUESSED_REGIONS = 20
 
 
@@ -68,7 +68,7 @@ _GUESSED_REGIONS = 20
 class SelectionInputs:
     """All that a choice goes by.
 
-    ``pool`` returns the images anew each time it is called, with their maps where ``maps`` says
+    ``pool`` yields the images again each time it is called, with their maps where ``maps`` is
     so. ``labelled`` are finished places, for what is unlike them; ``learned`` are a person's own
     seconds.
     """
@@ -149,7 +149,7 @@ def _taken(
 ) -> tuple[Candidate, ...]:
     """Take one after the other until nothing is left that the budget allows.
 
-    Candidates that overlap each other are kept ``apart`` where that is asked for.
+    With ``apart``, candidates that overlap each other are not both taken.
     """
     left = np.ones(len(candidates), bool)
     beside = dict(group_by_image([one.place for one in candidates])) if apart else {}
@@ -307,7 +307,7 @@ def costed(
         seen = ClassMaps(partial(_classes, prediction, None)) if whole else None
         for index in indices:
             place = places[index]
-            if not whole:  # a slide, or nothing predicted: the place by itself
+            if not whole:  # a slide, or nothing predicted: the place alone
                 region = place.region
                 seen = ClassMaps(partial(_classes, prediction, region))
                 place = MaskedRegion(Region.whole(region.image_id, region.shape), place.shape)
@@ -325,7 +325,7 @@ def costed(
 
 
 def _classes(prediction: Prediction | None, region: Region | None) -> NDArray[np.uint8]:
-    """Return the predicted classes of an image, or of a region of it; 0 where nobody predicted."""
+    """Return the predicted classes of an image, or of a region of it; 0 without a prediction."""
     if prediction is None:
         return np.zeros((1, 1) if region is None else region.shape, np.uint8)
     return prediction.classes if region is None else prediction.classes_in(region)
@@ -349,7 +349,7 @@ def _order(
     ledger: BudgetTracker,
     rng: np.random.Generator,
 ) -> Selector:
-    """Return the order that the strategy asks for."""
+    """Return the selector of the strategy."""
     strategy = choice.strategy
     if not candidates:
         return Greedy()
@@ -387,7 +387,7 @@ def _by_chance(
 def _by_sight(
     choice: SelectionInputs, candidates: Sequence[Candidate], rng: np.random.Generator
 ) -> Selector:
-    """Return an order that asks the model once more about each candidate."""
+    """Return a selector that runs the model on each candidate again."""
     places = [candidate.place for candidate in candidates]
     if choice.strategy.diversity == "core-set":
         seen = choice.reader.embeddings([*places, *choice.labelled])

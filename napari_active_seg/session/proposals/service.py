@@ -1,4 +1,4 @@
-"""What to label next: proposals, the guide, and what a person's own seconds tell of cost."""
+"""What to label next: proposals, recommended strategies, and the learned cost of regions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from napari_active_seg.session.task_context import Task, TaskContext
 
 __all__ = ["ProposalService"]
 
-#: Own seconds are learned from again after so many more regions.
+#: Number of further regions after which the pace is learned again.
 _AGAIN_AFTER = 5
 
 
@@ -57,12 +57,12 @@ class ProposalService:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was said of the latest proposal."""
+        """The notes of the latest proposal."""
         return self._ctx.project.regions.last_notes()
 
     @property
     def learned_cost(self) -> LearnedCost | None:
-        """What is known of this person's seconds; None until it was asked for."""
+        """The learned cost of this person's regions; None until it is needed."""
         return self._costs.latest
 
     def plan(self) -> EvaluationQuotas:
@@ -118,7 +118,7 @@ class ProposalService:
     ) -> Proposal | Future[Proposal]:
         """Choose regions of pool images and put them into the queue.
 
-        Without a model, regions are chosen as the strategy's part ``first`` says: by default those
+        Without a model, regions are chosen by the strategy's part ``first``: by default those
         that together look most like all of the pool. In a window the first regions come before all
         images are predicted, where the strategy ranks: see ``StagedProposal``.
 
@@ -218,7 +218,7 @@ class ProposalService:
         return self._ctx.project.regions.withdraw(region_ids, annotator=annotator)
 
     def untouched(self) -> tuple[str, ...]:
-        """Return the chosen regions of the latest round that nobody has touched or has in hand."""
+        """Return the chosen regions of the latest round that are neither touched nor current."""
         state = self._ctx.state
         taken = state.unsaved | {state.region_id}
         return tuple(
@@ -338,7 +338,7 @@ class ProposalService:
         return future.result() if wait else future
 
     def update_pace(self) -> None:
-        """Learn anew where the project weighs own seconds and there are enough more of them."""
+        """Learn again where the project weighs own seconds and there are enough new ones."""
         state = self._ctx.state
         if state.read_only or self._how() is None or JobKind.LEARN_COST in state.jobs:
             return

@@ -3,7 +3,7 @@
 Predicting takes most of the time. The first regions are chosen from the first images, so that
 labelling can begin. Then the other images are predicted one by one, each in a job of its own, and
 regions that nobody has touched are replaced by those that the whole pool offers. At the end the
-round holds what one proposal over the whole pool would have chosen beside the touched regions.
+round holds what one proposal over the whole pool would have chosen next to the touched regions.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ __all__ = ["StagedProposal", "images_of_first_stage"]
 
 T = TypeVar("T")
 _Rank = Callable[..., Proposal | None]
-#: Images of the first stage where no share of the round tells how many fill it.
+#: Images of the first stage where no share of the round sets how many fill it.
 _FIRST_IMAGES = 4
-#: Regions are chosen again from so many times as many images, and at last from all of them.
+#: Factor of images from one choice to the next, the last of which is from all of them.
 _GROWTH = 4
 
 
@@ -144,7 +144,7 @@ class StagedProposal:
     # --- stages ----------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Order the next stage: predict another image, or choose again from all that are ready."""
+        """Submit the next stage: predict another image, or choose again from all that are ready."""
         if self._provisional and not self._replaceable():
             self._waiting.clear()  # the person has begun every region: none is to be replaced
         if not self._waiting:

@@ -31,7 +31,7 @@ def strategy_from(name: str) -> Strategy:
 def read_strategy(path: Path) -> Strategy:
     """Return the strategy in a file; ConfigError names what does not fit.
 
-    Parts that the file leaves out are those of a strategy that says nothing.
+    Parts that the file leaves out have their defaults.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def read_strategy(path: Path) -> Strategy:
 
 
 def write_strategy(path: Path, strategy: Strategy) -> None:
-    """Write every part of a strategy, so that the file says all."""
+    """Write every part of a strategy to a file."""
     parts: dict[str, Any] = asdict(strategy)
     text = yaml.safe_dump(parts, sort_keys=False, allow_unicode=True)
     try:

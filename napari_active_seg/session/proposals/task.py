@@ -153,7 +153,7 @@ class _Proposing:
         return strategy
 
     def _predict(self) -> None:
-        """Predict what the strategy asks about and nobody predicted yet."""
+        """Predict the images that the strategy needs and that are not predicted yet."""
         inputs, strategy = self._inputs, self._strategy
         needs_prediction = inputs.cost.looks_at_prediction or strategy.cost in LEARNED
         needs_prediction = needs_prediction or inputs.budget.unit == "clicks" or strategy.auto
@@ -176,7 +176,7 @@ class _Proposing:
         return pace
 
     def _guided(self, strategy: Strategy) -> Strategy:
-        """Return the strategy that the guide recommends, where it is asked."""
+        """Return the recommended strategy, where the strategy is ``auto``."""
         inputs = self._inputs
         if not strategy.auto or inputs.model is None:
             return strategy
@@ -194,7 +194,7 @@ class _Proposing:
         return replace(strategy, auto=False, draws=draws, diversity=diversity)
 
     def _strategy_at_start(self) -> Strategy:
-        """Return the strategy, or without a model one that asks looks or chance."""
+        """Return the strategy, or without a model one by features or by chance."""
         strategy = self._strategy
         if self._inputs.model is not None:
             return strategy

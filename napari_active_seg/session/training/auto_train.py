@@ -1,4 +1,4 @@
-"""Training by itself: after so many regions were finished since the last model."""
+"""Automatic training, after a number of regions were finished since the last model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AutoTrainTrigger:
         )
 
     def is_due(self, state: SessionState) -> bool:
-        """Return whether a training should begin by itself now; True once for each such time."""
+        """Return whether an automatic training is due; True once for each time."""
         wanted = self._project.config.train_after
         if wanted == 0 or state.read_only or JobKind.TRAIN in state.jobs:
             return False

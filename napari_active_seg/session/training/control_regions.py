@@ -1,6 +1,6 @@
 """The model in use is measured on what was drawn, before its label enters training.
 
-Afterwards nothing that was trained here could say how good it is there. Control squares were drawn
+Afterwards no model of the project could be evaluated there. Control squares were drawn
 evenly; other regions with a probability that was written down.
 """
 
@@ -26,7 +26,7 @@ __all__ = ["CONTROL_EVENT", "ControlScore", "ControlSquare", "measure_controls"]
 _log = logging.getLogger(__name__)
 #: Under which name the project's diary keeps a score.
 CONTROL_EVENT = "measured before training"
-#: Figures that are kept by name beside the sums that they come from.
+#: Figures that are stored by name, next to the sums that they come from.
 _KEPT = ("mean_dice", "accuracy", "nll", "brier", "ece")
 
 

@@ -1,4 +1,4 @@
-"""What a training may look at: labelled pieces of images, held-out ones, unlabelled squares."""
+"""The data of a training: labelled parts of images, held-out ones, unlabelled squares."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 OpenSource = Callable[[str], ImageSource]
 #: Pixels around a region that a network sees without learning from them.
 _SURROUNDINGS = 64
-#: Neighbours share a rectangle that takes at most so many times what they take one by one.
+#: Most pixels of a shared rectangle, as a multiple of what its regions take one by one.
 _MOST_WASTE = 1.5
 
 
 class LazyExamples(Sequence[TrainExample]):
-    """Examples of labels that are read when they are first looked at: most trainings never do.
+    """Examples of labels that are read when first used, which most trainings never do.
 
     There are none where no image can be read.
     """

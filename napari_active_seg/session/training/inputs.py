@@ -55,7 +55,7 @@ __all__ = [
 
 #: Share of the finished regions that is held out where there is no validation.
 _HOLDOUT = 0.15
-#: From so many newer models that are not in use on, a training says what it starts from.
+#: Number of newer, unused models from which on a training notes what it starts from.
 _MANY_UNUSED = 2
 
 
@@ -111,7 +111,7 @@ class CurrentModel:
     image_scores: Mapping[str, float]
     validation_hash: str
     load: Callable[[], Segmenter]
-    plan: InferenceOptions  #: how it is asked where it is in use
+    plan: InferenceOptions  #: how it predicts where it is in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def read_training_inputs(task: TaskContext, choices: TrainingChoices) -> Trainin
 def _controls(project: Project) -> tuple[ControlSquare, ...]:
     """Return finished regions that were drawn, and that no model was measured or trained on.
 
-    Control squares, and those of a proposal that says out of what it was drawn.
+    Control squares, and those of a proposal that recorded its sampling frame.
     """
     known = {event.subject for event in project.events.named(CONTROL_EVENT)}
     drawn = {event.subject for event in project.events.named(OFFERED_EVENT)}
@@ -307,7 +307,7 @@ def _with_unlabelled(
 
 
 def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> UnlabelledAdvice:
-    """Return what is to be said of learning from the images that nobody has labelled."""
+    """Return the advice on learning from unlabelled images."""
     pool = project.images.all(Split.POOL)
     seen = {int(k) for label in labels for k in np.unique(label.target) if k != UNLABELLED}
     labelled = count_labelled_pixels(labels)

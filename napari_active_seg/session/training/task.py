@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-#: So many examples are predicted again to see whether a model tells classes apart.
+#: Number of examples that are predicted again to see whether a model separates the classes.
 _MOST_CHECKED = 4
 #: Options that do not change the steps of a training once it has begun.
 _NOT_OF_ITS_COURSE = frozenset({"init", "restarts", "training_seconds", "weights_file"})
@@ -88,7 +88,7 @@ class TrainingResult:
     def verdict(self) -> str:
         """How the model compares with the one before, and which is in use.
 
-        Of the first model it is empty, or says why no model can be measured.
+        For the first model it is empty, or the reason why no model can be evaluated.
         """
         return self.verdict_when_using(self.model.id if self.model.in_use else self.compared_with)
 
@@ -262,7 +262,7 @@ def _chosen_preset(
 
 
 def _plan_for(inputs: TrainingInputs, preset: str) -> TrainingOptions:
-    """Return the plan, shorter where the training goes on from a model of the same network."""
+    """Return the options, shorter where training continues a model of the same network."""
     warm = inputs.initial.model_for(preset) is not None
     return inputs.options.with_changes(shorter=2) if warm else inputs.options
 
@@ -433,7 +433,7 @@ def _measured(
 def _compared(
     task: TaskContext, inputs: TrainingInputs, evaluated: EvalReport | None
 ) -> Comparison | None:
-    """Return how the new model does beside the one in use, on the same labels.
+    """Compare the new model with the one in use, on the same labels.
 
     Where the validation was labelled further since, the one in use is measured again.
     """

@@ -74,7 +74,7 @@ def test_images_far_apart_are_asked_first_and_then_those_of_which_the_head_is_un
     assert re.search(r"benign [01]\.\d\d, malignant", second[0].reason)
     right = [max(service.opinion(i), key=service.opinion(i).get) == truth[i] for i in pool]
     assert np.mean(right) > 0.8
-    assert service.summary.startswith("right of answers left out in turn: benign ")
+    assert service.summary.startswith("right on answers left out in turn: benign ")
     assert "AUC" in service.summary
 
 

@@ -377,7 +377,7 @@ def test_what_waits_is_frozen_when_its_turn_comes(project_folder, pool):
     proposing.result()
     assert session.state.jobs == ()
     proposals = {q.reason for q in session.state.queue if q.round == 2}
-    assert proposals and not any("no model to ask" in reason for reason in proposals)
+    assert proposals and not any("no model yet" in reason for reason in proposals)
     session.close()
 
 
