@@ -1,4 +1,4 @@
-"""The verb for a class per image beside the mask."""
+"""The verb for a class per image, in addition to the mask."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def image_classes(
     ] = None,
     ask: Annotated[
         str | None,
-        typer.Option(help="Ask about so many images, or minutes (10min), of least certain class."),
+        typer.Option(
+            help="Number of images to ask about, or minutes (10min); the least certain first."
+        ),
     ] = None,
     measure: Annotated[
         str | None,
@@ -57,7 +59,7 @@ def image_classes(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write what is said of each image to a CSV.")
+        Path | None, typer.Option(help="Write the class of each image to a CSV.")
     ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

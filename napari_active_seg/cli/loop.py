@@ -69,7 +69,7 @@ def predict(
     """Predict images with the model in use.
 
     With --images and --out a whole folder goes into masks, maps of probability and uncertainty,
-    objects, and tables of measurements. The same command goes on where it was stopped. Files that
+    objects, and tables of measurements. The same command resumes where it was stopped. Files that
     cannot be read are left out: each is named, and has a row in images.csv that says why. The exit
     code is 0 all the same, and 1 where none can be read.
 
@@ -77,7 +77,7 @@ def predict(
     """
     samples, source = options.get("samples"), options.get("uncertainty_from")
     if (images is None) != (out is None):
-        raise ConfigError("--images and --out go together: one says what, the other where to")
+        raise ConfigError("--images and --out must be given together")
     with opened(project, device=device, read_only=images is not None and source is None) as session:
         if measure is not None:
             session.set_measure(measure)

@@ -82,7 +82,7 @@ __all__ = [
 
 
 OutOption = Annotated[
-    Path, typer.Option(help="A folder for the study; one that was stopped goes on.")
+    Path, typer.Option(help="A folder for the study; one that was stopped resumes.")
 ]
 WorkersOption = Annotated[
     int,
@@ -110,7 +110,7 @@ StrategyOption = Annotated[
     ),
 ]
 BesideOption = Annotated[
-    str, typer.Option(help="The baseline that is run beside it; none leaves it out.")
+    str, typer.Option(help="The baseline to compare with; none leaves it out.")
 ]
 MeasureOption = Annotated[
     str | None,
@@ -131,7 +131,7 @@ FirstOption = Annotated[
     typer.Option(help=f"How regions are: {', '.join(FIRST)}.", autocompletion=completing(FIRST)),
 ]
 BatchOption = Annotated[
-    str, typer.Option(help="What a round asks for: 8, 5%, 50000px, 300clicks or 10min.")
+    str, typer.Option(help="Budget of a round: 8, 5%, 50000px, 300clicks or 10min.")
 ]
 RoundsOption = Annotated[int, typer.Option(help="Rounds after the start.")]
 PresetOption = Annotated[
@@ -152,7 +152,7 @@ AnnotatorOption = Annotated[
 ]
 ValidationOption = Annotated[int, typer.Option(help="Images to choose among restarts by.")]
 ReferenceOption = Annotated[bool, typer.Option(help="Train on all labels too.")]
-ScoreOption = Annotated[str, typer.Option(help="What is looked at first.")]
+ScoreOption = Annotated[str, typer.Option(help="The score of the first figure.")]
 KeepOption = Annotated[bool, typer.Option(help="Keep every checkpoint.")]
 
 
@@ -267,7 +267,7 @@ def reproduce(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Run the study of a paper, and print its figures beside ours.
+    """Run the study of a paper, and print its figures next to ours.
 
     Example: napari-active-seg reproduce glas --data GlaS/ --out glas-small/
     """

@@ -54,7 +54,7 @@ def calibrate(
     """Fit calibrations of the model in use on the fixed validation, and judge each honestly.
 
     Figures are of images that were left out of the fitting. Maps and proposals use a calibration
-    once it is put in use, and it is fitted anew after each training.
+    once it is put in use, and it is fitted again after each training.
 
     Example: napari-active-seg calibrate my-project --use best
     """

@@ -210,7 +210,7 @@ def _paint_all(dock: Dock, session: Session, oracle: MaskFolder, shots: _Screens
         painter.fill(oracle.read_target(queued.region))
         _process_events()
         if painted == 0:
-            shots.take("2-painting", "Annotate", "A region in hand, painted by the annotator")
+            shots.take("2-painting", "Annotate", "A region selected, painted by the annotator")
             dock.show_keys()
             shots.take("keys", "Annotate", "The keys, shown at ?", whole_screen=True)
             dock.show_keys(False)

@@ -320,7 +320,7 @@ def _check_key_outside(key_file: Path | None, folder: Path) -> None:
     if key_file.suffix.lower() != ".csv":
         raise ConfigError(f"the key of pseudonyms is a .csv file, not {key_file}")
     if key_file.exists():
-        raise ConfigError(f"{key_file} exists; a key is written anew, choose another name")
+        raise ConfigError(f"{key_file} exists; a key is written again, choose another name")
 
 
 def _placements(

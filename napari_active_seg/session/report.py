@@ -127,7 +127,7 @@ def _add_trust(report: Report, session: Session) -> None:
                 for row in rows
             ],
         )
-        report.paragraph("Limits hold 95 % of what images drawn anew would show.")
+        report.paragraph("Limits hold 95 % of what images drawn again would show.")
     leaks = session.trust.leaks() or "near copies between pool and set-aside images: not looked for"
     words = [describe_calibration(project, session.state.model), leaks]
     record = session.trust.calibration()

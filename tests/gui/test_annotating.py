@@ -73,7 +73,7 @@ def with_model(proposed, pool):
 
 
 def inside_of(window, wanted):
-    """Return a pixel of the region in hand that is (or is not) dark, away from any edge."""
+    """Return a pixel of the current region that is (or is not) dark, away from any edge."""
     from scipy import ndimage
 
     region = window.session.state.region.region
@@ -272,7 +272,7 @@ def test_blind_labels_owe_the_model_nothing(with_model):
     assert not window.layer("prediction").visible
     assert not panel.tools.draft.isEnabled()
     assert all("score" not in tip for _, tip in window.in_strip())
-    window.key(Qt.Key.Key_N)  # of the region in hand something was seen
+    window.key(Qt.Key.Key_N)  # of the current region something was seen
     stroke(window)
     saved(window)
     region_id = window.session.state.region_id

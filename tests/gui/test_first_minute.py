@@ -105,7 +105,7 @@ def test_another_measure_chooses_untouched_regions_anew_and_keeps_the_one_in_han
     after = {q.id for q in window.session.state.open_regions}
     assert in_hand in after and window.session.state.region_id == in_hand
     assert len(after) == len(before) and after & before == {in_hand}
-    panel.anew.setChecked(False)
+    panel.again.setChecked(False)
     panel.measure.value = "bald"
     window.qtbot.wait(400)
     window.settle()
@@ -122,7 +122,7 @@ def test_window_and_command_line_propose_the_same_by_one_file(with_queue, tmp_pa
 
     window = with_queue
     panel, saved = window.panel("Propose"), tmp_path / "mine.yaml"
-    panel.anew.setChecked(False)
+    panel.again.setChecked(False)
     panel.strategy.value, panel.size.value = "power-regions", 32
     monkeypatch.setattr(propose_panel, "ask_new_file", lambda *_: saved)
     window.click(panel.files.findChildren(type(panel.go))[1])

@@ -70,7 +70,7 @@ def test_an_image_on_show_can_be_named_beside_its_regions(asked):
     window.settle()
     answer = session.image_classes.answers()[image_id]
     assert (answer.name, answer.seconds) == ("benign", 0.0)
-    assert session.state.region_id == region  # the region stays in hand
+    assert session.state.region_id == region  # the region stays selected
     assert panel.as_a_whole.buttons[0].isChecked()
     assert not panel.as_a_whole.buttons[1].isChecked()
     assert "Benign, said by" in panel.as_a_whole.said.text()

@@ -122,7 +122,7 @@ def test_key_twice_places_one_behind_the_current_region_and_skip_discards_it(pro
 
 
 def free_spot(window, side=32):
-    """Return the middle of a square of the image on show that no region touches."""
+    """Return the middle of a square of the image on screen that no region touches."""
     state = window.session.state
     height, width = window.session.project.images.ref(state.image_id).shape
     here = [q.region for q in state.queue]

@@ -81,7 +81,7 @@ def on_disks(window, disks, tmp_path):
 
 
 def go_to(window, image_id):
-    """Take the region of an image in hand."""
+    """Take the region of an image selected."""
     (region,) = [q for q in window.session.state.queue if q.region.image_id == image_id]
     window.session.select_region(region.id)
     window.drawn()
@@ -89,7 +89,7 @@ def go_to(window, image_id):
 
 
 def paint_disks(window):
-    """Click each disk of the region in hand with smart fill; return the area that was painted."""
+    """Click each disk of the current region with smart fill; return the area that was painted."""
     region = window.session.state.region.region
     window.key(Qt.Key.Key_M)
     picture = np.asarray(window.layer("image").data)[region.slices].astype(float).mean(axis=2)
@@ -196,7 +196,7 @@ def test_a_changed_rule_is_offered_to_finished_regions(on_disks):
     first = go_to(window, "disks0.png")
     mask = paint_disks(window)
     done(window)
-    go_to(window, "disks0.png")  # the finished region is in hand, and seen to change
+    go_to(window, "disks0.png")  # the finished region is selected, and seen to change
     habits = window.panel("Annotate").habits
     assert habits.unpainted.currentText() == "ignored"
 

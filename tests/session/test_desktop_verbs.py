@@ -1,4 +1,4 @@
-"""Verbs that the desktop brought: walking, blindness, choosing anew, unpainted pixels."""
+"""Verbs that the desktop brought: walking, blindness, choosing again, unpainted pixels."""
 
 import numpy as np
 import pytest

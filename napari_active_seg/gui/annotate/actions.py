@@ -1,4 +1,4 @@
-"""What a person does to the region in hand, for buttons and keys alike."""
+"""What a person does to the current region, for buttons and keys alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SMALLER, _LARGER = 1 / 1.25, 1.25
 
 
 class AnnotateActions:
-    """Verbs on the region in hand; without one they do nothing."""
+    """Verbs on the current region; without one they do nothing."""
 
     def __init__(self, context: DockContext) -> None:
         self._context = context
@@ -247,11 +247,11 @@ class AnnotateActions:
         self._with_region(leave)
 
     def reopen(self) -> None:
-        """Take back that the region in hand is done, skipped or put off."""
+        """Take back that the current region is done, skipped or put off."""
         self._with_region(lambda session, painter: session.labels.reopen(str(painter.region_id)))
 
     def take_back(self, uid: str) -> None:
-        """Take the region in hand back to an earlier save."""
+        """Take the current region back to an earlier save."""
 
         def restore(session: Session, painter: RegionPainter) -> None:
             painter.save()
@@ -295,7 +295,7 @@ class AnnotateActions:
         self._with_region(fill)
 
     def fill_whole(self) -> None:
-        """Give the class in hand to the whole region."""
+        """Give the current class to the whole region."""
 
         def fill(_session: Session, painter: RegionPainter) -> None:
             layer = painter.layer
@@ -306,7 +306,7 @@ class AnnotateActions:
         self._with_region(fill)
 
     def choose_class(self, index: int) -> None:
-        """Paint with class ``index``, or answer the question in hand with it."""
+        """Paint with class ``index``, or answer the current question with it."""
         if self._is_asked:
             self.asking.answer(index)
             return

@@ -16,7 +16,7 @@ __all__ = ["QuestionInHand"]
 
 
 class QuestionInHand:
-    """Takes answers about the image on show, and about the question in hand."""
+    """Takes answers about the image on screen, and about the current question."""
 
     def __init__(self, context: DockContext, clock: Callable[[], float] = time.monotonic) -> None:
         self._context = context
@@ -36,7 +36,7 @@ class QuestionInHand:
         self._meter.touched()
 
     def answer(self, index: int) -> None:
-        """Say that the image on show is of class ``index``, and go on where that was asked.
+        """Say that the image on screen is of class ``index``, and go on where that was asked.
 
         NothingToDoError where there is no such class or no image.
         """

@@ -45,7 +45,7 @@ _SMALLEST, _LARGEST = 1, 200
 
 
 class Toolbox:
-    """The tool in hand, and what is done to the paint as a whole."""
+    """The current tool, and what is done to the paint as a whole."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Toolbox:
             self.choose("brush")
 
     def take_up(self) -> None:
-        """Give the tool in hand to the layer in hand."""
+        """Give the current tool to the current layer."""
         layer = self._painter.layer
         if layer is None or self._session.state.read_only or self._painter.region_id is None:
             return
@@ -130,7 +130,7 @@ class Toolbox:
     # --- the paint as a whole ----------------------------------------------------------------
 
     def snap(self) -> None:
-        """Move the edges of the class in hand to those of the image."""
+        """Move the edges of the current class to those of the image."""
         paint, label = self._in_hand()
         area = paint == label
         if not area.any():
@@ -231,7 +231,7 @@ class Toolbox:
     ) -> Callable[[Any], NDArray[np.uint8]]:
         queued = self._painter.queued
         if queued is None:
-            raise NothingToDoError("no region is in hand")
+            raise NothingToDoError("no region is selected")
         self._look()
         label = int(layer.selected_label)
         place = layer.world_to_data(event.position)
@@ -251,7 +251,7 @@ class Toolbox:
         return outlined
 
     def _look(self) -> None:
-        """Let the click helper look at the region in hand."""
+        """Let the click helper look at the current region."""
         queued = self._painter.queued
         if queued is not None:
             self._clicking.look(queued.region, self._session.project.images.source)
@@ -300,14 +300,14 @@ class Toolbox:
     def _in_hand(self) -> tuple[NDArray[np.uint8], int]:
         layer = self._painter.layer
         if layer is None or self._painter.region_id is None:
-            raise NothingToDoError("no region is in hand")
+            raise NothingToDoError("no region is selected")
         return np.array(layer.data), int(layer.selected_label)
 
     def _seen(self) -> NDArray[np.uint8]:
-        """Return the pixels of the region in hand."""
+        """Return the pixels of the current region."""
         queued = self._painter.queued
         if queued is None:
-            raise NothingToDoError("no region is in hand")
+            raise NothingToDoError("no region is selected")
         if self._pixels is None or self._pixels[0] != queued.id:
             region = queued.region
             source = self._session.project.images.source(region.image_id)

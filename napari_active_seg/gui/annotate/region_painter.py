@@ -37,7 +37,7 @@ _LOOK_AFTER_MS = 150
 
 
 class RegionPainter:
-    """Holds the layer of the region in hand and hands what changes to the session's saver."""
+    """Holds the layer of the current region and hands what changes to the session's saver."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class RegionPainter:
 
     @property
     def queued(self) -> QueuedRegion | None:
-        """The region in hand, with all that the queue knows of it."""
+        """The current region, with all that the queue knows of it."""
         return self._queued
 
     @property
@@ -77,7 +77,7 @@ class RegionPainter:
 
     @property
     def target(self) -> NDArray[np.uint8] | None:
-        """What is painted of the region in hand, as a target (H, W); None without one."""
+        """What is painted of the current region, as a target (H, W); None without one."""
         if self.layer is None or self._queued is None or self._schema is None:
             return None
         target = paint_to_target(np.asarray(self.layer.data), n_classes=len(self._schema))
@@ -85,7 +85,7 @@ class RegionPainter:
 
     @property
     def region_id(self) -> str | None:
-        """The region in hand."""
+        """The current region."""
         return None if self._queued is None else self._queued.id
 
     @property
@@ -94,7 +94,7 @@ class RegionPainter:
         return self.layer is not None and self._viewer.layers.selection.active == self.layer
 
     def take(self, queued: QueuedRegion, schema: LabelSchema, colours: Any) -> None:
-        """Save what is in hand and lay the paint layer over ``queued``."""
+        """Save the current region and lay the paint layer over ``queued``."""
         self.preview(None)
         self.offer()
         self._note_seconds()

@@ -46,7 +46,7 @@ class CanvasExtras:
             self.focus = CanvasFocus(dock, canvas, lambda: {*book().keys.values(), *CLASS_KEYS})
 
     def render(self, state: SessionState) -> None:
-        """Follow the image on show."""
+        """Follow the image on screen."""
         if self.scale is not None and state.image_id is not None:
             self.scale.show_spacing(self._session.project.images.ref(state.image_id).spacing)
 

@@ -1,4 +1,4 @@
-"""Frames around regions, and the dark veil around the one in hand: one mesh of all.
+"""Frames around regions, and the dark veil around the one selected: one mesh of all.
 
 A mesh of a thousand frames is drawn as fast as one, and its lines are as wide on a slide that is
 looked at from afar as they are close by. It is one layer on purpose: software OpenGL crashes where

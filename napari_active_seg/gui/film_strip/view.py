@@ -164,7 +164,7 @@ class FilmStrip(QListView):  # type: ignore[misc]
         self._project: object = None
 
     def show_state(self, session: Session, *, shown: str, by: str) -> None:
-        """Show a session's queue, with the region in hand marked and in sight."""
+        """Show a session's queue, with the current region marked and in sight."""
         state = session.state
         self._follow(session)
         version = (state.model.id if state.model else None, state.calibrated)

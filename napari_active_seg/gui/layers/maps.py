@@ -47,7 +47,7 @@ class _Uncertainty:
 
 
 class MapLayers:
-    """Draws the maps of the image on show; ``on_map`` hears of each that has a scale of colours.
+    """Draws the maps of the image on screen; ``on_map`` hears of each that has a scale of colours.
 
     ``on_preferred`` is given what the person has changed by napari's own means, as preferences.
     """
@@ -133,7 +133,7 @@ class MapLayers:
             layer.data = self._uncertainty.without(hole)
 
     def show_outline(self, state: SessionState, prefers: Preferences) -> None:
-        """Outline what is predicted; of a slide near the region in hand, where there is one."""
+        """Outline what is predicted; of a slide near the current region, where there is one."""
         known = self._known(state)
         prediction = known[0] if known else None
         if prediction is None or (prediction.step > 1 and state.region is not None):

@@ -60,7 +60,7 @@ def class_layer(paint: NDArray[np.uint8], schema: LabelSchema, *, opacity: float
 
 
 def colour_layer(layer: Any, schema: LabelSchema) -> None:
-    """Give a layer the classes' colours, if it does not have them: napari draws it anew."""
+    """Give a layer the classes' colours, if it does not have them: napari draws it again."""
     if layer.metadata.get(_SCHEMA_KEY) != schema:
         layer.colormap = paint_colours(schema)
         layer.metadata[_SCHEMA_KEY] = schema

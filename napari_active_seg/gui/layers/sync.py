@@ -238,7 +238,7 @@ class LayerBinder:
             self._show_image(state)
 
     def frame_region(self, state: SessionState) -> None:
-        """Fit the region in hand to the canvas with some of its surroundings, or the image."""
+        """Fit the current region to the canvas with some of its surroundings, or the image."""
         layer = self._painter.layer if state.region is not None else self.picture
         if layer is not None and layer in self._viewer.layers:
             margin = 0.3 if state.region is not None else 0.05
@@ -287,7 +287,7 @@ class LayerBinder:
 
     @property
     def picture(self) -> Any:
-        """The layer of the image on show, plain or slide; None where there is none."""
+        """The layer of the image on screen, plain or slide; None where there is none."""
         shown = (self._registry.get(r) for r in ("image", "slide") if not self._registry.is_away(r))
         return next((layer for layer in shown if layer is not None), None)
 

@@ -1,4 +1,4 @@
-"""Annotate: the film strip, the region in hand, what it is painted with, and the answers."""
+"""Annotate: the film strip, the current region, what it is painted with, and the answers."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class AnnotatePanel(Panel):
         return answers
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Show the queue and the region in hand."""
+        """Show the queue and the current region."""
         super().render_state(session, view)
         self._session = session
         state, queued = session.state, session.state.region

@@ -44,7 +44,7 @@ __all__ = [
 
 
 class Box(QGroupBox):  # type: ignore[misc]
-    """Part of a panel: ``render_state`` is quick, ``show_known`` may read the diary."""
+    """Part of a panel: ``render_state`` is quick, ``show_known`` may read the event log."""
 
     title_text = ""
 
@@ -60,7 +60,7 @@ class Box(QGroupBox):  # type: ignore[misc]
         """Lay out the widgets in ``body``."""
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Draw what a state says by itself."""
+        """Draw the state."""
 
     def show_known(self, session: Session) -> None:
         """Draw what has to be looked up."""
@@ -113,7 +113,7 @@ class Panel(QWidget):  # type: ignore[misc]
         """Draw what is stored and the state only refers to."""
 
     def render_saved(self, session: Session) -> None:
-        """Draw that strokes of the region in hand have reached the disk."""
+        """Draw that strokes of the current region have reached the disk."""
 
     def render_progress(self, progress: Progress) -> None:
         """Draw how far the job that runs is."""

@@ -36,7 +36,7 @@ class CalibrationBox(Box):
             self.body.addWidget(widget)
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Enable what can be asked."""
+        """Enable what can be done."""
         why_not = view.why_not.write or view.why_not.use_model
         running = JobKind.CALIBRATE in session.state.jobs
         used = session.project.config.inference.calibration != "none"

@@ -16,7 +16,7 @@ _GREY = QColor("#8a8f98")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a row stands for, says, explains, and whether it steps back."""
+    """A row's id, text, tip, and whether it is dimmed."""
 
     key: str
     text: str

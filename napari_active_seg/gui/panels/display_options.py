@@ -1,4 +1,4 @@
-"""What is seen of an image beside its pixels."""
+"""What is shown of an image in addition to its pixels."""
 
 from __future__ import annotations
 

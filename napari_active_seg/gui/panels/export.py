@@ -81,7 +81,7 @@ class ExportPanel(Panel):
         )
         self.apply_hint = text_label(
             "Masks, probability and uncertainty maps, objects, and tables of areas and shapes. "
-            "The same again goes on where it was stopped."
+            "Run again to resume."
         )
         self.body.addWidget(
             group(

@@ -44,7 +44,7 @@ class FirstAnswerBox(Box):
         self.body.addWidget(row(self.estimate, self.score))
 
     def show_known(self, session: Session) -> None:
-        """Draw the lines, and what can be asked for now."""
+        """Draw the lines, and what can be done."""
         self.lines.setText(
             "".join(
                 f"<p style='margin:0 0 4px 0'><b>{escape(line.question)}</b> "

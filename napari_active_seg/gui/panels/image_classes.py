@@ -1,4 +1,4 @@
-"""A class per image beside the mask: where it is said, and where one is asked."""
+"""A class per image in addition to the mask: where it is said, and where one is asked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["AskBox", "ImageClassBox"]
 
 
 class ImageClassBox(Box):
-    """What the image on show is as a whole; hidden where the project asks no such thing."""
+    """What the image on screen is as a whole; hidden where the project asks no such thing."""
 
     title_text = "This image as a whole"
 

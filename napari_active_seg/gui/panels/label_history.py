@@ -1,4 +1,4 @@
-"""Every save of the region in hand, to go back to."""
+"""Every save of the current region, to go back to."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SavesBox(QWidget):  # type: ignore[misc]
         row.addWidget(self.back)
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Show the saves of the region in hand."""
+        """Show the saves of the current region."""
         state, queued = session.state, session.state.region
         allow_inside(self, view.why_not.paint)
         if queued is None or queued.id not in state.unsaved:

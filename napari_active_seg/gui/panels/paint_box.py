@@ -1,4 +1,4 @@
-"""Classes, tools and draft: what the region in hand is painted with."""
+"""Classes, tools and draft: what the current region is painted with."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ class ToolsBox(Box):
         for name, made in self.tools.items():
             set_tip(made, f"{ACTIONS[name].description} ({describe_key(book.keys[name])})")
         whole = describe_key(book.keys["whole"])
-        set_tip(self.whole, f"The whole region is of the class in hand ({whole})")
+        set_tip(self.whole, f"The whole region is of the current class ({whole})")
         accept = describe_key(book.keys["accept"])
         set_tip(self.draft, f"Lay the prediction in where nothing is painted ({accept})")
 
     def show_tool(self) -> None:
-        """Mark the tool and the class in hand."""
+        """Mark the tool and the current class."""
         tools = self.region_actions.tools
         layer = None if tools is None else tools.layer
         if tools is None or layer is None:

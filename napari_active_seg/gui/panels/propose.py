@@ -82,12 +82,12 @@ class ProposePanel(Panel):
             button("Load...", self._load, "Take a strategy from a YAML file"),
             button("Save...", self._save, "Write the strategy above to a YAML file"),
         )
-        self.anew = QCheckBox("choose anew as I change this")
-        self.anew.setToolTip(
+        self.again = QCheckBox("Update proposals automatically")
+        self.again.setToolTip(
             "Another measure, cost or weight ranks again what was predicted already: regions that "
-            "nobody has touched are chosen anew at once"
+            "nobody has touched are chosen again at once"
         )
-        self.anew.setChecked(True)
+        self.again.setChecked(True)
         self._anew_soon = QTimer(self)
         self._anew_soon.setSingleShot(True)
         self._anew_soon.setInterval(250)
@@ -103,7 +103,9 @@ class ProposePanel(Panel):
         self.tissue.setToolTip("Paint where regions may be proposed; press again to keep it")
         self.tissue.toggled.connect(self.region_actions.edit_tissue)
         self.computed = button("Back to the computed tissue", self.region_actions.forget_tissue)
-        self.body.addWidget(group("A person's time", self.weights, self.anew, self.pace, self.plan))
+        self.body.addWidget(
+            group("A person's time", self.weights, self.again, self.pace, self.plan)
+        )
         self.ask = AskBox(self.context)
         self.body.addWidget(self.ask)
         self.body.addWidget(group("Strategy as a file", self.files))
@@ -158,7 +160,7 @@ class ProposePanel(Panel):
         self.plan.setText(plan[:1].upper() + plan[1:])
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Show the queue and what can be asked."""
+        """Show the queue and what can be done."""
         super().render_state(session, view)
         if self._session is not session:
             self._session = session
@@ -172,7 +174,7 @@ class ProposePanel(Panel):
         allow(self.predict, view.why_not.predict)
         allow(self.which, view.why_not.predict)
         now = (state.queue, state.pace, session.project.config)
-        if now != self._planned:  # reads the diary: only when something changed
+        if now != self._planned:  # reads the event log: only when something changed
             self._planned = now
             self._show_weights(session)
             self._said(session)
@@ -282,7 +284,7 @@ class ProposePanel(Panel):
     def _reselect(self) -> None:
         """Let what the form says choose in place of what nobody has touched."""
         session = self.context.session
-        if session is None or not self.anew.isChecked() or session.state.read_only:
+        if session is None or not self.again.isChecked() or session.state.read_only:
             return
         state = session.state
         if state.model is None or {JobKind.PROPOSE, JobKind.RESELECT} & set(state.jobs):

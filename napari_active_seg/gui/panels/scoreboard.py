@@ -26,7 +26,7 @@ class EvidenceBox(Box):
     title_text = "From which labels"
 
     def build(self) -> None:
-        """Lay out the scoreboard and what can be asked."""
+        """Lay out the scoreboard and what can be done."""
         self.board = text_label()
         self.leaks = text_label()
         self.test = button(
@@ -43,7 +43,7 @@ class EvidenceBox(Box):
             self.body.addWidget(widget)
 
     def render_state(self, session: Session, view: ViewState) -> None:
-        """Enable what can be asked."""
+        """Enable what can be done."""
         allow(self.test, view.why_not.write or view.why_not.use_model)
         allow(self.look, view.why_not.write)
 

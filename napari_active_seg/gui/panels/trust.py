@@ -43,12 +43,12 @@ _TITLES = {
 
 
 class TrustPanel(Panel):
-    """The fifth tab. What it shows is read from the diary when the tab is looked at."""
+    """The fifth tab. What it shows is read from the event log when the tab is looked at."""
 
     title = "Trust"
 
     def build(self) -> None:
-        """Lay out the scores, the diagram and what can be asked."""
+        """Lay out the scores, the diagram and what can be done."""
         self.first_answer = FirstAnswerBox(self.context)
         self.body.addWidget(self.first_answer)
         self.about = text_label()
@@ -58,7 +58,7 @@ class TrustPanel(Panel):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.scores.verticalHeader().hide()
-        self.scores.setToolTip("95 %: between these limits over images drawn anew")
+        self.scores.setToolTip("95 %: between these limits over resampled images")
         self.scores.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.scores.setMinimumHeight(190)
         self.diagram = Plot(self.context.tell)
@@ -95,7 +95,7 @@ class TrustPanel(Panel):
             self._refresh(session)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Read the diary now that somebody looks."""
+        """Read the event log now that the tab is visible."""
         super().showEvent(event)
         if self._session is not None and self._session is self.context.session:
             self._refresh(self._session)

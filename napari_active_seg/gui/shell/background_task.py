@@ -1,4 +1,4 @@
-"""A piece of work outside any project, such as looking at a folder, while the window goes on."""
+"""Work outside any project in a thread, such as reading a folder, with progress."""
 
 from __future__ import annotations
 

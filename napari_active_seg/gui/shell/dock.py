@@ -110,7 +110,7 @@ class Dock(QWidget):  # type: ignore[misc]
 
     @property
     def painter(self) -> RegionPainter | None:
-        """What paints in the region in hand, while a project is open."""
+        """What paints in the current region, while a project is open."""
         return self._painter
 
     # --- layout ------------------------------------------------------------------------------

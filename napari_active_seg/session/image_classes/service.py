@@ -1,4 +1,4 @@
-"""A class per image beside the mask: said by a person, learned by a second head, asked for."""
+"""A class per image in addition to the mask: given by a person, learned by a second head."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The figures of the calibration paper, and what belongs beside them, of one project.
+"""The figures of the calibration paper, and what belongs to them, of one project.
 
-Figures are drawn from what the diary keeps of the models' measurements: on the fixed validation, or
-on the test images where there is no labelled validation.
+Figures are drawn from the evaluations in the event log: on the fixed validation, or on the test
+images where there is no labelled validation.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _accuracy(models: Sequence[MeasuredModel]) -> NamedFigure:
     return NamedFigure(
         "figure-3-accuracy",
         draw_curves(curves, x_title="% of the pool's pixels labelled", y_title="score"),
-        "Accuracy as more is labelled; bands are 95 % over images drawn anew "
+        "Accuracy as more is labelled; bands are 95 % over resampled images "
         f"(the calibration paper, figures 1 and 3, table 1){words}",
         ("model", "labelled_percent", "minutes", *keys),
         tuple(rows),
@@ -166,7 +166,7 @@ def _cost(models: Sequence[MeasuredModel]) -> NamedFigure:
     return NamedFigure(
         "cost-against-accuracy",
         draw_curves([curve], x_title="minutes of labelling, as measured", y_title="mean Dice"),
-        "What a person's time bought; the band is 95 % over images drawn anew",
+        "What a person's time bought; the band is 95 % over resampled images",
         ("model", "minutes", "mean_dice"),
         tuple((m.record.id, m.minutes, m.figures.get("mean_dice", float("nan"))) for m in models),
     )

@@ -1,4 +1,4 @@
-"""A class per image beside the mask: said, learned, asked for, merged, and left alone by masks."""
+"""A class per image in addition to the mask: given, learned, merged, and ignored by masks."""
 
 import csv
 import re

@@ -87,7 +87,7 @@ class Watched:
 
 
 def let_go(watched, _stage):
-    """Leave the region that a proposal takes in hand, as soon as it is taken."""
+    """Leave the region that a proposal takes selected, as soon as it is taken."""
     session = watched.session
     to_region = session.navigation.to_region
     session.navigation.to_region = lambda region_id: (to_region(region_id), watched.deactivate())
