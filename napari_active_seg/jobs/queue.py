@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from psygnal import Signal
+from psygnal import Signal, emit_queued
 
 from napari_active_seg.errors import ActiveSegError, BusyError, ProjectError, StoppedError
 from napari_active_seg.jobs import Job, JobKind, JobResult, Progress, Runner
@@ -180,6 +180,8 @@ class JobQueue:
         self._generation += 1
         self._drop(self._waiting)
         self._runner.close()
+        if threading.current_thread() is threading.main_thread():
+            emit_queued()  # what its thread sent last finds its receiver gone later
         self._runner.finished.disconnect(self._deliver)
         self._runner.progressed.disconnect(self.progressed.emit)
         if running is not None:
