@@ -48,7 +48,7 @@ def main(folder, job, road):
         if job == "training" and not running_long_enough(dock):
             QTimer.singleShot(20, close)
             return
-        found["job"] = session.state.job
+        found["job"] = session.state.job.title if session.state.job else ""
         leave(viewer, road)
 
     QTimer.singleShot(0, begin)

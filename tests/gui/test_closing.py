@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 from napari_active_seg.api import open_session
 from napari_active_seg.errors import ProjectError
 from napari_active_seg.gui.shell.dock import Dock
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 
 CLOSED = Path(__file__).with_name("closed_window.py")
@@ -168,7 +169,7 @@ def test_dock_closed_while_training_asks_stops_and_comes_back(proposed, pool, di
     press_x(window, window.dock)
     window.qtbot.waitUntil(window.dock.isVisible, timeout=5000)
     assert dock_of(viewer) is window.dock
-    assert session.state.job == "training"
+    assert session.state.job is JobKind.TRAIN
     press_x(window, window.dock)
     assert dialogs.asked == ["A network is being trained."] * 2
     assert dock_of(viewer) is None

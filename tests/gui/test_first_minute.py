@@ -7,6 +7,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.gui.panels import propose as propose_panel
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 
 
@@ -154,7 +155,7 @@ def test_training_begins_by_itself_and_leaves_the_brush_alone(with_queue, pool):
     assert window.session.project.config.train_after == 1
     window.dock.painter.fill_rest(1)
     window.key(Qt.Key.Key_D)
-    window.qtbot.waitUntil(lambda: "training" in window.session.state.jobs, timeout=5000)
+    window.qtbot.waitUntil(lambda: JobKind.TRAIN in window.session.state.jobs, timeout=5000)
     in_hand = window.session.state.region
     region = in_hand.region
     window.drag((region.y + 8, region.x + 8), (region.y + 8, region.x + 24))

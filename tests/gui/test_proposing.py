@@ -7,6 +7,7 @@ from tiny_data import write_pool
 
 from napari_active_seg.acquisition import Proposal, RegionKind, ScoredRegion
 from napari_active_seg.gui.layers.style import ring_of
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionShape, RegionState
 from napari_active_seg.session.create_project import ImageSettings, create_project
@@ -219,7 +220,7 @@ def test_first_regions_can_be_labelled_while_the_rest_is_predicted(window, tmp_p
     session.progressed.connect(lambda progress: texts.append(progress.text))
     window.click(panel.go)
     window.qtbot.waitUntil(lambda: visible_tab(window) == "Annotate", timeout=60_000)
-    assert "proposing" in session.state.jobs  # the other images are being predicted
+    assert JobKind.PROPOSE in session.state.jobs  # the other images are being predicted
     assert len(session.state.predicted) < 12
     mine = session.state.region
     assert mine.round == 2

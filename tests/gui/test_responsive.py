@@ -19,6 +19,7 @@ from napari_active_seg.gui.layers.garbage import quick_collections
 from napari_active_seg.gui.layers.sync import ROLE_KEY
 from napari_active_seg.gui.panels import project as project_panel
 from napari_active_seg.gui.shell.background_imports import finish_imports
+from napari_active_seg.jobs import JobKind
 
 #: The first training of a process loads much of torch.
 LONG = 240_000
@@ -97,7 +98,7 @@ def test_opening_another_project_stops_a_job_and_waits_for_it(proposed, tmp_path
     first = window.session
     other = copied_project(window, tmp_path)
     first.train(preset="unet", epochs=10_000, wait=False)
-    window.qtbot.waitUntil(lambda: first.state.job == "training")
+    window.qtbot.waitUntil(lambda: first.state.job is JobKind.TRAIN)
 
     def agree():
         box = QApplication.activeModalWidget()

@@ -4,6 +4,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 from napari_active_seg.session.create_project import ImageSettings, create_project
 
@@ -94,7 +95,7 @@ def test_closing_while_a_network_is_trained_asks_and_both_answers_hold(proposed,
     asked = []
     answer("Keep training", asked)
     assert not window.dock.context.may_close()
-    assert window.session.state.job == "training"
+    assert window.session.state.job is JobKind.TRAIN
     answer("Stop and close", asked)
     assert window.dock.context.may_close()
     assert asked == ["A network is being trained."] * 2
@@ -119,7 +120,7 @@ def test_painting_and_other_verbs_go_on_beside_a_training(proposed, pool):
     assert window.panel("Propose").go.isEnabled()
     assert not window.panel("Train").go.isEnabled()
     window.click(window.panel("Propose").go)
-    assert window.session.state.jobs == ("training", "proposing")
+    assert window.session.state.jobs == (JobKind.TRAIN, JobKind.PROPOSE)
     assert window.dock.status.text() == "Working: training; then proposing"
     window.click(window.dock.stop)
     window.settle(30_000)

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_active_seg.gui.layers.sync import ROLE_KEY
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.project import Project
 from napari_active_seg.regions import UNLABELLED, RegionState
 
@@ -166,7 +167,7 @@ def test_training_in_the_background_shows_prediction_and_uncertainty(proposed, p
     window = proposed
     window.finish_all(pool)
     window.click(window.panel("Train").go)
-    assert window.session.state.job == "training"
+    assert window.session.state.job is JobKind.TRAIN
     assert window.dock.stop.isEnabled()
     window.settle()
     assert window.panel("Train").models.rowCount() == 1
@@ -208,7 +209,7 @@ def test_stop_button_stops_training_and_leaves_no_model(proposed, pool):
     window.finish_all(pool)
     window.session.train(preset="unet", epochs=10_000, wait=False)
     window.qtbot.wait(300)
-    assert window.session.state.job == "training"
+    assert window.session.state.job is JobKind.TRAIN
     window.click(window.dock.stop)
     window.settle(20_000)
     assert window.session.state.model is None

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QApplication, QComboBox, QDockWidg
 
 from napari_active_seg.gui.annotate.napari_keys import list_napari_keys
 from napari_active_seg.gui.annotate.shortcuts import ACTIONS, CLASS_KEYS, KeyBook, describe_key
+from napari_active_seg.jobs import JobKind
 from napari_active_seg.regions import LabelSchema, RegionState
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -274,7 +275,7 @@ def test_regions_are_proposed_and_a_model_is_trained_by_keys(active, pool):
     assert window.session.state.queue[-1].region.height == 16
     window.finish_all(pool)
     press(window, Qt.Key.Key_L, CONTROL | SHIFT)
-    assert window.session.state.job == "training"
+    assert window.session.state.job is JobKind.TRAIN
     window.settle()
     assert window.session.state.model is not None
 
