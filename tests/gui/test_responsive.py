@@ -15,7 +15,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_active_seg import figures
-from napari_active_seg.gui.layers.garbage import quick_collections
+from napari_active_seg.gui.layers.registry import quick_collections
 from napari_active_seg.gui.layers.sync import ROLE_KEY
 from napari_active_seg.gui.panels import project as project_panel
 from napari_active_seg.gui.shell.background_imports import finish_imports

@@ -7,15 +7,14 @@ layers take a tenth of a second each. So one registry serves all projects of a w
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer, LayerLock
 
-from napari_active_seg.gui.layers.garbage import quick_collections
-
-__all__ = ["ROLE_KEY", "LayerRegistry"]
+__all__ = ["ROLE_KEY", "LayerRegistry", "quick_collections"]
 
 #: Layers of ours carry their role in their metadata under this key.
 ROLE_KEY = "napari_active_seg"
@@ -31,6 +30,21 @@ _ORDER = (
     "prediction",
     "paint",
 )
+
+
+@contextlib.contextmanager
+def quick_collections() -> Iterator[None]:
+    """Limit garbage collections to the youngest objects: napari asks for full ones."""
+    full = gc.collect
+
+    def young(generation: int = 2) -> int:
+        return full(min(generation, 0))
+
+    gc.collect = young
+    try:
+        yield
+    finally:
+        gc.collect = full
 
 
 class LayerRegistry:

@@ -21,8 +21,8 @@ from napari_active_seg.errors import (
     StoppedError,
 )
 from napari_active_seg.gui.shell.backend import Backend
+from napari_active_seg.gui.shell.background_task import BackgroundTask
 from napari_active_seg.gui.shell.dialogs import Held, ask_held
-from napari_active_seg.gui.shell.missing_images import MissingImages
 from napari_active_seg.gui.shell.notifications import notify
 from napari_active_seg.gui.shell.opening import ProjectOpener
 from napari_active_seg.gui.shell.preferences import PreferencesFile
@@ -30,13 +30,44 @@ from napari_active_seg.images import absolute_path
 from napari_active_seg.jobs import JobKind
 from napari_active_seg.session import Session
 
-__all__ = ["DockContext", "action_name"]
+__all__ = ["DockContext", "MissingImages", "action_name"]
 
 T = TypeVar("T")
 #: What an error of the saver belongs to.
 _SAVING = "saving"
 
 _log = logging.getLogger(__name__)
+
+
+class MissingImages:
+    """Checks in a background thread, since a network drive may take its time."""
+
+    def __init__(self, context: DockContext) -> None:
+        self._context = context
+        self._checked: Session | None = None
+        self._task = BackgroundTask(self._fail)
+
+    def check(self, then: Callable[[], None] = lambda: None) -> None:
+        """Put the missing images into the session's state, and call ``then``."""
+        session = self._checked = self._context.session
+        if session is None:
+            return
+        images = session.project.images
+
+        def take(found: object) -> None:
+            if session is self._context.session and isinstance(found, tuple):
+                session.maintenance.note_missing(found)
+                then()
+
+        self._task.run(lambda _progress: images.missing(), take)
+
+    def release(self) -> None:
+        """Forget a check that is under way."""
+        self._task.forget()
+
+    def _fail(self, error: Exception) -> None:
+        if self._checked is self._context.session:  # else its project was closed meanwhile
+            self._context.tell(error)
 
 
 class DockContext:
