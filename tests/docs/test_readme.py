@@ -19,7 +19,7 @@ def test_the_lines_without_a_window_run_as_they_stand(tmp_path, monkeypatch, cap
     (code,) = blocks("python")
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
     rounds = capsys.readouterr().out.strip().splitlines()
-    assert [line.split()[0] for line in rounds] == ["1", "2", "3"]
+    assert [line.split()[0] for line in rounds] == ["m001", "m002", "m003"]
     name, dice = rounds[-1].split()[1:]
     assert name == "mean_dice" and float(dice) > 0.8
 
