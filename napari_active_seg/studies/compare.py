@@ -15,7 +15,8 @@ from napari_active_seg.project import Project, Split
 from napari_active_seg.session.prediction.model_records import load_figures
 from napari_active_seg.session.trust.learning_curve import Spending
 from napari_active_seg.studies.method_ranking import kinds_by_area
-from napari_active_seg.studies.paper_results import PUBLISHED
+from napari_active_seg.studies.paper_results import add_published
+from napari_active_seg.studies.seed_statistics import Spread, compare_pairs
 from napari_active_seg.studies.segmentation import (
     ALL_LABELS,
     RoundRecord,
@@ -25,11 +26,9 @@ from napari_active_seg.studies.segmentation import (
 from napari_active_seg.studies.segmentation.curves import in_groups, study_curves
 from napari_active_seg.studies.segmentation.summary import (
     AXES,
-    Spread,
     area_at,
     arms_of,
     least_common_budget,
-    paired,
     score_at,
 )
 
@@ -70,8 +69,8 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
         (
             arm,
             _describe_area(areas[arm]),
-            Spread.over(list(scores[arm].values())).describe(3),
-            "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).summary,
+            Spread.over_seeds(scores[arm]).describe(3),
+            "" if arm == arms[0] else compare_pairs(scores[arm], scores[arms[0]]).summary,
         )
         for arm in arms
     ]
@@ -98,7 +97,7 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
 
 def _describe_area(areas: Mapping[int, float | None]) -> str:
     """Return an area in words; runs that begin where others end have none in common."""
-    spread = Spread.over(list(areas.values()))
+    spread = Spread.over_seeds(areas)
     return spread.describe(3) if spread.n else "none in common"
 
 
@@ -120,7 +119,7 @@ def _add_kinds(
                 one.arm,
                 one.area.describe(3),
                 one.score.describe(3),
-                "" if chance in (None, one) else paired(one.areas, chance.areas).summary,
+                "" if chance in (None, one) else compare_pairs(one.areas, chance.areas).summary,
             )
             for one in kinds
         ]
@@ -133,9 +132,7 @@ def _add_kinds(
             "images without labels are learned from too. Of a kind with several arms the one that "
             "turned out best is shown, which flatters it."
         )
-        guide = PUBLISHED["pools"]
-        page.paragraph(guide.title)
-        page.table(guide.head, guide.rows)
+        add_published(page, "pools")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Pieces of work in processes beside each other, each held to so many threads."""
+"""Tasks in several processes at the same time, each with a limited number of threads."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from napari_active_seg.errors import ModelError
 
 __all__ = ["OnProgress", "ParallelTask", "run_parallel"]
 
-#: Told how many pieces are done, of how many, and what is under way.
+#: Receives how many tasks are done, of how many, and which are running.
 OnProgress = Callable[[int, int, str], None]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class ParallelTask(Protocol):
-    """A piece that runs by itself; the one called ``after`` must be done before, if any."""
+    """A task; the one with the key ``after`` must be done before, if any."""
 
     @property
     def key(self) -> str:
-        """What it is called."""
+        """The name of the task."""
 
     @property
     def after(self) -> str:
-        """What must be done before; empty for nothing."""
+        """The key of the task that must be done before; empty for none."""
 
 
-P = TypeVar("P", bound=ParallelTask)
+T = TypeVar("T", bound=ParallelTask)
 
 
 def run_parallel(
-    pieces: Sequence[P],
-    work: Callable[[P], None],
+    tasks: Sequence[T],
+    work: Callable[[T], None],
     *,
     workers: int,
     threads: int,
     on_progress: OnProgress,
 ) -> None:
-    """Let ``workers`` processes do ``work`` for each piece; ``work`` and pieces are picklable.
+    """Call ``work`` for each task in ``workers`` processes; ``work`` and tasks are picklable.
 
-    They end within a second of this process, so that two never work on one piece. ModelError if
-    one of them was killed.
+    The processes end within a second of this one, so that two never run the same task. ModelError
+    if one of them was killed.
     """
-    waiting, done = list(pieces), set[str]()
-    running: dict[Future[None], P] = {}
+    waiting, done = list(tasks), set[str]()
+    running: dict[Future[None], T] = {}
     context = multiprocessing.get_context("spawn")
     with (
         _threads(threads),
@@ -57,20 +57,20 @@ def run_parallel(
     ):
         try:
             while waiting or running:
-                ready = [piece for piece in waiting if not piece.after or piece.after in done]
-                for piece in ready[: workers - len(running)]:
-                    waiting.remove(piece)
-                    running[pool.submit(work, piece)] = piece
-                words = " and ".join(piece.key for piece in running.values())
-                on_progress(len(done), len(pieces), words)
+                ready = [task for task in waiting if not task.after or task.after in done]
+                for task in ready[: workers - len(running)]:
+                    waiting.remove(task)
+                    running[pool.submit(work, task)] = task
+                running_keys = " and ".join(task.key for task in running.values())
+                on_progress(len(done), len(tasks), running_keys)
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     future.result()
                     done.add(running.pop(future).key)
         except BrokenProcessPool as error:
             raise ModelError(
-                "a process of the study was killed, for want of memory perhaps; the same command "
-                "goes on where it stopped, with fewer --workers if need be"
+                "a process of the study was killed, perhaps because memory ran out; run the same "
+                "command again to resume, with fewer --workers if needed"
             ) from error
         except BaseException:
             for future in running:
@@ -81,7 +81,7 @@ def run_parallel(
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: two must not work on one arm."""
+    """End this process with the one that started it: two must not run the same arm."""
     parent = multiprocessing.parent_process()
 
     def wait_for_its_end() -> None:
@@ -94,7 +94,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Hold processes that are started meanwhile to so many threads."""
+    """Limit the threads of processes that start within the context."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(count)))
     try:

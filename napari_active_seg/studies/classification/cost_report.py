@@ -11,7 +11,7 @@ from napari_active_seg.studies.classification.rounds import (
     runs_by_seed,
 )
 from napari_active_seg.studies.classification.settings import RANDOM, ClassificationStudy
-from napari_active_seg.studies.segmentation.summary import Spread, ratios_by_seed
+from napari_active_seg.studies.seed_statistics import Spread, ratios_by_seed
 
 __all__ = ["add_costs"]
 
@@ -98,7 +98,7 @@ def _paid_over_random(rounds: Rounds, arm: str, number: int) -> Spread:
         {f["seed"]: f["cost"] for f in rounds if f["arm"] == name and f["round"] == number}
         for name in (arm, RANDOM)
     )
-    return Spread.over(list(ratios_by_seed(ours, theirs).values()))
+    return Spread.over_seeds(ratios_by_seed(ours, theirs))
 
 
 def _mark(rounds: Rounds, arm: str, number: int) -> Mark:

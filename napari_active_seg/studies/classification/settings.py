@@ -1,14 +1,14 @@
-"""A study of whole images as a file says it."""
+"""Settings of a study of image classification."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.studies.base_settings import Settings
+from napari_active_seg.studies.settings import BaseArmSettings, BaseStudySettings, Settings
 from napari_active_seg.uncertainty import check_measure
 
 __all__ = ["ALL", "CORE_SET", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
@@ -31,7 +31,7 @@ class ImageCosts(Settings):
     bright: int = Field(default=127, ge=0, le=255)
 
 
-class ClassificationArm(Settings):
+class ClassificationArm(BaseArmSettings):
     """By which measure images are asked for, and by how many passes; 0 is a plain network.
 
     What an image is worth is its uncertainty divided by its cost to the power of ``beta``; costs
@@ -43,7 +43,6 @@ class ClassificationArm(Settings):
     are given, are in place of the study's.
     """
 
-    name: str
     measure: str
     passes: int = Field(default=20, ge=0)
     beta: float = Field(default=0.0, ge=0, le=1)
@@ -66,7 +65,7 @@ class ClassificationArm(Settings):
         return measure
 
 
-class ClassificationStudy(Settings):
+class ClassificationStudy(BaseStudySettings):
     """Data, start, network and arms.
 
     ``pool`` and ``test`` are how many images are open and tested on, 0 for all. ``candidates`` are
@@ -81,8 +80,13 @@ class ClassificationStudy(Settings):
     of the ``positive`` class flipped both ways too.
 
     Arms with ``unlabelled`` images see so many of them in each of ``unlabelled_steps``. Areas under
-    curves are told up to ``budget`` images, 0 for none.
+    curves are reported up to ``budget`` images, 0 for none.
     """
+
+    changeable: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("rounds", "title", "levels", "changed", "paper", "root", "threads"), True
+    )
+    indent: ClassVar[int] = 1
 
     name: str
     title: str
@@ -125,3 +129,7 @@ class ClassificationStudy(Settings):
     paper: str = ""
     changed: tuple[str, ...] = ()
     threads: int = Field(default=1, ge=1)
+
+    def last_round_of(self, arm: ClassificationArm) -> int:
+        """Return the number of the last round of an arm; the reference has round 0 alone."""
+        return 0 if arm.measure == ALL else self.rounds

@@ -65,7 +65,7 @@ def mnist_stream(
             "28 steps of 500 images, every fifth test image, 20 passes, 600 steps of Adam with 32 "
             "images, convolutions in bfloat16."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         name=f"mnist-stream-{variant or 'functions'}-{scale}",
         title="MNIST as a stream: which images to ask for" + ", and what they cost" * bool(variant),
         root=root,

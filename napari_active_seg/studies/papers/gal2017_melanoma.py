@@ -68,7 +68,7 @@ def melanoma(
     if scale is Scale.FULL:
         rate = 1e-5 if variant else 1e-4
         words.append(f"Adam with a rate of {rate:g}; the paper says 'a small learning rate'.")
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared,
             network="vgg16",
             weights="pretrained" if variant else "random",
@@ -83,7 +83,7 @@ def melanoma(
         "Images of 64 pixels, a VGG16 with a quarter of the channels and batch norm, 20 epochs of "
         "batches of 32 in bfloat16, four steps."
     )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **shared,
         network="vgg16-small",
         side=64,

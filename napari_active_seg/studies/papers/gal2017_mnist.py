@@ -61,7 +61,7 @@ def mnist(
         )
     if full:
         changed.append("100 passes, 1,000 steps of Adam with 64 images: the paper gives neither.")
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared, steps=1000, images_a_step=64, changed=tuple(changed)
         )
     small = {"rounds": 49, "batch": 20} if thousand else {"rounds": 28}
@@ -71,7 +71,7 @@ def mnist(
         f"every fifth test image, {asked}, 20 passes, 600 steps of Adam with 32 images, "
         "convolutions in bfloat16."
     )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **(shared | small),
         pool=10_000,
         candidates=2_000,

@@ -35,7 +35,7 @@ def mnist_two_digits(
         changed.append(
             "20 passes, 200 steps of Adam with 32 images in bfloat16, 2,000 test images at most."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         name=f"mnist-two-digits-{scale}",
         title="Two digits: a network with dropout against labels that spread on a graph",
         root=root,

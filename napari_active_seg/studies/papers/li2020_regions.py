@@ -139,7 +139,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
         "pairs": _PAIRS,
     }
     if full:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(dataset="glas", root=root, fit=Fit(pad=(528, 784))),
             size=150,
             rounds=16,
@@ -156,7 +156,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
             ),
             **shared,
         )
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(dataset="glas", root=root, fit=Fit(shrink=4)),
         size=37,
         rounds=amounts.rounds,
@@ -189,7 +189,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         "pairs": _PAIRS,
     }
     if full:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(
                 dataset="isic2016", root=root, fit=Fit(size=(384, 512), bilinear=True)
             ),
@@ -209,7 +209,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
             ),
             **shared,
         )
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(
             dataset="isic2016", root=root, fit=Fit(shrink=2), most_train=300, most_test=170
         ),

@@ -93,7 +93,7 @@ def _study(
         "Plain images of the consistency term are not moved; the paper does not say.",
     ]
     if full:
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared,
             network="wrn-28-2",
             epochs=150,
@@ -111,7 +111,7 @@ def _study(
             "Handwritten digits, 50 and then 50 a step: a check that all of it runs, not a result "
             "about CIFAR. A mirrored digit is none, so strong changes are too strong for them."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **shared,
         network="wrn-10-1",
         pool=max(5000, 2 * budget.most),

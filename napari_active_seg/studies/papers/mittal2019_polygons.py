@@ -60,7 +60,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
     }
     elsewhere = () if dataset == "voc" else (f"On {dataset} in place of PASCAL-VOC.",)
     if scale is Scale.FULL:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(dataset=dataset, root=root),
             start=StartSettings(clicks=5000),
             batch="5000clicks",
@@ -81,7 +81,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
             ),
             **shared,
         )  # fmt: skip
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(dataset=dataset, root=root, fit=Fit(shrink=4), most_train=300,
                           most_test=100),
         start=StartSettings(clicks=150),

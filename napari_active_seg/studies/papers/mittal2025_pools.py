@@ -108,7 +108,7 @@ def a2d2_3k(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> S
         ArmSettings(name="Uniform", strategy="even-images"),
         ArmSettings(name="Uniform@5+Entropy", strategy="max-entropy-images", keeps=5),
     ]
-    return StudySettings.made(
+    return StudySettings.parse(
         **{
             **study.model_dump(),
             "title": "Three thousand of forty thousand frames",
@@ -163,7 +163,7 @@ def _study(
         for strategies, own in ((_SINGLE, {}), (_DROPOUT, with_dropout))
         for method, strategy in strategies.items()
     ]
-    return StudySettings.made(
+    return StudySettings.parse(
         name=name,
         title="Redundancy, budget and images without labels",
         data=data,

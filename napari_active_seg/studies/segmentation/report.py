@@ -18,7 +18,7 @@ from napari_active_seg.figures import (
     draw_reliability,
     draw_selected_and_rest,
 )
-from napari_active_seg.studies.paper_results import PUBLISHED
+from napari_active_seg.studies.paper_results import add_published
 from napari_active_seg.studies.segmentation.cost_report import add_areas, add_costs
 from napari_active_seg.studies.segmentation.curves import full_label_lines, in_groups, study_curves
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord
@@ -61,7 +61,7 @@ def study_report(
     _accuracy(page, study, records)
     add_costs(page, study, records)
     add_areas(page, study, records)
-    _published(page, study)
+    add_published(page, study.paper, heading="What the paper has")
     _calibration(page, records, study)
     _selected(page, records)
     _training(page, records)
@@ -95,14 +95,6 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
 def _grouped(study: StudySettings, curves: Sequence[Curve]) -> list[list[Curve]]:
     """Return curves by what their arms start from, since those differ by their choice alone."""
     return in_groups(curves, {arm.name: study.start_of(arm) for arm in study.arms})
-
-
-def _published(page: Report, study: StudySettings) -> None:
-    table = PUBLISHED.get(study.paper)
-    if table is not None:
-        page.heading("What the paper has")
-        page.paragraph(table.title)
-        page.table(table.head, table.rows)
 
 
 def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySettings) -> None:

@@ -1,20 +1,18 @@
-"""The files that a study leaves: curves.csv, results.json and report.html."""
+"""The results of a study of segmentation, as curves.csv and results.json."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg._version import __version__
+from napari_active_seg.studies.results import write_results
+from napari_active_seg.studies.seed_statistics import Spread
 from napari_active_seg.studies.segmentation.record import RoundRecord
-from napari_active_seg.studies.segmentation.results_json import write_results_json
 from napari_active_seg.studies.segmentation.settings import PLACES, StudySettings
 from napari_active_seg.studies.segmentation.summary import (
-    Spread,
     area_at,
     arms_of,
     costs_to_reach,
@@ -24,18 +22,18 @@ from napari_active_seg.studies.segmentation.summary import (
     score_at,
 )
 
-__all__ = ["summary_of", "write_results"]
+__all__ = ["summary_of", "write_study_results"]
 
 _FACTS = (
     "arm", "strategy", "measure", "family", "seed", "round", "regions", "images",
     "labelled_pixels", "labelled_share", "validation_share", "clicks", "perimeter", "seconds",
 )  # fmt: skip
 
-#: What costs are told in, and the words for it.
+#: The units of costs, and their names in results.json.
 _UNITS = {"pixels": "percent of pixels", "clicks": "clicks", "minutes": "minutes"}
 
 
-def write_results(
+def write_study_results(
     study: StudySettings,
     records: Sequence[RoundRecord],
     out: Path,
@@ -46,26 +44,23 @@ def write_results(
 ) -> None:
     """Write curves.csv and results.json into ``out``.
 
-    ``notes`` say what is to be known of the data, ``work`` the seconds of each seed.
+    ``notes`` describe the data, ``work`` has the seconds of each seed.
     """
-    out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for record in records for name in record.scores})
-    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*_FACTS, *names))
-        for record in records:
-            row = [getattr(record, fact) for fact in _FACTS]
-            writer.writerow((*row, *(record.scores.get(name, "") for name in names)))
-    results = {
-        "version": __version__,
-        "device": device,
-        "notes": list(notes),
-        "settings": _without_places(json.loads(study.as_json())),
-        "summary": summary_of(study, records),
-        "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
-        "records": [asdict(record) for record in records],
-    }
-    write_results_json(out, results)
+    lines = [asdict(record) for record in records]
+    write_results(
+        out,
+        device=device,
+        columns=(*_FACTS, *names),
+        rows=[{**line, **line["scores"]} for line in lines],
+        found={
+            "notes": list(notes),
+            "settings": _without_places(json.loads(study.as_json())),
+            "summary": summary_of(study, records),
+            "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
+            "records": lines,
+        },
+    )
 
 
 def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
@@ -114,14 +109,14 @@ def _at(
     arm: str,
     **asked: Any,
 ) -> Spread:
-    return Spread.over(list(of(records, arm, **asked).values()))
+    return Spread.over_seeds(of(records, arm, **asked))
 
 
 def _to_reach(
     records: Sequence[RoundRecord], arm: str, score: str, level: float, axis: str
 ) -> dict[str, Any]:
     costs = costs_to_reach(records, arm, score=score, level=level, axis=axis)
-    return asdict(Spread.over(list(costs.values())))
+    return asdict(Spread.over_seeds(costs))
 
 
 def _ratios(
@@ -134,5 +129,5 @@ def _ratios(
         ratios = ratios_to_reach(
             records, one, other, score=study.score, level=share * full.mean, axis=axis
         )
-        found[f"{share:.0%} of all labels"] = asdict(Spread.over(list(ratios.values())))
+        found[f"{share:.0%} of all labels"] = asdict(Spread.over_seeds(ratios))
     return found
