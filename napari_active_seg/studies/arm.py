@@ -1,7 +1,6 @@
 """One arm of one seed, round by round; every finished round is a line of a file.
 
-What is done is read from that file, so that a run which was killed resumes at the round that it
-did not finish.
+What is done is read from that file, so that a killed run resumes at its first unfinished round.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Studies and projects laid side by side."""
+"""Comparison of studies and projects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["Compared", "compare_runs", "records_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """The page, its main table as rows of words, and that of kinds of methods in each study."""
+    """The page, the rows of its main table, and those of the kinds of methods in each study."""
 
     page: Report
     rows: list[tuple[object, ...]]
@@ -45,9 +45,9 @@ class Compared:
 
 
 def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
-    """Return studies or projects side by side; BadInputError where there is nothing to compare."""
+    """Compare studies or projects; BadInputError if there is nothing to compare."""
     if len(runs) < 2:
-        raise BadInputError("two runs at least are laid side by side; name a second folder")
+        raise BadInputError("at least two runs are compared; name a second folder")
     names = _short_names(runs)
     records = [
         replace(record, arm=f"{name}: {record.arm}")
@@ -84,7 +84,7 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
 
 
 def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure, str]:
-    """Return the curves of all runs and the words for them; many are drawn run by run."""
+    """Return the curves of all runs and their caption; many are drawn run by run."""
     curves = study_curves(records, score)
     runs = {curve.label: curve.label.split(": ")[0] for curve in curves}
     groups, titles = in_groups(curves, runs), []
@@ -96,7 +96,7 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
 
 
 def _describe_area(areas: Mapping[int, float | None]) -> str:
-    """Return an area in words; runs that begin where others end have none in common."""
+    """Return an area as text; runs that begin where others end have none in common."""
     spread = Spread.over_seeds(areas)
     return spread.describe(3) if spread.n else "none in common"
 
@@ -104,7 +104,7 @@ def _describe_area(areas: Mapping[int, float | None]) -> str:
 def _add_kinds(
     page: Report, runs: Sequence[Path], names: Sequence[str]
 ) -> list[tuple[object, ...]]:
-    """Add which kind of method was best in each study, beside the guide of the paper."""
+    """Add which kind of method was best in each study, and the guide of the paper."""
     rows: list[tuple[object, ...]] = []
     for name, run in zip(names, runs, strict=True):
         if not (run / "study.json").is_file():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.studies.datasets import PreparedData
-from napari_active_seg.studies.parallel import OnProgress
 from napari_active_seg.studies.results import read_device, read_notes
+from napari_active_seg.studies.runner import OnProgress
 from napari_active_seg.studies.segmentation import RoundRecord, StudySettings, run_study
 from napari_active_seg.studies.segmentation.batch_diversity import add_collapse
 from napari_active_seg.studies.segmentation.example_images import add_pictures
@@ -43,8 +43,8 @@ def write_study(
 ) -> tuple[RoundRecord, ...]:
     """Write curves.csv, results.json and the report with its figures of what is done in ``out``.
 
-    They are written into ``out`` or ``into``. Without a ``device`` it is the one that was told when
-    the study ran. The rounds are enough: without data and projects there are no pictures.
+    They are written into ``out`` or ``into``. Without a ``device`` it is the one that the
+    last results name. The rounds are enough: without data and projects there are no pictures.
     """
     device = device or read_device(out)
     data = PreparedData.open(out / "data") if (out / "data").is_dir() else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,15 +48,7 @@ def finished_arm_rounds(
     return lines_of(arm_folder(out, arm, seed) / RECORDS)[: study.last_round_of(arm) + 1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Draw:
-    """What a seed drew of the pool, and the weight decay that serves its validation best."""
-
-    places: Places
-    decay: float
-
-
-class ImageArmRun(BaseRun[_Draw]):
+class ImageArmRun(BaseRun[tuple[Places, float]]):
     """An arm of a study of classification."""
 
     def __init__(
@@ -84,7 +75,7 @@ class ImageArmRun(BaseRun[_Draw]):
         return self.study.last_round_of(self.arm)
 
     @contextmanager
-    def open(self) -> Iterator[_Draw]:
+    def open(self) -> Iterator[tuple[Places, float]]:
         """Draw the start, the validation and the pool, and choose the weight decay."""
         places = drawn_places(
             self.pool.labels,
@@ -97,12 +88,12 @@ class ImageArmRun(BaseRun[_Draw]):
         if self.arm.measure == ALL:
             everything = np.concatenate([places.start, places.open])
             places = Places(everything, places.validation, places.open[:0])
-        yield _Draw(places, decay)
+        yield places, decay
 
-    def run_round(self, state: _Draw, number: int) -> Mapping[str, Any]:
+    def run_round(self, state: tuple[Places, float], number: int) -> Mapping[str, Any]:
         """Train on what is labelled, test it, and choose the next images."""
         began = time.perf_counter()
-        places, decay = state.places, state.decay
+        places, decay = state
         asked = [i for facts in self.records for i in facts["asked"]]
         labelled = np.concatenate([places.start, np.array(asked, np.int64)])
         learner, losses = self._learner(places, labelled, decay, number)

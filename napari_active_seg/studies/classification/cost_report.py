@@ -24,7 +24,7 @@ def add_costs(
 ) -> None:
     """Add what arms cost half-way and at the end, over random, and how far off learned costs were.
 
-    "Over random" is beside the arm that draws, seed by seed.
+    "Over random" divides by the costs of the random arm, seed by seed.
     """
     page.heading("Cost")
     halfway = round(study.rounds * _HALFWAY)
@@ -63,7 +63,7 @@ def _add_over_random(
     arms: Sequence[str],
     looked_at: dict[str, int],
 ) -> None:
-    """Add costs beside those of random, to the same number of images and to the same error."""
+    """Add costs over those of random, for the same number of images and for the same error."""
     if RANDOM not in arms:
         return
     page.paragraph(

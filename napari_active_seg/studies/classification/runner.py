@@ -18,8 +18,7 @@ from napari_active_seg.studies.classification.settings import (
     ClassificationStudy,
 )
 from napari_active_seg.studies.classification.splits import ImagePool
-from napari_active_seg.studies.parallel import OnProgress
-from napari_active_seg.studies.runner import StudyTask, run_tasks
+from napari_active_seg.studies.runner import OnProgress, StudyTask, run_tasks
 
 __all__ = ["finished_rounds", "open_pool", "run_classification"]
 

@@ -22,7 +22,7 @@ CORE_SET = "core-set"
 
 
 class ImageCosts(Settings):
-    """What labelling an image costs: so much by its class, and its outline's length.
+    """What labelling an image costs: a base cost of its class, and its outline's length.
 
     The outline is that of what is brighter than ``bright``.
     """
@@ -69,18 +69,18 @@ class ClassificationStudy(BaseStudySettings):
     """Data, start, network and arms.
 
     ``pool`` and ``test`` are how many images are open and tested on, 0 for all. ``candidates`` are
-    how many of those that wait each step draws and chooses from, 0 for all. With a ``stream``
-    each step shows so many images that no step before it showed. ``decays`` are the
+    how many unlabelled images each step draws and chooses from, 0 for all. With a ``stream``
+    each step shows that many images that no step before it showed. ``decays`` are the
     penalties of which the validation chooses one, with the first labels of each seed; test errors
     and acquisition use the same passes.
 
     ``keep`` are the classes that count, all where it is empty. ``start_by_class`` and
-    ``test_by_class`` draw other numbers of each class; with ``splits`` seeds share so many draws of
-    test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips`` shows images
-    of the ``positive`` class flipped both ways too.
+    ``test_by_class`` draw other numbers of each class; with ``splits``, seeds share that many
+    draws of test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips``
+    shows images of the ``positive`` class flipped both ways too.
 
-    Arms with ``unlabelled`` images see so many of them in each of ``unlabelled_steps``. Areas under
-    curves are reported up to ``budget`` images, 0 for none.
+    Arms with ``unlabelled`` images train for ``unlabelled_steps``, each with ``unlabelled_a_step``
+    of them. Areas under curves are reported up to ``budget`` images, 0 for none.
     """
 
     changeable: ClassVar[dict[str, Any]] = dict.fromkeys(

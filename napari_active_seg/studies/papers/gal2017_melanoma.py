@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import ALL, RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["melanoma"]
 

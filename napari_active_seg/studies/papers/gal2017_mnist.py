@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["mnist"]
 
@@ -31,8 +31,8 @@ def mnist(
     """Return the study on MNIST, whose four files lie in ``root``.
 
     The variant ``deterministic`` is the paper's second figure: BALD, variation ratio and entropy
-    of the same network without dropout at test time, beside those with it. ``thousand`` is its
-    second table: the error with 1,000 labels and 5,000 images for validation.
+    of the same network without dropout at test time, in addition to those with it. ``thousand`` is
+    its second table: the error with 1,000 labels and 5,000 images for validation.
     """
     if variant not in _VARIANTS:
         raise ConfigError(f"no variant {variant!r}: {did_you_mean(variant, _VARIANTS[1:])}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["mnist_two_digits"]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_active_seg.studies.datasets import Fit
-from napari_active_seg.studies.papers.scales import Scale
-from napari_active_seg.studies.papers.variants import each_way
+from napari_active_seg.studies.papers.variants import Scale, each_way
 from napari_active_seg.studies.segmentation.settings import (
     ArmSettings,
     DataSettings,
@@ -19,7 +18,7 @@ from napari_active_seg.studies.simulated_annotator import AnnotatorSettings
 
 __all__ = ["voc_polygons"]
 
-#: How images are chosen, by the paper's names; the measures that need more than a network say so.
+#: How images are chosen, by the paper's names, with the settings that their measures need.
 _IMAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Random": ("random-images", {}),
     "Entropy": ("entropy-images", {}),

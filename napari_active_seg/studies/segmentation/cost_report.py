@@ -83,9 +83,9 @@ def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord], 
 
 
 def _levels_of(study: StudySettings, records: Sequence[RoundRecord], arm: str) -> list[float]:
-    """Return the scores whose cost is told, shares of what all labels give the arm's network too.
+    """Return the scores whose cost is reported, also shares of the arm's full-label score.
 
-    A share of what is not known is NaN, which nothing reaches.
+    A share of an unknown score is NaN, which no arm reaches.
     """
     full = reference_of(records, arm, study.score).mean
     return [*study.levels, *(share * full for share in _shares_of(study, records))]
@@ -102,7 +102,7 @@ def _shares_of(study: StudySettings, records: Sequence[RoundRecord]) -> tuple[fl
 
 
 def add_areas(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
-    """Add areas and scores, networks that are trained alike beside each other."""
+    """Add areas and scores, grouped by networks that are trained alike."""
     page.heading("Areas under the curves, and pairs")
     networks: dict[str, list[str]] = {}
     by_name = {arm.name: arm for arm in study.arms}

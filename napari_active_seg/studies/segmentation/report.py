@@ -35,7 +35,7 @@ _CALIBRATION = {
 }
 _SCORES = {"mean_dice": "mean Dice", "mean_jaccard": "mean Jaccard", "object_f1": "object F1"}
 _N_BINS = 15
-#: So many seeds make a band.
+#: The number of seeds that a band needs.
 _ENOUGH = 3
 
 
@@ -163,7 +163,7 @@ def _selected(page: Report, records: Sequence[RoundRecord]) -> None:
 
 
 def _training(page: Report, records: Sequence[RoundRecord]) -> None:
-    """Add what tells whether trainings had come to an end."""
+    """Add the mean losses of training, which show whether it was long enough."""
     known = [record for record in records if len(record.losses) == 10]
     if not known:
         return

@@ -72,62 +72,39 @@ def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
 def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str, Any]:
     """Return the figures of each arm that a paper's tables have, mean and deviation over seeds."""
     budgets = study.budgets or (least_common_budget(records, axis=study.axis),)
+    shares = {f"{share:.0%} of all labels": share for share in study.shares}
     found: dict[str, Any] = {}
+    full = {arm: reference_of(records, arm, study.score) for arm in arms_of(records)}
     for arm in arms_of(records):
-        full = reference_of(records, arm, study.score)
         levels = {f"{level:g}": level for level in study.levels}
-        if full.n:
-            levels |= {f"{share:.0%} of all labels": share * full.mean for share in study.shares}
-        found[arm] = {
-            "all labels": asdict(full),
-            **{
-                f"{unit} to reach": {
-                    name: _to_reach(records, arm, study.score, level, axis)
-                    for name, level in levels.items()
-                }
-                for axis, unit in _UNITS.items()
-            },
-            **{
-                f"{what}@{100 * budget:.1f}": asdict(
-                    _at(of, records, arm, score=study.score, budget=budget, axis=study.axis)
-                )
-                for budget in budgets
-                for what, of in (("AUC", area_at), (study.score, score_at))
-            },
-        }
-    pairs = [pair for pair in study.pairs if set(pair) <= set(arms_of(records))]
+        if full[arm].n:
+            levels |= {name: share * full[arm].mean for name, share in shares.items()}
+        found[arm] = {"all labels": asdict(full[arm])}
+        for axis, unit in _UNITS.items():
+            found[arm][f"{unit} to reach"] = {
+                name: _spread(costs_to_reach, records, arm, score=study.score, level=lv, axis=axis)
+                for name, lv in levels.items()
+            }
+        for budget in budgets:
+            asked: dict[str, Any] = {"score": study.score, "budget": budget, "axis": study.axis}
+            for what, measure in (("AUC", area_at), (study.score, score_at)):
+                found[arm][f"{what}@{100 * budget:.1f}"] = _spread(measure, records, arm, **asked)
+    pairs = [pair for pair in study.pairs if set(pair) <= set(full)]
     for axis in _UNITS:
         found[f"{axis} over {axis}"] = {
-            f"{one} / {other}": _ratios(study, records, one, other, axis) for one, other in pairs
-        }
+            f"{one} / {other}": {
+                name: _spread(
+                    ratios_to_reach, records, one, other,
+                    score=study.score, level=share * full[one].mean, axis=axis,
+                )
+                for name, share in (shares if full[one].n else {}).items()
+            }
+            for one, other in pairs
+        }  # fmt: skip
     return found
 
 
-def _at(
-    of: Callable[..., dict[int, float | None]],
-    records: Sequence[RoundRecord],
-    arm: str,
-    **asked: Any,
-) -> Spread:
-    return Spread.over_seeds(of(records, arm, **asked))
-
-
-def _to_reach(
-    records: Sequence[RoundRecord], arm: str, score: str, level: float, axis: str
+def _spread(
+    measure: Callable[..., dict[int, float | None]], *runs: Any, **asked: Any
 ) -> dict[str, Any]:
-    costs = costs_to_reach(records, arm, score=score, level=level, axis=axis)
-    return asdict(Spread.over_seeds(costs))
-
-
-def _ratios(
-    study: StudySettings, records: Sequence[RoundRecord], one: str, other: str, axis: str
-) -> dict[str, Any]:
-    """Return what a share of the full-label score costs one arm over what it costs another."""
-    full = reference_of(records, one, study.score)
-    found = {}
-    for share in study.shares if full.n else ():
-        ratios = ratios_to_reach(
-            records, one, other, score=study.score, level=share * full.mean, axis=axis
-        )
-        found[f"{share:.0%} of all labels"] = asdict(Spread.over_seeds(ratios))
-    return found
+    return asdict(Spread.over_seeds(measure(*runs, **asked)))

@@ -15,8 +15,7 @@ from napari_active_seg.studies.arm import RECORDS, OnRound, arm_folder
 from napari_active_seg.studies.datasets import DataSet, get_dataset_reader, read_folders
 from napari_active_seg.studies.datasets.cache import PreparedData, prepare
 from napari_active_seg.studies.datasets.redundancy import copied_pool
-from napari_active_seg.studies.parallel import OnProgress
-from napari_active_seg.studies.runner import StudyTask, run_tasks
+from napari_active_seg.studies.runner import OnProgress, StudyTask, run_tasks
 from napari_active_seg.studies.segmentation.arm import ArmRun, ReferenceRun, StartRun
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord, read_records
 from napari_active_seg.studies.segmentation.run_base import (

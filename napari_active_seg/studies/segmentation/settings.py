@@ -41,11 +41,11 @@ _WITHOUT_EFFECT = ("semi_supervised", "measure")
 
 
 class DataSettings(Settings):
-    """Which data set, where it lies, and what is made of its images.
+    """Which data set, where it lies, and how its images are prepared.
 
     ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
-    the classes say all. ``most_train`` and ``most_test`` keep so many images; 0 keeps all. What is
-    drawn of the data is drawn by ``seed``, the same for each seed of the study.
+    the classes are required. ``most_train`` and ``most_test`` limit the number of images; 0 keeps
+    all. ``seed`` draws them, the same for each seed of the study.
     """
 
     dataset: str = "folders"
@@ -75,10 +75,10 @@ class DataSettings(Settings):
 class StartSettings(Settings):
     """What is labelled before there is a model: images, or regions.
 
-    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks;
-    regions are counted, or are as many as so many pixels pay for.
+    Images are counted, or make up a per cent of the pool, or are labelled until a number of clicks;
+    regions are counted, or are as many as a number of pixels pays for.
 
-    ``balanced`` draws as many images of each kind (benign and malignant, say).
+    ``balanced`` draws equally many images of each kind (such as benign and malignant).
     """
 
     images: int = Field(default=0, ge=0)
