@@ -40,7 +40,7 @@ def one_round(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, flo
     pool = link([images[i] for i in order[cut:]], work / "pool")
     found = {}
     for first in FIRST:
-        study = StudySettings.made(
+        study = StudySettings.parse(
             name="first-regions",
             data={
                 "images": pool,

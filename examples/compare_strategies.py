@@ -23,7 +23,7 @@ def main(folder: Path) -> None:
     for name, count, first in (("train", 4, 0), ("test", 2, 100)):
         if not (folder / name).exists():
             write_sample_set("histology", folder / name, count=count, first_seed=first)
-    study = StudySettings.made(
+    study = StudySettings.parse(
         name="compared",
         data={
             "dataset": "folders",
@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
             "fit": {"shrink": 2.0},
         },
         arms=arms_for(["uncertain-regions"], measure="bald", beside="random-regions"),
-        start=StartSettings.made(regions=4),
+        start=StartSettings.parse(regions=4),
         batch="4",
         rounds=2,
         size=48,

@@ -20,11 +20,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from napari_active_seg.studies.arm import RECORDS
+from napari_active_seg.studies.results import RESULTS
 from napari_active_seg.studies.segmentation import StudySettings
 from napari_active_seg.studies.segmentation.arm import USED_UP
 from napari_active_seg.studies.segmentation.embedding_map import MAP
-from napari_active_seg.studies.segmentation.results_json import RESULTS
-from napari_active_seg.studies.segmentation.run_base import RECORDS, TIMINGS
+from napari_active_seg.studies.segmentation.run_base import TIMINGS
 from napari_active_seg.studies.segmentation.selection_summary import CHOICE
 from napari_active_seg.studies.segmentation.settings import PLACES
 from napari_active_seg.studies.simulate import write_study

@@ -28,6 +28,12 @@ def test_import_loads_neither_torch_nor_qt_nor_napari():
     assert len([m for m in loaded if m.startswith("napari_active_seg")]) <= 2
 
 
+@pytest.mark.parametrize("module", ["napari_active_seg", "napari_active_seg.api"])
+def test_import_loads_no_studies(module):
+    loaded = modules_loaded_by(f"import {module}")
+    assert not [name for name in loaded if name.startswith("napari_active_seg.studies")]
+
+
 def test_help_and_info_do_not_wait_for_torch():
     loaded = modules_loaded_by("import napari_active_seg.cli")
     assert not loaded & {"torch", "qtpy", "PyQt6", "napari"}

@@ -18,8 +18,8 @@ from napari_active_seg.studies.classification import (
 )
 from napari_active_seg.studies.classification.report import write_classification
 from napari_active_seg.studies.classification.rounds import at_the_end, first_to_reach
-from napari_active_seg.studies.segmentation.results_json import device_of
-from napari_active_seg.studies.segmentation.summary import Spread
+from napari_active_seg.studies.results import read_device
+from napari_active_seg.studies.seed_statistics import Spread
 
 __all__ = ["reproduce_images", "with_changes"]
 
@@ -33,7 +33,7 @@ def with_changes(
         names = ", ".join(arm.name for arm in study.arms)
         raise ConfigError(f"no arm is called {', '.join(arms)}; there are {names}")
     changes = dict(pair(text, "--set") for text in settings or ())
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **{
             **study.model_dump(),
             "arms": chosen,
@@ -58,7 +58,7 @@ def reproduce_images(
     for line in study.changed:
         echo(line)
     if only_report:
-        words = device_of(out)
+        words = read_device(out)
     else:
         beside, words = side_by_side(workers, device, study.threads)
         with showing_progress("Studying") as tell:

@@ -46,7 +46,7 @@ from napari_active_seg.studies import (
 from napari_active_seg.studies import simulate as run_simulation
 from napari_active_seg.studies.compare import compare_runs as lay_beside
 from napari_active_seg.studies.papers import IMAGE_STUDIES, image_study
-from napari_active_seg.studies.segmentation.results_json import notes_of
+from napari_active_seg.studies.results import read_notes
 from napari_active_seg.uncertainty import measure_titles
 
 __all__ = [
@@ -210,7 +210,7 @@ def simulate(
     folders |= {"classes": class_names(classes) if dataset is None else (), "masks_as": masks_as}
     if masks_as != "auto" and dataset is not None:
         raise ConfigError(f"--as is for folders of masks; those of {dataset} are known")
-    study = StudySettings.made(
+    study = StudySettings.parse(
         name=out.name,
         data={"dataset": dataset or "folders", "root": data, "fit": {"shrink": shrink}, **folders},
         arms=arms_for(
@@ -288,7 +288,7 @@ def reproduce(
     if not chosen:
         names = ", ".join(arm.name for arm in asked.arms)
         raise ConfigError(f"no arm is called {arms!r}; there are {names}")
-    asked = StudySettings.made(
+    asked = StudySettings.parse(
         **{
             **asked.model_dump(),
             "arms": chosen,
@@ -416,7 +416,7 @@ def _start(text: str, first: str) -> StartSettings:
         or int(amount) < 1
     ):
         raise ConfigError(f"a start is like 8, 50000px, 5images, 10% or 300clicks, got {text!r}")
-    return StartSettings.made(**{unit: int(amount), "first": first})
+    return StartSettings.parse(**{unit: int(amount), "first": first})
 
 
 def _settings(given: Sequence[str] | None, option: str) -> dict[str, Any]:
@@ -466,7 +466,7 @@ def _run(study: StudySettings, out: Path, workers: int, device: str, *, as_json:
 def _tell(
     records: Sequence[RoundRecord], study: StudySettings, out: Path, *, as_json: bool
 ) -> None:
-    notes = notes_of(out)
+    notes = read_notes(out)
     facts = {
         "out": str(out),
         "notes": list(notes),

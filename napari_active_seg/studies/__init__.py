@@ -1,4 +1,4 @@
-"""A researcher's bench: simulated annotators over the same verbs as the desktop's."""
+"""Studies of active learning with simulated annotators, over the same session as the desktop."""
 
 from napari_active_seg.studies.datasets import READERS, Fit, folder_of_labelled_images
 from napari_active_seg.studies.papers import STUDIES, Scale, paper_study

@@ -1,4 +1,4 @@
-"""Studies and projects laid side by side."""
+"""Comparison of studies and projects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from napari_active_seg.project import Project, Split
 from napari_active_seg.session.model_access.model_records import load_figures
 from napari_active_seg.session.trust.learning_curve import Spending
 from napari_active_seg.studies.method_ranking import kinds_by_area
-from napari_active_seg.studies.paper_results import PUBLISHED
+from napari_active_seg.studies.paper_results import add_published
+from napari_active_seg.studies.seed_statistics import Spread, compare_pairs
 from napari_active_seg.studies.segmentation import (
     ALL_LABELS,
     RoundRecord,
@@ -25,11 +26,9 @@ from napari_active_seg.studies.segmentation import (
 from napari_active_seg.studies.segmentation.curves import in_groups, study_curves
 from napari_active_seg.studies.segmentation.summary import (
     AXES,
-    Spread,
     area_at,
     arms_of,
     least_common_budget,
-    paired,
     score_at,
 )
 
@@ -38,7 +37,7 @@ __all__ = ["Compared", "compare_runs", "records_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """The page, its main table as rows of words, and that of kinds of methods in each study."""
+    """The page, the rows of its main table, and those of the kinds of methods in each study."""
 
     page: Report
     rows: list[tuple[object, ...]]
@@ -46,9 +45,9 @@ class Compared:
 
 
 def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
-    """Return studies or projects side by side; BadInputError where there is nothing to compare."""
+    """Compare studies or projects; BadInputError if there is nothing to compare."""
     if len(runs) < 2:
-        raise BadInputError("two runs at least are laid side by side; name a second folder")
+        raise BadInputError("at least two runs are compared; name a second folder")
     names = _short_names(runs)
     records = [
         replace(record, arm=f"{name}: {record.arm}")
@@ -70,8 +69,8 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
         (
             arm,
             _describe_area(areas[arm]),
-            Spread.over(list(scores[arm].values())).describe(3),
-            "" if arm == arms[0] else paired(scores[arm], scores[arms[0]]).summary,
+            Spread.over_seeds(scores[arm]).describe(3),
+            "" if arm == arms[0] else compare_pairs(scores[arm], scores[arms[0]]).summary,
         )
         for arm in arms
     ]
@@ -85,7 +84,7 @@ def compare_runs(runs: Sequence[Path], *, score: str) -> Compared:
 
 
 def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure, str]:
-    """Return the curves of all runs and the words for them; many are drawn run by run."""
+    """Return the curves of all runs and their caption; many are drawn run by run."""
     curves = study_curves(records, score)
     runs = {curve.label: curve.label.split(": ")[0] for curve in curves}
     groups, titles = in_groups(curves, runs), []
@@ -97,15 +96,15 @@ def _curves_of_runs(records: Sequence[RoundRecord], score: str) -> tuple[Figure,
 
 
 def _describe_area(areas: Mapping[int, float | None]) -> str:
-    """Return an area in words; runs that begin where others end have none in common."""
-    spread = Spread.over(list(areas.values()))
+    """Return an area as text; runs that begin where others end have none in common."""
+    spread = Spread.over_seeds(areas)
     return spread.describe(3) if spread.n else "none in common"
 
 
 def _add_kinds(
     page: Report, runs: Sequence[Path], names: Sequence[str]
 ) -> list[tuple[object, ...]]:
-    """Add which kind of method was best in each study, beside the guide of the paper."""
+    """Add which kind of method was best in each study, and the guide of the paper."""
     rows: list[tuple[object, ...]] = []
     for name, run in zip(names, runs, strict=True):
         if not (run / "study.json").is_file():
@@ -120,7 +119,7 @@ def _add_kinds(
                 one.arm,
                 one.area.describe(3),
                 one.score.describe(3),
-                "" if chance in (None, one) else paired(one.areas, chance.areas).summary,
+                "" if chance in (None, one) else compare_pairs(one.areas, chance.areas).summary,
             )
             for one in kinds
         ]
@@ -133,9 +132,7 @@ def _add_kinds(
             "images without labels are learned from too. Of a kind with several arms the one that "
             "turned out best is shown, which flatters it."
         )
-        guide = PUBLISHED["pools"]
-        page.paragraph(guide.title)
-        page.table(guide.head, guide.rows)
+        add_published(page, "pools")
     return rows
 
 

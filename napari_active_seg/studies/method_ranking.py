@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_active_seg.acquisition import get_strategy
+from napari_active_seg.studies.seed_statistics import Spread
 from napari_active_seg.studies.segmentation import RoundRecord, StudySettings
 from napari_active_seg.studies.segmentation.settings import ArmSettings
 from napari_active_seg.studies.segmentation.summary import (
-    Spread,
     area_at,
     arms_of,
     least_common_budget,
@@ -35,12 +35,12 @@ class KindScore:
     @property
     def area(self) -> Spread:
         """AUC@B over seeds."""
-        return Spread.over(list(self.areas.values()))
+        return Spread.over_seeds(self.areas)
 
     @property
     def score(self) -> Spread:
         """The score at B over seeds."""
-        return Spread.over(list(self.scores.values()))
+        return Spread.over_seeds(self.scores)
 
 
 def kind_of(study: StudySettings, arm: ArmSettings) -> str:

@@ -1,15 +1,17 @@
-"""Figures as the papers print them, to be set beside ours."""
+"""Figures as the papers print them, to compare with ours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PUBLISHED", "Published"]
+from napari_active_seg.figures import Report
+
+__all__ = ["PUBLISHED", "Published", "add_published"]
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A table of a paper: its head, its rows, and where it stands."""
+    """A table of a paper: its title, its head and its rows."""
 
     title: str
     head: tuple[str, ...]
@@ -143,3 +145,14 @@ PUBLISHED: dict[str, Published] = {
         (("diverse", "Random-SSL", "Single-SSL"), ("redundant", "Batch", "Batch-SSL")),
     ),
 }
+
+
+def add_published(page: Report, paper: str, *, heading: str = "", title_end: str = "") -> None:
+    """Add the table of a paper, under a heading if one is given; nothing if there is no table."""
+    table = PUBLISHED.get(paper)
+    if table is None:
+        return
+    if heading:
+        page.heading(heading)
+    page.paragraph(table.title + title_end)
+    page.table(table.head, table.rows)

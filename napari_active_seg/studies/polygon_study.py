@@ -58,10 +58,10 @@ def polygon_study(
         truth = load()
         place = MaskedRegion(Region.whole(image_id, truth.shape))
         for k, tolerance in enumerate(tolerances):
-            told = answer(truth, place, AnnotatorSettings(tolerance), n_classes=n_classes)
-            matrices[k] = matrices[k].add(told.target, truth)
-            clicks[k] += told.clicks
-            seconds[k] += told.seconds
+            given = answer(truth, place, AnnotatorSettings(tolerance), n_classes=n_classes)
+            matrices[k] = matrices[k].add(given.target, truth)
+            clicks[k] += given.clicks
+            seconds[k] += given.seconds
     on_image(len(truths), len(truths), "")
     return tuple(
         PolygonPoint(

@@ -1,4 +1,4 @@
-"""A study from its settings to its files: run what is missing, write curves, results and page."""
+"""Run the missing part of a study, and write its curves, results and report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from napari_active_seg.acquisition import get_strategy
 from napari_active_seg.studies.datasets import PreparedData
-from napari_active_seg.studies.parallel import OnProgress
+from napari_active_seg.studies.results import read_device, read_notes
+from napari_active_seg.studies.runner import OnProgress
 from napari_active_seg.studies.segmentation import RoundRecord, StudySettings, run_study
 from napari_active_seg.studies.segmentation.batch_diversity import add_collapse
 from napari_active_seg.studies.segmentation.example_images import add_pictures
 from napari_active_seg.studies.segmentation.report import study_report
-from napari_active_seg.studies.segmentation.results import write_results
-from napari_active_seg.studies.segmentation.results_json import device_of, notes_of
+from napari_active_seg.studies.segmentation.results import write_study_results
 from napari_active_seg.studies.segmentation.run_base import OpenSession
 from napari_active_seg.studies.segmentation.runner import finished_records, seconds_of_work
 from napari_active_seg.studies.segmentation.settings import ArmSettings
@@ -43,19 +43,19 @@ def write_study(
 ) -> tuple[RoundRecord, ...]:
     """Write curves.csv, results.json and the report with its figures of what is done in ``out``.
 
-    They are written into ``out`` or ``into``. Without a ``device`` it is the one that was told when
-    the study ran. The rounds are enough: without data and projects there are no pictures.
+    They are written into ``out`` or ``into``. Without a ``device`` it is the one that the
+    last results name. The rounds are enough: without data and projects there are no pictures.
     """
-    device = device or device_of(out)
+    device = device or read_device(out)
     data = PreparedData.open(out / "data") if (out / "data").is_dir() else None
-    notes = notes_of(out) if data is None else data.notes
+    notes = read_notes(out) if data is None else data.notes
     records = finished_records(study, out)
     page = study_report(study, records, device=device, notes=notes)
     add_collapse(page, study, out)
     if data is not None:
         add_pictures(page, study, data, out)
     work = seconds_of_work(study, out)
-    write_results(study, records, into or out, device=device, notes=notes, work=work)
+    write_study_results(study, records, into or out, device=device, notes=notes, work=work)
     page.write_all(into or out)
     return records
 
@@ -63,10 +63,10 @@ def write_study(
 def arms_for(
     strategies: Sequence[str], *, measure: str | None = None, beside: str | None = None
 ) -> tuple[ArmSettings, ...]:
-    """Return an arm for each strategy, and one beside them in places of the first one's kind."""
+    """Return an arm for each strategy, and one of ``beside`` with the unit of the first."""
     parts = {} if measure is None else {"measure": measure}
-    arms = [ArmSettings.made(name=name, strategy=name, parts=parts) for name in strategies]
+    arms = [ArmSettings.parse(name=name, strategy=name, parts=parts) for name in strategies]
     if beside is not None and beside not in strategies:
         unit = get_strategy(strategies[0]).unit
-        arms.append(ArmSettings.made(name=beside, strategy=beside, parts={**parts, "unit": unit}))
+        arms.append(ArmSettings.parse(name=beside, strategy=beside, parts={**parts, "unit": unit}))
     return tuple(arms)

@@ -1,7 +1,7 @@
-"""What a simulated annotator makes of the truth: as exact, fast and wrong as it is told to be.
+"""A simulated annotator, with settings for its precision, speed and mistakes.
 
-Everything that happens by chance in a place hangs on the seed and the place alone, so that the same
-place is answered alike whenever it is asked.
+Everything random about a region depends on the seed and the region alone, so that the annotator
+always labels the same region in the same way.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def answer(
     n_classes: int,
     before: int = 0,
 ) -> Answer:
-    """Return what an annotator says of the truth (h, w) of a place, after ``before`` regions.
+    """Return the labels of an annotator for the truth (h, w) of a region, after ``before`` others.
 
     The first class is what is left over; the others are objects. What is not known stays so.
     """
@@ -108,9 +108,9 @@ def annotate_with(settings: AnnotatorSettings, *, n_classes: int) -> Annotate:
     def annotate(
         truth: NDArray[np.uint8], place: MaskedRegion, before: int
     ) -> tuple[NDArray[np.uint8], Effort]:
-        told = answer(truth, place, settings, n_classes=n_classes, before=before)
-        effort = Effort(active_s=told.seconds, clicks=told.clicks, changed_px=told.pixels)
-        return told.target, effort
+        given = answer(truth, place, settings, n_classes=n_classes, before=before)
+        effort = Effort(active_s=given.seconds, clicks=given.clicks, changed_px=given.pixels)
+        return given.target, effort
 
     return annotate
 
@@ -125,7 +125,7 @@ def simplified(classes: NDArray[np.uint8], tolerance: float) -> NDArray[np.uint8
 
 
 def _outlined(classes: NDArray[np.uint8], tolerance: float) -> tuple[NDArray[np.uint8], int]:
-    """Return classes drawn as polygons, and their vertices; one click says that there is none."""
+    """Return classes drawn as polygons and the number of vertices; one click if there is none."""
     drawn, clicks = np.zeros_like(classes), 0
     drawn[classes == UNLABELLED] = UNLABELLED
     parts = sorted(_objects(classes), key=lambda part: -int(part[1].sum()))

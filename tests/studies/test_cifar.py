@@ -53,7 +53,7 @@ def test_study_opens_either_of_them(tmp_path):
     from napari_active_seg.studies.classification.runner import open_pool
 
     write(tmp_path / "cifar", 10, "binary")
-    asked = ClassificationStudy.made(
+    asked = ClassificationStudy.parse(
         name="c",
         title="Tiny",
         dataset="cifar10",

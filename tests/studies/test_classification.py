@@ -16,7 +16,7 @@ from napari_active_seg.studies.classification import (
     finished_rounds,
     run_classification,
 )
-from napari_active_seg.studies.classification.arm import chosen_images
+from napari_active_seg.studies.classification.arm import choose_images
 from napari_active_seg.studies.classification.cost_report import add_costs
 from napari_active_seg.studies.classification.image_cost import learned_costs, true_costs
 from napari_active_seg.studies.classification.mnist import read_mnist
@@ -42,7 +42,7 @@ def study(root, **more):
         "name": "t", "title": "Tiny", "root": root, "arms": arms, "start_per_class": 1,
         "validation": 10, "batch": 5, "rounds": 2, "steps": 60, "pool": 60,
     }  # fmt: skip
-    return ClassificationStudy.made(**(settings | more))
+    return ClassificationStudy.parse(**(settings | more))
 
 
 NETWORKS = TorchImageNetworks("cpu")
@@ -107,8 +107,8 @@ def test_the_draw_is_balanced_and_nothing_is_in_two_places():
 
 def test_the_most_doubtful_are_asked_and_equals_are_drawn():
     rng = np.random.default_rng
-    assert set(chosen_images(np.array([0.0, 3, 1, 2]), 2, rng(0)).tolist()) == {1, 3}
-    drawn = [tuple(chosen_images(np.zeros(50), 3, rng(seed)).tolist()) for seed in range(5)]
+    assert set(choose_images(np.array([0.0, 3, 1, 2]), 2, rng(0)).tolist()) == {1, 3}
+    drawn = [tuple(choose_images(np.zeros(50), 3, rng(seed)).tolist()) for seed in range(5)]
     assert len(set(drawn)) == 5
 
 
@@ -304,7 +304,7 @@ def test_the_page_of_costs(root, tmp_path):
 
 def test_costs_are_told_after_half_of_the_steps_and_over_those_of_random(tmp_path):
     arms = tuple(ClassificationArm(name=n, measure="random", passes=1) for n in ("random", "ours"))
-    asked = ClassificationStudy.made(name="t", title="T", arms=arms, rounds=2, levels=(0.2,))
+    asked = ClassificationStudy.parse(name="t", title="T", arms=arms, rounds=2, levels=(0.2,))
     rounds = [
         {"arm": arm, "seed": seed, "round": number, "images": 10 * number, "share": 0.1,
          "cost": cost * number, "error": 0.3 - 0.1 * number, "ece": 0.0}

@@ -55,7 +55,7 @@ def small_melanoma(folder, **more):
         "start_by_class": (6, 2), "test_by_class": (6, 6), "side": 32, "batch": 8, "rounds": 2,
         "epochs": 2,
     }  # fmt: skip
-    return asked.made(**{**asked.model_dump(), **settings, **more})
+    return asked.parse(**{**asked.model_dump(), **settings, **more})
 
 
 def test_lesions_are_read_in_both_layouts(lesions, tmp_path):
@@ -144,7 +144,7 @@ def test_graph_learner_finds_two_clusters_and_asks_between_them():
         open_places=np.setdiff1d(np.arange(40), labelled),
         labels=labels[labelled],
     )
-    said = learner.said(images)
+    said = learner.predict(images)
     assert (said.mean_p.argmax(0)[:, 0] == labels).all()
     worth = learner.worth(np.array([3, 25]))
     assert worth.shape == (2,) and np.isfinite(worth).all() and (worth < 0).all()
@@ -164,7 +164,7 @@ def test_labels_go_along_a_chain_of_neighbours_where_nearer_images_are_of_the_ot
         open_places=np.setdiff1d(np.arange(60), labelled),
         labels=truth[labelled],
     )
-    said = learner.said(np.arange(60, dtype=np.uint8))
+    said = learner.predict(np.arange(60, dtype=np.uint8))
     assert (said.mean_p.argmax(0)[:, 0] == truth).mean() > 0.95
     apart = ((rows[:, None] - rows[None, labelled]) ** 2).sum(2).argmin(1)
     assert (apart == truth).mean() < 0.9  # the nearest label alone does not tell
@@ -181,7 +181,7 @@ def test_two_digits_run_with_graphs_beside_networks(root, tmp_path):
         "steps": 20,
         "start_per_class": 1,
     }
-    asked = asked.made(**{**asked.model_dump(), **small})
+    asked = asked.parse(**{**asked.model_dump(), **small})
     run_classification(asked, tmp_path / "out", NETWORKS, on_progress=silent)
     rounds = finished_rounds(asked, tmp_path / "out")
     assert {f["arm"] for f in rounds} == {"bald", "varratio", "maxent", "random", "mbr", "mbr-cnn"}
@@ -200,7 +200,7 @@ def test_pool_of_some_classes_is_numbered_anew(root):
 
 def test_a_reference_is_done_after_its_one_round(root, tmp_path):
     arms = (ClassificationArm(name="all", measure="all", passes=2),)
-    asked = ClassificationStudy.made(
+    asked = ClassificationStudy.parse(
         name="t", title="Tiny", root=root, arms=arms, steps=5,
         start_per_class=1, validation=10, rounds=2, pool=60,
     )  # fmt: skip

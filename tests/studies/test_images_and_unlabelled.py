@@ -159,7 +159,7 @@ def test_core_set_takes_the_furthest_first_and_members_vote(digits):
     most = np.array([np.bincount(column).max() for column in votes.T])
     assert voting.worth(shown) == pytest.approx(1 - most / 3, abs=1e-6)
     alone = model.predict(digits.images[:5], passes=0, seed=0, check_cancelled=never)
-    assert voting.said(digits.images[:5]).mean_p == pytest.approx(alone.mean_p)
+    assert voting.predict(digits.images[:5]).mean_p == pytest.approx(alone.mean_p)
 
 
 def test_published_weights_of_resnet18_fit_but_for_the_last_layer(tmp_path):
@@ -215,7 +215,7 @@ def test_all_ways_to_ask_run_and_their_areas_are_told(tmp_path):
     }  # fmt: skip
     kept = [arm for arm in asked.arms if arm.name in ("random", "all", "ens-varr", "core-set-ssl")]
     kept.append(ClassificationArm(name="ll", measure="learned-loss", passes=0))
-    asked = asked.made(**{**asked.model_dump(), **few, "arms": kept})
+    asked = asked.parse(**{**asked.model_dump(), **few, "arms": kept})
     out = tmp_path / "out"
     run_classification(asked, out, TorchImageNetworks("cpu"), on_progress=silent)
     rounds = finished_rounds(asked, out)

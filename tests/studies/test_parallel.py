@@ -10,13 +10,14 @@ from napari_active_seg.jobs import InlineRunner
 from napari_active_seg.project import Project
 from napari_active_seg.session import Session
 from napari_active_seg.studies import ArmSettings, StudySettings, arms_for, simulate
+from napari_active_seg.studies.arm import arm_folder
 from napari_active_seg.studies.compare import compare_runs, records_of
 from napari_active_seg.studies.datasets import PreparedData
 from napari_active_seg.studies.method_ranking import kind_of, kinds_by_area
 from napari_active_seg.studies.segmentation import RoundRecord
 from napari_active_seg.studies.segmentation.embedding_map import kept_map, load_embeddings
 from napari_active_seg.studies.segmentation.prediction_grid import rows_of_predictions
-from napari_active_seg.studies.segmentation.run_base import arm_folder, start_folder
+from napari_active_seg.studies.segmentation.run_base import start_folder
 from napari_active_seg.studies.segmentation.selection_summary import (
     CHOICE,
     Chosen,
@@ -38,7 +39,7 @@ def ran(tmp_path):
     train, test = write_pool(tmp_path / "train", 6), write_pool(tmp_path / "test", 2, first=50)
 
     def run(name, **more):
-        study = StudySettings.made(
+        study = StudySettings.parse(
             name=name,
             data={
                 "images": train / "images", "masks": train / "masks",
@@ -183,7 +184,7 @@ def test_kinds_are_compared_among_networks_alike():
         ),
         "BALD": ArmSettings(name="BALD", strategy="bald-images", settings=dropout),
     }  # fmt: skip
-    study = StudySettings.made(
+    study = StudySettings.parse(
         name="x", data={}, start={"images": 1}, arms=tuple(arms.values()), score="s"
     )
     kinds = [kind_of(study, arm) for arm in study.arms]
@@ -216,7 +217,7 @@ def test_kinds_are_compared_at_equal_clicks_where_a_study_is_paid_in_clicks():
         )
         for k, (clicks, score) in enumerate(points)
     ]
-    pixels = kinds_by_area(StudySettings.made(**made), records)
-    clicks = kinds_by_area(StudySettings.made(**made, axis="clicks"), records)
+    pixels = kinds_by_area(StudySettings.parse(**made), records)
+    clicks = kinds_by_area(StudySettings.parse(**made, axis="clicks"), records)
     assert [one.kind for one in pixels] == ["Single", "Random"]
     assert [one.kind for one in clicks] == ["Random", "Single"]

@@ -47,7 +47,7 @@ def study(tmp_path):
             **more,
         }
         given.setdefault("arms", arms_for(strategies, beside=beside, measure=measure))
-        return StudySettings.made(
+        return StudySettings.parse(
             data={
                 "images": train / "images",
                 "masks": train / "masks",
@@ -84,7 +84,7 @@ def test_files_hold_what_was_measured(study, tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(r["mean_dice"]) for r in rows] == [r.scores["mean_dice"] for r in records]
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    again = StudySettings.made(**results["settings"]).model_dump(exclude={"data"})
+    again = StudySettings.parse(**results["settings"]).model_dump(exclude={"data"})
     assert again == study(reference=True).model_dump(exclude={"data"})
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
     timed = [json.loads(line)["seconds"] for path in (tmp_path / "out").rglob("timings.jsonl")
@@ -203,14 +203,14 @@ def test_studies_ask_strategies_without_a_limit_for_images_unless_an_arm_says_so
 
     def open_noting(folder):
         session = open_fake(folder)
-        propose = session.propose
+        propose = session.proposals.propose
 
         def noted(strategy=None, per_image_share=None, **options):
             share = per_image_share if isinstance(strategy, str) else strategy.per_image_share
             asked.append(share)
             propose(strategy=strategy, per_image_share=per_image_share, **options)
 
-        session.propose = noted
+        session.proposals.propose = noted
         return session
 
     simulate(study(rounds=1, arms=arms), tmp_path / "out", open_noting, on_progress=quiet)
@@ -232,12 +232,9 @@ def test_a_study_that_was_stopped_anywhere_ends_as_if_it_was_not(study, tmp_path
 
     def open_counting(folder):
         session = open_fake(folder)
-        for name, verb in (
-            ("propose", "propose"),
-            ("train", "train"),
-            ("measure", "evaluate"),
-        ):
+        for name, verb in (("train", "train"), ("measure", "evaluate")):
             setattr(session, verb, counted(getattr(session, verb), name))
+        session.proposals.propose = counted(session.proposals.propose, "propose")
         session.labels.answer_from = counted(session.labels.answer_from, "answer")
         return session
 

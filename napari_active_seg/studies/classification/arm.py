@@ -1,9 +1,10 @@
-"""One arm of one seed: train, test, ask, label, round after round."""
+"""One arm of one seed: train, test, and choose the next images, round by round."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.jsonl import add_line, lines_of
+from napari_active_seg._util.jsonl import lines_of
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_classifier import ImageNetworks
+from napari_active_seg.studies.arm import RECORDS, BaseRun, arm_folder
 from napari_active_seg.studies.classification.image_cost import learned_costs, true_costs
 from napari_active_seg.studies.classification.learners import (
     GraphLearner,
@@ -36,43 +38,45 @@ from napari_active_seg.studies.classification.splits import (
 from napari_active_seg.studies.classification.trainer import ImageTrainer
 from napari_active_seg.uncertainty import Moments
 
-__all__ = ["ImageArm", "chosen_images", "done_rounds", "rounds_file"]
+__all__ = ["ImageArmRun", "choose_images", "finished_arm_rounds"]
 
 
-def rounds_file(out: Path, arm: str, seed: int) -> Path:
-    """Return where the rounds of an arm are written down."""
-    return out / "arms" / arm / f"seed-{seed}" / "rounds.jsonl"
+def finished_arm_rounds(
+    study: ClassificationStudy, out: Path, arm: ClassificationArm, seed: int
+) -> list[dict[str, Any]]:
+    """Return the finished rounds of an arm, the first with the start alone."""
+    return lines_of(arm_folder(out, arm, seed) / RECORDS)[: study.last_round_of(arm) + 1]
 
 
-def done_rounds(study: ClassificationStudy, out: Path, arm: str, seed: int) -> list[dict[str, Any]]:
-    """Return the rounds of an arm that are done, the first with the start alone."""
-    reference = any(one.name == arm and one.measure == ALL for one in study.arms)
-    return lines_of(rounds_file(out, arm, seed))[: 1 if reference else study.rounds + 1]
+class ImageArmRun(BaseRun[tuple[Places, float]]):
+    """An arm of a study of classification."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageArm:
-    """An arm of a study; what is done is read off its file of lines."""
-
-    study: ClassificationStudy
-    pool: ImagePool
-    out: Path
-    arm: ClassificationArm
-    seed: int
-    networks: ImageNetworks
-
-    @property
-    def rounds(self) -> list[dict[str, Any]]:
-        """The rounds that are done, the first with the start alone."""
-        return done_rounds(self.study, self.out, self.arm.name, self.seed)
+    def __init__(
+        self,
+        study: ClassificationStudy,
+        pool: ImagePool,
+        out: Path,
+        arm: ClassificationArm,
+        seed: int,
+        networks: ImageNetworks,
+    ) -> None:
+        super().__init__(arm_folder(out, arm, seed), arm.name, seed)
+        self.study, self.pool, self.out, self.arm, self.networks = study, pool, out, arm, networks
+        self._trainer = ImageTrainer(study, pool, arm, seed, networks)
 
     @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return len(self.rounds) > self._last
+    def records(self) -> list[dict[str, Any]]:
+        """The finished rounds, the first with the start alone."""
+        return finished_arm_rounds(self.study, self.out, self.arm, self.seed)
 
-    def run(self) -> None:
-        """Do the rounds that are missing; each is on the disk before the next begins."""
+    @property
+    def last_round(self) -> int:
+        """The number of the last round."""
+        return self.study.last_round_of(self.arm)
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Places, float]]:
+        """Draw the start, the validation and the pool, and choose the weight decay."""
         places = drawn_places(
             self.pool.labels,
             per_class=self.study.start_by_class or self.study.start_per_class,
@@ -81,33 +85,20 @@ class ImageArm:
             seed=self.seed,
         )
         decay = self._trainer.best_decay(places)
-        asked = [i for facts in self.rounds for i in facts["asked"]]
-        if self.arm.measure == ALL and not self.rounds:
+        if self.arm.measure == ALL:
             everything = np.concatenate([places.start, places.open])
             places = Places(everything, places.validation, places.open[:0])
-            facts = self._round(0, places, [], decay)
-            add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
-        for number in range(len(self.rounds), self._last + 1):
-            facts = self._round(number, places, asked, decay)
-            add_line(rounds_file(self.out, self.arm.name, self.seed), facts)
-            asked += facts["asked"]
+        yield places, decay
 
-    @property
-    def _trainer(self) -> ImageTrainer:
-        return ImageTrainer(self.study, self.pool, self.arm, self.seed, self.networks)
-
-    @property
-    def _last(self) -> int:
-        """The number of its last round."""
-        return 0 if self.arm.measure == ALL else self.study.rounds
-
-    def _round(self, number: int, places: Places, asked: list[int], decay: float) -> dict[str, Any]:
-        """Train on what is labelled, test it, and choose what is asked next."""
+    def run_round(self, state: tuple[Places, float], number: int) -> Mapping[str, Any]:
+        """Train on what is labelled, test it, and choose the next images."""
         began = time.perf_counter()
+        places, decay = state
+        asked = [i for facts in self.records for i in facts["asked"]]
         labelled = np.concatenate([places.start, np.array(asked, np.int64)])
         learner, losses = self._learner(places, labelled, decay, number)
-        scores = self._scores(learner.said(self.pool.test_images))
-        chosen, told = self._choice(learner, places, labelled, number)
+        scores = self._scores(learner.predict(self.pool.test_images))
+        chosen, facts = self._choice(learner, places, labelled, number)
         return {
             "arm": self.arm.name,
             "seed": self.seed,
@@ -118,7 +109,7 @@ class ImageArm:
             "loss": float(np.mean(losses[-20:])) if losses else 0.0,
             **scores,
             **self._positives(labelled),
-            **self._costs(labelled, told),
+            **self._costs(labelled, facts),
             "asked": chosen.tolist(),
             "asked_classes": self.pool.labels[chosen].tolist(),
             "seconds": round(time.perf_counter() - began, 2),
@@ -127,16 +118,16 @@ class ImageArm:
     def _learner(
         self, places: Places, labelled: NDArray[np.int64], decay: float, number: int
     ) -> tuple[Learner, tuple[float, ...]]:
-        """Return what has learned from the labels, and how its loss fell."""
+        """Return a learner trained on the labels, and its losses."""
         if self.arm.learner == "graph":
             return self._graph(_flat, places, labelled), ()
         trained = partial(
-            self._trainer.trained, labelled, np.setdiff1d(places.open, labelled), decay, number
+            self._trainer.train, labelled, np.setdiff1d(places.open, labelled), decay, number
         )
         model, losses = trained()
         if self.arm.learner == "graph-of-features":
             return self._graph(model.features, places, labelled), losses
-        asks = number < self._last
+        asks = number < self.last_round
         network = NetworkLearner(
             model,
             self.pool,
@@ -161,7 +152,7 @@ class ImageArm:
     def _choice(
         self, learner: Learner, places: Places, labelled: NDArray[np.int64], number: int
     ) -> tuple[NDArray[np.int64], dict[str, float]]:
-        """Return what is asked for next, how much of it ties, and how far off its costs are."""
+        """Return the next images, the share of distinct values, and the errors of the costs."""
         shown = shown_places(
             places,
             labelled,
@@ -174,40 +165,40 @@ class ImageArm:
             return shown, {}
         rng = np.random.default_rng((self.seed, number, 7))
         worth = learner.worth(shown)
-        costs, told = self._expected_costs(shown, labelled, number)
-        told |= {"distinct": len(np.unique(np.round(worth, 4))) / len(worth)}
-        chosen = shown[chosen_images(worth / costs**self.arm.beta, self.study.batch, rng)]
-        return chosen, told
+        costs, facts = self._expected_costs(shown, labelled, number)
+        facts |= {"distinct": len(np.unique(np.round(worth, 4))) / len(worth)}
+        chosen = shown[choose_images(worth / costs**self.arm.beta, self.study.batch, rng)]
+        return chosen, facts
 
     def _expected_costs(
         self, shown: NDArray[np.int64], labelled: NDArray[np.int64], number: int
     ) -> tuple[NDArray[np.float64], dict[str, float]]:
-        """Return what images are thought to cost: 1 where cost does not count."""
+        """Return the expected costs of images: 1 if cost does not count."""
         if self.study.costs is None or self.arm.beta == 0:
             return np.ones(len(shown)), {}
         truth = self._true_costs(shown)
         if self.arm.costs == "known":
             return truth, {}
-        thought = learned_costs(
+        expected = learned_costs(
             self.networks,
             self.pool.images[labelled],
             self._true_costs(labelled),
             self.pool.images[shown],
             seed=self.seed * 1000 + number,
         )
-        off = {"cost_error": float(np.abs(thought - truth).mean())}
-        return thought, off | {"cost_bias": float((thought - truth).mean())}
+        off = {"cost_error": float(np.abs(expected - truth).mean())}
+        return expected, off | {"cost_bias": float((expected - truth).mean())}
 
     def _true_costs(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
         if self.study.costs is None:
             return np.zeros(len(places))
         return true_costs(self.pool.images[places], self.pool.labels[places], self.study.costs)
 
-    def _costs(self, labelled: NDArray[np.int64], told: dict[str, float]) -> dict[str, float]:
-        """Return what all labels cost, how far off expectations were, and how much ties."""
+    def _costs(self, labelled: NDArray[np.int64], facts: dict[str, float]) -> dict[str, float]:
+        """Return ``facts`` of a choice with the cost of all labels, if cost counts."""
         if self.study.costs is None:
-            return told
-        return {"cost": float(self._true_costs(labelled).sum()), **told}
+            return facts
+        return {"cost": float(self._true_costs(labelled).sum()), **facts}
 
     def _positives(self, labelled: NDArray[np.int64]) -> dict[str, int]:
         """Return how many labelled images are positive."""
@@ -216,12 +207,12 @@ class ImageArm:
             return {}
         return {"positives": int((self.pool.labels[labelled] == positive).sum())}
 
-    def _scores(self, said: Moments) -> dict[str, float]:
-        """Return error, likelihood, Brier score, ECE, and AUC where a class is the positive one."""
+    def _scores(self, predicted: Moments) -> dict[str, float]:
+        """Return error, likelihood, Brier score, ECE, and AUC if there is a positive class."""
         truth = self.pool.test_labels[:, None]
-        wrong = said.mean_p.argmax(axis=0) != truth
-        scores = ProbabilityScores().add(said.mean_p, truth)
-        bins = ReliabilityBins.empty().add(said.mean_p, truth)
+        wrong = predicted.mean_p.argmax(axis=0) != truth
+        scores = ProbabilityScores().add(predicted.mean_p, truth)
+        bins = ReliabilityBins.empty().add(predicted.mean_p, truth)
         found = {
             "error": float(wrong.mean()),
             "nll": float(scores.nll),
@@ -230,14 +221,14 @@ class ImageArm:
         }
         positive = self.study.positive
         if positive is not None:
-            found["auc"] = roc_auc(said.mean_p[positive, :, 0], truth[:, 0] == positive)
+            found["auc"] = roc_auc(predicted.mean_p[positive, :, 0], truth[:, 0] == positive)
         return found
 
 
-def chosen_images(
+def choose_images(
     worth: NDArray[np.floating], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the places of the ``count`` highest values; among equals a draw decides."""
+    """Return the places of the ``count`` highest values; ties are broken at random."""
     drawn = rng.permutation(len(worth))
     order = drawn[np.argsort(-worth[drawn], kind="stable")]
     chosen: NDArray[np.int64] = order[:count].astype(np.int64)

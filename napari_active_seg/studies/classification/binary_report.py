@@ -53,7 +53,7 @@ def add_positives(
 
 
 def _parts(study: ClassificationStudy, rounds: Rounds) -> dict[str, list[int]]:
-    """Return the seeds that are told together: all, and those of each split of the test images."""
+    """Return groups of seeds: all, and those of each split of the test images."""
     seeds = sorted({facts["seed"] for facts in rounds})
     parts = {"All seeds": seeds}
     if study.splits > 1:

@@ -11,7 +11,7 @@ from napari_active_seg.studies.classification.rounds import (
     runs_by_seed,
 )
 from napari_active_seg.studies.classification.settings import RANDOM, ClassificationStudy
-from napari_active_seg.studies.segmentation.summary import Spread, ratios_by_seed
+from napari_active_seg.studies.seed_statistics import Spread, ratios_by_seed
 
 __all__ = ["add_costs"]
 
@@ -24,7 +24,7 @@ def add_costs(
 ) -> None:
     """Add what arms cost half-way and at the end, over random, and how far off learned costs were.
 
-    "Over random" is beside the arm that draws, seed by seed.
+    "Over random" divides by the costs of the random arm, seed by seed.
     """
     page.heading("Cost")
     halfway = round(study.rounds * _HALFWAY)
@@ -63,7 +63,7 @@ def _add_over_random(
     arms: Sequence[str],
     looked_at: dict[str, int],
 ) -> None:
-    """Add costs beside those of random, to the same number of images and to the same error."""
+    """Add costs over those of random, for the same number of images and for the same error."""
     if RANDOM not in arms:
         return
     page.paragraph(
@@ -98,7 +98,7 @@ def _paid_over_random(rounds: Rounds, arm: str, number: int) -> Spread:
         {f["seed"]: f["cost"] for f in rounds if f["arm"] == name and f["round"] == number}
         for name in (arm, RANDOM)
     )
-    return Spread.over(list(ratios_by_seed(ours, theirs).values()))
+    return Spread.over_seeds(ratios_by_seed(ours, theirs))
 
 
 def _mark(rounds: Rounds, arm: str, number: int) -> Mark:

@@ -1,4 +1,4 @@
-"""What labelling whole images costs, and what it is thought to cost before."""
+"""The true and the expected costs of labelling whole images."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def learned_costs(
     *,
     seed: int,
 ) -> NDArray[np.float64]:
-    """Return what ``asked`` images should cost, learned from what ``known`` ones did.
+    """Return the expected costs of ``asked`` images, learned from those of ``known`` ones.
 
-    The network is the one that learns how long regions take; it sees the pictures alone.
+    The network is the one that learns how long regions take; it sees the images alone.
     """
     examples = [
         CostExample(_view(image), float(cost)) for image, cost in zip(known, spent, strict=True)
     ]
-    told, _ = networks.fit_cost(examples, seed=seed, check_cancelled=lambda: None)
-    return told([_view(image) for image in asked])
+    predict, _ = networks.fit_cost(examples, seed=seed, check_cancelled=lambda: None)
+    return predict([_view(image) for image in asked])
 
 
 def _view(image: NDArray[np.uint8]) -> CostView:

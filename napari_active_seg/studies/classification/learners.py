@@ -1,4 +1,4 @@
-"""What an arm learns with: a network with dropout, or a graph over which labels spread."""
+"""The learners of an arm: a network with dropout, or label propagation on a graph."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from napari_active_seg.uncertainty import Moments, MomentStream, get_measure
 
 __all__ = ["GraphLearner", "Learner", "NetworkLearner", "RowsOf", "never_cancelled"]
 
-#: From so many images an image takes its label in a graph.
+#: The number of neighbours from which an image takes its label in a graph.
 _NEAREST = 5
 
 
 class Learner(Protocol):
     """Something that has learned from the labels of a round."""
 
-    def said(self, images: NDArray[np.uint8]) -> Moments:
-        """Return what it says of images, (C, N, 1)."""
+    def predict(self, images: NDArray[np.uint8]) -> Moments:
+        """Return the predictions for images, (C, N, 1)."""
 
     def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what labels of the pool's images at ``shown`` are worth."""
+        """Return the value of labels of the pool's images at ``shown``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkLearner:
-    """A network, asked by passes with dropout; images are worth their uncertainty.
+    """A network with MC dropout; the value of an image is its uncertainty.
 
-    ``others`` are further members that ask with it. Of a core-set the ``count`` images that are
-    taken are worth the more the earlier.
+    ``others`` are further members of an ensemble. Of a core-set, the ``count`` images that are
+    taken have the higher values the earlier they are taken.
     """
 
     model: Classifier
@@ -53,25 +53,25 @@ class NetworkLearner:
     count: int
     others: tuple[Classifier, ...] = ()
 
-    def said(self, images: NDArray[np.uint8]) -> Moments:
-        """Return what it says of images, (C, N, 1); the other members have no say."""
+    def predict(self, images: NDArray[np.uint8]) -> Moments:
+        """Return the predictions of the first member for images, (C, N, 1)."""
         return self.model.predict(
             images, passes=self.passes, seed=self.seed, check_cancelled=never_cancelled
         )
 
     def worth(self, shown: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the measure of each image; nothing tells them apart at random."""
+        """Return the measure of each image; equal values for a random choice."""
         if self.measure == RANDOM:
             return np.zeros(len(shown), np.float64)
         if self.measure == CORE_SET:
             return self._taken_early(shown)
-        said = self._together(self.pool.images[shown])
-        return get_measure(self.measure).compute(said)[:, 0].astype(np.float64)
+        predicted = self._together(self.pool.images[shown])
+        return get_measure(self.measure).compute(predicted)[:, 0].astype(np.float64)
 
     def _together(self, images: NDArray[np.uint8]) -> Moments:
-        """Return what all members say, each as one pass."""
+        """Return the predictions of all members, each as one sample."""
         if not self.others:
-            return self.said(images)
+            return self.predict(images)
         stream = MomentStream()
         for member in (self.model, *self.others):
             plain = member.predict(images, passes=0, seed=0, check_cancelled=never_cancelled)
@@ -126,8 +126,8 @@ class GraphLearner:
         self._values[self._rest] = self._field.values
         self._values[inside] = labels
 
-    def said(self, images: NDArray[np.uint8]) -> Moments:
-        """Return what the nearest of the graph say of images, as one pass."""
+    def predict(self, images: NDArray[np.uint8]) -> Moments:
+        """Return the mean labels of the nearest in the graph for images, as one sample."""
         alike = rbf_similarity(self._of(images), self._rows, width=self._width)
         weights = nearest_alone(alike, _NEAREST)
         total = weights.sum(axis=1)
@@ -151,4 +151,4 @@ class RowsOf(Protocol):
 
 
 def never_cancelled() -> None:
-    """Nobody stops a study but by ending its process."""
+    """Do nothing: a study is stopped by ending its process."""

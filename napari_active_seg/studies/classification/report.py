@@ -1,15 +1,13 @@
-"""What came out of a study of whole images: tables, curves, and the paper's figures beside."""
+"""The report of a study of image classification: tables, curves, and the figures of the paper."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg._version import __version__
 from napari_active_seg.figures import Report
 from napari_active_seg.metrics import auc_at_budget
 from napari_active_seg.studies.classification.binary_report import add_positives
@@ -23,29 +21,16 @@ from napari_active_seg.studies.classification.rounds import (
     runs_by_seed,
 )
 from napari_active_seg.studies.classification.settings import RANDOM, ClassificationStudy
-from napari_active_seg.studies.paper_results import PUBLISHED
-from napari_active_seg.studies.segmentation.results_json import write_results_json
-from napari_active_seg.studies.segmentation.summary import Spread
+from napari_active_seg.studies.paper_results import add_published
+from napari_active_seg.studies.results import write_results
+from napari_active_seg.studies.seed_statistics import Spread
 
 __all__ = ["write_classification"]
 
 _FACTS = (
-    *(
-        "arm",
-        "seed",
-        "round",
-        "images",
-        "share",
-        "error",
-        "nll",
-        "brier",
-        "ece",
-        "loss",
-        "decay",
-        "cost",
-    ),
-    *("auc", "positives", "distinct"),
-)
+    "arm", "seed", "round", "images", "share", "error", "nll", "brier", "ece", "loss", "decay",
+    "cost", "auc", "positives", "distinct",
+)  # fmt: skip
 
 
 def write_classification(
@@ -53,20 +38,14 @@ def write_classification(
 ) -> Report:
     """Write curves.csv, results.json and the report with its figures; return the page."""
     arms = list(dict.fromkeys(facts["arm"] for facts in rounds))
-    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _FACTS, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rounds)
     reached = {
-        arm: {f"{level:.0%}": Spread.over(list(first_to_reach(rounds, arm, level).values()))
+        arm: {f"{level:.0%}": Spread.over_seeds(first_to_reach(rounds, arm, level))
               for level in study.levels}
         for arm in arms
     }  # fmt: skip
     settings = json.loads(study.model_dump_json())
     settings.pop("root", None)
-    results = {
-        "version": __version__,
-        "device": device,
+    found = {
         "settings": settings,
         "images to reach an error of": {
             arm: {name: asdict(spread) for name, spread in own.items()}
@@ -83,7 +62,7 @@ def write_classification(
         },
         "rounds": [{k: v for k, v in facts.items() if k != "asked"} for facts in rounds],
     }
-    write_results_json(out, results)
+    write_results(out, device=device, columns=_FACTS, rows=rounds, found=found)
     page = _page(study, rounds, arms, reached, device)
     page.write_all(out)
     return page
@@ -106,10 +85,7 @@ def _page(
         _images_needed(page, study, rounds, arms, reached)
     if study.budget:
         _areas(page, study, rounds, arms)
-    if study.paper in PUBLISHED:
-        published = PUBLISHED[study.paper]
-        page.paragraph(f"{published.title}:")
-        page.table(published.head, published.rows)
+    add_published(page, study.paper, title_end=":")
     for score, title in (("error", "Test error"), ("ece", "Calibration error (ECE)")):
         add_curves(page, study, rounds, arms, score, title)
     if study.positive is not None:

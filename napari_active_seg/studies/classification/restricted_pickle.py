@@ -16,7 +16,7 @@ from napari_active_seg.errors import ImageError
 __all__ = ["plain_values"]
 
 _MARK = object()
-#: What a file may name: numpy's way to say "an array" and "a type of numbers".
+#: What a file may name: numpy's constructors of arrays and of types of numbers.
 _NAMES = {
     "numpy.core.multiarray _reconstruct": "array",
     "numpy._core.multiarray _reconstruct": "array",
@@ -137,7 +137,7 @@ def _called(what: object, given: tuple[Any, ...]) -> object:
 
 
 def _fill(what: object, state: tuple[Any, ...]) -> None:
-    """Give an array its shape and bytes; what a type says of itself is left aside."""
+    """Give an array its shape and bytes; the description of a type is ignored."""
     if isinstance(what, _Type):
         return
     if not isinstance(what, _Array):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_active_seg.studies.classification.settings import RANDOM
-from napari_active_seg.studies.segmentation.summary import Spread, ratios_by_seed
+from napari_active_seg.studies.seed_statistics import Spread, ratios_by_seed
 
 __all__ = ["Rounds", "at_the_end", "first_to_reach", "over_random", "runs_by_seed"]
 
@@ -40,4 +40,4 @@ def first_to_reach(
 def over_random(rounds: Rounds, arm: str, level: float, *, paid: str = "images") -> Spread:
     """Return what an arm paid for an error over what random paid, seed by seed."""
     ours, drawn = (first_to_reach(rounds, name, level, paid=paid) for name in (arm, RANDOM))
-    return Spread.over(list(ratios_by_seed(ours, drawn).values()))
+    return Spread.over_seeds(ratios_by_seed(ours, drawn))

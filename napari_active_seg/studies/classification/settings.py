@@ -1,14 +1,14 @@
-"""A study of whole images as a file says it."""
+"""Settings of a study of image classification."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.studies.base_settings import Settings
+from napari_active_seg.studies.settings import BaseArmSettings, BaseStudySettings, Settings
 from napari_active_seg.uncertainty import check_measure
 
 __all__ = ["ALL", "CORE_SET", "RANDOM", "ClassificationArm", "ClassificationStudy", "ImageCosts"]
@@ -22,7 +22,7 @@ CORE_SET = "core-set"
 
 
 class ImageCosts(Settings):
-    """What labelling an image costs: so much by its class, and its outline's length.
+    """What labelling an image costs: a base cost of its class, and its outline's length.
 
     The outline is that of what is brighter than ``bright``.
     """
@@ -31,7 +31,7 @@ class ImageCosts(Settings):
     bright: int = Field(default=127, ge=0, le=255)
 
 
-class ClassificationArm(Settings):
+class ClassificationArm(BaseArmSettings):
     """By which measure images are asked for, and by how many passes; 0 is a plain network.
 
     What an image is worth is its uncertainty divided by its cost to the power of ``beta``; costs
@@ -43,7 +43,6 @@ class ClassificationArm(Settings):
     are given, are in place of the study's.
     """
 
-    name: str
     measure: str
     passes: int = Field(default=20, ge=0)
     beta: float = Field(default=0.0, ge=0, le=1)
@@ -66,23 +65,28 @@ class ClassificationArm(Settings):
         return measure
 
 
-class ClassificationStudy(Settings):
+class ClassificationStudy(BaseStudySettings):
     """Data, start, network and arms.
 
     ``pool`` and ``test`` are how many images are open and tested on, 0 for all. ``candidates`` are
-    how many of those that wait each step draws and chooses from, 0 for all. With a ``stream``
-    each step shows so many images that no step before it showed. ``decays`` are the
+    how many unlabelled images each step draws and chooses from, 0 for all. With a ``stream``
+    each step shows that many images that no step before it showed. ``decays`` are the
     penalties of which the validation chooses one, with the first labels of each seed; test errors
     and acquisition use the same passes.
 
     ``keep`` are the classes that count, all where it is empty. ``start_by_class`` and
-    ``test_by_class`` draw other numbers of each class; with ``splits`` seeds share so many draws of
-    test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips`` shows images
-    of the ``positive`` class flipped both ways too.
+    ``test_by_class`` draw other numbers of each class; with ``splits``, seeds share that many
+    draws of test images. ``epochs`` are passes over the labels in place of ``steps``. ``flips``
+    shows images of the ``positive`` class flipped both ways too.
 
-    Arms with ``unlabelled`` images see so many of them in each of ``unlabelled_steps``. Areas under
-    curves are told up to ``budget`` images, 0 for none.
+    Arms with ``unlabelled`` images train for ``unlabelled_steps``, each with ``unlabelled_a_step``
+    of them. Areas under curves are reported up to ``budget`` images, 0 for none.
     """
+
+    changeable: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("rounds", "title", "levels", "changed", "paper", "root", "threads"), True
+    )
+    indent: ClassVar[int] = 1
 
     name: str
     title: str
@@ -125,3 +129,7 @@ class ClassificationStudy(Settings):
     paper: str = ""
     changed: tuple[str, ...] = ()
     threads: int = Field(default=1, ge=1)
+
+    def last_round_of(self, arm: ClassificationArm) -> int:
+        """Return the number of the last round of an arm; the reference has round 0 alone."""
+        return 0 if arm.measure == ALL else self.rounds

@@ -29,7 +29,7 @@ class ImagePool:
         return height, width, channels
 
     def of_classes(self, kept: tuple[int, ...]) -> ImagePool:
-        """Return the pool with these classes alone, numbered anew; none keeps all."""
+        """Return the pool with only these classes, renumbered; none keeps all."""
         if not kept:
             return self
         numbers = np.zeros(256, np.uint8)
@@ -44,7 +44,7 @@ class ImagePool:
         )
 
     def with_drawn_test(self, by_class: tuple[int, ...], *, seed: int) -> ImagePool:
-        """Return the pool with so many images of each class set aside to test on."""
+        """Return the pool with a number of images of each class set aside as test images."""
         order = np.random.default_rng((seed, 107)).permutation(len(self.labels))
         held: list[int] = []
         for value, count in enumerate(by_class):

@@ -1,4 +1,4 @@
-"""Train the networks of an arm, each anew from random or published weights."""
+"""Train the networks of an arm, each from random or published weights."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from napari_active_seg.studies.classification.splits import ImagePool, Places
 
 __all__ = ["ImageTrainer"]
 
-#: Arms of a seed share their penalty, so it is chosen by the same passes for all.
+#: Arms of a seed share their weight decay, so all choose it with the same number of samples.
 _PASSES_OF_VALIDATION = 20
-#: Members of an ensemble and rounds draw from numbers that are so far apart.
+#: How far apart the seeds of rounds and of ensemble members are.
 _ROUNDS, _MEMBERS = 1000, 1_000_000
-#: The measure for which a module has to learn beside the network.
-_FORETOLD = "learned-loss"
+#: The measure for which an auxiliary module learns together with the network.
+_LEARNED_LOSS = "learned-loss"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageTrainer:
-    """Trains on labelled images of a pool as an arm of a study says."""
+    """Trains on labelled images of a pool with the settings of an arm."""
 
     study: ClassificationStudy
     pool: ImagePool
@@ -36,7 +36,7 @@ class ImageTrainer:
     seed: int
     networks: ImageNetworks
 
-    def trained(
+    def train(
         self,
         labelled: NDArray[np.int64],
         waiting: NDArray[np.int64],
@@ -44,7 +44,7 @@ class ImageTrainer:
         number: int,
         member: int = 0,
     ) -> tuple[Classifier, tuple[float, ...]]:
-        """Return a network that began anew, and its losses.
+        """Return a newly trained network and its losses.
 
         Arms of a seed share it in round ``number`` where they learn the same in the same way.
         """
@@ -67,21 +67,21 @@ class ImageTrainer:
         return model, losses
 
     def best_decay(self, places: Places) -> float:
-        """Return the penalty with which the first labels serve the validation best."""
+        """Return the weight decay with the lowest validation loss on the first labels."""
         decays = self.study.decays
         if len(decays) == 1 or not len(places.validation):
             return decays[0]
         truth = self.pool.labels[places.validation][:, None]
         losses = []
         for decay in decays:
-            model, _ = self.trained(places.start, places.open, decay, 0)
-            said = model.predict(
+            model, _ = self.train(places.start, places.open, decay, 0)
+            predicted = model.predict(
                 self.pool.images[places.validation],
                 passes=_PASSES_OF_VALIDATION,
                 seed=self.seed,
                 check_cancelled=never_cancelled,
             )
-            losses.append(ProbabilityScores().add(said.mean_p, truth).nll)
+            losses.append(ProbabilityScores().add(predicted.mean_p, truth).nll)
         return decays[int(np.argmin(losses))]
 
     def _plan(self, n_images: int, decay: float, seed: int) -> ImageTraining:
@@ -97,7 +97,7 @@ class ImageTrainer:
             schedule=study.schedule,
             weight_decay=study.weight_decay,
             strong=arm.strong,
-            foretells=arm.measure == _FORETOLD,
+            foretells=arm.measure == _LEARNED_LOSS,
             unlabelled=study.unlabelled_a_step if arm.unlabelled else 0,
             precision=study.precision,
         )

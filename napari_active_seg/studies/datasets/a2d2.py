@@ -54,7 +54,7 @@ _FRAMES = {"0f": 0, "5f": 5, "11f": 11, "21f": 21}
 def read_a2d2(root: Path, *, pool: str | None = None, size: int = _POOL_SIZE) -> DataSet:
     """Return all sequences but one as ``train``, and that one as ``test``.
 
-    ``pool`` 0f, 5f, 11f or 21f keeps ``size`` images, drawn with so many frames that follow each;
+    ``pool`` 0f, 5f, 11f or 21f keeps ``size`` images, drawn with that many frames after each;
     ``aug`` draws a sixth of them and makes five of each by cropping 85 % and changing colours.
     """
     home = (

@@ -29,8 +29,8 @@ class Sample:
     """An image of a data set.
 
     ``truth`` gives classes (H, W), 255 where nothing is known; ``objects`` the ids of objects,
-    where they are told apart. ``group`` is its patient, slide or sequence, ``kind`` what a balanced
-    draw balances, ``frame`` its place in time within its group.
+    where they are distinguished. ``group`` is its patient, slide or sequence, ``kind`` what a
+    balanced draw balances, ``frame`` its place in time within its group.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
-    """Samples by part, the classes of their truth, and what should be said of them."""
+    """Samples by part, the classes of their truth, and notes for the report."""
 
     classes: tuple[str, ...]
     parts: Mapping[str, tuple[Sample, ...]]
@@ -66,7 +66,7 @@ class Reader:
     read: Callable[[Path], DataSet]
 
     def open(self, root: Path) -> DataSet:
-        """Return the data set below ``root``; ImageError says how to get it where it is not."""
+        """Return the data set below ``root``; ImageError names its source if it is missing."""
         try:
             return self.read(root)
         except ImageError as error:

@@ -112,7 +112,7 @@ class PreparedTruth:
         return read_array(self.folder / "truth" / region.image_id)[region.slices].astype(np.uint8)
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
-        """Return the ids of the objects in ``region``; None where they are not told apart."""
+        """Return the ids of the objects in ``region``; None where they are not distinguished."""
         if not self.by_id[region.image_id].has_objects:
             return None
         ids = read_array(self.folder / "objects" / region.image_id)

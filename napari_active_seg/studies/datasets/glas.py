@@ -36,7 +36,7 @@ def read_glas(root: Path) -> DataSet:
     parts: dict[str, list[Sample]] = {}
     for name in sorted(images, key=_order):
         if name not in masks:
-            raise ImageError(f"{images[name]} has no annotation beside it")
+            raise ImageError(f"{images[name]} has no annotation next to it")
         patient, grade = facts.get(name, ("", ""))
         official = name.split("_")[0]
         part = {"train": "train", "testA": "test"}.get(official, official)

@@ -71,7 +71,7 @@ def _indexed(root: Path) -> DataSet:
 
 def _samples(images: Path, masks: Path, kinds: dict[str, str]) -> tuple[Sample, ...]:
     if not masks.is_dir():
-        raise ImageError(f"no folder {masks} beside {images.name}")
+        raise ImageError(f"no folder {masks} next to {images.name}")
     truths = by_stem(masks.iterdir())
     found = []
     for path in sorted(images.iterdir()):

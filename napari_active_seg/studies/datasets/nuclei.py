@@ -76,7 +76,7 @@ def _monuseg_ids(path: Path, shape: tuple[int, int]) -> NDArray[np.int32]:
     try:
         regions = ET.parse(path).getroot().iter("Region")
     except ET.ParseError as error:
-        raise ImageError(f"{path} is no XML that can be read: {error}") from error
+        raise ImageError(f"{path} is not readable XML: {error}") from error
     ids = np.zeros(shape, np.int32)
     number = 0
     for region in regions:
@@ -104,7 +104,7 @@ MONUSEG = Reader(
 def read_dsb2018(root: Path) -> DataSet:
     """Return four of five images of stage1_train as ``train`` and every fifth as ``test``.
 
-    ``kind`` says whether it is a stained or a fluorescent picture, by its brightness.
+    ``kind`` is stained or fluorescent, by the brightness of the image.
     """
     folder = folder_in(root, "stage1_train")
     samples = []

@@ -32,7 +32,7 @@ def read_voc(root: Path) -> DataSet:
     """Return VOC's training images, with the extended ones where they are there, and its val.
 
     The extended set is read as SegmentationClassAug (PNG) in the VOC folder, or as it was
-    published: benchmark_RELEASE/dataset (MAT) beside it. Images of VOC's val are never trained on.
+    published: benchmark_RELEASE/dataset (MAT) next to it. Images of VOC's val are never trained on.
     """
     voc = (
         root if (root / "JPEGImages").is_dir() else folder_in(root, "VOCdevkit/VOC2012", "VOC2012")

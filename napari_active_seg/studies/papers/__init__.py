@@ -15,7 +15,7 @@ from napari_active_seg.studies.papers.li2020_regions import glas, isic2016
 from napari_active_seg.studies.papers.mittal2019_cifar import cifar10, cifar100
 from napari_active_seg.studies.papers.mittal2019_polygons import voc_polygons
 from napari_active_seg.studies.papers.mittal2025_pools import a2d2_3k, bcss, pools
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 from napari_active_seg.studies.segmentation.settings import StudySettings
 
 __all__ = ["IMAGE_STUDIES", "STUDIES", "Scale", "image_study", "paper_study"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import RANDOM, ImageCosts
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["mnist_stream"]
 
@@ -65,7 +65,7 @@ def mnist_stream(
             "28 steps of 500 images, every fifth test image, 20 passes, 600 steps of Adam with 32 "
             "images, convolutions in bfloat16."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         name=f"mnist-stream-{variant or 'functions'}-{scale}",
         title="MNIST as a stream: which images to ask for" + ", and what they cost" * bool(variant),
         root=root,

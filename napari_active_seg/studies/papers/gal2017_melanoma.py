@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import ALL, RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["melanoma"]
 
@@ -68,7 +68,7 @@ def melanoma(
     if scale is Scale.FULL:
         rate = 1e-5 if variant else 1e-4
         words.append(f"Adam with a rate of {rate:g}; the paper says 'a small learning rate'.")
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared,
             network="vgg16",
             weights="pretrained" if variant else "random",
@@ -83,7 +83,7 @@ def melanoma(
         "Images of 64 pixels, a VGG16 with a quarter of the channels and batch norm, 20 epochs of "
         "batches of 32 in bfloat16, four steps."
     )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **shared,
         network="vgg16-small",
         side=64,

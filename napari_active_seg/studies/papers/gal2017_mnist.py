@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["mnist"]
 
@@ -31,8 +31,8 @@ def mnist(
     """Return the study on MNIST, whose four files lie in ``root``.
 
     The variant ``deterministic`` is the paper's second figure: BALD, variation ratio and entropy
-    of the same network without dropout at test time, beside those with it. ``thousand`` is its
-    second table: the error with 1,000 labels and 5,000 images for validation.
+    of the same network without dropout at test time, in addition to those with it. ``thousand`` is
+    its second table: the error with 1,000 labels and 5,000 images for validation.
     """
     if variant not in _VARIANTS:
         raise ConfigError(f"no variant {variant!r}: {did_you_mean(variant, _VARIANTS[1:])}")
@@ -61,7 +61,7 @@ def mnist(
         )
     if full:
         changed.append("100 passes, 1,000 steps of Adam with 64 images: the paper gives neither.")
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared, steps=1000, images_a_step=64, changed=tuple(changed)
         )
     small = {"rounds": 49, "batch": 20} if thousand else {"rounds": 28}
@@ -71,7 +71,7 @@ def mnist(
         f"every fifth test image, {asked}, 20 passes, 600 steps of Adam with 32 images, "
         "convolutions in bfloat16."
     )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **(shared | small),
         pool=10_000,
         candidates=2_000,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["mnist_two_digits"]
 
@@ -35,7 +35,7 @@ def mnist_two_digits(
         changed.append(
             "20 passes, 200 steps of Adam with 32 images in bfloat16, 2,000 test images at most."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         name=f"mnist-two-digits-{scale}",
         title="Two digits: a network with dropout against labels that spread on a graph",
         root=root,

@@ -1,4 +1,4 @@
-"""Li and Alstrom 2020: regions beside full images, on GlaS and ISIC 2016, by four acquisitions."""
+"""Li and Alstrom 2020: regions and full images, on GlaS and ISIC 2016, by four acquisitions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.datasets import Fit
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 from napari_active_seg.studies.segmentation.settings import (
     ArmSettings,
     DataSettings,
@@ -22,10 +22,9 @@ __all__ = ["glas", "isic2016"]
 #: Measures by the paper's names; variation ratio is 1 - max of the mean there.
 _MEASURES = {"entropy": "entropy", "bald": "bald", "varratio": "variation-ratio"}
 #: What goes past the paper, by how its squares are chosen: by uncertainty over classes, every
-#: other one at random, the most uncertain ones (as the product does unless told otherwise), by
+#: other one at random, the most uncertain ones (as the product does by default), by
 #: chances that grow with uncertainty, with its cube (between the last two), or with uncertainty
-#: over the seconds that a square should take, or all at random, beside which choosing them must
-#: pay.
+#: over the seconds that a square should take, or all at random, as the baseline of the choice.
 _OURS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ours": ("clasp-regions", {}),
     "ours-mixed": ("clasp-regions", {"control": 0.5}),
@@ -79,7 +78,7 @@ _SMALL_NETWORK: Mapping[str, Any] = {
     "training_precision": "bfloat16",
 }
 
-#: A variant of small studies that begins with so few labels that each further one is told.
+#: A variant of small studies that begins with so few labels that each further one counts.
 _FEW = "few-labels"
 
 
@@ -139,7 +138,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
         "pairs": _PAIRS,
     }
     if full:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(dataset="glas", root=root, fit=Fit(pad=(528, 784))),
             size=150,
             rounds=16,
@@ -156,7 +155,7 @@ def glas(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = "") ->
             ),
             **shared,
         )
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(dataset="glas", root=root, fit=Fit(shrink=4)),
         size=37,
         rounds=amounts.rounds,
@@ -189,7 +188,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
         "pairs": _PAIRS,
     }
     if full:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(
                 dataset="isic2016", root=root, fit=Fit(size=(384, 512), bilinear=True)
             ),
@@ -209,7 +208,7 @@ def isic2016(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str = ""
             ),
             **shared,
         )
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(
             dataset="isic2016", root=root, fit=Fit(shrink=2), most_train=300, most_test=170
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.studies.classification import ClassificationArm, ClassificationStudy
 from napari_active_seg.studies.classification.settings import ALL, CORE_SET, RANDOM
-from napari_active_seg.studies.papers.scales import Scale
+from napari_active_seg.studies.papers.variants import Scale
 
 __all__ = ["cifar10", "cifar100"]
 
@@ -93,7 +93,7 @@ def _study(
         "Plain images of the consistency term are not moved; the paper does not say.",
     ]
     if full:
-        return ClassificationStudy.made(
+        return ClassificationStudy.parse(
             **shared,
             network="wrn-28-2",
             epochs=150,
@@ -111,7 +111,7 @@ def _study(
             "Handwritten digits, 50 and then 50 a step: a check that all of it runs, not a result "
             "about CIFAR. A mirrored digit is none, so strong changes are too strong for them."
         )
-    return ClassificationStudy.made(
+    return ClassificationStudy.parse(
         **shared,
         network="wrn-10-1",
         pool=max(5000, 2 * budget.most),

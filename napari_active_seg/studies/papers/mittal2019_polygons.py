@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_active_seg.studies.datasets import Fit
-from napari_active_seg.studies.papers.scales import Scale
-from napari_active_seg.studies.papers.variants import each_way
+from napari_active_seg.studies.papers.variants import Scale, each_way
 from napari_active_seg.studies.segmentation.settings import (
     ArmSettings,
     DataSettings,
@@ -19,7 +18,7 @@ from napari_active_seg.studies.simulated_annotator import AnnotatorSettings
 
 __all__ = ["voc_polygons"]
 
-#: How images are chosen, by the paper's names; the measures that need more than a network say so.
+#: How images are chosen, by the paper's names, with the settings that their measures need.
 _IMAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Random": ("random-images", {}),
     "Entropy": ("entropy-images", {}),
@@ -60,7 +59,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
     }
     elsewhere = () if dataset == "voc" else (f"On {dataset} in place of PASCAL-VOC.",)
     if scale is Scale.FULL:
-        return StudySettings.made(
+        return StudySettings.parse(
             data=DataSettings(dataset=dataset, root=root),
             start=StartSettings(clicks=5000),
             batch="5000clicks",
@@ -81,7 +80,7 @@ def voc_polygons(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str)
             ),
             **shared,
         )  # fmt: skip
-    return StudySettings.made(
+    return StudySettings.parse(
         data=DataSettings(dataset=dataset, root=root, fit=Fit(shrink=4), most_train=300,
                           most_test=100),
         start=StartSettings(clicks=150),

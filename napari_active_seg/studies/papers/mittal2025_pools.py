@@ -8,8 +8,7 @@ from typing import Any
 
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.studies.datasets import Fit
-from napari_active_seg.studies.papers.scales import Scale
-from napari_active_seg.studies.papers.variants import each_way
+from napari_active_seg.studies.papers.variants import Scale, each_way
 from napari_active_seg.studies.segmentation.settings import (
     ArmSettings,
     DataSettings,
@@ -92,8 +91,8 @@ def bcss(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> Stud
 def a2d2_3k(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> StudySettings:
     """Return the task of choosing 3,000 of 40,000 frames in three cycles.
 
-    Beside the methods stand two that thin out in time: evenly, and every fifth and then by entropy.
-    ``variant`` names another data set of frames.
+    In addition to the methods, two arms thin out in time: evenly, and every fifth and then by
+    entropy. ``variant`` names another data set of frames.
     """
     dataset = variant or ("a2d2" if scale is Scale.FULL else "camvid")
     study = _study(
@@ -108,7 +107,7 @@ def a2d2_3k(root: Path, scale: Scale, seeds: tuple[int, ...], variant: str) -> S
         ArmSettings(name="Uniform", strategy="even-images"),
         ArmSettings(name="Uniform@5+Entropy", strategy="max-entropy-images", keeps=5),
     ]
-    return StudySettings.made(
+    return StudySettings.parse(
         **{
             **study.model_dump(),
             "title": "Three thousand of forty thousand frames",
@@ -163,7 +162,7 @@ def _study(
         for strategies, own in ((_SINGLE, {}), (_DROPOUT, with_dropout))
         for method, strategy in strategies.items()
     ]
-    return StudySettings.made(
+    return StudySettings.parse(
         name=name,
         title="Redundancy, budget and images without labels",
         data=data,

@@ -1,12 +1,14 @@
-"""One arm of one seed: label, train, measure, round by round, from wherever it stopped.
+"""Arms of a study of segmentation, their starts and references.
 
-What is done is read off the project and the file of records, so that a kill at any place loses no
-more than the step that it hit, and what comes after is what would have come.
+What is done is read from the project and the file of records, so that a run which was killed
+resumes at the step that it did not finish, with the same results.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -18,57 +20,62 @@ from napari_active_seg.acquisition import Budget, Strategy, get_strategy
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.session import Session
 from napari_active_seg.session.trust.figures import bins_of_selected
+from napari_active_seg.studies.arm import RECORDS, arm_folder
 from napari_active_seg.studies.segmentation.embedding_map import SEEN, load_embeddings
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord, append_record
 from napari_active_seg.studies.segmentation.run_base import (
-    RECORDS,
     SELECTED,
-    OnRound,
     ProjectRun,
     StudyContext,
-    arm_folder,
     reference_folder,
     start_folder,
 )
 from napari_active_seg.studies.segmentation.selection_summary import Chosen, SelectionSummary
-from napari_active_seg.studies.segmentation.settings import ArmSettings, parsed_batch
+from napari_active_seg.studies.segmentation.settings import ArmSettings, parse_batch
 from napari_active_seg.studies.segmentation.splits import drawn_order
 from napari_active_seg.uncertainty import get_measure
 
 __all__ = ["ArmRun", "ReferenceRun", "StartRun"]
 
 USED_UP = "used-up"
-#: Where a measure has no highest value, what was selected is looked at by this one.
+#: The measure of selected pixels if that of the strategy has no upper bound.
 _BOUNDED = "entropy"
 
 
 class StartRun(ProjectRun):
     """What arms of one seed share: the project, its first labels and its first model."""
 
-    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
-        super().__init__(bench, start_folder(bench.study, bench.out, arm, seed), arm, seed)
+    def __init__(self, context: StudyContext, arm: ArmSettings, seed: int) -> None:
+        folder = start_folder(context.study, context.out, arm, seed)
+        super().__init__(context, folder, arm, seed, label="start")
 
-    def run(self, on_round: OnRound) -> None:
-        """Label, train and measure; a project that somebody removed is made again."""
-        if self.is_done and self.project.exists():
-            return
-        on_round(f"the start of seed {self.seed}")
+    @property
+    def is_done(self) -> bool:
+        """Whether the first model is measured; a project that was removed is created again."""
+        return super().is_done and self.project.exists()
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """Open the project with its first labels and model."""
         self.make_project()
-        session = self.bench.open_session(self.project)
+        session = self.context.open_session(self.project)
         try:
             self._label_start(session)
             self.train(session, 0)
-            if not self.records:
-                append_record(self.folder / RECORDS, self.measure(session, 0, "start"))
+            yield session
             if self.study.maps and not (self.folder / SEEN).exists():
                 self.keep_embeddings(session)
         finally:
             session.close()
 
+    def label_round(self, session: Session, number: int) -> bool:
+        """Return that the first labels are there."""
+        return True
+
     def _label_start(self, session: Session) -> None:
         start = self.study.start_of(self.arm)
         pool = set(self.pool(session))
-        images = [image for image in self.bench.data.part("train") if image.id in pool]
+        images = [image for image in self.context.data.part("train") if image.id in pool]
         order = drawn_order(images, seed=self.seed, balanced=start.balanced)
         if start.images or start.percent:
             share = round(len(order) * start.percent / 100)
@@ -94,47 +101,35 @@ class StartRun(ProjectRun):
 
 
 class ArmRun(ProjectRun):
-    """An arm that goes on from a start."""
+    """An arm that continues from a start."""
 
-    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
-        super().__init__(bench, arm_folder(bench.out, arm, seed), arm, seed)
+    def __init__(self, context: StudyContext, arm: ArmSettings, seed: int) -> None:
+        folder = arm_folder(context.out, arm, seed)
+        super().__init__(context, folder, arm, seed, label=arm.name)
 
     @property
-    def rounds(self) -> int:
-        """How many rounds come after the start."""
+    def last_round(self) -> int:
+        """The number of rounds after the start."""
         return self.study.rounds_of(self.arm)
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to be run; an arm whose pool ran out is done before."""
-        return len(self.records) > self.rounds or (self.folder / USED_UP).exists()
+        """Whether every round is finished; an arm whose pool is used up is done earlier."""
+        return super().is_done or (self.folder / USED_UP).exists()
 
-    def run(self, on_round: OnRound) -> None:
-        """Run the rounds that are missing."""
-        if self.is_done:
-            return
-        self._begin()
-        session = self.bench.open_session(self.project)
-        try:
-            for number in range(len(self.records), self.rounds + 1):
-                on_round(f"{self.arm.name}, seed {self.seed}: round {number} of {self.rounds}")
-                if not self._label(session, number):
-                    break
-                self.train(session, number)
-                record = self.measure(session, number, self.arm.name)
-                if self.study.maps:
-                    self._keep_choice(session)
-                append_record(self.folder / RECORDS, record)
-        finally:
-            session.close()
-        if not self.study.keep_models:
-            self.forget_models()
+    def run_round(self, state: Session, number: int) -> Mapping[str, Any] | None:
+        """Label, train and measure, and save which images were chosen."""
+        record = super().run_round(state, number)
+        if record is not None and self.study.maps:
+            self._keep_choice(state)
+        return record
 
-    def _begin(self) -> None:
-        """Take a copy of the start over, with its first record under the arm's name."""
-        start = StartRun(self.bench, self.arm, self.seed)
+    def make_project(self) -> None:
+        """Copy the project of the start, and its first record under the arm's name."""
+        start = StartRun(self.context, self.arm, self.seed)
         if not self.project.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)  # of records alone nothing can go on
+            # records without their project cannot be continued
+            shutil.rmtree(self.folder, ignore_errors=True)
             building = self.folder / "building"
             shutil.copytree(start.folder / "project", building)
             if (start.folder / "shown").is_dir():
@@ -146,7 +141,7 @@ class ArmRun(ProjectRun):
             append_record(self.folder / RECORDS, own)
 
     def strategy(self, session: Session) -> Strategy:
-        """Return the arm's strategy with the measure and size that it is asked with."""
+        """Return the arm's strategy with its measure and size."""
         parts = {"control": 0.0, "validation": 0.0, "per_image_share": 0.0, **self.arm.parts}
         named = get_strategy(self.arm.strategy)
         if named.unit != "images" and not named.size:
@@ -155,8 +150,8 @@ class ArmRun(ProjectRun):
 
     # --- labels of a round -----------------------------------------------------------------------
 
-    def _label(self, session: Session, number: int) -> bool:
-        """Label what a round may cost; False where the pool has nothing left."""
+    def label_round(self, session: Session, number: int) -> bool:
+        """Label what a round may cost; False if the pool has nothing left."""
         budget = self._budget(session)
         before = self.records[-1]
         began = perf_counter()
@@ -165,25 +160,25 @@ class ArmRun(ProjectRun):
                 break
             self._keep_selected(session, number)
             session.labels.answer_from(self.truth, annotate=self.annotate)
-        self.took(number, "propose and label", began)
+        self.record_time(number, "propose and label", began)
         if self.tally(session).pixels > before.labelled_pixels:
             return True
         (self.folder / USED_UP).touch()
         return False
 
     def _budget(self, session: Session) -> Budget:
-        """Return what a round may cost; a share is of images, or else of the pool's pixels."""
-        asked = parsed_batch(self.arm.batch or self.study.batch)
+        """Return what a round may cost; a share is one of images, else of the pool's pixels."""
+        asked = parse_batch(self.arm.batch or self.study.batch)
         if isinstance(asked, Budget):
             return asked
         pool = set(self.pool(session))
         if self.strategy(session).unit == "images":
             return Budget(max(1, round(asked * len(pool))))
-        known = sum(i.known for i in self.bench.data.part("train") if i.id in pool)
+        known = sum(i.known for i in self.context.data.part("train") if i.id in pool)
         return Budget(max(1, round(asked * known)), "pixels")
 
     def _left(self, session: Session, budget: Budget, before: RoundRecord) -> float:
-        """Return what a round may still spend, counted by what the annotator really took."""
+        """Return what a round may still spend, after the annotator's measured costs."""
         tally = self.tally(session)
         spent = {
             "regions": tally.regions - before.regions,
@@ -194,7 +189,7 @@ class ArmRun(ProjectRun):
         return budget.amount - spent
 
     def _propose(self, session: Session, budget: Budget, left: float) -> bool:
-        """Let the strategy choose for what is left; False where nothing is."""
+        """Propose regions for the remaining budget; False if the pool has nothing left."""
         tally = self.tally(session)
         asked: dict[str, Any] = {"count": max(1, int(left))}
         if budget.unit == "pixels":
@@ -209,7 +204,7 @@ class ArmRun(ProjectRun):
         return True
 
     def _keep_selected(self, session: Session, number: int) -> None:
-        """Write down how uncertain the model is of what was chosen, before it is labelled."""
+        """Record the model's uncertainty of the chosen regions before they are labelled."""
         kept = lines_by(self.folder / SELECTED, "round")
         strategy, project = self.strategy(session), session.project
         if number in kept or not strategy.asks_model:
@@ -229,8 +224,8 @@ class ArmRun(ProjectRun):
             add_line(self.folder / SELECTED, facts)
 
     def _keep_choice(self, session: Session) -> None:
-        """Write down which images were asked for so far, as the start's model sees them."""
-        seen = load_embeddings(start_folder(self.study, self.bench.out, self.arm, self.seed))
+        """Save a summary of the chosen images in the embedding of the start's model."""
+        seen = load_embeddings(start_folder(self.study, self.context.out, self.arm, self.seed))
         if seen is not None:
             chosen = Chosen.of(session.project.regions.queue(), *seen)
             if chosen is not None:
@@ -238,29 +233,19 @@ class ArmRun(ProjectRun):
 
 
 class ReferenceRun(ProjectRun):
-    """What the network makes of all labels of the pool."""
+    """The network of an arm, trained on all labels of the pool."""
 
-    def __init__(self, bench: StudyContext, arm: ArmSettings, seed: int) -> None:
-        folder = reference_folder(bench.study, bench.out, arm, seed)
-        super().__init__(bench, folder, arm.model_copy(update={"keeps": 1}), seed)
+    def __init__(self, context: StudyContext, arm: ArmSettings, seed: int) -> None:
+        folder = reference_folder(context.study, context.out, arm, seed)
+        everything = arm.model_copy(update={"keeps": 1})
+        super().__init__(context, folder, everything, seed, label=ALL_LABELS)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the project: nothing is left to be unlabelled, nothing to be asked."""
+        """The settings of the project, without those of strategies and unlabelled images."""
         return self.study.network_settings_of(self.arm)
 
-    def run(self, on_round: OnRound) -> None:
-        """Label everything, train and measure."""
-        if self.is_done:
-            return
-        on_round(f"all labels, seed {self.seed}")
-        self.make_project()
-        session = self.bench.open_session(self.project)
-        try:
-            self.label_images(session, self.pool(session))
-            self.train(session, 0)
-            append_record(self.folder / RECORDS, self.measure(session, 0, ALL_LABELS))
-        finally:
-            session.close()
-        if not self.study.keep_models:
-            self.forget_models()
+    def label_round(self, session: Session, number: int) -> bool:
+        """Label everything."""
+        self.label_images(session, self.pool(session))
+        return True

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_active_seg.figures import Report
+from napari_active_seg.studies.seed_statistics import Spread
 from napari_active_seg.studies.segmentation.embedding_map import draw_seen, kept_map
 from napari_active_seg.studies.segmentation.run_base import arm_folder, start_folder
 from napari_active_seg.studies.segmentation.selection_summary import SelectionSummary
 from napari_active_seg.studies.segmentation.settings import StudySettings
-from napari_active_seg.studies.segmentation.summary import Spread
 
 __all__ = ["add_collapse"]
 

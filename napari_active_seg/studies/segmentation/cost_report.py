@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_active_seg.figures import Report
+from napari_active_seg.studies.seed_statistics import Spread, compare_pairs
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord
 from napari_active_seg.studies.segmentation.settings import StudySettings
 from napari_active_seg.studies.segmentation.summary import (
     AXES,
-    Spread,
     area_at,
     arms_of,
     costs_to_reach,
     least_common_budget,
-    paired,
     ratios_to_reach,
     reference_of,
     score_at,
@@ -84,9 +83,9 @@ def _ratios(page: Report, study: StudySettings, records: Sequence[RoundRecord], 
 
 
 def _levels_of(study: StudySettings, records: Sequence[RoundRecord], arm: str) -> list[float]:
-    """Return the scores whose cost is told, shares of what all labels give the arm's network too.
+    """Return the scores whose cost is reported, also shares of the arm's full-label score.
 
-    A share of what is not known is NaN, which nothing reaches.
+    A share of an unknown score is NaN, which no arm reaches.
     """
     full = reference_of(records, arm, study.score).mean
     return [*study.levels, *(share * full for share in _shares_of(study, records))]
@@ -103,7 +102,7 @@ def _shares_of(study: StudySettings, records: Sequence[RoundRecord]) -> tuple[fl
 
 
 def add_areas(page: Report, study: StudySettings, records: Sequence[RoundRecord]) -> None:
-    """Add areas and scores, networks that are trained alike beside each other."""
+    """Add areas and scores, grouped by networks that are trained alike."""
     page.heading("Areas under the curves, and pairs")
     networks: dict[str, list[str]] = {}
     by_name = {arm.name: arm for arm in study.arms}
@@ -141,7 +140,7 @@ def _area_table(
                 _spread(areas[arm], 3),
                 _spread({k: None if v is None else 2 * v for k, v in areas[arm].items()}, 3),
                 _spread(scores[arm], 3),
-                "" if arm == first else paired(scores[arm], scores[first]).summary,
+                "" if arm == first else compare_pairs(scores[arm], scores[first]).summary,
             )
             for arm in names
         ],
@@ -149,4 +148,4 @@ def _area_table(
 
 
 def _spread(values: dict[int, float | None], digits: int = 1) -> str:
-    return Spread.over(list(values.values())).describe(digits) if values else ""
+    return Spread.over_seeds(values).describe(digits) if values else ""

@@ -10,7 +10,7 @@ from napari_active_seg.studies.segmentation.summary import arms_of, cost_of, ref
 
 __all__ = ["full_label_lines", "in_groups", "study_curves"]
 
-#: So many curves with their bands can be told apart in one picture.
+#: The most curves with bands that can be distinguished in one picture.
 _MOST = 6
 
 

@@ -34,7 +34,7 @@ class LabelCost:
 
 
 def count_label_cost(session: Session, known: Mapping[str, int]) -> LabelCost:
-    """Return the tally of a project whose images have so many ``known`` pixels."""
+    """Return the costs of a project's labels; ``known`` has the labelled pixels of each truth."""
     project = session.project
     pool = {ref.id for ref in project.images.all(Split.POOL)}
     done = [q for q in session.state.queue if q.state is RegionState.DONE]

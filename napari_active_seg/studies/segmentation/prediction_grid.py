@@ -1,4 +1,4 @@
-"""What models said of some test images, round by round, in one picture an arm."""
+"""Predictions for some test images, round by round, in one picture of each arm."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _coloured(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture at about one size, every so many-th pixel or each of them several times."""
+    """Return a picture at about one size, subsampled or with repeated pixels."""
     longest = max(picture.shape[:2])
     step = max(1, round(longest / _SIDE))
     grow = max(1, round(_SIDE / longest))

@@ -1,4 +1,4 @@
-"""What one round of an arm leaves: a line of a file that only grows."""
+"""The record of one round of an arm: a line of an append-only file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_LABELS = "all labels"
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """One model of a study: what was labelled until then, and how it did on the test images.
+    """One model of a study: the labels that it had, and its scores on the test images.
 
     Shares are of the pixels of the pool whose truth is known. Validation is counted apart.
     ``reliability`` has a row (mean confidence, accuracy, pixels) for each bin that is not empty;
@@ -53,12 +53,12 @@ class RoundRecord:
 
 
 def append_record(path: Path, record: RoundRecord) -> None:
-    """Write a record behind those of a file; it is on the disk when this returns."""
+    """Append a record to a file; it is on disk when this returns."""
     add_line(path, asdict(record))
 
 
 def read_records(path: Path) -> tuple[RoundRecord, ...]:
-    """Return the records of a file in order, none where it is not there."""
+    """Return the records of a file in order; none if it does not exist."""
     try:
         return tuple(_record(facts) for facts in lines_of(path))
     except TypeError as error:

@@ -18,7 +18,7 @@ from napari_active_seg.figures import (
     draw_reliability,
     draw_selected_and_rest,
 )
-from napari_active_seg.studies.paper_results import PUBLISHED
+from napari_active_seg.studies.paper_results import add_published
 from napari_active_seg.studies.segmentation.cost_report import add_areas, add_costs
 from napari_active_seg.studies.segmentation.curves import full_label_lines, in_groups, study_curves
 from napari_active_seg.studies.segmentation.record import ALL_LABELS, RoundRecord
@@ -35,7 +35,7 @@ _CALIBRATION = {
 }
 _SCORES = {"mean_dice": "mean Dice", "mean_jaccard": "mean Jaccard", "object_f1": "object F1"}
 _N_BINS = 15
-#: So many seeds make a band.
+#: The number of seeds that a band needs.
 _ENOUGH = 3
 
 
@@ -61,7 +61,7 @@ def study_report(
     _accuracy(page, study, records)
     add_costs(page, study, records)
     add_areas(page, study, records)
-    _published(page, study)
+    add_published(page, study.paper, heading="What the paper has")
     _calibration(page, records, study)
     _selected(page, records)
     _training(page, records)
@@ -95,14 +95,6 @@ def _accuracy(page: Report, study: StudySettings, records: Sequence[RoundRecord]
 def _grouped(study: StudySettings, curves: Sequence[Curve]) -> list[list[Curve]]:
     """Return curves by what their arms start from, since those differ by their choice alone."""
     return in_groups(curves, {arm.name: study.start_of(arm) for arm in study.arms})
-
-
-def _published(page: Report, study: StudySettings) -> None:
-    table = PUBLISHED.get(study.paper)
-    if table is not None:
-        page.heading("What the paper has")
-        page.paragraph(table.title)
-        page.table(table.head, table.rows)
 
 
 def _calibration(page: Report, records: Sequence[RoundRecord], study: StudySettings) -> None:
@@ -171,7 +163,7 @@ def _selected(page: Report, records: Sequence[RoundRecord]) -> None:
 
 
 def _training(page: Report, records: Sequence[RoundRecord]) -> None:
-    """Add what tells whether trainings had come to an end."""
+    """Add the mean losses of training, which show whether it was long enough."""
     known = [record for record in records if len(record.losses) == 10]
     if not known:
         return

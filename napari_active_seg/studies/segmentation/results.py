@@ -1,20 +1,18 @@
-"""The files that a study leaves: curves.csv, results.json and report.html."""
+"""The results of a study of segmentation, as curves.csv and results.json."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg._version import __version__
+from napari_active_seg.studies.results import write_results
+from napari_active_seg.studies.seed_statistics import Spread
 from napari_active_seg.studies.segmentation.record import RoundRecord
-from napari_active_seg.studies.segmentation.results_json import write_results_json
 from napari_active_seg.studies.segmentation.settings import PLACES, StudySettings
 from napari_active_seg.studies.segmentation.summary import (
-    Spread,
     area_at,
     arms_of,
     costs_to_reach,
@@ -24,18 +22,18 @@ from napari_active_seg.studies.segmentation.summary import (
     score_at,
 )
 
-__all__ = ["summary_of", "write_results"]
+__all__ = ["summary_of", "write_study_results"]
 
 _FACTS = (
     "arm", "strategy", "measure", "family", "seed", "round", "regions", "images",
     "labelled_pixels", "labelled_share", "validation_share", "clicks", "perimeter", "seconds",
 )  # fmt: skip
 
-#: What costs are told in, and the words for it.
+#: The units of costs, and their names in results.json.
 _UNITS = {"pixels": "percent of pixels", "clicks": "clicks", "minutes": "minutes"}
 
 
-def write_results(
+def write_study_results(
     study: StudySettings,
     records: Sequence[RoundRecord],
     out: Path,
@@ -46,26 +44,23 @@ def write_results(
 ) -> None:
     """Write curves.csv and results.json into ``out``.
 
-    ``notes`` say what is to be known of the data, ``work`` the seconds of each seed.
+    ``notes`` describe the data, ``work`` has the seconds of each seed.
     """
-    out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for record in records for name in record.scores})
-    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*_FACTS, *names))
-        for record in records:
-            row = [getattr(record, fact) for fact in _FACTS]
-            writer.writerow((*row, *(record.scores.get(name, "") for name in names)))
-    results = {
-        "version": __version__,
-        "device": device,
-        "notes": list(notes),
-        "settings": _without_places(json.loads(study.as_json())),
-        "summary": summary_of(study, records),
-        "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
-        "records": [asdict(record) for record in records],
-    }
-    write_results_json(out, results)
+    lines = [asdict(record) for record in records]
+    write_results(
+        out,
+        device=device,
+        columns=(*_FACTS, *names),
+        rows=[{**line, **line["scores"]} for line in lines],
+        found={
+            "notes": list(notes),
+            "settings": _without_places(json.loads(study.as_json())),
+            "summary": summary_of(study, records),
+            "seconds of a seed": {str(seed): round(seconds) for seed, seconds in work.items()},
+            "records": lines,
+        },
+    )
 
 
 def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
@@ -77,62 +72,39 @@ def _without_places(settings: dict[str, Any]) -> dict[str, Any]:
 def summary_of(study: StudySettings, records: Sequence[RoundRecord]) -> dict[str, Any]:
     """Return the figures of each arm that a paper's tables have, mean and deviation over seeds."""
     budgets = study.budgets or (least_common_budget(records, axis=study.axis),)
+    shares = {f"{share:.0%} of all labels": share for share in study.shares}
     found: dict[str, Any] = {}
+    full = {arm: reference_of(records, arm, study.score) for arm in arms_of(records)}
     for arm in arms_of(records):
-        full = reference_of(records, arm, study.score)
         levels = {f"{level:g}": level for level in study.levels}
-        if full.n:
-            levels |= {f"{share:.0%} of all labels": share * full.mean for share in study.shares}
-        found[arm] = {
-            "all labels": asdict(full),
-            **{
-                f"{unit} to reach": {
-                    name: _to_reach(records, arm, study.score, level, axis)
-                    for name, level in levels.items()
-                }
-                for axis, unit in _UNITS.items()
-            },
-            **{
-                f"{what}@{100 * budget:.1f}": asdict(
-                    _at(of, records, arm, score=study.score, budget=budget, axis=study.axis)
-                )
-                for budget in budgets
-                for what, of in (("AUC", area_at), (study.score, score_at))
-            },
-        }
-    pairs = [pair for pair in study.pairs if set(pair) <= set(arms_of(records))]
+        if full[arm].n:
+            levels |= {name: share * full[arm].mean for name, share in shares.items()}
+        found[arm] = {"all labels": asdict(full[arm])}
+        for axis, unit in _UNITS.items():
+            found[arm][f"{unit} to reach"] = {
+                name: _spread(costs_to_reach, records, arm, score=study.score, level=lv, axis=axis)
+                for name, lv in levels.items()
+            }
+        for budget in budgets:
+            asked: dict[str, Any] = {"score": study.score, "budget": budget, "axis": study.axis}
+            for what, measure in (("AUC", area_at), (study.score, score_at)):
+                found[arm][f"{what}@{100 * budget:.1f}"] = _spread(measure, records, arm, **asked)
+    pairs = [pair for pair in study.pairs if set(pair) <= set(full)]
     for axis in _UNITS:
         found[f"{axis} over {axis}"] = {
-            f"{one} / {other}": _ratios(study, records, one, other, axis) for one, other in pairs
-        }
+            f"{one} / {other}": {
+                name: _spread(
+                    ratios_to_reach, records, one, other,
+                    score=study.score, level=share * full[one].mean, axis=axis,
+                )
+                for name, share in (shares if full[one].n else {}).items()
+            }
+            for one, other in pairs
+        }  # fmt: skip
     return found
 
 
-def _at(
-    of: Callable[..., dict[int, float | None]],
-    records: Sequence[RoundRecord],
-    arm: str,
-    **asked: Any,
-) -> Spread:
-    return Spread.over(list(of(records, arm, **asked).values()))
-
-
-def _to_reach(
-    records: Sequence[RoundRecord], arm: str, score: str, level: float, axis: str
+def _spread(
+    measure: Callable[..., dict[int, float | None]], *runs: Any, **asked: Any
 ) -> dict[str, Any]:
-    costs = costs_to_reach(records, arm, score=score, level=level, axis=axis)
-    return asdict(Spread.over(list(costs.values())))
-
-
-def _ratios(
-    study: StudySettings, records: Sequence[RoundRecord], one: str, other: str, axis: str
-) -> dict[str, Any]:
-    """Return what a share of the full-label score costs one arm over what it costs another."""
-    full = reference_of(records, one, study.score)
-    found = {}
-    for share in study.shares if full.n else ():
-        ratios = ratios_to_reach(
-            records, one, other, score=study.score, level=share * full.mean, axis=axis
-        )
-        found[f"{share:.0%} of all labels"] = asdict(Spread.over(list(ratios.values())))
-    return found
+    return asdict(Spread.over_seeds(measure(*runs, **asked)))

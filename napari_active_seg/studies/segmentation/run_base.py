@@ -1,11 +1,13 @@
-"""A project that a study works with: made, trained, measured, with its records beside it."""
+"""A project that a study creates, trains and measures, with its records in the same folder."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +21,7 @@ from napari_active_seg.project import Split, checkpoint_facts
 from napari_active_seg.session import Session
 from napari_active_seg.session.create_project import ImageSettings, create_project
 from napari_active_seg.session.model_access.model_records import store_evaluation
+from napari_active_seg.studies.arm import RECORDS, BaseRun, arm_folder
 from napari_active_seg.studies.datasets.cache import PreparedData, write_table
 from napari_active_seg.studies.segmentation.embedding_map import save_embeddings
 from napari_active_seg.studies.segmentation.label_cost import LabelCost, count_label_cost
@@ -31,7 +34,6 @@ __all__ = [
     "RECORDS",
     "SELECTED",
     "TIMINGS",
-    "OnRound",
     "OpenSession",
     "ProjectRun",
     "StudyContext",
@@ -41,14 +43,13 @@ __all__ = [
 ]
 
 OpenSession = Callable[[Path], Session]
-OnRound = Callable[[str], None]
-RECORDS, SELECTED = "rounds.jsonl", "selected.jsonl"
+SELECTED = "selected.jsonl"
 TIMINGS = "timings.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class StudyContext:
-    """What all arms of a study have in common."""
+    """What all arms of a study share."""
 
     study: StudySettings
     data: PreparedData
@@ -57,28 +58,25 @@ class StudyContext:
 
 
 def start_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
-    """Return where what an arm shares with others of its seed lies."""
+    """Return the folder of the start that an arm shares with others of its seed."""
     return out / "starts" / study.start_name(arm) / f"seed-{seed}"
 
 
-def arm_folder(out: Path, arm: ArmSettings, seed: int) -> Path:
-    """Return where an arm of a seed lies."""
-    return out / "arms" / arm.name / f"seed-{seed}"
-
-
 def reference_folder(study: StudySettings, out: Path, arm: ArmSettings, seed: int) -> Path:
-    """Return where the network of an arm with all labels lies, which arms of one network share."""
+    """Return the folder of the full-label reference, which arms of the same network share."""
     return out / "references" / study.network_of(arm) / f"seed-{seed}"
 
 
-class ProjectRun:
-    """A project in a folder, with the records of its rounds beside it."""
+class ProjectRun(BaseRun[Session]):
+    """Rounds in a project, which lies in the folder of the records."""
 
-    def __init__(self, bench: StudyContext, folder: Path, arm: ArmSettings, seed: int) -> None:
-        self.bench, self.study, self.folder = bench, bench.study, folder
-        self.arm, self.seed = arm, seed
-        self.truth = bench.data.truth("train")
-        self.annotate = annotate_with(bench.study.annotator, n_classes=len(bench.data.classes))
+    def __init__(
+        self, context: StudyContext, folder: Path, arm: ArmSettings, seed: int, *, label: str
+    ) -> None:
+        super().__init__(folder, label, seed)
+        self.context, self.study, self.arm = context, context.study, arm
+        self.truth = context.data.truth("train")
+        self.annotate = annotate_with(context.study.annotator, n_classes=len(context.data.classes))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -87,35 +85,53 @@ class ProjectRun:
 
     @property
     def records(self) -> tuple[RoundRecord, ...]:
-        """The rounds that are done."""
+        """The finished rounds."""
         return read_records(self.folder / RECORDS)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to be run."""
-        return bool(self.records)
 
     @property
     def project(self) -> Path:
         """The folder of the project."""
         return self.folder / "project"
 
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """Open the project, created if need be; afterwards keep only the models that are wanted."""
+        self.make_project()
+        session = self.context.open_session(self.project)
+        try:
+            yield session
+        finally:
+            session.close()
+        if not self.study.keep_models:
+            self.forget_models()
+
+    def run_round(self, state: Session, number: int) -> Mapping[str, Any] | None:
+        """Label, train and measure; None if nothing was left to label."""
+        if not self.label_round(state, number):
+            return None
+        self.train(state, number)
+        return asdict(self.measure(state, number, self.label))
+
+    @abstractmethod
+    def label_round(self, session: Session, number: int) -> bool:
+        """Label what a round may cost; False if nothing was left to label."""
+
     @property
     def _n_models(self) -> int:
-        """Models of a round: the members, where an ensemble is asked."""
+        """Number of models of a round: the members of an ensemble, else one."""
         asked = self.settings.get("uncertainty_from")
         return int(self.settings.get("ensemble_size", 3)) if asked == "ensemble" else 1
 
     # --- the project -----------------------------------------------------------------------------
 
     def make_project(self) -> None:
-        """Make the project and label its validation, in one go or not at all."""
+        """Create the project and label its validation, in one step or not at all."""
         if self.project.exists():
             return
         building = self.folder / "building"  # as deep as the project: paths are relative to it
         shutil.rmtree(building, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        study, data = self.study, self.bench.data
+        study, data = self.study, self.context.data
         images = data.part("train")
         start = study.start_of(self.arm)
         validation = drawn_validation(
@@ -130,7 +146,7 @@ class ProjectRun:
             classes=data.classes,
             settings=ImageSettings(val_fraction=0.0, seed=self.seed, table=table, sort_files=False),
         )
-        session = self.bench.open_session(building)
+        session = self.context.open_session(building)
         try:
             session.maintenance.configure(
                 name=study.name,
@@ -149,7 +165,7 @@ class ProjectRun:
         return [ref.id for ref in session.project.images.all(Split.POOL)]
 
     def label_images(self, session: Session, image_ids: Collection[str]) -> None:
-        """Label images whole, those that are not yet."""
+        """Label whole images, as far as they are unlabelled."""
         labelled = {
             label.region.image_id for label in session.project.labels.done(self.pool(session))
         }
@@ -160,7 +176,7 @@ class ProjectRun:
     # --- train and measure -----------------------------------------------------------------------
 
     def train(self, session: Session, number: int) -> None:
-        """Train the models of a round that are not there yet."""
+        """Train the missing models of a round."""
         began = perf_counter()
         wanted = (number + 1) * self._n_models
         while (there := len(session.state.models)) < wanted:
@@ -169,19 +185,19 @@ class ProjectRun:
                 accept_worse=True,
                 allow_one_class=True,  # a strategy may choose such regions, and is measured so
             )
-        self.took(number, "train", began)
+        self.record_time(number, "train", began)
 
     def measure(self, session: Session, number: int, label: str) -> RoundRecord:
-        """Return the record of a round: what was spent, and how the model in use does."""
+        """Return the record of a round: the costs so far, and the scores of the current model."""
         began = perf_counter()
-        report = session.evaluate(self.bench.data.labelled_images("test"))
+        report = session.evaluate(self.context.data.labelled_images("test"))
         model = session.state.model
-        if model is not None:  # so that the project's own figures show how it did
+        if model is not None:  # the project shows these figures too
             store_evaluation(session.project, model.id, report, is_test=True)
         self._show(session, number)
-        self.took(number, "measure", began)
+        self.record_time(number, "measure", began)
         tally = self.tally(session)
-        told = {} if model is None else checkpoint_facts(session.project.models.path(model.id))
+        facts = {} if model is None else checkpoint_facts(session.project.models.path(model.id))
         selected = lines_by(self.folder / SELECTED, "round").get(number, {})
         strategy = self.strategy(session)
         return RoundRecord(
@@ -201,40 +217,40 @@ class ProjectRun:
             perimeter=tally.perimeter,
             seconds=round(tally.seconds, 3),
             reliability=_reliability(report),
-            losses=tuple(json.loads(told.get("losses", "[]"))),
+            losses=tuple(json.loads(facts.get("losses", "[]"))),
             bound=float(selected.get("bound", 0.0)),
             selected=tuple(selected.get("selected", ())),
             rest=tuple(selected.get("rest", ())),
-            notes=tuple(json.loads(told.get("notes", "[]"))),
+            notes=tuple(json.loads(facts.get("notes", "[]"))),
         )
 
     def _show(self, session: Session, number: int) -> None:
-        """Keep what the model says of some test images, to be looked at."""
+        """Save predictions of some test images for the report."""
         if self.study.shown:
-            shown = self.bench.out / "shown"
+            shown = self.context.out / "shown"
             session.predictions.predict_folder(shown, self.folder / "shown" / f"round-{number}")
 
     def keep_embeddings(self, session: Session) -> None:
-        """Keep where the model in use sees each image of the pool."""
+        """Save the current model's embedding of each image of the pool."""
         pool = self.pool(session)
         save_embeddings(self.folder, np.array(pool), session.predictions.embed(pool))
 
     def tally(self, session: Session) -> LabelCost:
         """Return what the labels have cost so far."""
-        known = {image.id: image.known for image in self.bench.data.part("train")}
+        known = {image.id: image.known for image in self.context.data.part("train")}
         return count_label_cost(session, known)
 
     def strategy(self, session: Session) -> Strategy | None:
-        """Return how places are chosen; None where they are not."""
+        """Return the strategy; None if nothing is chosen."""
         return None
 
-    def took(self, number: int, what: str, began: float) -> None:
-        """Write down how long a step took."""
+    def record_time(self, number: int, what: str, began: float) -> None:
+        """Record how long a step took."""
         facts = {"round": number, "what": what, "seconds": round(perf_counter() - began, 2)}
         add_line(self.folder / TIMINGS, facts)
 
     def forget_models(self) -> None:
-        """Remove what was predicted and all checkpoints but the newest."""
+        """Remove cached predictions and all checkpoints but the newest."""
         shutil.rmtree(self.project / "cache", ignore_errors=True)
         for path in sorted((self.project / "models").glob("*.safetensors"))[:-1]:
             path.unlink()

@@ -64,7 +64,7 @@ class Chosen:
 
     @property
     def new(self) -> float:
-        """The share of what was chosen that is no copy of an image chosen with it or before."""
+        """The share of chosen images that are not copies of an image chosen with them or before."""
         before = set(self._originals[self.given])
         after = set(self._originals[self.given | self.every])
         return len(after - before) / int(self.every.sum())
@@ -79,7 +79,7 @@ class SelectionSummary:
     """Which images of a pool an arm chose first, how many in all, and how far apart they lie.
 
     ``first`` counts along the pool. Distances are over what they are for as many at random, None
-    for fewer than two images. ``new`` is the share that is no copy of one before, None in a pool
+    for fewer than two images. ``new`` is the share that is not a copy of one before, None in a pool
     without copies.
     """
 
@@ -91,7 +91,7 @@ class SelectionSummary:
 
     @staticmethod
     def of(chosen: Chosen) -> SelectionSummary:
-        """Return what is told of chosen images."""
+        """Return the summary of chosen images."""
         first, every = (spread_of(chosen.seen, mask) for mask in (chosen.first, chosen.every))
         return SelectionSummary(
             first=tuple(np.flatnonzero(chosen.first).tolist()),
@@ -112,5 +112,5 @@ class SelectionSummary:
         path = folder / CHOICE
         if not path.is_file():
             return None
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return SelectionSummary(**{**told, "first": tuple(told["first"])})
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return SelectionSummary(**{**facts, "first": tuple(facts["first"])})

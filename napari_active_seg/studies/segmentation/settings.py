@@ -1,4 +1,4 @@
-"""A study as a file says it: data, start, arms, annotator, seeds, and what is compared."""
+"""Settings of a study of segmentation: data, start, arms, annotator, seeds, and comparisons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,8 +19,8 @@ from napari_active_seg.project import (
     migrate_strategy_parts,
     restore_old_names,
 )
-from napari_active_seg.studies.base_settings import Settings
 from napari_active_seg.studies.datasets import Fit
+from napari_active_seg.studies.settings import BaseArmSettings, BaseStudySettings, Settings
 from napari_active_seg.studies.simulated_annotator import AnnotatorSettings
 
 __all__ = [
@@ -29,23 +29,23 @@ __all__ = [
     "DataSettings",
     "StartSettings",
     "StudySettings",
-    "parsed_batch",
+    "parse_batch",
 ]
 
 
-#: What of the data's settings says where they lie, which changes nothing.
+#: Where the data lie, which does not change the results.
 PLACES = ("root", "images", "masks", "test_images", "test_masks")
-#: Settings that do not change what a network makes of all labels: nothing is unlabelled then, and
-#: nothing is asked.
-_BESIDE_THE_NETWORK = ("semi_supervised", "measure")
+#: Settings without effect on a network that trains on all labels: no image is unlabelled then, and
+#: no region is proposed.
+_WITHOUT_EFFECT = ("semi_supervised", "measure")
 
 
 class DataSettings(Settings):
-    """Which data set, where it lies, and what is made of its images.
+    """Which data set, where it lies, and how its images are prepared.
 
     ``dataset`` names a reader whose data lie in ``root``, or is ``folders``: then four folders and
-    the classes say all. ``most_train`` and ``most_test`` keep so many images; 0 keeps all. What is
-    drawn of the data is drawn by ``seed``, the same for each seed of the study.
+    the classes are required. ``most_train`` and ``most_test`` limit the number of images; 0 keeps
+    all. ``seed`` draws them, the same for each seed of the study.
     """
 
     dataset: str = "folders"
@@ -75,10 +75,10 @@ class DataSettings(Settings):
 class StartSettings(Settings):
     """What is labelled before there is a model: images, or regions.
 
-    Images are counted, or make up a per cent of the pool, or are labelled until so many clicks;
-    regions are counted, or are as many as so many pixels pay for.
+    Images are counted, or make up a per cent of the pool, or are labelled until a number of clicks;
+    regions are counted, or are as many as a number of pixels pays for.
 
-    ``balanced`` draws as many images of each kind (benign and malignant, say).
+    ``balanced`` draws equally many images of each kind (such as benign and malignant).
     """
 
     images: int = Field(default=0, ge=0)
@@ -102,7 +102,7 @@ class StartSettings(Settings):
         return self
 
 
-def parsed_batch(text: str) -> Budget | float:
+def parse_batch(text: str) -> Budget | float:
     """Return what a round may cost: a budget, or the share of the pool that ``5%`` stands for."""
     if not text.strip().endswith("%"):
         return Budget.parse(text)
@@ -115,16 +115,17 @@ def parsed_batch(text: str) -> Budget | float:
     return percent / 100
 
 
-class ArmSettings(Settings):
-    """A way to choose that is run from the study's start.
+class ArmSettings(BaseArmSettings):
+    """A way to choose regions, run from the study's start.
 
-    ``parts`` are parts of the strategy that are other than it says; ``batch`` is what a round asks
-    for, such as ``20``, ``5000clicks``, ``200000px`` or ``5%``. ``settings`` are settings of the
-    project that differ from the study's, ``start`` another start. ``keeps`` leaves every so
-    many-th image of the pool, in order of time.
+    ``parts`` replace parts of the strategy; ``batch`` is the budget of a round, such as ``20``,
+    ``5000clicks``, ``200000px`` or ``5%``. ``settings`` are settings of the project that differ
+    from the study's, ``start`` another start. ``keeps`` n leaves every n-th image of the pool, in
+    order of time.
     """
 
-    name: str
+    changeable: ClassVar[frozenset[str]] = frozenset({"rounds"})
+
     strategy: str
     parts: dict[str, Any] = Field(default_factory=dict)
     batch: str = ""
@@ -147,22 +148,28 @@ class ArmSettings(Settings):
         try:
             get_strategy(self.strategy).with_changes(**self.parts)
             if self.batch:
-                parsed_batch(self.batch)
+                parse_batch(self.batch)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
 
 
-class StudySettings(Settings):
-    """Everything that decides what comes out, and what is printed of it.
+class StudySettings(BaseStudySettings):
+    """Everything that decides the results of a study, and what is reported of them.
 
     ``validation`` images are labelled from the first on, to choose among restarts; they are counted
-    beside the labelled pixels. ``settings`` are settings of the projects that all arms share.
-    ``axis`` is what curves run over, ``score`` what is looked at first; ``levels`` are scores and
-    ``shares`` shares of the full-label score whose cost is told; ``budgets`` are the shares of
+    apart from the labelled pixels. ``settings`` are settings of the projects that all arms share.
+    ``axis`` is the x axis of curves, ``score`` the main score; ``levels`` are scores and
+    ``shares`` shares of the full-label score whose cost is reported; ``budgets`` are the shares of
     pixels of AUC@B and score@B.
-    ``threads`` is what one arm may compute with: another number changes the last digits.
+    ``threads`` are the threads of one arm: another number changes the last digits.
     """
+
+    changeable: ClassVar[dict[str, Any]] = {
+        **dict.fromkeys(("rounds", "title", "levels", "shares", "budgets", "changed"), True),
+        **dict.fromkeys(("paper", "score", "axis", "keep_models", "maps", "pairs"), True),
+        "data": set(PLACES),
+    }
 
     name: str
     title: str = ""
@@ -188,37 +195,35 @@ class StudySettings(Settings):
     pairs: tuple[tuple[str, str], ...] = ()  #: arms whose costs are divided, one by the other
     maps: bool = False  #: keep where the first model sees each image of the pool
     changed: tuple[str, ...] = ()  #: what differs from the paper that it follows
-    paper: str = ""  #: the name of the paper's figures that are printed beside
+    paper: str = ""  #: the name of the paper's figures that are printed too
 
     @model_validator(mode="after")
-    def _goes_together(self) -> StudySettings:
-        names = [arm.name for arm in self.arms]
-        if not names or len(set(names)) != len(names):
-            raise ValueError(f"arms need names of their own, got {', '.join(names) or 'none'}")
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds must differ, and there must be one: {self.seeds}")
+    def _check_arms(self) -> StudySettings:
         try:
-            parsed_batch(self.batch)
+            parse_batch(self.batch)
             for arm in self.arms:
                 ProjectConfig(name="", created_at="").with_changes(**self.settings_of(arm))
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return self
 
-    @staticmethod
-    def read(path: Path) -> StudySettings:
-        """Return the study that a file describes."""
+    @classmethod
+    def migrate(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return settings that an older version saved under today's names."""
+        found, shared = dict(raw), raw.get("settings", {})
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{path} is no file of a study: {error}") from error
-        if not isinstance(raw, dict):
-            raise ConfigError(f"{path} is no file of a study")
-        return StudySettings.made(**_with_new_names(raw))
-
-    def as_json(self) -> str:
-        """Return what ``read`` reads."""
-        return self.model_dump_json(indent=2) + "\n"
+            found["arms"] = [
+                {
+                    **arm,
+                    "settings": migrate_settings(arm.get("settings", {}), shared),
+                    "parts": migrate_strategy_parts(arm.get("parts", {})),
+                }
+                for arm in raw.get("arms", ())
+            ]
+            found["settings"] = migrate_settings(shared)
+        except (AttributeError, TypeError):  # not a study: validation names what is wrong
+            return raw
+        return found
 
     def settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of the projects of an arm."""
@@ -238,7 +243,7 @@ class StudySettings(Settings):
 
     def network_settings_of(self, arm: ArmSettings) -> dict[str, Any]:
         """Return the settings of an arm's network, asked and trained with labels alone."""
-        return {k: v for k, v in self.settings_of(arm).items() if k not in _BESIDE_THE_NETWORK}
+        return {k: v for k, v in self.settings_of(arm).items() if k not in _WITHOUT_EFFECT}
 
     def network_of(self, arm: ArmSettings) -> str:
         """Return a name of an arm's network; arms of one name share a full-label reference."""
@@ -253,24 +258,6 @@ class StudySettings(Settings):
                 arm.keeps,
             ]
         )
-
-
-def _with_new_names(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a study of an older program with the names that settings have today."""
-    found, shared = dict(raw), raw.get("settings", {})
-    try:
-        found["arms"] = [
-            {
-                **arm,
-                "settings": migrate_settings(arm.get("settings", {}), shared),
-                "parts": migrate_strategy_parts(arm.get("parts", {})),
-            }
-            for arm in raw.get("arms", ())
-        ]
-        found["settings"] = migrate_settings(shared)
-    except (AttributeError, TypeError):  # no study: the check of its settings names what is wrong
-        return raw
-    return found
 
 
 def _short_hash(value: object) -> str:

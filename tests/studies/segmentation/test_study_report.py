@@ -40,7 +40,7 @@ def records():
 
 
 def study(**more):
-    return StudySettings.made(
+    return StudySettings.parse(
         name="a-study",
         data=DataSettings(classes=("a", "b")),
         start=StartSettings(regions=8),

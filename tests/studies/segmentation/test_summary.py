@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from napari_active_seg.studies.seed_statistics import Spread, compare_pairs
 from napari_active_seg.studies.segmentation import ALL_LABELS, RoundRecord
 from napari_active_seg.studies.segmentation.summary import (
-    Spread,
     area_at,
     costs_to_reach,
     least_common_budget,
-    paired,
     ratios_to_reach,
     reference_of,
     score_at,
@@ -90,15 +89,15 @@ def test_reference_is_that_of_the_same_networks():
 def test_pairs_are_students():
     rng = np.random.default_rng(0)
     one, other = rng.random(6), rng.random(6) - 0.2
-    found = paired(dict(enumerate(one)), {**dict(enumerate(other)), 9: 1.0})
+    found = compare_pairs(dict(enumerate(one)), {**dict(enumerate(other)), 9: 1.0})
     expected = stats.ttest_rel(one, other)
     interval = expected.confidence_interval()
     assert found.p == pytest.approx(expected.pvalue)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     assert found.n == 6 and found.better == int((one > other).sum())
-    assert paired({0: 1.0}, {1: 1.0}).summary == "no seed in common"
-    assert math.isnan(paired({0: 1.0}, {0: 0.5}).p)
-    same = paired({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
+    assert compare_pairs({0: 1.0}, {1: 1.0}).summary == "no seed in common"
+    assert math.isnan(compare_pairs({0: 1.0}, {0: 0.5}).p)
+    same = compare_pairs({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
     assert (same.difference, same.p) == (0, 1)
 
 
