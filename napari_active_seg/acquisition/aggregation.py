@@ -1,4 +1,4 @@
-"""What a map says of a place, in one number: mean, sum, maximum, top share, or a count.
+"""Aggregate an uncertainty map over a region: mean, sum, maximum, top share, or a count.
 
 All but the maximum are sums over a map made for it, so that windows of any size, polygons and
 whole images go the same way:
@@ -86,7 +86,7 @@ def pool_quantile(maps: Iterable[tuple[NDArray[np.float32], int]], share: float)
     for values, weight in maps:
         top = float(values.max(initial=0.0))
         if top > highest:
-            counts = _rebinned(counts, highest, top)
+            counts = _rebin(counts, highest, top)
             highest = top
         if highest > 0:
             counts += weight * np.histogram(values, _BINS, (0.0, highest))[0]
@@ -97,7 +97,7 @@ def pool_quantile(maps: Iterable[tuple[NDArray[np.float32], int]], share: float)
     return place * highest / _BINS
 
 
-def _rebinned(counts: NDArray[np.int64], before: float, after: float) -> NDArray[np.int64]:
+def _rebin(counts: NDArray[np.int64], before: float, after: float) -> NDArray[np.int64]:
     """Return the histogram over a wider range: each bin goes where its lower edge lies."""
     wider = np.zeros_like(counts)
     if before > 0:

@@ -83,18 +83,18 @@ class CostModel:
             )
 
     @property
-    def looks_at_prediction(self) -> bool:
+    def depends_on_prediction(self) -> bool:
         """Whether two windows of one size can differ in cost."""
         return bool(self.per_boundary or self.per_click or any(self.per_class))
 
     def least(self, pixels: int) -> float:
-        """Return the least that a place of so many pixels can cost."""
+        """Return the least cost of a region of ``pixels`` pixels."""
         return self.base_s + self.per_pixel * pixels
 
     def of(self, place: MaskedRegion, seen: ClassMaps) -> float:
         """Return the expected seconds for a place, with what is predicted in its image."""
         seconds = self.least(place.pixels)
-        if not self.looks_at_prediction:
+        if not self.depends_on_prediction:
             return seconds
         rows, columns = place.region.slices
         inside = place.mask

@@ -63,7 +63,7 @@ def reason_for_covering(share: float, *, why: str) -> str:
 def reason_for_likeness(embedding: NDArray[np.floating], labelled: NDArray[np.floating]) -> str:
     """Return how unlike anything labelled (L, D) a place is; nothing where too little is labelled.
 
-    Distances are told in those that labelled places have to their own nearest.
+    Distances are relative to the nearest-neighbour distances of labelled regions.
     """
     if len(labelled) < 3:
         return ""

@@ -2,8 +2,8 @@
 
 Below ten regions it is the stated prior, labelled a guess; below thirty a ridge regression on
 features made by hand; from thirty on a small network on crop and predicted mask, which ``learning``
-brings. All learn log seconds. Predictions are corrected by what the most recent regions took beside
-what they were expected to take, since a person gets faster, and averages of logarithms fall short.
+brings. All learn log seconds. Predictions are corrected by the ratio of recent regions' time to
+their expected time, since a person gets faster, and averages of logarithms fall short.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FEATURES = (
     "share of the first class",
     "contrast",
 )
-#: So many of the latest regions correct the bias, by no more than this factor either way.
+#: Number of latest regions that correct the bias, and the largest factor of that.
 _RECENT, _MOST_BIAS = 10, 3.0
 #: A region takes no less and no more than e to these.
 _LOGS = (-3.0, 9.0)
@@ -67,7 +67,7 @@ class CostExample:
     spent: float
 
 
-#: What tells the cost of further views, and what it would say of each example unseen.
+#: A fitted cost model, and its cross-validated prediction for each example.
 FittedCost = tuple[Callable[[Sequence[CostView]], NDArray[np.float64]], NDArray[np.float64]]
 FitCost = Callable[[Sequence[CostExample]], FittedCost]
 
@@ -76,8 +76,8 @@ FitCost = Callable[[Sequence[CostExample]], FittedCost]
 class LearnedCost:
     """Expected seconds (or clicks), how they were learned, and how far off they are.
 
-    ``error`` is the mean absolute difference on regions that were not learned from; None where
-    there is nothing to tell it from. ``bias`` is the factor that corrects for the latest regions.
+    ``error`` is the mean absolute error on regions left out of the fit; None where
+    there are none. ``bias`` is the factor that corrects for the latest regions.
     """
 
     how: str
@@ -179,18 +179,18 @@ def learned_cost(
         raise BadInputError("examples of cost need more than 0 spent")
     if network is not None and n >= max(network_from, 3):
         predict, left_out = network(examples)
-        return _corrected("network", examples, predict, left_out, unit)
+        return _correct_bias("network", examples, predict, left_out, unit)
     if n < FROM_REGRESSION:
         return LearnedCost("guess", n, prior, unit=unit)
     features = np.stack([cost_features(example.view) for example in examples])
     ridge = Ridge(features, np.log([example.spent for example in examples]))
     left_out = np.exp(np.clip(ridge.left_out, *_LOGS))
-    return _corrected("regression", examples, _ByRidge(ridge), left_out, unit)
+    return _correct_bias("regression", examples, _RidgeCost(ridge), left_out, unit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ByRidge:
-    """Tells the cost of views by a regression."""
+class _RidgeCost:
+    """Predicts costs by a regression."""
 
     ridge: Ridge
 
@@ -199,7 +199,7 @@ class _ByRidge:
         return np.exp(np.clip(logs, *_LOGS))
 
 
-def _corrected(
+def _correct_bias(
     how: str,
     examples: Sequence[CostExample],
     predict: Callable[[Sequence[CostView]], NDArray[np.float64]],

@@ -5,7 +5,7 @@ labelled counts 0, the windows of all images are ranked together and the best ar
 
 ``overlap=False`` takes windows one after the other and strikes out what each overlaps;
 ``overlap=True`` is faithful to the paper, where windows of one round may overlap. Striking out
-stays within an image, so each image can be searched by itself and forgotten: what is best over
+stays within an image, so each image can be searched alone and forgotten: what is best over
 all images is found by merging what is best in each (``gathering``).
 
 Ties are broken by a seeded draw, so that a flat map does not favour the upper left.
@@ -26,7 +26,7 @@ from napari_active_seg.acquisition.window_sums import WindowAxis, window_axis, w
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
-__all__ = ["TIE", "WindowGrid", "WindowPick", "best_windows", "free_windows", "valued_windows"]
+__all__ = ["TIE", "WindowGrid", "WindowPick", "best_windows", "free_windows", "score_windows"]
 
 #: Windows whose values differ by less than this share of the highest are ties: a summed-area
 #: table over a flat map rounds in the 13th digit.
@@ -102,7 +102,7 @@ def _forbid(grid: WindowGrid, image: PoolImage, *, overlap: bool) -> None:
             grid.strike_out(place.region)
 
 
-def valued_windows(
+def score_windows(
     image: PoolImage,
     size: int,
     stride: int,

@@ -49,7 +49,7 @@ class MethodTrial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationTrial:
-    """Every method beside what there is without one; figures of unseen images alone."""
+    """The scores of every method and of no calibration, on images left out of the fit."""
 
     n_images: int
     n_pixels: int

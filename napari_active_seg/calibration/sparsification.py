@@ -67,7 +67,7 @@ class ErrorsByUncertainty:
             self.bound, self.counts + other.counts, self.errors + other.errors
         )
 
-    def condensed(self, n_parts: int) -> ErrorsByUncertainty:
+    def condense(self, n_parts: int) -> ErrorsByUncertainty:
         """Return neighbours put together to at most ``n_parts`` bins of about equal mass.
 
         For keeping: its curve is the same up to a share of 1 / ``n_parts``, and nothing can be

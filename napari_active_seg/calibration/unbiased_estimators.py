@@ -1,4 +1,4 @@
-"""What chosen labels say of all: importance-weighted estimates, or a word why there is none.
+"""Importance-weighted estimates of a pool's score from chosen labels, or why there is none.
 
 Units of a pool are drawn one after the other without putting back; the m-th, of M, was drawn with
 probability q_m among those that were left of N. Farquhar et al. 2021 weigh its loss by
@@ -66,7 +66,7 @@ def why_not_estimable(drawn: DrawnUnits) -> str | None:
     if any(chance is None for chance in drawn.chances):
         return (
             "the regions were chosen and not drawn, so that all others had probability 0; use a "
-            "strategy that draws, such as power-regions, or look at the control squares"
+            "strategy that draws, such as power-regions, or use the control regions"
         )
     if drawn.n_impossible:
         return (
@@ -106,7 +106,7 @@ def lure_weights(drawn: DrawnUnits) -> NDArray[np.float64]:
 
 
 def effective_size(weights: NDArray[np.float64]) -> float:
-    """Return how many equally weighed draws say as much: (sum v)^2 / sum v^2."""
+    """Return the number of equally weighted draws of the same variance: (sum v)^2 / sum v^2."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 

@@ -19,7 +19,7 @@ def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
     fine = [k for k, shape in enumerate(shapes) if max(shape) >= longest] or [0]
     level = fine[-1]
     pixels = source.read(level, 0, 0, *shapes[level])
-    return _shrunk(pixels, max(1, max(shapes[level]) // longest))
+    return _shrink(pixels, max(1, max(shapes[level]) // longest))
 
 
 def coarse_window(
@@ -27,7 +27,7 @@ def coarse_window(
 ) -> NDArray[np.uint8]:
     """Return a window of the full picture from the coarsest level at which it is fine enough.
 
-    Its sides are ``least`` pixels at least there, where they are so many at all.
+    Its sides are ``least`` pixels at least, where the image has that many.
     """
     full = source.level_shapes[0]
     level = 0
@@ -54,7 +54,7 @@ def picture_at_step(source: ImageSource, step: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(fine[rows][:, columns])
 
 
-def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+def _shrink(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     """Return the means of ``step`` x ``step`` pixels; an incomplete last row counts as well."""
     if step == 1:
         return pixels

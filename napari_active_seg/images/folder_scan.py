@@ -93,7 +93,7 @@ def scan_files(
         name = path.relative_to(folder).as_posix()
         try:
             check_name(name)
-            images.append(_looked_at(path, name))
+            images.append(_inspect(path, name))
         except (ImageError, MissingExtraError) as error:
             problems.append(Problem(printable_name(name), str(error)))
         if on_file is not None:
@@ -105,7 +105,7 @@ def scan_files(
     return ScanResult(_with_one_white(images), tuple(problems))
 
 
-def _looked_at(path: Path, name: str) -> FoundImage:
+def _inspect(path: Path, name: str) -> FoundImage:
     source = open_image(path)
     check_image(source)
     return FoundImage(

@@ -9,13 +9,13 @@ from skimage import filters
 from napari_active_seg.images.downsample import coarse_view
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["tissue_at_low_level", "tissue_mask"]
+__all__ = ["find_tissue", "tissue_mask"]
 
-#: A mask of so many pixels along its longer side is fine enough to keep regions off the glass.
+#: Longer side of a mask, in pixels, that is fine enough to keep regions off the glass.
 _LONGEST = 1024
 
 #: Glass is bright and colourless. A picture in which hardly anything is has no glass at all:
-#: Otsu's threshold would still split it, so it is not asked.
+#: Otsu's threshold would still split it, so it is not used.
 _BRIGHT = 0.82
 _LEAST_GLASS = 0.02
 _LEAST_CONTRAST = 0.08
@@ -38,7 +38,7 @@ def tissue_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return everywhere if glass.mean() < _LEAST_GLASS else ~glass
 
 
-def tissue_at_low_level(source: ImageSource) -> NDArray[np.bool_]:
+def find_tissue(source: ImageSource) -> NDArray[np.bool_]:
     """Return where a picture or slide shows tissue, at a resolution low enough to be quick.
 
     The mask (h, w) covers the whole image; a pixel of it stands for H / h by W / w pixels.

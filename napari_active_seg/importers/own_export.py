@@ -104,7 +104,7 @@ class ExportedFolder:
         return found
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
-        """Return the ids (H, W) of objects; None where they were not told apart."""
+        """Return the ids (H, W) of objects; None where they were not separated."""
         found = np.zeros(region.shape, np.int32)
         for piece in self._touching(region):
             window, place = _shared(region, piece.region)
@@ -115,7 +115,7 @@ class ExportedFolder:
         return found
 
     def _touching(self, region: Region) -> list[_Piece]:
-        """Return the pieces that say something of a region: the one cut for it before all."""
+        """Return the pieces that overlap a region: the one cut for it first."""
         pieces = self._pieces.get(region.image_id, [])
         own = [piece for piece in pieces if piece.region == region]
         return own or [piece for piece in pieces if piece.region.overlaps(region)]

@@ -10,7 +10,7 @@ import torch
 
 from napari_active_seg.errors import ConfigError
 
-__all__ = ["device_facts", "leaving_a_core", "resolve_device"]
+__all__ = ["device_facts", "leave_core_free", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -27,7 +27,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 @contextmanager
-def leaving_a_core(active: bool) -> Iterator[None]:
+def leave_core_free(active: bool) -> Iterator[None]:
     """Limit torch to all cores but one for a while where ``active``, so that a window stays fluent.
 
     The limit is that of the process, other plugins included, so it ends with our own work.

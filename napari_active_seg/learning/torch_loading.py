@@ -8,7 +8,7 @@ another process keeps a core busy, spinning threads take turns with those that h
 the policy once, when its library loads, so the variable is removed again after the import: child
 processes and libraries that load later never get it.
 
-*Triton is not imported where there is no GPU.* Triton and Mesa's software OpenGL each carry an
+*Triton is not imported without a GPU.* Triton and Mesa's software OpenGL each carry an
 LLVM; loading Triton after a window has been drawn in software crashes the process (a segmentation
 fault inside ``import triton``, on the main thread as in a worker). Torch's compiler imports Triton
 where it is installed, and torchvision and the first optimiser import the compiler. Without a GPU,

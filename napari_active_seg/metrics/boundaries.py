@@ -17,7 +17,7 @@ from napari_active_seg.errors import BadInputError
 
 __all__ = ["BoundaryScores", "boundary_scores", "hausdorff_distance"]
 
-#: One of so many pixels is measured before it is decided which others have to be.
+#: One pixel of this many is measured before it is decided which others have to be.
 _EVERY = 16
 
 

@@ -14,7 +14,7 @@ from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["ImageScores", "scored_image"]
+__all__ = ["ImageScores", "score_image"]
 
 #: Distances between borders take time and memory that grow with the image; larger ones go without.
 _LARGEST_WITH_BORDERS = 16_000_000
@@ -40,7 +40,7 @@ class ImageScores:
         )
 
 
-def scored_image(
+def score_image(
     prediction: Prediction, target: NDArray[np.uint8], *, tolerance: float = 2.0
 ) -> ImageScores:
     """Return the scores of a prediction against a target (H, W), 255 for not labelled.

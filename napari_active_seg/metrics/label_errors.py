@@ -1,7 +1,7 @@
 """Where a model that has not seen a label contradicts it, and how surely.
 
 After confident learning (Northcutt et al. 2021): a class is believed of a pixel where its
-probability reaches what it has on average where the label says that class. A pixel whose label is
+probability reaches its average over the pixels with that label. A pixel whose label is
 another one than the class believed most contradicts its label.
 """
 
@@ -17,7 +17,7 @@ from scipy import ndimage
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["ClassConfidence", "Contradiction", "contradiction_in"]
+__all__ = ["ClassConfidence", "Contradiction", "find_contradiction"]
 
 #: Contradicting areas of fewer pixels are borders drawn a pixel off.
 _SMALLEST_AREA = 16
@@ -25,7 +25,7 @@ _SMALLEST_AREA = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassConfidence:
-    """Sums of each class's probability where the label says that class."""
+    """Sums of each class's probability over the pixels with that label."""
 
     sums: NDArray[np.float64]  # (C,)
     counts: NDArray[np.int64]  # (C,)
@@ -67,7 +67,7 @@ class Contradiction:
     pixels: int
     confidence: float
     share: float
-    labelled: int  #: the class that the label says there, mostly
+    labelled: int  #: the class of most labels there
     believed: int  #: the class that the model believes there, mostly
 
     @property
@@ -76,7 +76,7 @@ class Contradiction:
         return self.pixels * self.confidence
 
 
-def contradiction_in(
+def find_contradiction(
     probs: NDArray[np.floating],
     target: NDArray[np.uint8],
     thresholds: Sequence[float] | NDArray[np.float64],

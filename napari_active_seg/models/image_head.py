@@ -12,7 +12,7 @@ from napari_active_seg.uncertainty import Moments
 
 __all__ = ["FitHead", "HeadExamples", "ImagePredictions"]
 
-#: Says of rows (N, F), one an image, what classes they are, as moments (C, N, 1).
+#: Predicts the classes of rows (N, F), one an image, as moments (C, N, 1).
 ImagePredictions = Callable[[NDArray[np.floating]], Moments]
 
 

@@ -16,19 +16,19 @@ from typing import Any
 
 from napari_active_seg.errors import ConfigError, ModelError
 
-__all__ = ["registered_builder", "registered_names"]
+__all__ = ["get_registered_builder", "list_registered_networks"]
 
 _GROUP = "napari_active_seg.networks"
 #: name=path/to/file.py:function, several separated by semicolons.
 _VARIABLE = "NAPARI_ACTIVE_SEG_NETWORKS"
 
 
-def registered_names() -> tuple[str, ...]:
+def list_registered_networks() -> tuple[str, ...]:
     """Return the names that were registered, without importing what they stand for."""
     return tuple(sorted({*_entry_points(), *_paths()}))
 
 
-def registered_builder(name: str) -> Callable[[int], Any]:
+def get_registered_builder(name: str) -> Callable[[int], Any]:
     """Return what makes the network called ``name`` for a number of classes.
 
     Raises ModelError if its code cannot be imported or holds no such function.
@@ -71,7 +71,7 @@ def _paths() -> dict[str, tuple[Path, str]]:
 def _from_path(name: str, path: Path, function: str) -> object:
     spec = importlib.util.spec_from_file_location(f"napari_active_seg_network_{name}", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ModelError(f"there is no Python file {path}")
+        raise ModelError(f"no Python file {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, function)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["remove_small_regions", "smoothed"]
+__all__ = ["remove_small_regions", "smooth_mask"]
 
 
-def smoothed(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint8]:
+def smooth_mask(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint8]:
     """Return paint with smoother edges: each pixel goes to what is most around it.
 
     What is not painted takes part like a class, so that paint neither grows nor shrinks.

@@ -52,7 +52,7 @@ class ClassesTable:
         return undone
 
     def reload(self) -> None:
-        """Read the book in force anew, after the table was written by other means."""
+        """Read the current registry again, after the table was written by other means."""
         self.book = self._read()
 
     def book_at(self, place: int) -> ClassRegistry:

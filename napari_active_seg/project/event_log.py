@@ -22,7 +22,7 @@ def insert_event(
     subject: str,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Add an event inside a transaction that changes what it tells of."""
+    """Add an event inside the transaction that makes the change."""
     connection.execute(
         "INSERT INTO events (uid, at, annotator, what, subject, facts) VALUES (?, ?, ?, ?, ?, ?)",
         (

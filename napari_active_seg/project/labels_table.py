@@ -25,8 +25,8 @@ from napari_active_seg.regions import (
     Effort,
     RegionLabel,
     RegionState,
-    inside_shape,
-    strongest_beginning,
+    fill_outside_shape,
+    find_strongest_start,
 )
 
 __all__ = ["TAKEN_BACK", "LabelsTable", "insert_label"]
@@ -104,7 +104,7 @@ class LabelsTable:
         """Append a version of a region's label; when this returns it is on the disk.
 
         ``effort`` is what has been spent since the version before. ``objects`` numbers the objects
-        where they are told apart. What lies outside the region's shape is not kept. The uid of the
+        where they are separated. What lies outside the region's shape is not kept. The uid of the
         save comes back.
         """
         queued = self._regions.get(region_id)
@@ -113,7 +113,7 @@ class LabelsTable:
             raise BadInputError(
                 f"the label of region {region_id} must be {region.shape}, got {target.shape}"
             )
-        target = inside_shape(target, queued.shape)
+        target = fill_outside_shape(target, queued.shape)
         if objects is not None and queued.shape is not None:
             objects = np.where(queued.shape.mask, objects, np.int32(0))
         book = self._classes.current
@@ -224,7 +224,7 @@ class LabelsTable:
         return tuple(row["annotator"] for row in rows)
 
     def objects_of(self, uid: str) -> NDArray[np.int32] | None:
-        """Return the ids (H, W) of objects of one save; None where they are not told apart."""
+        """Return the ids (H, W) of objects of one save; None where they are not separated."""
         rows = self._database.rows("SELECT objects FROM labels WHERE uid = ?", (uid,))
         blob = rows[0]["objects"]
         return None if blob is None else objects_from_blob(blob)
@@ -252,6 +252,6 @@ def _saved(row: sqlite3.Row) -> SavedLabel:
             row["clicks"],
             row["undos"],
             row["changed_px"],
-            strongest_beginning(row["begun"].split(",")),
+            find_strongest_start(row["begun"].split(",")),
         ),
     )

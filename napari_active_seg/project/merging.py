@@ -61,7 +61,7 @@ def in_names_of(event: sqlite3.Row, model_ids: Mapping[str, str]) -> dict[str, o
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """A region that both copies labelled otherwise since they parted."""
+    """A region that both copies labelled differently since they diverged."""
 
     region_id: str
     image_id: str
@@ -109,15 +109,15 @@ def _check_same_origin(ours: Project, theirs: Project) -> None:
         raise ProjectError(f"{ours.folder} cannot be merged with itself; name its copy")
     if ours.config.project_uid != theirs.config.project_uid:
         raise ProjectError(
-            f"{theirs.folder} is no copy of {ours.folder} but a project of its own; export it and "
-            "import its labels instead"
+            f"{theirs.folder} is not a copy of {ours.folder} but a project of its own; export it "
+            "and import its labels instead"
         )
     prints = {ref.id: ref.fingerprint for ref in ours.images.all()}
     for ref in theirs.images.all():
         if prints.get(ref.id, ref.fingerprint) != ref.fingerprint:
             raise ProjectError(
                 f"image {ref.id} is not the same picture in the two copies; nothing was merged. "
-                "Rename one of the files and add it anew"
+                "Rename one of the files and add it again"
             )
 
 
@@ -179,13 +179,13 @@ class _Merge:
             theirs.uids, theirs.schema.names, theirs.schema.colours, strict=True
         ):
             if uid < shared:
-                place = book.position_of(uid)
+                place = book.get_position(uid)
                 if place is None or book.schema.names[place] != name:
                     self._notes.append(f"their class {name!r} keeps our name or place")
                 continue
             folded = [known.casefold() for known in book.schema.names]
             if name.casefold() not in folded:
-                book = book.added(name, colour)
+                book = book.add_class(name, colour)
                 folded.append(name.casefold())
             self._uid_table[uid] = book.uids[folded.index(name.casefold())]
         for gone, into in theirs.merged:
@@ -330,7 +330,7 @@ class _Merge:
         return count, tuple(conflicts)
 
     def _overlaps(self, connection: sqlite3.Connection) -> Iterator[MergeConflict]:
-        """Yield regions of theirs that say otherwise than an overlapping region of ours."""
+        """Yield regions of theirs whose labels differ from an overlapping region of ours."""
         there = {row["id"] for row in self._theirs.database.rows("SELECT id FROM regions")}
         here = {ref.id: ref for ref in self._ours.regions.queue()}
         mine = [q for q in here.values() if q.id not in there and q.state is RegionState.DONE]
@@ -390,7 +390,7 @@ class _Merge:
         )
 
     def _state_changes(self, connection: sqlite3.Connection, region_id: str) -> tuple[bool, bool]:
-        """Return whether our copy, and theirs, moved a region since they parted."""
+        """Return whether our copy, and theirs, moved a region since they diverged."""
         here = {row["uid"] for row in connection.execute(_STATE_EVENTS, (region_id,)).fetchall()}
         there = {row["uid"] for row in self._theirs.database.rows(_STATE_EVENTS, (region_id,))}
         return bool(here - there), bool(there - here)
@@ -419,7 +419,7 @@ class _Merge:
 
 @dataclass(frozen=True, slots=True)
 class _Versions:
-    """The latest label of a region in either copy, and which copies saved since they parted."""
+    """The latest label of a region in either copy, and which copies saved since they diverged."""
 
     ours: sqlite3.Row | None
     theirs: sqlite3.Row | None

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-#: How tables say that nobody can tell what an image is.
+#: How tables show that a person could not decide what an image is.
 CANT_TELL = "can't tell"
 
 
@@ -36,7 +36,7 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an image belongs: its split, the patient or slide it is of, and who said so."""
+    """Where an image belongs: its split, the patient or slide it is of, and who set that."""
 
     split: Split
     group: str | None = None
@@ -122,7 +122,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """What somebody said an image as a whole is; no name stands for "can't tell"."""
+    """A person's class of a whole image; no name stands for "can't tell"."""
 
     image_id: str
     name: str | None

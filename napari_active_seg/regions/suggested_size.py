@@ -96,7 +96,7 @@ def measure_mixed_squares(
 
     ``masks`` (H, W) hold classes, 0 for the background and 255 for "not labelled". Squares count
     that lie on labelled pixels, no further than their own side from what is not background:
-    elsewhere nobody is asked to label. Sizes that fit into no mask are left out.
+    elsewhere no region is proposed. Sizes that fit into no mask are left out.
     """
     counts = dict.fromkeys(sizes, (0, 0))
     for mask in masks:

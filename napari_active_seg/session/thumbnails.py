@@ -31,7 +31,7 @@ class Thumbnails:
 
     def __init__(self, project: Project, *, side: int = 72) -> None:
         self._project, self._side = project, side
-        self._predictions = project.predictions.beside()
+        self._predictions = project.predictions.clone()
         self._source: tuple[str, ImageSource] | None = None
 
     def make(self, queued: QueuedRegion, *, measure: str | None) -> Thumbnail:

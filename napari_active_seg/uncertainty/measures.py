@@ -38,7 +38,7 @@ def predictive_entropy(moments: Moments) -> Map:
 
 
 def expected_entropy(moments: Moments) -> Map:
-    """Return mean H(p) in nats: how unsure each pass or member is by itself.
+    """Return mean H(p) in nats: the uncertainty of each MC sample or ensemble member alone.
 
     The average entropy of an ensemble; with BALD it adds up to the predictive entropy.
     """
@@ -106,7 +106,7 @@ def flip_disagreement(moments: Moments) -> Map:
 def learned_loss(moments: Moments) -> Map:
     """Return the loss that the network's own module expects at each pixel, on a scale of its own.
 
-    The module learns to rank losses, not to tell them.
+    The module learns to rank losses, not to predict their values.
     """
     return _clean(_extra(moments, "learned-loss").astype(np.float64))
 

@@ -66,5 +66,5 @@ def load_registered(name: str) -> object:
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return what is installed; looked up once, since each move of the mouse asks for a measure."""
+    """Return what is installed; read once, since each move of the mouse gets a measure."""
     return {point.name: point for point in entry_points(group=_GROUP)}

@@ -22,12 +22,12 @@ from napari_active_seg.acquisition import (
     get_strategy,
     group_sequences,
     learned_cost,
+    measure_redundancy,
     reason_for_cost,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
     recommend,
-    redundancy_of,
     required_sample_size,
     similarity,
     validation_due,
@@ -184,7 +184,7 @@ def test_strategies_are_found_by_name_and_changed_by_word():
     assert get_strategy("random-regions").with_changes(default_size=64).size == 64
     assert get_strategy("uncertain-regions").with_changes().measure == "bald"
     assert get_strategy("entropy-images").with_changes(measure=None).measure == "entropy"
-    words = strategy.with_words(
+    words = strategy.with_parsed_changes(
         {"unit": "crops", "per_image": "2", "beta": "0.5", "overlap": "yes"}
     )
     assert (words.unit, words.per_image, words.beta, words.overlap) == ("crops", 2, 0.5, True)
@@ -211,7 +211,7 @@ def test_strategies_are_found_by_name_and_changed_by_word():
 )
 def test_senseless_changes_are_refused(words, said):
     with pytest.raises(ConfigError, match=said):
-        get_strategy("uncertain-regions").with_words(words)
+        get_strategy("uncertain-regions").with_parsed_changes(words)
 
 
 @pytest.mark.parametrize("bad", [{"measure": "x"}, {"size": 4}, {"stride": -1}, {"beta": -0.1}])
@@ -282,14 +282,14 @@ def test_copies_are_redundant_and_scattered_points_are_not():
     scattered = draws.normal(size=(100, 20))
     copies = np.repeat(draws.normal(size=(20, 20)), 5, axis=0) + draws.normal(0, 0.01, (100, 20))
     stretched = scattered * np.linspace(0.1, 50, 20)
-    assert redundancy_of(scattered, rng()) < 0.15
-    assert redundancy_of(stretched, rng()) < 0.15
-    assert redundancy_of(copies, rng()) > 0.8
-    assert redundancy_of(np.ones((20, 4)), rng()) == 1.0
+    assert measure_redundancy(scattered, rng()) < 0.15
+    assert measure_redundancy(stretched, rng()) < 0.15
+    assert measure_redundancy(copies, rng()) > 0.8
+    assert measure_redundancy(np.ones((20, 4)), rng()) == 1.0
     with pytest.raises(BadInputError, match="places"):
-        redundancy_of(scattered[:5], rng())
+        measure_redundancy(scattered[:5], rng())
     with pytest.raises(BadInputError, match="NaN"):
-        redundancy_of(np.full((20, 4), np.nan), rng())
+        measure_redundancy(np.full((20, 4), np.nan), rng())
 
 
 def test_images_that_follow_each_other_are_alike_or_not():

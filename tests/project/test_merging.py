@@ -120,11 +120,11 @@ def test_classes_added_apart_keep_apart_and_equal_names_become_one(two_copies):
     ours, theirs = two_copies
     one, other = regions_of(ours)
     with Project.open(ours) as project:
-        book = project.classes.current.added("stroma")
+        book = project.classes.current.add_class("stroma")
         project.classes.change(book, what="added stroma", annotator="A")
         paint(project, one, 2, "Anna", DONE)
     with Project.open(theirs) as project:
-        book = project.classes.current.added("lumen").added("Stroma")
+        book = project.classes.current.add_class("lumen").add_class("Stroma")
         project.classes.change(book, what="added two", annotator="B")
         target = np.full((16, 16), 2, np.uint8)
         target[8:] = 3

@@ -1,6 +1,6 @@
-"""Index masks: a PNG per piece whose numbers are the classes, and an overlay to look at.
+"""Index masks: a PNG per piece whose numbers are the classes, and an overlay to view.
 
-255 is "not labelled". Objects that are told apart are numbered in a TIFF beside the mask.
+255 is "not labelled". Separated objects are numbered in a TIFF next to the mask.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.palette import palette_of
 from napari_active_seg.export.staging import StagingDir
@@ -31,8 +31,8 @@ class IndexMasks:
     summary = (
         "`masks/SPLIT/NAME.png` has the size of its image; its numbers are the classes below, 255 "
         "where nothing is labelled, and its palette the classes' colours. `objects/` numbers the "
-        "objects (32-bit TIFF, 0 is none) where they are told apart. `overlays/` is for looking "
-        "at: what is not labelled is grey."
+        "objects (32-bit TIFF, 0: background) where they are separated. `overlays/` is for "
+        "viewing: what is not labelled is grey."
     )
 
     def write(
@@ -40,7 +40,7 @@ class IndexMasks:
     ) -> Mapping[str, PieceFiles]:
         """Write masks, objects and overlays."""
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": write_mask(piece, folder, f"masks/{place}.png", data.schema)}
             objects = piece.objects()

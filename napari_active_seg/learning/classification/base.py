@@ -1,4 +1,4 @@
-"""What networks for whole images have in common that can be looked at stage by stage."""
+"""Base class of networks for whole images that return the features of every stage."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 from napari_active_seg.learning.networks.encoders import ResNetV2
-from napari_active_seg.learning.networks.preprocessing import HALF, Normalise, padded_to
+from napari_active_seg.learning.networks.preprocessing import HALF, Normalise, pad_to_multiple
 
 __all__ = ["DCAN"]
 
@@ -50,7 +50,7 @@ class DCAN(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's features before its first dropout."""
-        return self.encoder.deterministic(padded_to(self.normalise(images), self.stride))
+        return self.encoder.deterministic(pad_to_multiple(self.normalise(images), self.stride))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return the fused object logits (N, C, *size)."""

@@ -21,7 +21,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.learning.training.dermoscopy import hairy, unevenly_lit
+from napari_active_seg.learning.training.dermoscopy import add_hairs, add_uneven_light
 from napari_active_seg.learning.training.stain import jitter_stain
 from napari_active_seg.regions import UNLABELLED
 
@@ -128,9 +128,9 @@ class Augmentation:
         if self.stain:
             picture = jitter_stain(picture, rng, strength=self.stain)
         if self.light:
-            picture = unevenly_lit(picture, rng, strength=self.light)
+            picture = add_uneven_light(picture, rng, strength=self.light)
         if rng.random() < self.hairs:
-            picture = hairy(picture, rng)
+            picture = add_hairs(picture, rng)
         if rng.random() < self.grey:
             picture = F.rgb_to_grayscale(picture, num_output_channels=3)
         if rng.random() < self.blur:

@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.distributed import local_rows
 from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.models.segmenter import TrainExample
-from napari_active_seg.regions import UNLABELLED, contour_target
+from napari_active_seg.regions import UNLABELLED, make_contour_target
 
 __all__ = ["CropBatches"]
 
@@ -74,12 +74,12 @@ class CropBatches:
         height, width = example.target.shape
         corner = (_start_that_holds(y, crop, height, rng), _start_that_holds(x, crop, width, rng))
         warp = self._augmentation.draw_warp(rng)
-        image, masks = self._moved(index, corner, warp, rng)
+        image, masks = self._move(index, corner, warp, rng)
         if not bool((masks[0] != UNLABELLED).any()):  # the warp lost a label that was small
-            image, masks = self._moved(index, corner, Warp(), rng)
+            image, masks = self._move(index, corner, Warp(), rng)
         return self._augmentation.coloured(image, rng), masks
 
-    def _moved(
+    def _move(
         self, index: int, corner: tuple[int, int], warp: Warp, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         crop = self._crop
@@ -104,4 +104,4 @@ def _masks(example: TrainExample, *, with_contour: bool) -> NDArray[np.uint8]:
     """Return the target, and the outlines where they are wanted, as (1 or 2, H, W)."""
     if not with_contour:
         return example.target[None]
-    return np.stack([example.target, contour_target(example.target, example.instances)])
+    return np.stack([example.target, make_contour_target(example.target, example.instances)])

@@ -24,7 +24,7 @@ class OptimiserConfig:
     """Everything about the steps that is decided before the first one.
 
     ``ema_decay`` is the decay of the weights' running mean, 0 for none; ``patience`` the number of
-    looks at held-out labels that may bring nothing, 0 for no end of patience.
+    evaluations on held-out labels without improvement before an early stop, 0 for none.
     """
 
     n_steps: int

@@ -1,4 +1,4 @@
-"""Labels that a network never learns from: looked at while it learns, to keep its best state."""
+"""Held-out labels, evaluated during training to keep the best state and to stop early."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.training.batches import labelled_features
+from napari_active_seg.learning.training.batches import compute_labelled_features
 from napari_active_seg.learning.training.losses import masked_cross_entropy
 from napari_active_seg.learning.training.padding import window_of
 from napari_active_seg.models.segmenter import TrainExample
@@ -19,9 +19,9 @@ from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["Best", "HeldOut", "HeldOutCrops", "HeldOutPixels"]
 
-#: At most so many crops are looked at, of at most so many pixels a side.
+#: Most crops that are evaluated, and their largest side in pixels.
 _MOST_CROPS, _LARGEST_CROP = 16, 384
-#: At most so many pixels of a pixelwise network.
+#: Most pixels of a pixelwise network that are evaluated.
 _MOST_PIXELS = 100_000
 
 
@@ -41,7 +41,7 @@ class HeldOutPixels:
     def __init__(
         self, network: Network, examples: Sequence[TrainExample], device: torch.device
     ) -> None:
-        features, targets = labelled_features(network, examples, device)
+        features, targets = compute_labelled_features(network, examples, device)
         step = -(-len(targets) // _MOST_PIXELS)
         features, targets = features[::step], targets[::step]
         self._features, self._target = features.T[None, :, :, None], targets[None, :, None]
@@ -55,7 +55,7 @@ class HeldOutPixels:
 
 
 class HeldOutCrops:
-    """Crops around labels, one of each example."""
+    """Crops around labels, one per example."""
 
     def __init__(self, examples: Sequence[TrainExample], device: torch.device) -> None:
         step = -(-len(examples) // _MOST_CROPS)

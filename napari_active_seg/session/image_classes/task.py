@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import goes_whole
+from napari_active_seg.images import is_read_whole
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_head import HeadExamples
 from napari_active_seg.project import Project, Split
@@ -163,7 +163,7 @@ def _see_images(
         if not looks:
             raise
     ids = [i for i in image_ids if i in looks]
-    if model is None or not all(goes_whole(shapes[i]) for i in ids):
+    if model is None or not all(is_read_whole(shapes[i]) for i in ids):
         return replace(before, looks=looks, embeddings={})
     unseen = [i for i in ids if i not in before.embeddings]
     more: dict[str, NDArray[np.float32]] = {}

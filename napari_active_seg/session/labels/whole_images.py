@@ -16,7 +16,7 @@ from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import RegionLabel
 from napari_active_seg.session.export import composed_target
 
-__all__ = ["LabelledImage", "coarse_step", "labelled_images", "compose_labels", "compose_objects"]
+__all__ = ["LabelledImage", "coarse_step", "compose_labels", "compose_objects", "labelled_images"]
 
 #: Whole-image maps of more pixels than this are shown coarser.
 _SHOWN_WHOLE = 16_000_000

@@ -21,13 +21,13 @@ __all__ = [
     "CALIBRATED",
     "CalibrationRecord",
     "active_calibration",
-    "load_calibrations",
     "describe_calibration",
     "evaluated_at",
-    "store_evaluation",
-    "store_calibrations",
+    "load_calibrations",
     "load_evaluation",
     "load_figures",
+    "store_calibrations",
+    "store_evaluation",
 ]
 
 VALIDATED = "validated"  #: scored on the fixed validation

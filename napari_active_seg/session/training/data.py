@@ -85,7 +85,7 @@ def training_example(labels: Sequence[RegionLabel], open_source: OpenSource) -> 
     Where labels lie over each other the later one counts.
     """
     source = open_source(labels[0].region.image_id)
-    around = _hull([label.region for label in labels]).grown(_SURROUNDINGS, source.shape)
+    around = _hull([label.region for label in labels]).grow(_SURROUNDINGS, source.shape)
     target = np.full(around.shape, UNLABELLED, np.uint8)
     objects = np.zeros(around.shape, np.int32)
     for label in labels:

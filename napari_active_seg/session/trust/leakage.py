@@ -13,7 +13,7 @@ from napari_active_seg.images import (
     NearCopy,
     PerceptualHash,
     coarse_view,
-    near_copies,
+    find_near_copies,
     perceptual_hash,
 )
 from napari_active_seg.project import Split
@@ -65,7 +65,7 @@ def find_leaks(task: TaskContext) -> LeakReport:
         except ImageError as error:
             _log.warning("not compared: %s", error)
     _keep(cache, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})
-    pairs = near_copies(hashes, [r.id for r in pool], [r.id for r in aside])
+    pairs = find_near_copies(hashes, [r.id for r in pool], [r.id for r in aside])
     return LeakReport(pairs, len(hashes))
 
 

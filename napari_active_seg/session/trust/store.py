@@ -19,9 +19,9 @@ __all__ = [
     "AGREED",
     "CROSS_VALIDATED",
     "changes_since",
+    "load_cross_validation",
     "store_agreement",
     "store_cross_validation",
-    "load_cross_validation",
 ]
 
 AGREED = "compared on the pool"

@@ -78,7 +78,7 @@ class StartRun(ProjectRun):
                 if self.tally(session).clicks >= start.clicks:
                     break
                 self.label_images(session, [image_id])
-        elif not session.state.asked or session.state.open_regions:
+        elif not session.state.proposed_regions or session.state.open_regions:
             if not session.state.open_regions:
                 amount = Budget(start.pixels, "pixels") if start.pixels else Budget(start.regions)
                 session.proposals.propose(
@@ -212,7 +212,7 @@ class ArmRun(ProjectRun):
         """Write down how uncertain the model is of what was chosen, before it is labelled."""
         kept = lines_by(self.folder / SELECTED, "round")
         strategy, project = self.strategy(session), session.project
-        if number in kept or not strategy.asks_model:
+        if number in kept or not strategy.uses_model:
             return
         n_classes = len(project.schema)
         bounded = np.isfinite(get_measure(strategy.measure).upper_bound(n_classes))

@@ -22,7 +22,7 @@ from napari_active_seg.learning.networks.dropout_split import cut_at_first_dropo
 from napari_active_seg.learning.networks.encoders import ResNet, ResNetV2, WideResNet38
 from napari_active_seg.learning.networks.pointwise import PointwiseBlock
 from napari_active_seg.learning.networks.smp import SmpNetwork
-from napari_active_seg.learning.networks.unet import _doubled_convolved
+from napari_active_seg.learning.networks.unet import _double_and_convolve
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,7 +168,7 @@ def test_doubling_and_convolving_at_once_equals_one_after_the_other():
     x, weight = torch.rand(2, 5, 7, 9), torch.rand(3, 5, 3, 3)
     doubled = F.interpolate(x, scale_factor=2, mode="nearest")
     torch.testing.assert_close(
-        _doubled_convolved(x, weight), F.conv2d(doubled, weight, padding=1), rtol=1e-5, atol=1e-5
+        _double_and_convolve(x, weight), F.conv2d(doubled, weight, padding=1), rtol=1e-5, atol=1e-5
     )
 
 

@@ -346,10 +346,10 @@ def test_too_little_memory_for_anything_is_a_clear_word():
 def test_network_without_memory_would_take_for_ever(monkeypatch):
     network = Hungry(2)
     network.most = 0
-    assert build.seconds_of_training(parts_of(network, get_preset("unet"))) == np.inf
+    assert build.estimate_seconds(parts_of(network, get_preset("unet"))) == np.inf
     monkeypatch.setattr(network, "prefix", lambda images: images.no_such_thing)
     with pytest.raises(AttributeError):
-        build.seconds_of_training(parts_of(network, get_preset("unet")))
+        build.estimate_seconds(parts_of(network, get_preset("unet")))
 
 
 def test_other_errors_are_not_taken_for_memory():
