@@ -115,7 +115,7 @@ def lap(dock, count: int) -> None:
     until(lambda: not dock.desk.session.state.unsaved)
 
 
-def grow(dock, viewer) -> tuple[float, int, int]:
+def grown(dock, viewer) -> tuple[float, int, int]:
     """Return megabytes, layers and threads that 20 regions leave behind, after a first lap."""
     process = psutil.Process(os.getpid())
 

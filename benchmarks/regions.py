@@ -42,7 +42,7 @@ from napari_active_seg.acquisition import (
     measure_redundancy,
     similarity,
 )
-from napari_active_seg.acquisition.windows import best_windows, score_windows
+from napari_active_seg.acquisition.windows import find_best_windows, score_windows
 from napari_active_seg.images import read_rgb, scan_folder
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.models.segmenter import Segmenter
@@ -139,7 +139,7 @@ def compare_million(rounds: int) -> None:
     print(f"{grid.value.size:,} windows of 128 pixels, once their sums are known; the best {BEST}")
 
     def search() -> object:
-        return list(islice(best_windows(copy, np.random.default_rng(0)), BEST))
+        return list(islice(find_best_windows(copy, np.random.default_rng(0)), BEST))
 
     picking, sorting = [], []
     for _ in range(rounds):
@@ -176,7 +176,7 @@ def compare_optimum(cases: int) -> None:
         grid = score_windows(image, 12, 2, aggregate=Aggregate("mean"))
         boxes = [(int(y), int(x)) for y in grid.rows.starts for x in grid.columns.starts]
         scores = grid.value.ravel().copy()
-        picks = [pick.information for pick in islice(best_windows(grid, draws), 4)]
+        picks = [pick.information for pick in islice(find_best_windows(grid, draws), 4)]
         gaps.append(1 - sum(picks) / optimum(scores, boxes, 12, len(picks)))
     print(
         f"greedy falls short of the exact optimum by {np.mean(gaps):.2%} on average and "

@@ -1,4 +1,4 @@
-"""Where to look next: places by information per cost, and why each was chosen.
+"""Acquisition: which regions to label next, by information per cost, and why.
 
 A ``Strategy`` composes measure x unit x cost x diversity x random shares. ``gather`` finds the
 candidates of a pool, a ``Selector`` takes them one by one, a ``BudgetTracker`` limits what may be
@@ -32,7 +32,7 @@ from napari_active_seg.acquisition.explanations import (
     reason_for_likeness,
     reason_for_uncertain,
 )
-from napari_active_seg.acquisition.image_features import comparable, describe_appearance
+from napari_active_seg.acquisition.image_features import describe_appearance, standardise_features
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.acquisition.learned_cost import (
     FROM_NETWORK,
@@ -43,7 +43,7 @@ from napari_active_seg.acquisition.learned_cost import (
     FittedCost,
     LearnedCost,
     cost_features,
-    learned_cost,
+    fit_learned_cost,
 )
 from napari_active_seg.acquisition.manual import (
     SMALLEST_SIDE,
@@ -126,19 +126,18 @@ __all__ = [
     "StrategyAdvice",
     "StrategyParts",
     "box_between",
-    "comparable",
     "control_due",
     "cost_features",
     "describe_appearance",
     "draw_windows",
     "draw_windows_on_foreground",
     "fit_between",
+    "fit_learned_cost",
     "gather",
     "get_cost",
     "get_strategy",
     "group_sequences",
     "k_centre_greedy",
-    "learned_cost",
     "measure_redundancy",
     "pool_quantile",
     "reason_for_cost",
@@ -153,6 +152,7 @@ __all__ = [
     "similarity",
     "simplify_outlines",
     "square_around",
+    "standardise_features",
     "validation_due",
     "value_per_cost",
 ]

@@ -23,7 +23,7 @@ _AT_ONCE = 64
 
 
 class BatchBald:
-    """Grows a batch out of ``samples`` (N, T, C): class probabilities of N places in T passes."""
+    """Builds a batch from ``samples`` (N, T, C): class probabilities of N regions in T samples."""
 
     def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
         if samples.ndim != 3 or samples.shape[1] < 2:
@@ -50,7 +50,7 @@ class BatchBald:
         return joint - self._conditional - self._spent - self.total
 
     def add(self, index: int) -> None:
-        """Take a place into the batch."""
+        """Add a region to the batch."""
         gain = float(self.gains()[index])
         chosen = self._samples[index]  # (T, C)
         n_passes, n_classes = chosen.shape

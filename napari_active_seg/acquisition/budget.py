@@ -189,7 +189,7 @@ class BudgetTracker:
         self._of_image[image_id] = self._of_image.get(image_id, 0.0) + amount
 
     def take(self, candidate: Candidate) -> None:
-        """Spend what a candidate takes; pixels that were taken before are not paid again."""
+        """Spend the cost of a candidate; pixels that were taken before are not paid again."""
         spend = self._spend(candidate)
         self.spent += spend
         self._add_to_image(candidate, spend)

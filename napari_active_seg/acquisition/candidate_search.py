@@ -26,7 +26,7 @@ from napari_active_seg.acquisition.slide_search import (
     fine_candidate,
 )
 from napari_active_seg.acquisition.strategy import Strategy
-from napari_active_seg.acquisition.windows import TIE, best_windows, score_windows
+from napari_active_seg.acquisition.windows import TIE, find_best_windows, score_windows
 from napari_active_seg.regions import MaskedRegion
 
 __all__ = ["MOST_CANDIDATES", "Search", "gather"]
@@ -37,7 +37,7 @@ MOST_CANDIDATES = 5000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for: how many of the best (None: all), and what is to be known of each.
+    """The parameters of a search: the number of candidates (None: all), and their attributes.
 
     ``prunes`` lets a search end early within an image, once enough better ones are known from the
     others; limits for images or patients forbid that. Where they are ``limited``, ``most`` is how
@@ -124,7 +124,7 @@ def _on_map(
             beta=strategy.beta,
             overlap=strategy.overlap,
         )
-        for pick in best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
+        for pick in find_best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
             place = MaskedRegion(pick.region)
             yield _candidate(image, place, pick.information, pick.value, seen, search, pick.tied)
         return
@@ -194,7 +194,7 @@ def _candidate(
 def _merge(
     sequences: Sequence[Sequence[Candidate]], most: int, rng: np.random.Generator
 ) -> Iterator[Candidate]:
-    """Yield what is best over all images; of ties each place has the same chance."""
+    """Yield the best candidates over all images, with ties in random order."""
     at = [0] * len(sequences)
     heads = np.array([sequence[0].value for sequence in sequences])
     for _ in range(most):

@@ -32,7 +32,7 @@ Part = tuple[MaskedRegion, float | None]
 
 
 def get_candidate_regions(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
-    """Yield the places of an image in the unit of a strategy that lie on tissue."""
+    """Yield the candidate regions of an image, in a strategy's unit, that lie on tissue."""
     for place, clicks in _UNITS[strategy.unit](image, strategy):
         least = 0.0 if strategy.unit == "images" else LEAST_TISSUE
         share = image.share_of_tissue(place)

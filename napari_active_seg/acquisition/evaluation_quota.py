@@ -72,7 +72,7 @@ class EvaluationQuotas:
 
 
 def required_sample_size(scores: Sequence[float], *, half_width: float = HALF_WIDTH) -> int:
-    """Return how many scores it takes to know their mean to ``half_width`` either way.
+    """Return how many scores are needed to estimate their mean within ``half_width``.
 
     (1.96 s / h)^2 after the spread s of those that are known; a guess of it while few are.
     """

@@ -1,4 +1,4 @@
-"""Labels spread over a graph of likeness, and the query that promises the fewest errors.
+"""Label propagation over a similarity graph, and the query with the fewest errors.
 
 Zhu, Lafferty and Ghahramani 2003: a Gaussian field over images, harmonic where nothing is labelled.
 With weights W, D their sums and L = D - W the labels of the rest are f_u = L_uu^-1 W_ul f_l.

@@ -1,4 +1,4 @@
-"""What a picture looks like to no model at all: a short vector of colour and texture."""
+"""Image features without a model: a short vector of colour and texture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["comparable", "describe_appearance"]
+__all__ = ["describe_appearance", "standardise_features"]
 
 #: Texture is the contrast that is left at these widths of averaging, in pixels.
 _WIDTHS = (1, 2, 4, 8)
 
 
 def describe_appearance(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return how a picture (H, W, 3) uint8 looks, as one vector.
+    """Describe the colours and textures of a picture (H, W, 3) uint8 by one vector.
 
     Colours are taken as optical density, in which stains add up: mean and deviation of each
     channel, and how much of the darkness varies between neighbours at four widths.
@@ -35,8 +35,8 @@ def describe_appearance(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.concatenate([means, deviations, texture])
 
 
-def comparable(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return vectors (N, D) with each number as deviations from its mean, so that none rules."""
+def standardise_features(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standardise features (N, D) to mean 0 and deviation 1, so that none dominates."""
     spread = vectors.std(axis=0, dtype=np.float64)
     mean = vectors.mean(axis=0, dtype=np.float64)
     scaled: NDArray[np.float64] = (vectors - mean) / np.where(spread > 1e-9, spread, 1.0)

@@ -1,4 +1,4 @@
-"""What a region will take, learned from the seconds that a person took for those before.
+"""A cost model that is fitted to the seconds that a person took for those before.
 
 Below ten regions it is the stated prior, labelled a guess; below thirty a ridge regression on
 features made by hand; from thirty on a small network on crop and predicted mask, which ``learning``
@@ -30,7 +30,7 @@ __all__ = [
     "LearnedCost",
     "Ridge",
     "cost_features",
-    "learned_cost",
+    "fit_learned_cost",
 ]
 
 FROM_REGRESSION, FROM_NETWORK = 10, 30
@@ -52,7 +52,7 @@ _PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CostView:
-    """What can be known of a region before it is painted: pixels, predicted classes, its shape."""
+    """Inputs of a cost model: a region's pixels, predicted classes and shape."""
 
     image: NDArray[np.uint8]  # (h, w, 3)
     classes: NDArray[np.uint8]  # (h, w)
@@ -89,14 +89,14 @@ class LearnedCost:
     unit: str = "s"
 
     def of(self, views: Sequence[CostView]) -> NDArray[np.float64]:
-        """Return what is expected of each region."""
+        """Return the expected cost of each region."""
         if not views:
             return np.empty(0)
         return np.maximum(self.predict(views) * self.bias, 0.1)
 
     @property
     def summary(self) -> str:
-        """Where the figures come from, and what to think of them."""
+        """How the cost was fitted, and its error, in one line."""
         what = "seconds" if self.unit == "s" else self.unit
         if self.how == "guess":
             return (
@@ -113,7 +113,7 @@ class LearnedCost:
 
 
 def cost_features(view: CostView) -> NDArray[np.float64]:
-    """Return what is counted in a region, in the order of ``FEATURES``."""
+    """Return the features of a region, in the order of ``FEATURES``."""
     maps = ClassMaps(lambda: np.where(view.inside, view.classes, np.uint8(0)))
     whole = MaskedRegion(Region.whole("", view.classes.shape))
     seen = view.classes[view.inside]
@@ -154,7 +154,7 @@ class Ridge:
         self.error, self._weights, self.left_out = min(tried, key=lambda entry: entry[0])
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the targets that are expected of further features (N, D)."""
+        """Predict the targets of further features (N, D)."""
         found: NDArray[np.float64] = self._standard(features) @ self._weights + self._offset
         return found
 
@@ -162,7 +162,7 @@ class Ridge:
         return (features - self._mean) / self._scale
 
 
-def learned_cost(
+def fit_learned_cost(
     examples: Sequence[CostExample],
     prior: Callable[[Sequence[CostView]], NDArray[np.float64]],
     *,
@@ -170,7 +170,7 @@ def learned_cost(
     network_from: int = FROM_NETWORK,
     unit: str = "s",
 ) -> LearnedCost:
-    """Return the cost learned from ``examples``, the oldest first; ``prior`` where they are few.
+    """Fit a cost model to ``examples``, the oldest first; ``prior`` where they are few.
 
     ``network_from`` 3 lets the network learn from the first examples on, as the paper does.
     """

@@ -82,7 +82,7 @@ class PoolImage:
         return values
 
     def finite_uncertainty(self) -> NDArray[np.float32]:
-        """Return the same; BadInputError if it holds NaN or infinity."""
+        """Return the unlabelled uncertainty; BadInputError if it holds NaN or infinity."""
         values = self.unlabelled_uncertainty()
         if not np.isfinite(values).all():
             raise self.broken()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
-from napari_active_seg.acquisition.windows import WindowGrid, free_windows
+from napari_active_seg.acquisition.windows import WindowGrid, find_free_windows
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import MaskedRegion, Region
 
@@ -84,7 +84,7 @@ def scatter_windows(
     pool: Sequence[PoolImage], *, most: int, size: int, rng: np.random.Generator
 ) -> tuple[Candidate, ...]:
     """Return free windows at steps of half their size: all of them, or ``most`` drawn of them."""
-    grids = [free_windows(image, size, max(1, size // 2)) for image in pool]
+    grids = [find_free_windows(image, size, max(1, size // 2)) for image in pool]
     ends = np.cumsum([_n_free(grid) for grid in grids])
     total = int(ends[-1]) if len(ends) else 0
     drawn = np.arange(total)
@@ -186,7 +186,7 @@ class _Draw:
         return self._grids[index]
 
     def _made(self, index: int) -> WindowGrid:
-        return free_windows(self._pool[index], self._size, self._stride)
+        return find_free_windows(self._pool[index], self._size, self._stride)
 
 
 class _Foreground:

@@ -26,7 +26,14 @@ from napari_active_seg.acquisition.window_sums import WindowAxis, window_axis, w
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
-__all__ = ["TIE", "WindowGrid", "WindowPick", "best_windows", "free_windows", "score_windows"]
+__all__ = [
+    "TIE",
+    "WindowGrid",
+    "WindowPick",
+    "find_best_windows",
+    "find_free_windows",
+    "score_windows",
+]
 
 #: Windows whose values differ by less than this share of the highest are ties: a summed-area
 #: table over a flat map rounds in the 13th digit.
@@ -76,7 +83,7 @@ class WindowPick:
     tied: int
 
 
-def free_windows(image: PoolImage, size: int, stride: int) -> WindowGrid:
+def find_free_windows(image: PoolImage, size: int, stride: int) -> WindowGrid:
     """Return the windows of an image that may be taken, of value 0."""
     rows, columns = (window_axis(length, size, stride) for length in image.shape)
     value = np.zeros((len(rows.starts), len(columns.starts)))
@@ -135,7 +142,7 @@ def score_windows(
     return grid
 
 
-def best_windows(
+def find_best_windows(
     grid: WindowGrid,
     rng: np.random.Generator,
     *,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.calibration.equal_mass import equal_mass_starts
+from napari_active_seg.calibration.equal_mass import find_equal_mass_starts
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import UNLABELLED
 
@@ -126,7 +126,7 @@ class ReliabilityBins:
         """
         if not self.counts.any():
             return ReliabilityBins.empty(n_bins)
-        starts = equal_mass_starts(self.counts, n_bins)
+        starts = find_equal_mass_starts(self.counts, n_bins)
         return ReliabilityBins(
             np.add.reduceat(self.counts, starts),
             np.add.reduceat(self.confidence_sums, starts),

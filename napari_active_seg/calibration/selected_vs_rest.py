@@ -22,7 +22,7 @@ class SelectedAndRest:
 
     @staticmethod
     def empty(bound: float, n_bins: int = 40) -> SelectedAndRest:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if not 0 < bound < float("inf") or n_bins < 1:
             raise BadInputError(f"a bound above 0 and 1 bin at least, got {bound} and {n_bins}")
         zeros = np.zeros(n_bins, np.int64)

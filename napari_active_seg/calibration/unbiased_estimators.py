@@ -123,7 +123,7 @@ def is_balanced(weights: NDArray[np.float64]) -> bool:
 def weighted_mean(
     losses: Sequence[float], weights: NDArray[np.float64], *, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return the estimate and between what limits it lies, by Student's t over weighted losses.
+    """Return the estimate with its confidence interval, by Student's t over weighted losses.
 
     Without three draws the limits are NaN. A few draws of great weight make the limits wide, as
     they should be.
@@ -137,7 +137,7 @@ def weighted_mean(
 
 
 def student_limits(values: NDArray[np.float64], *, level: float) -> tuple[float, float, float]:
-    """Return the mean of two values at least, and Student's limits of it."""
+    """Return the mean of two values at least, and Student's confidence interval of it."""
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
     reach = error * float(stats.t.ppf((1 + level) / 2, len(values) - 1))
     return mean, mean - reach, mean + reach

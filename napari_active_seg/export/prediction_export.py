@@ -18,7 +18,7 @@ from scipy import ndimage
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.export.dataset import find_class_without_objects
 from napari_active_seg.export.filenames import make_path_names
-from napari_active_seg.export.palette import palette_of
+from napari_active_seg.export.palette import get_palette
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
 from napari_active_seg.metrics.morphometry import MeasuredObject, class_areas, measure_objects
@@ -205,7 +205,7 @@ def _connected(classes: NDArray[np.uint8], schema: LabelSchema) -> NDArray[np.in
 def _png_writer(classes: NDArray[np.uint8], schema: LabelSchema) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         picture = Image.fromarray(classes)
-        picture.putpalette(palette_of(schema))
+        picture.putpalette(get_palette(schema))
         picture.save(path, "PNG")
 
     return write

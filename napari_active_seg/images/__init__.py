@@ -1,6 +1,6 @@
-"""Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
+"""Reading images: any readable file as RGB windows, metadata, and tissue masks."""
 
-from napari_active_seg.images.downsample import coarse_view, coarse_window, picture_at_step
+from napari_active_seg.images.downsample import coarse_window, picture_at_step, read_coarse_view
 from napari_active_seg.images.folder_scan import (
     FoundImage,
     Problem,
@@ -68,7 +68,6 @@ __all__ = [
     "absolute_path",
     "candidate_files",
     "check_plausible_spacing",
-    "coarse_view",
     "coarse_window",
     "compute_fingerprint",
     "count_planes",
@@ -89,6 +88,7 @@ __all__ = [
     "picture_at_step",
     "picture_shape",
     "read_array",
+    "read_coarse_view",
     "read_image_table",
     "read_rgb",
     "read_whole",

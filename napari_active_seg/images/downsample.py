@@ -1,4 +1,4 @@
-"""A picture or slide as a whole, at a resolution low enough to be quick."""
+"""Whole pictures or slides at a low resolution."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["coarse_view", "coarse_window", "picture_at_step"]
+__all__ = ["coarse_window", "picture_at_step", "read_coarse_view"]
 
 
-def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
-    """Return the whole of it (h, w, 3), the longer side ``longest`` pixels to less than twice that.
+def read_coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
+    """Read the whole image (h, w, 3), the longer side ``longest`` pixels to less than twice that.
 
     The coarsest level that is fine enough is read, and its pixels are averaged by whole steps.
     """
@@ -42,9 +42,9 @@ def coarse_window(
 
 
 def picture_at_step(source: ImageSource, step: int) -> NDArray[np.uint8]:
-    """Return the whole of it with a pixel (h, w, 3) for each full square of ``step`` pixels."""
+    """Read the whole image with a pixel (h, w, 3) for each full square of ``step`` pixels."""
     height, width = (max(1, length // step) for length in source.shape)
-    fine = coarse_view(source, longest=max(height, width))
+    fine = read_coarse_view(source, longest=max(height, width))
     rows = (np.arange(height) * 2 + 1) * step * fine.shape[0] // (2 * source.shape[0])
     columns = (np.arange(width) * 2 + 1) * step * fine.shape[1] // (2 * source.shape[1])
     rows, columns = (

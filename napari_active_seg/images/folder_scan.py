@@ -1,4 +1,4 @@
-"""Look through a folder: which pictures can be used, and what is wrong with the others."""
+"""Scan a folder for usable pictures, and list the problems of the others."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a folder holds."""
+    """The usable pictures of a folder, and the problems of others."""
 
     images: tuple[FoundImage, ...]
     problems: tuple[Problem, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of images that are read in part."""
+        """Notes about images that are read in part."""
         return tuple(describe_planes({image.id: image.planes for image in self.images}))
 
 

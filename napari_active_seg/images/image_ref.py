@@ -1,4 +1,4 @@
-"""What a project remembers of an image, so that it is found and recognised again."""
+"""References to images, by which a project finds and recognises them again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def absolute_path(path: Path) -> Path:
 
 
 def file_stamp(path: Path) -> tuple[int, ...] | None:
-    """Return size and times of a file, which differ once it was written; None for a folder.
+    """Return size and times of a file, to detect changes; None for a folder.
 
     ImageError if the file cannot be read.
     """

@@ -65,7 +65,7 @@ class PlainImage:
         self._white = white
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel without the pixels; they are read again where the source arrives."""
+        """Pickle without the pixels; they are read again where the source arrives."""
         return {"_path": self._path, "_white": self._white}
 
     @cached_property
@@ -211,7 +211,7 @@ def check_tiff_offsets(path: Path, page: tifffile.TiffPage) -> None:
 
 
 def _upright(pixels: NDArray[np.generic], page: tifffile.TiffPage) -> NDArray[np.generic]:
-    """Return the pixels as they are meant to be seen (TIFF's tag 274)."""
+    """Return the pixels in the orientation of TIFF's tag 274."""
     tag = page.tags.get("Orientation")
     turned = {
         2: lambda a: a[:, ::-1],

@@ -44,7 +44,7 @@ class MatchedTable:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of rows that were not used."""
+        """Notes about rows that were not used."""
         if not self.unmatched:
             return ()
         number = len(self.unmatched)

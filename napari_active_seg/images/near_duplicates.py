@@ -1,4 +1,4 @@
-"""Images that show the same thing, found by a perceptual hash.
+"""Near-duplicate images, found by a perceptual hash.
 
 An image becomes 32 x 32 greys, their cosine transform, and one bit for each of its 63 lowest
 frequencies but the mean: whether it lies above their median. Copies that were scaled, compressed

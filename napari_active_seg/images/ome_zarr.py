@@ -36,7 +36,7 @@ class OmeZarrImage:
         self._white = white
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"_path": self._path, "_white": self.__dict__.get("white", self._white)}
 
     @property

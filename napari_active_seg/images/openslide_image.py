@@ -30,7 +30,7 @@ class OpenSlideImage:
         self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"path": self._path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

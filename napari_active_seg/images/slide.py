@@ -43,7 +43,7 @@ class SlideImage:
         self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"path": self._path, "white": self.__dict__.get("white", self._white)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ class SlideImage:
 
 
 def needs_windows(path: Path) -> bool:
-    """Return whether a TIFF is too large, or laid out too well, to be decoded whole."""
+    """Return whether a TIFF is read by windows: it is large, tiled or a pyramid."""
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first

@@ -1,4 +1,4 @@
-"""The seam between the loop and any image file."""
+"""The interface to any image file."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class FileBytes:
             return os.read(self._descriptor, count)
 
     def close(self) -> None:
-        """Let go of the file; twice does no harm."""
+        """Close the file; closing twice does no harm."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -155,7 +155,7 @@ def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
 def _paste(
     target: NDArray[np.generic], part: NDArray[np.generic] | None, top: int, left: int
 ) -> None:
-    """Lay a segment whose first pixel belongs at (top, left) into the window."""
+    """Copy a segment whose first pixel belongs at (top, left) into the window."""
     y, x = max(top, 0), max(left, 0)
     if part is None:  # a tile that the scanner left out: bare glass
         deepest = 8 * target.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Where the tissue is: pixels that are not bare glass."""
+"""Tissue masks: pixels that are not bare glass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import filters
 
-from napari_active_seg.images.downsample import coarse_view
+from napari_active_seg.images.downsample import read_coarse_view
 from napari_active_seg.images.source import ImageSource
 
 __all__ = ["find_tissue", "tissue_mask"]
@@ -22,7 +22,7 @@ _LEAST_CONTRAST = 0.08
 
 
 def tissue_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where ``image`` (H, W, 3) uint8 shows tissue (H, W).
+    """Compute the tissue mask (H, W) of ``image`` (H, W, 3) uint8.
 
     Otsu's threshold on saturation parts glass from tissue among pictures that have both;
     dermoscopy and closely cropped tissue come back as tissue all over.
@@ -39,8 +39,8 @@ def tissue_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def find_tissue(source: ImageSource) -> NDArray[np.bool_]:
-    """Return where a picture or slide shows tissue, at a resolution low enough to be quick.
+    """Compute the tissue mask of a picture or slide at a low resolution.
 
     The mask (h, w) covers the whole image; a pixel of it stands for H / h by W / w pixels.
     """
-    return tissue_mask(coarse_view(source, longest=_LONGEST))
+    return tissue_mask(read_coarse_view(source, longest=_LONGEST))

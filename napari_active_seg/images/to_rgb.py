@@ -1,4 +1,4 @@
-"""Any pixels as RGB uint8: grey, palette, alpha, 16 bits, CMYK."""
+"""Conversion of pixels to RGB uint8: grey, palette, alpha, 16 bits, CMYK."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WINDOW = 2048
 def convert_to_rgb(
     pixels: NDArray[np.generic], *, name: str, white: int | None
 ) -> NDArray[np.uint8]:
-    """Return pixels (H, W), (H, W, 1 to 4) of any depth as (H, W, 3) uint8.
+    """Convert pixels (H, W), (H, W, 1 to 4) of any depth to (H, W, 3) uint8.
 
     ``white`` is the value that stands for full brightness in pixels deeper than 8 bits; None
     takes it from these pixels alone. Transparent pixels are blended with white.

@@ -18,7 +18,7 @@ __all__ = ["is_coco", "read_coco"]
 
 
 def is_coco(raw: object) -> bool:
-    """Return whether this is what a COCO file holds."""
+    """Return whether parsed JSON is a COCO file."""
     return isinstance(raw, dict) and all(
         isinstance(raw.get(key), list) for key in ("images", "annotations", "categories")
     )

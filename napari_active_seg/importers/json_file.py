@@ -1,4 +1,4 @@
-"""JSON from elsewhere: read with a limit, and doubted."""
+"""Reading JSON files of unknown origin, with limits and checks."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _BACKGROUND = "_background_"
 
 
 def is_labelme(raw: object) -> bool:
-    """Return whether this is what a Labelme file holds."""
+    """Return whether parsed JSON is a Labelme file."""
     return isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
 
 

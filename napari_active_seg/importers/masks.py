@@ -37,7 +37,7 @@ _JPEG_SPREAD = 24
 
 
 class MaskConvention(StrEnum):
-    """What the numbers of a folder of masks mean."""
+    """The meaning of the numbers in a folder of masks."""
 
     INDEX = "index"  #: 0..K-1 are classes, 255 is not labelled
     BINARY = "binary"  #: 0 is the first class, 255 the second, cut at the middle

@@ -1,4 +1,4 @@
-"""Any folder or file of labels to its reader."""
+"""Opening folders and files of labels with the reader of their format."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class _Piece:
 
 
 class ExportedFolder:
-    """An AnnotationSource that also knows how its parts came to be."""
+    """An AnnotationSource with the provenance of its regions."""
 
     def __init__(self, folder: Path, names: ClassNames, images: Mapping[str, str]) -> None:
         """Read the card and the table of regions; ``images`` maps names to the project's ids."""
@@ -88,7 +88,7 @@ class ExportedFolder:
         return tuple(part for part in self._facts if part.image_id == image.id)
 
     def facts(self, part: Region) -> Provenance | None:
-        """Return how a part came to be."""
+        """Return the provenance of a region."""
         return self._facts.get(part)
 
     def read_target(self, region: Region) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Which device torch works on, and what there is."""
+"""Choosing the device of torch, and describing the devices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def leave_core_free(active: bool) -> Iterator[None]:
 
 
 def device_facts() -> dict[str, str]:
-    """Return what torch can work with, in words."""
+    """Describe the devices of torch."""
     facts = {"torch": torch.__version__, "processor": f"{os.cpu_count()} cores"}
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

@@ -136,7 +136,7 @@ class TorchSegmenterFactory:
             return fit_image_head(examples, seed, check_cancelled)
 
     def ensemble(self, members: Sequence[TrainableSegmenter]) -> TorchEnsemble:
-        """Return a segmenter whose passes are those of all members."""
+        """Return an ensemble whose samples are those of all members."""
         device = self._device
         from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 

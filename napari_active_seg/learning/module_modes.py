@@ -49,7 +49,7 @@ def training(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def fixed(network: nn.Module) -> Iterator[None]:
-    """Let nothing that is computed for a while move the weights, while inputs still learn."""
+    """Freeze the weights for a while; gradients still reach the inputs."""
     learning = [p for p in network.parameters() if p.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)

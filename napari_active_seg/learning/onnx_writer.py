@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from napari_active_seg.errors import MissingExtraError, ModelError
 from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.torch_loading import without_triton
+from napari_active_seg.learning.torch_loading import block_triton
 
 __all__ = ["input_multiple", "write_onnx"]
 
@@ -58,7 +58,7 @@ def write_onnx(networks: Sequence[Network], path: Path) -> None:
     sizes = {2: torch.export.Dim("rows", min=2, max=4096) * multiple}
     sizes[3] = torch.export.Dim("columns", min=2, max=4096) * multiple
     try:
-        with evaluating(module), torch.no_grad(), _quiet(), without_triton():
+        with evaluating(module), torch.no_grad(), _quiet(), block_triton():
             torch.onnx.export(
                 module.cpu(),
                 (example,),

@@ -54,7 +54,7 @@ class Preset:
             precision=precision,
         )
 
-    def sized(self, plan: TrainingOptions) -> Preset:
+    def with_sizes(self, plan: TrainingOptions) -> Preset:
         """Return the preset with the batch and the crop of ``plan``.
 
         A pixelwise network has no crops, and its batch counts pixels.

@@ -66,7 +66,7 @@ class _Seen:
 
 
 class SamHelper:
-    """Encodes a picture once, and answers clicks and boxes from what it encoded."""
+    """Encodes a picture once, and segments by clicks and boxes from the encoding."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model = model.eval().to(device)

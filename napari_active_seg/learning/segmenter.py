@@ -209,7 +209,7 @@ class TorchSegmenter(_TorchModel):
         auxiliary = {k: v for k, v in weights.items() if k.startswith("companions.")}
         own = {k: v for k, v in weights.items() if k not in auxiliary}
         if isinstance(network, SmallUNet):
-            own = network.upgraded(own)
+            own = network.upgrade_checkpoint(own)
         try:
             network.load_state_dict(own)
             companions = _companions(network, auxiliary, len(trained_for))
@@ -269,7 +269,7 @@ class TorchSegmenter(_TorchModel):
         return TrainingParts(
             self._network,
             self._companions,
-            self._preset.sized(plan),
+            self._preset.with_sizes(plan),
             len(self._classes),
             self._device,
             data,

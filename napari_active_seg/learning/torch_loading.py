@@ -26,7 +26,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["load_torch", "without_triton"]
+__all__ = ["block_triton", "load_torch"]
 
 _POLICY = "OMP_WAIT_POLICY"
 
@@ -38,14 +38,14 @@ def load_torch() -> None:
     """
     with _openmp_asleep():
         import torch
-    with without_triton():
+    with block_triton():
         import torchvision  # noqa: F401
 
         torch.optim.SGD([torch.zeros(1)], lr=1.0)  # loads the compiler, whatever torchvision did
 
 
 @contextmanager
-def without_triton() -> Iterator[None]:
+def block_triton() -> Iterator[None]:
     """Let ``import triton`` fail in this thread for a while, where torch has no GPU.
 
     Other threads, and a Triton that is loaded already, are not affected.

@@ -23,7 +23,7 @@ LEAST_IMAGES = 3
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure, and between what limits it lies at a level of confidence; NaN if not known."""
+    """A value with its confidence interval; NaN if undefined."""
 
     value: float
     low: float
@@ -43,7 +43,7 @@ class Interval:
 def resample_sums(
     of_images: NDArray[np.number], *, seed: int = 0, draws: int = 1000
 ) -> NDArray[np.float64]:
-    """Return sums (draws, ...) of (images, ...) over images drawn with putting back.
+    """Return sums (draws, ...) of (images, ...) over images drawn with replacement.
 
     One seed draws the same images for every figure of as many images.
     """

@@ -1,4 +1,4 @@
-"""What a curve over a growing budget comes to: AUC@B and score@B of Mittal et al. 2025.
+"""Summaries of a curve over a growing budget: AUC@B and score@B of Mittal et al. 2025.
 
 Equation 2 sums (b_{i+1} - b_i) (p_i + p_{i+1}) / 2 with the budget b as a fraction of all images
 and the score p in per cent: its rows for 100 % of the labels show so. Its tables for CIFAR and
@@ -35,7 +35,7 @@ def auc_at_budget(
 def auc_at_budget_doubled(
     budgets: Sequence[float], scores: Sequence[float], *, most: float | None = None
 ) -> float:
-    """Return twice ``auc_at_budget``, to compare with the tables that were printed so."""
+    """Return twice ``auc_at_budget``, to compare with published tables of that form."""
     return 2 * auc_at_budget(budgets, scores, most=most)
 
 

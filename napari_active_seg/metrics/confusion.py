@@ -106,13 +106,13 @@ class ConfusionMatrix:
 
     @property
     def specificity(self) -> NDArray[np.float64]:
-        """Share of the other pixels (..., C) that were not taken for the class."""
+        """Share of the other pixels (..., C) that were not predicted as the class."""
         others = self.labelled.sum(axis=-1, keepdims=True) - self.labelled
         return _ratio(others - (self.predicted - self.hits), others)
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Share of what was taken for the class (..., C) that is of it."""
+        """Share of the pixels predicted as the class (..., C) that are of it."""
         return _ratio(self.hits, self.predicted)
 
     @property

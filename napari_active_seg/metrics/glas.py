@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_active_seg.metrics.boundaries import hausdorff_distance
-from napari_active_seg.metrics.objects import ObjectCounts, ObjectTable, object_table
+from napari_active_seg.metrics.objects import ObjectCounts, ObjectTable, build_object_table
 
 __all__ = ["GlasSums", "compute_glas_sums"]
 
@@ -80,7 +80,7 @@ class GlasSums:
 
 def compute_glas_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> GlasSums:
     """Return the sums of one image from instance maps (H, W), 0 being no object."""
-    table = object_table(found, truth)
+    table = build_object_table(found, truth)
     if table.overlaps.size == 0:
         alone = [float(areas.sum()) for areas in (table.found_areas, table.true_areas)]
         return GlasSums(table.counts(), *(_Side(area, unpaired_area=area) for area in alone))
@@ -162,6 +162,6 @@ def _union(a: tuple[slice, slice], b: tuple[slice, slice]) -> tuple[slice, ...]:
 
 
 def _least(a: tuple[slice, slice], b: tuple[slice, slice]) -> float:
-    """Return what the distance is at least: each extreme pixel has to come near the other's."""
+    """Return a lower bound of the distance, from the extreme pixels of both objects."""
     gaps = [max(abs(p.start - q.start), abs(p.stop - q.stop)) for p, q in zip(a, b, strict=True)]
     return float(max(gaps))

@@ -1,4 +1,4 @@
-"""Everything that is kept of one measured image: small numbers, no maps."""
+"""The scores of one evaluated image: small numbers, no maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ImageScores:
     borders: Mapping[int, BoundaryScores] = field(default_factory=dict)  # by class
 
     def __add__(self, other: ImageScores) -> ImageScores:
-        """Return two parts of one image together; distances cannot be added and are left out."""
+        """Add the scores of two parts of one image; distances cannot be added and are left out."""
         return ImageScores(
             self.image_id,
             self.confusion + other.confusion,

@@ -28,7 +28,7 @@ _PREFIX = "instances/"
 
 @dataclass(frozen=True, slots=True)
 class InstanceRules:
-    """How maps become objects; areas in pixels.
+    """Rules by which probability maps become objects; areas in pixels.
 
     ``contour_weight`` is how much of the outline's probability is taken from the object's. What
     that takes away is given back afterwards by growing the objects by ``growth`` pixels, inside
@@ -70,7 +70,7 @@ class ObjectMaps:
 
 
 def find_instances(maps: ObjectMaps, rules: InstanceRules) -> NDArray[np.int32]:
-    """Return the ids of objects (H, W), numbered from 1; 0 is none."""
+    """Return the ids of objects (H, W), numbered from 1; 0 is no object."""
     kept = maps.objects - rules.contour_weight * maps.contours > rules.threshold
     ids, _ = ndimage.label(_fill_holes(kept, rules.largest_hole))
     ids = _remove_small(ids, rules.smallest)
@@ -81,7 +81,7 @@ def find_instances(maps: ObjectMaps, rules: InstanceRules) -> NDArray[np.int32]:
 
 
 def fit_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectScores]:
-    """Return the rules with the best object F1 over ``images``, and the scores of their objects.
+    """Fit the rules with the best object F1 over ``images``; also return the object scores.
 
     Threshold and outline are chosen together, then the sizes; the milder of equals is taken.
     """

@@ -1,4 +1,4 @@
-"""Where a model that has not seen a label contradicts it, and how surely.
+"""Likely label errors: where a model that was not trained on a label contradicts it.
 
 After confident learning (Northcutt et al. 2021): a class is believed of a pixel where its
 probability reaches its average over the pixels with that label. A pixel whose label is
@@ -32,7 +32,7 @@ class ClassConfidence:
 
     @staticmethod
     def empty(n_classes: int) -> ClassConfidence:
-        """Return sums that have seen nothing yet."""
+        """Return empty sums."""
         return ClassConfidence(np.zeros(n_classes), np.zeros(n_classes, np.int64))
 
     def add(self, probs: NDArray[np.floating], target: NDArray[np.uint8]) -> ClassConfidence:
@@ -46,7 +46,7 @@ class ClassConfidence:
 
     @property
     def thresholds(self) -> NDArray[np.float64]:
-        """What a class has to reach to be believed; above 1 for one that was never labelled."""
+        """Probability from which a class is believed; above 1 for one that was never labelled."""
         out = np.full(len(self.sums), 2.0)
         np.divide(self.sums, self.counts, out=out, where=self.counts > 0)
         return out
@@ -72,7 +72,7 @@ class Contradiction:
 
     @property
     def weight(self) -> float:
-        """What regions are ranked by: pixels times confidence."""
+        """Weight by which regions are ranked: pixels times confidence."""
         return self.pixels * self.confidence
 
 
@@ -81,7 +81,7 @@ def find_contradiction(
     target: NDArray[np.uint8],
     thresholds: Sequence[float] | NDArray[np.float64],
 ) -> Contradiction | None:
-    """Return what a model's probabilities (C, H, W) hold against a label; None if nothing."""
+    """Return the largest contradiction of probabilities (C, H, W) to a label; None without one."""
     if probs.shape[1:] != target.shape or len(thresholds) != len(probs):
         raise BadInputError(
             f"probs {probs.shape}, target {target.shape} and {len(thresholds)} thresholds differ"

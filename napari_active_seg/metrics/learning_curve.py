@@ -30,7 +30,7 @@ _LEAST_WEIGHT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """By how much a score is likely to grow: the median, and between what limits at ``level``."""
+    """The expected growth of a score: the median, and its interval at ``level``."""
 
     gain: float
     low: float
@@ -59,12 +59,12 @@ class CurveFit:
     def quantiles(
         self, x: Sequence[float] | NDArray[np.float64], shares: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Return the score (shares, x) that so much of the weight lies below."""
+        """Return the quantiles (shares, x) of the score."""
         values = self._at(np.asarray(x, np.float64))
         return np.stack([_quantiles(column, self.weights, shares) for column in values.T], axis=1)
 
     def forecast(self, now: float, later: float, *, level: float = 0.8) -> Forecast:
-        """Return by how much the score grows from ``now`` to ``later``, both of x."""
+        """Forecast the growth of the score from ``now`` to ``later``, both of x."""
         if not 0 < now <= later:
             raise BadInputError(f"now must be above 0 and not after later, got {now} and {later}")
         at = self._at(np.array([now, later]))
@@ -79,7 +79,7 @@ class CurveFit:
 
 
 def fit_curve(x: Sequence[float], scores: Sequence[float]) -> CurveFit:
-    """Return the curves through points at ``x`` above 0 with ``scores`` in 0..1.
+    """Fit curves to points at ``x`` above 0 with ``scores`` in 0..1.
 
     BadInputError of fewer than four points: a trend could not be distinguished from noise.
     """

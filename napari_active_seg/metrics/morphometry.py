@@ -1,4 +1,4 @@
-"""What a segmentation measures: areas of classes, and size, place and shape of each object."""
+"""Morphometry: areas of classes, and size, place and shape of each object."""
 
 from __future__ import annotations
 

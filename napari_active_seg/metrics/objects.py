@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["ObjectCounts", "ObjectTable", "count_objects", "object_table"]
+__all__ = ["ObjectCounts", "ObjectTable", "build_object_table", "count_objects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ObjectTable:
         return ObjectCounts(int(right.sum()), int((~right).sum()), n_true - covered)
 
 
-def object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectTable:
+def build_object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectTable:
     """Return what the objects of two instance maps (H, W), 0 being no object, share."""
     if found.shape != truth.shape:
         raise BadInputError(f"instance maps of unlike shapes: {found.shape} and {truth.shape}")
@@ -80,7 +80,7 @@ def object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> Obje
 
 def count_objects(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectCounts:
     """Return the counts of one image from instance maps (H, W), 0 being no object."""
-    return object_table(found, truth).counts()
+    return build_object_table(found, truth).counts()
 
 
 def _number_objects(ids: NDArray[np.integer]) -> tuple[NDArray[np.int32], int]:

@@ -51,7 +51,7 @@ def report_to_facts(report: EvalReport) -> dict[str, object]:
 
 
 def report_from_facts(facts: Mapping[str, Any]) -> EvalReport:
-    """Return the report; BadInputError if the facts are none."""
+    """Return the report of plain values; BadInputError if they are invalid."""
     try:
         return EvalReport(
             tuple(facts["classes"]),

@@ -26,7 +26,7 @@ class StopAdvice:
 def advise_on_stopping(
     forecast: Forecast | None, agreements: Sequence[float], *, step: str, missing: str = ""
 ) -> StopAdvice:
-    """Return the advice from the forecast for one more ``step`` and the models' agreement.
+    """Advise on stopping, by the forecast for one more ``step`` and the models' agreement.
 
     ``agreements`` are kappas of each model with the one before it, on the pool, the latest last;
     ``missing`` is why there is no forecast. Stopping is advised where the forecast's upper limit

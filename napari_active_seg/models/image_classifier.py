@@ -1,4 +1,4 @@
-"""The seam between studies of whole images and any network: numpy in, numpy out.
+"""The interface between studies of whole images and any network: numpy in, numpy out.
 
 Images are one stack (N, H, W, 3 or 1) uint8, labels (N,) uint8. Predictions are moments
 of shape (C, N, 1): a column of pixels, one an image, so that every measure of uncertainty, score
@@ -59,7 +59,7 @@ class Classifier(Protocol):
         check_cancelled: Callable[[], None],
         without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
-        """Learn from all of ``images`` and return the loss of each step.
+        """Train on ``images`` and return the loss of each step.
 
         It also learns from ``without_labels`` where ``plan.unlabelled`` is above 0.
         """
@@ -78,11 +78,11 @@ class Classifier(Protocol):
         """
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network makes of images before its first dropout (N, F)."""
+        """Return the features of images (N, F) before the network's first dropout."""
 
 
 class ImageNetworks(Protocol):
-    """Makes networks for whole images; the composition root hands one to the studies."""
+    """Builds networks for whole images."""
 
     def build(
         self,

@@ -34,14 +34,14 @@ def preset_names() -> tuple[str, ...]:
 
 
 def check_preset_known(name: str) -> None:
-    """Raise ConfigError if nothing is called what stands before the colon."""
+    """Raise ConfigError if the part before the colon is not a network."""
     ours = (AUTO, "smp", *PRESET_NAMES)
     if name.partition(":")[0] not in ours:  # to look for those of others takes milliseconds
         family_among(name, (*ours, *list_registered_networks()))
 
 
 def family_among(name: str, known: Sequence[str]) -> str:
-    """Return what stands before the colon; ConfigError if that is none of the ``known``."""
+    """Return the part before the colon; ConfigError if it is none of ``known``."""
     family = name.partition(":")[0]
     if family not in known:
         raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")

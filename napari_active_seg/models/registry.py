@@ -1,4 +1,4 @@
-"""Networks that somebody else brings: by an entry point, or by a path in the environment.
+"""Networks of other packages: by an entry point, or by a path in the environment.
 
 A project only *names* a network. What a name stands for is decided by what is installed and by
 the person's own environment, so that opening a stranger's project runs none of its code.
@@ -24,12 +24,12 @@ _VARIABLE = "NAPARI_ACTIVE_SEG_NETWORKS"
 
 
 def list_registered_networks() -> tuple[str, ...]:
-    """Return the names that were registered, without importing what they stand for."""
+    """Return the registered names, without importing their networks."""
     return tuple(sorted({*_entry_points(), *_paths()}))
 
 
 def get_registered_builder(name: str) -> Callable[[int], Any]:
-    """Return what makes the network called ``name`` for a number of classes.
+    """Return the function that builds the network called ``name`` for a number of classes.
 
     Raises ModelError if its code cannot be imported or holds no such function.
     """

@@ -40,14 +40,14 @@ class TrainExample:
 
     The piece may be larger than what was labelled, so that a network sees the
     surroundings; there the target is 255. ``instances`` (H, W) numbers the objects where they are
-    separated, 0 being no object, so that outlines separate those that touch. ``spare`` examples may
-    be held out where there is no validation.
+    separated, 0 being no object, so that outlines separate those that touch. ``holdout`` examples
+    may be held out where there is no validation.
     """
 
     image: NDArray[np.uint8]
     target: NDArray[np.uint8]
     instances: NDArray[np.int32] | None = None
-    spare: bool = False
+    holdout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class TrainableSegmenter(Segmenter, Protocol):
         """
 
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
-        """Return how long training would take, from a few steps; the network is spoilt by it."""
+        """Estimate the training time from a few steps, which change the network."""
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
@@ -323,4 +323,4 @@ class SegmenterFactory(Protocol):
         """Return a fitted predictor of image classes from a network's features."""
 
     def ensemble(self, members: Sequence[TrainableSegmenter]) -> Segmenter:
-        """Return a segmenter whose passes are those of all members."""
+        """Return an ensemble whose samples are those of all members."""

@@ -132,7 +132,7 @@ class TrainingOptions(Options):
 
     @property
     def initial_weights(self) -> str:
-        """What a network is built with where no model is continued: a name or a file."""
+        """The initial weights of a new network: a name or a file."""
         if self.init == "scratch":
             return "random"
         return self.weights_file or "pretrained"

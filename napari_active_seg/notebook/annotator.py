@@ -179,7 +179,7 @@ class RegionAnnotator(anywidget.AnyWidget):
         if prediction is None:
             raise NothingToDoError("no prediction of this image yet; train a model")
         self._begun = "prediction"
-        return canvas.apply_draft(prediction.classes_in(canvas.queued.region))
+        return canvas.apply_draft(prediction.crop_classes(canvas.queued.region))
 
     def _leave(self, state: RegionState) -> bool:
         canvas, labels = self._get_canvas(), self._session.labels
@@ -251,12 +251,12 @@ class RegionAnnotator(anywidget.AnyWidget):
             return
         region = canvas.queued.region
         measure = get_measure(self._session.state.measure)
-        values = measure.compute(prediction.moments_in(region))
+        values = measure.compute(prediction.crop_moments(region))
         bound = measure.upper_bound(prediction.moments.n_classes)
         top = float(values.max(initial=0.0)) if np.isinf(bound) else bound
         black = np.zeros((*values.shape, 3), np.uint8)
         self.heat = image_png(heatmap_rgb(black, values, highest=top, opacity=1.0))
-        self.predicted = prediction.classes_in(region).tobytes()
+        self.predicted = prediction.crop_classes(region).tobytes()
 
     def _prediction(self, queued: QueuedRegion) -> Prediction | None:
         return self._session.prediction(queued.region.image_id)

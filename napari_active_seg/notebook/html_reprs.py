@@ -30,7 +30,7 @@ from napari_active_seg.session.labels.whole_images import compose_labels
 from napari_active_seg.session.thumbnails import Thumbnails
 from napari_active_seg.uncertainty import Prediction, get_measure
 
-__all__ = ["html_of"]
+__all__ = ["render_html"]
 
 #: Most pictures that are shown; a sentence gives the number of all.
 _MOST_PICTURES = 6
@@ -39,7 +39,7 @@ _LONGEST = 220
 _WIDTH = 150
 
 
-def html_of(value: object) -> str:
+def render_html(value: object) -> str:
     """Return ``value`` as HTML for a cell."""
     return _page(value)._repr_html_()
 

@@ -1,4 +1,4 @@
-"""What a person's tools make of a stroke: fill what is alike, snap, smooth, clean."""
+"""Operations of paint tools: brush, lasso, magic wand, snapping, smoothing and cleaning."""
 
 from napari_active_seg.paint_ops.brush import stroke_mask
 from napari_active_seg.paint_ops.cleanup import remove_small_regions, smooth_mask

@@ -1,4 +1,4 @@
-"""What lies inside a loop that was drawn by hand."""
+"""Masks of closed loops drawn by hand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _LEAST_APART = 3.0
 
 
 class MagicWand:
-    """Finds what is alike in one picture (H, W, 3) uint8; its colours are worked out once."""
+    """Selects areas of similar colour in a picture (H, W, 3) uint8; converts it to Lab once."""
 
     def __init__(self, pixels: NDArray[np.uint8], *, blur: float = 1.5) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3:

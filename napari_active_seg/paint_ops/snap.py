@@ -1,4 +1,4 @@
-"""Move a drawn edge to the edge that is seen."""
+"""Snap drawn edges to the edges of the picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["snap_to_edges"]
 def snap_to_edges(
     area: NDArray[np.bool_], pixels: NDArray[np.uint8], *, reach: int = 6
 ) -> NDArray[np.bool_]:
-    """Return ``area`` (H, W) with its edge on the strongest edge of the picture near by.
+    """Move the edge of ``area`` (H, W) to the strongest edge of the picture near by.
 
     No pixel further than ``reach`` from the drawn edge changes sides. What is certain (further
     inside or outside) floods the band between, along the lowest gradients first. An area that is

@@ -94,12 +94,12 @@ class ImagesTable:
         row = self._row(image_id)
         return Placement(Split(row["split"]), row["group_name"], row["split_from"])
 
-    def split_of(self, image_id: str) -> Split:
+    def get_split(self, image_id: str) -> Split:
         """Return what the image is for."""
         return self.placement(image_id).split
 
     def placements(self) -> dict[str, Placement]:
-        """Return where every image belongs."""
+        """Return the placement of every image."""
         rows = self._database.rows("SELECT id, split, group_name, split_from FROM images")
         return {
             row["id"]: Placement(Split(row["split"]), row["group_name"], row["split_from"])

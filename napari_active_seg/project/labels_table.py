@@ -76,7 +76,7 @@ def insert_label(
 
 
 class LabelsTable:
-    """The labels of regions, with their history, in the classes that are in force."""
+    """The labels of regions, with their history, in the current classes."""
 
     def __init__(
         self,
@@ -139,11 +139,11 @@ class LabelsTable:
         newest = history[-1]
         return RegionLabel(
             queued.region,
-            self.target_of(newest.uid),
+            self.get_target(newest.uid),
             queued.state,
             newest.annotator,
             spent,
-            self.objects_of(newest.uid),
+            self.get_objects(newest.uid),
         )
 
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
@@ -175,8 +175,8 @@ class LabelsTable:
         )
         return tuple(_saved(row) for row in rows)
 
-    def target_of(self, uid: str) -> NDArray[np.uint8]:
-        """Return the target (H, W) of one save, in the classes that are in force."""
+    def get_target(self, uid: str) -> NDArray[np.uint8]:
+        """Return the target (H, W) of one save, in the current classes."""
         rows = self._database.rows("SELECT target FROM labels WHERE uid = ?", (uid,))
         if not rows:
             raise BadInputError(f"no save {uid!r} in this project")
@@ -223,7 +223,7 @@ class LabelsTable:
         rows = self._database.rows("SELECT DISTINCT annotator FROM labels ORDER BY annotator")
         return tuple(row["annotator"] for row in rows)
 
-    def objects_of(self, uid: str) -> NDArray[np.int32] | None:
+    def get_objects(self, uid: str) -> NDArray[np.int32] | None:
         """Return the ids (H, W) of objects of one save; None where they are not separated."""
         rows = self._database.rows("SELECT objects FROM labels WHERE uid = ?", (uid,))
         blob = rows[0]["objects"]

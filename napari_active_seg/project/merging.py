@@ -171,7 +171,7 @@ class _Merge:
     # --- classes -----------------------------------------------------------------------------
 
     def _merge_classes(self, connection: sqlite3.Connection) -> None:
-        """Find for each of their classes ours; add those that only they have."""
+        """Map their classes to ours, and add those that only they have."""
         shared = self._uids_before_parting()
         book, theirs = self._ours.classes.current, self._theirs.classes.current
         before = book
@@ -354,7 +354,7 @@ class _Merge:
     def _settle(
         self, connection: sqlite3.Connection, region: sqlite3.Row, labels: _Versions
     ) -> MergeConflict | None:
-        """Put one label and one state in force; return the conflict where both copies count."""
+        """Choose the current label and state; return the conflict where both copies count."""
         ours = connection.execute(_REGION, (region["id"],)).fetchone()
         theirs_state, ours_state = RegionState(region["state"]), RegionState(ours["state"])
         state_of_ours, state_of_theirs = self._state_changes(connection, region["id"])

@@ -84,7 +84,7 @@ class Project:
         region_size: int = 128,
         clock: Callable[[], float] = time.time,
     ) -> Project:
-        """Make a project folder; it appears whole or not at all.
+        """Create a project folder; it appears whole or not at all.
 
         Images stay where they are. With ``key_file`` their paths are written there alone.
         ProjectError if anything is in ``folder`` already.
@@ -178,7 +178,7 @@ class Project:
 
     @property
     def schema(self) -> LabelSchema:
-        """The classes that are in force."""
+        """The current classes."""
         return self.classes.current.schema
 
     @property
@@ -215,14 +215,14 @@ class Project:
         return current_holder(self.database, self.folder)
 
     def configure(self, /, **changes: object) -> None:
-        """Change settings and write them down; ConfigError names what does not fit."""
+        """Change settings and save them; ConfigError names an invalid one."""
         config = self.config.with_changes(**changes)
         self.events.add("settings", annotator=config.annotator, facts=changes)
         config.write(self.folder / _CONFIG)
         self.config = config
 
     def close(self) -> None:
-        """Let go of the folder; closing twice does no harm."""
+        """Release the folder; closing twice does no harm."""
         if not self.database.closed and not self.read_only:
             try:
                 release_write_lock(self.database)

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_active_seg.errors import ProjectError
 
-__all__ = ["KeyFile", "pseudonyms_for"]
+__all__ = ["KeyFile", "draw_pseudonyms"]
 
 _COLUMNS = ("pseudonym", "path")
 
@@ -60,7 +60,7 @@ class KeyFile:
         building.replace(self.path)
 
 
-def pseudonyms_for(names: list[str], *, prefix: str, seed: int) -> dict[str, str]:
+def draw_pseudonyms(names: list[str], *, prefix: str, seed: int) -> dict[str, str]:
     """Return a pseudonym for each name; their order is independent of that of the names."""
     order = np.random.default_rng((seed, 0x4B)).permutation(len(names))
     width = max(3, len(str(len(names))))

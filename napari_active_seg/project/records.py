@@ -63,18 +63,18 @@ class QueuedRegion:
 
     @property
     def is_answered(self) -> bool:
-        """Whether a person is through with it."""
+        """Whether a person has finished it."""
         return self.state in (RegionState.DONE, RegionState.SKIPPED, RegionState.CANT_TELL)
 
     @property
     def place(self) -> MaskedRegion:
-        """What may be painted of the region."""
+        """The area of the region that may be painted."""
         return MaskedRegion(self.region, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalFacts:
-    """By what a proposal was made."""
+    """How a proposal was made."""
 
     round: int
     strategy: str

@@ -237,7 +237,7 @@ def write_state(
     annotator: str,
     facts: Mapping[str, float] | None = None,
 ) -> None:
-    """Move a region to ``state`` inside a transaction; a change is written into the diary."""
+    """Move a region to ``state`` inside a transaction; a change is added to the event log."""
     before = connection.execute("SELECT state FROM regions WHERE id = ?", (region_id,)).fetchone()
     if before is None or before["state"] == state:
         return

@@ -1,4 +1,4 @@
-"""One writer at a time: a place in the database that one process holds and others respect.
+"""The write lock of a project: a row of the database that one process holds.
 
 Taking the place is one SQLite transaction, so two processes cannot both get it, on any system.
 The holder is recognised as gone when its process is (a number reused by another process does
@@ -54,7 +54,7 @@ class LockHolder:
 
     @property
     def description(self) -> str:
-        """Who, where and since when."""
+        """Name, machine and start of the holder."""
         since = datetime.fromtimestamp(self.since, UTC).astimezone().strftime("%d %b %H:%M")
         here = self.is_on_this_machine
         if here and self.pid == os.getpid():
@@ -66,13 +66,13 @@ class LockHolder:
 def acquire_write_lock(
     database: Database, folder: Path, *, take_over: bool = False
 ) -> LockHolder | None:
-    """Make this process the writer and return whose abandoned place it took, if any.
+    """Acquire the write lock; return the gone holder whose lock was taken, if any.
 
     ProjectHeldError if a live process holds it, or one on another machine, unless
     ``take_over`` is set.
     """
     ours = _ourselves(folder)
-    with _raise_if_not_writable(folder), database.transaction() as connection:
+    with _check_writable(folder), database.transaction() as connection:
         holder = _read(connection)
         if holder is not None and not take_over and _may_be_alive(holder, folder):
             raise ProjectHeldError(
@@ -97,7 +97,7 @@ def acquire_write_lock(
 
 
 @contextmanager
-def _raise_if_not_writable(folder: Path) -> Iterator[None]:
+def _check_writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except ProjectHeldError:
@@ -113,7 +113,7 @@ def _raise_if_not_writable(folder: Path) -> Iterator[None]:
 
 
 def release_write_lock(database: Database) -> None:
-    """Leave the place free; a place that was taken over stays with whom it belongs to."""
+    """Release the write lock, unless another process has taken it over."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM writer")
 

@@ -91,7 +91,7 @@ class ClassRegistry:
     # --- labels ------------------------------------------------------------------------------
 
     def get_position(self, uid: int) -> int | None:
-        """Return where the class of a stored ``uid`` is now; None if no class has it."""
+        """Return the current position of the class of a stored ``uid``; None without a class."""
         into = dict(self.merged)
         while uid not in self.uids and uid in into:
             uid = into[uid]

@@ -21,7 +21,7 @@ def make_contour_target(
     *,
     radius: int = _RADIUS,
 ) -> NDArray[np.uint8]:
-    """Return 1 on the outlines of objects, 0 elsewhere, 255 where that is not known (H, W).
+    """Draw outlines of objects (H, W): 1 on an outline, 0 elsewhere, 255 where unknown.
 
     Objects are the instances where these are given (0 is no object), else the areas of each class.
     A pixel lies on an edge where a Sobel filter of its object's mask is not 0; edges are dilated by

@@ -39,7 +39,7 @@ _MICROSCOPE_UM = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SuggestedSize:
-    """A size of regions in pixels a side, and what speaks for it.
+    """A suggested side of square regions in pixels, with the evidence for it.
 
     ``share_of_side`` is its share of the images' shorter side. ``mixed`` is the share of squares
     of each size that hold more than one class, empty where no masks are known.

@@ -33,9 +33,9 @@ from napari_active_seg.project import (
     Split,
     assign_splits,
     check_folder_free,
+    draw_pseudonyms,
     explain_missing_validation,
     groups_in_several_splits,
-    pseudonyms_for,
 )
 from napari_active_seg.regions import (
     Effort,
@@ -394,14 +394,14 @@ def _names(images: Sequence[FoundImage], settings: ImageSettings) -> dict[str, s
     ids = [image.id for image in images]
     if settings.key_file is None:
         return dict(zip(ids, ids, strict=True))
-    return pseudonyms_for(ids, prefix="image", seed=settings.seed)
+    return draw_pseudonyms(ids, prefix="image", seed=settings.seed)
 
 
 def _group_names(placements: Mapping[str, Placement], settings: ImageSettings) -> dict[str, str]:
     groups = sorted({p.group for p in placements.values() if p.group is not None})
     if settings.key_file is None:
         return dict(zip(groups, groups, strict=True))
-    return pseudonyms_for(groups, prefix="group", seed=settings.seed)
+    return draw_pseudonyms(groups, prefix="group", seed=settings.seed)
 
 
 def _notes(placements: Mapping[str, Placement], groups: Mapping[str, str]) -> tuple[str, ...]:
@@ -421,7 +421,7 @@ def _label_set_aside(project: Project, oracle: MaskFolder, names: Mapping[str, s
     count = 0
     for own_name in oracle.image_ids:
         ref = project.images.ref(names[own_name])
-        split = project.images.split_of(ref.id)
+        split = project.images.get_split(ref.id)
         if split is Split.POOL:
             continue
         own = Region.whole(own_name, ref.shape)

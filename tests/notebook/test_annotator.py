@@ -128,7 +128,7 @@ def test_the_model_shows_and_its_prediction_is_a_draft(widget, session, pool):
     session.predict()
     session.proposals.propose(count=1, size=24, control=0.0)
     queued = session.state.region
-    said = session.prediction(queued.region.image_id).classes_in(queued.region)
+    said = session.prediction(queued.region.image_id).crop_classes(queued.region)
     assert widget.predicted == said.tobytes() and widget.heat[:4] == b"\x89PNG"
     widget.answer({"kind": "draft"})
     assert (painted(widget) == said).all()

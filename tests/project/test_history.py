@@ -43,10 +43,10 @@ def test_label_goes_back_to_any_earlier_save_and_forward_again(painted):
         history = again.labels.history(region)
         assert [saved.uid for saved in history[:2]] == [first, second]
         assert ["taken back" in saved.note for saved in history] == [False, False, True, True]
-        values = [int(again.labels.target_of(saved.uid)[0, 0]) for saved in history]
+        values = [int(again.labels.get_target(saved.uid)[0, 0]) for saved in history]
         assert values == [0, 1, 0, 1]
         with pytest.raises(BadInputError, match="no save"):
-            again.labels.target_of("nonsense")
+            again.labels.get_target("nonsense")
 
 
 def test_restoring_what_is_there_or_of_another_region_is_refused(painted):

@@ -134,7 +134,7 @@ class Store(RuleBasedStateMachine):
             assert (label is None) == (not saves)
             if saves:
                 assert (label.target == positions[saves[-1]]).all()
-                assert (self.project.labels.target_of(history[0].uid) == positions[saves[0]]).all()
+                assert (self.project.labels.get_target(history[0].uid) == positions[saves[0]]).all()
                 assert label.effort.strokes == self.strokes[region]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import rgb_of
+from napari_active_seg.export.palette import parse_colour
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.regions.polygonize import PixelArea, find_areas
@@ -86,7 +86,7 @@ def _feature(
         "geometry": {"type": "Polygon", "coordinates": rings},
         "properties": {
             "objectType": "annotation",
-            "classification": {"name": name, "color": list(rgb_of(colour))},
+            "classification": {"name": name, "color": list(parse_colour(colour))},
             "isLocked": True,
             "measurements": measurements,
         },

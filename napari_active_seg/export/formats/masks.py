@@ -15,11 +15,11 @@ from PIL import Image
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import palette_of
+from napari_active_seg.export.palette import get_palette
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["IndexMasks", "overlay_of", "write_mask"]
+__all__ = ["IndexMasks", "draw_overlay", "write_mask"]
 
 
 class IndexMasks:
@@ -58,17 +58,17 @@ def write_mask(piece: Sample, folder: StagingDir, name: str, schema: LabelSchema
 
     def write(path: Path) -> None:
         picture = Image.fromarray(piece.target())
-        picture.putpalette(palette_of(schema))
+        picture.putpalette(get_palette(schema))
         picture.save(path, "PNG")
 
     return folder.once(name, write)
 
 
-def overlay_of(
+def draw_overlay(
     pixels: NDArray[np.uint8], target: NDArray[np.uint8], schema: LabelSchema
 ) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) under its labels: grey and paler where there are none."""
-    colours = np.asarray(palette_of(schema), np.float32).reshape(256, 3)[target]
+    colours = np.asarray(get_palette(schema), np.float32).reshape(256, 3)[target]
     grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32) * 0.5 + 120
     mixed = np.where((target == UNLABELLED)[..., None], grey, pixels * 0.6 + colours * 0.4)
     return mixed.clip(0, 255).astype(np.uint8)
@@ -83,6 +83,6 @@ def _write_objects(objects: NDArray[np.int32], folder: StagingDir, name: str) ->
 
 def _write_overlay(piece: Sample, schema: LabelSchema, folder: StagingDir, name: str) -> str:
     def write(path: Path) -> None:
-        Image.fromarray(overlay_of(piece.pixels(), piece.target(), schema)).save(path, "PNG")
+        Image.fromarray(draw_overlay(piece.pixels(), piece.target(), schema)).save(path, "PNG")
 
     return folder.once(name, write)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, needs_package
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import rgb_of
+from napari_active_seg.export.palette import parse_colour
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema, Region
 
@@ -81,7 +81,9 @@ def _write_group(path: Path, piece: Sample, data: ExportSet, still: Callable[[],
 
 def _look(schema: LabelSchema, with_pictures: bool) -> dict[str, Any]:
     """Return colours and names of the values, which are the classes plus one."""
-    colours = [(value + 1, [*rgb_of(colour), 255]) for value, colour in enumerate(schema.colours)]
+    colours = [
+        (value + 1, [*parse_colour(colour), 255]) for value, colour in enumerate(schema.colours)
+    ]
     found: dict[str, Any] = {
         "colors": [{"label-value": value, "rgba": rgba} for value, rgba in colours],
         "properties": [

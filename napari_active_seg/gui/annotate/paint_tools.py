@@ -211,7 +211,7 @@ class Toolbox:
             prediction = self._session.predictions.near(queued.region)
         if queued is None or prediction is None:
             raise NothingToDoError(self._session.predictions.why_none)
-        draft = target_to_paint(prediction.classes_in(queued.region))
+        draft = target_to_paint(prediction.crop_classes(queued.region))
         points: list[tuple[float, float]] = []
 
         def copied(now: Any) -> NDArray[np.uint8]:

@@ -27,6 +27,6 @@ class StagedClassifier(nn.Module, ABC):
         logits: Tensor = self.head(self.features(images))
         return logits
 
-    def decayed(self) -> tuple[Tensor, ...]:
+    def get_decayed_parameters(self) -> tuple[Tensor, ...]:
         """Return the weights that are kept small."""
         return tuple(p for p in self.parameters() if p.ndim > 1)

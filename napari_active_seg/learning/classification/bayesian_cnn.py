@@ -36,6 +36,6 @@ class BayesianCnn(nn.Module):
         logits: Tensor = self.head(self.features(images))
         return logits
 
-    def decayed(self) -> tuple[Tensor, ...]:
+    def get_decayed_parameters(self) -> tuple[Tensor, ...]:
         """Return the weights that are kept small."""
         return (self.dense.weight,)

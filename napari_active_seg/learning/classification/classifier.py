@@ -1,4 +1,4 @@
-"""A classifier with torch: everything it learns from lies on the device as one tensor."""
+"""A classifier with torch: all training data is on the device as one tensor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from napari_active_seg.uncertainty import Moments, MomentStream
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
 
 #: Networks for whole images by name: each has ``features``, a ``head`` of dense layers with
-#: dropout or of one layer, and names the weights that are ``decayed``.
+#: dropout or of one layer, and names the weights that are ``get_decayed_parameters``.
 NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Any]] = {
     "bayesian-cnn": BayesianCnn,
     "vgg16": vgg16,
@@ -107,7 +107,7 @@ class TorchClassifier:
         check_cancelled: Callable[[], None],
         without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
-        """Learn from all of ``images`` and return the loss of each step.
+        """Train on ``images`` and return the loss of each step.
 
         Each image is seen once before one is seen again. It also learns from
         ``without_labels`` where ``plan.unlabelled`` is above 0.
@@ -117,8 +117,8 @@ class TorchClassifier:
         learning = self._from_labels(images, labels, plan)
         objectives: list[Objective] = [learning]
         if plan.decay:
-            decayed = self._network.decayed()
-            objectives.append(SmallWeights(decayed, plan.decay / len(images)))
+            get_decayed_parameters = self._network.get_decayed_parameters()
+            objectives.append(SmallWeights(get_decayed_parameters, plan.decay / len(images)))
         if plan.unlabelled and without_labels is not None and len(without_labels):
             objectives.append(self._from_unlabelled(without_labels, plan))
         recipe = OptimiserConfig(
@@ -201,7 +201,7 @@ class TorchClassifier:
         return replace(stream.moments(), extras=self._predict_losses(images))
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network makes of images before its first dropout (N, F)."""
+        """Return the features of images (N, F) before the network's first dropout."""
         with torch.no_grad(), evaluating(self._network):
             found = [self._before_dropout(part).cpu() for part in self._parts(images)]
         return torch.cat(found).numpy()
@@ -215,7 +215,7 @@ class TorchClassifier:
         return found.float()
 
     def _predict_losses(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Return how badly each image is thought to be named, where that was learned."""
+        """Return the predicted loss of each image, where a loss predictor was trained."""
         if self._predictor is None:
             return {}
         with torch.no_grad(), evaluating(self._network):
@@ -235,7 +235,7 @@ class TorchClassifier:
 
 
 def _strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return images changed strongly."""
+    """Augment images strongly."""
     from napari_active_seg.learning.classification.augmentation import augment_strongly
 
     return augment_strongly(images, rng)

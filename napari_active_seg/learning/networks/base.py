@@ -1,4 +1,4 @@
-"""What the sampler and the trainer need to know of a network."""
+"""The base class of networks, for sampling and training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network that answers in other classes than those it was trained for."""
+"""A network with other output classes than those it was trained for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ClassRemapping(Network):
         return self.inner.middle(features)
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
-        """Return logits (B, C, H, W) of the classes that are in force."""
+        """Return logits (B, C, H, W) of the current classes."""
         return self._sum_groups(self.inner.suffix(features, size))
 
     def heads(self, features: Features, size: tuple[int, int]) -> Heads:

@@ -1,4 +1,4 @@
-"""DCAN on a ResNet v2: objects and their outlines, so that touching glands part.
+"""DCAN on a ResNet v2: objects and their outlines, so that touching glands separate.
 
 Encoder: ResNet-50, 101 or 152 v2 with dropout on its trunk (``encoders/resnet_v2.py``). Decoder:
 stages 2, 3 and 4 each go through a transposed convolution of one and a half times their stride;

@@ -43,7 +43,7 @@ class Normalise(nn.Module):
         return (images - self.mean.to(images)) / self.std.to(images)
 
     def replace(self, statistics: Statistics) -> None:
-        """Use other statistics from now on."""
+        """Set other statistics."""
         self.statistics = statistics
         for buffer, values in zip((self.mean, self.std), statistics, strict=True):
             buffer.copy_(Tensor(values).view(1, 3, 1, 1))

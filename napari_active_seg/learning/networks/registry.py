@@ -57,7 +57,7 @@ class BuiltNetwork:
 
 
 def network_family(name: str) -> str:
-    """Return what stands before the colon; ConfigError if no network is called so."""
+    """Return the part before the colon; ConfigError if it is not a network."""
     return family_among(name, (*_BUILDERS, *list_registered_networks()))
 
 

@@ -75,7 +75,7 @@ class SmallUNet(Network):
         return features[0]
 
     @staticmethod
-    def upgraded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def upgrade_checkpoint(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return weights of an older checkpoint under the names that they have now."""
         if "decoder.0.0.weight" not in weights:
             return dict(weights)

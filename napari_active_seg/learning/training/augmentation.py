@@ -1,4 +1,4 @@
-"""How a crop is changed before a network learns from it.
+"""Augmentation of training crops.
 
 Geometry moves the picture and its masks alike: what a warp brings in from outside is 255, and
 masks are never interpolated. Colour changes the picture alone. Every draw comes from the generator
@@ -68,7 +68,7 @@ class Augmentation:
     grey: float = 0.0  # share of crops
 
     def strong(self) -> Augmentation:
-        """Return the set that a network must withstand when it is taught by its own weak view."""
+        """Return the strong augmentation for consistency training."""
         return replace(
             self,
             turns=False,  # both views show the same place
@@ -115,7 +115,7 @@ class Augmentation:
             labels = torch.rot90(labels, turns, (-2, -1))
         return picture.as_subclass(Tensor), labels.as_subclass(Tensor)
 
-    def coloured(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+    def augment_colour(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         """Return ``image`` (3, H, W) uint8 as (3, H, W) in 0..1, its colours changed."""
         picture = image.float() / 255
         if self.brightness:

@@ -1,4 +1,4 @@
-"""What the trainer is fed; here: cached features of labelled pixels."""
+"""Batches for the trainer, and cached features of labelled pixels."""
 
 from __future__ import annotations
 

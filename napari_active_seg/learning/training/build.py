@@ -173,9 +173,9 @@ def _split(data: TrainingData, *, hold_out: bool) -> tuple[list[TrainExample], l
     validation = [e for e in data.held_out if _is_labelled(e)]
     if validation:
         return everything, validation
-    spare = [e for e in everything if e.spare and _is_labelled(e)]
-    rest = [e for e in everything if not e.spare]
-    return (rest, spare) if spare and any(map(_is_labelled, rest)) else (everything, [])
+    holdout = [e for e in everything if e.holdout and _is_labelled(e)]
+    rest = [e for e in everything if not e.holdout]
+    return (rest, holdout) if holdout and any(map(_is_labelled, rest)) else (everything, [])
 
 
 def _is_labelled(example: TrainExample) -> bool:

@@ -17,7 +17,7 @@ from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.batches import Batch
 from napari_active_seg.learning.training.distributed import local_rows
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED, make_contour_target
@@ -77,7 +77,7 @@ class CropBatches:
         image, masks = self._move(index, corner, warp, rng)
         if not bool((masks[0] != UNLABELLED).any()):  # the warp lost a label that was small
             image, masks = self._move(index, corner, Warp(), rng)
-        return self._augmentation.coloured(image, rng), masks
+        return self._augmentation.augment_colour(image, rng), masks
 
     def _move(
         self, index: int, corner: tuple[int, int], warp: Warp, rng: np.random.Generator
@@ -85,9 +85,9 @@ class CropBatches:
         crop = self._crop
         side = crop if warp.is_none else warp.source_side(crop)
         top, left = (start - (side - crop) // 2 for start in corner)
-        image = window_of(self._examples[index].image, top, left, side)
+        image = cut_window(self._examples[index].image, top, left, side)
         masks = np.stack(
-            [window_of(mask, top, left, side, fill=UNLABELLED) for mask in self._masks[index]]
+            [cut_window(mask, top, left, side, fill=UNLABELLED) for mask in self._masks[index]]
         )
         return self._augmentation.moved(image, masks, warp, crop, rng)
 

@@ -1,4 +1,4 @@
-"""What a step of training tries to make small."""
+"""Objectives of training: the losses of a step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Terms:
 
 
 class Objective(Protocol):
-    """A part of what is made smaller; the parts of a training are added up."""
+    """A part of the training loss; the parts are summed."""
 
     @property
     def modules(self) -> Sequence[nn.Module]:
@@ -51,7 +51,7 @@ class Objective(Protocol):
         """Optimisers of its own, which it steps itself."""
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        """Return what the trainer's optimiser is to move, beyond the network."""
+        """Return parameters that the trainer's optimiser updates in addition to the network."""
 
     def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the terms of the next step."""

@@ -67,7 +67,7 @@ class StepInfo:
 
 
 def lr_factor(schedule: str, share: float) -> float:
-    """Return by what the learning rate is multiplied when ``share`` (0 to 1) of it is over."""
+    """Return the factor of the learning rate after ``share`` (0 to 1) of the training."""
     if schedule == "one-cycle":  # a rise over three tenths, then a long fall, both cosines
         if share < 0.3:
             return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * share / 0.3)) / 2
@@ -84,7 +84,7 @@ def lr_factor(schedule: str, share: float) -> float:
 def build_optimiser(
     parameters: Iterable[nn.Parameter], recipe: OptimiserConfig
 ) -> torch.optim.Optimizer:
-    """Return what steps along the gradient.
+    """Build the optimiser.
 
     Weight decay is the papers' L2 term with ``adam`` and ``sgd``, and apart from the gradient with
     ``adamw``.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["window_of"]
+__all__ = ["cut_window"]
 
 
-def window_of(
+def cut_window(
     plane: NDArray[np.uint8], top: int, left: int, side: int, *, fill: int | None = None
 ) -> NDArray[np.uint8]:
     """Return the square of ``side`` pixels at (top, left) of ``plane`` (H, W) or (H, W, 3).

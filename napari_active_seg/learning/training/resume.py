@@ -59,7 +59,7 @@ class TrainingState:
         return named
 
     def restore(self, tensors: Mapping[str, Tensor], numpy_state: Mapping[str, Any]) -> None:
-        """Put everything back as it was."""
+        """Restore the state from tensors."""
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}/"))
         for number, optimiser in enumerate(self.optimisers):
@@ -87,7 +87,7 @@ class ResumeState:
 
 
 class TrainingCheckpoint:
-    """Writes a training down as it goes, and finds one that was not finished.
+    """Saves the state of a training, and finds one that was not finished.
 
     ``signature`` names the data, the plan and the start: another one's file is not gone on from.
     """
@@ -122,7 +122,7 @@ class TrainingCheckpoint:
         return found, _below(tensors, "best/")
 
     def keep(self, state: TrainingState, facts: ResumeState, best: Mapping[str, Tensor]) -> None:
-        """Write the training down, unless that would take too much of the time or was just done.
+        """Save the state, unless that would take too much of the time or was just done.
 
         A disk that is full costs the way back, not the training.
         """

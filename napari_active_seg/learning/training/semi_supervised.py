@@ -87,7 +87,9 @@ class Consistency(NetworkAlone):
         if moment.share <= _FROM_SHARE:
             return Terms(torch.zeros((), device=self._device))
         weak = torch.stack([s.float() / 255 for s in squares]).to(self._device)
-        strong = torch.stack([self._strong.coloured(s, rng) for s in squares]).to(self._device)
+        strong = torch.stack([self._strong.augment_colour(s, rng) for s in squares]).to(
+            self._device
+        )
         with torch.no_grad(), evaluating(self._teacher):
             probs = torch.softmax(self._teacher(weak).float(), dim=1)
         size = (self._crops.side, self._crops.side)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
+from napari_active_seg.acquisition import (
+    RegionKind,
+    ScoredRegion,
+    k_centre_greedy,
+    standardise_features,
+)
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import is_read_whole
 from napari_active_seg.metrics import roc_auc
@@ -177,9 +182,9 @@ def _rows(seen: SeenImages, image_ids: Sequence[str]) -> dict[str, NDArray[np.fl
     ids = [i for i in image_ids if i in seen.looks]
     if not ids:
         return {}
-    parts = [comparable(_stack(seen.looks, ids))]
+    parts = [standardise_features(_stack(seen.looks, ids))]
     if seen.embeddings:
-        parts.append(comparable(_stack(seen.embeddings, ids)))
+        parts.append(standardise_features(_stack(seen.embeddings, ids)))
     return dict(zip(ids, np.concatenate(parts, axis=1), strict=True))
 
 

@@ -198,7 +198,7 @@ class ManualRegions:
         if prediction is None:
             return model.least(place.pixels)
         region = place.region
-        seen = ClassMaps(lambda: prediction.classes_in(region))
+        seen = ClassMaps(lambda: prediction.crop_classes(region))
         return model.of(
             MaskedRegion(Region.whole(region.image_id, region.shape), place.shape), seen
         )

@@ -63,7 +63,7 @@ class RegionReader:
                 region = place.region
                 seen = np.zeros(region.shape, np.uint8)
                 if prediction is not None:
-                    seen = prediction.classes_in(region)
+                    seen = prediction.crop_classes(region)
                 found[index] = CostView(self._pixels(region), seen, place.mask)
         return [found[index] for index in range(len(places))]
 

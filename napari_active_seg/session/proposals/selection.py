@@ -23,12 +23,12 @@ from napari_active_seg.acquisition import (
     Search,
     Selector,
     Strategy,
-    comparable,
     draw_windows,
     draw_windows_on_foreground,
     gather,
     pool_quantile,
     scatter_windows,
+    standardise_features,
     value_per_cost,
 )
 from napari_active_seg.acquisition.selectors import (
@@ -123,7 +123,9 @@ def _covering(
     if not candidates:
         return ()
     labelled = [seen[i] for i in range(len(found), len(found) + len(choice.labelled)) if i in seen]
-    vectors = comparable(np.array([seen[i] for i in range(len(found)) if i in seen] + labelled))
+    vectors = standardise_features(
+        np.array([seen[i] for i in range(len(found)) if i in seen] + labelled)
+    )
     order = FacilityLocation(vectors[: len(candidates)], vectors[len(candidates) :])
     at = {candidate.place: index for index, candidate in enumerate(candidates)}
     return tuple(
@@ -330,7 +332,7 @@ def _classes(prediction: Prediction | None, region: Region | None) -> NDArray[np
     """Return the predicted classes of an image, or of a region of it; 0 where nobody predicted."""
     if prediction is None:
         return np.zeros((1, 1) if region is None else region.shape, np.uint8)
-    return prediction.classes if region is None else prediction.classes_in(region)
+    return prediction.classes if region is None else prediction.crop_classes(region)
 
 
 def _aggregate(choice: SelectionInputs) -> Aggregate:

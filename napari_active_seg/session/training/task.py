@@ -169,7 +169,7 @@ def train_model(task: TaskContext, choices: TrainingChoices) -> TrainingResult |
     controls = _measured_controls(task, inputs)
     validation_labels = [label for image in inputs.validation for label in image.labels]
     data = TrainingData(
-        readable_examples(inputs.labels, task.open_image, spare=inputs.holdout),
+        readable_examples(inputs.labels, task.open_image, holdout=inputs.holdout),
         held_out=LazyExamples(validation_labels, task.open_image),
         draw_window=window_drawer(inputs.unlabelled, task.open_image),
     )

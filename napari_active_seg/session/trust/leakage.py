@@ -12,9 +12,9 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
     NearCopy,
     PerceptualHash,
-    coarse_view,
     find_near_copies,
     perceptual_hash,
+    read_coarse_view,
 )
 from napari_active_seg.project import Split
 from napari_active_seg.session.task_context import TaskContext
@@ -61,7 +61,9 @@ def find_leaks(task: TaskContext) -> LeakReport:
             continue
         task.report(number, len(refs), f"comparing {ref.id}")
         try:
-            hashes[ref.id] = perceptual_hash(coarse_view(task.open_image(ref.id), longest=_LONGEST))
+            hashes[ref.id] = perceptual_hash(
+                read_coarse_view(task.open_image(ref.id), longest=_LONGEST)
+            )
         except ImageError as error:
             _log.warning("not compared: %s", error)
     _keep(cache, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.jsonl import add_line, lines_of
+from napari_active_seg._util.jsonl import add_line, read_lines
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_classifier import ImageNetworks
@@ -47,7 +47,7 @@ def rounds_file(out: Path, arm: str, seed: int) -> Path:
 def done_rounds(study: ClassificationStudy, out: Path, arm: str, seed: int) -> list[dict[str, Any]]:
     """Return the rounds of an arm that are done, the first with the start alone."""
     reference = any(one.name == arm and one.measure == ALL for one in study.arms)
-    return lines_of(rounds_file(out, arm, seed))[: 1 if reference else study.rounds + 1]
+    return read_lines(rounds_file(out, arm, seed))[: 1 if reference else study.rounds + 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_active_seg._util.jsonl import add_line, lines_by
+from napari_active_seg._util.jsonl import add_line, read_lines_by_key
 from napari_active_seg.acquisition import Budget, Strategy, get_strategy
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.session import Session
@@ -210,7 +210,7 @@ class ArmRun(ProjectRun):
 
     def _keep_selected(self, session: Session, number: int) -> None:
         """Write down how uncertain the model is of what was chosen, before it is labelled."""
-        kept = lines_by(self.folder / SELECTED, "round")
+        kept = read_lines_by_key(self.folder / SELECTED, "round")
         strategy, project = self.strategy(session), session.project
         if number in kept or not strategy.uses_model:
             return

@@ -202,7 +202,7 @@ def test_unet_reads_checkpoints_of_before_its_blocks_were_cut():
     old.decoder = nn.ModuleList(block(a + b, a) for a, b in reversed(pairs))
     old.head = nn.Conv2d(16, 2, 1)
     new = SmallUNet(2).eval()
-    new.load_state_dict(SmallUNet.upgraded(old.state_dict()))
+    new.load_state_dict(SmallUNet.upgrade_checkpoint(old.state_dict()))
     old.eval()
     x = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
@@ -215,7 +215,7 @@ def test_unet_reads_checkpoints_of_before_its_blocks_were_cut():
             level = part(torch.cat([F.interpolate(level, scale_factor=2), skip], dim=1))
         expected = F.interpolate(old.head(level), scale_factor=2, mode="bilinear")
         torch.testing.assert_close(new(x), expected, atol=1e-4, rtol=1e-4)
-    assert SmallUNet.upgraded(new.state_dict()).keys() == new.state_dict().keys()
+    assert SmallUNet.upgrade_checkpoint(new.state_dict()).keys() == new.state_dict().keys()
 
 
 def test_normed_convolution_learns_with_its_norm():

@@ -16,7 +16,7 @@ from napari_active_seg.learning.training.augmentation import (
 from napari_active_seg.learning.training.crops import CropBatches
 from napari_active_seg.learning.training.cutmix import apply_cutmix, draw_mix_boxes
 from napari_active_seg.learning.training.dermoscopy import add_hairs, add_uneven_light
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.learning.training.stain import hed_to_rgb, jitter_stain, rgb_to_hed
 from napari_active_seg.models.segmenter import TrainExample
@@ -48,8 +48,8 @@ def test_every_warp_moves_picture_and_mask_alike_and_keeps_255(seed):
     side = warp.source_side(48)
     start = 60 - side // 2
     moved, masks = shaken.moved(
-        window_of(image, start, start, side),
-        window_of(target, start, start, side, fill=UNLABELLED)[None],
+        cut_window(image, start, start, side),
+        cut_window(target, start, start, side, fill=UNLABELLED)[None],
         warp,
         48,
         rng(seed),
@@ -72,8 +72,8 @@ def test_warp_brings_nothing_labelled_in_from_outside():
     side = warp.source_side(40)
     start = 20 - side // 2
     _, masks = Augmentation(turns=False).moved(
-        window_of(image, start, start, side),
-        window_of(target, start, start, side, fill=UNLABELLED)[None],
+        cut_window(image, start, start, side),
+        cut_window(target, start, start, side, fill=UNLABELLED)[None],
         warp,
         40,
         rng(),
@@ -88,11 +88,11 @@ def test_every_set_gives_pictures_in_0_to_1_from_its_seed_alone(name):
     chosen, (image, _) = get_augmentation(name), coded(48)
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy())
     for made in (chosen, chosen.strong()):
-        first = made.coloured(planes, rng(3))
+        first = made.augment_colour(planes, rng(3))
         assert first.shape == (3, 48, 48) and first.min() >= 0 and first.max() <= 1
         torch.manual_seed(7)  # the global generator plays no part
-        assert torch.equal(first, made.coloured(planes, rng(3)))
-    assert (get_augmentation("none").coloured(planes, rng()) == planes / 255).all()
+        assert torch.equal(first, made.augment_colour(planes, rng(3)))
+    assert (get_augmentation("none").augment_colour(planes, rng()) == planes / 255).all()
     with pytest.raises(ConfigError, match="did you mean 'histology'"):
         get_augmentation("histologie")
 
@@ -103,7 +103,7 @@ def test_strong_set_changes_more_than_the_weak_one():
     weak = get_augmentation("histology")
 
     def change(made):
-        changed = [made.coloured(planes, rng(seed)) - planes / 255 for seed in range(20)]
+        changed = [made.augment_colour(planes, rng(seed)) - planes / 255 for seed in range(20)]
         return float(torch.stack(changed).abs().mean())
 
     assert change(weak.strong()) > 1.5 * change(weak) > 0
@@ -204,5 +204,5 @@ def test_window_is_what_padding_would_give(top, left, side):
     mirrored = np.pad(plane, 80, mode="symmetric")
     filled = np.pad(plane, 80, constant_values=UNLABELLED)
     window = (slice(top + 80, top + 80 + side), slice(left + 80, left + 80 + side))
-    assert (window_of(plane, top, left, side) == mirrored[window]).all()
-    assert (window_of(plane, top, left, side, fill=UNLABELLED) == filled[window]).all()
+    assert (cut_window(plane, top, left, side) == mirrored[window]).all()
+    assert (cut_window(plane, top, left, side, fill=UNLABELLED) == filled[window]).all()
