@@ -98,7 +98,7 @@ def test_a_full_disk_is_told_and_gone_on_with(tmp_path):
             folder.text("a.txt", "a")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(BadInputError, match="goes on where it stopped"):
+    with pytest.raises(BadInputError, match="command again to resume"):
         fill_the_disk()
     with build_folder(tmp_path / "out", request="a") as folder:
         assert (folder.path / "a.txt").read_text() == "a"

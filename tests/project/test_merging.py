@@ -186,7 +186,7 @@ def test_strangers_and_other_pictures_of_one_name_are_refused(two_copies, tmp_pa
     create(tmp_path / "stranger", pool).close()
     with pytest.raises(ProjectError, match="with itself"):
         merged(ours, ours)
-    with pytest.raises(ProjectError, match="is no copy of"):
+    with pytest.raises(ProjectError, match="is not a copy of"):
         merged(ours, tmp_path / "stranger")
     with Project.open(theirs) as project, project.database.transaction() as connection:
         connection.execute("UPDATE images SET fingerprint = 'x' WHERE id = 'img0.png'")

@@ -95,7 +95,7 @@ def test_files_are_read_again_only_where_size_or_time_changed(trained, monkeypat
         return original(path)
 
     original = images_table.compute_fingerprint
-    monkeypatch.setattr(images_table, "fingerprint_of", compute_fingerprint)
+    monkeypatch.setattr(images_table, "compute_fingerprint", compute_fingerprint)
     images = trained.project.images
     ids = [ref.id for ref in images.all()]
     assert images.find_changed(ids) == () and read == []  # the training has read them

@@ -102,7 +102,7 @@ def test_jobs_see_every_stroke_that_was_painted_before_they_started(session, poo
 
 def test_wrong_paint_is_refused_at_the_door(session):
     region, *_ = proposed(session)
-    with pytest.raises(BadInputError, match="no class"):
+    with pytest.raises(BadInputError, match="not a class"):
         session.labels.offer(region, full(9), Effort())
     assert session.state.unsaved == frozenset()
 
