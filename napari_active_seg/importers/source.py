@@ -1,4 +1,4 @@
-"""The seam to any file of labels: which images it knows, and their targets part by part."""
+"""The interface to files of labels: their images, and targets region by region."""
 
 from __future__ import annotations
 

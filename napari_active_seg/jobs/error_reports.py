@@ -31,7 +31,7 @@ def explain_error(error: BaseException, job: str, folder: Path) -> BaseException
     if isinstance(error, ActiveSegError):
         return error
     path = _write_report(error, job, folder / "logs")
-    where = "it could not be written down" if path is None else f"the whole report is in {path}"
+    where = "no report could be saved" if path is None else f"the whole report is in {path}"
     reported = JobFailedError(
         f"{job} failed: {type(error).__name__}: {_first_line(error)}. Nothing was lost, and the "
         f"model in use stays. Try again; if it comes back, {where}"

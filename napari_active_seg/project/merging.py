@@ -1,8 +1,8 @@
 """Unite two copies of a project that were worked on apart; neither side loses a save.
 
 Rows know themselves by uids, so that what both copies have is one, and what one of them lacks is
-added. Where both painted the same region differently, the later save is in force, the other
-stays in the history, and the region is reported.
+added. Where both painted the same region differently, the later save is the current label, the
+other stays in the history, and the region is reported.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class MergeConflict:
     image_id: str
     annotators: tuple[str, str]  #: of the copy merged into, and of the other
     differing_pixels: int
-    kept: str  #: "ours" or "theirs": the label in force; the other stays in the history
+    kept: str  #: "ours" or "theirs": the current label; the other stays in the history
     states: tuple[RegionState, RegionState]  #: of the copy merged into, and of the other
 
 
@@ -437,7 +437,7 @@ class _Versions:
 
 
 def _keep_label(connection: sqlite3.Connection, region_id: str, label: sqlite3.Row) -> None:
-    """Save a label of ours once more, after theirs, so that it is the one in force."""
+    """Save a label of ours once more, after theirs, so that it is the current one."""
     insert_label(
         connection,
         region_id,

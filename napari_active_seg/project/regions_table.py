@@ -24,7 +24,7 @@ __all__ = [
     "write_state",
 ]
 
-#: Under which name the diary keeps what the regions of a proposal were drawn from.
+#: Name of the events with the sampling frame of a proposal.
 OFFERED_EVENT = "offered"
 #: Name of the events of regions that were replaced before anybody labelled them.
 WITHDRAWN_EVENT = "withdrawn"
@@ -206,7 +206,7 @@ class RegionsTable:
     def withdraw(self, region_ids: Sequence[str], *, annotator: str = "") -> tuple[str, ...]:
         """Take chosen regions that nobody has touched out of the queue again; return which went.
 
-        So are those that were placed by hand. The diary keeps where they were.
+        So are those that were placed by hand. The event log keeps where they were.
         """
         gone = []
         with self._database.transaction() as connection:

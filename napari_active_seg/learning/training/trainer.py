@@ -1,4 +1,4 @@
-"""The training loop: steps along the gradient, stopped at a word, written down epoch by epoch."""
+"""The training loop: optimiser steps, held-out evaluations, and saving after each epoch."""
 
 from __future__ import annotations
 
