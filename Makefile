@@ -24,6 +24,7 @@ check: $(VENV)/.with-test check-pure
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_words.py
 
 # The pure packages' tests pass where neither torch nor Qt is installed.
 check-pure: $(PURE_VENV)/.ready

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_active_seg.calibration import DrawnUnits, is_balanced, lure_weights, weighted_mean
-from napari_active_seg.metrics import fitted_curve
+from napari_active_seg.metrics import fit_curve
 
 CASES = 2000
 UNITS = 200
@@ -60,7 +60,7 @@ def forecast(points: int, noise: float) -> tuple[float, float]:
         end, drop, rate = rng.uniform(0.75, 0.97), rng.uniform(0.1, 0.4), rng.uniform(0.3, 1.2)
         x = np.arange(1, points + 1) * 5.0
         true = end - drop * (np.append(x, x[-1] + 10) / x[0]) ** -rate
-        said = fitted_curve(x, true[:-1] + rng.normal(0, noise, points)).forecast(x[-1], x[-1] + 10)
+        said = fit_curve(x, true[:-1] + rng.normal(0, noise, points)).forecast(x[-1], x[-1] + 10)
         held += bool(said.low <= true[-1] - true[-2] <= said.high)
         widths.append(100 * (said.high - said.low))
     return held / 300, float(np.median(widths))

@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.io import imread
 
-from napari_active_seg.metrics import GlasSums, PanopticSums, glas_sums, panoptic_sums
+from napari_active_seg.metrics import (
+    GlasSums,
+    PanopticSums,
+    compute_glas_sums,
+    compute_panoptic_sums,
+)
 
 SHAPE = (528, 784)
 Pair = tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -57,10 +62,10 @@ def main() -> None:
     seconds, of_panoptic = [], []
     for _ in range(asked.rounds):
         began = time.perf_counter()
-        total = sum((glas_sums(*pair) for pair in pairs), GlasSums())
+        total = sum((compute_glas_sums(*pair) for pair in pairs), GlasSums())
         seconds.append(time.perf_counter() - began)
         began = time.perf_counter()
-        panoptic = sum((panoptic_sums(*pair) for pair in pairs), PanopticSums())
+        panoptic = sum((compute_panoptic_sums(*pair) for pair in pairs), PanopticSums())
         of_panoptic.append(time.perf_counter() - began)
     objects = statistics.mean(int(truth.max()) for _, truth in pairs)
     print(f"{len(pairs)} pairs of {SHAPE[0]} x {SHAPE[1]}, {objects:.1f} objects each")

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_active_seg.images import open_image
 from napari_active_seg.images.samples import write_sample_set
-from napari_active_seg.paint_ops import MagicWand, remove_small_regions, smoothed, snap_to_edges
+from napari_active_seg.paint_ops import MagicWand, remove_small_regions, smooth_mask, snap_to_edges
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -44,7 +44,7 @@ def times_in(pixels: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     area = made[0].around(row, column, likeness=9.0)
     paint = np.where(area, 1, 2).astype(np.uint8)
     found["snap"] = timed(lambda: snap_to_edges(area, pixels))
-    found["smooth"] = timed(lambda: smoothed(paint))
+    found["smooth"] = timed(lambda: smooth_mask(paint))
     found["specks"] = timed(lambda: remove_small_regions(paint, least=max(12, paint.size // 1500)))
     return found
 

@@ -39,10 +39,10 @@ from napari_active_seg.acquisition import (
     gather,
     group_sequences,
     k_centre_greedy,
-    redundancy_of,
+    measure_redundancy,
     similarity,
 )
-from napari_active_seg.acquisition.windows import best_windows, valued_windows
+from napari_active_seg.acquisition.windows import find_best_windows, score_windows
 from napari_active_seg.images import read_rgb, scan_folder
 from napari_active_seg.learning import TorchSegmenterFactory
 from napari_active_seg.models.segmenter import Segmenter
@@ -135,15 +135,15 @@ def compare_searches(rounds: int) -> None:
 def compare_million(rounds: int) -> None:
     values = np.random.default_rng(1).random((1127, 1127)).astype(np.float32)
     image = PoolImage("a", values.shape, uncertainty=values)
-    grid = valued_windows(image, 128, 1, aggregate=Aggregate("mean"))
+    grid = score_windows(image, 128, 1, aggregate=Aggregate("mean"))
     print(f"{grid.value.size:,} windows of 128 pixels, once their sums are known; the best {BEST}")
 
     def search() -> object:
-        return list(islice(best_windows(copy, np.random.default_rng(0)), BEST))
+        return list(islice(find_best_windows(copy, np.random.default_rng(0)), BEST))
 
     picking, sorting = [], []
     for _ in range(rounds):
-        copy = valued_windows(image, 128, 1, aggregate=Aggregate("mean"))
+        copy = score_windows(image, 128, 1, aggregate=Aggregate("mean"))
         picking.append(seconds(search))
         sorting.append(seconds(lambda: np.argsort(grid.value, axis=None)))
     ratios = [a / b for a, b in zip(sorting, picking, strict=True)]
@@ -173,10 +173,10 @@ def compare_optimum(cases: int) -> None:
         values = gaussian_filter(draws.random((40, 40)), 3).astype(np.float32)
         values -= values.min()
         image = PoolImage("a", values.shape, uncertainty=values)
-        grid = valued_windows(image, 12, 2, aggregate=Aggregate("mean"))
+        grid = score_windows(image, 12, 2, aggregate=Aggregate("mean"))
         boxes = [(int(y), int(x)) for y in grid.rows.starts for x in grid.columns.starts]
         scores = grid.value.ravel().copy()
-        picks = [pick.information for pick in islice(best_windows(grid, draws), 4)]
+        picks = [pick.information for pick in islice(find_best_windows(grid, draws), 4)]
         gaps.append(1 - sum(picks) / optimum(scores, boxes, 12, len(picks)))
     print(
         f"greedy falls short of the exact optimum by {np.mean(gaps):.2%} on average and "
@@ -251,7 +251,7 @@ def of_places(
     drawn = draw_windows(pool, count=places, size=size, rng=np.random.default_rng(seed))
     regions = [candidate.place.region for candidate in drawn]
     seen = [mean_seen(segmenter, pixels[r.image_id][r.slices]) for r in regions]
-    return redundancy_of(np.stack(seen), np.random.default_rng(1))
+    return measure_redundancy(np.stack(seen), np.random.default_rng(1))
 
 
 def of_runs(segmenter: Segmenter, pixels: dict[str, np.ndarray], seed: int) -> float:

@@ -46,7 +46,7 @@ from napari_active_seg.learning.inference.dropout_masks import PassMasks
 from napari_active_seg.learning.module_modes import evaluating, sampling_dropout, seeded
 from napari_active_seg.learning.networks import Features, Network, unet
 from napari_active_seg.learning.networks.auxiliary_heads import AuxiliaryHeads
-from napari_active_seg.learning.networks.preprocessing import enlarged
+from napari_active_seg.learning.networks.preprocessing import upsample
 from napari_active_seg.learning.networks.registry import build_network
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.uncertainty import get_measure
@@ -259,7 +259,7 @@ def parts() -> None:
     moments, bald = stream.moments(), get_measure("bald")
     dropout = torch.nn.Dropout(0.1)
     planes = torch.rand(1, 256, 132, 196).to(memory_format=torch.channels_last)
-    net, at_once = network("unet", torch.device("cpu")), unet._doubled_convolved
+    net, at_once = network("unet", torch.device("cpu")), unet._double_and_convolve
     with torch.inference_mode():
         features = net.prefix(image_to_tensor(picture(), torch.device("cpu")))
     two = torch.rand(1, 2, 264, 392).to(memory_format=torch.channels_last)
@@ -275,7 +275,7 @@ def parts() -> None:
         return functional.conv2d(doubled, weight, padding=1)
 
     def decoded(doubling: Callable[[Tensor, Tensor], Tensor]) -> None:
-        unet._doubled_convolved = doubling
+        unet._double_and_convolve = doubling
         net.suffix(features, SIZE)
 
     ways: dict[str, Callable[[], object]] = {
@@ -285,7 +285,7 @@ def parts() -> None:
         "masks of single pixels, torch's": lambda: functional.dropout(planes, 0.1, training=True),
         "a pass of unet, doubling in the convolution": lambda: decoded(at_once),
         "a pass of unet, doubling before": lambda: decoded(one_after_the_other),
-        "two planes enlarged, one after the other": lambda: enlarged(two, 2, SIZE),
+        "two planes enlarged, one after the other": lambda: upsample(two, 2, SIZE),
         "two planes enlarged, interleaved": lambda: functional.interpolate(
             two, scale_factor=2, mode="bilinear"
         ),

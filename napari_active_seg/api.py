@@ -39,20 +39,40 @@ def open_session(
     read_only: bool = False,
     take_over: bool = False,
 ) -> Session:
-    """Return a session of the project in ``folder``; close it when you are done.
+    """Open the project in ``folder``; close the session when you are done.
 
-    One session at a time may write: ProjectHeldError says who does. ``read_only`` opens it
-    nevertheless; ``take_over`` is for a holder that is gone for certain.
+    Parameters
+    ----------
+    folder
+        The project folder, as ``create_project`` made it.
+    device
+        Where networks run: ``auto``, ``cpu``, ``cuda`` or a name that torch knows.
+    in_background
+        Run jobs in a thread, or in a process where the project is set to, and predict the image on
+        screen automatically, as the desktop does. By default each method returns when its job has
+        ended.
+    read_only
+        Open the project without write access, also while another session writes to it.
+    take_over
+        Take the write access from a session that is gone for certain.
 
-    ``in_background`` runs jobs in a thread, as the desktop does, or in a process of their own where
-    the project says so, and predicts the image on screen by itself; otherwise each verb has ended
-    when it returns, and ``wait`` raises its error.
+    Returns
+    -------
+    Session
+        A context manager: ``with open_session("study") as session: ...`` closes it.
+
+    Raises
+    ------
+    ProjectError
+        If ``folder`` is not a project, or is damaged.
+    ProjectHeldError
+        If another session writes to the project.
     """
     project = Project.open(Path(folder), read_only=read_only, take_over=take_over)
     runner: Runner = InlineRunner()
     if in_background:
         runner = ProcessRunner() if project.config.worker == "process" else ThreadRunner()
-    segmenters = TorchSegmenterFactory(device, beside_a_window=in_background)
+    segmenters = TorchSegmenterFactory(device, with_window=in_background)
     try:
         session = Session(project, segmenters, runner, follows_screen=in_background)
         if in_notebook() and not in_background:

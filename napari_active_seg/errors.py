@@ -3,7 +3,7 @@
 ::
 
     ActiveSegError                  something a person can act on; exit code 1 on the command line
-    ├── BadInputError               a value that was handed in does not fit
+    ├── BadInputError               an argument is invalid
     │   ├── ConfigError             a setting is out of its range or unknown
     │   ├── SchemaError             the list of classes does not make sense
     │   ├── ImageError              an image or mask cannot be read, or does not fit its partner
@@ -56,7 +56,7 @@ __all__ = [
     "did_you_mean",
 ]
 
-#: What to do about what a disk or the system refuses.
+#: Remedies for the errors of disks and operating systems.
 _REMEDIES = {
     errno.ENOENT: "check the name, and that its folder is there",
     errno.EACCES: "choose another place, or allow it there",
@@ -124,7 +124,7 @@ class ProjectError(ActiveSegError):
 
 
 class ProjectHeldError(ProjectError):
-    """Somebody else writes to the project; ``holder`` says who, in words."""
+    """Somebody else writes to the project; ``holder`` describes who."""
 
     def __init__(self, message: str, *, holder: str) -> None:
         super().__init__(message)
@@ -176,7 +176,7 @@ class StoppedError(ActiveSegError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that lists the known names and, if one is close, offers it."""
+    """List the known names in a sentence, and suggest one that is close to ``name``."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -184,10 +184,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def describe_disk_error(error: BaseException) -> str | None:
-    """Return what a disk or the system refused, with the remedy; None for any other error."""
+    """Describe an error of the disk or the system with its remedy; None for any other error."""
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return None
     if error.filename is None and error.errno == errno.ENOENT:
-        return None  # nobody can look for a name that is not told
+        return None  # without a file name there is nothing to check
     where = "" if error.filename is None else f"{error.filename}: "
     return f"{where}{error.strerror}; {_REMEDIES[error.errno]}"

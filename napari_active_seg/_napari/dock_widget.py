@@ -2,7 +2,7 @@
 
 A module of its own, which napari imports when the widget is first opened: reading the manifest,
 the reader and the sample data load no Qt. What the dock needs takes a second or two to import. It
-is loaded in a background thread behind a dialog that says so, so that the window keeps responding.
+is loaded in a background thread behind a progress dialog, so that the window keeps responding.
 """
 
 from __future__ import annotations

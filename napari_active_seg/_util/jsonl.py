@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["add_line", "lines_by", "lines_of"]
+__all__ = ["add_line", "read_lines", "read_lines_by_key"]
 
 
 def add_line(path: Path, facts: Mapping[str, Any]) -> None:
@@ -23,7 +23,7 @@ def add_line(path: Path, facts: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def lines_of(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a file, none where it is not there.
 
     Half a line at its end, which a kill left behind, does not count; BadInputError for another.
@@ -40,9 +40,9 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def lines_by(path: Path, key: str) -> dict[Any, dict[str, Any]]:
+def read_lines_by_key(path: Path, key: str) -> dict[Any, dict[str, Any]]:
     """Return the lines of a file by one of their values; of several the last counts."""
-    return {facts[key]: facts for facts in lines_of(path)}
+    return {facts[key]: facts for facts in read_lines(path)}
 
 
 def _forget_half_a_line(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where to look next: places by information per cost, and why each was chosen.
+"""Acquisition: which regions to label next, by information per cost, and why.
 
 A ``Strategy`` composes measure x unit x cost x diversity x random shares. ``gather`` finds the
 candidates of a pool, a ``Selector`` takes them one by one, a ``BudgetTracker`` limits what may be
@@ -32,7 +32,7 @@ from napari_active_seg.acquisition.explanations import (
     reason_for_likeness,
     reason_for_uncertain,
 )
-from napari_active_seg.acquisition.image_features import appearance_of, comparable
+from napari_active_seg.acquisition.image_features import describe_appearance, standardise_features
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
 from napari_active_seg.acquisition.learned_cost import (
     FROM_NETWORK,
@@ -43,7 +43,7 @@ from napari_active_seg.acquisition.learned_cost import (
     FittedCost,
     LearnedCost,
     cost_features,
-    learned_cost,
+    fit_learned_cost,
 )
 from napari_active_seg.acquisition.manual import (
     SMALLEST_SIDE,
@@ -51,7 +51,7 @@ from napari_active_seg.acquisition.manual import (
     fit_between,
     square_around,
 )
-from napari_active_seg.acquisition.polygon_simplification import simplified_outlines
+from napari_active_seg.acquisition.polygon_simplification import simplify_outlines
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.proposal import (
     RANDOM_SHARES,
@@ -63,7 +63,7 @@ from napari_active_seg.acquisition.proposal import (
 from napari_active_seg.acquisition.random_windows import (
     draw_windows,
     draw_windows_on_foreground,
-    scattered_windows,
+    scatter_windows,
 )
 from napari_active_seg.acquisition.selectors import Selector
 from napari_active_seg.acquisition.strategy import (
@@ -80,8 +80,8 @@ from napari_active_seg.acquisition.strategy import (
 from napari_active_seg.acquisition.strategy_advisor import (
     StrategyAdvice,
     group_sequences,
+    measure_redundancy,
     recommend,
-    redundancy_of,
     similarity,
 )
 
@@ -125,20 +125,20 @@ __all__ = [
     "Strategy",
     "StrategyAdvice",
     "StrategyParts",
-    "appearance_of",
     "box_between",
-    "comparable",
     "control_due",
     "cost_features",
+    "describe_appearance",
     "draw_windows",
     "draw_windows_on_foreground",
     "fit_between",
+    "fit_learned_cost",
     "gather",
     "get_cost",
     "get_strategy",
     "group_sequences",
     "k_centre_greedy",
-    "learned_cost",
+    "measure_redundancy",
     "pool_quantile",
     "reason_for_cost",
     "reason_for_covering",
@@ -146,13 +146,13 @@ __all__ = [
     "reason_for_likeness",
     "reason_for_uncertain",
     "recommend",
-    "redundancy_of",
     "region_embedding",
     "required_sample_size",
-    "scattered_windows",
+    "scatter_windows",
     "similarity",
-    "simplified_outlines",
+    "simplify_outlines",
     "square_around",
+    "standardise_features",
     "validation_due",
     "value_per_cost",
 ]

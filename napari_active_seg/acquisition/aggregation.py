@@ -1,4 +1,4 @@
-"""What a map says of a place, in one number: mean, sum, maximum, top share, or a count.
+"""Aggregate an uncertainty map over a region: mean, sum, maximum, top share, or a count.
 
 All but the maximum are sums over a map made for it, so that windows of any size, polygons and
 whole images go the same way:
@@ -35,7 +35,7 @@ _BINS = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """How a map becomes one number; ``cut`` is what ``top`` and ``count`` compare with."""
+    """An aggregate of a map over a region; ``cut`` is the threshold of ``top`` and ``count``."""
 
     name: str = "mean"
     cut: float = 0.0
@@ -44,7 +44,7 @@ class Aggregate:
         if self.name not in AGGREGATES:
             raise ConfigError(f"no aggregate {self.name!r}: {did_you_mean(self.name, AGGREGATES)}")
 
-    def weighed(self, values: NDArray[np.float32]) -> NDArray[np.generic]:
+    def weigh(self, values: NDArray[np.float32]) -> NDArray[np.generic]:
         """Return the map whose sums (or highest values) make the number."""
         if self.name == "count":
             return values > self.cut
@@ -55,8 +55,8 @@ class Aggregate:
     def of_windows(
         self, values: NDArray[np.float32], rows: WindowAxis, columns: WindowAxis
     ) -> NDArray[np.float64]:
-        """Return the number of each window; sums of nothing may be off 0 by rounding."""
-        weighed = self.weighed(values)
+        """Return the aggregate of each window from its sums, which may be off 0 by rounding."""
+        weighed = self.weigh(values)
         if self.name == "max":
             return window_maxima(weighed, rows, columns)
         is_mean = self.name in ("mean", "top")
@@ -64,8 +64,8 @@ class Aggregate:
         return window_sums(weighed, rows, columns, scale=scale)
 
     def of_pixels(self, values: NDArray[np.float32]) -> float:
-        """Return the number of the pixels of one place, in any order."""
-        weighed = self.weighed(values)
+        """Return the aggregate of the pixels of one region, in any order."""
+        weighed = self.weigh(values)
         if self.name == "max":
             return float(weighed.max())
         total = float(weighed.sum(dtype=np.float64))
@@ -86,7 +86,7 @@ def pool_quantile(maps: Iterable[tuple[NDArray[np.float32], int]], share: float)
     for values, weight in maps:
         top = float(values.max(initial=0.0))
         if top > highest:
-            counts = _rebinned(counts, highest, top)
+            counts = _rebin(counts, highest, top)
             highest = top
         if highest > 0:
             counts += weight * np.histogram(values, _BINS, (0.0, highest))[0]
@@ -97,7 +97,7 @@ def pool_quantile(maps: Iterable[tuple[NDArray[np.float32], int]], share: float)
     return place * highest / _BINS
 
 
-def _rebinned(counts: NDArray[np.int64], before: float, after: float) -> NDArray[np.int64]:
+def _rebin(counts: NDArray[np.int64], before: float, after: float) -> NDArray[np.int64]:
     """Return the histogram over a wider range: each bin goes where its lower edge lies."""
     wider = np.zeros_like(counts)
     if before > 0:

@@ -1,4 +1,4 @@
-"""BatchBALD (Kirsch et al. 2019): what the labels of a small batch tell together about the model.
+"""BatchBALD (Kirsch et al. 2019): the joint mutual information of a batch's labels and the model.
 
     a(x_1..x_b) = H(y_1..y_b) - E_w [H(y_1 | w) + .. + H(y_b | w)]
 
@@ -23,13 +23,13 @@ _AT_ONCE = 64
 
 
 class BatchBald:
-    """Grows a batch out of ``samples`` (N, T, C): class probabilities of N places in T passes."""
+    """Builds a batch from ``samples`` (N, T, C): class probabilities of N regions in T samples."""
 
     def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
         if samples.ndim != 3 or samples.shape[1] < 2:
             raise BadInputError(
                 "BatchBALD needs class probabilities (N, T, C) of two passes or more, got "
-                f"{samples.shape}; ask for more samples"
+                f"{samples.shape}; set more samples"
             )
         self._samples = samples.astype(np.float64)
         self._rng = rng
@@ -40,7 +40,7 @@ class BatchBald:
         self.total = 0.0
 
     def gains(self) -> NDArray[np.float64]:
-        """Return what each place (N,) would add to what the batch tells, in nats."""
+        """Return what each candidate (N,) would add to the batch's information, in nats."""
         joint = np.concatenate(
             [
                 self._entropy(self._samples[start : start + _AT_ONCE])
@@ -50,7 +50,7 @@ class BatchBald:
         return joint - self._conditional - self._spent - self.total
 
     def add(self, index: int) -> None:
-        """Take a place into the batch."""
+        """Add a region to the batch."""
         gain = float(self.gains()[index])
         chosen = self._samples[index]  # (T, C)
         n_passes, n_classes = chosen.shape

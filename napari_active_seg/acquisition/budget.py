@@ -1,4 +1,4 @@
-"""How much a person is to spend on a round, and what of it is spent."""
+"""The budget of a round, and tracking of what is spent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.pool_image import Candidate
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.regions import MaskedRegion, mask_of_places
+from napari_active_seg.regions import MaskedRegion, make_mask
 
 __all__ = ["BUDGET_UNITS", "Budget", "BudgetTracker", "Cost"]
 
@@ -22,7 +22,7 @@ _SHORT = {"": "regions", "px": "pixels", "min": "minutes"}
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What some regions take: how many they are, pixels, clicks and seconds."""
+    """The cost of some regions: their number, pixels, clicks and seconds."""
 
     regions: int = 0
     pixels: int = 0
@@ -45,7 +45,7 @@ class Cost:
 
     @property
     def summary(self) -> str:
-        """What is expected to be spent, in words."""
+        """The expected cost, in one line."""
         text = f"{self.regions} region{'' if self.regions == 1 else 's'}, {self.pixels:,} pixels"
         if self.clicks:
             text += f", {self.clicks:.0f} clicks"
@@ -57,7 +57,20 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """An amount of regions, pixels, clicks or minutes."""
+    """An amount of regions, pixels, clicks or minutes.
+
+    Parameters
+    ----------
+    amount
+        How much may be spent, above 0.
+    unit
+        One of ``BUDGET_UNITS``.
+
+    Raises
+    ------
+    ConfigError
+        If the unit is unknown or the amount does not fit.
+    """
 
     amount: float
     unit: str = "regions"
@@ -72,7 +85,18 @@ class Budget:
 
     @staticmethod
     def parse(text: str) -> Budget:
-        """Return what ``8``, ``10min``, ``50000px`` or ``300 clicks`` stand for."""
+        """Parse a text such as ``8``, ``10min``, ``50000px`` or ``300 clicks``.
+
+        Raises
+        ------
+        ConfigError
+            If the text is not a positive amount with a known unit.
+
+        Examples
+        --------
+        >>> Budget.parse("10min")
+        Budget(amount=10.0, unit='minutes')
+        """
         found = re.fullmatch(r"\s*([0-9.,]+)\s*([a-z]*)\s*", text.lower())
         unit = "" if found is None else _SHORT.get(found[2], found[2])
         try:
@@ -84,11 +108,11 @@ class Budget:
         return Budget(amount, unit)
 
     def less(self, spend: Cost) -> float:
-        """Return what is left of the amount after ``spend``."""
+        """Return the amount that is left after ``spend``."""
         return self.amount - spend.in_unit(self.unit)
 
     def most_regions(self, *, least_pixels: int, least_seconds: float) -> int | None:
-        """Return how many regions it can buy at most; None where nobody can tell."""
+        """Return how many regions it can buy at most; None where that is unknown."""
         if self.unit == "regions":
             return int(self.amount)
         if self.unit == "pixels":
@@ -165,7 +189,7 @@ class BudgetTracker:
         self._of_image[image_id] = self._of_image.get(image_id, 0.0) + amount
 
     def take(self, candidate: Candidate) -> None:
-        """Spend what a candidate takes; pixels that were taken before are not paid again."""
+        """Spend the cost of a candidate; pixels that were taken before are not paid again."""
         spend = self._spend(candidate)
         self.spent += spend
         self._add_to_image(candidate, spend)
@@ -193,6 +217,6 @@ class BudgetTracker:
                     max(region.bottom, *(p.region.bottom for p in near)),
                     max(region.right, *(p.region.right for p in near)),
                 )
-                covered = mask_of_places(shape, near)[region.slices][candidate.place.mask]
+                covered = make_mask(shape, near)[region.slices][candidate.place.mask]
                 pixels -= int(covered.sum())
         return Cost(1, pixels, candidate.clicks, candidate.seconds)

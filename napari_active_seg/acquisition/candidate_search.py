@@ -1,4 +1,4 @@
-"""Candidates of a whole pool, the best first, from images that are looked at one by one.
+"""Candidates of a whole pool, the best first, from images that are searched one by one.
 
 What is taken of one image changes nothing in another, so the greedy choice over all images is the
 merge of the greedy choices within each. An image is read, searched and forgotten, and searched
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.aggregation import Aggregate
-from napari_active_seg.acquisition.candidate_units import places_of
+from napari_active_seg.acquisition.candidate_units import get_candidate_regions
 from napari_active_seg.acquisition.cost import ClassMaps, CostModel, value_per_cost
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
 from napari_active_seg.acquisition.slide_search import (
@@ -26,7 +26,7 @@ from napari_active_seg.acquisition.slide_search import (
     fine_candidate,
 )
 from napari_active_seg.acquisition.strategy import Strategy
-from napari_active_seg.acquisition.windows import TIE, best_windows, valued_windows
+from napari_active_seg.acquisition.windows import TIE, find_best_windows, score_windows
 from napari_active_seg.regions import MaskedRegion
 
 __all__ = ["MOST_CANDIDATES", "Search", "gather"]
@@ -37,7 +37,7 @@ MOST_CANDIDATES = 5000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for: how many of the best (None: all), and what is to be known of each.
+    """The parameters of a search: the number of candidates (None: all), and their attributes.
 
     ``prunes`` lets a search end early within an image, once enough better ones are known from the
     others; limits for images or patients forbid that. Where they are ``limited``, ``most`` is how
@@ -51,7 +51,7 @@ class Search:
     prunes: bool = True
     limited: bool = False
     counts_clicks: bool = False
-    tells_classes: bool = False
+    needs_classes: bool = False
 
 
 def gather(
@@ -77,7 +77,7 @@ def gather(
                 push(best, candidate.value)
         if found:
             sequences.append(found)
-    return tuple(_merged(sequences, MOST_CANDIDATES if search.limited else most, rng))
+    return tuple(_merge(sequences, MOST_CANDIDATES if search.limited else most, rng))
 
 
 def _of_image(
@@ -114,7 +114,7 @@ def _on_map(
     strategy = search.strategy
     seen = ClassMaps(lambda: image.classes)
     if strategy.unit == "squares":
-        grid = valued_windows(
+        grid = score_windows(
             image,
             *window,
             aggregate=search.aggregate,
@@ -124,14 +124,14 @@ def _on_map(
             beta=strategy.beta,
             overlap=strategy.overlap,
         )
-        for pick in best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
+        for pick in find_best_windows(grid, rng, overlap=strategy.overlap, least_value=least_value):
             place = MaskedRegion(pick.region)
             yield _candidate(image, place, pick.information, pick.value, seen, search, pick.tied)
         return
     values = None if image.uncertainty is None else image.finite_uncertainty()
     found = [
-        _valued(image, values, place, clicks, seen, search)
-        for place, clicks in places_of(image, strategy)
+        _score_candidates(image, values, place, clicks, seen, search)
+        for place, clicks in get_candidate_regions(image, strategy)
     ]
     chance = rng.permutation(len(found))
     for index in sorted(range(len(found)), key=lambda i: (-found[i].value, chance[i])):
@@ -139,7 +139,7 @@ def _on_map(
         yield replace(found[index], tied=tied)
 
 
-def _valued(
+def _score_candidates(
     image: PoolImage,
     values: NDArray[np.float32] | None,
     place: MaskedRegion,
@@ -171,7 +171,7 @@ def _candidate(
 ) -> Candidate:
     probs: tuple[float, ...] = ()
     class_values: tuple[float, ...] = ()
-    if search.tells_classes and image.mean_probs is not None and image.uncertainty is not None:
+    if search.needs_classes and image.mean_probs is not None and image.uncertainty is not None:
         rows, columns = place.region.slices
         inside = place.mask
         at = image.mean_probs[:, rows, columns][:, inside]
@@ -191,10 +191,10 @@ def _candidate(
     )
 
 
-def _merged(
+def _merge(
     sequences: Sequence[Sequence[Candidate]], most: int, rng: np.random.Generator
 ) -> Iterator[Candidate]:
-    """Yield what is best over all images; of ties each place has the same chance."""
+    """Yield the best candidates over all images, with ties in random order."""
     at = [0] * len(sequences)
     heads = np.array([sequence[0].value for sequence in sequences])
     for _ in range(most):

@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import slic
 
-from napari_active_seg.acquisition.polygon_simplification import polygon_mask, simplified_outlines
+from napari_active_seg.acquisition.polygon_simplification import polygon_mask, simplify_outlines
 from napari_active_seg.acquisition.pool_image import LEAST_TISSUE, PoolImage
 from napari_active_seg.acquisition.strategy import Strategy
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import MaskedRegion, Region
 
-__all__ = ["places_of", "polygons"]
+__all__ = ["get_candidate_regions", "polygons"]
 
 #: Polygons of fewer pixels are not worth the way there.
 _LEAST_POLYGON = 64
 #: A superpixel or part that has lost more than this share to what is taken is left out.
 _MOST_TAKEN = 0.5
-#: Pixels that SLIC is run on: larger images are looked at coarser.
+#: Pixels that SLIC is run on: larger images are read at a lower resolution.
 _SLIC_PIXELS = 120_000
 #: A part of an image, with how many clicks outline it; None where nobody counted.
 Part = tuple[MaskedRegion, float | None]
 
 
-def places_of(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
-    """Yield the places of an image in the unit of a strategy that lie on tissue."""
+def get_candidate_regions(image: PoolImage, strategy: Strategy) -> Iterator[Part]:
+    """Yield the candidate regions of an image, in a strategy's unit, that lie on tissue."""
     for place, clicks in _UNITS[strategy.unit](image, strategy):
         least = 0.0 if strategy.unit == "images" else LEAST_TISSUE
         share = image.share_of_tissue(place)
@@ -52,7 +52,7 @@ def polygons(
     found = []
     for number, window in enumerate(ndimage.find_objects(labels), 1):
         filled = ndimage.binary_fill_holes(labels[window] == number)
-        rings = simplified_outlines(filled, tolerance)
+        rings = simplify_outlines(filled, tolerance)
         if not rings:
             continue
         ring = max(rings, key=len) + np.array([window[0].start, window[1].start])

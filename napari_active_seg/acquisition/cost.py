@@ -1,4 +1,4 @@
-"""What a place costs a person, and how information and cost make a value.
+"""Cost models of regions, and the value of a region from information and cost.
 
 v = I^alpha / C^beta after "annotation cost-sensitive deep active learning"; beta = 0 gives the
 plain order exactly. A known cost in seconds is
@@ -7,7 +7,7 @@ plain order exactly. A known cost in seconds is
 
 where the boundary is that of the predicted mask in pixel edges, and clicks are the vertices of its
 outlines after Ramer, Douglas and Peucker. Every rate is a stated guess until a person's own seconds
-are known (``learned_cost``).
+are known (``fit_learned_cost``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WindowSum = Callable[[NDArray[np.generic]], NDArray[np.float64]]
 
 
 class ClassMaps:
-    """What the classes (H, W) predicted in an image mean for its cost, worked out when needed."""
+    """Cost inputs of an image from its predicted classes (H, W), computed when needed."""
 
     def __init__(self, classes: Callable[[], NDArray[np.uint8]]) -> None:
         self._classes = classes
@@ -83,18 +83,18 @@ class CostModel:
             )
 
     @property
-    def looks_at_prediction(self) -> bool:
+    def depends_on_prediction(self) -> bool:
         """Whether two windows of one size can differ in cost."""
         return bool(self.per_boundary or self.per_click or any(self.per_class))
 
     def least(self, pixels: int) -> float:
-        """Return the least that a place of so many pixels can cost."""
+        """Return the least cost of a region of ``pixels`` pixels."""
         return self.base_s + self.per_pixel * pixels
 
     def of(self, place: MaskedRegion, seen: ClassMaps) -> float:
-        """Return the expected seconds for a place, with what is predicted in its image."""
+        """Return the expected seconds for a region, given the prediction of its image."""
         seconds = self.least(place.pixels)
-        if not self.looks_at_prediction:
+        if not self.depends_on_prediction:
             return seconds
         rows, columns = place.region.slices
         inside = place.mask
@@ -140,7 +140,7 @@ LEARNED = {
 
 
 def get_cost(name: str) -> CostModel:
-    """Return the known cost called ``name``; for a learned one what it begins with."""
+    """Return the cost model called ``name``; for a learned one its prior."""
     if name in LEARNED:
         return COSTS["area"]
     if name not in COSTS:

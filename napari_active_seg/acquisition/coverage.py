@@ -1,4 +1,4 @@
-"""Points that stand for all points: greedy facility location.
+"""Representative points by greedy facility location.
 
 Each next point is the one that brings all others nearest to some chosen one, summed. Unlike the
 furthest point (k-centre), that is never an outlier: a speck of dust is near to nothing. The sum
@@ -35,7 +35,7 @@ class Coverage:
         return np.maximum(self._nearest[:, None] - self._apart, 0.0).sum(axis=0)
 
     def add(self, index: int) -> None:
-        """Take a point."""
+        """Add a point."""
         nearer = self._apart[:, index] < self._nearest
         nearer[index] = True
         self._by[nearer] = index

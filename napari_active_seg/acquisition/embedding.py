@@ -1,4 +1,4 @@
-"""What is seen in a region or an image, as one vector out of a coarse map."""
+"""Embeddings of regions and images, averaged from a coarse feature map."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def region_embedding(
     if region.bottom > shape[0] or region.right > shape[1]:
         raise BadInputError(f"{region} lies outside its image of {shape[0]} x {shape[1]}")
     rows, columns = (
-        _touched(start, length, whole, cells)
+        _touching_cells(start, length, whole, cells)
         for start, length, whole, cells in (
             (region.y, region.height, shape[0], coarse.shape[1]),
             (region.x, region.width, shape[1], coarse.shape[2]),
@@ -34,6 +34,6 @@ def region_embedding(
     return mean
 
 
-def _touched(start: int, length: int, whole: int, cells: int) -> slice:
+def _touching_cells(start: int, length: int, whole: int, cells: int) -> slice:
     step = 2 ** max(0, math.ceil(math.log2(whole / cells)))
     return slice(min(start // step, cells - 1), min((start + length - 1) // step, cells - 1) + 1)

@@ -2,7 +2,7 @@
 
 *Control* squares lie on pool images; the model in use is measured on each before its label enters
 training. *Validation* and *test* squares lie on images that are never trained on. All are drawn
-uniformly over tissue, so that what they say holds for the pool and not for what a model chose.
+uniformly over tissue, so that scores hold for the pool and not for a model's choice.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["EvaluationQuotas", "Quota", "control_due", "required_sample_size", "
 
 #: A mean score is to be known to so much either way, in 95 of 100 cases.
 HALF_WIDTH = 0.1
-#: The spread of a score between squares while too few are known to tell.
+#: The assumed spread of a score between squares while too few are known to estimate it.
 _GUESSED_SPREAD, _FEW = 0.25, 5
-#: Fewer than this say nothing, however alike they are.
+#: Fewer squares give no estimate, however alike they are.
 _LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many there are and are needed in all; ``possible`` is False where there is no room.
+    """How many there are and are needed in all; ``possible`` is False without free space.
 
     ``waiting`` are in the queue and not done yet.
     """
@@ -72,7 +72,7 @@ class EvaluationQuotas:
 
 
 def required_sample_size(scores: Sequence[float], *, half_width: float = HALF_WIDTH) -> int:
-    """Return how many scores it takes to know their mean to ``half_width`` either way.
+    """Return how many scores are needed to estimate their mean within ``half_width``.
 
     (1.96 s / h)^2 after the spread s of those that are known; a guess of it while few are.
     """

@@ -1,8 +1,8 @@
-"""Labels spread over a graph of likeness, and the query that promises the fewest errors.
+"""Label propagation over a similarity graph, and the query with the fewest errors.
 
 Zhu, Lafferty and Ghahramani 2003: a Gaussian field over images, harmonic where nothing is labelled.
-With weights W, D their sums and L = D - W the labels of the rest are f_u = L_uu^-1 W_ul f_l. Asking
-about k turns f_u into f_u + (y - f_k) (L_uu^-1)_k / (L_uu^-1)_kk; its risk is the sum of
+With weights W, D their sums and L = D - W the labels of the rest are f_u = L_uu^-1 W_ul f_l.
+Labelling k turns f_u into f_u + (y - f_k) (L_uu^-1)_k / (L_uu^-1)_kk; its risk is the sum of
 min(f, 1 - f), and what is expected of k is the mean of both answers' risks by f_k.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["LabelField", "field_of", "nearest_alone", "rbf_similarity"]
+__all__ = ["LabelField", "fit_label_field", "keep_nearest", "rbf_similarity"]
 
 #: A tie to one half, for graphs in which nothing connects an image with a label.
 _LEAST = 1e-12
@@ -30,12 +30,12 @@ def rbf_similarity(
     return found
 
 
-def nearest_alone(similarity: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def keep_nearest(similarity: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return ``similarity`` (N, M) with what is not among the ``count`` most alike of a row at 0.
 
     In a full graph the many that are far outweigh the few that are near.
 
-    >>> nearest_alone(np.array([[0.1, 0.9, 0.5]]), 2)
+    >>> keep_nearest(np.array([[0.1, 0.9, 0.5]]), 2)
     array([[0. , 0.9, 0.5]])
     """
     if count >= similarity.shape[1]:
@@ -48,14 +48,14 @@ def nearest_alone(similarity: NDArray[np.float64], count: int) -> NDArray[np.flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelField:
-    """What the graph says of the unlabelled images, and how one answer would change it."""
+    """Predictions of the graph for unlabelled images, and how one label would change them."""
 
     values: NDArray[np.float64]  #: probability of the second class (U,)
     inverse: NDArray[np.float64]  #: L_uu^-1 (U, U)
 
     @property
     def expected_risk(self) -> NDArray[np.float64]:
-        """How many errors are expected after asking about each unlabelled image (U,)."""
+        """Expected number of errors after labelling each unlabelled image (U,)."""
         f, g = self.values, self.inverse
         change = g / np.diagonal(g)  # column k: what y_k - f_k is multiplied by
         risks = []
@@ -67,7 +67,7 @@ class LabelField:
         return found
 
 
-def field_of(
+def fit_label_field(
     similarity: NDArray[np.float64], labelled: NDArray[np.int64], labels: NDArray[np.integer]
 ) -> LabelField:
     """Return the harmonic field of a graph (N, N) with ``labels`` 0 or 1 at ``labelled``.
@@ -75,7 +75,7 @@ def field_of(
     Images are in ascending order of those that are not labelled.
 
     >>> line = np.exp(-np.abs(np.subtract.outer(np.arange(3.0), np.arange(3.0))))
-    >>> field_of(line, np.array([0, 2]), np.array([0, 1])).values.round(3)
+    >>> fit_label_field(line, np.array([0, 2]), np.array([0, 1])).values.round(3)
     array([0.5])
     """
     n = len(similarity)
@@ -86,6 +86,6 @@ def field_of(
     degrees = weights.sum(axis=1)
     laplacian = np.diag(degrees[rest] + _LEAST) - weights[np.ix_(rest, rest)]
     inverse: NDArray[np.float64] = np.linalg.inv(laplacian).astype(np.float64)
-    told = weights[np.ix_(rest, labelled)] @ labels.astype(np.float64)
-    values = inverse @ (told + 0.5 * _LEAST)
+    from_labelled = weights[np.ix_(rest, labelled)] @ labels.astype(np.float64)
+    values = inverse @ (from_labelled + 0.5 * _LEAST)
     return LabelField(np.clip(values, 0.0, 1.0), inverse)

@@ -25,7 +25,7 @@ CHOSEN_BY_HAND = "chosen by hand"
 
 
 def reason_for_uncertain(moments: Moments, place: MaskedRegion, classes: Sequence[str]) -> str:
-    """Return what the model wavers between in ``place``, and whether its passes disagree.
+    """Describe the competing classes in ``place``, and whether the samples disagree.
 
     The probabilities are means over the most uncertain tenth of its pixels: over all of them
     they would mix what is clear with what is not.
@@ -63,7 +63,7 @@ def reason_for_covering(share: float, *, why: str) -> str:
 def reason_for_likeness(embedding: NDArray[np.floating], labelled: NDArray[np.floating]) -> str:
     """Return how unlike anything labelled (L, D) a place is; nothing where too little is labelled.
 
-    Distances are told in those that labelled places have to their own nearest.
+    Distances are relative to the nearest-neighbour distances of labelled regions.
     """
     if len(labelled) < 3:
         return ""
@@ -82,6 +82,6 @@ def reason_for_likeness(embedding: NDArray[np.floating], labelled: NDArray[np.fl
 
 
 def reason_for_cost(seconds: float, *, guess: bool, error: float | None = None) -> str:
-    """Return what a region should cost, and how far off that is on average."""
+    """Describe the expected cost of a region, and its mean error."""
     text = f"about {seconds:.0f} s{', a guess' if guess else ''}"
     return text if error is None else f"{text}, give or take {error:.0f} s"

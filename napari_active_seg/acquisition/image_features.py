@@ -1,4 +1,4 @@
-"""What a picture looks like to no model at all: a short vector of colour and texture."""
+"""Image features without a model: a short vector of colour and texture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["appearance_of", "comparable"]
+__all__ = ["describe_appearance", "standardise_features"]
 
 #: Texture is the contrast that is left at these widths of averaging, in pixels.
 _WIDTHS = (1, 2, 4, 8)
 
 
-def appearance_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return how a picture (H, W, 3) uint8 looks, as one vector.
+def describe_appearance(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Describe the colours and textures of a picture (H, W, 3) uint8 by one vector.
 
     Colours are taken as optical density, in which stains add up: mean and deviation of each
     channel, and how much of the darkness varies between neighbours at four widths.
@@ -25,7 +25,7 @@ def appearance_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     dark = density.mean(axis=2)
     texture = []
     for width in _WIDTHS:
-        coarse = dark[::width, ::width] if width == 1 else _averaged(dark, width)
+        coarse = dark[::width, ::width] if width == 1 else _average_blocks(dark, width)
         down, right = np.diff(coarse, axis=0), np.diff(coarse, axis=1)
         steps = np.concatenate([down.ravel(), right.ravel(), np.zeros(1, np.float32)])
         texture.append(float(np.log1p(np.abs(steps).mean(dtype=np.float64) * 10)))
@@ -35,15 +35,15 @@ def appearance_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.concatenate([means, deviations, texture])
 
 
-def comparable(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return vectors (N, D) with each number as deviations from its mean, so that none rules."""
+def standardise_features(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standardise features (N, D) to mean 0 and deviation 1, so that none dominates."""
     spread = vectors.std(axis=0, dtype=np.float64)
     mean = vectors.mean(axis=0, dtype=np.float64)
     scaled: NDArray[np.float64] = (vectors - mean) / np.where(spread > 1e-9, spread, 1.0)
     return scaled
 
 
-def _averaged(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+def _average_blocks(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     rows, columns = values.shape[0] // width, values.shape[1] // width
     if rows == 0 or columns == 0:
         return values[:1, :1]

@@ -16,7 +16,7 @@ __all__ = ["KCentre", "k_centre_greedy"]
 
 #: A distance of less than this share of what it is the difference of is worked out again.
 _NEAR = 1e-3
-#: Differences of so many numbers are held at once.
+#: Number of differences held in memory at once.
 _AT_ONCE = 4_000_000
 
 
@@ -37,7 +37,7 @@ class KCentre:
         for centre in np.subtract(labelled, mean, dtype=np.float32):
             self._add(centre)
 
-    def furthest(self, allowed: NDArray[np.bool_], rng: np.random.Generator) -> int:
+    def find_furthest(self, allowed: NDArray[np.bool_], rng: np.random.Generator) -> int:
         """Return the allowed point that lies furthest from all centres; any of several at random.
 
         Without a centre it is the one nearest to the mean of the allowed.
@@ -82,7 +82,7 @@ def k_centre_greedy(
     allowed = np.ones(len(points), bool)
     chosen = []
     for _ in range(min(count, len(points))):
-        index = centres.furthest(allowed, rng)
+        index = centres.find_furthest(allowed, rng)
         allowed[index] = False
         centres.add(index)
         chosen.append(index)

@@ -1,9 +1,9 @@
-"""What a region will take, learned from the seconds that a person took for those before.
+"""A cost model that is fitted to the seconds that a person took for those before.
 
 Below ten regions it is the stated prior, labelled a guess; below thirty a ridge regression on
 features made by hand; from thirty on a small network on crop and predicted mask, which ``learning``
-brings. All learn log seconds. Predictions are corrected by what the most recent regions took beside
-what they were expected to take, since a person gets faster, and averages of logarithms fall short.
+brings. All learn log seconds. Predictions are corrected by the ratio of recent regions' time to
+their expected time, since a person gets faster, and averages of logarithms fall short.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "LearnedCost",
     "Ridge",
     "cost_features",
-    "learned_cost",
+    "fit_learned_cost",
 ]
 
 FROM_REGRESSION, FROM_NETWORK = 10, 30
@@ -43,7 +43,7 @@ FEATURES = (
     "share of the first class",
     "contrast",
 )
-#: So many of the latest regions correct the bias, by no more than this factor either way.
+#: Number of latest regions that correct the bias, and the largest factor of that.
 _RECENT, _MOST_BIAS = 10, 3.0
 #: A region takes no less and no more than e to these.
 _LOGS = (-3.0, 9.0)
@@ -52,7 +52,7 @@ _PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CostView:
-    """What can be known of a region before it is painted: pixels, predicted classes, its shape."""
+    """Inputs of a cost model: a region's pixels, predicted classes and shape."""
 
     image: NDArray[np.uint8]  # (h, w, 3)
     classes: NDArray[np.uint8]  # (h, w)
@@ -67,7 +67,7 @@ class CostExample:
     spent: float
 
 
-#: What tells the cost of further views, and what it would say of each example unseen.
+#: A fitted cost model, and its cross-validated prediction for each example.
 FittedCost = tuple[Callable[[Sequence[CostView]], NDArray[np.float64]], NDArray[np.float64]]
 FitCost = Callable[[Sequence[CostExample]], FittedCost]
 
@@ -76,8 +76,8 @@ FitCost = Callable[[Sequence[CostExample]], FittedCost]
 class LearnedCost:
     """Expected seconds (or clicks), how they were learned, and how far off they are.
 
-    ``error`` is the mean absolute difference on regions that were not learned from; None where
-    there is nothing to tell it from. ``bias`` is the factor that corrects for the latest regions.
+    ``error`` is the mean absolute error on regions left out of the fit; None where
+    there are none. ``bias`` is the factor that corrects for the latest regions.
     """
 
     how: str
@@ -89,14 +89,14 @@ class LearnedCost:
     unit: str = "s"
 
     def of(self, views: Sequence[CostView]) -> NDArray[np.float64]:
-        """Return what is expected of each region."""
+        """Return the expected cost of each region."""
         if not views:
             return np.empty(0)
         return np.maximum(self.predict(views) * self.bias, 0.1)
 
     @property
     def summary(self) -> str:
-        """Where the figures come from, and what to think of them."""
+        """How the cost was fitted, and its error, in one line."""
         what = "seconds" if self.unit == "s" else self.unit
         if self.how == "guess":
             return (
@@ -113,7 +113,7 @@ class LearnedCost:
 
 
 def cost_features(view: CostView) -> NDArray[np.float64]:
-    """Return what is counted in a region, in the order of ``FEATURES``."""
+    """Return the features of a region, in the order of ``FEATURES``."""
     maps = ClassMaps(lambda: np.where(view.inside, view.classes, np.uint8(0)))
     whole = MaskedRegion(Region.whole("", view.classes.shape))
     seen = view.classes[view.inside]
@@ -154,7 +154,7 @@ class Ridge:
         self.error, self._weights, self.left_out = min(tried, key=lambda entry: entry[0])
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the targets that are expected of further features (N, D)."""
+        """Predict the targets of further features (N, D)."""
         found: NDArray[np.float64] = self._standard(features) @ self._weights + self._offset
         return found
 
@@ -162,7 +162,7 @@ class Ridge:
         return (features - self._mean) / self._scale
 
 
-def learned_cost(
+def fit_learned_cost(
     examples: Sequence[CostExample],
     prior: Callable[[Sequence[CostView]], NDArray[np.float64]],
     *,
@@ -170,7 +170,7 @@ def learned_cost(
     network_from: int = FROM_NETWORK,
     unit: str = "s",
 ) -> LearnedCost:
-    """Return the cost learned from ``examples``, the oldest first; ``prior`` where they are few.
+    """Fit a cost model to ``examples``, the oldest first; ``prior`` where they are few.
 
     ``network_from`` 3 lets the network learn from the first examples on, as the paper does.
     """
@@ -179,18 +179,18 @@ def learned_cost(
         raise BadInputError("examples of cost need more than 0 spent")
     if network is not None and n >= max(network_from, 3):
         predict, left_out = network(examples)
-        return _corrected("network", examples, predict, left_out, unit)
+        return _correct_bias("network", examples, predict, left_out, unit)
     if n < FROM_REGRESSION:
         return LearnedCost("guess", n, prior, unit=unit)
     features = np.stack([cost_features(example.view) for example in examples])
     ridge = Ridge(features, np.log([example.spent for example in examples]))
     left_out = np.exp(np.clip(ridge.left_out, *_LOGS))
-    return _corrected("regression", examples, _ByRidge(ridge), left_out, unit)
+    return _correct_bias("regression", examples, _RidgeCost(ridge), left_out, unit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ByRidge:
-    """Tells the cost of views by a regression."""
+class _RidgeCost:
+    """Predicts costs by a regression."""
 
     ridge: Ridge
 
@@ -199,7 +199,7 @@ class _ByRidge:
         return np.exp(np.clip(logs, *_LOGS))
 
 
-def _corrected(
+def _correct_bias(
     how: str,
     examples: Sequence[CostExample],
     predict: Callable[[Sequence[CostView]], NDArray[np.float64]],

@@ -15,7 +15,7 @@ from napari_active_seg.regions import MaskedRegion, Region, RegionShape
 
 __all__ = ["SMALLEST_SIDE", "box_between", "fit_between", "square_around"]
 
-#: A region by hand has at least so many pixels a side, as far as its image has them.
+#: Smallest side of a region placed by hand, in pixels, as far as its image has them.
 SMALLEST_SIDE = 16
 
 
@@ -47,7 +47,7 @@ def fit_between(
 ) -> MaskedRegion:
     """Return the part of ``wanted`` that no place of ``taken`` covers, with the pixel ``keep``.
 
-    It stays a rectangle beside rectangles; what belongs to another shape is left out pixel by
+    It stays a rectangle next to rectangles; what belongs to another shape is left out pixel by
     pixel. BadInputError if too little is left for a region of an image of ``shape``.
     """
     least = min(SMALLEST_SIDE, shape[0]), min(SMALLEST_SIDE, shape[1])
@@ -70,13 +70,13 @@ def fit_between(
         free = f"{part.height} x {part.width}" if mask.all() else f"{int(mask.sum())}"
         raise BadInputError(
             f"only {free} pixels are free here, and a region needs {least[0]} x {least[1]}: "
-            "choose a place with more room, or a region that is there"
+            "choose a place with more free space, or an existing region"
         )
     return MaskedRegion(part, None if mask.all() else RegionShape.of(mask))
 
 
 def _cut(part: Region, other: Region, keep: tuple[int, int]) -> Region:
-    """Return the largest of the four rectangles beside ``other`` that hold the pixel ``keep``."""
+    """Return the largest of the four rectangles around ``other`` that hold the pixel ``keep``."""
     y, x = keep
     rest = []
     if y < other.y:

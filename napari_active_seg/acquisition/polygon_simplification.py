@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from skimage.measure import approximate_polygon, find_contours
 
-__all__ = ["polygon_mask", "simplified_outlines", "vertex_map"]
+__all__ = ["polygon_mask", "simplify_outlines", "vertex_map"]
 
 
-def simplified_outlines(
-    mask: NDArray[np.bool_], tolerance: float
-) -> tuple[NDArray[np.float64], ...]:
+def simplify_outlines(mask: NDArray[np.bool_], tolerance: float) -> tuple[NDArray[np.float64], ...]:
     """Return the outlines of a mask (h, w), holes among them, as open rings of (y, x) vertices.
 
     An outline that becomes less than a triangle is left out.
@@ -43,7 +41,7 @@ def vertex_map(classes: NDArray[np.uint8], tolerance: float) -> NDArray[np.uint1
     for k in np.unique(classes):
         if k == 0:
             continue
-        for ring in simplified_outlines(classes == k, tolerance):
+        for ring in simplify_outlines(classes == k, tolerance):
             rows = np.clip(np.rint(ring[:, 0]), 0, classes.shape[0] - 1).astype(np.intp)
             columns = np.clip(np.rint(ring[:, 1]), 0, classes.shape[1] - 1).astype(np.intp)
             np.add.at(found, (rows, columns), 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.window_sums import WindowAxis, window_sums
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.regions import MaskedRegion, Region, mask_of_places
+from napari_active_seg.regions import MaskedRegion, Region, make_mask
 
 __all__ = ["Candidate", "PoolImage"]
 
@@ -25,7 +25,7 @@ class PoolImage:
     ``taken`` are places that are labelled or queued. ``tissue`` (h, w) covers the whole image at
     any resolution: slides have a coarse one. ``bound`` is the highest that ``uncertainty`` can be,
     and ``group`` the patient or slide. ``read`` returns the pixels, for units that need them. Of a
-    slide maps and pixels keep one of each full square of ``step``.
+    slide maps and pixels keep one pixel of each full square of ``step``.
     """
 
     image_id: str
@@ -60,7 +60,7 @@ class PoolImage:
     @property
     def taken_mask(self) -> NDArray[np.bool_]:
         """The pixels of the map that are labelled or queued."""
-        return mask_of_places(self.map_shape, self._taken_on_map())
+        return make_mask(self.map_shape, self._taken_on_map())
 
     def _taken_on_map(self) -> tuple[MaskedRegion, ...]:
         return tuple(place.coarser(self.step, self.map_shape) for place in self.taken)
@@ -82,14 +82,14 @@ class PoolImage:
         return values
 
     def finite_uncertainty(self) -> NDArray[np.float32]:
-        """Return the same; BadInputError if it holds NaN or infinity."""
+        """Return the unlabelled uncertainty; BadInputError if it holds NaN or infinity."""
         values = self.unlabelled_uncertainty()
         if not np.isfinite(values).all():
             raise self.broken()
         return values
 
     def broken(self) -> BadInputError:
-        """Return the error that says what is wrong with a map that holds NaN or infinity."""
+        """Return the error for a map that holds NaN or infinity."""
         return BadInputError(
             f"image {self.image_id!r}: the uncertainty map holds NaN or infinity; predict again"
         )
@@ -147,7 +147,7 @@ def _coarse_span(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A place that could be asked for, with all that decides whether it is.
+    """A region that could be proposed, with all that decides whether it is.
 
     ``value`` orders candidates: I^alpha / C^beta. ``tied`` is how many places of its image had the
     same value when it was taken. ``probs`` (C,) are mean probabilities over the place, and

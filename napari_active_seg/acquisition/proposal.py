@@ -1,4 +1,4 @@
-"""What an acquisition ends with: regions to label, each with its score, cost and reason."""
+"""Proposals: regions to label, each with its score, cost and reason."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["RANDOM_SHARES", "Proposal", "RegionKind", "SamplingFrame", "ScoredRe
 
 
 class RegionKind(StrEnum):
-    """Why a region is in the queue at all; the values are what project databases hold."""
+    """Why a region is in the queue; project databases hold the values."""
 
     CHOSEN = "chosen"  #: by the strategy
     RANDOM = "drawn"  #: uniformly at random over tissue
     CONTROL = "control"  #: at random over the pool; the model is measured before it learns it
     VALIDATION = "validation"  #: at random on images set aside for validation
-    TEST = "audit"  #: at random on images set aside for the final test
-    INITIAL = "start"  #: to cover the pool or at random, since there was no model to ask
+    TEST = "audit"  #: at random on the test images
+    INITIAL = "start"  #: to cover the pool or at random, before the first model
     IMPORTED = "whole"  #: a whole image that came with its labels
-    IMAGE_QUESTION = "image"  #: a whole image of which a class is asked; nothing is painted
+    IMAGE_QUESTION = "image"  #: a whole image that needs a class; nothing is painted
     MANUAL = "manual"  #: placed by a person; it trains, and no estimate is made from it
 
     @property
@@ -48,7 +48,7 @@ class ScoredRegion:
 
     @property
     def place(self) -> MaskedRegion:
-        """What may be painted of the region."""
+        """The area of the region that may be painted."""
         return MaskedRegion(self.region, self.shape)
 
 
@@ -58,7 +58,7 @@ RANDOM_SHARES = frozenset({RegionKind.CONTROL, RegionKind.VALIDATION, RegionKind
 
 @dataclass(frozen=True, slots=True)
 class SamplingFrame:
-    """Out of what the regions of a round were drawn, for estimates that hold for the pool.
+    """The candidates that the regions of a round were drawn from, for unbiased estimates.
 
     Of ``n_units`` places ``n_impossible`` had no chance. ``covered`` is the share of the pool's
     free tissue that lies in one of them.
@@ -73,7 +73,26 @@ class SamplingFrame:
 class Proposal:
     """The regions of one round, and all that is needed to propose them again.
 
-    ``notes`` say what is to be spent, what was found on the way, and what is still needed.
+    Parameters
+    ----------
+    round
+        Number of the round.
+    regions
+        The proposed regions, in the order of the queue.
+    strategy
+        Name of the strategy.
+    budget
+        Number of regions that were requested.
+    seed
+        Seed of all random draws.
+    model_id
+        The model whose predictions were used; None without one.
+    config_hash
+        Hash of the settings.
+    notes
+        Messages for a person: the cost, warnings, and further regions that are needed.
+    offered
+        The candidates of the random draws; None where nothing was drawn.
     """
 
     round: int

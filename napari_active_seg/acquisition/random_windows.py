@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.pool_image import Candidate, PoolImage
-from napari_active_seg.acquisition.windows import WindowGrid, free_windows
+from napari_active_seg.acquisition.windows import WindowGrid, find_free_windows
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import MaskedRegion, Region
 
-__all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground", "scattered_windows"]
+__all__ = ["FOREGROUND_SHARE", "draw_windows", "draw_windows_on_foreground", "scatter_windows"]
 
-#: A draw considers so many places of one image at most: on a slide not every pixel begins one.
+#: Most candidate windows of one image in a draw: on a slide not every pixel starts one.
 _PLACES_TO_DRAW_FROM = 1_000_000
 #: Two of three windows lie on predicted foreground, as in the study that calls it hard to beat.
 FOREGROUND_SHARE = 2 / 3
@@ -64,7 +64,7 @@ def draw_windows_on_foreground(
     Foreground is every class but the first. The pixel is drawn uniformly over the foreground of
     all images, and the window moved into its image; one that is not free is drawn again. Where no
     window on foreground is left, and for the rest, draws are uniform over all free places.
-    ``classes_of`` returns what an image's map predicts; it is asked again where one is drawn.
+    ``classes_of`` returns what an image's map predicts; it is called again where one is drawn.
     """
     _check_count(count)
     draw = _Draw(pool, size)
@@ -80,11 +80,11 @@ def draw_windows_on_foreground(
     return tuple(found)
 
 
-def scattered_windows(
+def scatter_windows(
     pool: Sequence[PoolImage], *, most: int, size: int, rng: np.random.Generator
 ) -> tuple[Candidate, ...]:
     """Return free windows at steps of half their size: all of them, or ``most`` drawn of them."""
-    grids = [free_windows(image, size, max(1, size // 2)) for image in pool]
+    grids = [find_free_windows(image, size, max(1, size // 2)) for image in pool]
     ends = np.cumsum([_n_free(grid) for grid in grids])
     total = int(ends[-1]) if len(ends) else 0
     drawn = np.arange(total)
@@ -186,7 +186,7 @@ class _Draw:
         return self._grids[index]
 
     def _made(self, index: int) -> WindowGrid:
-        return free_windows(self._pool[index], self._size, self._stride)
+        return find_free_windows(self._pool[index], self._size, self._stride)
 
 
 class _Foreground:

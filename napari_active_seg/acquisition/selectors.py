@@ -1,6 +1,6 @@
 """In which order candidates are taken: by value, by chance, by class, or far from each other.
 
-Each order is asked for one candidate at a time among those that still may be taken, so that
+Each selector returns one candidate at a time among those that still may be taken, so that
 budgets and limits for images and patients go with every one of them.
 """
 
@@ -36,7 +36,7 @@ __all__ = [
 
 #: Two thirds of a batch of ClaSP PE go by class.
 STRATIFIED_SHARE = 2 / 3
-#: Its inverse temperature grows from 1 to 100 over so many rounds.
+#: Number of rounds over which its inverse temperature grows from 1 to 100.
 _ROUNDS, _COLDEST = 10, 100.0
 
 
@@ -47,14 +47,14 @@ class Selector(ABC):
     def pick(self, allowed: NDArray[np.bool_]) -> int:
         """Return the index of the next among the ``allowed``; it is taken then."""
 
-    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+    def selection_probability(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
         """Return with which probability it was that one; None where nothing was drawn.
 
-        To be asked after it was picked from the same ``allowed``.
+        To be called after it was picked from the same ``allowed``.
         """
         return None
 
-    def impossible(self) -> int:
+    def count_unreachable(self) -> int:
         """Return how many candidates no draw could take; 0 where nothing is drawn."""
         return 0
 
@@ -83,7 +83,7 @@ class GumbelTopK(Selector):
         best = int(np.argmax(keys))
         return best if allowed[best] else int(np.argmax(allowed))
 
-    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+    def selection_probability(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
         """Return e^logit over the sum of those that were allowed."""
         logits = self._logits[allowed]
         highest = logits.max()
@@ -91,7 +91,7 @@ class GumbelTopK(Selector):
             return None
         return float(np.exp(self._logits[index] - highest) / np.exp(logits - highest).sum())
 
-    def impossible(self) -> int:
+    def count_unreachable(self) -> int:
         """Return how many have a chance of 0, in the digits of a float."""
         with np.errstate(invalid="ignore"):
             chances = np.exp(self._logits - self._logits.max())
@@ -154,13 +154,13 @@ class Stratified(Selector):
             self._by_class += 1
         return self._last.pick(allowed)
 
-    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+    def selection_probability(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
         """Return the chance in the draw that it came from."""
-        return self._last.chance(index, allowed)
+        return self._last.selection_probability(index, allowed)
 
-    def impossible(self) -> int:
+    def count_unreachable(self) -> int:
         """Return how many had no chance in the draw where most had none."""
-        return max(draw.impossible() for draw in (*self._of_class, self._plain))
+        return max(draw.count_unreachable() for draw in (*self._of_class, self._plain))
 
 
 class ClassBalanced(Selector):
@@ -196,7 +196,7 @@ class CoreSet(Selector):
 
     def pick(self, allowed: NDArray[np.bool_]) -> int:
         """Return the furthest that is allowed."""
-        index = self._centres.furthest(allowed, self._rng)
+        index = self._centres.find_furthest(allowed, self._rng)
         self._centres.add(index)
         return index
 
@@ -219,7 +219,7 @@ class FacilityLocation(Selector):
 
 
 class BatchBaldOrder(Selector):
-    """Each what tells most together with those taken before."""
+    """Greedy BatchBALD: each candidate adds the most joint information."""
 
     def __init__(self, samples: NDArray[np.floating], rng: np.random.Generator) -> None:
         self._batch = BatchBald(samples, rng)
@@ -268,13 +268,13 @@ class RandomImage(Selector):
         there = np.flatnonzero(allowed & (self._of == name))
         return int(there[0] if self._best else self._rng.choice(there))
 
-    def chance(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
+    def selection_probability(self, index: int, allowed: NDArray[np.bool_]) -> float | None:
         """Return the chance of its image, times that of the place where any was taken."""
         images = len(np.unique(self._of[allowed]))
         places = 1 if self._best else int((allowed & (self._of == self._of[index])).sum())
         return 1 / (images * places)
 
-    def impossible(self) -> int:
+    def count_unreachable(self) -> int:
         """Return how many were not the best of their image, where only that is taken."""
         return len(self._of) - len(np.unique(self._of)) if self._best else 0
 

@@ -38,7 +38,7 @@ def coarse_strategy(strategy: Strategy, step: int) -> Strategy:
 
 
 def coarse_cost(cost: CostModel, strategy: Strategy, step: int) -> CostModel:
-    """Return a cost that says of the map's places what ``cost`` says of the slide's.
+    """Return a cost model for the map's regions that equals ``cost`` on the slide's.
 
     Edges are as many times fewer as the step is wide; vertices of outlines are counted as they
     are on the map, where fine detail is lost.

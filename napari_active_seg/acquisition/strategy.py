@@ -38,12 +38,12 @@ DIVERSITIES = {
     "softmax": "e to the value times inverse_temperature, times chance",
     "stratified": "two thirds by class, the class's share of the value, with noise (ClaSP PE)",
     "class-balanced": "by predicted class in turn, the best of each",
-    "batch-bald": "what all of a small batch tell together (BatchBALD)",
-    "coverage": "each what looks like most that nothing labelled or chosen looks like",
+    "batch-bald": "the most joint information of a small batch (BatchBALD)",
+    "coverage": "each the most similar to images unlike all that is labelled or chosen",
 }
 #: How the first regions are found, before there is a model.
 FIRST = {
-    "coverage": "so that together they look like as much of the pool as possible",
+    "coverage": "so that together they represent as much of the pool as possible",
     "random": "at random over tissue",
 }
 DRAWS = {
@@ -60,18 +60,58 @@ LEAST_SIZE = 8
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Everything that decides which regions come back.
+    """All settings that decide which regions are proposed.
 
-    An empty ``measure`` stands for the one that the project shows, ``size`` 0 for the project's
-    region size, ``stride`` 0 for a quarter of it. ``overlap``
-    is faithful to the paper, whose regions of one round may overlap. ``threshold`` is a share of
-    the measure's highest value, ``top`` a share of the pool's pixels, ``tolerance`` pixels from a
-    polygon to its outline. ``share`` is what diversity is offered of all candidates, the best of
-    them. ``control`` and ``validation`` are shares of all regions. ``per_image`` and
-    ``per_patient`` 0 stand for any number. ``per_image_share`` is the largest share of a round from
-    one image; 0 sets no limit, as the strategies of papers do. Uniform draws of squares are spread
-    over the images instead, so that all places keep the same chance. ``first`` is how regions are
-    found before there is a model. ``auto`` lets the guide choose.
+    Parameters
+    ----------
+    name
+        Name of the strategy.
+    measure
+        Uncertainty measure; empty for the one that the project shows.
+    unit
+        Kind of region, a key of ``UNITS``.
+    size
+        Side of a square in pixels; 0 for the project's region size.
+    stride
+        Pixels from one square to the next; 0 for a quarter of the size.
+    overlap
+        Whether regions of one round may overlap, as in the calibration paper.
+    aggregate
+        How a map is aggregated over a region, a key of ``AGGREGATES``.
+    threshold
+        Share of the measure's highest value above which a pixel counts as uncertain.
+    top
+        Share of the pool's pixels that count as uncertain.
+    tolerance
+        Pixels from a polygon to its outline.
+    draws
+        How regions are drawn at random, a key of ``DRAWS``.
+    cost
+        Cost model, a key of ``COSTS`` or ``LEARNED``.
+    alpha, beta
+        Exponents of information and of cost in the value of a region.
+    diversity
+        How diverse regions are selected, a key of ``DIVERSITIES``.
+    share
+        Share of the candidates, the best of them, that diversity selects from.
+    inverse_temperature
+        Inverse temperature of the random selection.
+    control, validation
+        Shares of all regions that are drawn as control regions, and on validation images.
+    per_image, per_patient
+        Most regions of one image or patient in a round; 0 for any number.
+    per_image_share
+        Largest share of a round from one image; 0 for no limit. Uniform draws of squares are
+        stratified over the images instead, so that all places keep the same probability.
+    first
+        How regions are found before the first model, a key of ``FIRST``.
+    auto
+        Whether the recommended strategy is used.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown or a number is out of range.
     """
 
     name: str
@@ -149,14 +189,14 @@ class Strategy:
         return self.stride or max(1, self.size // 4)
 
     @property
-    def asks_model(self) -> bool:
-        """Whether predictions decide."""
+    def uses_model(self) -> bool:
+        """Whether the choice needs predictions."""
         by_looks = self.diversity == "coverage" and self.draws == "none" and self.beta == 0
         return self.unit == "polygons" or not (self.draws == "uniform" or by_looks)
 
     @property
     def is_chance(self) -> bool:
-        """Whether places are drawn, whatever the model says of each."""
+        """Whether regions are drawn at random, whatever the prediction."""
         return self.draws in ("uniform", "foreground", "image-and-place")
 
     @property
@@ -178,19 +218,34 @@ class Strategy:
         is recorded that would hold for that part alone.
         """
         by_chance = self.draws != "none" or self.diversity in ("power", "softmax", "stratified")
-        return self.asks_model and not (self.auto or by_chance or self.unit == "images")
+        return self.uses_model and not (self.auto or by_chance or self.unit == "images")
 
     @property
-    def asks_all(self) -> bool:
+    def needs_all_candidates(self) -> bool:
         """Whether candidates of the whole pool are wanted, rather than only the best."""
         return self.diversity != "none" or self.draws != "none" or self.cost in LEARNED
 
     def with_changes(
         self, default_size: int = 128, default_measure: str = "bald", **changes: Any
     ) -> Strategy:
-        """Return the strategy with what is not None replaced, size and measure where it has none.
+        """Return the strategy with some parts changed.
 
-        ConfigError if a part is unknown or does not fit.
+        Parameters
+        ----------
+        default_size, default_measure
+            Used where the strategy has no size or measure of its own.
+        **changes
+            New values by the name of the part; None leaves a part as it is.
+
+        Raises
+        ------
+        ConfigError
+            If a part is unknown or a value does not fit.
+
+        Examples
+        --------
+        >>> get_strategy("uncertain-regions").with_changes(size=64).size
+        64
         """
         wanted = {key: value for key, value in changes.items() if value is not None}
         for key in wanted:
@@ -203,8 +258,8 @@ class Strategy:
         chosen = {"size": self.size or default_size, "measure": self.measure or default_measure}
         return replace(self, **{**chosen, **wanted})
 
-    def with_words(self, changes: Mapping[str, str]) -> Strategy:
-        """Return the strategy with parts changed by words, such as ``{"unit": "crops"}``."""
+    def with_parsed_changes(self, changes: Mapping[str, str]) -> Strategy:
+        """Return the strategy with parts changed by text, such as ``{"unit": "crops"}``."""
         return self.with_changes(
             self.size or 128,
             self.measure or "bald",
@@ -244,7 +299,7 @@ class StrategyParts(TypedDict, total=False):
 
 
 def _value(key: str, word: str) -> Any:
-    """Return what a word means for a part of a strategy."""
+    """Parse the value of a part of a strategy."""
     kinds = {f.name: str(f.type) for f in fields(Strategy)}
     kind = kinds.get(key, "str")
     try:
@@ -256,7 +311,7 @@ def _value(key: str, word: str) -> Any:
         raise ConfigError(f"{key} is {wanted}, got {word!r}") from error
 
 
-#: At most a quarter of a round comes from one image, unless a paper says otherwise.
+#: At most a quarter of a round comes from one image, unless a paper has it otherwise.
 _SPREAD: dict[str, Any] = {"per_image_share": 0.25}
 _FAITHFUL: dict[str, Any] = {
     "size": 150,
@@ -328,7 +383,23 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def get_strategy(name: str) -> Strategy:
-    """Return the strategy called ``name``, or raise ConfigError with the known names."""
+    """Return the strategy called ``name``.
+
+    Parameters
+    ----------
+    name
+        A key of ``STRATEGIES``.
+
+    Raises
+    ------
+    ConfigError
+        If no strategy has that name.
+
+    Examples
+    --------
+    >>> get_strategy("power-regions").diversity
+    'power'
+    """
     if name not in STRATEGIES:
         raise ConfigError(f"no strategy {name!r}: {did_you_mean(name, STRATEGIES)}")
     return STRATEGIES[name]

@@ -2,14 +2,14 @@
 
 Redundancy is how much nearer places lie to their nearest neighbour than they would if nothing but
 the spread along each direction were known: embeddings are turned onto their principal components,
-scaled to the same spread, and compared with a reference in which every component is shuffled over
-the places by itself.
+scaled to the same spread, and compared with a reference in which each component is shuffled over
+the places independently.
 
     redundancy = 1 - mean nearest distance / mean nearest distance of the shuffled reference
 
 0 is a pool without any likeness beyond chance, 1 one of exact copies of places.
 
-Copies of images are told by another figure: of two places that are drawn out of a large pool
+Copies of images need another figure: of two places that are drawn out of a large pool
 neither is likely to show what the other does. But they follow each other by name.
 
     likeness = 1 - mean distance to the nearest of its run / to the nearest of as many others
@@ -28,16 +28,16 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["StrategyAdvice", "group_sequences", "recommend", "redundancy_of", "similarity"]
+__all__ = ["StrategyAdvice", "group_sequences", "measure_redundancy", "recommend", "similarity"]
 
 #: From here on a pool counts as redundant, by its places, or by images that follow each other.
 REDUNDANT, ALIKE = 0.5, 0.2
 #: From here on labels cover enough of the pool to count as a high budget.
 HIGH_BUDGET = 0.05
-#: Places that are needed to say anything of a pool.
+#: Least number of places for a recommendation.
 LEAST_PLACES = 12
 _COMPONENTS, _SHUFFLES = 8, 5
-#: Images of a run, and how many runs say something.
+#: Images of a run, and the least number of runs.
 RUN, LEAST_RUNS = 5, 4
 _OTHERS = 20
 
@@ -46,7 +46,7 @@ _OTHERS = 20
 class StrategyAdvice:
     """A strategy, whether unlabelled images should help to train, and why.
 
-    ``likeness`` is None where there are too few images to tell it.
+    ``likeness`` is None where there are too few images.
     """
 
     strategy: str
@@ -82,7 +82,7 @@ class StrategyAdvice:
         )
 
 
-def redundancy_of(embeddings: NDArray[np.floating], rng: np.random.Generator) -> float:
+def measure_redundancy(embeddings: NDArray[np.floating], rng: np.random.Generator) -> float:
     """Return the redundancy of places by their embeddings (N, D), 0 to 1."""
     if embeddings.ndim != 2 or len(embeddings) < LEAST_PLACES:
         raise BadInputError(

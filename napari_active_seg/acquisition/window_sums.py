@@ -3,7 +3,7 @@
 First along columns, then along rows: at stride 1 by float64 running sums with a leading zero, of
 which each window takes two; at wide strides pixels between the edges of windows are added up first,
 and one pass over the pixels is nearly all there is to do. Working memory is kept between maps:
-asking the system for it anew takes longer than the sums do (``benchmarks/regions.py``).
+allocating it again takes longer than the sums do (``benchmarks/regions.py``).
 """
 
 from __future__ import annotations

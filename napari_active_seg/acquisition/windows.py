@@ -5,7 +5,7 @@ labelled counts 0, the windows of all images are ranked together and the best ar
 
 ``overlap=False`` takes windows one after the other and strikes out what each overlaps;
 ``overlap=True`` is faithful to the paper, where windows of one round may overlap. Striking out
-stays within an image, so each image can be searched by itself and forgotten: what is best over
+stays within an image, so each image can be searched alone and forgotten: what is best over
 all images is found by merging what is best in each (``gathering``).
 
 Ties are broken by a seeded draw, so that a flat map does not favour the upper left.
@@ -26,7 +26,14 @@ from napari_active_seg.acquisition.window_sums import WindowAxis, window_axis, w
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import Region
 
-__all__ = ["TIE", "WindowGrid", "WindowPick", "best_windows", "free_windows", "valued_windows"]
+__all__ = [
+    "TIE",
+    "WindowGrid",
+    "WindowPick",
+    "find_best_windows",
+    "find_free_windows",
+    "score_windows",
+]
 
 #: Windows whose values differ by less than this share of the highest are ties: a summed-area
 #: table over a flat map rounds in the 13th digit.
@@ -76,7 +83,7 @@ class WindowPick:
     tied: int
 
 
-def free_windows(image: PoolImage, size: int, stride: int) -> WindowGrid:
+def find_free_windows(image: PoolImage, size: int, stride: int) -> WindowGrid:
     """Return the windows of an image that may be taken, of value 0."""
     rows, columns = (window_axis(length, size, stride) for length in image.shape)
     value = np.zeros((len(rows.starts), len(columns.starts)))
@@ -102,7 +109,7 @@ def _forbid(grid: WindowGrid, image: PoolImage, *, overlap: bool) -> None:
             grid.strike_out(place.region)
 
 
-def valued_windows(
+def score_windows(
     image: PoolImage,
     size: int,
     stride: int,
@@ -135,7 +142,7 @@ def valued_windows(
     return grid
 
 
-def best_windows(
+def find_best_windows(
     grid: WindowGrid,
     rng: np.random.Generator,
     *,

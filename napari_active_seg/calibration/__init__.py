@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and what a few labels say of all; streamed."""
+"""Calibration of probabilities, and unbiased estimates from few labels; all of it streamed."""
 
 from napari_active_seg.calibration.classwise import BrierParts, OneVsRestBins
 from napari_active_seg.calibration.cross_validation import (

@@ -31,7 +31,7 @@ __all__ = ["BrierParts", "OneVsRestBins"]
 
 @dataclass(frozen=True, slots=True)
 class BrierParts:
-    """What a Brier score is made of; ``total`` puts it together again."""
+    """The decomposition of a Brier score; ``total`` is their sum."""
 
     reliability: float
     resolution: float
@@ -72,7 +72,7 @@ class OneVsRestBins:
 
     @staticmethod
     def empty(n_classes: int, n_bins: int = 15) -> OneVsRestBins:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if n_classes < 2 or n_bins < 1:
             raise BadInputError(f"2 classes and 1 bin at least, got {n_classes} and {n_bins}")
         shape = (n_classes, n_bins)
@@ -122,7 +122,7 @@ class OneVsRestBins:
         return float(np.abs(self.hits - self.p_sums).sum(axis=1).mean() / n)
 
     def brier_parts(self, which: int) -> BrierParts:
-        """Return what the Brier score of one class is made of; NaN without pixels."""
+        """Return the decomposition of the Brier score of one class; NaN without pixels."""
         n = float(self.n_pixels)
         full = self.counts[which] > 0
         if n == 0 or not full.any():
@@ -142,6 +142,6 @@ class OneVsRestBins:
 
     @property
     def all_brier_parts(self) -> BrierParts:
-        """What the multi-class Brier score is made of: the sum over classes."""
+        """The decomposition of the multi-class Brier score: the sum over classes."""
         parts = [self.brier_parts(which) for which in range(len(self.counts))]
         return sum(parts[1:], parts[0])

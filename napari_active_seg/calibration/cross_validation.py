@@ -1,4 +1,4 @@
-"""What a calibration is worth on images that it was not fitted on."""
+"""Cross-validation of calibration methods over images."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Sums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MethodTrial:
-    """A calibration fitted on all images, with what it does on images left out of its fitting."""
+    """A calibration fitted on all images, with its scores on images left out of the fit."""
 
     calibration: Calibration
     figures: Mapping[str, float]
@@ -49,7 +49,7 @@ class MethodTrial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationTrial:
-    """Every method beside what there is without one; figures of unseen images alone."""
+    """The scores of every method and of no calibration, on images left out of the fit."""
 
     n_images: int
     n_pixels: int
@@ -58,7 +58,7 @@ class CalibrationTrial:
 
     @property
     def best(self) -> str | None:
-        """The method with the lowest NLL on unseen images; None if none is below doing nothing."""
+        """The method with the lowest NLL on unseen images; None if no method improves on none."""
         name = min(self.methods, key=lambda m: self.methods[m].figures["nll"])
         return name if self.methods[name].figures["nll"] < self.plain["nll"] else None
 
@@ -70,7 +70,7 @@ def cross_validate_calibration(
     methods: Sequence[str] | None = None,
     check_cancelled: Callable[[], None] = lambda: None,
 ) -> CalibrationTrial | None:
-    """Return what each method does on images that it was not fitted on.
+    """Cross-validate every calibration method over images.
 
     By default all methods, or with many classes the temperature alone: a weight and an offset for
     each of 254 classes would need more labels than anybody has.

@@ -1,15 +1,15 @@
-"""Where to part a row of fine bins so that each part holds about as many pixels."""
+"""Splits a row of fine bins into parts of about equally many pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["equal_mass_starts"]
+__all__ = ["find_equal_mass_starts"]
 
 
-def equal_mass_starts(counts: NDArray[np.int64], n_parts: int) -> list[int]:
-    """Return where each part begins; what shares a bin stays together, so there may be fewer."""
+def find_equal_mass_starts(counts: NDArray[np.int64], n_parts: int) -> list[int]:
+    """Return where each part begins; pixels of one bin stay together, so there may be fewer."""
     total, filled = int(counts.sum()), np.cumsum(counts)
     starts = [0]
     for number in range(1, n_parts):

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.calibration.equal_mass import equal_mass_starts
+from napari_active_seg.calibration.equal_mass import find_equal_mass_starts
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["FINE_BINS", "ReliabilityBins", "equal_mass_bins"]
 
-#: So many equal-width bins stand for single confidences where equal-mass bins are made of them.
+#: Number of equal-width bins from which equal-mass bins are made.
 FINE_BINS = 16_384
 #: Pixels at a time: what is made of them stays in the processor's cache.
 _AT_A_TIME = 32_768
@@ -31,6 +31,26 @@ class ReliabilityBins:
 
     The bins are of equal width unless they were made by ``equal_mass``. A leading axis stands for
     several images; ``edges`` are shared.
+
+    Parameters
+    ----------
+    counts
+        Number of pixels (..., K) in each bin.
+    confidence_sums
+        Sum of their confidences (..., K).
+    hits
+        Number of correctly classified pixels (..., K).
+    own_edges
+        Edges (K + 1,) of bins that are not of equal width.
+
+    Examples
+    --------
+    >>> probs = np.array([[[0.1, 0.4]], [[0.9, 0.6]]])  # (C, H, W)
+    >>> bins = ReliabilityBins.empty(5).add(probs, np.array([[1, 0]], np.uint8))
+    >>> bins.counts.tolist(), bins.hits.tolist()
+    ([0, 0, 1, 0, 1], [0, 0, 0, 0, 1])
+    >>> round(float(bins.expected_calibration_error), 2)
+    0.35
     """
 
     counts: NDArray[np.int64]  # (..., K)
@@ -40,7 +60,7 @@ class ReliabilityBins:
 
     @staticmethod
     def empty(n_bins: int = 15) -> ReliabilityBins:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if n_bins < 1:
             raise BadInputError(f"n_bins must be 1 or more, got {n_bins}")
         zeros = np.zeros(n_bins, np.int64)
@@ -57,14 +77,27 @@ class ReliabilityBins:
         return np.linspace(0.0, 1.0, self.n_bins + 1) if self.own_edges is None else self.own_edges
 
     def add(self, probs: NDArray[np.floating], target: NDArray[np.uint8]) -> ReliabilityBins:
-        """Return bins with the labelled pixels of (C, H, W) ``probs`` added."""
+        """Return bins with one image added.
+
+        Parameters
+        ----------
+        probs
+            Class probabilities (C, H, W).
+        target
+            Labels (H, W); pixels of 255 are left out.
+
+        Raises
+        ------
+        BadInputError
+            If the shapes do not match, probabilities hold NaN, or the bins have equal mass.
+        """
         if self.own_edges is not None:
             raise BadInputError("bins of equal mass are made at the end, of fine bins")
         if probs.shape[1:] != target.shape:
             raise BadInputError(f"probs {probs.shape} and target {target.shape} do not match")
         sums = np.zeros(2 * self.n_bins + 2)
         counts = np.zeros(2 * self.n_bins + 2, np.int64)
-        places = _Places(self.n_bins)
+        places = _BinIndex(self.n_bins)
         for values, truth in _pieces(probs, target):
             confidence, hit = _confidence_and_hit(values, truth)
             index = places.of(confidence, hit, exact_product=values.dtype != np.float64)
@@ -72,9 +105,9 @@ class ReliabilityBins:
             counts += np.bincount(index, minlength=len(counts))
         by_hit = counts.reshape(-1, 2)
         return self + ReliabilityBins(
-            _folded(by_hit.sum(axis=1)),
-            _folded(sums.reshape(-1, 2).sum(axis=1)),
-            _folded(by_hit[:, 1]),
+            _fold(by_hit.sum(axis=1)),
+            _fold(sums.reshape(-1, 2).sum(axis=1)),
+            _fold(by_hit[:, 1]),
         )
 
     def __add__(self, other: ReliabilityBins) -> ReliabilityBins:
@@ -86,14 +119,14 @@ class ReliabilityBins:
         )
 
     def equal_mass(self, n_bins: int = 15) -> ReliabilityBins:
-        """Return neighbours put together to bins of about the same number of pixels each.
+        """Merge neighbouring bins into bins of about the same number of pixels each.
 
-        What shares a bin here stays together, so that fine bins give what single confidences
-        would, up to their width.
+        Pixels of one bin stay together, so that fine bins give the same as single confidences,
+        up to their width.
         """
         if not self.counts.any():
             return ReliabilityBins.empty(n_bins)
-        starts = equal_mass_starts(self.counts, n_bins)
+        starts = find_equal_mass_starts(self.counts, n_bins)
         return ReliabilityBins(
             np.add.reduceat(self.counts, starts),
             np.add.reduceat(self.confidence_sums, starts),
@@ -128,7 +161,7 @@ class ReliabilityBins:
 def equal_mass_bins(
     probs: NDArray[np.floating], target: NDArray[np.uint8], n_bins: int = 15
 ) -> ReliabilityBins:
-    """Return bins of equal mass made of single confidences, which are sorted all at once.
+    """Return bins of equal mass from single confidences, which are sorted all at once.
 
     Exact, and of the size of its input; ``ReliabilityBins.empty(FINE_BINS)`` takes any number of
     pixels, and its ``equal_mass`` differs by the width of a fine bin. Equal confidences stay
@@ -180,8 +213,8 @@ def _winners(values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray
     return np.take_along_axis(values, places[None], axis=0)[0].astype(np.float64), places
 
 
-class _Places:
-    """Places of values among K bins (lo, hi] of equal width, to the last bit as the edges say.
+class _BinIndex:
+    """Assigns values to K bins (lo, hi] of equal width, exact to the last bit of the edges.
 
     Places 2 k + 2 and 2 k + 3 are bin k, of misses and of hits; the first two are values of
     exactly 0, which belong to the first bin.
@@ -197,8 +230,8 @@ class _Places:
     ) -> NDArray[np.intp]:
         """Return the place of each value in 0..1.
 
-        ``exact_product`` says that values have the digits of a shorter type, so that their product
-        with K is exact; else it may round to the wrong side of an edge, and edges are looked at.
+        ``exact_product`` means that values have the digits of a shorter type, so that their product
+        with K is exact; else it may round to the wrong side of an edge, and edges are compared.
         """
         product = values * self._k
         np.ceil(product, out=product)
@@ -216,7 +249,7 @@ class _Places:
         return narrow.astype(np.intp)
 
 
-def _folded(of_places: NDArray[Any]) -> NDArray[Any]:
+def _fold(of_places: NDArray[Any]) -> NDArray[Any]:
     """Return what was summed over K + 1 places as sums over K bins."""
     bins = of_places[1:].copy()
     bins[0] += of_places[0]

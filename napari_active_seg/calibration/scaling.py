@@ -1,14 +1,14 @@
-"""Making probabilities mean what they say: temperature, vector and class-wise Platt scaling.
+"""Fit and apply temperature, vector and class-wise Platt scaling.
 
 All three change the class probabilities p of a single pass; passes are averaged afterwards, so that
-every measure of uncertainty is one of calibrated opinions.
+every uncertainty measure is computed from calibrated samples.
 
     temperature   softmax(w log p), one w = 1 / T for all classes
     vector        softmax(w_c log p_c + b_c)
     platt         s_c / sum s with s_c = sigmoid(w_c logit p_c + b_c)
 
 They are fitted by the negative log-likelihood of the averaged passes, which is what is shown. Log
-probabilities stand for logits: a softmax does not tell logits apart that differ by a constant.
+probabilities stand for logits: a softmax is the same for logits that differ by a constant.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _BOUNDS_OF_WEIGHTS = (0.02, 50.0)
 _BOUNDS_OF_OFFSETS = (-20.0, 20.0)
 #: A label that no pass gives any chance counts as this likely.
 _LEAST_LIKELIHOOD = 1e-300
-#: Keeps what the labels say nothing about at what it was.
+#: Keeps parameters that the labels do not determine at their start.
 _RIDGE = 1e-6
 #: The search takes a few dozen; more bring nothing that lasts.
 _MOST_STEPS = 300
@@ -48,7 +48,27 @@ _MOST_STEPS = 300
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns the probabilities of one model into calibrated ones."""
+    """A fitted calibration of the probabilities of one model.
+
+    Parameters
+    ----------
+    method
+        A key of ``METHODS``: ``temperature``, ``vector`` or ``platt``.
+    weights, offsets
+        A weight and an offset for each class; a temperature T is the weight 1 / T for all.
+
+    Raises
+    ------
+    ConfigError
+        If the method is unknown.
+    BadInputError
+        If weights and offsets do not have the same length of 2 or more.
+
+    Examples
+    --------
+    >>> Calibration("temperature", (0.5, 0.5), (0.0, 0.0)).summary
+    'temperature 2.00'
+    """
 
     method: str
     weights: tuple[float, ...]  # (C,)
@@ -69,13 +89,13 @@ class Calibration:
 
     @property
     def tag(self) -> str:
-        """A short name that tells calibrations apart."""
+        """A short hash that identifies the calibration."""
         facts = f"{self.method} {self.weights} {self.offsets}"
         return f"{self.method}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
 
     @property
     def summary(self) -> str:
-        """What is done, in a line."""
+        """The method with its parameters, in one line."""
         if self.method == "temperature":
             return f"temperature {1 / self.weights[0]:.2f}"
         pairs = zip(self.weights, self.offsets, strict=True)
@@ -91,7 +111,7 @@ class Calibration:
 
     @staticmethod
     def from_facts(facts: Mapping[str, object]) -> Calibration:
-        """Return the calibration of plain values; BadInputError if they are none."""
+        """Return the calibration from plain values; BadInputError if they are invalid."""
         try:
             weights, offsets = facts["weights"], facts["offsets"]
             return Calibration(
@@ -100,7 +120,7 @@ class Calibration:
                 tuple(float(b) for b in offsets),  # type: ignore[attr-defined]
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise BadInputError(f"these facts are no calibration: {error}") from error
+            raise BadInputError(f"these facts do not describe a calibration: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +149,20 @@ class PassSample:
 def apply_calibration(
     log_probs: NDArray[np.floating], calibration: Calibration
 ) -> NDArray[np.float64]:
-    """Return log probabilities (..., C, n), up to a constant of each pixel, after calibration."""
+    """Calibrate log probabilities.
+
+    Parameters
+    ----------
+    log_probs
+        Log probabilities (..., C, n) of single samples.
+    calibration
+        The calibration to apply.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Calibrated log probabilities (..., C, n), up to a constant of each pixel.
+    """
     log = np.asarray(log_probs, np.float64)
     weights = np.array(calibration.weights)[:, None]
     offsets = np.array(calibration.offsets)[:, None]
@@ -145,10 +178,31 @@ def fit_calibration(
     start: Calibration | None = None,
     check_cancelled: Callable[[], None] = lambda: None,
 ) -> Calibration:
-    """Return the calibration under which the labels of ``samples`` are most likely.
+    """Fit a calibration by maximum likelihood of the labels.
 
-    Every image weighs as much as it has pixels. ``start`` is where the search begins, to be quick
-    where most of the samples are the same. BadInputError without a pixel.
+    Parameters
+    ----------
+    samples
+        Labelled pixels with the log probabilities of every MC sample; an image has the weight of
+        its number of pixels.
+    method
+        A key of ``METHODS``: ``temperature``, ``vector`` or ``platt``.
+    start
+        A calibration to start the search from, which is faster where most samples are the same.
+    check_cancelled
+        Called at each step; may raise to stop.
+
+    Returns
+    -------
+    Calibration
+        The calibration with the lowest negative log-likelihood of the averaged samples.
+
+    Raises
+    ------
+    ConfigError
+        If the method is unknown.
+    BadInputError
+        If no pixel is labelled.
     """
     if method not in METHODS:
         raise ConfigError(f"no calibration {method!r}: {did_you_mean(method, METHODS)}")

@@ -1,4 +1,4 @@
-"""How uncertain what was selected is beside the rest (figure 4 of the calibration paper)."""
+"""Uncertainty of selected pixels and of all others (figure 4 of the calibration paper)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SelectedAndRest:
 
     @staticmethod
     def empty(bound: float, n_bins: int = 40) -> SelectedAndRest:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if not 0 < bound < float("inf") or n_bins < 1:
             raise BadInputError(f"a bound above 0 and 1 bin at least, got {bound} and {n_bins}")
         zeros = np.zeros(n_bins, np.int64)
@@ -31,7 +31,7 @@ class SelectedAndRest:
     def add(
         self, uncertainty: NDArray[np.floating], selected: NDArray[np.bool_]
     ) -> SelectedAndRest:
-        """Return bins with the pixels of a map (H, W) added; ``selected`` (H, W) were asked for."""
+        """Return bins with the pixels of a map (H, W) added; ``selected`` (H, W) were chosen."""
         if uncertainty.shape != selected.shape:
             raise BadInputError(f"maps of unlike shapes: {uncertainty.shape}, {selected.shape}")
         k = len(self.rest)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.calibration.equal_mass import equal_mass_starts
+from napari_active_seg.calibration.equal_mass import find_equal_mass_starts
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import UNLABELLED
 
@@ -30,7 +30,7 @@ class ErrorsByUncertainty:
 
     @staticmethod
     def empty(bound: float, n_bins: int = 4096) -> ErrorsByUncertainty:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if not (0 < bound < float("inf")) or n_bins < 1:
             raise BadInputError(f"a bound above 0 and 1 bin at least, got {bound} and {n_bins}")
         zeros = np.zeros(n_bins, np.int64)
@@ -67,13 +67,13 @@ class ErrorsByUncertainty:
             self.bound, self.counts + other.counts, self.errors + other.errors
         )
 
-    def condensed(self, n_parts: int) -> ErrorsByUncertainty:
-        """Return neighbours put together to at most ``n_parts`` bins of about equal mass.
+    def condense(self, n_parts: int) -> ErrorsByUncertainty:
+        """Merge neighbouring bins into at most ``n_parts`` bins of about equal mass.
 
         For keeping: its curve is the same up to a share of 1 / ``n_parts``, and nothing can be
         added to it.
         """
-        starts = equal_mass_starts(self.counts, n_parts)
+        starts = find_equal_mass_starts(self.counts, n_parts)
         return ErrorsByUncertainty(
             self.bound, np.add.reduceat(self.counts, starts), np.add.reduceat(self.errors, starts)
         )
@@ -96,7 +96,7 @@ class ErrorsByUncertainty:
         at = np.interp(np.linspace(0, 1, n_shares + 1), kept, wrong)
         return np.diff(at) * n_shares
 
-    def found_in(self, share: float = 0.1) -> float:
+    def share_found(self, share: float = 0.1) -> float:
         """Return the share of all errors that lie in the least certain ``share`` of the pixels.
 
         An uncertainty that knows nothing finds ``share`` of them; NaN where nothing is wrong.
@@ -107,7 +107,7 @@ class ErrorsByUncertainty:
         return float(1 - np.interp(1 - share, kept, wrong) / wrong[-1])
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return shares put aside (from 0 up) and the error rate of what is left then."""
+        """Return the sparsification curve: shares removed, and the error rate of the rest."""
         if self.n_pixels == 0:
             return np.empty(0), np.empty(0)
         kept, wrong = (values[1:][::-1] for values in self._kept())
@@ -115,7 +115,7 @@ class ErrorsByUncertainty:
 
     @property
     def area(self) -> float:
-        """Area under the sparsification curve: 0 is best, the error rate is knowing nothing."""
+        """Area under the sparsification curve: 0 is best, the error rate that of a random order."""
         if self.n_pixels == 0:
             return float("nan")
         aside, rates = self.curve()
@@ -124,7 +124,7 @@ class ErrorsByUncertainty:
 
     @property
     def area_of_oracle(self) -> float:
-        """The same where errors are put aside first: e + (1 - e) log(1 - e)."""
+        """Area of the oracle, which removes errors first: e + (1 - e) log(1 - e)."""
         e = self.error_rate
         return 1.0 if e == 1 else e + (1 - e) * float(np.log1p(-e))
 

@@ -1,4 +1,4 @@
-"""What chosen labels say of all: importance-weighted estimates, or a word why there is none.
+"""Importance-weighted estimates of a pool's score from chosen labels, or why there is none.
 
 Units of a pool are drawn one after the other without putting back; the m-th, of M, was drawn with
 probability q_m among those that were left of N. Farquhar et al. 2021 weigh its loss by
@@ -66,7 +66,7 @@ def why_not_estimable(drawn: DrawnUnits) -> str | None:
     if any(chance is None for chance in drawn.chances):
         return (
             "the regions were chosen and not drawn, so that all others had probability 0; use a "
-            "strategy that draws, such as power-regions, or look at the control squares"
+            "strategy that draws, such as power-regions, or use the control regions"
         )
     if drawn.n_impossible:
         return (
@@ -106,7 +106,7 @@ def lure_weights(drawn: DrawnUnits) -> NDArray[np.float64]:
 
 
 def effective_size(weights: NDArray[np.float64]) -> float:
-    """Return how many equally weighed draws say as much: (sum v)^2 / sum v^2."""
+    """Return the number of equally weighted draws of the same variance: (sum v)^2 / sum v^2."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
@@ -123,7 +123,7 @@ def is_balanced(weights: NDArray[np.float64]) -> bool:
 def weighted_mean(
     losses: Sequence[float], weights: NDArray[np.float64], *, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return the estimate and between what limits it lies, by Student's t over weighted losses.
+    """Return the estimate with its confidence interval, by Student's t over weighted losses.
 
     Without three draws the limits are NaN. A few draws of great weight make the limits wide, as
     they should be.
@@ -137,7 +137,7 @@ def weighted_mean(
 
 
 def student_limits(values: NDArray[np.float64], *, level: float) -> tuple[float, float, float]:
-    """Return the mean of two values at least, and Student's limits of it."""
+    """Return the mean of two values at least, and Student's confidence interval of it."""
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
     reach = error * float(stats.t.ppf((1 + level) / 2, len(values) - 1))
     return mean, mean - reach, mean + reach

@@ -368,13 +368,13 @@ def unlock(
         raise NothingToDoError(f"nobody holds {project}; it can be opened as it is")
     if holder.is_on_this_machine and not force:
         raise ProjectHeldError(
-            f"{project} is held by {holder.in_words}, which still runs: close it there, or take "
+            f"{project} is held by {holder.description}, which still runs: close it there, or take "
             "the project over with --force if it hangs",
-            holder=holder.in_words,
+            holder=holder.description,
         )
     Project.open(project, take_over=True).close()
-    text = f"taken over from {holder.in_words}"
-    print_result({"taken_over_from": holder.in_words}, as_json=as_json, text=text)
+    text = f"taken over from {holder.description}"
+    print_result({"taken_over_from": holder.description}, as_json=as_json, text=text)
 
 
 def cache(

@@ -265,7 +265,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "validation_images": len(project.images.all(Split.VALIDATION)),
         "test_images": len(project.images.all(Split.TEST)),
         "missing_images": list(project.images.missing()),
-        "held_by": None if project.holder is None else project.holder.in_words,
+        "held_by": None if project.holder is None else project.holder.description,
         "annotators": list(project.labels.annotators()),
         "rounds": project.regions.last_round(),
         "regions": dict(Counter(str(queued.state) for queued in queue)),

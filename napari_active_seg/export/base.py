@@ -1,4 +1,4 @@
-"""The seam behind which each format lies, and what all of them share."""
+"""The interface of export formats, and functions that they share."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = [
     "Exporter",
     "OnPiece",
     "PieceFiles",
-    "each_piece",
     "is_labelled_throughout",
+    "iter_pieces",
     "needs_package",
     "save_picture",
 ]
@@ -47,7 +47,7 @@ class Exporter(Protocol):
 
     @property
     def keeps_unlabelled(self) -> bool:
-        """Whether the format can say that a pixel is not labelled."""
+        """Whether the format can store that a pixel is not labelled."""
 
     def write(
         self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
@@ -55,8 +55,11 @@ class Exporter(Protocol):
         """Write ``data`` and return the files of each piece, by its name."""
 
 
-def each_piece(data: ExportSet, on_piece: OnPiece) -> Iterator[tuple[Sample, Callable[[], None]]]:
-    """Yield each piece once it was told of, with what tells of it again and may stop."""
+def iter_pieces(data: ExportSet, on_piece: OnPiece) -> Iterator[tuple[Sample, Callable[[], None]]]:
+    """Yield each piece after calling ``on_piece``, with a function that calls it again.
+
+    Either call may raise to stop the export.
+    """
     for number, piece in enumerate(data.pieces):
         still = partial(on_piece, number, len(data.pieces), piece.name)
         still()

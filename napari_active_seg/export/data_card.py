@@ -41,7 +41,7 @@ def card_facts(
     files: Mapping[str, Mapping[str, str]],
     pixels: list[int],
 ) -> dict[str, Any]:
-    """Return what ``dataset.json`` says; ``files`` are those of each piece, by its name."""
+    """Return the content of ``dataset.json``; ``files`` are those of each piece, by its name."""
     labelled = sum(pixels[:-1])
     return {
         "made_by": MAKER,
@@ -73,7 +73,7 @@ def card_facts(
             "by_split": dict(sorted(Counter(piece.split for piece in data.pieces).items())),
             "by_state": dict(sorted(Counter(row.state for row in data.rows).items())),
         },
-        "asked": dict(data.asked),
+        "request": dict(data.request),
         "pieces": [
             {
                 "name": piece.name,
@@ -109,14 +109,14 @@ def describe_card(facts: Mapping[str, Any], *, format_words: str, notes: tuple[s
     named = counts["image_classes"]
     if named:
         of_each = ", ".join(f"{count} {name}" for name, count in named.items())
-        lines[-3:-3] = [f"Of each image as a whole `image_classes.csv` says: {of_each}.", ""]
+        lines[-3:-3] = [f"Classes of whole images in `image_classes.csv`: {of_each}.", ""]
     for row in facts["classes"]:
         share = "" if row["share_of_labelled"] is None else f"{row['share_of_labelled']:.2%}"
         lines.append(f"| {row['value']} | {row['name']} | {row['pixels']:,} | {share} |")
     lines.append(f"| {UNLABELLED} | not labelled | {facts['not_labelled']['pixels']:,} | |")
     lines += ["", "Not labelled means that nothing is known there; it is not background.", ""]
     lines += [f"- {note}" for note in notes]
-    lines += ["", f"Terms: {facts['terms'] or 'none were given; ask whom you have this from.'}"]
+    lines += ["", f"Terms: {facts['terms'] or 'none were given; contact whoever gave you this.'}"]
     lines += [
         "",
         f"`{CHECKSUMS}` holds the SHA-256 of every file (`sha256sum -c {CHECKSUMS}`), "

@@ -20,12 +20,12 @@ __all__ = [
     "PieceLabels",
     "RegionRow",
     "Sample",
-    "without_objects",
+    "find_class_without_objects",
 ]
 
 #: What other tools call the parts of a data set.
 SPLIT_WORDS = {"pool": "train", "validation": "val", "audit": "test"}
-#: Names of a first class that is what remains beside the objects.
+#: Names of a first class that is the background of objects.
 _NO_OBJECTS = {"background", "bg", "skin", "other", "none", "normal", "rest"}
 #: More pixels than this are not held in memory in one array.
 _WHOLE_UP_TO = 400_000_000
@@ -42,7 +42,7 @@ class PieceLabels(Protocol):
         """Return the classes (h, w) of a window, 255 where nothing is labelled."""
 
     def objects(self, window: Region) -> NDArray[np.int32] | None:
-        """Return the ids (h, w) of objects, 0 for none; None where they are not told apart."""
+        """Return the ids (h, w) of objects, 0 for none; None where they are not separated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class Sample:
     """A whole image, or a part of one, that becomes one item of the data set.
 
     ``name`` is a path without suffix that no other piece has, whatever the case of its letters.
-    ``fill`` is the class that stands for "not labelled", where a person asked for one.
+    ``fill`` is the class that stands for "not labelled", where a person chose one.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Sample:
         return found
 
     def objects(self, window: Region | None = None) -> NDArray[np.int32] | None:
-        """Return the ids (h, w) of objects; None where they are not told apart."""
+        """Return the ids (h, w) of objects; None where they are not separated."""
         return self.labels.objects(self._in_image(window))
 
     @property
@@ -118,7 +118,7 @@ class Sample:
                 height, width = self.shape
                 raise BadInputError(
                     f"{self.name} is {height:,} x {width:,} pixels, more than this format writes "
-                    "in one piece; ask for regions or tiles (--as regions, --as tiles), or for "
+                    "in one piece; choose regions or tiles (--as regions, --as tiles), or for "
                     "tiff, ome-zarr or geojson"
                 )
             return self.region
@@ -160,17 +160,17 @@ class RegionRow:
     saved_at: str  #: ISO 8601 in UTC
     draw_probability: float | None = None
     drawn_from: int = 0
-    shape: str = ""  #: which pixels of the rectangle were asked for, packed; empty for all
+    shape: str = ""  #: which pixels of the rectangle belong to the region, packed; empty for all
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """What an image as a whole was said to be, or that nobody can tell."""
+    """A person's class of a whole image, or that it could not be decided."""
 
     image: str
     image_class: str
     annotator: str
-    said_at: str  #: ISO 8601 in UTC
+    answered_at: str  #: ISO 8601 in UTC
     active_s: float
 
 
@@ -178,8 +178,8 @@ class ImageRow:
 class ExportSet:
     """A labelled data set, ready to be written.
 
-    ``asked`` says in words and numbers what was chosen; ``with_pictures`` whether the images go
-    along where a format can do without, and ``without_pictures`` whether they were asked to stay
+    ``request`` records the options of the export; ``with_pictures`` whether the images go
+    along where a format can do without, and ``without_pictures`` whether they stay
     away also where its files name them.
     """
 
@@ -190,7 +190,7 @@ class ExportSet:
     with_pictures: bool = False
     without_pictures: bool = False
     terms: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
     image_rows: tuple[ImageRow, ...] = ()
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
@@ -198,8 +198,8 @@ class ExportSet:
         return tuple(piece for piece in self.pieces if piece.split == split)
 
 
-def without_objects(schema: LabelSchema) -> int | None:
-    """Return the class that is what lies beside the objects; None where each class counts.
+def find_class_without_objects(schema: LabelSchema) -> int | None:
+    """Return the class that is the background of objects; None where each class has objects.
 
     That is a first class with a name such as background, skin or other.
     """

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 
 from napari_active_seg.export.dataset import Sample
 
-__all__ = ["flat_names", "path_names"]
+__all__ = ["make_flat_names", "make_path_names"]
 
 
-def flat_names(pieces: Sequence[Sample]) -> dict[str, str]:
+def make_flat_names(pieces: Sequence[Sample]) -> dict[str, str]:
     """Return a name of ASCII letters, digits, - and _ for each piece's name, no two the same."""
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -28,8 +28,8 @@ def flat_names(pieces: Sequence[Sample]) -> dict[str, str]:
     return found
 
 
-def path_names(image_ids: Sequence[str]) -> Mapping[str, str]:
-    """Return a path without suffix for each image; suffixes stay where they tell images apart."""
+def make_path_names(image_ids: Sequence[str]) -> Mapping[str, str]:
+    """Return a path without suffix for each image; suffixes stay where names would be equal."""
     bare = {i: PurePosixPath(i).with_suffix("").as_posix() for i in image_ids}
     counts: dict[str, int] = {}
     for name in bare.values():

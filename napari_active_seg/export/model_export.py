@@ -20,12 +20,13 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF")  # no other decoder sees the file
 parser = argparse.ArgumentParser(description="Write the classes of IMAGE as a mask.")
 parser.add_argument("image", type=pathlib.Path)
 parser.add_argument("--out", type=pathlib.Path, help="a .png file, or a folder for IMAGE.mask.png")
-asked = parser.parse_args()
-out = asked.image.parent if asked.out is None else asked.out
+arguments = parser.parse_args()
+out = arguments.image.parent if arguments.out is None else arguments.out
 if out.suffix.lower() != ".png" or out.is_dir():
-    out = out / f"{asked.image.name}.mask.png"
+    out = out / f"{arguments.image.name}.mask.png"
 facts = json.loads((here := pathlib.Path(__file__).parent).joinpath("model.json").read_bytes())
-image = np.asarray(Image.open(asked.image, formats=FORMATS).convert("RGB"), np.float32) / 255
+image = Image.open(arguments.image, formats=FORMATS).convert("RGB")
+image = np.asarray(image, np.float32) / 255
 rows, columns = (-length % facts["input_multiple"] for length in image.shape[:2])
 padded = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge").transpose(2, 0, 1)[None]
 model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
@@ -43,10 +44,10 @@ _README = """# {name}
 a plain pass: no dropout, no calibration, so its probabilities are not those of Monte-Carlo
 dropout, and uncertainty maps are made by napari-active-seg alone.
 
-`*.safetensors` are the checkpoints that napari-active-seg reads; their headers say how they were
-trained. `model.json` says on how many labels, and how well it did on the validation images of its
-project. `python predict.py IMAGE --out MASK.png` (or a folder, which is made) writes where it is
-told; without `--out` the mask goes beside the image. Images should look as those did, with the
+`*.safetensors` are the checkpoints that napari-active-seg reads; their headers record how they were
+trained. `model.json` records on how many labels, and how well it did on the validation images of
+its project. `python predict.py IMAGE --out MASK.png` (or a folder, which is made) writes
+there; without `--out` the mask goes next to the image. Images should look as those did, with the
 same size of a pixel.
 
 Research use; not a diagnosis.
@@ -62,7 +63,7 @@ def write_model(
     overwrite: bool = False,
 ) -> None:
     """Write a folder with everything that another program needs; whole or not at all."""
-    with build_folder(out, asked=as_json(facts), overwrite=overwrite) as folder:
+    with build_folder(out, request=as_json(facts), overwrite=overwrite) as folder:
         multiple: list[int] = []
         (folder.path / "model.onnx").unlink(missing_ok=True)
         folder.once("model.onnx", lambda path: multiple.append(write_onnx(path)))

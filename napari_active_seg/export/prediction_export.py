@@ -1,4 +1,4 @@
-"""What a model says of images, as files: masks, maps, objects, and tables of measurements."""
+"""Predictions of images as files: masks, maps, objects, and tables of measurements."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.export.dataset import without_objects
-from napari_active_seg.export.filenames import path_names
-from napari_active_seg.export.palette import palette_of
+from napari_active_seg.export.dataset import find_class_without_objects
+from napari_active_seg.export.filenames import make_path_names
+from napari_active_seg.export.palette import get_palette
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
-from napari_active_seg.metrics.morphometry import MeasuredObject, class_areas, measured_objects
+from napari_active_seg.metrics.morphometry import MeasuredObject, class_areas, measure_objects
 from napari_active_seg.regions import LabelSchema
 from napari_active_seg.uncertainty import Prediction
 
 __all__ = ["PredictionFolder"]
 
-_ASKED = "prediction.json"
+_REQUEST_FILE = "prediction.json"
 _PARTS = ".parts"
 
 
 class PredictionFolder:
-    """A folder of predictions that goes on where it was stopped.
+    """A folder of predictions that resumes where it was stopped.
 
     ``masks/NAME.png``, ``probabilities/NAME.tif`` (C, H, W) and ``uncertainty/NAME.tif`` as
     float32, ``objects/NAME.tif``; at the end ``images.csv`` and ``objects.csv``. Of slides these
-    are maps with a pixel for each square of several, which their names say: ``NAME.every-8.tif``.
-    ``asked`` is what would make other predictions if it were different.
+    are maps with a pixel for each square of several, which their names give: ``NAME.every-8.tif``.
+    ``request`` is what would make other predictions if it were different.
     """
 
     def __init__(
-        self, out: Path, image_ids: Sequence[str], schema: LabelSchema, *, asked: dict[str, Any]
+        self, out: Path, image_ids: Sequence[str], schema: LabelSchema, *, request: dict[str, Any]
     ) -> None:
         self.out = out
         self._schema = schema
-        self._asked = asked | {"classes": list(schema.names)}
-        self._names = path_names(image_ids)
+        self._request = request | {"classes": list(schema.names)}
+        self._names = make_path_names(image_ids)
         self._files = StagingDir(out)
 
     def begin(self) -> None:
         """Make the folder; BadInputError if it holds anything but an unfinished part of this."""
-        note = self.out / _ASKED
-        text = json.dumps(self._asked, indent=1, ensure_ascii=False) + "\n"
+        note = self.out / _REQUEST_FILE
+        text = json.dumps(self._request, indent=1, ensure_ascii=False) + "\n"
         try:
             if note.is_file() and note.read_text(encoding="utf-8") == text:
                 return
@@ -78,7 +78,7 @@ class PredictionFolder:
         objects: NDArray[np.int32] | None,
         spacing: tuple[float, float] | None,
     ) -> None:
-        """Write the files of one image; its row comes last, and says that all are there.
+        """Write the files of one image; its row comes last, and marks it as complete.
 
         Without ``objects`` they are the connected areas of each class but a background.
         """
@@ -86,7 +86,7 @@ class PredictionFolder:
         classes = prediction.classes
         if objects is None:
             objects = _connected(classes, self._schema)
-        measured = measured_objects(
+        measured = measure_objects(
             objects,
             classes,
             prediction.mean_probs,
@@ -107,8 +107,8 @@ class PredictionFolder:
             )
         except OSError as error:
             raise BadInputError(
-                f"{self.out} could not be written: {error.strerror or error}. The same command "
-                "goes on where it stopped"
+                f"{self.out} could not be written: {error.strerror or error}. Run the same "
+                "command again to resume"
             ) from error
 
     def finish(self, *, unread: Mapping[str, str]) -> tuple[int, int]:
@@ -133,9 +133,9 @@ class PredictionFolder:
                     writer.writerow(named | own)
                     n_objects += 1
         problems = [{"image": name, "problem": why} for name, why in unread.items()]
-        told = [*({**row, "problem": None} for row in images), *problems]
-        columns = list(dict.fromkeys(key for row in told for key in row))
-        rows = [[row.get(key) for key in columns] for row in told]
+        rows_with_problems = [*({**row, "problem": None} for row in images), *problems]
+        columns = list(dict.fromkeys(key for row in rows_with_problems for key in row))
+        rows = [[row.get(key) for key in columns] for row in rows_with_problems]
         write_csv(self.out / "images.csv", columns, rows)
         return len(images), n_objects
 
@@ -181,7 +181,7 @@ class PredictionFolder:
             "objects": len(measured),
         }
         for value, (name, area) in enumerate(zip(self._schema.names, areas, strict=True)):
-            if value != without_objects(self._schema):
+            if value != find_class_without_objects(self._schema):
                 row[f"{name} objects"] = sum(own.label == value for own in measured)
             row[f"{name} px"] = area
             row[f"{name} share"] = area / max(sum(areas), 1)
@@ -196,7 +196,7 @@ def _connected(classes: NDArray[np.uint8], schema: LabelSchema) -> NDArray[np.in
     """Return the connected areas of each class but a background, numbered through."""
     found = np.zeros(classes.shape, np.int32)
     for value in range(len(schema)):
-        if value != without_objects(schema):
+        if value != find_class_without_objects(schema):
             ids, _ = ndimage.label(classes == value)
             found = np.where(ids > 0, ids + found.max(), found).astype(np.int32)
     return found
@@ -205,7 +205,7 @@ def _connected(classes: NDArray[np.uint8], schema: LabelSchema) -> NDArray[np.in
 def _png_writer(classes: NDArray[np.uint8], schema: LabelSchema) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         picture = Image.fromarray(classes)
-        picture.putpalette(palette_of(schema))
+        picture.putpalette(get_palette(schema))
         picture.save(path, "PNG")
 
     return write

@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all, and goes on where writing it was stopped."""
+"""A folder that appears whole or not at all, and whose writing resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from napari_active_seg.errors import BadInputError
 
 __all__ = ["StagingDir", "build_folder"]
 
-#: What an export says of itself; by this, and by who made it, an earlier one is recognised.
+#: The description of an export; by this, and by its maker, an earlier one is recognised.
 CARD = "dataset.json"
 MAKER = "napari-active-seg"
-_ASKED = ".asked"
+_REQUEST_FILE = ".request"
 
 
 class StagingDir:
@@ -29,7 +29,7 @@ class StagingDir:
     def once(self, name: PurePosixPath | str, write: Callable[[Path], None]) -> str:
         """Let ``write`` make the file or folder ``name``, unless it is there; return its name.
 
-        Until it is whole it has another name, so that what a kill leaves is made anew.
+        Until it is whole it has another name, so that what a kill leaves is made again.
         """
         place = self.path / name
         if not place.exists():
@@ -51,37 +51,37 @@ class StagingDir:
 
 
 @contextmanager
-def build_folder(out: Path, *, asked: str, overwrite: bool = False) -> Iterator[StagingDir]:
+def build_folder(out: Path, *, request: str, overwrite: bool = False) -> Iterator[StagingDir]:
     """Yield a folder to write to that becomes ``out`` at the end.
 
-    What was written when something stopped it is gone on with, if the same is ``asked`` for again.
+    An interrupted export is resumed if ``request`` is the same.
     BadInputError if ``out`` has files, unless it may be overwritten: an earlier export is replaced
     then, and a folder of anything else is set aside under another name.
     """
     taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if taken and (not overwrite or not out.is_dir()):
         raise BadInputError(
-            f"{out} exists and is not empty; nothing was written. Choose another, or say "
+            f"{out} exists and is not empty; nothing was written. Choose another, or use "
             "--overwrite"
         )
     building = out.with_name(f".{out.name}.partial")
-    note = building / _ASKED
+    note = building / _REQUEST_FILE
     try:
-        if not note.is_file() or note.read_text(encoding="utf-8") != asked:
+        if not note.is_file() or note.read_text(encoding="utf-8") != request:
             shutil.rmtree(building, ignore_errors=True)
             building.mkdir(parents=True)
-            note.write_text(asked, encoding="utf-8")
+            note.write_text(request, encoding="utf-8")
         try:
             yield StagingDir(building)
-        except BadInputError:  # it will fail again: nothing to go on with
+        except BadInputError:  # it will fail again: nothing to resume
             shutil.rmtree(building, ignore_errors=True)
             raise
         note.unlink()
         _put_in_place(building, out)
     except OSError as error:
         raise BadInputError(
-            f"{out} could not be written: {error.strerror or error}. The same command goes on "
-            "where it stopped"
+            f"{out} could not be written: {error.strerror or error}. Run the same command "
+            "again to resume"
         ) from error
 
 

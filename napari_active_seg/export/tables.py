@@ -1,4 +1,4 @@
-"""Tables beside a data set: classes, and where each label came from, as CSV and Parquet."""
+"""Tables of a data set: classes, and where each label came from, as CSV and Parquet."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_active_seg.errors import ConfigError, did_you_mean
 from napari_active_seg.export.dataset import PieceLabels, Sample
-from napari_active_seg.export.filenames import path_names
+from napari_active_seg.export.filenames import make_path_names
 from napari_active_seg.images import ImageSource
 from napari_active_seg.regions import Region
 
@@ -47,7 +47,7 @@ def iter_samples(
         raise ConfigError(f"images cannot be cut into {cut!r}: {did_you_mean(cut, CUTS)}")
     if cut == "tiles" and not 0 <= overlap < tile:
         raise ConfigError(f"tiles of {tile} pixels cannot overlap by {overlap}; want less")
-    names = path_names([image.id for image in images])
+    names = make_path_names([image.id for image in images])
     return tuple(
         Sample(
             name=names[image.id] if cut == "images" else _part_name(names[image.id], region),

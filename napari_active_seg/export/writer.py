@@ -65,17 +65,17 @@ def write_data_set(
 ) -> ExportResult:
     """Write ``data`` to the folder ``out``, whole or not at all.
 
-    What was written when a kill or a stop came is gone on with, if ``stamp`` (which names the
-    labels) and all else are the same. A format that cannot say "not labelled" leaves out pieces
-    that are not labelled throughout, and says which.
+    An interrupted export is resumed if ``stamp`` (which names the
+    labels) and all else are the same. A format that cannot store "not labelled" leaves out pieces
+    that are not labelled throughout, and a note lists them.
     """
     data, left_out = _fit_for(exporter, data)
     notes = _notes(data, left_out)
-    with build_folder(out, asked=_name_of(data, exporter, stamp), overwrite=overwrite) as folder:
+    with build_folder(out, request=_name_of(data, exporter, stamp), overwrite=overwrite) as folder:
         files = exporter.write(data, folder, on_piece)
         _write_tables(data, folder.path)
         facts = card_facts(
-            data, format_name=exporter.name, files=_sorted(files), pixels=count_pixels(data)
+            data, format_name=exporter.name, files=_sort_rows(files), pixels=count_pixels(data)
         )
         facts["left_out"] = list(left_out)
         (folder.path / "dataset.json").write_text(as_json(facts), encoding="utf-8", newline="\n")
@@ -97,8 +97,8 @@ def _fit_for(exporter: Exporter, data: ExportSet) -> tuple[ExportSet, tuple[str,
             left_out.append(piece.name)
     if not kept:
         raise NothingToDoError(
-            f"{exporter.title} cannot say that a pixel is not labelled, and no piece is labelled "
-            "throughout; ask for regions (--as regions), or say which class stands for what is "
+            f"{exporter.title} cannot store unlabelled pixels, and no piece is labelled "
+            "throughout; choose regions (--as regions), or the class that stands for what is "
             "not labelled (--fill CLASS)"
         )
     return replace(data, pieces=tuple(kept)), tuple(left_out)
@@ -108,15 +108,15 @@ def _notes(data: ExportSet, left_out: tuple[str, ...]) -> tuple[str, ...]:
     notes = []
     for value in sorted({piece.fill for piece in data.pieces if piece.fill is not None}):
         name = data.schema.names[value]
-        notes.append(f"What was not labelled was written as {name}, because it was asked for.")
+        notes.append(f"What was not labelled was written as {name}, as requested.")
     if left_out:
         few = ", ".join(left_out[:5]) + (" and others" if len(left_out) > 5 else "")
         notes.append(
             f"{len(left_out)} pieces are left out: they are not labelled throughout, which this "
-            f"format cannot say ({few})."
+            f"format cannot store ({few})."
         )
     if not has_parquet():
-        notes.append("No Parquet beside the CSV: the package pyarrow is not installed.")
+        notes.append("No Parquet in addition to CSV: the package pyarrow is not installed.")
     return tuple(notes)
 
 
@@ -133,23 +133,23 @@ def _write_tables(data: ExportSet, folder: Path) -> None:
 
 
 def _name_of(data: ExportSet, exporter: Exporter, stamp: str) -> str:
-    """Return what the same request has in common with itself, and no other has."""
-    said = json.dumps(
+    """Return a hash that identifies the request."""
+    identity = json.dumps(
         [
             exporter.name,
             stamp,
             data.name,
             data.with_pictures,
             data.without_pictures,
-            dict(data.asked),
+            dict(data.request),
             [[piece.name, astuple(piece.region), piece.fill] for piece in data.pieces],
             data.schema.names,
             data.schema.colours,
         ],
         default=str,
     )
-    return hashlib.sha256(said.encode()).hexdigest()
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def _sorted(files: Mapping[str, PieceFiles]) -> dict[str, dict[str, str]]:
+def _sort_rows(files: Mapping[str, PieceFiles]) -> dict[str, dict[str, str]]:
     return {name: dict(sorted(files[name].items())) for name in sorted(files)}

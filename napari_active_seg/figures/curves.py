@@ -25,11 +25,11 @@ __all__ = [
     "draw_panels",
 ]
 
-#: So many curves leave room for their names among them.
+#: Most curves whose names fit among them.
 _FEW = 5
-#: So many groups of curves stand beside each other.
+#: Most panels in a row.
 _COLUMNS = 3
-#: Names of so many letters stand side by side below a small figure.
+#: Longest names that fit into one row below a small figure.
 _SHORT = 20
 
 
@@ -76,7 +76,7 @@ def draw_curves(
     _draw_levels(axes, lines or {})
     axes.set(xlabel=x_title, ylabel=y_title)
     if curves:
-        _tell_apart(figure, axes, len(curves), size="small")
+        _add_legend(figure, axes, len(curves), size="small")
     if footnote:
         axes.set_title(footnote, fontsize="small", color="0.3", loc="right")
     return figure
@@ -119,7 +119,7 @@ def draw_groups(
 
 
 def _name_below(axes: Axes) -> None:
-    """Name the curves below the axes, side by side where the names are short."""
+    """Name the curves below the axes, in one row where the names are short."""
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
         handles,
@@ -133,7 +133,7 @@ def _name_below(axes: Axes) -> None:
 
 
 def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figure:
-    """Return small figures side by side, one for each score by its title."""
+    """Draw small panels in a row, one for each score by its title."""
     most = max(map(len, panels.values()), default=0)
     width = 2.7 * len(panels) + (0 if most <= _FEW else 1.4)
     figure = Figure(figsize=(width, 2.6), layout="constrained")
@@ -144,7 +144,7 @@ def draw_panels(panels: Mapping[str, Sequence[Curve]], *, x_title: str) -> Figur
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel=x_title, ylim=(0, None))
     if most > 1:
-        _tell_apart(figure, rows[0], most, size="x-small")
+        _add_legend(figure, rows[0], most, size="x-small")
     return figure
 
 
@@ -167,8 +167,8 @@ def draw_grouped_panels(panels: Mapping[str, Sequence[Sequence[Curve]]], *, x_ti
             axes.spines[["top", "right"]].set_visible(False)
         column[-1].set(xlabel=x_title, ylim=(0, None))  # for the whole column, all being drawn
     for axes in grid[:, -1]:
-        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
-        axes.legend(fontsize="x-small", frameon=False, **beside)
+        legend_place = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
+        axes.legend(fontsize="x-small", frameon=False, **legend_place)
     return figure
 
 
@@ -180,8 +180,8 @@ def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
         )
 
 
-def _tell_apart(figure: Figure, axes: Axes, n_curves: int, *, size: str) -> None:
-    """Name the curves, beside the axes where there are so many that names would hide some."""
+def _add_legend(figure: Figure, axes: Axes, n_curves: int, *, size: str) -> None:
+    """Name the curves, next to the axes where names among them would hide some."""
     if n_curves <= _FEW:
         axes.legend(fontsize=size, frameon=False)
         return

@@ -1,4 +1,4 @@
-"""Pictures with a map or an outline laid over them, as plain arrays."""
+"""Pictures with a map or an outline on top of them, as plain arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reliability diagrams: what was said against what came true."""
+"""Reliability diagrams: accuracy against confidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.calibration import ReliabilityBins
 from napari_active_seg.figures.style import BLUE, RED
-from napari_active_seg.metrics import resampled_sums
+from napari_active_seg.metrics import resample_sums
 
 __all__ = ["draw_reliability"]
 
@@ -24,8 +24,8 @@ def draw_reliability(
     """Return a figure of accuracy against confidence, with the confidences below it.
 
     Bars below the diagonal are overconfident; a bin without pixels has no bar. ``by_image``
-    (images, K) draws a band that holds 95 % of accuracies over images drawn anew. ``calibrated`` is
-    drawn as a line beside it.
+    (images, K) draws a band that holds 95 % of accuracies over resampled images. ``calibrated`` is
+    drawn as a line in addition.
     """
     figure = Figure(figsize=(4.2, 4.9), layout="constrained")
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
@@ -86,7 +86,7 @@ def _draw_bars(
 def _draw_counts(
     axes: Axes, bins: ReliabilityBins, middles: NDArray[np.float64], widths: NDArray[np.float64]
 ) -> None:
-    """Draw how many pixels each bin holds, with the number above where there is room."""
+    """Draw how many pixels each bin holds, with the number above where it fits."""
     total = max(int(bins.counts.sum()), 1)
     shares = bins.counts / total
     axes.bar(middles, shares, widths, color="0.6")
@@ -99,9 +99,9 @@ def _draw_counts(
 
 
 def _band(by_image: ReliabilityBins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return between what accuracies each bin lies over images drawn anew; NaN where empty."""
+    """Return the interval of each bin's accuracy over resampled images; NaN where empty."""
     pairs = np.stack([by_image.hits, by_image.counts], axis=-1)
-    hits, counts = np.moveaxis(resampled_sums(pairs), -1, 0)
+    hits, counts = np.moveaxis(resample_sums(pairs), -1, 0)
     accuracy = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     seen = by_image.counts.sum(axis=0) > 0
     low, high = np.full(seen.shape, np.nan), np.full(seen.shape, np.nan)

@@ -35,7 +35,7 @@ figcaption { color: #555; font-size: .9rem; max-width: 38rem }
 class Report:
     """Collects headings, words, tables, charts and pictures.
 
-    As Markdown it has no pictures, which may show a person; charts are files beside it.
+    As Markdown it has no pictures, which may show a person; charts are files next to it.
     """
 
     def __init__(self, title: str, lead: str) -> None:
@@ -157,7 +157,7 @@ def image_png(image: NDArray[np.uint8]) -> bytes:
 
 
 def image_jpeg(image: NDArray[np.uint8]) -> bytes:
-    """Return an (H, W, 3) uint8 picture as JPEG: a tenth of the bytes, for looking at alone."""
+    """Return an (H, W, 3) uint8 picture as JPEG: a tenth of the bytes, for viewing alone."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="jpeg", quality=85)
     return buffer.getvalue()

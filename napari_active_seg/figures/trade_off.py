@@ -25,7 +25,7 @@ class Mark:
 def draw_trade_off(
     panels: Mapping[str, Sequence[Mark]], *, paid_title: str, gained_title: str
 ) -> Figure:
-    """Return panels side by side: means over runs, a standard deviation either way."""
+    """Draw panels in a row: means over runs, a standard deviation either way."""
     figure = Figure(figsize=(3.1 * len(panels), 3.0), layout="constrained")
     rows = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (title, marks) in zip(rows, panels.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Figures of uncertainty: what was selected beside the rest, and whether it finds errors."""
+"""Figures of uncertainty: selected pixels against the rest, and whether it finds errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["draw_errors_by_uncertainty", "draw_selected_and_rest", "draw_sparsif
 
 
 def draw_selected_and_rest(bins: SelectedAndRest, *, measure: str) -> Figure:
-    """Return how uncertain the pixels of selected regions are beside all others (figure 4)."""
+    """Draw the uncertainty of pixels in selected regions and of all others (figure 4)."""
     figure, axes = blank()
     width = float(np.diff(bins.edges[:2])[0])
     for counts, label, colour, hatch in (

@@ -1,6 +1,6 @@
-"""Pictures in: any readable file as RGB windows, masks as targets, and where the tissue is."""
+"""Reading images: any readable file as RGB windows, metadata, and tissue masks."""
 
-from napari_active_seg.images.downsample import coarse_view, coarse_window, picture_at_step
+from napari_active_seg.images.downsample import coarse_window, picture_at_step, read_coarse_view
 from napari_active_seg.images.folder_scan import (
     FoundImage,
     Problem,
@@ -8,7 +8,12 @@ from napari_active_seg.images.folder_scan import (
     scan_files,
     scan_folder,
 )
-from napari_active_seg.images.image_ref import ImageRef, absolute_path, file_stamp, fingerprint_of
+from napari_active_seg.images.image_ref import (
+    ImageRef,
+    absolute_path,
+    compute_fingerprint,
+    file_stamp,
+)
 from napari_active_seg.images.in_memory import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
@@ -17,30 +22,30 @@ from napari_active_seg.images.in_memory import (
     read_array,
     read_rgb,
 )
-from napari_active_seg.images.lazy import LevelArray, lazy_levels
+from napari_active_seg.images.lazy import LevelArray, open_lazy_levels
 from napari_active_seg.images.metadata_table import (
     ImageFacts,
     MatchedTable,
-    facts_for,
-    groups_by_pattern,
+    describe_unmatched_images,
+    find_groups_by_pattern,
+    get_image_facts,
     match_table,
     read_image_table,
-    unmatched_by_pattern,
 )
 from napari_active_seg.images.near_duplicates import (
     NearCopy,
     PerceptualHash,
-    near_copies,
+    find_near_copies,
     perceptual_hash,
 )
 from napari_active_seg.images.open import candidate_files, open_image
 from napari_active_seg.images.pillow_reader import PICTURE_FORMATS, open_picture
-from napari_active_seg.images.pixel_size import believable
+from napari_active_seg.images.pixel_size import check_plausible_spacing
 from napari_active_seg.images.planes import count_planes, describe_planes
 from napari_active_seg.images.slide import SlideImage
-from napari_active_seg.images.source import ImageSource, goes_whole, map_step, read_whole
+from napari_active_seg.images.source import ImageSource, is_read_whole, map_step, read_whole
 from napari_active_seg.images.tiff_level import FileBytes, TiffLevel
-from napari_active_seg.images.tissue import tissue_at_low_level, tissue_mask
+from napari_active_seg.images.tissue import find_tissue, tissue_mask
 
 __all__ = [
     "PICTURE_FORMATS",
@@ -61,33 +66,33 @@ __all__ = [
     "SlideImage",
     "TiffLevel",
     "absolute_path",
-    "believable",
     "candidate_files",
-    "coarse_view",
+    "check_plausible_spacing",
     "coarse_window",
+    "compute_fingerprint",
     "count_planes",
     "describe_planes",
-    "facts_for",
+    "describe_unmatched_images",
     "file_stamp",
-    "fingerprint_of",
-    "goes_whole",
-    "groups_by_pattern",
-    "lazy_levels",
+    "find_groups_by_pattern",
+    "find_near_copies",
+    "find_tissue",
+    "get_image_facts",
+    "is_read_whole",
     "map_step",
     "match_table",
-    "near_copies",
     "open_image",
+    "open_lazy_levels",
     "open_picture",
     "perceptual_hash",
     "picture_at_step",
     "picture_shape",
     "read_array",
+    "read_coarse_view",
     "read_image_table",
     "read_rgb",
     "read_whole",
     "scan_files",
     "scan_folder",
-    "tissue_at_low_level",
     "tissue_mask",
-    "unmatched_by_pattern",
 ]

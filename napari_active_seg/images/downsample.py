@@ -1,4 +1,4 @@
-"""A picture or slide as a whole, at a resolution low enough to be quick."""
+"""Whole pictures or slides at a low resolution."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["coarse_view", "coarse_window", "picture_at_step"]
+__all__ = ["coarse_window", "picture_at_step", "read_coarse_view"]
 
 
-def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
-    """Return the whole of it (h, w, 3), the longer side ``longest`` pixels to less than twice that.
+def read_coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
+    """Read the whole image (h, w, 3), the longer side ``longest`` pixels to less than twice that.
 
     The coarsest level that is fine enough is read, and its pixels are averaged by whole steps.
     """
@@ -19,7 +19,7 @@ def coarse_view(source: ImageSource, *, longest: int) -> NDArray[np.uint8]:
     fine = [k for k, shape in enumerate(shapes) if max(shape) >= longest] or [0]
     level = fine[-1]
     pixels = source.read(level, 0, 0, *shapes[level])
-    return _shrunk(pixels, max(1, max(shapes[level]) // longest))
+    return _shrink(pixels, max(1, max(shapes[level]) // longest))
 
 
 def coarse_window(
@@ -27,7 +27,7 @@ def coarse_window(
 ) -> NDArray[np.uint8]:
     """Return a window of the full picture from the coarsest level at which it is fine enough.
 
-    Its sides are ``least`` pixels at least there, where they are so many at all.
+    Its sides are ``least`` pixels at least, where the image has that many.
     """
     full = source.level_shapes[0]
     level = 0
@@ -42,9 +42,9 @@ def coarse_window(
 
 
 def picture_at_step(source: ImageSource, step: int) -> NDArray[np.uint8]:
-    """Return the whole of it with a pixel (h, w, 3) for each full square of ``step`` pixels."""
+    """Read the whole image with a pixel (h, w, 3) for each full square of ``step`` pixels."""
     height, width = (max(1, length // step) for length in source.shape)
-    fine = coarse_view(source, longest=max(height, width))
+    fine = read_coarse_view(source, longest=max(height, width))
     rows = (np.arange(height) * 2 + 1) * step * fine.shape[0] // (2 * source.shape[0])
     columns = (np.arange(width) * 2 + 1) * step * fine.shape[1] // (2 * source.shape[1])
     rows, columns = (
@@ -54,7 +54,7 @@ def picture_at_step(source: ImageSource, step: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(fine[rows][:, columns])
 
 
-def _shrunk(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+def _shrink(pixels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     """Return the means of ``step`` x ``step`` pixels; an incomplete last row counts as well."""
     if step == 1:
         return pixels

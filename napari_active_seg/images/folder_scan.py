@@ -1,4 +1,4 @@
-"""Look through a folder: which pictures can be used, and what is wrong with the others."""
+"""Scan a folder for usable pictures, and list the problems of the others."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a folder holds."""
+    """The usable pictures of a folder, and the problems of others."""
 
     images: tuple[FoundImage, ...]
     problems: tuple[Problem, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of images that are read in part."""
+        """Notes about images that are read in part."""
         return tuple(describe_planes({image.id: image.planes for image in self.images}))
 
 
@@ -93,7 +93,7 @@ def scan_files(
         name = path.relative_to(folder).as_posix()
         try:
             check_name(name)
-            images.append(_looked_at(path, name))
+            images.append(_inspect(path, name))
         except (ImageError, MissingExtraError) as error:
             problems.append(Problem(printable_name(name), str(error)))
         if on_file is not None:
@@ -105,7 +105,7 @@ def scan_files(
     return ScanResult(_with_one_white(images), tuple(problems))
 
 
-def _looked_at(path: Path, name: str) -> FoundImage:
+def _inspect(path: Path, name: str) -> FoundImage:
     source = open_image(path)
     check_image(source)
     return FoundImage(

@@ -1,4 +1,4 @@
-"""What a project remembers of an image, so that it is found and recognised again."""
+"""References to images, by which a project finds and recognises them again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["ImageRef", "absolute_path", "file_stamp", "fingerprint_of"]
+__all__ = ["ImageRef", "absolute_path", "compute_fingerprint", "file_stamp"]
 
 _WHOLE_FILE_UP_TO = 8 * 2**20
 
@@ -18,7 +18,7 @@ _WHOLE_FILE_UP_TO = 8 * 2**20
 class ImageRef:
     """An image by id, with its path relative to the project folder where it has one.
 
-    ``spacing`` is micrometres per pixel (y, x), None where the file does not say.
+    ``spacing`` is micrometres per pixel (y, x), None where the file has none.
     """
 
     id: str
@@ -38,9 +38,9 @@ def absolute_path(path: Path) -> Path:
 
 
 def file_stamp(path: Path) -> tuple[int, ...] | None:
-    """Return size and times of a file, which differ once it was written; None for a folder.
+    """Return size and times of a file, to detect changes; None for a folder.
 
-    ImageError if the file cannot be looked at.
+    ImageError if the file cannot be read.
     """
     try:
         facts = path.stat()
@@ -51,11 +51,11 @@ def file_stamp(path: Path) -> tuple[int, ...] | None:
     return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
-def fingerprint_of(path: Path) -> str:
+def compute_fingerprint(path: Path) -> str:
     """Return a hash that stays when the file moves and changes when its content does.
 
     Files over 8 MiB, such as slides, are known by their size, beginning, middle and end; folders,
-    such as OME-Zarr, by the names and sizes of all their files and what their JSON says.
+    such as OME-Zarr, by the names and sizes of all their files and the text of their JSON.
     """
     if path.is_dir():
         return _fingerprint_of_folder(path)

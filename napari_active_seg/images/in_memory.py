@@ -14,14 +14,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images.pillow_reader import check_regular_file, open_picture
-from napari_active_seg.images.pixel_size import spacing_of_resolution, spacing_of_tiff
+from napari_active_seg.images.pixel_size import get_spacing_from_resolution, get_tiff_spacing
 from napari_active_seg.images.source import check_window
 from napari_active_seg.images.to_rgb import (
     LAB_PHOTOMETRICS,
-    as_rgb,
     cmyk_to_rgb,
+    convert_to_rgb,
+    find_white,
     lab_to_rgb,
-    white_of,
 )
 
 __all__ = ["BROKEN_FILE", "PICTURE_SUFFIXES", "TIFF_SUFFIXES", "PlainImage", "check_layout"]
@@ -30,7 +30,7 @@ __all__ += ["check_tiff_offsets", "decode_error", "picture_shape", "read_array",
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"}) | TIFF_SUFFIXES
 #: Above this a picture is read by windows or not at all; the limit also stops a header that
-#: claims an absurd size before memory is asked for.
+#: claims an absurd size before memory is allocated.
 _MOST_PIXELS = 300_000_000
 _EXIF_ORIENTATION = 274
 #: From this EXIF orientation on, rows and columns are swapped.
@@ -57,7 +57,7 @@ BROKEN_FILE = (
 class PlainImage:
     """An ImageSource of one picture that is decoded when it is first read.
 
-    ``white`` is the value of full brightness in a 16-bit picture; None looks at its own pixels.
+    ``white`` is the value of full brightness in a 16-bit picture; None derives it from the pixels.
     """
 
     def __init__(self, path: Path, *, white: int | None = None) -> None:
@@ -65,7 +65,7 @@ class PlainImage:
         self._white = white
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel without the pixels; they are read anew where the source arrives."""
+        """Pickle without the pixels; they are read again where the source arrives."""
         return {"_path": self._path, "_white": self._white}
 
     @cached_property
@@ -79,21 +79,21 @@ class PlainImage:
 
     @cached_property
     def spacing(self) -> tuple[float, float] | None:
-        """Micrometres per pixel (y, x), where the file says it and it can be believed."""
+        """Micrometres per pixel (y, x), where the file has a plausible one."""
         try:
             if self._path.suffix.lower() in TIFF_SUFFIXES:
                 with tifffile.TiffFile(self._path) as file:
-                    return spacing_of_tiff(file, file.pages.first)
+                    return get_tiff_spacing(file, file.pages.first)
             with open_picture(self._path) as picture:
                 x, y = picture.info.get("dpi", (0, 0))
-                return spacing_of_resolution(float(y), float(x), "inch")
+                return get_spacing_from_resolution(float(y), float(x), "inch")
         except (*BROKEN_FILE, Image.DecompressionBombError):
             return None
 
     @cached_property
     def white(self) -> int | None:
         """The value that stands for white in a picture deeper than 8 bits, else None."""
-        return self._white or white_of(read_array(self._path))
+        return self._white or find_white(read_array(self._path))
 
     @property
     def level_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -126,7 +126,7 @@ def picture_shape(path: Path) -> tuple[int, int]:
 
 def read_rgb(path: Path, *, white: int | None = None) -> NDArray[np.uint8]:
     """Return the picture at ``path`` as (H, W, 3) uint8, whatever its mode and depth."""
-    return as_rgb(read_array(path), name=path.name, white=white)
+    return convert_to_rgb(read_array(path), name=path.name, white=white)
 
 
 def read_array(path: Path, *, indices: bool = False) -> NDArray[np.generic]:
@@ -142,13 +142,13 @@ def read_array(path: Path, *, indices: bool = False) -> NDArray[np.generic]:
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path.name}: the header claims an absurd size; set it aside") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path.name} is no picture that can be read; set it aside") from error
+        raise ImageError(f"{path.name} is not a readable picture; set it aside") from error
     except BROKEN_FILE as error:
         raise decode_error(path, error) from error
 
 
 def decode_error(path: Path, error: Exception) -> ImageError:
-    """Return what to say of a file that its decoder gave up on."""
+    """Return the error for a file that its decoder failed on."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ImageError(f"{path.name} cannot be decoded ({reason}); set it aside")
 
@@ -206,12 +206,12 @@ def check_tiff_offsets(path: Path, page: tifffile.TiffPage) -> None:
     if not ends or max(ends) > size:
         raise ImageError(
             f"{path.name} is cut short or claims a size that it does not have "
-            f"({size:,} bytes are there); copy it anew, or set it aside"
+            f"({size:,} bytes are there); copy it again, or set it aside"
         )
 
 
 def _upright(pixels: NDArray[np.generic], page: tifffile.TiffPage) -> NDArray[np.generic]:
-    """Return the pixels as they are meant to be seen (TIFF's tag 274)."""
+    """Return the pixels in the orientation of TIFF's tag 274."""
     tag = page.tags.get("Orientation")
     turned = {
         2: lambda a: a[:, ::-1],

@@ -1,4 +1,4 @@
-"""Levels of an image as arrays that read only what is looked at, as viewers want them."""
+"""Levels of an image as arrays that read only the window that a viewer shows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["LevelArray", "lazy_levels"]
+__all__ = ["LevelArray", "open_lazy_levels"]
 
 
 class LevelArray:
-    """One level (H, W, 3) uint8; indexing reads the window that is asked for."""
+    """One level (H, W, 3) uint8; indexing reads the indexed window."""
 
     def __init__(self, source: ImageSource, level: int) -> None:
         self._source = source
@@ -51,7 +51,7 @@ class LevelArray:
         return whole if dtype is None else whole.astype(dtype)
 
 
-def lazy_levels(source: ImageSource) -> Sequence[LevelArray]:
+def open_lazy_levels(source: ImageSource) -> Sequence[LevelArray]:
     """Return the levels of ``source``, the full resolution first."""
     return [LevelArray(source, level) for level in range(len(source.level_shapes))]
 

@@ -1,4 +1,4 @@
-"""Tables beside images: which patient or slide each is of, and which split it belongs to."""
+"""Tables next to images: the patient or slide of each image, and its split."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path, PurePosixPath
 
 from napari_active_seg.errors import ConfigError, ImageError
 
-__all__ = ["ImageFacts", "MatchedTable", "facts_for", "groups_by_pattern", "match_table"]
-__all__ += ["read_image_table", "unmatched_by_pattern"]
+__all__ = ["ImageFacts", "MatchedTable", "find_groups_by_pattern", "get_image_facts", "match_table"]
+__all__ += ["describe_unmatched_images", "read_image_table"]
 
 _NAME = ("image", "image_id", "image id", "name", "file", "filename", "file_name", "slide_file")
 _GROUP = ("group", "patient", "patient id", "patient_id", "case", "case_id", "slide", "slide_id")
 _SPLIT = ("split", "set", "subset", "fold")
-#: A message lists so many names; the number of all is given with them.
+#: Most names in a message; the number of all is given with them.
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What a table says of an image."""
+    """The row of a table about an image."""
 
     group: str | None = None
     split: str | None = None
@@ -44,12 +44,12 @@ class MatchedTable:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of rows that were not used."""
+        """Notes about rows that were not used."""
         if not self.unmatched:
             return ()
         number = len(self.unmatched)
         rows = "1 row of the table names" if number == 1 else f"{number} rows of the table name"
-        return (f"{rows} no image here: {_listed(self.unmatched)}",)
+        return (f"{rows} no image here: {_list_names(self.unmatched)}",)
 
 
 def read_image_table(path: Path) -> dict[str, ImageFacts]:
@@ -105,34 +105,34 @@ def match_table(path: Path, image_ids: Iterable[str]) -> MatchedTable:
             meant[name].append(image_id)
     if not meant:
         raise ImageError(
-            f"no row of {path} names an image: it has {_listed(list(table))}, and the images are "
-            f"{_listed(ids)}; write the names of their files into the table"
+            f"no row of {path} names an image: it has {_list_names(list(table))}, and the images "
+            f"are {_list_names(ids)}; write the names of their files into the table"
         )
     for name, images in meant.items():
         if len(images) > 1:
             raise ImageError(
-                f"the row {name!r} of {path} could mean {_listed(images)}; write the whole name of "
-                "the file with its folder, one row for each"
+                f"the row {name!r} of {path} could mean {_list_names(images)}; write the whole "
+                "name of the file with its folder, one row for each"
             )
     for image_id, found in rows.items():
         if len({table[name] for name in found}) > 1:
-            told = " and ".join(f"{name!r} ({table[name]})" for name in found)
+            conflicts = " and ".join(f"{name!r} ({table[name]})" for name in found)
             raise ImageError(
-                f"rows of {path} that differ are about one image, {image_id}: {told}; keep the one "
-                "that is right"
+                f"rows of {path} that differ are about one image, {image_id}: {conflicts}; keep "
+                "the one that is right"
             )
     facts = {image_id: table[found[0]] for image_id, found in rows.items() if found}
     without = [image_id for image_id in ids if image_id not in facts]
     if without:
         raise ImageError(
-            f"{path} has no row for {_counted(without, ids)}; add a row with the patient of each, "
-            "or leave the table out"
+            f"{path} has no row for {_describe_count(without, ids)}; add a row with the patient of "
+            "each, or leave the table out"
         )
     unknown = [image_id for image_id, fact in facts.items() if fact.group is None]
     if 0 < len(unknown) < len(facts):
         raise ImageError(
-            f"{path} has no patient for {_counted(unknown, ids)}; name the patient of each image, "
-            "or leave the column of patients out"
+            f"{path} has no patient for {_describe_count(unknown, ids)}; name the patient of each "
+            "image, or leave the column of patients out"
         )
     return MatchedTable(facts, tuple(name for name in table if name not in meant))
 
@@ -168,19 +168,21 @@ def _tails(key: str) -> list[str]:
     return ["/".join(parts[n:]) for n in range(1, len(parts))]
 
 
-def _counted(names: Sequence[str], among: Sequence[str]) -> str:
-    return f"{len(names)} of {len(among)} images: {_listed(names)}"
+def _describe_count(names: Sequence[str], among: Sequence[str]) -> str:
+    return f"{len(names)} of {len(among)} images: {_list_names(names)}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
-def facts_for(image_ids: Iterable[str], table: Mapping[str, ImageFacts]) -> dict[str, ImageFacts]:
+def get_image_facts(
+    image_ids: Iterable[str], table: Mapping[str, ImageFacts]
+) -> dict[str, ImageFacts]:
     """Return the facts of those images that the table names, with or without folder and suffix."""
     bare = {PurePosixPath(name).name.casefold(): facts for name, facts in table.items()}
-    if len(bare) < len(table):  # a file's name alone does not tell which is meant
+    if len(bare) < len(table):  # a file's name alone is ambiguous
         bare = {}
     folded = bare | {name.casefold(): facts for name, facts in table.items()}
     found: dict[str, ImageFacts] = {}
@@ -193,16 +195,18 @@ def facts_for(image_ids: Iterable[str], table: Mapping[str, ImageFacts]) -> dict
     return found
 
 
-def groups_by_pattern(image_ids: Iterable[str], pattern: str) -> dict[str, str]:
+def find_groups_by_pattern(image_ids: Iterable[str], pattern: str) -> dict[str, str]:
     """Return the group of each image whose name matches ``pattern``.
 
     The group is what the first parentheses enclose, or the whole match. ConfigError if the
-    pattern is no regular expression or matches nothing.
+    pattern is not a regular expression or matches nothing.
     """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"group pattern {pattern!r} is no regular expression: {error}") from error
+        raise ConfigError(
+            f"group pattern {pattern!r} is not a regular expression: {error}"
+        ) from error
     matches = ((image_id, compiled.search(image_id)) for image_id in image_ids)
     groups = {i: match[1] if compiled.groups else match[0] for i, match in matches if match}
     if not groups:
@@ -210,13 +214,15 @@ def groups_by_pattern(image_ids: Iterable[str], pattern: str) -> dict[str, str]:
     return {image_id: group for image_id, group in groups.items() if group}
 
 
-def unmatched_by_pattern(image_ids: Iterable[str], groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what to say of images whose names a pattern of groups did not match."""
+def describe_unmatched_images(
+    image_ids: Iterable[str], groups: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return a message about images whose names a pattern of groups did not match."""
     ids = list(image_ids)
     without = [image_id for image_id in ids if image_id not in groups]
     if not without:
         return ()
     return (
-        f"the group pattern does not match {_counted(without, ids)}; each counts as a patient of "
-        "its own",
+        f"the group pattern does not match {_describe_count(without, ids)}; each counts as a "
+        "patient of its own",
     )

@@ -1,4 +1,4 @@
-"""Images that show the same thing, found by a perceptual hash.
+"""Near-duplicate images, found by a perceptual hash.
 
 An image becomes 32 x 32 greys, their cosine transform, and one bit for each of its 63 lowest
 frequencies but the mean: whether it lies above their median. Copies that were scaled, compressed
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 from skimage.transform import resize
 
-__all__ = ["NearCopy", "PerceptualHash", "near_copies", "perceptual_hash"]
+__all__ = ["NearCopy", "PerceptualHash", "find_near_copies", "perceptual_hash"]
 
 _GREYS, _LOW = 32, 8
-#: Of 63 bits so many may differ between copies; benchmarks/leaks.py measures what that finds.
+#: Most of 63 bits that may differ between copies; benchmarks/leaks.py measures what that finds.
 MOST_BITS = 6
 
 
@@ -51,7 +51,7 @@ def perceptual_hash(image: NDArray[np.uint8]) -> PerceptualHash:
     return PerceptualHash(tuple(_bits(view) for view in _views(low)))
 
 
-def near_copies(
+def find_near_copies(
     hashes: Mapping[str, PerceptualHash],
     one: Sequence[str],
     others: Sequence[str],

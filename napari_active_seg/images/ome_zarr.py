@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images.pixel_size import believable
+from napari_active_seg.images.pixel_size import check_plausible_spacing
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.to_rgb import as_rgb, white_of_windows
+from napari_active_seg.images.to_rgb import convert_to_rgb, find_white_of_windows
 
 __all__ = ["OmeZarrImage", "is_ome_zarr"]
 
-#: A chunk is decoded as a whole, whatever part of it is asked for.
+#: A chunk is decoded as a whole, whatever part of it is read.
 _LARGEST_CHUNK = 2**27
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "centimeter": 1e4}
 
@@ -36,7 +36,7 @@ class OmeZarrImage:
         self._white = white
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"_path": self._path, "_white": self.__dict__.get("white", self._white)}
 
     @property
@@ -65,7 +65,7 @@ class OmeZarrImage:
             if unit not in _MICROMETRES:
                 return None
             found.append(scale[place] * _MICROMETRES[unit])
-        return believable(found[0], found[1])
+        return check_plausible_spacing(found[0], found[1])
 
     @property
     def planes(self) -> int:
@@ -81,7 +81,7 @@ class OmeZarrImage:
         if self._white is not None:
             return self._white
         lowest = len(self._arrays) - 1
-        return white_of_windows(
+        return find_white_of_windows(
             partial(self._raw, lowest), self.level_shapes[lowest], name=self._path.name
         )
 
@@ -89,7 +89,7 @@ class OmeZarrImage:
         """Return the window (height, width, 3) uint8 that starts at (y, x) of ``level``."""
         check_window(self._path.name, self.level_shapes, level, y, x, height, width)
         raw = self._raw(level, y, x, height, width)
-        return as_rgb(raw, name=self._path.name, white=self.white)
+        return convert_to_rgb(raw, name=self._path.name, white=self.white)
 
     def check(self) -> None:
         """Raise ImageError if a window of the lowest level cannot be decoded."""

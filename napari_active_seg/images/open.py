@@ -1,4 +1,4 @@
-"""Any image file to its reader."""
+"""Opening image files with the reader of their format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_active_seg.images.in_memory import PICTURE_SUFFIXES, TIFF_SUFFIXES, 
 from napari_active_seg.images.ome_zarr import OmeZarrImage, is_ome_zarr
 from napari_active_seg.images.openslide_image import OPENSLIDE_SUFFIXES, OpenSlideImage
 from napari_active_seg.images.pillow_reader import check_regular_file
-from napari_active_seg.images.slide import SLIDE_SUFFIXES, SlideImage, wants_windows
+from napari_active_seg.images.slide import SLIDE_SUFFIXES, SlideImage, needs_windows
 from napari_active_seg.images.source import ImageSource
 
 __all__ = ["IMAGE_SUFFIXES", "candidate_files", "check_image", "check_name", "open_image"]
@@ -21,10 +21,29 @@ BackEnd = Literal["auto", "tifffile", "openslide"]
 
 
 def open_image(path: Path, *, white: int | None = None, back_end: BackEnd = "auto") -> ImageSource:
-    """Return the source of the image at ``path``; ImageError if no reader knows it.
+    """Open the image at ``path`` with the reader of its format.
 
-    Slides are read through tifffile, and through OpenSlide where tifffile gives up and OpenSlide
-    is installed. ``white`` is the value of full brightness of 16-bit pixels.
+    Parameters
+    ----------
+    path
+        A picture, TIFF, slide or OME-Zarr folder.
+    white
+        Value of full brightness of 16-bit pixels; by default it is derived from the pixels.
+    back_end
+        Reader of slides: ``tifffile``, ``openslide``, or ``auto`` for tifffile with OpenSlide,
+        where installed, as a fallback.
+
+    Returns
+    -------
+    ImageSource
+        Reads windows of the image as (h, w, 3) uint8.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged or of an unknown kind.
+    MissingExtraError
+        If the format needs a package that is not installed.
     """
     check_regular_file(path)
     suffix = path.suffix.lower()
@@ -34,7 +53,7 @@ def open_image(path: Path, *, white: int | None = None, back_end: BackEnd = "aut
         return OpenSlideImage(path)
     if suffix in SLIDE_SUFFIXES:
         return _slide(path, white, may_fall_back=back_end == "auto")
-    if suffix in TIFF_SUFFIXES and wants_windows(path):
+    if suffix in TIFF_SUFFIXES and needs_windows(path):
         return _slide(path, white, may_fall_back=back_end == "auto")
     if suffix in PICTURE_SUFFIXES:
         return PlainImage(path, white=white)
@@ -60,7 +79,7 @@ def check_name(name: str) -> None:
 
 
 def printable_name(name: str) -> str:
-    """Return a file name with bytes that are no text written as escapes."""
+    """Return a file name with undecodable bytes written as escapes."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 

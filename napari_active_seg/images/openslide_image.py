@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images.pixel_size import believable
+from napari_active_seg.images.pixel_size import check_plausible_spacing
 from napari_active_seg.images.pyramid import Overview
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.to_rgb import as_rgb
+from napari_active_seg.images.to_rgb import convert_to_rgb
 
 __all__ = ["OPENSLIDE_SUFFIXES", "OpenSlideImage"]
 
@@ -23,14 +23,14 @@ _LARGEST_LOWEST = 4096
 
 
 class OpenSlideImage:
-    """An ImageSource through OpenSlide; label and macro pictures are never asked for."""
+    """An ImageSource through OpenSlide; label and macro pictures are never read."""
 
     def __init__(self, path: Path, *, white: int | None = None) -> None:
         self._path = path
         self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"path": self._path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ class OpenSlideImage:
         """Micrometres per pixel (y, x) at level 0."""
         properties = self._slide.properties
         try:
-            return believable(
+            return check_plausible_spacing(
                 float(properties["openslide.mpp-y"]), float(properties["openslide.mpp-x"])
             )
         except (KeyError, ValueError):
@@ -85,7 +85,7 @@ class OpenSlideImage:
                 picture = self._slide.read_region(corner, level, (width, height))
         except openslide.OpenSlideError as error:
             raise ImageError(f"{self._path.name} cannot be decoded ({error})") from error
-        return as_rgb(np.asarray(picture), name=self._path.name, white=None)
+        return convert_to_rgb(np.asarray(picture), name=self._path.name, white=None)
 
     @cached_property
     def _overview(self) -> Overview | None:
@@ -110,4 +110,4 @@ class OpenSlideImage:
         try:
             return openslide.OpenSlide(self._path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise ImageError(f"{self._path.name} is no slide that can be read: {error}") from error
+            raise ImageError(f"{self._path.name} is not a readable slide: {error}") from error

@@ -1,6 +1,6 @@
 """Opening a picture with Pillow, in the formats that we read and no others.
 
-Pillow recognises a file by its first bytes, whatever its name says, and hands PostScript to a
+Pillow recognises a file by its first bytes, whatever its name, and hands PostScript to a
 Ghostscript interpreter. A file from elsewhere must never start a program.
 """
 

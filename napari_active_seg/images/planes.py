@@ -10,19 +10,19 @@ import tifffile
 
 from napari_active_seg.images.in_memory import BROKEN_FILE, TIFF_SUFFIXES
 from napari_active_seg.images.ome_zarr import OmeZarrImage, is_ome_zarr
-from napari_active_seg.images.slide import wants_windows
-from napari_active_seg.images.tiff_level import series_pages
+from napari_active_seg.images.slide import needs_windows
+from napari_active_seg.images.tiff_level import get_series_pages
 
 __all__ = ["count_planes", "describe_planes"]
 
-#: A message names so many files.
+#: Most file names in a message.
 _NAMED = 5
 
 
 def count_planes(path: Path) -> int:
     """Return how many planes a file holds of which the first alone is read; 1 where all are.
 
-    Smaller pages, such as the levels of a pyramid or a thumbnail, are no planes.
+    Smaller pages, such as the levels of a pyramid or a thumbnail, are not planes.
     """
     if is_ome_zarr(path):
         return OmeZarrImage(path).planes
@@ -34,7 +34,7 @@ def count_planes(path: Path) -> int:
             page = series.keyframe
             plane = page.imagelength * page.imagewidth * page.samplesperpixel
             total = math.prod(series.shape) // plane
-            read = len(series_pages(series)) if wants_windows(path) else 1
+            read = len(get_series_pages(series)) if needs_windows(path) else 1
     except (*BROKEN_FILE, ZeroDivisionError):
         return 1
     return total if total > read else 1

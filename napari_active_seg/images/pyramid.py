@@ -1,4 +1,4 @@
-"""A coarse picture of a large one that has none, made once by a walk over its rows."""
+"""A coarse picture of a large one that has none, computed once from its rows."""
 
 from __future__ import annotations
 

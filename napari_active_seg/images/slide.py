@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images.in_memory import BROKEN_FILE, decode_error
-from napari_active_seg.images.pixel_size import spacing_of_tiff
+from napari_active_seg.images.pixel_size import get_tiff_spacing
 from napari_active_seg.images.pyramid import Overview
 from napari_active_seg.images.source import check_window
-from napari_active_seg.images.tiff_level import FileBytes, TiffLevel, series_pages
-from napari_active_seg.images.to_rgb import white_of_windows
+from napari_active_seg.images.tiff_level import FileBytes, TiffLevel, get_series_pages
+from napari_active_seg.images.to_rgb import find_white_of_windows
 
-__all__ = ["SLIDE_SUFFIXES", "SlideImage", "wants_windows"]
+__all__ = ["SLIDE_SUFFIXES", "SlideImage", "needs_windows"]
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".tf8", ".btf"})
 #: A plain TIFF above this is read by windows, tiled or not.
 _PLAIN_UP_TO = 16_000_000
 _NOT_THE_SCAN = ("label", "macro", "thumbnail", "overview", "barcode")
-#: A level below the lowest one is made where that is still too large to look at whole.
+#: A level below the lowest one is made where that is still too large to read whole.
 _LARGEST_LOWEST = 4096
 _SAME_ASPECT = 0.02
 
 
 class SlideImage:
-    """An ImageSource of a TIFF pyramid. It reopens by itself where it was pickled to."""
+    """An ImageSource of a TIFF pyramid. It reopens automatically after unpickling."""
 
     def __init__(self, path: Path, *, white: int | None = None) -> None:
         self._path = path
@@ -43,7 +43,7 @@ class SlideImage:
         self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel as a path."""
+        """Pickle as a path."""
         return {"path": self._path, "white": self.__dict__.get("white", self._white)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class SlideImage:
         if self._white is not None:
             return self._white
         lowest = self._levels[-1]
-        return white_of_windows(lowest.raw, lowest.shape, name=self._path.name)
+        return find_white_of_windows(lowest.raw, lowest.shape, name=self._path.name)
 
     @cached_property
     def level_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -106,7 +106,7 @@ class SlideImage:
             try:
                 with tifffile.TiffFile(self._path) as file:
                     pages = _level_pages(file)
-                    spacing = spacing_of_tiff(file, pages[0][0])
+                    spacing = get_tiff_spacing(file, pages[0][0])
                     for page in (page for level in pages for page in level):
                         _load(page)
                 data = FileBytes(self._path)
@@ -116,8 +116,8 @@ class SlideImage:
             return tuple(levels), spacing
 
 
-def wants_windows(path: Path) -> bool:
-    """Return whether a TIFF is too large, or laid out too well, to be decoded whole."""
+def needs_windows(path: Path) -> bool:
+    """Return whether a TIFF is read by windows: it is large, tiled or a pyramid."""
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
@@ -136,7 +136,7 @@ def _level_pages(file: tifffile.TiffFile) -> list[tuple[tifffile.TiffPage, ...]]
     if not series:
         raise ImageError(f"{file.filename} holds no scan")
     scan = max(series, key=lambda s: int(s.keyframe.imagelength) * int(s.keyframe.imagewidth))
-    levels = [tuple(series_pages(level)) for level in scan.levels]
+    levels = [tuple(get_series_pages(level)) for level in scan.levels]
     if len(levels) == 1:
         levels += [(page,) for page in _reduced_pages(file, levels[0][0])]
     return levels

@@ -21,13 +21,13 @@ from napari_active_seg.images.in_memory import (
 )
 from napari_active_seg.images.to_rgb import (
     LAB_PHOTOMETRICS,
-    as_rgb,
     cmyk_to_rgb,
+    convert_to_rgb,
     lab_to_rgb,
     ycbcr_to_rgb,
 )
 
-__all__ = ["FileBytes", "TiffLevel", "series_pages"]
+__all__ = ["FileBytes", "TiffLevel", "get_series_pages"]
 
 _APERIO_YCBCR = 33003
 
@@ -49,7 +49,7 @@ class FileBytes:
             return os.read(self._descriptor, count)
 
     def close(self) -> None:
-        """Let go of the file; twice does no harm."""
+        """Close the file; closing twice does no harm."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -109,7 +109,7 @@ class TiffLevel:
             return lab_to_rgb(pixels, name=self.path.name, photometric=photometric)
         elif page.compression == _APERIO_YCBCR:
             return ycbcr_to_rgb(pixels.astype(np.uint8))
-        return as_rgb(pixels, name=self.path.name, white=white)
+        return convert_to_rgb(pixels, name=self.path.name, white=white)
 
     def _page_window(
         self, page: tifffile.TiffPage, y: int, x: int, height: int, width: int
@@ -136,7 +136,7 @@ class TiffLevel:
             return None
         data = self.file.read(page.dataoffsets[index], count)
         if len(data) != count:
-            raise ImageError(f"{self.path.name} ends in the middle of a tile; copy it anew")
+            raise ImageError(f"{self.path.name} ends in the middle of a tile; copy it again")
         if page.jpegtables is not None or page.jpegheader is not None:
             decoded = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
@@ -155,7 +155,7 @@ def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
 def _paste(
     target: NDArray[np.generic], part: NDArray[np.generic] | None, top: int, left: int
 ) -> None:
-    """Lay a segment whose first pixel belongs at (top, left) into the window."""
+    """Copy a segment whose first pixel belongs at (top, left) into the window."""
     y, x = max(top, 0), max(left, 0)
     if part is None:  # a tile that the scanner left out: bare glass
         deepest = 8 * target.dtype.itemsize
@@ -165,7 +165,7 @@ def _paste(
     target[y : y + piece.shape[0], x : x + piece.shape[1]] = piece
 
 
-def series_pages(series: tifffile.TiffPageSeries) -> Sequence[tifffile.TiffPage]:
+def get_series_pages(series: tifffile.TiffPageSeries) -> Sequence[tifffile.TiffPage]:
     """Return the page of a colour series, or the pages of its first channels."""
     axes = series.axes
     keyframe = series.keyframe

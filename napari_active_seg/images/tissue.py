@@ -1,4 +1,4 @@
-"""Where the tissue is: pixels that are not bare glass."""
+"""Tissue masks: pixels that are not bare glass."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import filters
 
-from napari_active_seg.images.downsample import coarse_view
+from napari_active_seg.images.downsample import read_coarse_view
 from napari_active_seg.images.source import ImageSource
 
-__all__ = ["tissue_at_low_level", "tissue_mask"]
+__all__ = ["find_tissue", "tissue_mask"]
 
-#: A mask of so many pixels along its longer side is fine enough to keep regions off the glass.
+#: Longer side of a mask, in pixels, that is fine enough to keep regions off the glass.
 _LONGEST = 1024
 
 #: Glass is bright and colourless. A picture in which hardly anything is has no glass at all:
-#: Otsu's threshold would still split it, so it is not asked.
+#: Otsu's threshold would still split it, so it is not used.
 _BRIGHT = 0.82
 _LEAST_GLASS = 0.02
 _LEAST_CONTRAST = 0.08
 
 
 def tissue_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where ``image`` (H, W, 3) uint8 shows tissue (H, W).
+    """Compute the tissue mask (H, W) of ``image`` (H, W, 3) uint8.
 
     Otsu's threshold on saturation parts glass from tissue among pictures that have both;
     dermoscopy and closely cropped tissue come back as tissue all over.
@@ -38,9 +38,9 @@ def tissue_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return everywhere if glass.mean() < _LEAST_GLASS else ~glass
 
 
-def tissue_at_low_level(source: ImageSource) -> NDArray[np.bool_]:
-    """Return where a picture or slide shows tissue, at a resolution low enough to be quick.
+def find_tissue(source: ImageSource) -> NDArray[np.bool_]:
+    """Compute the tissue mask of a picture or slide at a low resolution.
 
     The mask (h, w) covers the whole image; a pixel of it stands for H / h by W / w pixels.
     """
-    return tissue_mask(coarse_view(source, longest=_LONGEST))
+    return tissue_mask(read_coarse_view(source, longest=_LONGEST))

@@ -1,4 +1,4 @@
-"""Any pixels as RGB uint8: grey, palette, alpha, 16 bits, CMYK."""
+"""Conversion of pixels to RGB uint8: grey, palette, alpha, 16 bits, CMYK."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from skimage.color import lab2rgb
 
 from napari_active_seg.errors import ImageError
 
-__all__ = ["LAB_PHOTOMETRICS", "as_rgb", "cmyk_to_rgb", "float_scale", "lab_to_rgb", "white_of"]
-__all__ += ["white_of_windows", "ycbcr_to_rgb"]
+__all__ = [
+    "LAB_PHOTOMETRICS",
+    "cmyk_to_rgb",
+    "convert_to_rgb",
+    "find_white",
+    "float_scale",
+    "lab_to_rgb",
+]
+__all__ += ["find_white_of_windows", "ycbcr_to_rgb"]
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 #: TIFF's numbers for CIELab with signed colours, and with colours that are shifted by 128.
@@ -20,17 +27,19 @@ _CIELAB, _ICCLAB = 8, 9
 LAB_PHOTOMETRICS = (_CIELAB, _ICCLAB, 10)
 #: Filters overshoot: real numbers up to 2 are read as 0..1, those up to 267 as 0..255, and clipped.
 _UNIT_OVERSHOOT, _OVERSHOOT = 2.0, 1.05
-#: Between 0..1 and this nobody can tell what full brightness is.
+#: Between 0..1 and this the value of full brightness is unknown.
 _LEAST_FULL_SCALE = 16.0
 #: Side of the windows by which an image is read through.
 _WINDOW = 2048
 
 
-def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDArray[np.uint8]:
-    """Return pixels (H, W), (H, W, 1 to 4) of any depth as (H, W, 3) uint8.
+def convert_to_rgb(
+    pixels: NDArray[np.generic], *, name: str, white: int | None
+) -> NDArray[np.uint8]:
+    """Convert pixels (H, W), (H, W, 1 to 4) of any depth to (H, W, 3) uint8.
 
     ``white`` is the value that stands for full brightness in pixels deeper than 8 bits; None
-    takes it from these pixels alone. Transparent pixels are laid over white.
+    takes it from these pixels alone. Transparent pixels are blended with white.
     """
     if pixels.ndim > 3:
         pixels = np.squeeze(pixels)
@@ -49,7 +58,7 @@ def as_rgb(pixels: NDArray[np.generic], *, name: str, white: int | None) -> NDAr
     return np.ascontiguousarray(np.broadcast_to(eight, (*eight.shape[:2], 3)))
 
 
-def white_of(pixels: NDArray[np.generic]) -> int | None:
+def find_white(pixels: NDArray[np.generic]) -> int | None:
     """Return the value that stands for white in pixels deeper than 8 bits.
 
     Cameras use 10, 12 or 14 of 16 bits: the smallest depth that holds all values. Real numbers
@@ -63,7 +72,7 @@ def white_of(pixels: NDArray[np.generic]) -> int | None:
     return next((2**bits - 1 for bits in _BIT_DEPTHS if highest < 2**bits), highest)
 
 
-def white_of_windows(
+def find_white_of_windows(
     read: Callable[[int, int, int, int], NDArray[np.generic]], shape: tuple[int, int], *, name: str
 ) -> int | None:
     """Return the value that stands for white in an image that is read by windows.
@@ -83,7 +92,7 @@ def white_of_windows(
     most = np.array(highest).max(keepdims=True)
     if most.dtype.kind == "f" and not np.isfinite(most).all():
         raise ImageError(f"{name} holds NaN or infinity; set it aside")
-    white = white_of(most)
+    white = find_white(most)
     if white is None and most.dtype.kind == "f":
         raise _unknown_white(name, float(most[0]))
     return white
@@ -166,4 +175,4 @@ def _full_scale(pixels: NDArray[np.generic], values: NDArray[np.float64], name: 
         if scale is None:
             raise _unknown_white(name, float(values.max()))
         return scale
-    return float(white_of(pixels) or 255)
+    return float(find_white(pixels) or 255)

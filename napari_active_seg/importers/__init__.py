@@ -1,4 +1,4 @@
-"""Labels that came from elsewhere: masks, outlines and known data sets as targets."""
+"""Import of labels: masks, outlines and known data sets as targets."""
 
 from napari_active_seg.importers.archive import unpack_archive
 from napari_active_seg.importers.known_datasets import Layout, describe_splits, recognise_layout

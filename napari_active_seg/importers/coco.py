@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import AnnotationError
-from napari_active_seg.importers.json_file import points_of, read_json
+from napari_active_seg.importers.json_file import parse_points, read_json
 from napari_active_seg.importers.name_matching import ClassNames, bare_name
 from napari_active_seg.importers.polygons import Outline, RunLengths, Shape
 
@@ -18,7 +18,7 @@ __all__ = ["is_coco", "read_coco"]
 
 
 def is_coco(raw: object) -> bool:
-    """Return whether this is what a COCO file holds."""
+    """Return whether parsed JSON is a COCO file."""
     return isinstance(raw, dict) and all(
         isinstance(raw.get(key), list) for key in ("images", "annotations", "categories")
     )
@@ -37,7 +37,7 @@ def read_coco(
     """
     raw = read_json(path)
     if not is_coco(raw):
-        raise AnnotationError(f"{path.name} is no COCO file: want images, annotations, categories")
+        raise AnnotationError(f"{path.name} is not COCO: want images, annotations, categories")
     categories = {row["id"]: str(row["name"]) for row in _rows(raw["categories"], "id", "name")}
     ids: dict[Any, str] = {}
     for row in _rows(raw["images"], "id", "file_name"):
@@ -81,7 +81,9 @@ def _shapes(raw: Any, value: int, shape: tuple[int, int], where: str) -> list[Sh
         if len(rings) != len(raw):
             raise AnnotationError(f"{where}: a polygon has an odd number of coordinates")
         return [
-            Outline(value, (points_of(ring.tolist(), where=where),)) for ring in rings if len(ring)
+            Outline(value, (parse_points(ring.tolist(), where=where),))
+            for ring in rings
+            if len(ring)
         ]
     if not isinstance(raw, dict) or "counts" not in raw:
         raise AnnotationError(f"{where} has neither polygons nor run lengths")
@@ -96,13 +98,13 @@ def _shapes(raw: Any, value: int, shape: tuple[int, int], where: str) -> list[Sh
 def _counts(raw: Any, where: str) -> NDArray[np.int64]:
     try:
         if isinstance(raw, str):
-            return _decompressed(raw)
+            return _decompress(raw)
         return np.asarray([int(count) for count in raw], np.int64)
     except (TypeError, ValueError, OverflowError, IndexError) as error:
         raise AnnotationError(f"{where}: run lengths that cannot be read") from error
 
 
-def _decompressed(text: str) -> NDArray[np.int64]:
+def _decompress(text: str) -> NDArray[np.int64]:
     """Return the counts of COCO's text: five bits a letter, each count less the last but one."""
     counts: list[int] = []
     place = 0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_active_seg.errors import ImageError, did_you_mean
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["ColourTable", "read_colour_table", "table_of_schema"]
+__all__ = ["ColourTable", "get_colour_table", "read_colour_table"]
 
 _IGNORED_NAMES = frozenset({"", "ignore", "ignored", "unlabelled", "unlabeled", "void", "none"})
 
@@ -42,7 +42,7 @@ class ColourTable:
         return values[places].reshape(codes.shape)
 
 
-def table_of_schema(schema: LabelSchema) -> ColourTable:
+def get_colour_table(schema: LabelSchema) -> ColourTable:
     """Return the table of a project's own colours."""
     return ColourTable(tuple((int(c[1:], 16), k) for k, c in enumerate(schema.colours)))
 
@@ -57,7 +57,7 @@ def read_colour_table(path: Path, schema: LabelSchema) -> ColourTable:
         pairs = _from_json(text) if path.suffix.lower() == ".json" else _from_csv(text)
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         raise ImageError(
-            f"{path} is no table of colours: want a CSV with the columns name,colour (#rrggbb) or "
+            f"{path} is not a colour table: want a CSV with the columns name,colour (#rrggbb) or "
             f"name,r,g,b, or a JSON object of names and colours ({error})"
         ) from error
     folded = {name.casefold(): k for k, name in enumerate(schema.names)}
@@ -97,4 +97,4 @@ def _colour(value: object) -> int:
     if isinstance(value, list) and len(value) == 3 and all(0 <= int(v) <= 255 for v in value):
         red, green, blue = (int(v) for v in value)
         return (red << 16) | (green << 8) | blue
-    raise ValueError(f"{value!r} is no colour of the form #rrggbb or r, g, b")
+    raise ValueError(f"{value!r} is not a colour of the form #rrggbb or r, g, b")

@@ -30,7 +30,7 @@ class DicomSegments:
         return self._whole[window.slices]
 
     def objects(self, window: Region) -> NDArray[np.int32] | None:
-        """Return None: segments do not tell objects apart."""
+        """Return None: segments do not separate objects."""
         return None
 
     @cached_property

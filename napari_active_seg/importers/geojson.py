@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_active_seg.errors import AnnotationError
-from napari_active_seg.importers.json_file import points_of, read_json
+from napari_active_seg.importers.json_file import parse_points, read_json
 from napari_active_seg.importers.name_matching import ClassNames
 from napari_active_seg.importers.polygons import Outline
 
@@ -40,13 +40,13 @@ def read_geojson(path: Path, names: ClassNames) -> tuple[Outline, ...]:
     for number, feature in enumerate(_features(read_json(path), path), 1):
         where = f"{path.name}, object {number}"
         if not isinstance(feature, dict):
-            raise AnnotationError(f"{where} is no GeoJSON feature")
+            raise AnnotationError(f"{where} is not a GeoJSON feature")
         name = _class_name(feature)
         if name is None:
             continue
         value = names.value(name, where=where)
         outlines += [
-            Outline(value, tuple(points_of(ring, where=where) for ring in rings))
+            Outline(value, tuple(parse_points(ring, where=where) for ring in rings))
             for rings in _polygons(feature.get("geometry"), where)
         ]
     return tuple(outlines)
@@ -60,7 +60,7 @@ def _features(raw: Any, path: Path) -> Iterable[Any]:
     if isinstance(raw, dict) and isinstance(raw.get("features"), list):
         found: list[Any] = raw["features"]
         return found
-    raise AnnotationError(f"{path.name} is no GeoJSON: want a FeatureCollection of annotations")
+    raise AnnotationError(f"{path.name} is not GeoJSON: want a FeatureCollection of annotations")
 
 
 def _class_name(feature: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""JSON from elsewhere: read with a limit, and doubted."""
+"""Reading JSON files of unknown origin, with limits and checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import AnnotationError
 
-__all__ = ["points_of", "read_json"]
+__all__ = ["parse_points", "read_json"]
 
 _MOST_BYTES = 2 * 2**30
 
@@ -27,12 +27,12 @@ def read_json(path: Path) -> Any:
         raise AnnotationError(f"{path.name} cannot be read as JSON: {error}") from error
 
 
-def points_of(raw: Any, *, where: str) -> NDArray[np.float64]:
+def parse_points(raw: Any, *, where: str) -> NDArray[np.float64]:
     """Return points (N, 2) of (x, y); AnnotationError unless they are three finite ones or more."""
     try:
         points = np.asarray(raw, np.float64)
     except (TypeError, ValueError) as error:
-        raise AnnotationError(f"{where}: an outline is no list of points") from error
+        raise AnnotationError(f"{where}: an outline is not a list of points") from error
     if points.ndim != 2 or points.shape[1] < 2 or len(points) < 3:
         raise AnnotationError(f"{where}: an outline needs three points of x and y or more")
     if not np.isfinite(points).all() or np.abs(points).max() > 1e7:

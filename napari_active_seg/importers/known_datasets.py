@@ -1,7 +1,7 @@
 """Well-known data sets in their official layout: images, masks, splits, patients.
 
-Only the official names of files and folders count. Whoever arranged the images otherwise says
-where masks and splits are.
+Only the official names of files and folders count. For images in another
+arrangement the caller gives the masks and splits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from napari_active_seg.images import ImageFacts, facts_for, read_image_table
+from napari_active_seg.images import ImageFacts, get_image_facts, read_image_table
 
 __all__ = ["Layout", "describe_splits", "recognise_layout"]
 
@@ -36,9 +36,9 @@ _ISIC_TRUTHS = frozenset(truth for truth, _ in _ISIC_FOLDERS.values())
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a known data set says of its images.
+    """The masks, groups and splits of a known data set.
 
-    ``masks`` are pictures among them that are masks, ``not_images`` those and others that are no
+    ``masks`` are pictures among them that are masks, ``not_images`` those and others that are not
     images; ``masks_dir`` is where masks lie.
     """
 
@@ -81,7 +81,7 @@ def _glas(images_dir: Path, names: list[str]) -> Layout | None:
     )
     if not images or not whole:
         return None
-    known = facts_for(images, read_image_table(images_dir / folder / "Grade.csv"))
+    known = get_image_facts(images, read_image_table(images_dir / folder / "Grade.csv"))
     splits = {i: "train" if PurePosixPath(i).name.startswith("train") else "test" for i in images}
     facts = _with_splits(splits, {i: fact.group for i, fact in known.items()})
     return Layout("GlaS", facts, masks, masks, images_dir / folder)
@@ -117,7 +117,7 @@ def _only_folder(names: Iterable[str]) -> str | None:
 
 
 def _with_splits(splits: dict[str, str], groups: dict[str, str | None]) -> dict[str, ImageFacts]:
-    """Return the facts of images; one part alone is no split, since all would be in it."""
+    """Return the facts of images; one part alone is not a split, since all would be in it."""
     several = "train" in splits.values() and len(set(splits.values())) > 1
     return {
         name: ImageFacts(groups.get(name), split if several else None)

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_active_seg.errors import AnnotationError
 from napari_active_seg.images import open_picture
-from napari_active_seg.importers.json_file import points_of, read_json
+from napari_active_seg.importers.json_file import parse_points, read_json
 from napari_active_seg.importers.name_matching import ClassNames
 from napari_active_seg.importers.polygons import Outline, PixelMask, Shape
 from napari_active_seg.regions import UNLABELLED
@@ -24,7 +24,7 @@ _BACKGROUND = "_background_"
 
 
 def is_labelme(raw: object) -> bool:
-    """Return whether this is what a Labelme file holds."""
+    """Return whether parsed JSON is a Labelme file."""
     return isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
 
 
@@ -32,7 +32,7 @@ def read_labelme(path: Path, names: ClassNames, shape: tuple[int, int]) -> tuple
     """Return the shapes of a file; lines and points, which have no area, are left out."""
     raw = read_json(path)
     if not is_labelme(raw):
-        raise AnnotationError(f"{path.name} is no Labelme file: want shapes and imagePath")
+        raise AnnotationError(f"{path.name} is not a Labelme file: want shapes and imagePath")
     given = (raw.get("imageHeight", shape[0]), raw.get("imageWidth", shape[1]))
     if given != shape:
         raise AnnotationError(f"{path.name} is about a picture of {given}, the image is {shape}")
@@ -56,7 +56,7 @@ def _value(label: str, names: ClassNames, where: str) -> int:
 
 
 def _polygon(drawn: dict[str, Any], value: int, where: str) -> Shape:
-    return Outline(value, (points_of(drawn.get("points"), where=where),))
+    return Outline(value, (parse_points(drawn.get("points"), where=where),))
 
 
 def _rectangle(drawn: dict[str, Any], value: int, where: str) -> Shape:
@@ -88,7 +88,7 @@ def _two_points(drawn: dict[str, Any], where: str) -> np.ndarray[Any, np.dtype[n
     try:
         points = np.asarray(drawn.get("points"), np.float64)
     except (TypeError, ValueError) as error:
-        raise AnnotationError(f"{where}: its points are no numbers") from error
+        raise AnnotationError(f"{where}: its points are not numbers") from error
     if points.shape != (2, 2) or not np.isfinite(points).all() or np.abs(points).max() > 1e7:
         raise AnnotationError(f"{where}: want two points")
     return points

@@ -1,6 +1,6 @@
 """A folder of masks: ground truth for a simulated annotator, or labels to take over.
 
-As a simulated annotator it reveals a mask where it is asked, nowhere else.
+As a simulated annotator it reveals a mask in the regions of the queue alone.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from napari_active_seg.importers.masks import (
 )
 from napari_active_seg.regions import Region
 
-__all__ = ["MaskFolder", "masks_of"]
+__all__ = ["MaskFolder", "list_masks"]
 
 
-def masks_of(
+def list_masks(
     images: tuple[ImageRef, ...], folder: Path, *, not_masks: Collection[Path] = ()
 ) -> dict[str, Path]:
     """Return the masks in ``folder`` by image; ImageError if none has the name of an image.
@@ -75,7 +75,7 @@ class MaskFolder:
 
         ImageError if there is none at all, or one is not as large as its image.
         """
-        masks = masks_of(images, folder, not_masks=not_masks)
+        masks = list_masks(images, folder, not_masks=not_masks)
         reading = MaskReading(detect_convention(list(masks.values()), n_classes=n_classes))
         return MaskFolder.checked(masks, images, reading)
 
@@ -111,7 +111,7 @@ class MaskFolder:
     def whole(self, image_id: str) -> NDArray[np.uint8]:
         """Return the target (H, W) of a whole image."""
         if image_id not in self._masks:
-            raise ImageError(f"there is no mask for image {image_id}")
+            raise ImageError(f"no mask for image {image_id}")
         path = self._masks[image_id]
         return read_mask_target(path, shape=self._shapes[image_id], reading=self.reading)
 

@@ -37,7 +37,7 @@ _JPEG_SPREAD = 24
 
 
 class MaskConvention(StrEnum):
-    """What the numbers of a folder of masks mean."""
+    """The meaning of the numbers in a folder of masks."""
 
     INDEX = "index"  #: 0..K-1 are classes, 255 is not labelled
     BINARY = "binary"  #: 0 is the first class, 255 the second, cut at the middle
@@ -116,7 +116,7 @@ def detect_convention(
 
     A single file can mislead (an image with one gland looks like an index mask), so the
     values of the whole folder decide. With two classes, instance ids and napari's labels
-    cannot be told apart by their values: ids are taken, unless the caller says otherwise.
+    cannot be distinguished by their values: ids are assumed, unless the caller sets it.
     """
     counts: Counter[int] = Counter()
     for path in paths:
@@ -148,7 +148,7 @@ def detect_convention(
     strange = sorted(v for v in values if not 0 <= v < n_classes and v != UNLABELLED)[:5]
     raise ImageError(
         f"masks hold the values {', '.join(map(str, strange))} but there are {n_classes} classes "
-        f"(0 to {n_classes - 1}, 255 for 'not labelled'); name all classes, say which values to "
+        f"(0 to {n_classes - 1}, 255 for 'not labelled'); name all classes, give the values to "
         "ignore, or convert the masks"
     )
 

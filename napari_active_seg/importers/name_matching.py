@@ -9,7 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from napari_active_seg.errors import AnnotationError, did_you_mean
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["ClassNames", "bare_name", "images_by_name"]
+__all__ = ["ClassNames", "bare_name", "index_images_by_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class ClassNames:
             return folded.index(meant.casefold())
         raise AnnotationError(
             f"{where} names a class {name!r} that the project does not have "
-            f"({did_you_mean(name, self.schema.names)}); add the class, or say which one is meant "
+            f"({did_you_mean(name, self.schema.names)}); add the class, or map the name to one "
             f"(--map '{name}=CLASS')"
         )
 
 
-def images_by_name(image_ids: Iterable[str]) -> dict[str, str]:
+def index_images_by_name(image_ids: Iterable[str]) -> dict[str, str]:
     """Return the image id of each name that a file may use for it.
 
     A full id, a name with or without its suffix; a name that two images share means neither.

@@ -1,4 +1,4 @@
-"""Any folder or file of labels to its reader."""
+"""Opening folders and files of labels with the reader of their format."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from napari_active_seg.errors import AnnotationError, ConfigError
 from napari_active_seg.images import ImageRef
 from napari_active_seg.importers.coco import is_coco, read_coco
-from napari_active_seg.importers.colour_table import read_colour_table, table_of_schema
+from napari_active_seg.importers.colour_table import get_colour_table, read_colour_table
 from napari_active_seg.importers.geojson import GEOJSON_SUFFIXES, find_geojson, read_geojson
 from napari_active_seg.importers.json_file import read_json
-from napari_active_seg.importers.mask_folder import MaskFolder, masks_of
+from napari_active_seg.importers.mask_folder import MaskFolder, list_masks
 from napari_active_seg.importers.masks import (
     MaskConvention,
     MaskReading,
     detect_convention,
 )
-from napari_active_seg.importers.name_matching import ClassNames, images_by_name
+from napari_active_seg.importers.name_matching import ClassNames, index_images_by_name
 from napari_active_seg.importers.own_export import ExportedFolder, is_exported
 from napari_active_seg.importers.polygon_annotations import OutlinedImages
 from napari_active_seg.importers.source import AnnotationSource
@@ -30,12 +30,12 @@ __all__ = ["AnnotationOptions", "open_annotations", "open_masks", "read_masks"]
 
 @dataclass(frozen=True, slots=True)
 class AnnotationOptions:
-    """How labels from elsewhere are to be read, where their own form does not say.
+    """How labels from elsewhere are to be read, where their format leaves that open.
 
     ``convention`` is auto or one of the mask conventions; ``ignore`` are mask values that mean
     "not labelled"; ``rest`` is the class of what no outline holds (None: not labelled, but the
     first class for COCO files that have no category of its name); ``renamed`` maps names in the
-    file to the project's; ``not_masks`` are files that are no masks, such as the project's images.
+    file to the project's; ``not_masks`` are files that are not masks, such as the project's images.
     """
 
     convention: str = "auto"
@@ -58,7 +58,7 @@ def open_annotations(
     source = _open(path, images, schema, options)
     if wanted is not None and not isinstance(source, MaskFolder):
         raise ConfigError(
-            f"the labels in {path.name} are no folder of masks, so that they cannot be read as "
+            f"the labels in {path.name} are not a folder of masks, so that they cannot be read as "
             f"{wanted}; leave that out"
         )
     return source
@@ -70,7 +70,7 @@ def _open(
     if not path.exists():
         raise AnnotationError(f"nothing is at {path}; name a folder of masks, GeoJSON or COCO")
     names = ClassNames(schema, options.renamed)
-    by_name = images_by_name(ref.id for ref in images)
+    by_name = index_images_by_name(ref.id for ref in images)
     if is_exported(path):
         return ExportedFolder(path, names, by_name)
     if path.is_dir() and not any(path.rglob("*.geojson")):
@@ -90,7 +90,7 @@ def _open(
         sizes = {ref.id: ref.shape for ref in images}
         return OutlinedImages.checked(outlines, sizes, where=path.name, rest=rest)
     raise AnnotationError(
-        f"{path.name} is no file of labels that is known; want a folder of masks, .geojson, a "
+        f"{path.name} is not a known file of labels; want a folder of masks, .geojson, a "
         "COCO .json, or a .zip of them"
     )
 
@@ -100,7 +100,7 @@ def open_masks(
 ) -> MaskFolder:
     """Return the masks in ``folder`` of those of ``images`` that have one."""
     MaskConvention.parse(options.convention)
-    masks = masks_of(images, folder, not_masks=options.not_masks)
+    masks = list_masks(images, folder, not_masks=options.not_masks)
     return read_masks(masks, images, schema, options)
 
 
@@ -120,7 +120,7 @@ def read_masks(
     colours = None
     if convention is MaskConvention.COLOURS:
         table = options.colours
-        colours = table_of_schema(schema) if table is None else read_colour_table(table, schema)
+        colours = get_colour_table(schema) if table is None else read_colour_table(table, schema)
     return MaskFolder.checked(masks, images, MaskReading(convention, options.ignore, colours))
 
 

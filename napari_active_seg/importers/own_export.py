@@ -57,7 +57,7 @@ class _Piece:
 
 
 class ExportedFolder:
-    """An AnnotationSource that also knows how its parts came to be."""
+    """An AnnotationSource with the provenance of its regions."""
 
     def __init__(self, folder: Path, names: ClassNames, images: Mapping[str, str]) -> None:
         """Read the card and the table of regions; ``images`` maps names to the project's ids."""
@@ -88,7 +88,7 @@ class ExportedFolder:
         return tuple(part for part in self._facts if part.image_id == image.id)
 
     def facts(self, part: Region) -> Provenance | None:
-        """Return how a part came to be."""
+        """Return the provenance of a region."""
         return self._facts.get(part)
 
     def read_target(self, region: Region) -> NDArray[np.uint8]:
@@ -104,7 +104,7 @@ class ExportedFolder:
         return found
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
-        """Return the ids (H, W) of objects; None where they were not told apart."""
+        """Return the ids (H, W) of objects; None where they were not separated."""
         found = np.zeros(region.shape, np.int32)
         for piece in self._touching(region):
             window, place = _shared(region, piece.region)
@@ -115,7 +115,7 @@ class ExportedFolder:
         return found
 
     def _touching(self, region: Region) -> list[_Piece]:
-        """Return the pieces that say something of a region: the one cut for it before all."""
+        """Return the pieces that overlap a region: the one cut for it first."""
         pieces = self._pieces.get(region.image_id, [])
         own = [piece for piece in pieces if piece.region == region]
         return own or [piece for piece in pieces if piece.region.overlaps(region)]

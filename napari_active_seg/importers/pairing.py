@@ -1,4 +1,4 @@
-"""Tell masks from images by the names of files and folders, and pair them.
+"""Separate masks from images by the names of files and folders, and pair them.
 
 Names alone decide here: paths below a folder, with ``/`` between their parts. Nothing is read.
 """
@@ -67,12 +67,12 @@ class SortedFiles:
 
 
 def is_image_folder(name: str) -> bool:
-    """Return whether a folder's name says images: ``images``, ``img``, ``train_images``."""
+    """Return whether a folder's name stands for images: ``images``, ``img``, ``train_images``."""
     return _role_of(name, _IMAGE_WORDS) is not None
 
 
 def is_mask_folder(name: str) -> bool:
-    """Return whether a folder's name says masks: ``masks``, ``gt``, ``train_masks``."""
+    """Return whether a folder's name stands for masks: ``masks``, ``gt``, ``train_masks``."""
     return _role_of(name, _MASK_WORDS) is not None
 
 
@@ -81,7 +81,7 @@ def sort_files(names: Iterable[str]) -> SortedFiles:
 
     A mask lies in a folder of masks while others lie outside, or bears the name of an image with
     an ending such as ``_mask``, ``_segmentation`` or ``_gt``. Where nothing is left outside the
-    folders of masks, all of them count as images: there is nothing to tell them from.
+    folders of masks, all of them count as images: nothing else separates them.
     """
     ordered = list(names)
     outside = [name for name in ordered if not _lies_in_masks(name)]
@@ -127,7 +127,7 @@ def image_root(images: Collection[str]) -> str:
     """Return the folder of images that holds all of ``images``; empty where there is none.
 
     ``images/a.png`` and ``images/b/c.png`` lie in ``images``; one picture outside, and the folder
-    is no longer that of all.
+    no longer holds all.
     """
     parents = [PurePosixPath(name).parent.parts for name in images]
     if not parents:
@@ -153,7 +153,7 @@ def split_of_folders(name: str) -> str | None:
 
 
 def _role_of(folder: str, words: frozenset[str]) -> str | None:
-    """Return what a folder's name says beyond one of ``words``: nothing, or a split."""
+    """Return the rest of a folder's name without one of ``words``: empty, or a split."""
     folded = folder.casefold().replace("ground_truth", "groundtruth")
     tokens = re.split(r"[_\- ]+", folded.replace("ground truth", "groundtruth"))
     rest = [token for token in tokens if token not in words]
@@ -169,7 +169,7 @@ def _lies_in_masks(name: str) -> bool:
 
 
 def _key(name: str) -> str:
-    """Return a name without suffix, case, and what folders say of images or masks."""
+    """Return a name without suffix, case, and folders' words for images or masks."""
     return "/".join((*_folders(name), PurePosixPath(name).stem.casefold()))
 
 

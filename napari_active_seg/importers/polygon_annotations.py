@@ -20,9 +20,9 @@ __all__ = ["OutlinedImages"]
 _WHOLE_UP_TO = 50_000_000
 #: The label of a slide comes in pieces of this side at most.
 _PIECE = 2048
-#: Outlines that reach over the edge by so many pixels are drawn along it.
+#: Outlines that reach over the edge by at most this many pixels are drawn along it.
 _ROUNDED = 1.0
-#: A message names so many images.
+#: Most image names in a message.
 _NAMED = 5
 
 
@@ -69,12 +69,12 @@ class OutlinedImages:
         if lost:
             height, width = sizes[lost[0]]
             raise AnnotationError(
-                f"{where}: all outlines of {_listed(lost)} lie outside of the image, which is "
+                f"{where}: all outlines of {_list_names(lost)} lie outside of the image, which is "
                 f"{height} x {width} pixels; export them in its pixels, or remove them"
             )
         total = sum(map(len, shapes.values()))
         notes = [
-            f"{found.total()} of {total} outlines {what} ({_listed(+found)})"
+            f"{found.total()} of {total} outlines {what} ({_list_names(+found)})"
             for found, what in (
                 (outside, "lie outside of their images and are left out"),
                 (beyond, "reach beyond the edges of their images and are cut there"),
@@ -85,7 +85,7 @@ class OutlinedImages:
 
     @property
     def convention(self) -> None:
-        """How the numbers of masks are read: there are no masks."""
+        """How the numbers of masks are read: None, without masks."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class OutlinedImages:
     def objects(self, region: Region) -> NDArray[np.int32]:
         """Return the number of the outline that each pixel of ``region`` lies in, 0 for none.
 
-        What is outlined as the first class is beside the objects, not one of them.
+        Outlines of the first class are the background of objects, not objects.
         """
         ids = np.zeros(region.shape, np.int32)
         covered = np.empty(region.shape, np.uint8)
@@ -141,7 +141,7 @@ def _place_of(shape: Shape, size: tuple[int, int]) -> Literal["inside", "beyond"
     return "beyond" if over > _ROUNDED else "inside"
 
 
-def _listed(image_ids: Iterable[str]) -> str:
+def _list_names(image_ids: Iterable[str]) -> str:
     names = list(image_ids)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

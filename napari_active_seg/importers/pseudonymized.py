@@ -44,7 +44,7 @@ class RenamedImages:
         return self._source.read_target(self._theirs(region))
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
-        """Return the ids of the objects in ``region``, where they are told apart."""
+        """Return the ids of the objects in ``region``, where they are separated."""
         return self._source.objects(self._theirs(region))
 
     @property

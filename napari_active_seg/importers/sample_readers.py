@@ -33,7 +33,7 @@ class PieceReader(Protocol):
         """Return the classes (h, w) of the project, 255 where nothing is labelled."""
 
     def objects(self, window: Region) -> NDArray[np.int32] | None:
-        """Return the ids (h, w) of objects; None where they are not told apart."""
+        """Return the ids (h, w) of objects; None where they are not separated."""
 
 
 class RasterFile:
@@ -182,7 +182,7 @@ class _Numbers:
         except (OSError, ValueError, tifffile.TiffFileError) as error:
             raise AnnotationError(f"{self._path.name} cannot be read: {error}") from error
         if level.shape != self._shape:
-            raise AnnotationError(f"{self._path.name} is no label of {self._shape}; export again")
+            raise AnnotationError(f"{self._path.name} does not fit {self._shape}; export again")
         return level
 
 

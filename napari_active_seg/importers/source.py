@@ -1,4 +1,4 @@
-"""The seam to any file of labels: which images it knows, and their targets part by part."""
+"""The interface to files of labels: their images, and targets region by region."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AnnotationSource(Protocol):
     def objects(self, region: Region) -> NDArray[np.int32] | None:
         """Return the ids (H, W) of the objects in ``region``, 0 for none.
 
-        None where the labels do not tell objects apart.
+        None where the labels do not separate objects.
         """
 
 
@@ -66,7 +66,7 @@ class DescribesReading(Protocol):
 
     @property
     def convention(self) -> MaskConvention | None:
-        """How the numbers of masks are read; None where the labels are no masks."""
+        """How the numbers of masks are read; None where the labels are not masks."""
 
     @property
     def notes(self) -> tuple[str, ...]:

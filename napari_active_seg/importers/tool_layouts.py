@@ -28,7 +28,7 @@ _IGNORE = "ignore"
 
 
 class ReadImages:
-    """An AnnotationSource of one reader for each image, opened when it is asked."""
+    """An AnnotationSource of one reader for each image, opened when first needed."""
 
     def __init__(self, readers: Mapping[str, Callable[[], PieceReader]]) -> None:
         self._readers = dict(readers)
@@ -48,7 +48,7 @@ class ReadImages:
         return self._reader(region.image_id).target(region)
 
     def objects(self, region: Region) -> NDArray[np.int32] | None:
-        """Return the ids (H, W) of objects; None where they are not told apart."""
+        """Return the ids (H, W) of objects; None where they are not separated."""
         return self._reader(region.image_id).objects(region)
 
     def _reader(self, image_id: str) -> PieceReader:
@@ -71,18 +71,18 @@ def open_other_layout(
     outline holds (None: the first).
     """
     shapes = {ref.id: ref.shape for ref in images}
-    beside = 0 if rest is None else rest
+    rest_class = 0 if rest is None else rest
     if (folder / "datalist.json").is_file():
         return _monai(folder, names, by_name, shapes)
     for card in (folder / "dataset.json", *sorted(folder.glob("Dataset*/dataset.json"))):
         if card.is_file() and (card.parent / "labelsTr").is_dir():
             return _nnunet(card, names, by_name, shapes)
     if (folder / "data.yaml").is_file():
-        return _yolo(folder, names, by_name, shapes, beside)
+        return _yolo(folder, names, by_name, shapes, rest_class)
     labelme = dict(_labelme_files(folder, by_name))
     if labelme:
         found = {i: read_labelme(path, names, shapes[i]) for i, path in labelme.items()}
-        return OutlinedImages.checked(found, shapes, where=folder.name, rest=beside)
+        return OutlinedImages.checked(found, shapes, where=folder.name, rest=rest_class)
     return None
 
 

@@ -51,9 +51,9 @@ def read_yolo(
             first, *rest = line.split()
             value, shares = int(first), np.array(rest, np.float64)
         except ValueError as error:
-            raise AnnotationError(f"{where} is no class and numbers") from error
+            raise AnnotationError(f"{where} is not a class and numbers") from error
         if len(shares) < 6 or len(shares) % 2 or not np.isfinite(shares).all():
-            raise AnnotationError(f"{where} is no outline of three corners or more")
+            raise AnnotationError(f"{where} is not an outline of three corners or more")
         if value not in numbers:
             raise AnnotationError(f"{where} is of a class {value} that data.yaml does not name")
         corners = shares.reshape(-1, 2) * size

@@ -1,4 +1,4 @@
-"""What a job failed of that nobody foresaw: written down whole, told in a sentence."""
+"""Unexpected errors of jobs: saved with their traceback, and summarised in a sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from napari_active_seg._version import __version__
 from napari_active_seg.errors import ActiveSegError
 
-__all__ = ["JobFailedError", "explained"]
+__all__ = ["JobFailedError", "explain_error"]
 
 _log = logging.getLogger(__name__)
 #: Older reports of the same project are removed beyond this number.
@@ -23,24 +23,24 @@ class JobFailedError(ActiveSegError):
     """A job ended with an error that is not a person's to prevent."""
 
 
-def explained(error: BaseException, job: str, folder: Path) -> BaseException:
-    """Return the error as it can be told: itself, where it carries a remedy.
+def explain_error(error: BaseException, job: str, folder: Path) -> BaseException:
+    """Return an error with a message for a person: itself, where it carries a remedy.
 
-    Any other is written to a file below ``folder`` and told with the file's place.
+    Any other is saved to a file below ``folder``, which the message names.
     """
     if isinstance(error, ActiveSegError):
         return error
-    path = _written(error, job, folder / "logs")
-    where = "it could not be written down" if path is None else f"the whole report is in {path}"
-    told = JobFailedError(
+    path = _write_report(error, job, folder / "logs")
+    where = "no report could be saved" if path is None else f"the whole report is in {path}"
+    reported = JobFailedError(
         f"{job} failed: {type(error).__name__}: {_first_line(error)}. Nothing was lost, and the "
         f"model in use stays. Try again; if it comes back, {where}"
     )
-    told.__cause__ = error
-    return told
+    reported.__cause__ = error
+    return reported
 
 
-def _written(error: BaseException, job: str, folder: Path) -> Path | None:
+def _write_report(error: BaseException, job: str, folder: Path) -> Path | None:
     """Return where the report is: in ``folder``, or where temporary files go."""
     now = datetime.now(UTC)
     name = f"{now:%Y-%m-%d-%H%M%S}-{job.replace(' ', '-')}.log"

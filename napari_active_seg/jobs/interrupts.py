@@ -10,15 +10,15 @@ from types import FrameType
 
 from napari_active_seg.jobs.job import CancelToken
 
-__all__ = ["stopping_on_interrupt"]
+__all__ = ["stop_on_interrupt"]
 
 
 @contextmanager
-def stopping_on_interrupt(token: CancelToken) -> Iterator[None]:
+def stop_on_interrupt(token: CancelToken) -> Iterator[None]:
     """Let an interrupt cancel ``token``, and raise KeyboardInterrupt once what is inside has ended.
 
-    A second interrupt breaks off at once. Only in the main thread, and only where nobody else has
-    taken interrupts in hand.
+    A second interrupt breaks off at once. Only in the main thread, and only where nobody else
+    handles interrupts.
     """
     here = threading.current_thread() is threading.main_thread()
     if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -26,14 +26,14 @@ def stopping_on_interrupt(token: CancelToken) -> Iterator[None]:
         return
     came = False
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         nonlocal came
         if came:
             signal.default_int_handler(number, frame)
         came = True
         token.cancel()
 
-    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGINT, request_stop)
     try:
         yield
     finally:

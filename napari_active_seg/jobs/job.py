@@ -35,7 +35,7 @@ class JobKind(Enum):
     COMPARE_MODELS = "comparing models"
     REVIEW = "reviewing labels"
     FIND_LEAKS = "looking for near copies"
-    CHOOSE_IMAGES = "asking about images"
+    CHOOSE_IMAGES = "choosing images"
     LABEL = "labelling"
     IMPORT = "importing"
     APPLY_RULE = "completing finished regions"
@@ -86,7 +86,7 @@ class CancelToken:
         self._event = threading.Event()
 
     def cancel(self) -> None:
-        """Ask the job to stop."""
+        """Request the job to stop."""
         self._event.set()
 
     @property
@@ -109,7 +109,7 @@ Work = Callable[[CancelToken, ProgressCallback], T]
 class Job(Generic[T]):
     """Work of one kind, with the generation of the request that it belongs to.
 
-    ``picklable`` says that work and result can go to another process and back.
+    ``picklable`` means that work and result can go to another process and back.
     """
 
     kind: JobKind

@@ -76,7 +76,7 @@ class ProcessRunner(ThreadRunner):
             )
             lost.__cause__ = error
             return JobResult(job, error=lost)
-        except Exception as error:  # noqa: BLE001 - carried to whoever asked, as in a thread
+        except Exception as error:  # noqa: BLE001 - returned in the result, as in a thread
             return JobResult(job, error=error)
 
     def _let_go(self) -> None:
@@ -105,7 +105,7 @@ class _Worker:
             if self.process.stdin is not None:
                 self.process.stdin.write(key)
                 self.process.stdin.close()
-            self._line: Connection = _accepted(listener, self.process)
+            self._line: Connection = _accept(listener, self.process)
 
     def run(
         self, job: Job[T], token: CancelToken, on_progress: Callable[[Progress], None]
@@ -141,7 +141,7 @@ class _Worker:
         return code
 
 
-def _accepted(listener: Listener, process: subprocess.Popen[bytes]) -> Connection:
+def _accept(listener: Listener, process: subprocess.Popen[bytes]) -> Connection:
     """Return the line to ``process``; OSError if it never calls."""
     found: list[Connection] = []
 

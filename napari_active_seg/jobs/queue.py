@@ -19,7 +19,7 @@ from psygnal import Signal, emit_queued
 
 from napari_active_seg.errors import ActiveSegError, BusyError, ProjectError, StoppedError
 from napari_active_seg.jobs import Job, JobKind, JobResult, Progress, Runner
-from napari_active_seg.jobs.error_reports import explained
+from napari_active_seg.jobs.error_reports import explain_error
 from napari_active_seg.jobs.job import Work
 
 __all__ = ["JobFuture", "JobQueue", "JobRequest"]
@@ -27,7 +27,7 @@ __all__ = ["JobFuture", "JobQueue", "JobRequest"]
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
-#: How long the main thread sleeps between two looks at results that other threads delivered.
+#: How long the main thread sleeps between two checks for results of other threads.
 _PUMP_S = 0.02
 
 
@@ -245,7 +245,7 @@ class JobQueue:
         else:
             if not self._waiting:
                 self._on_change(())
-            self._fail(queued, explained(error, queued.kind.title, self._folder))
+            self._fail(queued, explain_error(error, queued.kind.title, self._folder))
         if not self._handing_over:
             self._start_next()
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from psygnal import Signal, SignalInstance, emit_queued
 
 from napari_active_seg.errors import BusyError
-from napari_active_seg.jobs.interrupts import stopping_on_interrupt
+from napari_active_seg.jobs.interrupts import stop_on_interrupt
 from napari_active_seg.jobs.job import CancelToken, Job, Progress
 
 __all__ = ["InlineRunner", "JobResult", "Runner", "ThreadRunner", "execute"]
@@ -85,7 +85,7 @@ class InlineRunner:
     def submit(self, job: Job[T]) -> None:
         """Run the job now."""
         self._token = token = CancelToken()
-        with stopping_on_interrupt(token):
+        with stop_on_interrupt(token):
             self.finished.emit(execute(job, token, self.progressed))
 
     def cancel(self) -> None:
@@ -103,7 +103,7 @@ class InlineRunner:
         """Do nothing: nothing is kept."""
 
     def close(self) -> None:
-        """Do nothing: there are no threads."""
+        """Do nothing: it has no threads."""
 
 
 class ThreadRunner:

@@ -1,4 +1,4 @@
-"""The other end of a ``ProcessRunner``: takes work from a line, does it, says how it went.
+"""The other end of a ``ProcessRunner``: receives jobs from a connection, runs them, and reports.
 
 Started as ``python -m napari_active_seg.jobs.worker_process ADDRESS`` with the line's key on stdin.
 """
@@ -26,13 +26,13 @@ _Item = tuple[JobKind, Work[Any]]
 
 
 class _Reports:
-    """Where progress goes on its way to the connection."""
+    """Sends progress to the connection."""
 
     progressed = Signal(Progress)
 
 
 def main(address: str, key: bytes) -> None:
-    """Do what the line asks for until it is closed."""
+    """Run the jobs of the connection until it is closed."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(5)  # the window comes first
     line = Client(address, authkey=key)
@@ -75,7 +75,7 @@ def _answer(line: Connection, finished: JobResult[Any]) -> None:
     trace = "".join(traceback.format_exception(error))
     error.add_note(trace)
     try:
-        copy.copy(error)  # as the other end will make it anew
+        copy.copy(error)  # as the other end will rebuild it
         line.send(("failed", error))
     except Exception:  # noqa: BLE001 - whatever keeps it from travelling
         words = RuntimeError(f"{type(error).__name__}: {error}")

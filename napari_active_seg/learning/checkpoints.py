@@ -18,7 +18,7 @@ from napari_active_seg.errors import ModelError
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 _FORMAT = "napari-active-seg checkpoint 1"
-#: What decides the numbers beside our own code.
+#: Libraries whose versions decide the numbers, in addition to our own code.
 _LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 
 
@@ -80,7 +80,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     damaged = _first_not_finite(weights)
     if damaged is not None:
         raise ModelError(
-            f"the model file {path} holds weights that are no numbers (NaN or infinity, in "
+            f"the model file {path} holds weights that are not numbers (NaN or infinity, in "
             f"{damaged}); use another model, or train again"
         )
     return header, weights

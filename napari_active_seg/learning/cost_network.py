@@ -55,7 +55,7 @@ class CostNetwork(nn.Module):
 def fit_cost_network(
     examples: Sequence[CostExample], *, seed: int, check_cancelled: Callable[[], None]
 ) -> FittedCost:
-    """Return what tells the cost of further views, and what it would say of each example unseen.
+    """Return a fitted cost model, and its cross-validated cost of each example.
 
     The latter comes from three networks, each of which learned from the other two thirds.
     """
@@ -65,15 +65,15 @@ def fit_cost_network(
     left_out = np.empty(len(examples))
     for fold in range(_FOLDS):
         kept, out = folds != fold, folds == fold
-        told = _fit(planes[kept], counts[kept], logs[kept], seed + fold, check_cancelled)
-        left_out[out] = told(planes[out], counts[out])
-    told_by_all = _fit(planes, counts, logs, seed, check_cancelled)
-    return _OfViews(told_by_all), np.exp(left_out)
+        predict = _fit(planes[kept], counts[kept], logs[kept], seed + fold, check_cancelled)
+        left_out[out] = predict(planes[out], counts[out])
+    predict_from_all = _fit(planes, counts, logs, seed, check_cancelled)
+    return _ViewCosts(predict_from_all), np.exp(left_out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Told:
-    """Tells log costs of inputs by a network that has learned."""
+class _TrainedNetwork:
+    """Predicts log costs of inputs by a trained network."""
 
     network: CostNetwork
     mean: NDArray[np.float64]
@@ -89,14 +89,14 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _OfViews:
-    """Tells costs of views."""
+class _ViewCosts:
+    """Predicts costs of views."""
 
-    told: _Told
+    predict: _TrainedNetwork
 
     def __call__(self, views: Sequence[CostView]) -> NDArray[np.float64]:
         starts = range(0, len(views), _AT_ONCE)
-        parts = [self.told(*_inputs(views[start : start + _AT_ONCE])) for start in starts]
+        parts = [self.predict(*_inputs(views[start : start + _AT_ONCE])) for start in starts]
         return np.exp(np.concatenate(parts))
 
 
@@ -148,7 +148,7 @@ def _fit(
     logs: NDArray[np.float64],
     seed: int,
     check_cancelled: Callable[[], None],
-) -> _Told:
+) -> _TrainedNetwork:
     """Return a network that learned log costs."""
     mean, scale = counts.mean(axis=0), counts.std(axis=0) + 1e-6
     middle, spread = float(logs.mean()), float(logs.std()) + 1e-3
@@ -167,4 +167,4 @@ def _fit(
         on_step=lambda _: None,
         check_cancelled=check_cancelled,
     )
-    return _Told(network.eval(), mean, scale, middle, spread)
+    return _TrainedNetwork(network.eval(), mean, scale, middle, spread)

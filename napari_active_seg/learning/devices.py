@@ -1,4 +1,4 @@
-"""Which device torch works on, and what there is."""
+"""Choosing the device of torch, and describing the devices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from napari_active_seg.errors import ConfigError
 
-__all__ = ["device_facts", "leaving_a_core", "resolve_device"]
+__all__ = ["device_facts", "leave_core_free", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -27,7 +27,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 @contextmanager
-def leaving_a_core(active: bool) -> Iterator[None]:
+def leave_core_free(active: bool) -> Iterator[None]:
     """Limit torch to all cores but one for a while where ``active``, so that a window stays fluent.
 
     The limit is that of the process, other plugins included, so it ends with our own work.
@@ -44,7 +44,7 @@ def leaving_a_core(active: bool) -> Iterator[None]:
 
 
 def device_facts() -> dict[str, str]:
-    """Return what torch can work with, in words."""
+    """Describe the devices of torch."""
     facts = {"torch": torch.__version__, "processor": f"{os.cpu_count()} cores"}
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

@@ -32,11 +32,11 @@ __all__ = ["TorchImageNetworks", "TorchSegmenterFactory"]
 class TorchSegmenterFactory:
     """Makes segmenters on one device; pickles without torch.
 
-    ``beside_a_window`` loads torch without stopping the window, and leaves it a core.
+    ``with_window`` loads torch without stopping the window, and leaves it a core.
     """
 
-    def __init__(self, device: str = "auto", *, beside_a_window: bool = False) -> None:
-        self._device_name, self._beside_a_window = device, beside_a_window
+    def __init__(self, device: str = "auto", *, with_window: bool = False) -> None:
+        self._device_name, self._with_window = device, with_window
 
     def __getstate__(self) -> dict[str, object]:
         """Return the settings, without what was loaded."""
@@ -56,12 +56,12 @@ class TorchSegmenterFactory:
     def _load(self) -> None:
         """Import torch and the modules that need it."""
         loads_torch = "torch" not in sys.modules
-        if self._beside_a_window:
+        if self._with_window:
             load_torch_libraries()
         load_torch()
 
-        if self._beside_a_window and loads_torch:
-            gc.freeze()  # torch's modules stay: a collection would look at them for half a second
+        if self._with_window and loads_torch:
+            gc.freeze()  # torch's modules stay: a collection would visit them for half a second
 
     def build(
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
@@ -76,7 +76,7 @@ class TorchSegmenterFactory:
             device,
             seed=seed,
             weights=weights,
-            beside_a_window=self._beside_a_window,
+            with_window=self._with_window,
         )
 
     def candidates(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class TorchSegmenterFactory:
         from napari_active_seg.learning.segmenter import TorchSegmenter
 
         return TorchSegmenter.from_checkpoint(
-            path, classes, device, outputs=outputs, beside_a_window=self._beside_a_window
+            path, classes, device, outputs=outputs, with_window=self._with_window
         )
 
     def free_memory(self) -> None:
@@ -119,9 +119,9 @@ class TorchSegmenterFactory:
         """Return a fitted cost model, and its out-of-fold costs of the examples."""
         self._load()
         from napari_active_seg.learning.cost_network import fit_cost_network
-        from napari_active_seg.learning.devices import leaving_a_core
+        from napari_active_seg.learning.devices import leave_core_free
 
-        with leaving_a_core(self._beside_a_window):
+        with leave_core_free(self._with_window):
             return fit_cost_network(examples, seed=seed, check_cancelled=check_cancelled)
 
     def fit_head(
@@ -130,13 +130,13 @@ class TorchSegmenterFactory:
         """Return a fitted head that predicts classes of images from features of a network."""
         self._load()
         from napari_active_seg.learning.classification import fit_image_head
-        from napari_active_seg.learning.devices import leaving_a_core
+        from napari_active_seg.learning.devices import leave_core_free
 
-        with leaving_a_core(self._beside_a_window):
+        with leave_core_free(self._with_window):
             return fit_image_head(examples, seed, check_cancelled)
 
     def ensemble(self, members: Sequence[TrainableSegmenter]) -> TorchEnsemble:
-        """Return a segmenter whose passes are those of all members."""
+        """Return an ensemble whose samples are those of all members."""
         device = self._device
         from napari_active_seg.learning.segmenter import TorchEnsemble, TorchSegmenter
 

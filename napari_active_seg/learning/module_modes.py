@@ -24,7 +24,7 @@ __all__ = [
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put every layer in evaluation mode for a while."""
-    with _restored(network):
+    with _restore_after(network):
         network.eval()
         yield
 
@@ -32,7 +32,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def sampling_dropout(network: nn.Module) -> Iterator[None]:
     """Put dropout layers alone in training mode; batch norm keeps its running statistics."""
-    with _restored(network):
+    with _restore_after(network):
         network.eval()
         for layer in find_dropout(network):
             layer.train()
@@ -42,14 +42,14 @@ def sampling_dropout(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def training(network: nn.Module) -> Iterator[None]:
     """Put every layer in training mode for a while."""
-    with _restored(network):
+    with _restore_after(network):
         network.train()
         yield
 
 
 @contextmanager
 def fixed(network: nn.Module) -> Iterator[None]:
-    """Let nothing that is computed for a while move the weights, while inputs still learn."""
+    """Freeze the weights for a while; gradients still reach the inputs."""
     learning = [p for p in network.parameters() if p.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)
@@ -68,7 +68,7 @@ def batch_norms(network: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draw torch's random numbers from ``seed`` for a while, and go on as before after."""
+    """Draw torch's random numbers from ``seed`` for a while, and restore the generators after."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
@@ -90,7 +90,7 @@ def repeatable(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _restored(network: nn.Module) -> Iterator[None]:
+def _restore_after(network: nn.Module) -> Iterator[None]:
     before = [(layer, layer.training) for layer in network.modules()]
     try:
         yield

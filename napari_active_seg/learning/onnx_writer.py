@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from napari_active_seg.errors import MissingExtraError, ModelError
 from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.torch_loading import without_triton
+from napari_active_seg.learning.torch_loading import block_triton
 
 __all__ = ["input_multiple", "write_onnx"]
 
@@ -31,8 +31,8 @@ class _Probabilities(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, images: Tensor) -> Tensor:
-        said = [network(images).softmax(1) for network in self.networks]
-        return torch.stack(said).mean(0)
+        mean_probs = [network(images).softmax(1) for network in self.networks]
+        return torch.stack(mean_probs).mean(0)
 
 
 def input_multiple(networks: Sequence[Network]) -> int:
@@ -41,7 +41,7 @@ def input_multiple(networks: Sequence[Network]) -> int:
 
 
 def write_onnx(networks: Sequence[Network], path: Path) -> None:
-    """Write what ``networks`` say together, without dropout.
+    """Write the mean prediction of ``networks`` as ONNX, without dropout.
 
     Input ``images`` (N=1, 3, H, W) float32 in 0..1, red green blue; output ``probabilities``
     (1, C, H, W). Height and width are multiples of ``input_multiple``.
@@ -58,7 +58,7 @@ def write_onnx(networks: Sequence[Network], path: Path) -> None:
     sizes = {2: torch.export.Dim("rows", min=2, max=4096) * multiple}
     sizes[3] = torch.export.Dim("columns", min=2, max=4096) * multiple
     try:
-        with evaluating(module), torch.no_grad(), _quiet(), without_triton():
+        with evaluating(module), torch.no_grad(), _quiet(), block_triton():
             torch.onnx.export(
                 module.cpu(),
                 (example,),

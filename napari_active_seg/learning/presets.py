@@ -33,7 +33,7 @@ class Preset:
     def recipe(
         self, plan: TrainingOptions, *, per_epoch: int, on_gpu: bool, half: str
     ) -> OptimiserConfig:
-        """Return the steps that ``plan`` asks for; what it leaves open is the preset's own.
+        """Return the optimiser settings of ``plan``; the preset fills what it leaves open.
 
         ``half`` is the precision that ``auto`` stands for on a GPU.
         """
@@ -54,8 +54,8 @@ class Preset:
             precision=precision,
         )
 
-    def sized(self, plan: TrainingOptions) -> Preset:
-        """Return the preset with the batch and the crop that ``plan`` asks for.
+    def with_sizes(self, plan: TrainingOptions) -> Preset:
+        """Return the preset with the batch and the crop of ``plan``.
 
         A pixelwise network has no crops, and its batch counts pixels.
         """

@@ -29,7 +29,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def load_sam(folder: Path, device: str = "auto") -> SamHelper:
     """Return the helper whose config.json and model.safetensors are in ``folder``.
 
-    ModelError says what is missing, and what to do.
+    ModelError names what is missing, and the remedy.
     """
     try:
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ class _Seen:
 
 
 class SamHelper:
-    """Encodes a picture once, and answers clicks and boxes from what it encoded."""
+    """Encodes a picture once, and segments by clicks and boxes from the encoding."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model = model.eval().to(device)

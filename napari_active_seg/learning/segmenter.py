@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_active_seg.errors import ConfigError, ModelError, NothingToDoError
 from napari_active_seg.learning.checkpoints import load_checkpoint, save_checkpoint
-from napari_active_seg.learning.devices import leaving_a_core
+from napari_active_seg.learning.devices import leave_core_free
 from napari_active_seg.learning.inference import Member, NetworkPasses, Sampler
 from napari_active_seg.learning.module_modes import seeded
 from napari_active_seg.learning.networks import Network, SmallUNet
@@ -29,7 +29,7 @@ from napari_active_seg.learning.onnx_writer import input_multiple, write_onnx
 from napari_active_seg.learning.presets import Preset, get_preset
 from napari_active_seg.learning.training.build import (
     TrainingParts,
-    seconds_of_training,
+    estimate_seconds,
     train_network,
 )
 from napari_active_seg.learning.training.distributed import n_ranks
@@ -47,7 +47,7 @@ __all__ = ["TorchEnsemble", "TorchSegmenter"]
 
 
 class _TorchModel:
-    """What single models and ensembles have in common: facts about them, and what they say."""
+    """Base class of single models and ensembles: their facts and predictions."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class _TorchModel:
         preset: str,
         classes: tuple[str, ...],
         origin: str,
-        beside_a_window: bool,
+        with_window: bool,
     ) -> None:
         self._sampler = Sampler(members, device)
-        self.beside_a_window = beside_a_window
+        self.with_window = with_window
         self._members, self._on = tuple(members), device
         self._draws_outlines = all(member.passes.network.has_contour for member in members)
         self._preset_name, self._classes, self._origin = preset, classes, origin
@@ -92,26 +92,26 @@ class _TorchModel:
         plan: InferenceOptions,
         check_cancelled: Callable[[], None],
     ) -> ImageOutputs:
-        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+        """Return the moments of samples of ``image`` (H, W, 3) uint8, by the options ``plan``."""
         self._move_to(self._on)
-        with leaving_a_core(self.beside_a_window):
+        with leave_core_free(self.with_window):
             return self._sampler.outputs(image, plan, check_cancelled)
 
     def check_sampling(self, plan: InferenceOptions) -> None:
-        """Raise ModelError where passes cannot be had as ``plan`` asks."""
+        """Raise ModelError if the network does not support ``plan``."""
         self._sampler.check(plan)
 
     def embed(
         self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
     ) -> NDArray[np.float32]:
-        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+        """Return a coarse feature map (D, h, w), whose mean over a region is its embedding."""
         self._move_to(self._on)
         plan = InferenceOptions(uncertainty_from="single")
-        with leaving_a_core(self.beside_a_window):
+        with leave_core_free(self.with_window):
             return self._sampler.embedding(image, plan, check_cancelled)
 
     def write_onnx(self, path: Path) -> int:
-        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+        """Write the network without dropout as ONNX, and return the multiple of its input sizes.
 
         ModelError if the network cannot be written so.
         """
@@ -120,7 +120,7 @@ class _TorchModel:
         return input_multiple(networks)
 
     def free_memory(self) -> None:
-        """Leave the GPU until asked again."""
+        """Leave the GPU until the next prediction."""
         if self._on.type == "cuda":
             self._move_to(torch.device("cpu"))
 
@@ -142,7 +142,7 @@ class TorchSegmenter(_TorchModel):
         *,
         origin: str,
         companions: AuxiliaryHeads | None = None,
-        beside_a_window: bool = False,
+        with_window: bool = False,
     ) -> None:
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self._companions = (companions or AuxiliaryHeads()).to(device)
@@ -155,7 +155,7 @@ class TorchSegmenter(_TorchModel):
             preset=preset.name,
             classes=classes,
             origin=origin,
-            beside_a_window=beside_a_window,
+            with_window=with_window,
         )
 
     @classmethod
@@ -167,7 +167,7 @@ class TorchSegmenter(_TorchModel):
         *,
         seed: int,
         weights: str = "pretrained",
-        beside_a_window: bool = False,
+        with_window: bool = False,
     ) -> TorchSegmenter:
         """Return an untrained segmenter; ``seed`` decides the weights that are not loaded."""
         chosen = get_preset(preset)
@@ -179,7 +179,7 @@ class TorchSegmenter(_TorchModel):
             classes,
             device,
             origin=built.origin,
-            beside_a_window=beside_a_window,
+            with_window=with_window,
         )
 
     @classmethod
@@ -190,7 +190,7 @@ class TorchSegmenter(_TorchModel):
         device: torch.device,
         *,
         outputs: tuple[int, ...] | None = None,
-        beside_a_window: bool = False,
+        with_window: bool = False,
     ) -> TorchSegmenter:
         """Return the segmenter of a checkpoint; ModelError if it does not fit ``classes``.
 
@@ -206,13 +206,13 @@ class TorchSegmenter(_TorchModel):
             )
         chosen = get_preset(header["preset"])
         network: Network = build_network(chosen.name, len(trained_for)).network
-        beside = {k: v for k, v in weights.items() if k.startswith("companions.")}
-        own = {k: v for k, v in weights.items() if k not in beside}
+        auxiliary = {k: v for k, v in weights.items() if k.startswith("companions.")}
+        own = {k: v for k, v in weights.items() if k not in auxiliary}
         if isinstance(network, SmallUNet):
-            own = network.upgraded(own)
+            own = network.upgrade_checkpoint(own)
         try:
             network.load_state_dict(own)
-            companions = _companions(network, beside, len(trained_for))
+            companions = _companions(network, auxiliary, len(trained_for))
         except RuntimeError as error:
             raise ModelError(f"{path.name} does not fit the network {chosen.name!r}") from error
         _restore_normalisation(network, header)
@@ -226,7 +226,7 @@ class TorchSegmenter(_TorchModel):
             device,
             origin=header.get("origin", "random weights"),
             companions=companions,
-            beside_a_window=beside_a_window,
+            with_window=with_window,
         )
 
     def train(
@@ -240,7 +240,7 @@ class TorchSegmenter(_TorchModel):
     ) -> TrainOutcome:
         """Learn from the labelled pixels of ``data.examples`` alone."""
         parts = self._parts(data, plan)
-        with leaving_a_core(self.beside_a_window):
+        with leave_core_free(self.with_window):
             return train_network(parts, on_step=on_step, check_cancelled=check_cancelled, kept=kept)
 
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
@@ -248,8 +248,8 @@ class TorchSegmenter(_TorchModel):
         if n_ranks() > 1:
             raise ConfigError("'auto' measures one process; name a preset under torchrun")
         parts = self._parts(data, plan)
-        with leaving_a_core(self.beside_a_window):
-            return seconds_of_training(parts)
+        with leave_core_free(self.with_window):
+            return estimate_seconds(parts)
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` in its header."""
@@ -269,7 +269,7 @@ class TorchSegmenter(_TorchModel):
         return TrainingParts(
             self._network,
             self._companions,
-            self._preset.sized(plan),
+            self._preset.with_sizes(plan),
             len(self._classes),
             self._device,
             data,
@@ -292,7 +292,7 @@ class TorchEnsemble(_TorchModel):
             preset=first.preset,
             classes=first.classes,
             origin=first.origin,
-            beside_a_window=first.beside_a_window,
+            with_window=first.with_window,
         )
 
 

@@ -8,7 +8,7 @@ another process keeps a core busy, spinning threads take turns with those that h
 the policy once, when its library loads, so the variable is removed again after the import: child
 processes and libraries that load later never get it.
 
-*Triton is not imported where there is no GPU.* Triton and Mesa's software OpenGL each carry an
+*Triton is not imported without a GPU.* Triton and Mesa's software OpenGL each carry an
 LLVM; loading Triton after a window has been drawn in software crashes the process (a segmentation
 fault inside ``import triton``, on the main thread as in a worker). Torch's compiler imports Triton
 where it is installed, and torchvision and the first optimiser import the compiler. Without a GPU,
@@ -26,7 +26,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["load_torch", "without_triton"]
+__all__ = ["block_triton", "load_torch"]
 
 _POLICY = "OMP_WAIT_POLICY"
 
@@ -38,14 +38,14 @@ def load_torch() -> None:
     """
     with _openmp_asleep():
         import torch
-    with without_triton():
+    with block_triton():
         import torchvision  # noqa: F401
 
         torch.optim.SGD([torch.zeros(1)], lr=1.0)  # loads the compiler, whatever torchvision did
 
 
 @contextmanager
-def without_triton() -> Iterator[None]:
+def block_triton() -> Iterator[None]:
     """Let ``import triton`` fail in this thread for a while, where torch has no GPU.
 
     Other threads, and a Triton that is loaded already, are not affected.

@@ -1,6 +1,6 @@
 """Weights to start from: a file at hand, a download where there is a network, or none.
 
-A refused download is told within two seconds, with the name of the file and where to put it.
+A refused download is reported within two seconds, with the name of the file and where to put it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def fill_encoder(encoder: nn.Module, path: Path) -> None:
     """
     stored = _read(path)
     wanted = encoder.state_dict()
-    stored = _unwrapped(stored, wanted)
+    stored = _unwrap(stored, wanted)
     counters = {name for name in wanted if name.endswith("num_batches_tracked")}
     missing = [name for name in wanted if name not in stored and name not in counters]
     foreign = [name for name in stored if name not in wanted and not _CLASSIFIER.match(name)]
@@ -110,7 +110,7 @@ def fill_features(network: nn.Module, path: Path, names: Mapping[str, str]) -> N
 
     ``names`` are beginnings of names in the file and ours. ModelError where anything else differs.
     """
-    stored = {_renamed(name, names): value for name, value in _read(path).items()}
+    stored = {_rename(name, names): value for name, value in _read(path).items()}
     wanted = network.state_dict()
     last = [name.rpartition(".")[0] for name in wanted][-1]
     fitting = {n: v for n, v in stored.items() if n in wanted and v.shape == wanted[n].shape}
@@ -124,14 +124,14 @@ def fill_features(network: nn.Module, path: Path, names: Mapping[str, str]) -> N
     network.load_state_dict(kept, strict=False)
 
 
-def _renamed(name: str, names: Mapping[str, str]) -> str:
+def _rename(name: str, names: Mapping[str, str]) -> str:
     for old, new in names.items():
         if name.startswith(old):
             return new + name.removeprefix(old)
     return name
 
 
-def _unwrapped(stored: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _unwrap(stored: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return ``stored`` without a prefix that all of its names share with no name wanted."""
     for prefix in _WRAPPERS:
         named = {n.removeprefix(prefix): v for n, v in stored.items() if n.startswith(prefix)}
@@ -147,7 +147,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         # Only tensors and plain containers are let through: no code can run.
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, safetensors.SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"the file of weights {path} is damaged ({error}); get it anew") from error
+        raise ModelError(f"the file {path} is damaged ({error}); download it again") from error
     except Exception as error:  # what the restricted reader raises has no class of its own
         if "weights_only" not in str(error):
             raise
@@ -162,7 +162,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def check_reachable(url: str, *, file: str, network: str) -> None:
-    """Raise ModelError within two seconds where ``url`` cannot be asked."""
+    """Raise ModelError within two seconds where ``url`` cannot be reached."""
     reason = (
         "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") == "1" else _unreachable(url)
     )
@@ -179,7 +179,7 @@ def _unreachable(url: str) -> str | None:
     """Return why ``url`` does not answer; the look-up of its name has no time limit of its own."""
     answer: list[str | None] = []
 
-    def ask() -> None:
+    def query() -> None:
         try:
             request = urllib.request.Request(url, method="HEAD")
             with urllib.request.urlopen(request, timeout=_PATIENCE_S):
@@ -187,9 +187,9 @@ def _unreachable(url: str) -> str | None:
         except (OSError, ValueError) as error:
             answer.append(str(getattr(error, "reason", error)) or type(error).__name__)
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_PATIENCE_S + 0.3)
+    thread = threading.Thread(target=query, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE_S + 0.3)
     return answer[0] if answer else "no answer"
 
 

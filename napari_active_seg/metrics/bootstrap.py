@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals from images drawn anew, with putting back.
+"""Bootstrap confidence intervals from images drawn again, with replacement.
 
 Pixels of one image are alike, so that images are drawn and not pixels. What is summed over images
 is summed over the draws by one matrix product.
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["LEAST_IMAGES", "Interval", "bootstrap_interval", "resampled_sums"]
+__all__ = ["LEAST_IMAGES", "Interval", "bootstrap_interval", "resample_sums"]
 
-#: Of fewer images their scatter says nothing.
+#: Fewer images give no useful interval.
 LEAST_IMAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure, and between what limits it lies at a level of confidence; NaN if not known."""
+    """A value with its confidence interval; NaN if undefined."""
 
     value: float
     low: float
@@ -40,10 +40,10 @@ class Interval:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
-def resampled_sums(
+def resample_sums(
     of_images: NDArray[np.number], *, seed: int = 0, draws: int = 1000
 ) -> NDArray[np.float64]:
-    """Return sums (draws, ...) of (images, ...) over images drawn with putting back.
+    """Return sums (draws, ...) of (images, ...) over images drawn with replacement.
 
     One seed draws the same images for every figure of as many images.
     """
@@ -80,7 +80,7 @@ def bootstrap_interval(
     value = float(score(np.asarray(of_images, np.float64).sum(axis=0)[None])[0])
     if len(of_images) < LEAST_IMAGES:
         return Interval(value, np.nan, np.nan, level)
-    found = score(resampled_sums(of_images, seed=seed, draws=draws))
+    found = score(resample_sums(of_images, seed=seed, draws=draws))
     found = found[~np.isnan(found)]
     if len(found) == 0:
         return Interval(value, np.nan, np.nan, level)

@@ -1,4 +1,4 @@
-"""How far apart the borders of two masks are: Hausdorff distances and boundary F1.
+"""Distances between the borders of two masks: Hausdorff distances and boundary F1.
 
 Distances are between the centres of pixels, in the unit of ``spacing``. Memory and time grow with
 the image, so that these are scores of one image at a time.
@@ -17,7 +17,7 @@ from napari_active_seg.errors import BadInputError
 
 __all__ = ["BoundaryScores", "boundary_scores", "hausdorff_distance"]
 
-#: One of so many pixels is measured before it is decided which others have to be.
+#: One pixel of this many is measured before it is decided which others have to be.
 _EVERY = 16
 
 
@@ -68,7 +68,7 @@ def boundary_scores(
 def hausdorff_distance(
     a: NDArray[np.bool_], b: NDArray[np.bool_], *, spacing: tuple[float, float] = (1.0, 1.0)
 ) -> float:
-    """Return how far the pixel of either mask is that lies furthest from the other.
+    """Return the symmetric Hausdorff distance of two masks.
 
     Of all pixels, not of borders alone: the middle of a disc is far from a ring around it. Infinite
     where one mask is empty, 0 where both are.
@@ -79,7 +79,7 @@ def hausdorff_distance(
 
 
 def _directed(a: NDArray[np.bool_], b: NDArray[np.bool_], spacing: tuple[float, float]) -> float:
-    """Return how far the pixel of ``a`` is that lies furthest from ``b``.
+    """Return the directed Hausdorff distance from ``a`` to ``b``.
 
     Every sixteenth pixel is measured first. Another one can lie further from ``b`` by no more than
     its own way to that pixel, so that few are left to be measured.

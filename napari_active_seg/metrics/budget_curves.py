@@ -1,4 +1,4 @@
-"""What a curve over a growing budget comes to: AUC@B and score@B of Mittal et al. 2025.
+"""Summaries of a curve over a growing budget: AUC@B and score@B of Mittal et al. 2025.
 
 Equation 2 sums (b_{i+1} - b_i) (p_i + p_{i+1}) / 2 with the budget b as a fraction of all images
 and the score p in per cent: its rows for 100 % of the labels show so. Its tables for CIFAR and
@@ -24,7 +24,7 @@ def auc_at_budget(
     Points beyond the budget ``most`` are left out, and the curve is cut there on a straight line
     between its neighbours; None takes all that there is.
     """
-    b, p = _checked(budgets, scores)
+    b, p = _check_curve(budgets, scores)
     if most is not None:
         at = score_at_budget(budgets, scores, most)
         kept = b < most
@@ -35,19 +35,19 @@ def auc_at_budget(
 def auc_at_budget_doubled(
     budgets: Sequence[float], scores: Sequence[float], *, most: float | None = None
 ) -> float:
-    """Return twice ``auc_at_budget``, to compare with the tables that were printed so."""
+    """Return twice ``auc_at_budget``, to compare with published tables of that form."""
     return 2 * auc_at_budget(budgets, scores, most=most)
 
 
 def score_at_budget(budgets: Sequence[float], scores: Sequence[float], budget: float) -> float:
-    """Return the score at a budget, on a straight line between the points beside it.
+    """Return the score at a budget, on a straight line between the two nearest points.
 
     BadInputError if the curve does not reach so far: nothing is made up beyond its ends.
     """
-    b, p = _checked(budgets, scores)
+    b, p = _check_curve(budgets, scores)
     if not b[0] <= budget <= b[-1]:
         raise BadInputError(
-            f"the curve goes from {b[0]:g} to {b[-1]:g}; it says nothing of a budget of {budget:g}"
+            f"the curve goes from {b[0]:g} to {b[-1]:g}; it does not reach a budget of {budget:g}"
         )
     return float(np.interp(budget, b, p))
 
@@ -59,12 +59,12 @@ def budget_to_reach(
 
     The budget of that point itself, as the papers' tables give it: nothing is interpolated.
     """
-    b, p = _checked(budgets, scores)
+    b, p = _check_curve(budgets, scores)
     reached = np.flatnonzero(p >= score)
     return float(b[reached[0]]) if len(reached) else None
 
 
-def _checked(
+def _check_curve(
     budgets: Sequence[float], scores: Sequence[float]
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
     b, p = np.asarray(budgets, np.float64), np.asarray(scores, np.float64)

@@ -10,7 +10,7 @@ __all__ = ["LEAST_COLLAPSED_SHARE", "find_collapsed_class"]
 
 #: A model that predicts one class for less of the pixels has not collapsed.
 LEAST_COLLAPSED_SHARE = 0.98
-#: So much of the other classes is predicted as that one: a rare class that is found is no collapse.
+#: Least share of the other classes predicted as that one: finding a rare class is not a collapse.
 _LEAST_MISSED = 0.9
 
 
@@ -18,7 +18,7 @@ def find_collapsed_class(confusion: ConfusionMatrix) -> int | None:
     """Return the class that a model predicts nearly everywhere, missing the others.
 
     None for a model that finds the other classes, and where no other class is labelled: then
-    nobody can tell.
+    it is unknown.
 
     >>> find_collapsed_class(ConfusionMatrix(np.array([[1, 99], [0, 900]])))
     1

@@ -11,10 +11,10 @@ import numpy as np
 from napari_active_seg.calibration import student_limits
 from napari_active_seg.metrics.bootstrap import LEAST_IMAGES
 
-__all__ = ["Comparison", "compared"]
+__all__ = ["Comparison", "compare"]
 
-#: With too few images to tell how differences scatter, a drop of the mean Dice counts as more than
-#: noise from here on.
+#: With too few images to estimate the spread of differences, a drop of the mean Dice counts as more
+#: than noise from here on.
 _CLEAR_DROP = 0.03
 _CONFIDENCE = 0.95
 #: On many images limits get narrow, yet another seed alone moves the Dice by about this much.
@@ -78,11 +78,27 @@ class Comparison:
         )
 
 
-def compared(new: Mapping[str, float], old: Mapping[str, float]) -> Comparison | None:
-    """Return how ``new`` differs from ``old``, both Dice by image; None without a common image.
+def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Comparison | None:
+    """Compare the scores of two models on the images that both were evaluated on.
 
-    The limits are Student's, of paired differences: how hard an image is goes out. With one or two
-    images they are the change and what counts as a clear drop either way.
+    The confidence interval is Student's, of paired differences, so that the difficulty of an image
+    cancels. With one or two images it is the change plus and minus a clear drop.
+
+    Parameters
+    ----------
+    new, old
+        Dice by image of the newer and of the older model; NaN is left out.
+
+    Returns
+    -------
+    Comparison or None
+        Both means and the change with its interval; None without a common image.
+
+    Examples
+    --------
+    >>> result = compare({"a": 0.8, "b": 0.9}, {"a": 0.7, "b": 0.9})
+    >>> round(result.change, 2), result.n_images, result.prefers_new
+    (0.05, 2, True)
     """
     common = [i for i in new if i in old and not math.isnan(new[i]) and not math.isnan(old[i])]
     if not common:

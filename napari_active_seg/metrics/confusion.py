@@ -20,17 +20,43 @@ class ConfusionMatrix:
     Scores are pooled over all pixels that were added; add one image to get its own scores. A class
     that appears in neither label nor prediction scores NaN and is left out of means. Leading axes
     stand for several matrices, of images or of resampled images, scored at once.
+
+    Parameters
+    ----------
+    counts
+        Number of pixels (..., C, C) of each label (row) and prediction (column).
+
+    Examples
+    --------
+    >>> predicted = np.array([[0, 1, 1, 1]], np.uint8)
+    >>> target = np.array([[0, 0, 1, 255]], np.uint8)
+    >>> matrix = ConfusionMatrix.empty(2).add(predicted, target)
+    >>> matrix.counts.tolist(), round(float(matrix.mean_dice), 3)
+    ([[1, 1], [0, 1]], 0.667)
     """
 
     counts: NDArray[np.int64]
 
     @staticmethod
     def empty(n_classes: int) -> ConfusionMatrix:
-        """Return a matrix that has seen nothing yet."""
+        """Return a matrix without pixels."""
         return ConfusionMatrix(np.zeros((n_classes, n_classes), np.int64))
 
     def add(self, predicted: NDArray[np.uint8], target: NDArray[np.uint8]) -> ConfusionMatrix:
-        """Return the matrix with the labelled pixels of (H, W) maps added."""
+        """Return the matrix with one image added.
+
+        Parameters
+        ----------
+        predicted
+            Predicted classes (H, W).
+        target
+            Labels (H, W); pixels of 255 are left out.
+
+        Raises
+        ------
+        BadInputError
+            If the shapes do not match.
+        """
         if predicted.shape != target.shape:
             raise BadInputError(
                 f"prediction {predicted.shape} and target {target.shape} do not match"
@@ -80,13 +106,13 @@ class ConfusionMatrix:
 
     @property
     def specificity(self) -> NDArray[np.float64]:
-        """Share of the other pixels (..., C) that were not taken for the class."""
+        """Share of the other pixels (..., C) that were not predicted as the class."""
         others = self.labelled.sum(axis=-1, keepdims=True) - self.labelled
         return _ratio(others - (self.predicted - self.hits), others)
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Share of what was taken for the class (..., C) that is of it."""
+        """Share of the pixels predicted as the class (..., C) that are of it."""
         return _ratio(self.hits, self.predicted)
 
     @property

@@ -1,9 +1,9 @@
-"""Everything that is measured of a model on labelled images, gathered image by image.
+"""The evaluation of a model on labelled images, collected image by image.
 
-Names of figures say how they are averaged. ``image_...`` is a mean over images, each being scored
-alone; everything else is pooled over all pixels, or all objects. ``.../NAME`` is of one class and
-``mean_...`` the mean over classes. ``dice`` is the pixel F1; ``object_f1`` is the one of the
-calibration paper.
+The names of figures follow how they are averaged. ``image_...`` is a mean over images, each being
+scored alone; everything else is pooled over all pixels, or all objects. ``.../NAME`` is of one
+class and ``mean_...`` the mean over classes. ``dice`` is the pixel F1; ``object_f1`` is the one of
+the calibration paper.
 """
 
 from __future__ import annotations
@@ -24,30 +24,54 @@ from napari_active_seg.calibration import (
 )
 from napari_active_seg.metrics.bootstrap import Interval, bootstrap_interval
 from napari_active_seg.metrics.confusion import ConfusionMatrix
-from napari_active_seg.metrics.image_scores import ImageScores, scored_image
+from napari_active_seg.metrics.image_scores import ImageScores, score_image
 from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.uncertainty import Prediction, get_measure
 
 __all__ = ["ERROR_MEASURES", "EvalReport"]
 
-#: Measures of which it is told whether they find errors: those of the calibration paper.
+#: Measures that are tested for finding errors: those of the calibration paper.
 ERROR_MEASURES = ("entropy", "bald", "variation-ratio")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvalReport:
-    """Scores of labelled images, each by itself and pooled, and calibration beside them."""
+    """Scores of labelled images, of each alone and pooled, and their calibration.
+
+    Make one by ``empty`` and add images one by one.
+
+    Parameters
+    ----------
+    classes
+        Class names, in the order of their target values.
+    images
+        Scores of each image.
+    fine_bins
+        Reliability bins that are fine enough for bins of equal mass.
+    one_vs_rest
+        Reliability bins of each class.
+    errors
+        Errors by uncertainty, by the name of the measure.
+    objects
+        Scores of objects, where these are separated.
+
+    Examples
+    --------
+    >>> report = EvalReport.empty(("background", "gland"))
+    >>> report.image_ids, report.confusion.n_pixels
+    ((), 0)
+    """
 
     classes: tuple[str, ...]
     images: tuple[ImageScores, ...] = ()
     fine_bins: ReliabilityBins = field(default_factory=lambda: ReliabilityBins.empty(FINE_BINS))
     one_vs_rest: OneVsRestBins | None = None
     errors: Mapping[str, ErrorsByUncertainty] = field(default_factory=dict)  # by measure
-    objects: ObjectScores | None = None  #: where objects were told apart
+    objects: ObjectScores | None = None  #: where objects are separated
 
     @staticmethod
     def empty(classes: tuple[str, ...]) -> EvalReport:
-        """Return a report that has seen nothing yet."""
+        """Return a report without images."""
         c = len(classes)
         bounds = {name: get_measure(name).upper_bound(c) for name in ERROR_MEASURES}
         return EvalReport(
@@ -57,15 +81,22 @@ class EvalReport:
         )
 
     def add(self, prediction: Prediction, target: NDArray[np.uint8]) -> EvalReport:
-        """Return the report with one image added; ``target`` (H, W), 255 for not labelled.
+        """Return the report with one image added.
 
-        Parts of one image that follow each other are added up.
+        Successive parts of one image are summed.
+
+        Parameters
+        ----------
+        prediction
+            The prediction of the image or of a part of it.
+        target
+            Labels (H, W); pixels of 255 are left out.
         """
         probs, found = prediction.mean_probs, prediction.classes
         one_vs_rest = self.one_vs_rest or OneVsRestBins.empty(len(self.classes))
         return replace(
             self,
-            images=_with_image(self.images, scored_image(prediction, target)),
+            images=_with_image(self.images, score_image(prediction, target)),
             fine_bins=self.fine_bins.add(probs, target),
             one_vs_rest=one_vs_rest.add(probs, target),
             errors={
@@ -75,7 +106,7 @@ class EvalReport:
         )
 
     def with_objects(self, objects: ObjectScores) -> EvalReport:
-        """Return the report with the scores of the objects that were told apart."""
+        """Return the report with the scores of separated objects."""
         return replace(self, objects=objects)
 
     # --- sums ------------------------------------------------------------------------------------
@@ -102,7 +133,7 @@ class EvalReport:
 
     @property
     def bins_by_image(self) -> ReliabilityBins:
-        """The same of each image by itself, (images, K)."""
+        """Reliability bins (images, K) of each image alone."""
         bins = [image.bins for image in self.images] or [ReliabilityBins.empty()]
         return ReliabilityBins(
             np.stack([b.counts for b in bins]),
@@ -112,12 +143,12 @@ class EvalReport:
 
     @property
     def scores_by_image(self) -> dict[str, float]:
-        """The mean Dice over classes of each image; those that cannot be told are left out."""
+        """The mean Dice over classes of each image; undefined ones are left out."""
         dice = {image.image_id: float(image.confusion.mean_dice) for image in self.images}
         return {image_id: value for image_id, value in dice.items() if not math.isnan(value)}
 
     def figures_by_image(self) -> dict[str, dict[str, float]]:
-        """Return the scores of each image by itself, by name; those not known are left out."""
+        """Return the scores of each image alone, by name; undefined ones are left out."""
         found = {}
         for image in self.images:
             named = {
@@ -141,7 +172,7 @@ class EvalReport:
     # --- figures ---------------------------------------------------------------------------------
 
     def figures(self) -> dict[str, float]:
-        """Return the scores by name; those that cannot be told are left out."""
+        """Return the scores by name; undefined ones are left out."""
         named = {
             **self._of_pixels(),
             **self._of_images(),
@@ -151,7 +182,7 @@ class EvalReport:
         return {name: value for name, value in named.items() if not math.isnan(value)}
 
     def interval(self, name: str, *, level: float = 0.95) -> Interval | None:
-        """Return a pooled figure with its interval over images drawn anew; None for another."""
+        """Return a pooled figure with its interval over resampled images; None for another."""
         score = _RESAMPLED.get(name)
         if score is None:
             return None

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_active_seg.metrics.boundaries import hausdorff_distance
-from napari_active_seg.metrics.objects import ObjectCounts, ObjectTable, object_table
+from napari_active_seg.metrics.objects import ObjectCounts, ObjectTable, build_object_table
 
-__all__ = ["GlasSums", "glas_sums"]
+__all__ = ["GlasSums", "compute_glas_sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class GlasSums:
         )
 
 
-def glas_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> GlasSums:
+def compute_glas_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> GlasSums:
     """Return the sums of one image from instance maps (H, W), 0 being no object."""
-    table = object_table(found, truth)
+    table = build_object_table(found, truth)
     if table.overlaps.size == 0:
         alone = [float(areas.sum()) for areas in (table.found_areas, table.true_areas)]
         return GlasSums(table.counts(), *(_Side(area, unpaired_area=area) for area in alone))
@@ -88,7 +88,7 @@ def glas_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> GlasSum
     return GlasSums(
         table.counts(),
         _side(table.overlaps, table.found_areas, table.true_areas, distances),
-        _side(table.overlaps.T, table.true_areas, table.found_areas, distances.turned()),
+        _side(table.overlaps.T, table.true_areas, table.found_areas, distances.reverse()),
     )
 
 
@@ -115,7 +115,7 @@ class _Distances:
     """Hausdorff distances between the objects of two maps, each taken once.
 
     An object's pixels beyond the other are all that can lie far from it, and the nearest pixel of
-    the other lies on its border: only those are looked at.
+    the other lies on its border: only those are measured.
     """
 
     def __init__(self, table: ObjectTable) -> None:
@@ -124,8 +124,8 @@ class _Distances:
         self._known: dict[tuple[int, int], float] = {}
         self._swapped = False
 
-    def turned(self) -> _Distances:
-        """Return the same distances, asked from the other side."""
+    def reverse(self) -> _Distances:
+        """Return the same distances in the other direction."""
         other = object.__new__(_Distances)
         other._maps, other._boxes, other._known = self._maps, self._boxes, self._known
         other._swapped = not self._swapped
@@ -162,6 +162,6 @@ def _union(a: tuple[slice, slice], b: tuple[slice, slice]) -> tuple[slice, ...]:
 
 
 def _least(a: tuple[slice, slice], b: tuple[slice, slice]) -> float:
-    """Return what the distance is at least: each extreme pixel has to come near the other's."""
+    """Return a lower bound of the distance, from the extreme pixels of both objects."""
     gaps = [max(abs(p.start - q.start), abs(p.stop - q.stop)) for p, q in zip(a, b, strict=True)]
     return float(max(gaps))

@@ -1,4 +1,4 @@
-"""Everything that is kept of one measured image: small numbers, no maps."""
+"""The scores of one evaluated image: small numbers, no maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_active_seg.metrics.confusion import ConfusionMatrix
 from napari_active_seg.regions import UNLABELLED
 from napari_active_seg.uncertainty import Prediction
 
-__all__ = ["ImageScores", "scored_image"]
+__all__ = ["ImageScores", "score_image"]
 
 #: Distances between borders take time and memory that grow with the image; larger ones go without.
 _LARGEST_WITH_BORDERS = 16_000_000
@@ -31,7 +31,7 @@ class ImageScores:
     borders: Mapping[int, BoundaryScores] = field(default_factory=dict)  # by class
 
     def __add__(self, other: ImageScores) -> ImageScores:
-        """Return two parts of one image together; distances cannot be added and are left out."""
+        """Add the scores of two parts of one image; distances cannot be added and are left out."""
         return ImageScores(
             self.image_id,
             self.confusion + other.confusion,
@@ -40,7 +40,7 @@ class ImageScores:
         )
 
 
-def scored_image(
+def score_image(
     prediction: Prediction, target: NDArray[np.uint8], *, tolerance: float = 2.0
 ) -> ImageScores:
     """Return the scores of a prediction against a target (H, W), 255 for not labelled.

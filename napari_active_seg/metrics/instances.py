@@ -17,7 +17,7 @@ from napari_active_seg.errors import BadInputError, NothingToDoError
 from napari_active_seg.metrics.object_scores import ObjectScores
 from napari_active_seg.metrics.objects import ObjectCounts, count_objects
 
-__all__ = ["InstanceRules", "ObjectMaps", "fitted_rules", "instances_of"]
+__all__ = ["InstanceRules", "ObjectMaps", "find_instances", "fit_rules"]
 
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 _CONTOUR_WEIGHTS = (0.0, 0.5, 1.0)
@@ -28,7 +28,7 @@ _PREFIX = "instances/"
 
 @dataclass(frozen=True, slots=True)
 class InstanceRules:
-    """How maps become objects; areas in pixels.
+    """Rules by which probability maps become objects; areas in pixels.
 
     ``contour_weight`` is how much of the outline's probability is taken from the object's. What
     that takes away is given back afterwards by growing the objects by ``growth`` pixels, inside
@@ -69,19 +69,19 @@ class ObjectMaps:
     truth: NDArray[np.int32] | None = None
 
 
-def instances_of(maps: ObjectMaps, rules: InstanceRules) -> NDArray[np.int32]:
-    """Return the ids of objects (H, W), numbered from 1; 0 is none."""
+def find_instances(maps: ObjectMaps, rules: InstanceRules) -> NDArray[np.int32]:
+    """Return the ids of objects (H, W), numbered from 1; 0 is no object."""
     kept = maps.objects - rules.contour_weight * maps.contours > rules.threshold
-    ids, _ = ndimage.label(_without_holes(kept, rules.largest_hole))
-    ids = _without_small(ids, rules.smallest)
+    ids, _ = ndimage.label(_fill_holes(kept, rules.largest_hole))
+    ids = _remove_small(ids, rules.smallest)
     if rules.contour_weight > 0 and rules.growth > 0:
         grown = expand_labels(ids, rules.growth)
         ids = np.where(maps.objects > 0.5, grown, ids)
     return np.asarray(ids, np.int32)
 
 
-def fitted_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectScores]:
-    """Return the rules with the best object F1 over ``images``, and the scores of their objects.
+def fit_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectScores]:
+    """Fit the rules with the best object F1 over ``images``; also return the object scores.
 
     Threshold and outline are chosen together, then the sizes; the milder of equals is taken.
     """
@@ -99,18 +99,18 @@ def fitted_rules(images: Sequence[ObjectMaps]) -> tuple[InstanceRules, ObjectSco
     best = _best([best, *second], known)
     scores = ObjectScores()
     for maps in known:
-        scores = scores.add(instances_of(maps, best), _truth_of(maps))
+        scores = scores.add(find_instances(maps, best), _truth_of(maps))
     return best, scores
 
 
 def _best(candidates: Sequence[InstanceRules], images: Sequence[ObjectMaps]) -> InstanceRules:
-    return max(candidates, key=lambda rules: _counted(rules, images).f1)
+    return max(candidates, key=lambda rules: _count_pairs(rules, images).f1)
 
 
-def _counted(rules: InstanceRules, images: Sequence[ObjectMaps]) -> ObjectCounts:
+def _count_pairs(rules: InstanceRules, images: Sequence[ObjectMaps]) -> ObjectCounts:
     total = ObjectCounts()
     for maps in images:
-        total += count_objects(instances_of(maps, rules), _truth_of(maps))
+        total += count_objects(find_instances(maps, rules), _truth_of(maps))
     return total
 
 
@@ -120,7 +120,7 @@ def _truth_of(maps: ObjectMaps) -> NDArray[np.int32]:
     return maps.truth
 
 
-def _without_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
+def _fill_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
     """Return ``mask`` with enclosed holes of at most ``largest`` pixels filled."""
     if largest <= 0:
         return mask
@@ -131,8 +131,8 @@ def _without_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
     return mask | ((sizes <= largest)[holes])
 
 
-def _without_small(ids: NDArray[np.int32], smallest: int) -> NDArray[np.int32]:
-    """Return ``ids`` without objects below ``smallest`` pixels, numbered anew."""
+def _remove_small(ids: NDArray[np.int32], smallest: int) -> NDArray[np.int32]:
+    """Return ``ids`` without objects below ``smallest`` pixels, numbered again from 1."""
     sizes = np.bincount(ids.ravel())
     stays = sizes >= max(1, smallest)
     stays[0] = False

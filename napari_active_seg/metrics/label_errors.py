@@ -1,7 +1,7 @@
-"""Where a model that has not seen a label contradicts it, and how surely.
+"""Likely label errors: where a model that was not trained on a label contradicts it.
 
 After confident learning (Northcutt et al. 2021): a class is believed of a pixel where its
-probability reaches what it has on average where the label says that class. A pixel whose label is
+probability reaches its average over the pixels with that label. A pixel whose label is
 another one than the class believed most contradicts its label.
 """
 
@@ -17,7 +17,7 @@ from scipy import ndimage
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["ClassConfidence", "Contradiction", "contradiction_in"]
+__all__ = ["ClassConfidence", "Contradiction", "find_contradiction"]
 
 #: Contradicting areas of fewer pixels are borders drawn a pixel off.
 _SMALLEST_AREA = 16
@@ -25,14 +25,14 @@ _SMALLEST_AREA = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassConfidence:
-    """Sums of each class's probability where the label says that class."""
+    """Sums of each class's probability over the pixels with that label."""
 
     sums: NDArray[np.float64]  # (C,)
     counts: NDArray[np.int64]  # (C,)
 
     @staticmethod
     def empty(n_classes: int) -> ClassConfidence:
-        """Return sums that have seen nothing yet."""
+        """Return empty sums."""
         return ClassConfidence(np.zeros(n_classes), np.zeros(n_classes, np.int64))
 
     def add(self, probs: NDArray[np.floating], target: NDArray[np.uint8]) -> ClassConfidence:
@@ -46,7 +46,7 @@ class ClassConfidence:
 
     @property
     def thresholds(self) -> NDArray[np.float64]:
-        """What a class has to reach to be believed; above 1 for one that was never labelled."""
+        """Probability from which a class is believed; above 1 for one that was never labelled."""
         out = np.full(len(self.sums), 2.0)
         np.divide(self.sums, self.counts, out=out, where=self.counts > 0)
         return out
@@ -67,21 +67,21 @@ class Contradiction:
     pixels: int
     confidence: float
     share: float
-    labelled: int  #: the class that the label says there, mostly
+    labelled: int  #: the class of most labels there
     believed: int  #: the class that the model believes there, mostly
 
     @property
     def weight(self) -> float:
-        """What regions are ranked by: pixels times confidence."""
+        """Weight by which regions are ranked: pixels times confidence."""
         return self.pixels * self.confidence
 
 
-def contradiction_in(
+def find_contradiction(
     probs: NDArray[np.floating],
     target: NDArray[np.uint8],
     thresholds: Sequence[float] | NDArray[np.float64],
 ) -> Contradiction | None:
-    """Return what a model's probabilities (C, H, W) hold against a label; None if nothing."""
+    """Return the largest contradiction of probabilities (C, H, W) to a label; None without one."""
     if probs.shape[1:] != target.shape or len(thresholds) != len(probs):
         raise BadInputError(
             f"probs {probs.shape}, target {target.shape} and {len(thresholds)} thresholds differ"

@@ -1,8 +1,8 @@
-"""How a score grows with labels, how far it is likely to go on, and whether that is worth it.
+"""Fit a learning curve of a score over labels, and forecast its further growth.
 
 A curve a - b x^-c is laid through the points. Many such curves are weighed by how well they fit,
 the noise of the points not being known (its likelihood is integrated out), and by what every
-score obeys: it ends at 1 at most and does not fall as labels are added. What they foretell of the
+score obeys: it ends at 1 at most and does not fall as labels are added. What they predict for the
 next minutes is the forecast, and its spread the band.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["LEAST_POINTS", "CurveFit", "Forecast", "fitted_curve"]
+__all__ = ["LEAST_POINTS", "CurveFit", "Forecast", "fit_curve"]
 
 #: Three numbers are fitted, and their fit has to be judged by something.
 LEAST_POINTS = 4
@@ -24,13 +24,13 @@ LEAST_POINTS = 4
 _LEAST_NOISE = 0.005
 _RATES = np.geomspace(0.1, 2.0, 24)
 _ENDS = np.linspace(0.0, 1.0, 401)
-#: Curves of less weight, beside the likeliest, change nothing.
+#: Curves of less weight, compared with the likeliest, change nothing.
 _LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """By how much a score is likely to grow: the median, and between what limits at ``level``."""
+    """The expected growth of a score: the median, and its interval at ``level``."""
 
     gain: float
     low: float
@@ -59,12 +59,12 @@ class CurveFit:
     def quantiles(
         self, x: Sequence[float] | NDArray[np.float64], shares: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Return the score (shares, x) that so much of the weight lies below."""
+        """Return the quantiles (shares, x) of the score."""
         values = self._at(np.asarray(x, np.float64))
         return np.stack([_quantiles(column, self.weights, shares) for column in values.T], axis=1)
 
     def forecast(self, now: float, later: float, *, level: float = 0.8) -> Forecast:
-        """Return by how much the score grows from ``now`` to ``later``, both of x."""
+        """Forecast the growth of the score from ``now`` to ``later``, both of x."""
         if not 0 < now <= later:
             raise BadInputError(f"now must be above 0 and not after later, got {now} and {later}")
         at = self._at(np.array([now, later]))
@@ -78,10 +78,10 @@ class CurveFit:
         return self.ends[:, None] - self.drops[:, None] * powers
 
 
-def fitted_curve(x: Sequence[float], scores: Sequence[float]) -> CurveFit:
-    """Return the curves through points at ``x`` above 0 with ``scores`` in 0..1.
+def fit_curve(x: Sequence[float], scores: Sequence[float]) -> CurveFit:
+    """Fit curves to points at ``x`` above 0 with ``scores`` in 0..1.
 
-    BadInputError of fewer than four points: what comes next could not be told from noise.
+    BadInputError of fewer than four points: a trend could not be distinguished from noise.
     """
     at, y = np.asarray(x, np.float64), np.asarray(scores, np.float64)
     if at.shape != y.shape or len(at) < LEAST_POINTS:

@@ -1,4 +1,4 @@
-"""What a segmentation measures: areas of classes, and size, place and shape of each object."""
+"""Morphometry: areas of classes, and size, place and shape of each object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops
 
-__all__ = ["MeasuredObject", "class_areas", "measured_objects"]
+__all__ = ["MeasuredObject", "class_areas", "measure_objects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def class_areas(classes: NDArray[np.uint8], n_classes: int, *, step: int = 1) ->
     return tuple(int(count) * step * step for count in counts)
 
 
-def measured_objects(
+def measure_objects(
     ids: NDArray[np.integer],
     classes: NDArray[np.uint8],
     probabilities: NDArray[np.float32],

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.metrics.glas import GlasSums, glas_sums
-from napari_active_seg.metrics.panoptic import PanopticSums, panoptic_sums
+from napari_active_seg.metrics.glas import GlasSums, compute_glas_sums
+from napari_active_seg.metrics.panoptic import PanopticSums, compute_panoptic_sums
 
 __all__ = ["ObjectScores"]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectScores:
-    """Sums over images in which objects were told apart.
+    """Sums over images with separated objects.
 
     Areas weigh over all images together. Images with objects on one side alone make the pooled
     Hausdorff distance infinite; ``n_one_sided`` counts them.
@@ -30,12 +30,12 @@ class ObjectScores:
 
     def add(self, found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectScores:
         """Return the scores with one image's instance maps (H, W) added, 0 being no object."""
-        one = glas_sums(found, truth)
+        one = compute_glas_sums(found, truth)
         two_sided = not math.isinf(one.object_hausdorff)
         added = replace(
             self,
             glas=self.glas + one,
-            panoptic=self.panoptic + panoptic_sums(found, truth),
+            panoptic=self.panoptic + compute_panoptic_sums(found, truth),
             n_images=self.n_images + 1,
         )
         if two_sided:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.errors import BadInputError
 
-__all__ = ["ObjectCounts", "ObjectTable", "count_objects", "object_table"]
+__all__ = ["ObjectCounts", "ObjectTable", "build_object_table", "count_objects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class ObjectTable:
         return ObjectCounts(int(right.sum()), int((~right).sum()), n_true - covered)
 
 
-def object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectTable:
+def build_object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectTable:
     """Return what the objects of two instance maps (H, W), 0 being no object, share."""
     if found.shape != truth.shape:
         raise BadInputError(f"instance maps of unlike shapes: {found.shape} and {truth.shape}")
-    (found_map, n_found), (true_map, n_true) = _numbered(found), _numbered(truth)
+    (found_map, n_found), (true_map, n_true) = _number_objects(found), _number_objects(truth)
     pairs = found_map.ravel().astype(np.int64) * (n_true + 1) + true_map.ravel()
     table = np.bincount(pairs, minlength=(n_found + 1) * (n_true + 1))
     table = table.reshape(n_found + 1, n_true + 1)
@@ -80,10 +80,10 @@ def object_table(found: NDArray[np.integer], truth: NDArray[np.integer]) -> Obje
 
 def count_objects(found: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectCounts:
     """Return the counts of one image from instance maps (H, W), 0 being no object."""
-    return object_table(found, truth).counts()
+    return build_object_table(found, truth).counts()
 
 
-def _numbered(ids: NDArray[np.integer]) -> tuple[NDArray[np.int32], int]:
+def _number_objects(ids: NDArray[np.integer]) -> tuple[NDArray[np.int32], int]:
     """Return the map with its objects numbered from 1 in the order of their ids, and how many."""
     lowest, highest = int(ids.min(initial=0)), int(ids.max(initial=0))
     if highest - lowest < 4 * ids.size + 1:

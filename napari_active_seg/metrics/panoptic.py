@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.metrics.objects import ObjectCounts, object_table
+from napari_active_seg.metrics.objects import ObjectCounts, build_object_table
 
-__all__ = ["PanopticSums", "panoptic_sums"]
+__all__ = ["PanopticSums", "compute_panoptic_sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class PanopticSums:
         return self.segmentation_quality * self.detection_quality
 
 
-def panoptic_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> PanopticSums:
+def compute_panoptic_sums(found: NDArray[np.integer], truth: NDArray[np.integer]) -> PanopticSums:
     """Return the sums of one image from instance maps (H, W), 0 being no object."""
-    table = object_table(found, truth)
+    table = build_object_table(found, truth)
     n_found, n_true = table.overlaps.shape
     together = table.found_areas[:, None] + table.true_areas[None] - table.overlaps
     matched = 2 * table.overlaps > together

@@ -44,14 +44,14 @@ def report_to_facts(report: EvalReport) -> dict[str, object]:
                 "errors": coarse.errors.tolist(),
             }
             for name, coarse in (
-                (name, errors.condensed(_ERROR_PARTS)) for name, errors in report.errors.items()
+                (name, errors.condense(_ERROR_PARTS)) for name, errors in report.errors.items()
             )
         },
     }
 
 
 def report_from_facts(facts: Mapping[str, Any]) -> EvalReport:
-    """Return the report; BadInputError if the facts are none."""
+    """Return the report of plain values; BadInputError if they are invalid."""
     try:
         return EvalReport(
             tuple(facts["classes"]),
@@ -59,7 +59,7 @@ def report_from_facts(facts: Mapping[str, Any]) -> EvalReport:
             errors={name: _errors(one) for name, one in facts["errors"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInputError(f"these facts are no evaluation: {error!r}") from error
+        raise BadInputError(f"these facts do not describe an evaluation: {error!r}") from error
 
 
 def _image(facts: Mapping[str, Any]) -> ImageScores:

@@ -43,7 +43,7 @@ class BinnedRoc:
 
     @staticmethod
     def empty(n_bins: int = 65_536) -> BinnedRoc:
-        """Return bins that have seen nothing yet."""
+        """Return empty bins."""
         if n_bins < 1:
             raise BadInputError(f"n_bins must be 1 or more, got {n_bins}")
         return BinnedRoc(np.zeros((2, n_bins), np.int64))

@@ -1,4 +1,4 @@
-"""Whether labelling on is worth it: what the learning curve and the models' agreement say."""
+"""Advice on stopping, from the learning curve and the agreement of successive models."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["StopAdvice", "advise_on_stopping"]
 
 #: Successive models that agree so far beyond chance, three times running, have stopped changing.
 _STABLE_KAPPA, _STABLE_TIMES = 0.99, 3
-#: Less than this is no gain that anybody could tell from another seed.
+#: A smaller gain cannot be distinguished from a change of seed.
 _WORTH_IT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class StopAdvice:
-    """``verdict`` is "go on", "may stop" or "cannot tell", with its reason in ``words``."""
+    """``verdict`` is "continue", "may stop" or "unclear", with its reason in ``summary``."""
 
     verdict: str
     summary: str
@@ -26,17 +26,17 @@ class StopAdvice:
 def advise_on_stopping(
     forecast: Forecast | None, agreements: Sequence[float], *, step: str, missing: str = ""
 ) -> StopAdvice:
-    """Return the advice from the forecast for one more ``step`` and the models' agreement.
+    """Advise on stopping, by the forecast for one more ``step`` and the models' agreement.
 
     ``agreements`` are kappas of each model with the one before it, on the pool, the latest last;
-    ``missing`` says why there is no forecast. Stopping is advised where the forecast's upper limit
-    is no gain worth having, or where it leaves that open and models have stopped to change.
+    ``missing`` is why there is no forecast. Stopping is advised where the forecast's upper limit
+    is too small a gain, or where that is open and successive models agree.
     """
     latest = list(agreements)[-_STABLE_TIMES:]
     stable = len(latest) == _STABLE_TIMES and min(latest) >= _STABLE_KAPPA
-    said = ""
+    agreement = ""
     if agreements:
-        said = f"; the last two models agree on the pool with kappa {agreements[-1]:.3f}"
+        agreement = f"; the last two models agree on the pool with kappa {agreements[-1]:.3f}"
     if forecast is None:
         if stable:
             return StopAdvice(
@@ -44,12 +44,12 @@ def advise_on_stopping(
                 f"successive models agree on the pool with kappa {_STABLE_KAPPA} or more, "
                 f"{_STABLE_TIMES} times running",
             )
-        return StopAdvice("cannot tell", f"{missing}{said}".strip("; ") or "nothing is known yet")
-    words = f"{step}: {forecast.summary}{said}"
+        return StopAdvice("unclear", f"{missing}{agreement}".strip("; ") or "nothing is known yet")
+    summary = f"{step}: {forecast.summary}{agreement}"
     if forecast.high < _WORTH_IT:
-        return StopAdvice("may stop", f"{words}. That is less than another seed changes")
+        return StopAdvice("may stop", f"{summary}. That is less than another seed changes")
     if forecast.gain >= _WORTH_IT:
-        return StopAdvice("go on", words)
+        return StopAdvice("continue", summary)
     if stable:
-        return StopAdvice("may stop", f"{words}, {_STABLE_TIMES} times running")
-    return StopAdvice("cannot tell", f"{words}. The gain may be worth it, or nothing")
+        return StopAdvice("may stop", f"{summary}, {_STABLE_TIMES} times running")
+    return StopAdvice("unclear", f"{summary}. The gain may be worth it, or nothing")

@@ -1,1 +1,1 @@
-"""The interface to any network, without torch: what is asked of it, options, names."""
+"""The interface to any network, without torch: protocols, options and names."""

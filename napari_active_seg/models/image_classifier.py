@@ -1,6 +1,6 @@
-"""The seam between studies of whole images and any network: numpy in, numpy out.
+"""The interface between studies of whole images and any network: numpy in, numpy out.
 
-Images are one stack (N, H, W, 3 or 1) uint8, labels (N,) uint8. What is said of them are moments
+Images are one stack (N, H, W, 3 or 1) uint8, labels (N,) uint8. Predictions are moments
 of shape (C, N, 1): a column of pixels, one an image, so that every measure of uncertainty, score
 and calibration is the one that segmentation uses.
 """
@@ -26,9 +26,9 @@ class ImageTraining:
 
     ``decay`` is c in the penalty c / N times the squared weights behind dropout, N being how many
     images it learns from; ``weight_decay`` that of the optimiser on all weights. ``strong`` crops,
-    flips, changes and cuts out what is shown. ``foretells`` has a module learn beside it how badly
-    each image is named. ``unlabelled`` images without labels are in each step, which changes must
-    not rename where the network is surer than ``threshold``.
+    flips, changes and cuts out what is shown. ``predicts_loss`` trains a module that
+    predicts the loss of each image. ``unlabelled`` images without labels are in each step, which
+    changes must not rename where the network is surer than ``threshold``.
     """
 
     steps: int = 300
@@ -40,7 +40,7 @@ class ImageTraining:
     schedule: str = "constant"
     weight_decay: float = 0.0
     strong: bool = False
-    foretells: bool = False
+    predicts_loss: bool = False
     unlabelled: int = 0
     temperature: float = 0.5
     threshold: float = 0.6
@@ -59,9 +59,9 @@ class Classifier(Protocol):
         check_cancelled: Callable[[], None],
         without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
-        """Learn from all of ``images`` and return the loss of each step.
+        """Train on ``images`` and return the loss of each step.
 
-        ``without_labels`` are learned from too where the plan asks for them.
+        It also learns from ``without_labels`` where ``plan.unlabelled`` is above 0.
         """
 
     def predict(
@@ -74,15 +74,15 @@ class Classifier(Protocol):
     ) -> Moments:
         """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
 
-        Where it learned to foretell its losses, they are beside the moments.
+        Where it learned to predict its losses, the moments have them as extras.
         """
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network makes of images before its first dropout (N, F)."""
+        """Return the features of images (N, F) before the network's first dropout."""
 
 
 class ImageNetworks(Protocol):
-    """Makes networks for whole images; the composition root hands one to the studies."""
+    """Builds networks for whole images."""
 
     def build(
         self,
@@ -102,4 +102,4 @@ class ImageNetworks(Protocol):
         seed: int,
         check_cancelled: Callable[[], None],
     ) -> FittedCost:
-        """Return what tells the cost of further views, and of each example unseen."""
+        """Return a fitted cost model, and its cross-validated cost of each example."""

@@ -1,4 +1,4 @@
-"""The seam between a class per image and what learns it: numpy in, numpy out."""
+"""The interface to classifiers of whole images on features: numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from napari_active_seg.uncertainty import Moments
 
 __all__ = ["FitHead", "HeadExamples", "ImagePredictions"]
 
-#: Says of rows (N, F), one an image, what classes they are, as moments (C, N, 1).
+#: Predicts the classes of rows (N, F), one an image, as moments (C, N, 1).
 ImagePredictions = Callable[[NDArray[np.floating]], Moments]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadExamples:
-    """What was seen of images (N, F) and which of ``n_classes`` they are (N,)."""
+    """Features of images (N, F) and which of ``n_classes`` they are (N,)."""
 
     rows: NDArray[np.floating]
     labels: Sequence[int]

@@ -34,10 +34,19 @@ def _check_extras(names: tuple[str, ...]) -> tuple[str, ...]:
 class InferenceOptions(Options):
     """How a model predicts.
 
+    Every option is a keyword argument; an unknown name or a value out of range raises ConfigError.
+
     The last five are set by a run and not by a person. ``extras`` names outputs in addition to the
     moments. ``joint_stride`` above 0 returns the probabilities of every sample, averaged over
-    squares of so many pixels, or with ``joint_picks`` of the first pixel of each square alone.
-    ``fitted_calibration`` is applied to each sample after the temperature.
+    squares of ``joint_stride`` pixels, or with ``joint_picks`` of the first pixel of each square
+    alone. ``fitted_calibration`` is applied to each sample after the temperature.
+
+    Examples
+    --------
+    >>> InferenceOptions(uncertainty_from="views", samples=20).n_samples
+    8
+    >>> InferenceOptions(samples=1).draws
+    False
     """
 
     uncertainty_from: Annotated[str, _SOURCE] = Field(

@@ -1,4 +1,4 @@
-"""The seam between a click and the object under it: numpy in, numpy out.
+"""The interface to interactive segmentation by clicks: numpy in, numpy out.
 
 ``learning`` implements it for networks of the SAM family; who installs another one registers what
 loads it under the entry point group ``napari_active_seg.click_helpers``.
@@ -25,7 +25,7 @@ Pixel = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What a person pointed at in a picture, in pixels (y, x).
+    """Prompts of a person in a picture, in pixels (y, x).
 
     ``box`` is top, left, bottom and right of an object.
     """
@@ -39,14 +39,14 @@ class InteractiveSegmenter(Protocol):
     """Finds the object that a person points at."""
 
     def set_image(self, image: NDArray[np.uint8]) -> object:
-        """Return what ``segment`` needs of a picture (H, W, 3); this may take seconds."""
+        """Encode a picture (H, W, 3) for ``segment``; this may take seconds."""
 
     def segment(self, seen: object, hints: Prompts) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the object; this is quick."""
 
 
 def registered_click_helpers() -> dict[str, Callable[[], InteractiveSegmenter]]:
-    """Return what makes each helper that somebody has registered, by name."""
+    """Return the factory of each registered interactive segmenter, by name."""
     return {
         point.name: partial(_made, point.name, point.load) for point in entry_points(group=_GROUP)
     }

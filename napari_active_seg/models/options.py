@@ -67,7 +67,7 @@ class OptionField:
 
     @property
     def range(self) -> str:
-        """The values that are possible, in words; empty where any is."""
+        """A description of the possible values; empty where any is."""
         if self.choices:
             return ", ".join(self.choices)
         if self.at_least is not None and self.at_most is not None:
@@ -82,12 +82,12 @@ class OptionField:
 
 
 def runtime(default: Any, **bounds: Any) -> Any:
-    """Return a field that a run sets and no person: it is neither a setting nor stored as one."""
+    """Return a field that a run sets and no person; it is not stored as a setting."""
     return Field(default=default, exclude=True, **bounds)
 
 
 class Options(BaseModel):
-    """Options that name what does not fit: every way to make them raises ConfigError."""
+    """Base class of options: invalid values raise ConfigError with the name and the range."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -113,7 +113,7 @@ class Options(BaseModel):
         }
 
     def with_changes(self, /, **changes: object) -> Self:
-        """Return the options with some of them changed; ConfigError names what does not fit."""
+        """Return the options with some of them changed; ConfigError if one is invalid."""
         return type(self).model_validate({**dict(self), **changes})
 
     def as_facts(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class Options(BaseModel):
 
 
 def describe_invalid(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return which field does not fit, its value and what is possible, of the first error."""
+    """Describe the first invalid field, its value and the possible values."""
     first: ErrorDetails = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     kind, given = first["type"], first["input"]

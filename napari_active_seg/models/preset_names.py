@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.models.registry import registered_names
+from napari_active_seg.models.registry import list_registered_networks
 
 __all__ = [
     "AUTO",
@@ -30,18 +30,18 @@ PRESET_HELP = (
 
 def preset_names() -> tuple[str, ...]:
     """Return the names of networks: ours, and those that were registered."""
-    return (*PRESET_NAMES, *registered_names())
+    return (*PRESET_NAMES, *list_registered_networks())
 
 
 def check_preset_known(name: str) -> None:
-    """Raise ConfigError if nothing is called what stands before the colon."""
+    """Raise ConfigError if the part before the colon is not a network."""
     ours = (AUTO, "smp", *PRESET_NAMES)
     if name.partition(":")[0] not in ours:  # to look for those of others takes milliseconds
-        family_among(name, (*ours, *registered_names()))
+        family_among(name, (*ours, *list_registered_networks()))
 
 
 def family_among(name: str, known: Sequence[str]) -> str:
-    """Return what stands before the colon; ConfigError if that is none of the ``known``."""
+    """Return the part before the colon; ConfigError if it is none of ``known``."""
     family = name.partition(":")[0]
     if family not in known:
         raise ConfigError(f"no network {name!r}: {did_you_mean(family, known)}")

@@ -1,4 +1,4 @@
-"""Networks that somebody else brings: by an entry point, or by a path in the environment.
+"""Networks of other packages: by an entry point, or by a path in the environment.
 
 A project only *names* a network. What a name stands for is decided by what is installed and by
 the person's own environment, so that opening a stranger's project runs none of its code.
@@ -16,20 +16,20 @@ from typing import Any
 
 from napari_active_seg.errors import ConfigError, ModelError
 
-__all__ = ["registered_builder", "registered_names"]
+__all__ = ["get_registered_builder", "list_registered_networks"]
 
 _GROUP = "napari_active_seg.networks"
 #: name=path/to/file.py:function, several separated by semicolons.
 _VARIABLE = "NAPARI_ACTIVE_SEG_NETWORKS"
 
 
-def registered_names() -> tuple[str, ...]:
-    """Return the names that were registered, without importing what they stand for."""
+def list_registered_networks() -> tuple[str, ...]:
+    """Return the registered names, without importing their networks."""
     return tuple(sorted({*_entry_points(), *_paths()}))
 
 
-def registered_builder(name: str) -> Callable[[int], Any]:
-    """Return what makes the network called ``name`` for a number of classes.
+def get_registered_builder(name: str) -> Callable[[int], Any]:
+    """Return the function that builds the network called ``name`` for a number of classes.
 
     Raises ModelError if its code cannot be imported or holds no such function.
     """
@@ -71,7 +71,7 @@ def _paths() -> dict[str, tuple[Path, str]]:
 def _from_path(name: str, path: Path, function: str) -> object:
     spec = importlib.util.spec_from_file_location(f"napari_active_seg_network_{name}", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ModelError(f"there is no Python file {path}")
+        raise ModelError(f"no Python file {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, function)

@@ -1,4 +1,4 @@
-"""The seam between the loop and any network: numpy in, numpy out.
+"""The interface between the active learning loop and any network: numpy in, numpy out.
 
 ``learning`` implements it with torch; tests implement it with a few lines; nobody else
 needs to know which.
@@ -40,21 +40,21 @@ class TrainExample:
 
     The piece may be larger than what was labelled, so that a network sees the
     surroundings; there the target is 255. ``instances`` (H, W) numbers the objects where they are
-    told apart, 0 being none, so that outlines part those that touch. ``spare`` examples may be held
-    out where there is no validation.
+    separated, 0 being no object, so that outlines separate those that touch. ``holdout`` examples
+    may be held out where there is no validation.
     """
 
     image: NDArray[np.uint8]
     target: NDArray[np.uint8]
     instances: NDArray[np.int32] | None = None
-    spare: bool = False
+    holdout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrainStep:
-    """One optimiser step, as told to whoever watches.
+    """One optimiser step, as reported to ``on_step``.
 
-    ``parts`` are what is made smaller beside the loss on labelled pixels; ``held_out`` is the
+    ``parts`` are the losses in addition to the one on labelled pixels; ``held_out`` is the
     latest loss on labels that are not learned from.
     """
 
@@ -81,11 +81,11 @@ class TrainStep:
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
-    """What a training ended with: the loss at every step, and the seconds it took.
+    """The result of a training: the loss at every step, and the seconds it took.
 
     ``resumed_at`` is the step that an earlier try had come to, 0 where there was none; ``held_out``
-    are steps with the loss on labels that were not learned from. ``notes`` say what went otherwise
-    than asked.
+    are steps with the loss on labels that were not learned from. ``notes`` list deviations
+    from the options.
     """
 
     losses: tuple[float, ...]
@@ -102,10 +102,10 @@ class TrainOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
-    """All that a training may look at.
+    """All data that a training may use.
 
-    It learns from ``examples``; ``held_out`` are only looked at, to keep the best state and to stop
-    in time. ``draw_window`` returns a square (side, side, 3) of a random image of the pool, for
+    It learns from ``examples``; ``held_out`` are only evaluated, to keep the best state and to stop
+    early. ``draw_window`` returns a square (side, side, 3) of a random image of the pool, for
     what needs no labels.
     """
 
@@ -116,14 +116,14 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class ResumeTarget:
-    """Where a training is written down as it goes, and a name of all that decides its course."""
+    """Where the state of a training is saved, and a signature of all that decides its course."""
 
     path: Path
     signature: str
 
 
 def describe_duration(seconds: float) -> str:
-    """Return a time that a person can do something with."""
+    """Format a duration in seconds, minutes or hours."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -131,7 +131,7 @@ def describe_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageOutputs:
-    """What a segmenter says of one image.
+    """The outputs of a segmenter for one image.
 
     ``samples`` are the probabilities of every pass, averaged over squares of
     ``InferenceOptions.joint_stride`` pixels, for acquisitions that weigh images together.
@@ -154,11 +154,11 @@ class Segmenter(Protocol):
 
     @property
     def origin(self) -> str:
-        """The weights that it started from, in words."""
+        """A description of the weights that it started from."""
 
     @property
     def has_contours(self) -> bool:
-        """Whether ``contour`` can be asked for, so that objects can be told apart."""
+        """Whether the output ``contour`` exists, which separates touching objects."""
 
     def predict(
         self,
@@ -167,21 +167,42 @@ class Segmenter(Protocol):
         plan: InferenceOptions,
         check_cancelled: Callable[[], None],
     ) -> ImageOutputs:
-        """Return what passes over ``image`` (H, W, 3) uint8 say, as ``plan`` asks."""
+        """Predict an image.
+
+        Parameters
+        ----------
+        image
+            Pixels (H, W, 3) uint8.
+        plan
+            Number and source of the samples, and further outputs.
+        check_cancelled
+            Called between samples; may raise to stop.
+
+        Returns
+        -------
+        ImageOutputs
+            The moments of the samples, and the samples themselves where ``plan`` has a
+            ``joint_stride``.
+
+        Raises
+        ------
+        ModelError
+            If the network does not support ``plan`` or returns NaN.
+        """
 
     def check_sampling(self, plan: InferenceOptions) -> None:
-        """Raise ModelError, before any work, where passes cannot be had as ``plan`` asks."""
+        """Raise ModelError, before any work, if the network does not support ``plan``."""
 
     def embed(
         self, image: NDArray[np.uint8], *, check_cancelled: Callable[[], None]
     ) -> NDArray[np.float32]:
-        """Return a coarse map (D, h, w) whose mean over a place says what is seen there."""
+        """Return a coarse feature map (D, h, w), whose mean over a region is its embedding."""
 
     def free_memory(self) -> None:
-        """Leave the GPU until asked again."""
+        """Leave the GPU until the next prediction."""
 
     def write_onnx(self, path: Path) -> int:
-        """Write what it says in a plain pass as ONNX; sizes of inputs are multiples of the result.
+        """Write the network without dropout as ONNX, and return the multiple of its input sizes.
 
         ModelError if the network cannot be written so.
         """
@@ -199,43 +220,93 @@ class TrainableSegmenter(Segmenter, Protocol):
         check_cancelled: Callable[[], None],
         kept: ResumeTarget | None = None,
     ) -> TrainOutcome:
-        """Learn from the labelled pixels of ``data.examples``.
+        """Train on the labelled pixels of ``data.examples``.
 
-        With ``kept`` the training is written down as it goes, and one that was killed goes on.
+        Parameters
+        ----------
+        data
+            Labelled examples, held-out examples, and windows without labels.
+        plan
+            Length, optimiser, loss and all other settings.
+        on_step
+            Called after each optimiser step.
+        check_cancelled
+            Called before each step; may raise to stop.
+        kept
+            Where to save the state after each epoch; a training with the same signature that was
+            killed resumes from there.
+
+        Returns
+        -------
+        TrainOutcome
+            The losses, the time, and notes on deviations from ``plan``.
+
+        Raises
+        ------
+        NothingToDoError
+            If no pixel is labelled.
         """
 
     def estimate_training_seconds(self, data: TrainingData, *, plan: TrainingOptions) -> float:
-        """Return how long training would take, from a few steps; the network is spoilt by it."""
+        """Estimate the training time from a few steps, which change the network."""
 
     def save(self, path: Path, *, facts: Mapping[str, str]) -> None:
         """Write a checkpoint with ``facts`` (model id, seed, data hash) in its header."""
 
 
 class SegmenterFactory(Protocol):
-    """Makes segmenters; the composition root hands one to the session."""
+    """Builds and loads segmenters; ``open_session`` passes one to the session."""
 
     def build(
         self, preset: str, *, classes: tuple[str, ...], seed: int, weights: str = "pretrained"
     ) -> TrainableSegmenter:
-        """Return an untrained segmenter.
+        """Build an untrained segmenter.
 
-        ``weights`` is "pretrained", "random" or the path of a file for its encoder.
+        Parameters
+        ----------
+        preset
+            Name of the network, such as ``fast`` or ``unet``.
+        classes
+            Class names, in the order of the outputs.
+        seed
+            Seed of the random initial weights.
+        weights
+            ``pretrained``, ``random``, or the path of a file for the encoder.
+
+        Raises
+        ------
+        ConfigError
+            If the preset is unknown.
+        ModelError
+            If the weights cannot be loaded.
         """
 
     def candidates(self) -> tuple[str, ...]:
-        """Return presets that suit the device, the best first."""
+        """Return the presets that suit the device, the best first."""
 
     def load(
         self, path: Path, *, classes: tuple[str, ...], outputs: tuple[int, ...] | None = None
     ) -> TrainableSegmenter:
-        """Return the segmenter of a checkpoint; ModelError if foreign or damaged.
+        """Load the segmenter of a checkpoint.
 
-        ``outputs[i]`` is the place among ``classes`` of the checkpoint's output i; None if they
-        are the classes that it was trained for. Outputs of one class are added up.
+        Parameters
+        ----------
+        path
+            The checkpoint file.
+        classes
+            Class names, in the order of the outputs.
+        outputs
+            ``outputs[i]`` is the position among ``classes`` of the checkpoint's output i; outputs
+            of one class are summed. None if ``classes`` are those of the checkpoint.
+
+        Raises
+        ------
+        ModelError
+            If the file is not a checkpoint of this package, or is damaged.
         """
 
     def free_memory(self) -> None:
-        """Give back what the device keeps for the next time."""
+        """Release the memory that the device caches."""
 
     def fit_cost(
         self,
@@ -244,12 +315,12 @@ class SegmenterFactory(Protocol):
         seed: int,
         check_cancelled: Callable[[], None],
     ) -> FittedCost:
-        """Return what tells the cost of further views, and of each example unseen."""
+        """Return a fitted cost model, and its cross-validated cost of each example."""
 
     def fit_head(
         self, examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
     ) -> ImagePredictions:
-        """Return what tells the class of images from what a network sees of them."""
+        """Return a fitted predictor of image classes from a network's features."""
 
     def ensemble(self, members: Sequence[TrainableSegmenter]) -> Segmenter:
-        """Return a segmenter whose passes are those of all members."""
+        """Return an ensemble whose samples are those of all members."""

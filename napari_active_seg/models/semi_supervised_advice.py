@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["UnlabelledAdvice", "advice_on_unlabelled"]
+__all__ = ["UnlabelledAdvice", "advise_on_unlabelled"]
 
 #: A network that has seen fewer regions, or one class alone, teaches itself its own mistakes.
 _LEAST_REGIONS, _LEAST_CLASSES = 8, 2
-#: From this share of the pool's pixels on, labels say more than the network's own opinion.
+#: From this share of the pool's pixels on, labels help more than pseudo-labels.
 _MUCH_LABELLED = 0.3
 
 
@@ -20,10 +20,10 @@ class UnlabelledAdvice:
     summary: str
 
 
-def advice_on_unlabelled(
+def advise_on_unlabelled(
     *, n_regions: int, n_classes: int, labelled_share: float, n_images: int
 ) -> UnlabelledAdvice:
-    """Return what is to be said of using unlabelled images.
+    """Advise on training with unlabelled images.
 
     After the comparison of strategies by Mittal et al. (2023): unlabelled images help more than
     the choice of what to label, most in a diverse pool with few labels; with images that resemble

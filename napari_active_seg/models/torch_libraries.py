@@ -22,7 +22,7 @@ _NAMES = ("libc10", "libtorch_cpu", "libtorch", "libtorch_python")
 
 
 def load_torch_libraries() -> None:
-    """Load what ``import torch`` will need; what cannot be loaded is left to the import."""
+    """Load the libraries that ``import torch`` needs; errors are left to the import."""
     suffix = _SUFFIXES.get(sys.platform)
     if suffix is None or "torch" in sys.modules:
         return

@@ -19,10 +19,18 @@ _MAX_TRAINING_SECONDS = 7 * 24 * 3600.0
 class TrainingOptions(Options):
     """How a network is trained; None stands for the preset's own value.
 
+    Every option is a keyword argument; an unknown name or a value out of range raises ConfigError.
+
     The last five are set by a run and not by a person: ``epochs`` sets the number of steps in
     passes over the labels, ``learned_loss`` trains a module that predicts the network's loss,
     ``holds_out`` keeps labels aside even where training does not stop early, and ``shorter``
     divides the number of steps where a training starts from the current model.
+
+    Examples
+    --------
+    >>> options = TrainingOptions(init="scratch", steps=200)
+    >>> options.initial_weights, options.with_changes(steps=100).steps
+    ('random', 100)
     """
 
     unset: ClassVar[str] = "preset"
@@ -124,7 +132,7 @@ class TrainingOptions(Options):
 
     @property
     def initial_weights(self) -> str:
-        """What a network is built with where no model is continued: a name or a file."""
+        """The initial weights of a new network: a name or a file."""
         if self.init == "scratch":
             return "random"
         return self.weights_file or "pretrained"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_active_seg.notebook.annotator import RegionAnnotator, annotate
     from napari_active_seg.notebook.display import show_figures, show_image, show_project
-    from napari_active_seg.notebook.html_reprs import html_of
+    from napari_active_seg.notebook.html_reprs import render_html
 
 __all__ = [
     "RegionAnnotator",
     "annotate",
-    "html_of",
+    "render_html",
     "show_figures",
     "show_image",
     "show_project",
@@ -22,7 +22,7 @@ __all__ = [
 _HOMES = {
     "RegionAnnotator": "annotator",
     "annotate": "annotator",
-    "html_of": "html_reprs",
+    "render_html": "html_reprs",
     "show_figures": "display",
     "show_image": "display",
     "show_project": "display",

@@ -62,7 +62,7 @@ class Annotator {
     this.value = null;
     this.radius = 8;
     this.zoom = 1;
-    this.shows = { labels: true, heat: false, said: true };
+    this.shows = { labels: true, heat: false, predicted: true };
     this.stroke = null; // points of the stroke under the pointer, (y, x) in the region
     this.corners = []; // of the polygon that is being drawn
     this.pointer = null;
@@ -104,7 +104,7 @@ class Annotator {
     this.toggles = {};
     for (const [name, text, key] of [
       ["labels", "Labels", "I"],
-      ["said", "Prediction", "P"],
+      ["predicted", "Prediction", "P"],
       ["heat", "Uncertainty", "U"],
     ]) {
       this.toggles[name] = button(second, text, `Show or hide (Shift+${key})`, () => this.toggle(name));
@@ -137,8 +137,8 @@ class Annotator {
       this.heat = await bitmapOf(this.model.get("heat"));
       this.draw();
     };
-    this.onSaid = () => {
-      this.outline = this.outlineOf(bytesOf(this.model.get("said")));
+    this.onPredicted = () => {
+      this.outline = this.outlineOf(bytesOf(this.model.get("predicted")));
       this.veil = this.veilOf(bytesOf(this.model.get("inside")));
       this.draw();
     };
@@ -146,7 +146,7 @@ class Annotator {
     this.model.on("change:paint", this.onPaint);
     this.model.on("change:picture", this.onPicture);
     this.model.on("change:heat", this.onHeat);
-    this.model.on("change:said", this.onSaid);
+    this.model.on("change:predicted", this.onPredicted);
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", () => this.up());
@@ -168,7 +168,7 @@ class Annotator {
       ["paint", this.onPaint],
       ["picture", this.onPicture],
       ["heat", this.onHeat],
-      ["said", this.onSaid],
+      ["predicted", this.onPredicted],
     ]) {
       this.model.off(`change:${name}`, heard);
     }
@@ -205,9 +205,9 @@ class Annotator {
     for (const [name, node] of Object.entries(this.toggles)) {
       node.setAttribute("aria-pressed", String(this.shows[name]));
     }
-    const said = bytesOf(this.model.get("said")).length > 0;
-    this.toggles.said.disabled = this.toggles.heat.disabled = !said;
-    this.draft.disabled = !said || !this.canPaint;
+    const predicted = bytesOf(this.model.get("predicted")).length > 0;
+    this.toggles.predicted.disabled = this.toggles.heat.disabled = !predicted;
+    this.draft.disabled = !predicted || !this.canPaint;
     this.undo.disabled = !this.canPaint || !facts.canUndo;
     this.redo.disabled = !this.canPaint || !facts.canRedo;
     this.rest.disabled = !this.canPaint;
@@ -221,7 +221,7 @@ class Annotator {
       this.fit();
     }
     this.showPaint();
-    this.onSaid();
+    this.onPredicted();
   }
 
   buildClasses(classes) {
@@ -288,15 +288,15 @@ class Annotator {
     return drawn;
   }
 
-  outlineOf(said) {
+  outlineOf(predicted) {
     const { height, width, region } = this.facts;
-    if (!region || said.length !== height * width) return null;
+    if (!region || predicted.length !== height * width) return null;
     const pixels = new ImageData(width, height);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const i = y * width + x;
         const differs =
-          (x + 1 < width && said[i] !== said[i + 1]) || (y + 1 < height && said[i] !== said[i + width]);
+          (x + 1 < width && predicted[i] !== predicted[i + 1]) || (y + 1 < height && predicted[i] !== predicted[i + width]);
         if (differs) pixels.data.set([255, 255, 0, 255], 4 * i);
       }
     }
@@ -360,7 +360,7 @@ class Annotator {
       on.drawImage(this.painted, 0, 0);
     }
     on.globalAlpha = 1;
-    if (this.outline && this.shows.said) on.drawImage(this.outline, 0, 0);
+    if (this.outline && this.shows.predicted) on.drawImage(this.outline, 0, 0);
     if (this.veil) on.drawImage(this.veil, 0, 0);
     const colour = this.tool === "erase" ? "#ffffff" : this.facts.classes[this.value].colour;
     if (this.stroke) {
@@ -501,7 +501,7 @@ class Annotator {
       A: () => this.draft.disabled || this.send({ kind: "draft" }),
       R: () => this.reopen.hidden || this.send({ kind: "reopen" }),
       I: () => this.toggle("labels"),
-      P: () => this.toggle("said"),
+      P: () => this.toggle("predicted"),
       U: () => this.toggle("heat"),
       ArrowUp: () => this.resize(1),
       ArrowDown: () => this.resize(-1),

@@ -45,7 +45,7 @@ _LEAVING = {
 
 
 def annotate(session: Session) -> RegionAnnotator:
-    """Return a widget that shows the region in hand and takes paint; the last value of a cell.
+    """Return a widget to label the current region; the last value of a cell.
 
     ``session.propose()`` fills the queue before it, ``session.train()`` learns from it after.
     """
@@ -53,14 +53,14 @@ def annotate(session: Session) -> RegionAnnotator:
 
 
 class RegionAnnotator(anywidget.AnyWidget):
-    """The region in hand with brush, eraser, polygon and fill, and ways on to the next."""
+    """The current region with brush, eraser, polygon and fill, and buttons to the next."""
 
     _esm = _HERE / "annotator.js"
     _css = _HERE / "annotator.css"
 
     picture = traitlets.Bytes(b"").tag(sync=True)  #: PNG of the region and what is around it
     heat = traitlets.Bytes(b"").tag(sync=True)  #: PNG of the uncertainty in the region
-    said = traitlets.Bytes(b"").tag(sync=True)  #: the predicted class of each of its pixels
+    predicted = traitlets.Bytes(b"").tag(sync=True)  #: the predicted class of each of its pixels
     inside = traitlets.Bytes(b"").tag(sync=True)  #: which may be painted, where not all may
     paint = traitlets.Bytes(b"").tag(sync=True)  #: the target, a byte a pixel
     facts = traitlets.Dict({}).tag(sync=True)
@@ -80,7 +80,7 @@ class RegionAnnotator(anywidget.AnyWidget):
         self._take()
 
     def close(self) -> None:
-        """Let go of the session."""
+        """Disconnect from the session."""
         self._session.state_changed.disconnect(self._on_state)
         super().close()
 
@@ -94,7 +94,7 @@ class RegionAnnotator(anywidget.AnyWidget):
             self._loop.call_soon_threadsafe(self.answer, content)
 
     def answer(self, content: dict[str, Any]) -> None:
-        """Do what the browser asks for, and say in ``facts`` what keeps it from being done."""
+        """Handle a message of the browser, and put an error into ``facts``."""
         message, question = "", False
         self._meter.touched()
         try:
@@ -102,10 +102,10 @@ class RegionAnnotator(anywidget.AnyWidget):
         except ActiveSegError as error:
             message = str(error)
         emit_queued()
-        self._tell(message=message, question=question)
+        self._send_facts(message=message, question=question)
 
     def _do(self, content: dict[str, Any]) -> bool:
-        """Do it; return whether it must be asked first what unpainted pixels are."""
+        """Handle it; return whether the person must first decide what unpainted pixels are."""
         kind = content.get("kind")
         if kind in ("next", "back"):
             self._session.next_region() if kind == "next" else self._session.navigation.back()
@@ -115,13 +115,13 @@ class RegionAnnotator(anywidget.AnyWidget):
         elif kind in _LEAVING:
             return self._leave(_LEAVING[kind])
         elif kind == "reopen":
-            self._session.labels.reopen(self._in_hand().queued.id)
+            self._session.labels.reopen(self._get_canvas().queued.id)
         elif kind != "touched":
             self._change(str(kind), content)
         return False
 
     def _change(self, kind: str, content: dict[str, Any]) -> None:
-        canvas = self._in_hand()
+        canvas = self._get_canvas()
         self._check_not_finished()
         shape = canvas.target.shape
         value = self._value(content.get("value", UNLABELLED))
@@ -138,12 +138,12 @@ class RegionAnnotator(anywidget.AnyWidget):
         elif kind == "rest":
             changed = canvas.fill_rest(value)
         elif kind == "draft":
-            changed = self._lay_in(canvas)
+            changed = self._apply_draft(canvas)
         elif kind in ("undo", "redo"):
             self._meter.undid()
             changed = canvas.undo() if kind == "undo" else canvas.redo()
         else:
-            raise BadInputError(f"a browser asked for {kind!r}, which nobody knows here")
+            raise BadInputError(f"unknown message {kind!r} of the browser")
         if kind not in ("undo", "redo"):
             self._meter.stroked()
         if changed:
@@ -153,12 +153,12 @@ class RegionAnnotator(anywidget.AnyWidget):
     def _value(self, value: object) -> int:
         known = (*range(len(self._session.state.schema)), UNLABELLED)
         if value not in known:
-            raise BadInputError(f"there is no class {value!r} in this project")
+            raise BadInputError(f"this project has no class {value!r}")
         return int(str(value))
 
-    def _in_hand(self) -> RegionCanvas:
+    def _get_canvas(self) -> RegionCanvas:
         if self._canvas is None:
-            raise NothingToDoError("no region is in hand; propose some, or choose next")
+            raise NothingToDoError("no current region; propose some, or choose next")
         return self._canvas
 
     def _check_not_finished(self) -> None:
@@ -168,21 +168,21 @@ class RegionAnnotator(anywidget.AnyWidget):
 
     def _alike_at(self, y: float, x: float) -> NDArray[np.bool_]:
         if self._crop is None:
-            raise NothingToDoError("there is no picture of this region")
+            raise NothingToDoError("no picture of this region")
         if self._alike is None:
             self._alike = MagicWand(self._crop)
         height, width = self._crop.shape[:2]
         return self._alike.around(min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1))
 
-    def _lay_in(self, canvas: RegionCanvas) -> int:
+    def _apply_draft(self, canvas: RegionCanvas) -> int:
         prediction = self._prediction(canvas.queued)
         if prediction is None:
-            raise NothingToDoError("there is no prediction of this image yet; train a model")
+            raise NothingToDoError("no prediction of this image yet; train a model")
         self._begun = "prediction"
-        return canvas.apply_draft(prediction.classes_in(canvas.queued.region))
+        return canvas.apply_draft(prediction.crop_classes(canvas.queued.region))
 
     def _leave(self, state: RegionState) -> bool:
-        canvas, labels = self._in_hand(), self._session.labels
+        canvas, labels = self._get_canvas(), self._session.labels
         queued = canvas.queued
         target = None
         if state is RegionState.DONE:
@@ -203,23 +203,23 @@ class RegionAnnotator(anywidget.AnyWidget):
     def _on_state(self, new: SessionState, old: SessionState) -> None:
         if new.region_id != old.region_id or new.schema != old.schema:
             self._take()
-            self._tell()
+            self._send_facts()
         elif new.model != old.model or new.predicted != old.predicted or new.measure != old.measure:
             self._show_model()
-            self._tell()
+            self._send_facts()
         elif new.queue != old.queue:
-            self._tell()
+            self._send_facts()
 
     def _take(self) -> None:
-        """Take the session's region in hand, with its picture and what was painted of it."""
+        """Show the session's current region, with its picture and its label."""
         queued = self._session.state.region
         self._canvas = self._crop = self._alike = None
         self._about = {}
         self._begun = "blind" if self._session.state.blind else "empty"
         if queued is None:
             with self.hold_trait_notifications():
-                self.picture = self.heat = self.said = self.inside = self.paint = b""
-            self._tell()
+                self.picture = self.heat = self.predicted = self.inside = self.paint = b""
+            self._send_facts()
             return
         region = queued.region
         source = self._session.project.images.source(region.image_id)
@@ -240,28 +240,28 @@ class RegionAnnotator(anywidget.AnyWidget):
             self.inside = b"" if shape is None else shape.mask.astype(np.uint8).tobytes()
             self._show_model()
         self._meter.start()
-        self._tell()
+        self._send_facts()
 
     def _show_model(self) -> None:
-        """Show what the model says of the region, unless the annotator is to be blind."""
+        """Show the prediction of the region, except in blind mode."""
         canvas = self._canvas
         prediction = None if canvas is None else self._prediction(canvas.queued)
         if canvas is None or prediction is None or self._session.state.blind:
-            self.heat = self.said = b""
+            self.heat = self.predicted = b""
             return
         region = canvas.queued.region
         measure = get_measure(self._session.state.measure)
-        values = measure.compute(prediction.moments_in(region))
+        values = measure.compute(prediction.crop_moments(region))
         bound = measure.upper_bound(prediction.moments.n_classes)
         top = float(values.max(initial=0.0)) if np.isinf(bound) else bound
         black = np.zeros((*values.shape, 3), np.uint8)
         self.heat = image_png(heatmap_rgb(black, values, highest=top, opacity=1.0))
-        self.said = prediction.classes_in(region).tobytes()
+        self.predicted = prediction.crop_classes(region).tobytes()
 
     def _prediction(self, queued: QueuedRegion) -> Prediction | None:
         return self._session.prediction(queued.region.image_id)
 
-    def _tell(self, *, message: str = "", question: bool = False) -> None:
+    def _send_facts(self, *, message: str = "", question: bool = False) -> None:
         state, canvas = self._session.state, self._canvas
         queued = state.region
         facts: dict[str, Any] = {
@@ -272,7 +272,7 @@ class RegionAnnotator(anywidget.AnyWidget):
             "message": message,
             "question": [*state.schema.names, NOT_LABELLED] if question else [],
             "waiting": len(state.open_regions),
-            "answered": sum(q.is_answered for q in state.asked),
+            "answered": sum(q.is_answered for q in state.proposed_regions),
             "readOnly": state.read_only,
             "measure": get_measure(state.measure).title,
             "unlabelled": UNLABELLED,

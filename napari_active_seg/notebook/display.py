@@ -29,7 +29,7 @@ def show_figures(session: Session) -> Report:
 
 
 def show_image(session: Session, image_id: str, *, measure: str | None = None) -> Report:
-    """Return one image with its outline and its uncertainty side by side.
+    """Return one image with its outline and its uncertainty in a row.
 
     NothingToDoError until the image was predicted.
     """

@@ -30,16 +30,16 @@ from napari_active_seg.session.labels.whole_images import compose_labels
 from napari_active_seg.session.thumbnails import Thumbnails
 from napari_active_seg.uncertainty import Prediction, get_measure
 
-__all__ = ["html_of"]
+__all__ = ["render_html"]
 
-#: So many pictures are shown of many; the words say how many there are.
+#: Most pictures that are shown; a sentence gives the number of all.
 _MOST_PICTURES = 6
 _MOST_ROWS = 20
 _LONGEST = 220
 _WIDTH = 150
 
 
-def html_of(value: object) -> str:
+def render_html(value: object) -> str:
     """Return ``value`` as HTML for a cell."""
     return _page(value)._repr_html_()
 
@@ -212,7 +212,8 @@ def _(report: EvalReport) -> Report:
 def _(prediction: Prediction) -> Report:
     moments, region = prediction.moments, prediction.region
     page = Report(
-        region.image_id, f"Said by {prediction.model_id} in {moments.n} passes, {region.shape}"
+        region.image_id,
+        f"Predicted by {prediction.model_id} in {moments.n} samples, {region.shape}",
     )
     step = max(1, math.ceil(max(moments.shape) / _LONGEST))
     classes = prediction.classes[::step, ::step]

@@ -28,7 +28,7 @@ def register_html_reprs(formatter: Any) -> None:
 def _html_of(value: object) -> str | None:
     """Return ``value`` as HTML; None, for its plain text, where figures are not installed."""
     try:
-        from napari_active_seg.notebook.html_reprs import html_of
+        from napari_active_seg.notebook.html_reprs import render_html
     except ModuleNotFoundError:
         return None
-    return html_of(value)
+    return render_html(value)

@@ -10,7 +10,7 @@ from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["RegionCanvas"]
 
-#: So many strokes can be taken back.
+#: Most strokes that can be undone.
 _MOST_STEPS = 100
 
 

@@ -1,4 +1,4 @@
-"""What a round brush covers on its way."""
+"""Masks of brush strokes."""
 
 from __future__ import annotations
 

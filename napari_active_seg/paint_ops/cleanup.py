@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["remove_small_regions", "smoothed"]
+__all__ = ["remove_small_regions", "smooth_mask"]
 
 
-def smoothed(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint8]:
-    """Return paint with smoother edges: each pixel goes to what is most around it.
+def smooth_mask(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint8]:
+    """Smooth the edges of paint: each pixel gets the value that prevails around it.
 
-    What is not painted takes part like a class, so that paint neither grows nor shrinks.
+    Unpainted pixels take part like a class, so that paint neither grows nor shrinks.
     """
     best = np.full(paint.shape, -1.0, np.float32)
     smooth = paint.copy()
@@ -25,7 +25,7 @@ def smoothed(paint: NDArray[np.uint8], *, width: float = 2.0) -> NDArray[np.uint
 
 
 def remove_small_regions(paint: NDArray[np.uint8], *, least: int = 30) -> NDArray[np.uint8]:
-    """Return paint in which areas of fewer than ``least`` pixels have become their surroundings.
+    """Replace areas of fewer than ``least`` pixels by their surroundings.
 
     Gaps in the paint are areas too: a small one is filled. The surroundings are what most of the
     pixels next to the area are; larger areas never change.

@@ -1,4 +1,4 @@
-"""What lies inside a loop that was drawn by hand."""
+"""Masks of closed loops drawn by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["lasso_mask"]
 
 
 def lasso_mask(points: Sequence[tuple[float, float]], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the pixels (H, W) inside a loop of (y, x) points, which is closed by itself.
+    """Return the pixels (H, W) inside a loop of (y, x) points, which is closed automatically.
 
     A loop of fewer than three points holds nothing; it may leave the picture.
     """

@@ -11,20 +11,21 @@ from napari_active_seg.errors import BadInputError
 
 __all__ = ["MagicWand"]
 
-#: The colour of a point is the mean of so many pixels about it, each way.
+#: The colour of a point is the mean over this many pixels in each direction.
 _ABOUT = 2
 #: Colours nearer than this (CIELAB) are alike to the eye, wherever the threshold lies.
 _LEAST_APART = 3.0
 
 
 class MagicWand:
-    """Finds what is alike in one picture (H, W, 3) uint8; its colours are worked out once."""
+    """Selects areas of similar colour in a picture (H, W, 3) uint8; converts it to Lab once."""
 
     def __init__(self, pixels: NDArray[np.uint8], *, blur: float = 1.5) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise BadInputError(f"a picture is (H, W, 3), got {pixels.shape}")
         colours = color.rgb2lab(pixels.astype(np.float32) / 255)
-        # Lightness tells tissue from glass, but shading too; colour is what stains differ by.
+        # Lightness separates tissue from glass, but also varies by shading; stains differ in
+        # colour.
         colours[..., 0] *= 0.7
         self._colours = ndimage.gaussian_filter(colours, sigma=(blur, blur, 0))
 
@@ -60,7 +61,7 @@ class MagicWand:
             down, right = np.ogrid[: part.shape[0], : part.shape[1]]
             area &= (down - at_y) ** 2 + (right - at_x) ** 2 <= reach**2
         found = np.zeros(self.shape, bool)
-        found[rows, columns] = _without_small_holes(area)
+        found[rows, columns] = _fill_small_holes(area)
         return found
 
 
@@ -70,7 +71,7 @@ def _window(middle: int, reach: int | None, length: int) -> slice:
     return slice(max(0, middle - reach), min(length, middle + reach + 1))
 
 
-def _without_small_holes(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _fill_small_holes(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return an area with what it encloses filled, unless that is larger than a tenth of it."""
     holes, n = ndimage.label(~area)
     if n == 0:

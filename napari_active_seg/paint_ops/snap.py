@@ -1,4 +1,4 @@
-"""Move a drawn edge to the edge that is seen."""
+"""Snap drawn edges to the edges of the picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["snap_to_edges"]
 def snap_to_edges(
     area: NDArray[np.bool_], pixels: NDArray[np.uint8], *, reach: int = 6
 ) -> NDArray[np.bool_]:
-    """Return ``area`` (H, W) with its edge on the strongest edge of the picture near by.
+    """Move the edge of ``area`` (H, W) to the strongest edge of the picture near by.
 
     No pixel further than ``reach`` from the drawn edge changes sides. What is certain (further
     inside or outside) floods the band between, along the lowest gradients first. An area that is
@@ -30,7 +30,7 @@ def snap_to_edges(
     marks = np.zeros(area.shape, np.int32)
     marks[outside > reach] = 1
     marks[inside > reach] = 2
-    thin = _without_core(area, inside > reach)
+    thin = _remove_core(area, inside > reach)
     marks[thin & (inside >= ndimage.maximum_filter(inside, size=3))] = 2
     if not (marks == 1).any():  # the area fills the picture: its rim is the outside
         marks[~area & (outside >= outside.max())] = 1
@@ -40,7 +40,7 @@ def snap_to_edges(
     return np.where(near, flooded == 2, area)
 
 
-def _without_core(area: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _remove_core(area: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the connected parts of an area that hold no pixel of its core."""
     parts, n = ndimage.label(area)
     held = np.zeros(n + 1, bool)

@@ -1,4 +1,4 @@
-"""The project folder: everything that must survive, in files that can be copied."""
+"""The project folder: settings, database, models and cache, in files that can be copied."""
 
 from napari_active_seg.project.checkpoint_header import checkpoint_facts, hash_weights
 from napari_active_seg.project.config import (
@@ -15,7 +15,7 @@ from napari_active_seg.project.old_settings import (
     restore_old_names,
 )
 from napari_active_seg.project.project import Project, check_folder_free
-from napari_active_seg.project.pseudonym_key import pseudonyms_for
+from napari_active_seg.project.pseudonym_key import draw_pseudonyms
 from napari_active_seg.project.records import (
     CANT_TELL,
     Event,
@@ -61,6 +61,7 @@ __all__ = [
     "assign_splits",
     "check_folder_free",
     "checkpoint_facts",
+    "draw_pseudonyms",
     "explain_missing_validation",
     "find_moved_images",
     "groups_in_several_splits",
@@ -69,6 +70,5 @@ __all__ = [
     "migrate_settings",
     "migrate_strategy_parts",
     "migrate_training",
-    "pseudonyms_for",
     "restore_old_names",
 ]

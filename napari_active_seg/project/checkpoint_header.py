@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself in the header of its file, without loading it."""
+"""The facts in the header of a checkpoint file, without loading it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["checkpoint_facts", "hash_weights"]
 
-#: A header larger than this is no header.
+#: A larger header is damaged.
 _MOST_BYTES = 10_000_000
 
 

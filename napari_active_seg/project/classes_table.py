@@ -13,7 +13,7 @@ __all__ = ["ClassesTable", "book_to_text"]
 
 
 class ClassesTable:
-    """The book in force, and those before it; nothing is ever overwritten."""
+    """The current class registry, and earlier ones; nothing is ever overwritten."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
@@ -22,18 +22,18 @@ class ClassesTable:
 
     @property
     def current(self) -> ClassRegistry:
-        """The book in force."""
+        """The current class registry."""
         if self.book is None:
             raise NothingToDoError("this project has no classes yet")
         return self.book
 
     def change(self, book: ClassRegistry, *, what: str, annotator: str) -> None:
-        """Put ``book`` in force, remembering the one before and ``what`` changed, in words."""
+        """Make ``book`` the current registry; ``what`` describes the change."""
         rows = self._database.rows("SELECT max(number) AS latest FROM schemas")
         self._append(book, what=what, annotator=annotator, before=rows[0]["latest"])
 
     def undo(self, *, annotator: str) -> str:
-        """Bring the book before the latest change back and return what was undone.
+        """Restore the registry before the latest change, and return what was undone.
 
         Repeated, it goes further back. A class that was added since keeps its number, so that
         what was painted with it comes back with it.
@@ -52,16 +52,16 @@ class ClassesTable:
         return undone
 
     def reload(self) -> None:
-        """Read the book in force anew, after the table was written by other means."""
+        """Read the current registry again, after the table was written by other means."""
         self.book = self._read()
 
     def book_at(self, place: int) -> ClassRegistry:
-        """Return the book of the ``place``-th change, 0 for the first."""
+        """Return the registry after the ``place``-th change, 0 for the first."""
         rows = self._database.rows("SELECT book FROM schemas ORDER BY number")
         return _book_from_text(rows[place]["book"])
 
     def history(self) -> tuple[str, ...]:
-        """Return what was changed, in words, the oldest first."""
+        """Return descriptions of all changes, the oldest first."""
         rows = self._database.rows("SELECT what FROM schemas ORDER BY number")
         return tuple(row["what"] for row in rows)
 
@@ -82,7 +82,7 @@ class ClassesTable:
 
 
 def book_to_text(book: ClassRegistry) -> str:
-    """Return a book as the JSON that is stored."""
+    """Return a registry as JSON."""
     classes = [
         {"uid": uid, "name": name, "colour": colour}
         for uid, name, colour in zip(book.uids, book.schema.names, book.schema.colours, strict=True)

@@ -62,7 +62,7 @@ class ProjectConfig(Options):
         default=0,
         ge=0,
         le=100_000,
-        description="Retrain automatically after so many finished regions; 0: never.",
+        description="Retrain automatically after this many finished regions; 0: never.",
     )
     preset: str = Field(default="fast", description="The network, with its training defaults.")
     region_size: int = Field(

@@ -27,7 +27,7 @@ from napari_active_seg.project.migrations import SCHEMA, SCHEMA_VERSION, migrate
 
 __all__ = ["Database"]
 
-#: "naAS", so that ``file`` and we can tell a project from any other SQLite file.
+#: "naAS", by which ``file`` and we recognise a project among SQLite files.
 _APPLICATION_ID = 0x6E614153
 _HEADER_BYTES = 100
 
@@ -72,16 +72,16 @@ class Database:
         migration happens in memory and the file stays as it is.
         """
         if not path.is_file():
-            raise ProjectError(f"{path.parent} is no project: it has no {path.name}")
+            raise ProjectError(f"{path.parent} is not a project: it has no {path.name}")
         opened = ExitStack()  # closes what was connected, unless all goes well
         try:
             with opened:
                 _check_length(path)
                 connection = _connect_to_read(path) if read_only else _connect(path)
                 opened.callback(connection.close)
-                version = _checked_version(path, connection)
+                version = _check_version(path, connection)
                 if version < SCHEMA_VERSION:
-                    connection = _brought_up_to_date(path, connection, version, read_only=read_only)
+                    connection = _bring_up_to_date(path, connection, version, read_only=read_only)
                     opened.callback(connection.close)
                 reader = connection if read_only else _connect(path)
                 opened.pop_all()
@@ -108,7 +108,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection inside a transaction that is kept whole or not at all."""
         with self._write_turn:
-            self._refuse_if_closed()
+            self._check_open()
             writer = self._usable_writer()
             try:
                 writer.execute("BEGIN IMMEDIATE")
@@ -129,7 +129,7 @@ class Database:
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with self._read_turn:
-            self._refuse_if_closed()
+            self._check_open()
             if self._reader_failed and self.path.is_file():
                 self._open_reader_again()
             try:
@@ -149,7 +149,7 @@ class Database:
     def copy_to(self, path: Path) -> None:
         """Write a whole and consistent copy of the database to ``path``."""
         with self._read_turn:
-            self._refuse_if_closed()
+            self._check_open()
             _copy(self._reader, path)
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
 
-    def _refuse_if_closed(self) -> None:
+    def _check_open(self) -> None:
         """Raise ProjectError once this was closed: what failed before would be opened again."""
         if self.closed:
             raise ProjectError(
@@ -179,7 +179,7 @@ class Database:
                 "Open it for writing once nobody else does"
             )
         if self._writer_failed and self.path.is_file():
-            with suppress(sqlite3.Error):  # where this fails too, the old one tells why
+            with suppress(sqlite3.Error):  # where this fails too, the old one raises the reason
                 opened = _connect(self.path)
                 writer.close()
                 self._writer = writer = opened
@@ -248,14 +248,14 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         connection.close()
-        return _recovered_in_memory(path)
+        return _recover_in_memory(path)
     except sqlite3.DatabaseError:
         connection.close()
         raise
     return connection
 
 
-def _recovered_in_memory(path: Path) -> sqlite3.Connection:
+def _recover_in_memory(path: Path) -> sqlite3.Connection:
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / path.name
         shutil.copyfile(path, copy)
@@ -278,7 +278,7 @@ def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _check_length(path: Path) -> None:
-    """Raise ProjectError if the file is shorter than its header says.
+    """Raise ProjectError if the file is shorter than its header states.
 
     SQLite itself would notice only when it comes to a page that is not there.
     """
@@ -296,7 +296,7 @@ def _check_length(path: Path) -> None:
         raise ProjectError(_damaged(path, f"{size:,} bytes are there of {wanted:,}"))
 
 
-def _checked_version(path: Path, connection: sqlite3.Connection) -> int:
+def _check_version(path: Path, connection: sqlite3.Connection) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if application != _APPLICATION_ID:
@@ -309,7 +309,7 @@ def _checked_version(path: Path, connection: sqlite3.Connection) -> int:
     return version
 
 
-def _brought_up_to_date(
+def _bring_up_to_date(
     path: Path, connection: sqlite3.Connection, version: int, *, read_only: bool
 ) -> sqlite3.Connection:
     if read_only:

@@ -1,4 +1,4 @@
-"""What happened to a project, one line each; nothing in it is ever changed."""
+"""The event log of a project; entries are never changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def insert_event(
     subject: str,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Add an event inside a transaction that changes what it tells of."""
+    """Add an event inside the transaction that makes the change."""
     connection.execute(
         "INSERT INTO events (uid, at, annotator, what, subject, facts) VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -41,7 +41,7 @@ def _text_of(facts: Mapping[str, object]) -> str:
 
 
 class EventsTable:
-    """The project's diary."""
+    """The project's event log."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class EventsTable:
         annotator: str = "",
         facts: Mapping[str, object] | None = None,
     ) -> None:
-        """Write down that ``what`` happened to ``subject``."""
+        """Add the event ``what`` of ``subject``."""
         with self._database.transaction() as connection:
             insert_event(
                 connection,

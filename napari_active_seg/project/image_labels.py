@@ -1,4 +1,4 @@
-"""What images as a whole were said to be: lines of the diary, the latest of each image counts."""
+"""Classes of whole images: entries of the event log, of which the latest of each image counts."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from napari_active_seg.project.records import Event, ImageAnswer
 
 __all__ = ["IMAGE_CLASS_EVENT", "ImageAnswers"]
 
-#: Under which name the diary keeps what an image was said to be.
+#: Name of the events that record the class of an image.
 IMAGE_CLASS_EVENT = "image class"
 
 
 class ImageAnswers:
-    """A class per image beside the mask; nothing that was said is ever changed."""
+    """A class per image in addition to the mask; earlier answers are never changed."""
 
     def __init__(self, events: EventsTable) -> None:
         self._events = events
 
-    def say(self, image_id: str, name: str | None, *, annotator: str, seconds: float = 0.0) -> None:
-        """Write down what an image is; None for "can't tell"."""
+    def record_answer(
+        self, image_id: str, name: str | None, *, annotator: str, seconds: float = 0.0
+    ) -> None:
+        """Record the class of an image; None for "can't tell"."""
         facts = {"class": name, "active_s": round(seconds, 2)}
         self._events.add(IMAGE_CLASS_EVENT, image_id, annotator=annotator, facts=facts)
 
     def latest(self) -> dict[str, ImageAnswer]:
-        """Return the answer in force of each image that has one."""
-        said = sorted(self._events.named(IMAGE_CLASS_EVENT), key=lambda event: event.at)
-        return {event.subject: _answer(event) for event in said}
+        """Return the latest answer of each image that has one."""
+        answers = sorted(self._events.named(IMAGE_CLASS_EVENT), key=lambda event: event.at)
+        return {event.subject: _answer(event) for event in answers}
 
     def history(self, image_id: str) -> tuple[ImageAnswer, ...]:
-        """Return all that was said of an image, the oldest first."""
+        """Return all answers about an image, the oldest first."""
         return tuple(_answer(e) for e in self._events.of(image_id, what=IMAGE_CLASS_EVENT))
 
 

@@ -19,11 +19,11 @@ from napari_active_seg.images import (
     ImageRef,
     ImageSource,
     absolute_path,
-    believable,
+    check_plausible_spacing,
+    compute_fingerprint,
     file_stamp,
-    fingerprint_of,
+    find_tissue,
     open_image,
-    tissue_at_low_level,
 )
 from napari_active_seg.project.database import Database
 from napari_active_seg.project.pseudonym_key import KeyFile
@@ -62,7 +62,7 @@ class ImagesTable:
                 "" if self._key else relative_to(self._folder, image.path),
                 *image.shape,
                 *(image.spacing or (None, None)),
-                fingerprint_of(image.path),
+                compute_fingerprint(image.path),
                 placements[image.id].split,
                 placements[image.id].group,
                 placements[image.id].split_from,
@@ -94,12 +94,12 @@ class ImagesTable:
         row = self._row(image_id)
         return Placement(Split(row["split"]), row["group_name"], row["split_from"])
 
-    def split_of(self, image_id: str) -> Split:
+    def get_split(self, image_id: str) -> Split:
         """Return what the image is for."""
         return self.placement(image_id).split
 
     def placements(self) -> dict[str, Placement]:
-        """Return where every image belongs."""
+        """Return the placement of every image."""
         rows = self._database.rows("SELECT id, split, group_name, split_from FROM images")
         return {
             row["id"]: Placement(Split(row["split"]), row["group_name"], row["split_from"])
@@ -138,7 +138,7 @@ class ImagesTable:
         return source
 
     def file_names(self) -> dict[str, str]:
-        """Return under which name files of labels know each image: its id, or what the key says."""
+        """Return the name of each image in files of labels: its id, or its name in the key."""
         if self._key is None:
             return {ref.id: ref.id for ref in self.all()}
         return {image_id: path.name for image_id, path in self._key.read().items()}
@@ -173,11 +173,11 @@ class ImagesTable:
                 known = None if stamp is None else [wanted, *stamp]
                 if known is not None and before.get(image_id) == known:
                     continue
-                same = fingerprint_of(path) == wanted
+                same = compute_fingerprint(path) == wanted
                 if not same:
                     _ = self.source(image_id)
             except ImageError:
-                continue  # whoever reads it says so
+                continue  # reading it raises the error
             if not same:
                 changed.append(image_id)
                 now.pop(image_id, None)
@@ -192,7 +192,7 @@ class ImagesTable:
         prints = []
         for image_id in image_ids:
             _ = self.source(image_id)
-            prints.append((fingerprint_of(self.path(image_id)), image_id))
+            prints.append((compute_fingerprint(self.path(image_id)), image_id))
         with self._database.transaction() as connection:
             connection.executemany("UPDATE images SET fingerprint = ? WHERE id = ?", prints)
 
@@ -224,9 +224,9 @@ class ImagesTable:
             )
 
     def set_spacing(self, spacing: float) -> tuple[str, ...]:
-        """Give all images whose files do not say it a spacing in micrometres; return which."""
-        if believable(spacing, spacing) is None:
-            raise BadInputError(f"{spacing:g} micrometres per pixel is no spacing of an image")
+        """Set the spacing in micrometres of all images whose files have none; return which."""
+        if check_plausible_spacing(spacing, spacing) is None:
+            raise BadInputError(f"{spacing:g} micrometres per pixel is not a plausible spacing")
         ids = tuple(ref.id for ref in self.all() if ref.spacing is None)
         with self._database.transaction() as connection:
             connection.executemany(
@@ -242,7 +242,7 @@ class ImagesTable:
         rows = self._database.rows("SELECT mask FROM tissue WHERE image_id = ?", (image_id,))
         if rows:
             return target_from_blob(rows[0]["mask"]).astype(bool)
-        return tissue_at_low_level(self.source(image_id))
+        return find_tissue(self.source(image_id))
 
     def set_tissue(
         self, image_id: str, mask: NDArray[np.bool_] | None, *, annotator: str = ""

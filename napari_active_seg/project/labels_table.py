@@ -25,8 +25,8 @@ from napari_active_seg.regions import (
     Effort,
     RegionLabel,
     RegionState,
-    inside_shape,
-    strongest_beginning,
+    fill_outside_shape,
+    find_strongest_start,
 )
 
 __all__ = ["TAKEN_BACK", "LabelsTable", "insert_label"]
@@ -76,7 +76,7 @@ def insert_label(
 
 
 class LabelsTable:
-    """The labels of regions, with their history, in the classes that are in force."""
+    """The labels of regions, with their history, in the current classes."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class LabelsTable:
         """Append a version of a region's label; when this returns it is on the disk.
 
         ``effort`` is what has been spent since the version before. ``objects`` numbers the objects
-        where they are told apart. What lies outside the region's shape is not kept. The uid of the
+        where they are separated. What lies outside the region's shape is not kept. The uid of the
         save comes back.
         """
         queued = self._regions.get(region_id)
@@ -113,7 +113,7 @@ class LabelsTable:
             raise BadInputError(
                 f"the label of region {region_id} must be {region.shape}, got {target.shape}"
             )
-        target = inside_shape(target, queued.shape)
+        target = fill_outside_shape(target, queued.shape)
         if objects is not None and queued.shape is not None:
             objects = np.where(queued.shape.mask, objects, np.int32(0))
         book = self._classes.current
@@ -139,11 +139,11 @@ class LabelsTable:
         newest = history[-1]
         return RegionLabel(
             queued.region,
-            self.target_of(newest.uid),
+            self.get_target(newest.uid),
             queued.state,
             newest.annotator,
             spent,
-            self.objects_of(newest.uid),
+            self.get_objects(newest.uid),
         )
 
     def history(self, region_id: str) -> tuple[SavedLabel, ...]:
@@ -175,8 +175,8 @@ class LabelsTable:
         )
         return tuple(_saved(row) for row in rows)
 
-    def target_of(self, uid: str) -> NDArray[np.uint8]:
-        """Return the target (H, W) of one save, in the classes that are in force."""
+    def get_target(self, uid: str) -> NDArray[np.uint8]:
+        """Return the target (H, W) of one save, in the current classes."""
         rows = self._database.rows("SELECT target FROM labels WHERE uid = ?", (uid,))
         if not rows:
             raise BadInputError(f"no save {uid!r} in this project")
@@ -223,8 +223,8 @@ class LabelsTable:
         rows = self._database.rows("SELECT DISTINCT annotator FROM labels ORDER BY annotator")
         return tuple(row["annotator"] for row in rows)
 
-    def objects_of(self, uid: str) -> NDArray[np.int32] | None:
-        """Return the ids (H, W) of objects of one save; None where they are not told apart."""
+    def get_objects(self, uid: str) -> NDArray[np.int32] | None:
+        """Return the ids (H, W) of objects of one save; None where they are not separated."""
         rows = self._database.rows("SELECT objects FROM labels WHERE uid = ?", (uid,))
         blob = rows[0]["objects"]
         return None if blob is None else objects_from_blob(blob)
@@ -252,6 +252,6 @@ def _saved(row: sqlite3.Row) -> SavedLabel:
             row["clicks"],
             row["undos"],
             row["changed_px"],
-            strongest_beginning(row["begun"].split(",")),
+            find_strongest_start(row["begun"].split(",")),
         ),
     )

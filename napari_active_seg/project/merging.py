@@ -1,8 +1,8 @@
 """Unite two copies of a project that were worked on apart; neither side loses a save.
 
 Rows know themselves by uids, so that what both copies have is one, and what one of them lacks is
-added. Where both painted the same region differently, the later save is in force, the other
-stays in the history, and the region is reported.
+added. Where both painted the same region differently, the later save is the current label, the
+other stays in the history, and the region is reported.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def in_names_of(event: sqlite3.Row, model_ids: Mapping[str, str]) -> dict[str, o
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """A region that both copies labelled otherwise since they parted."""
+    """A region that both copies labelled differently since they diverged."""
 
     region_id: str
     image_id: str
     annotators: tuple[str, str]  #: of the copy merged into, and of the other
     differing_pixels: int
-    kept: str  #: "ours" or "theirs": the label in force; the other stays in the history
+    kept: str  #: "ours" or "theirs": the current label; the other stays in the history
     states: tuple[RegionState, RegionState]  #: of the copy merged into, and of the other
 
 
@@ -109,15 +109,15 @@ def _check_same_origin(ours: Project, theirs: Project) -> None:
         raise ProjectError(f"{ours.folder} cannot be merged with itself; name its copy")
     if ours.config.project_uid != theirs.config.project_uid:
         raise ProjectError(
-            f"{theirs.folder} is no copy of {ours.folder} but a project of its own; export it and "
-            "import its labels instead"
+            f"{theirs.folder} is not a copy of {ours.folder} but a project of its own; export it "
+            "and import its labels instead"
         )
     prints = {ref.id: ref.fingerprint for ref in ours.images.all()}
     for ref in theirs.images.all():
         if prints.get(ref.id, ref.fingerprint) != ref.fingerprint:
             raise ProjectError(
                 f"image {ref.id} is not the same picture in the two copies; nothing was merged. "
-                "Rename one of the files and add it anew"
+                "Rename one of the files and add it again"
             )
 
 
@@ -171,7 +171,7 @@ class _Merge:
     # --- classes -----------------------------------------------------------------------------
 
     def _merge_classes(self, connection: sqlite3.Connection) -> None:
-        """Find for each of their classes ours; add those that only they have."""
+        """Map their classes to ours, and add those that only they have."""
         shared = self._uids_before_parting()
         book, theirs = self._ours.classes.current, self._theirs.classes.current
         before = book
@@ -179,13 +179,13 @@ class _Merge:
             theirs.uids, theirs.schema.names, theirs.schema.colours, strict=True
         ):
             if uid < shared:
-                place = book.position_of(uid)
+                place = book.get_position(uid)
                 if place is None or book.schema.names[place] != name:
                     self._notes.append(f"their class {name!r} keeps our name or place")
                 continue
             folded = [known.casefold() for known in book.schema.names]
             if name.casefold() not in folded:
-                book = book.added(name, colour)
+                book = book.add_class(name, colour)
                 folded.append(name.casefold())
             self._uid_table[uid] = book.uids[folded.index(name.casefold())]
         for gone, into in theirs.merged:
@@ -330,7 +330,7 @@ class _Merge:
         return count, tuple(conflicts)
 
     def _overlaps(self, connection: sqlite3.Connection) -> Iterator[MergeConflict]:
-        """Yield regions of theirs that say otherwise than an overlapping region of ours."""
+        """Yield regions of theirs whose labels differ from an overlapping region of ours."""
         there = {row["id"] for row in self._theirs.database.rows("SELECT id FROM regions")}
         here = {ref.id: ref for ref in self._ours.regions.queue()}
         mine = [q for q in here.values() if q.id not in there and q.state is RegionState.DONE]
@@ -354,7 +354,7 @@ class _Merge:
     def _settle(
         self, connection: sqlite3.Connection, region: sqlite3.Row, labels: _Versions
     ) -> MergeConflict | None:
-        """Put one label and one state in force; return the conflict where both copies count."""
+        """Choose the current label and state; return the conflict where both copies count."""
         ours = connection.execute(_REGION, (region["id"],)).fetchone()
         theirs_state, ours_state = RegionState(region["state"]), RegionState(ours["state"])
         state_of_ours, state_of_theirs = self._state_changes(connection, region["id"])
@@ -390,7 +390,7 @@ class _Merge:
         )
 
     def _state_changes(self, connection: sqlite3.Connection, region_id: str) -> tuple[bool, bool]:
-        """Return whether our copy, and theirs, moved a region since they parted."""
+        """Return whether our copy, and theirs, moved a region since they diverged."""
         here = {row["uid"] for row in connection.execute(_STATE_EVENTS, (region_id,)).fetchall()}
         there = {row["uid"] for row in self._theirs.database.rows(_STATE_EVENTS, (region_id,))}
         return bool(here - there), bool(there - here)
@@ -419,7 +419,7 @@ class _Merge:
 
 @dataclass(frozen=True, slots=True)
 class _Versions:
-    """The latest label of a region in either copy, and which copies saved since they parted."""
+    """The latest label of a region in either copy, and which copies saved since they diverged."""
 
     ours: sqlite3.Row | None
     theirs: sqlite3.Row | None
@@ -437,7 +437,7 @@ class _Versions:
 
 
 def _keep_label(connection: sqlite3.Connection, region_id: str, label: sqlite3.Row) -> None:
-    """Save a label of ours once more, after theirs, so that it is the one in force."""
+    """Save a label of ours once more, after theirs, so that it is the current one."""
     insert_label(
         connection,
         region_id,

@@ -1,7 +1,7 @@
 """The tables of ``project.db``, and how those of an older program become them.
 
 A project of schema n is brought to n + 1 by one function each, all inside one transaction, after
-a copy of the old file was put beside it. ``SCHEMA`` is what a new project begins with; a test
+a copy of the old file was saved next to it. ``SCHEMA`` is what a new project begins with; a test
 holds that an old project migrated has the same tables.
 """
 
@@ -121,7 +121,7 @@ def _from_1_to_2(connection: sqlite3.Connection) -> None:
 
 
 def _from_2_to_3(connection: sqlite3.Connection) -> None:
-    """Bring the ids of objects, where a label tells them apart."""
+    """Bring the ids of objects, where a label separates them."""
     connection.execute("ALTER TABLE labels ADD COLUMN objects BLOB")
 
 
@@ -132,7 +132,7 @@ def _from_3_to_4(connection: sqlite3.Connection) -> None:
 
 
 def _from_4_to_5(connection: sqlite3.Connection) -> None:
-    """Bring shapes of regions that are no rectangles, and what was said of a proposal."""
+    """Bring shapes of regions that are not rectangles, and notes of a proposal."""
     connection.execute("ALTER TABLE regions ADD COLUMN shape BLOB")
     connection.execute("ALTER TABLE proposals ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'")
 

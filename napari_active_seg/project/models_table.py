@@ -35,7 +35,7 @@ class ModelsTable:
         return f"m{rows[0]['n'] + 1:03d}"
 
     def add(self, record: ModelRecord) -> None:
-        """Remember a model whose weights are on the disk, and put it in use if it says so."""
+        """Record a model whose weights are on the disk, and use it if ``record.in_use``."""
         with self._database.transaction() as connection:
             if record.in_use:
                 connection.execute("UPDATE models SET in_use = 0")

@@ -44,7 +44,7 @@ def migrate_settings(
     """Return settings of a project, by name, under their names of today.
 
     What started a training was in two settings: ``start`` (warm or fresh) and ``weights``
-    (pretrained, random or a file). ``shared`` are older settings that ``settings`` are laid over.
+    (pretrained, random or a file). ``shared`` are older settings, which ``settings`` override.
     """
     found: dict[str, Any] = {}
     for key, value in settings.items():

@@ -1,7 +1,7 @@
 """Cached predictions, one file per image and model; the folder may be deleted at any time.
 
-A key names a model and how it was asked. Maps of older models are dropped by `prune`, which also
-keeps the whole folder below a limit.
+A key names a model and its inference options. Maps of older models are dropped by `prune`, which
+also keeps the whole folder below a limit.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class PredictionCache:
         """Cross to another process as the same folder."""
         return PredictionCache, (self._folder,)
 
-    def beside(self) -> PredictionCache:
-        """Return the same folder with a memory of its own, for a reader that looks elsewhere."""
+    def clone(self) -> PredictionCache:
+        """Return a cache of the same folder with its own memory, for another reader."""
         return PredictionCache(self._folder)
 
     def forget(self) -> None:
@@ -81,12 +81,13 @@ class PredictionCache:
         self.forget()
 
     def prune(self, *, keeps: Callable[[str], bool], limit: int) -> int:
-        """Remove what is no longer needed, and return how many bytes that freed.
+        """Remove predictions that are no longer needed, and return the freed bytes.
 
         Parameters
         ----------
         keeps
-            Whether the predictions under a key (the model and how it was asked) are still needed.
+            Whether the predictions under a key (the model and its inference options) are still
+            needed.
         limit
             Bytes that the folder may take; of what is still needed the least recently written
             files go first.
@@ -123,7 +124,7 @@ class PredictionCache:
         return found
 
     def save(self, prediction: Prediction) -> None:
-        """Write the prediction of a whole image, what goes beyond moments in files beside it."""
+        """Write the prediction of a whole image, further outputs in files next to it."""
         self._save(prediction, self._path(prediction.model_id, prediction.region.image_id))
 
     def save_part(self, prediction: Prediction) -> None:
@@ -164,7 +165,7 @@ class PredictionCache:
         return self._load(model_id, image_id, self._path(model_id, image_id))
 
     def load_part(self, model_id: str, region: Region) -> Prediction | None:
-        """Return the prediction of a part of a slide, as it was asked for; None without one."""
+        """Return the prediction of a part of a slide, for that region; None without one."""
         return self._load(model_id, region.image_id, self._part(model_id, region))
 
     def has_part(self, model_id: str, region: Region, *, extra: str | None = None) -> bool:
@@ -231,7 +232,7 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _load_extras(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Return what lies beside a prediction."""
+    """Read the further outputs of a prediction."""
     found = {name: _extra_path(path, name) for name in EXTRAS}
     return {name: _read(file)[name] for name, file in found.items() if file.is_file()}
 

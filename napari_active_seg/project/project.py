@@ -84,7 +84,7 @@ class Project:
         region_size: int = 128,
         clock: Callable[[], float] = time.time,
     ) -> Project:
-        """Make a project folder; it appears whole or not at all.
+        """Create a project folder; it appears whole or not at all.
 
         Images stay where they are. With ``key_file`` their paths are written there alone.
         ProjectError if anything is in ``folder`` already.
@@ -137,15 +137,30 @@ class Project:
         take_over: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> Project:
-        """Return the project in ``folder``; ProjectError if it is none.
+        """Open the project in ``folder``.
 
-        One process at a time may write: ProjectHeldError says who does. ``read_only`` opens it
-        nevertheless; ``take_over`` is for a holder that is gone for certain.
+        Parameters
+        ----------
+        folder
+            The project folder.
+        read_only
+            Open it without write access, also while another process writes to it.
+        take_over
+            Take the write access from a process that is gone for certain.
+        clock
+            Returns the time of new records, in seconds since the epoch.
+
+        Raises
+        ------
+        ProjectError
+            If ``folder`` is not a project, or is damaged.
+        ProjectHeldError
+            If another process writes to the project.
         """
         folder = absolute_path(folder)
         if not (folder / _CONFIG).is_file():
             raise ProjectError(
-                f"{folder} is no project: it has no {_CONFIG}; make one with "
+                f"{folder} is not a project: it has no {_CONFIG}; make one with "
                 "'napari-active-seg init'"
             )
         config = ProjectConfig.read(folder / _CONFIG)
@@ -154,7 +169,7 @@ class Project:
             if not read_only:
                 left = acquire_write_lock(database, folder, take_over=take_over)
                 if left is not None:
-                    _log.info("the writer's place of %s was free to take", left.in_words)
+                    _log.info("the writer's place of %s was free to take", left.description)
                 migrate_file(folder / _CONFIG, folder / _BACKUPS)
             return Project(folder, config, database, clock)
         except BaseException:
@@ -163,7 +178,7 @@ class Project:
 
     @property
     def schema(self) -> LabelSchema:
-        """The classes that are in force."""
+        """The current classes."""
         return self.classes.current.schema
 
     @property
@@ -181,17 +196,17 @@ class Project:
 
     @property
     def unfinished(self) -> Path:
-        """Where trainings are written down while they run; may be deleted."""
+        """Folder of training checkpoints; it may be deleted."""
         return self.folder / _CACHE / "training"
 
     @property
     def looks(self) -> Path:
-        """Where it is kept what images look like; may be deleted."""
+        """File of image embeddings; it may be deleted."""
         return self.folder / _CACHE / "looks.json"
 
     @property
     def bookmark(self) -> Path:
-        """Where it is kept what somebody looked at last; may be deleted."""
+        """File of the last view on the images; it may be deleted."""
         return self.folder / _CACHE / "place.json"
 
     @property
@@ -200,14 +215,14 @@ class Project:
         return current_holder(self.database, self.folder)
 
     def configure(self, /, **changes: object) -> None:
-        """Change settings and write them down; ConfigError names what does not fit."""
+        """Change settings and save them; ConfigError names an invalid one."""
         config = self.config.with_changes(**changes)
         self.events.add("settings", annotator=config.annotator, facts=changes)
         config.write(self.folder / _CONFIG)
         self.config = config
 
     def close(self) -> None:
-        """Let go of the folder; closing twice does no harm."""
+        """Release the folder; closing twice does no harm."""
         if not self.database.closed and not self.read_only:
             try:
                 release_write_lock(self.database)

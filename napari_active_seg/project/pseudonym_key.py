@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_active_seg.errors import ProjectError
 
-__all__ = ["KeyFile", "pseudonyms_for"]
+__all__ = ["KeyFile", "draw_pseudonyms"]
 
 _COLUMNS = ("pseudonym", "path")
 
@@ -39,7 +39,7 @@ class KeyFile:
         rows = list(csv.reader(io.StringIO(text)))
         if not rows or tuple(rows[0]) != _COLUMNS or any(len(row) != 2 for row in rows):
             raise ProjectError(
-                f"{self.path} is no key of pseudonyms: want the columns {', '.join(_COLUMNS)}"
+                f"{self.path} is not a key of pseudonyms: want the columns {', '.join(_COLUMNS)}"
             )
         return {pseudonym: Path(path) for pseudonym, path in rows[1:]}
 
@@ -60,8 +60,8 @@ class KeyFile:
         building.replace(self.path)
 
 
-def pseudonyms_for(names: list[str], *, prefix: str, seed: int) -> dict[str, str]:
-    """Return a pseudonym for each name; their order says nothing about that of the names."""
+def draw_pseudonyms(names: list[str], *, prefix: str, seed: int) -> dict[str, str]:
+    """Return a pseudonym for each name; their order is independent of that of the names."""
     order = np.random.default_rng((seed, 0x4B)).permutation(len(names))
     width = max(3, len(str(len(names))))
     return {names[k]: f"{prefix}-{number:0{width}d}" for number, k in enumerate(order, 1)}

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-#: How tables say that nobody can tell what an image is.
+#: How tables show that a person could not decide what an image is.
 CANT_TELL = "can't tell"
 
 
@@ -41,7 +41,7 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an image belongs: its split, the patient or slide it is of, and who said so."""
+    """Where an image belongs: its split, the patient or slide it is of, and who set that."""
 
     split: Split
     group: str | None = None
@@ -68,18 +68,18 @@ class QueuedRegion:
 
     @property
     def is_answered(self) -> bool:
-        """Whether a person is through with it."""
+        """Whether a person has finished it."""
         return self.state in (RegionState.DONE, RegionState.SKIPPED, RegionState.CANT_TELL)
 
     @property
     def place(self) -> MaskedRegion:
-        """What may be painted of the region."""
+        """The area of the region that may be painted."""
         return MaskedRegion(self.region, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalFacts:
-    """By what a proposal was made."""
+    """How a proposal was made."""
 
     round: int
     strategy: str
@@ -127,7 +127,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """What somebody said an image as a whole is; no name stands for "can't tell"."""
+    """A person's class of a whole image; no name stands for "can't tell"."""
 
     image_id: str
     name: str | None

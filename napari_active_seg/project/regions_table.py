@@ -24,9 +24,9 @@ __all__ = [
     "write_state",
 ]
 
-#: Under which name the diary keeps what the regions of a proposal were drawn from.
+#: Name of the events with the sampling frame of a proposal.
 OFFERED_EVENT = "offered"
-#: Under which name it keeps regions that were chosen anew before anybody touched them.
+#: Name of the events of regions that were replaced before anybody labelled them.
 WITHDRAWN_EVENT = "withdrawn"
 #: Name of the event that records who placed a region by hand, and where.
 PLACED_EVENT = "placed by hand"
@@ -140,7 +140,7 @@ class RegionsTable:
         return self._of_kinds("!=")
 
     def questions(self) -> tuple[QueuedRegion, ...]:
-        """Return every image of which a class is asked, in the order of asking."""
+        """Return every image that needs a class, in the order of the queue."""
         return self._of_kinds("=")
 
     def _of_kinds(self, relation: str) -> tuple[QueuedRegion, ...]:
@@ -150,10 +150,12 @@ class RegionsTable:
         )
         return tuple(_queued(row) for row in _in_queue_order(rows))
 
-    def add_questions(self, asked: Sequence[ScoredRegion], round_number: int) -> tuple[str, ...]:
-        """Put whole images into the queue, of which a class is asked; return their ids."""
+    def add_questions(
+        self, questions: Sequence[ScoredRegion], round_number: int
+    ) -> tuple[str, ...]:
+        """Put whole images that need a class into the queue; return their ids."""
         with self._database.transaction() as connection:
-            return tuple(_insert(connection, None, scored, round_number) for scored in asked)
+            return tuple(_insert(connection, None, scored, round_number) for scored in questions)
 
     def get(self, region_id: str) -> QueuedRegion:
         """Return one region."""
@@ -175,7 +177,7 @@ class RegionsTable:
         }
 
     def last_notes(self) -> tuple[str, ...]:
-        """Return what was said of the latest proposal."""
+        """Return the notes of the latest proposal."""
         rows = self._database.rows("SELECT notes FROM proposals ORDER BY id DESC LIMIT 1")
         return tuple(json.loads(rows[0]["notes"])) if rows else ()
 
@@ -192,7 +194,7 @@ class RegionsTable:
         annotator: str = "",
         effort: Effort | None = None,
     ) -> None:
-        """Move a region to another state; what looking at it took goes into the diary."""
+        """Move a region to another state; the time spent on it goes into the event log."""
         self.get(region_id)
         took = {} if effort is None else {"active_s": effort.active_s, "clicks": effort.clicks}
         facts = {key: value for key, value in took.items() if value}
@@ -204,7 +206,7 @@ class RegionsTable:
     def withdraw(self, region_ids: Sequence[str], *, annotator: str = "") -> tuple[str, ...]:
         """Take chosen regions that nobody has touched out of the queue again; return which went.
 
-        So are those that were placed by hand. The diary keeps where they were.
+        So are those that were placed by hand. The event log keeps where they were.
         """
         gone = []
         with self._database.transaction() as connection:
@@ -235,7 +237,7 @@ def write_state(
     annotator: str,
     facts: Mapping[str, float] | None = None,
 ) -> None:
-    """Move a region to ``state`` inside a transaction; a change is written into the diary."""
+    """Move a region to ``state`` inside a transaction; a change is added to the event log."""
     before = connection.execute("SELECT state FROM regions WHERE id = ?", (region_id,)).fetchone()
     if before is None or before["state"] == state:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageRef, candidate_files, fingerprint_of
+from napari_active_seg.images import ImageRef, candidate_files, compute_fingerprint
 
 __all__ = ["Relinked", "find_moved_images"]
 
@@ -36,7 +36,7 @@ def find_moved_images(
     prints = {ref.fingerprint for ref in wanted.values()}
     for number, path in enumerate(files, 1):
         try:
-            fingerprint = fingerprint_of(path)
+            fingerprint = compute_fingerprint(path)
         except ImageError:
             continue  # a file that cannot be read is not the one
         if fingerprint in prints:

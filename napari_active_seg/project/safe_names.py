@@ -28,7 +28,7 @@ def safe_model_id(model_id: str) -> str:
     """Return the id, which names a file of weights; ProjectError if it could name another."""
     if not _MODEL_ID.fullmatch(model_id):
         raise ProjectError(
-            f"the project names a model {model_id!r}, which is no name of a model: this file was "
+            f"the project names a model {model_id!r}, which is not a valid model id: this file was "
             "tampered with; do not use it"
         )
     return model_id

@@ -87,7 +87,7 @@ def _units(ids: list[str], groups: Mapping[str, str]) -> list[list[str]]:
 
 
 def _draw(units: list[list[str]], fractions: Mapping[Split, float], seed: int) -> dict[str, Split]:
-    """Return what is set aside: as many images as asked for, whole units, one of them left."""
+    """Draw the images to set aside: the wanted number, in whole units, leaving one unit."""
     total = sum(len(unit) for unit in units)
     order = [units[k] for k in np.random.default_rng((seed, 0x5350)).permutation(len(units))]
     drawn: dict[str, Split] = {}

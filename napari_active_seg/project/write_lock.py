@@ -1,9 +1,9 @@
-"""One writer at a time: a place in the database that one process holds and others respect.
+"""The write lock of a project: a row of the database that one process holds.
 
 Taking the place is one SQLite transaction, so two processes cannot both get it, on any system.
-The holder is recognised as gone when its process is (a number given anew to another process does
+The holder is recognised as gone when its process is (a number reused by another process does
 not count: the start time is compared), or when the folder that it held is another one: then this
-is a copy. A holder on another machine cannot be asked, so the person decides.
+is a copy. A holder on another machine cannot be checked, so the person decides.
 Every later transaction looks whether the place is still ours: after a take-over the old window
 is refused instead of both writing.
 """
@@ -29,7 +29,7 @@ from napari_active_seg.project.database import Database
 
 __all__ = ["LockHolder", "acquire_write_lock", "current_holder", "release_write_lock"]
 
-#: What SQLite says of a file or a folder that may not be written to.
+#: Part of SQLite's message about a file or a folder that may not be written to.
 _READ_ONLY = "readonly"
 #: Two readings of a process's start differ by rounding, not by more.
 _SAME_START_S = 2.0
@@ -49,12 +49,12 @@ class LockHolder:
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Whether its process runs on this machine, so that it can be asked whether it lives."""
+        """Whether its process runs on this machine, so that it can be checked whether it lives."""
         return self.host == socket.gethostname()
 
     @property
-    def in_words(self) -> str:
-        """Who, where and since when."""
+    def description(self) -> str:
+        """Name, machine and start of the holder."""
         since = datetime.fromtimestamp(self.since, UTC).astimezone().strftime("%d %b %H:%M")
         here = self.is_on_this_machine
         if here and self.pid == os.getpid():
@@ -66,19 +66,19 @@ class LockHolder:
 def acquire_write_lock(
     database: Database, folder: Path, *, take_over: bool = False
 ) -> LockHolder | None:
-    """Make this process the writer and return whose abandoned place it took, if any.
+    """Acquire the write lock; return the gone holder whose lock was taken, if any.
 
     ProjectHeldError if a live process holds it, or one on another machine, unless
-    ``take_over`` says that the person knows better.
+    ``take_over`` is set.
     """
     ours = _ourselves(folder)
-    with _raise_if_not_writable(folder), database.transaction() as connection:
+    with _check_writable(folder), database.transaction() as connection:
         holder = _read(connection)
         if holder is not None and not take_over and _may_be_alive(holder, folder):
             raise ProjectHeldError(
-                f"{folder} is open for writing: {holder.in_words} holds it. "
+                f"{folder} is open for writing: {holder.description} holds it. "
                 f"Open it read-only, or close it there{_for_other_hosts(holder)}",
-                holder=holder.in_words,
+                holder=holder.description,
             )
         connection.execute(
             "INSERT OR REPLACE INTO writer VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
@@ -97,7 +97,7 @@ def acquire_write_lock(
 
 
 @contextmanager
-def _raise_if_not_writable(folder: Path) -> Iterator[None]:
+def _check_writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except ProjectHeldError:
@@ -113,7 +113,7 @@ def _raise_if_not_writable(folder: Path) -> Iterator[None]:
 
 
 def release_write_lock(database: Database) -> None:
-    """Leave the place free; a place that was taken over stays with whom it belongs to."""
+    """Release the write lock, unless another process has taken it over."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM writer")
 

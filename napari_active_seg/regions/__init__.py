@@ -1,21 +1,21 @@
-"""Places in an image, the classes that can be painted there, and what paint means."""
+"""Regions of images, the classes of a project, and conversion of paint to targets."""
 
 from napari_active_seg.regions.background import find_background
 from napari_active_seg.regions.class_registry import ClassRegistry
-from napari_active_seg.regions.contour_target import contour_target
+from napari_active_seg.regions.contour_target import make_contour_target
 from napari_active_seg.regions.coverage import Coverage, count_labelled_pixels, count_pixels
 from napari_active_seg.regions.label import (
-    BEGINNINGS,
+    LABEL_STARTS,
     Effort,
     RegionLabel,
     RegionState,
-    strongest_beginning,
+    find_strongest_start,
 )
 from napari_active_seg.regions.masked_region import (
     MaskedRegion,
     RegionShape,
-    inside_shape,
-    mask_of_places,
+    fill_outside_shape,
+    make_mask,
 )
 from napari_active_seg.regions.region import Region, union_area
 from napari_active_seg.regions.schema import LabelSchema
@@ -34,7 +34,7 @@ from napari_active_seg.regions.targets import (
 from napari_active_seg.regions.tiling import Tile, blend_window, tile_grid
 
 __all__ = [
-    "BEGINNINGS",
+    "LABEL_STARTS",
     "REGION_SIZES",
     "UNLABELLED",
     "ClassRegistry",
@@ -50,15 +50,15 @@ __all__ = [
     "Tile",
     "blend_window",
     "check_target",
-    "contour_target",
     "count_labelled_pixels",
     "count_pixels",
+    "fill_outside_shape",
     "find_background",
-    "inside_shape",
-    "mask_of_places",
+    "find_strongest_start",
+    "make_contour_target",
+    "make_mask",
     "measure_mixed_squares",
     "paint_to_target",
-    "strongest_beginning",
     "suggest_region_size",
     "target_to_paint",
     "tile_grid",

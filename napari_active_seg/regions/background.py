@@ -1,4 +1,4 @@
-"""Which class of a schema is the background: what a person means by "the rest"."""
+"""Finding the background class of a schema by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines of objects as a target of their own, so that touching objects part."""
+"""Outlines of objects as a second target, so that a network separates touching objects."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from skimage.morphology import disk
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["contour_target"]
+__all__ = ["make_contour_target"]
 
 _RADIUS = 3
 
 
-def contour_target(
+def make_contour_target(
     target: NDArray[np.uint8],
     instances: NDArray[np.integer] | None = None,
     *,
     radius: int = _RADIUS,
 ) -> NDArray[np.uint8]:
-    """Return 1 on the outlines of objects, 0 elsewhere, 255 where that is not known (H, W).
+    """Draw outlines of objects (H, W): 1 on an outline, 0 elsewhere, 255 where unknown.
 
-    Objects are the instances where they are told apart (0 is none), else the areas of each class.
-    A pixel lies on an edge where a Sobel filter of its object's mask answers; edges are dilated by
-    a disk of ``radius``. Near an unlabelled pixel nobody can tell an outline from the end of what
-    was labelled: what lies within reach of one is 255.
+    Objects are the instances where these are given (0 is no object), else the areas of each class.
+    A pixel lies on an edge where a Sobel filter of its object's mask is not 0; edges are dilated by
+    a disk of ``radius``. Near an unlabelled pixel an outline cannot be distinguished from the end
+    of the labelled area: pixels within reach of one are 255.
     """
     if instances is not None and instances.shape != target.shape:
         raise BadInputError(f"instances {instances.shape} do not fit the target {target.shape}")
     unknown = target == UNLABELLED
     edges = np.zeros(target.shape, bool)
     for mask, place in _objects(target, instances):
-        edges[place] |= _sobel_answers(mask)
+        edges[place] |= _find_edges(mask)
     reach = disk(radius)
     outlines = ndimage.binary_dilation(edges, reach) if radius else edges
     found = outlines.astype(np.uint8)
@@ -62,7 +62,7 @@ def _objects(
     return found
 
 
-def _sobel_answers(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _find_edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     values = mask.astype(np.int32)
     dy = ndimage.sobel(values, axis=0, mode="nearest")
     dx = ndimage.sobel(values, axis=1, mode="nearest")

@@ -61,7 +61,7 @@ class Coverage:
         return new
 
     def add_place(self, place: MaskedRegion) -> int:
-        """Cover a place; return how many of its pixels are new."""
+        """Cover a masked region; return how many of its pixels are new."""
         return self.add(place.region, None if place.shape is None else place.mask)
 
 

@@ -1,4 +1,4 @@
-"""What a person left in a region, in which state it is, and what it took."""
+"""The label of a region, its state, and the effort that it took."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_active_seg.errors import BadInputError, did_you_mean
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["BEGINNINGS", "Effort", "RegionLabel", "RegionState", "strongest_beginning"]
+__all__ = ["LABEL_STARTS", "Effort", "RegionLabel", "RegionState", "find_strongest_start"]
 
-#: What the work on a region can begin with, the least influence of the model first: what was seen
-#: once stays seen.
-BEGINNINGS = {
-    "blind": "nothing of the model was shown",
-    "empty": "an empty region, beside what the model shows",
-    "prediction": "the prediction, laid in as a draft",
+#: How labelling a region can start, the least influence of the model first: what a person saw once
+#: has an influence from then on.
+LABEL_STARTS = {
+    "blind": "no prediction was shown",
+    "empty": "an empty region, next to the prediction",
+    "prediction": "the prediction, inserted as a draft",
 }
 
 
@@ -35,17 +35,17 @@ class RegionState(StrEnum):
     LATER = "later"
 
 
-def strongest_beginning(beginnings: Iterable[str]) -> str:
-    """Return the beginning with the most influence of the model; empty where none is known."""
+def find_strongest_start(beginnings: Iterable[str]) -> str:
+    """Return the start with the most influence of the model; empty where none is known."""
     known = [name for name in beginnings if name]
-    return max(known, key=tuple(BEGINNINGS).index, default="")
+    return max(known, key=tuple(LABEL_STARTS).index, default="")
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What labelling took: seconds of work and of rest, and counted actions.
+    """Effort of labelling: seconds of work and of idling, and counted actions.
 
-    ``begun`` says what the person began with (see ``BEGINNINGS``); empty where nobody knows.
+    ``begun`` is how labelling started (see ``LABEL_STARTS``); empty where that is unknown.
     """
 
     active_s: float = 0.0
@@ -57,9 +57,9 @@ class Effort:
     begun: str = ""
 
     def __post_init__(self) -> None:
-        if self.begun and self.begun not in BEGINNINGS:
+        if self.begun and self.begun not in LABEL_STARTS:
             raise BadInputError(
-                f"no beginning {self.begun!r}: {did_you_mean(self.begun, BEGINNINGS)}"
+                f"no beginning {self.begun!r}: {did_you_mean(self.begun, LABEL_STARTS)}"
             )
 
     def __add__(self, other: Effort) -> Effort:
@@ -70,7 +70,7 @@ class Effort:
             self.clicks + other.clicks,
             self.undos + other.undos,
             self.changed_px + other.changed_px,
-            strongest_beginning((self.begun, other.begun)),
+            find_strongest_start((self.begun, other.begun)),
         )
 
 
@@ -78,7 +78,7 @@ class Effort:
 class RegionLabel:
     """The target (H, W) uint8 that an annotator left in ``region``.
 
-    ``objects`` (H, W) numbers the objects where they are told apart, 0 being none.
+    ``objects`` (H, W) numbers the objects where they are separated, 0 being no object.
     """
 
     region: Region

@@ -1,4 +1,4 @@
-"""Where a person is asked to paint: a rectangle, or the part of it that a shape leaves."""
+"""The area to label: a rectangle, or the pixels of it that belong to a shape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.regions.region import Region
 from napari_active_seg.regions.targets import UNLABELLED
 
-__all__ = ["MaskedRegion", "RegionShape", "inside_shape", "mask_of_places"]
+__all__ = ["MaskedRegion", "RegionShape", "fill_outside_shape", "make_mask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class RegionShape:
 
 @dataclass(frozen=True, slots=True)
 class MaskedRegion:
-    """A region, all of it or what ``shape`` leaves of it."""
+    """A region, or the pixels of it that belong to ``shape``."""
 
     region: Region
     shape: RegionShape | None = None
@@ -81,7 +81,7 @@ class MaskedRegion:
         return bool((first & second).any())
 
     def coarser(self, step: int, shape: tuple[int, int]) -> MaskedRegion:
-        """Return the place in a map of ``shape`` with a pixel for each square of ``step``.
+        """Return the region in a map of ``shape`` that has a pixel for each square of ``step``.
 
         A pixel of the map belongs to it if any of its square does.
         """
@@ -102,7 +102,7 @@ class MaskedRegion:
         return MaskedRegion(around, None if mask.all() else RegionShape.of(mask))
 
     def finer(self, step: int) -> MaskedRegion:
-        """Return the place of all squares of ``step`` pixels that pixels of a map stand for."""
+        """Return the region in full resolution of a region of a map with one pixel in ``step``."""
         if step == 1:
             return self
         r = self.region
@@ -115,7 +115,7 @@ class MaskedRegion:
 
     @staticmethod
     def of_mask(image_id: str, mask: NDArray[np.bool_], y: int = 0, x: int = 0) -> MaskedRegion:
-        """Return the place of the True pixels of ``mask``, whose first pixel lies at (y, x)."""
+        """Return the region of the True pixels of ``mask``, whose first pixel lies at (y, x)."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             raise BadInputError("a place needs a pixel at least")
@@ -125,7 +125,7 @@ class MaskedRegion:
         return MaskedRegion(region, None if part.all() else RegionShape.of(part))
 
 
-def mask_of_places(shape: tuple[int, int], places: Iterable[MaskedRegion]) -> NDArray[np.bool_]:
+def make_mask(shape: tuple[int, int], places: Iterable[MaskedRegion]) -> NDArray[np.bool_]:
     """Return which pixels of an image of ``shape`` lie in one of ``places``."""
     mask = np.zeros(shape, bool)
     for place in places:
@@ -133,6 +133,6 @@ def mask_of_places(shape: tuple[int, int], places: Iterable[MaskedRegion]) -> ND
     return mask
 
 
-def inside_shape(target: NDArray[np.uint8], shape: RegionShape | None) -> NDArray[np.uint8]:
+def fill_outside_shape(target: NDArray[np.uint8], shape: RegionShape | None) -> NDArray[np.uint8]:
     """Return a target (h, w) with nothing labelled outside ``shape``."""
     return target if shape is None else np.where(shape.mask, target, np.uint8(UNLABELLED))

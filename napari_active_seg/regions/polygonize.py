@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["PixelArea", "areas_of", "outline_of"]
+__all__ = ["PixelArea", "find_areas", "find_outline"]
 
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # right, down, left, up, as (y, x)
 
@@ -30,10 +30,10 @@ class PixelArea:
     def rings(self) -> tuple[NDArray[np.int64], ...]:
         """Return the outer ring and the holes, each (N, 2) of (x, y) corners; not closed."""
         corner = np.array([self.x, self.y])
-        return tuple(ring + corner for ring in outline_of(self.mask))
+        return tuple(ring + corner for ring in find_outline(self.mask))
 
 
-def areas_of(
+def find_areas(
     mask: NDArray[np.bool_], objects: NDArray[np.integer] | None = None
 ) -> Iterator[PixelArea]:
     """Yield the areas of ``mask`` (H, W) whose pixels share sides, or those of each object.
@@ -56,11 +56,11 @@ def _pieces(mask: NDArray[np.bool_], y: int, x: int) -> Iterator[PixelArea]:
         yield PixelArea(y + box[0].start, x + box[1].start, numbered[box] == number)
 
 
-def outline_of(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+def find_outline(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     """Return the rings around a connected area, the outer one first.
 
     Corners are (x, y), pixel (0, 0) covers 0..1 x 0..1. No ring touches itself: where one would,
-    it is parted into a ring and a hole that touch.
+    it is split into a ring and a hole that touch.
     """
     left = _edges(mask)
     rings: list[NDArray[np.int64]] = []
@@ -81,15 +81,15 @@ def _edges(mask: NDArray[np.bool_]) -> dict[tuple[int, int, int], None]:
         (padded[2:, 1:-1], 1, 1),  # below: to the left
         (padded[1:-1, :-2], 1, 0),  # left: up
     )
-    for direction, (beside, dy, dx) in enumerate(neighbours):
-        rows, columns = np.nonzero(inside & ~beside)
+    for direction, (neighbour, dy, dx) in enumerate(neighbours):
+        rows, columns = np.nonzero(inside & ~neighbour)
         for y, x in zip(rows.tolist(), columns.tolist(), strict=True):
             found[y + dy, x + dx, direction] = None
     return found
 
 
 def _loops(left: dict[tuple[int, int, int], None]) -> list[list[tuple[int, int]]]:
-    """Take one closed walk out of the edges that are left, parted where it meets itself."""
+    """Remove one closed loop from the remaining edges, and split it where it meets itself."""
     y, x, direction = next(iter(left))
     loops: list[list[tuple[int, int]]] = []
     walk: list[tuple[int, int]] = []

@@ -14,7 +14,30 @@ __all__ = ["Region", "union_area"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """A rectangle ``[y, y + height) x [x, x + width)`` of the image ``image_id``."""
+    """A rectangle ``[y, y + height) x [x, x + width)`` of the image ``image_id``.
+
+    Parameters
+    ----------
+    image_id
+        The image's path below the image folder.
+    y, x
+        First row and first column, in pixels of the full resolution.
+    height, width
+        Size in pixels, 1 or more.
+
+    Raises
+    ------
+    BadInputError
+        If the size is not positive or the region starts outside of the image.
+
+    Examples
+    --------
+    >>> region = Region("a.png", 2, 3, 4, 5)
+    >>> region.area, region.bottom, region.right
+    (20, 6, 8)
+    >>> region.overlaps(Region("a.png", 5, 7, 4, 4))
+    True
+    """
 
     image_id: str
     y: int
@@ -54,7 +77,7 @@ class Region:
         return (slice(self.y, self.bottom), slice(self.x, self.right))
 
     def overlaps(self, other: Region) -> bool:
-        """Return whether the two share at least one pixel of the same image."""
+        """Return whether both share at least one pixel of the same image."""
         return (
             self.image_id == other.image_id
             and self.y < other.bottom
@@ -63,8 +86,12 @@ class Region:
             and other.x < self.right
         )
 
-    def grown(self, margin: int, shape: tuple[int, int]) -> Region:
-        """Return the region with ``margin`` pixels added on each side, kept inside ``shape``."""
+    def grow(self, margin: int, shape: tuple[int, int]) -> Region:
+        """Return the region with ``margin`` pixels added on each side, kept inside ``shape``.
+
+        >>> Region("a.png", 1, 5, 2, 2).grow(2, (10, 10))
+        Region(image_id='a.png', y=0, x=3, height=5, width=6)
+        """
         y, x = max(0, self.y - margin), max(0, self.x - margin)
         bottom, right = min(shape[0], self.bottom + margin), min(shape[1], self.right + margin)
         return Region(self.image_id, y, x, bottom - y, right - x)

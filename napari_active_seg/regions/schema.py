@@ -10,7 +10,8 @@ from napari_active_seg.errors import SchemaError, did_you_mean
 
 __all__ = ["LabelSchema"]
 
-#: Okabe and Ito's palette, told apart by colour-blind readers; the first suits a background.
+#: Okabe and Ito's palette, which colour-blind readers can distinguish; the first suits a
+#: background.
 _PALETTE = (
     "#56b4e9",
     "#d55e00",
@@ -28,7 +29,26 @@ _BACKGROUNDS = ("background", "ground", "other", "rest", "normal", "healthy", "s
 
 @dataclass(frozen=True, slots=True)
 class LabelSchema:
-    """Class names and ``#rrggbb`` colours; position k is target value k."""
+    """Class names and ``#rrggbb`` colours; position k is target value k.
+
+    Parameters
+    ----------
+    names
+        Names of 2 to 255 classes, which differ in more than case.
+    colours
+        A colour for each class.
+
+    Raises
+    ------
+    SchemaError
+        If names or colours are invalid.
+
+    Examples
+    --------
+    >>> schema = LabelSchema.from_names(["background", "gland"])
+    >>> schema.index("gland"), schema.background, len(schema)
+    (1, 0, 2)
+    """
 
     names: tuple[str, ...]
     colours: tuple[str, ...]
@@ -57,7 +77,7 @@ class LabelSchema:
 
     @staticmethod
     def from_names(names: Sequence[str]) -> LabelSchema:
-        """Return a schema with colours from a colour-blind-safe palette."""
+        """Return a schema of ``names`` with colours from a colour-blind-safe palette."""
         colours = tuple(_PALETTE[i % len(_PALETTE)] for i in range(len(names)))
         return LabelSchema(tuple(names), colours)
 
@@ -66,7 +86,7 @@ class LabelSchema:
 
     @property
     def background(self) -> int | None:
-        """The class that covers whatever is of no interest; None where no name says so.
+        """The class of everything of no interest; None where no name is one.
 
         That is a class called background, or else ground, other, rest, normal, healthy or skin;
         of two classes without such a name the first.

@@ -39,7 +39,7 @@ _MICROSCOPE_UM = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SuggestedSize:
-    """A size of regions in pixels a side, and what speaks for it.
+    """A suggested side of square regions in pixels, with the evidence for it.
 
     ``share_of_side`` is its share of the images' shorter side. ``mixed`` is the share of squares
     of each size that hold more than one class, empty where no masks are known.
@@ -96,7 +96,7 @@ def measure_mixed_squares(
 
     ``masks`` (H, W) hold classes, 0 for the background and 255 for "not labelled". Squares count
     that lie on labelled pixels, no further than their own side from what is not background:
-    elsewhere nobody is asked to label. Sizes that fit into no mask are left out.
+    elsewhere no region is proposed. Sizes that fit into no mask are left out.
     """
     counts = dict.fromkeys(sizes, (0, 0))
     for mask in masks:

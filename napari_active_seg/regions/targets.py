@@ -42,6 +42,6 @@ def check_target(target: NDArray[np.uint8], *, n_classes: int, where: str) -> No
     if wrong.any():
         value = int(target[wrong][0])
         raise BadInputError(
-            f"{where}: value {value} is no class; classes are 0 to {n_classes - 1} "
+            f"{where}: value {value} is not a class; classes are 0 to {n_classes - 1} "
             f"and {UNLABELLED} is 'not labelled'"
         )

@@ -10,8 +10,8 @@ from napari_active_seg.errors import BadInputError
 from napari_active_seg.images import (
     FoundImage,
     Problem,
-    fingerprint_of,
-    groups_by_pattern,
+    compute_fingerprint,
+    find_groups_by_pattern,
 )
 from napari_active_seg.project import Placement, Project, Split
 from napari_active_seg.session.folder_report import inspect_folder
@@ -53,12 +53,12 @@ def add_images(
     new: list[FoundImage] = []
     known: list[str] = []
     for image in look.images:
-        if fingerprint_of(image.path) in by_print:
+        if compute_fingerprint(image.path) in by_print:
             known.append(image.id)
         else:
             new.append(replace(image, id=_free_id(image.id, images_dir.name, taken)))
             taken.add(new[-1].id)
-    groups = groups_by_pattern([i.id for i in new], group_pattern) if group_pattern else {}
+    groups = find_groups_by_pattern([i.id for i in new], group_pattern) if group_pattern else {}
     splits = {p.group: p.split for p in project.images.placements().values() if p.group}
     project.images.add(
         new,

@@ -14,10 +14,10 @@ from napari_active_seg.images import (
     ImageRef,
     Problem,
     absolute_path,
-    believable,
-    groups_by_pattern,
+    check_plausible_spacing,
+    describe_unmatched_images,
+    find_groups_by_pattern,
     match_table,
-    unmatched_by_pattern,
 )
 from napari_active_seg.importers import (
     AnnotationOptions,
@@ -33,9 +33,9 @@ from napari_active_seg.project import (
     Split,
     assign_splits,
     check_folder_free,
+    draw_pseudonyms,
     explain_missing_validation,
     groups_in_several_splits,
-    pseudonyms_for,
 )
 from napari_active_seg.regions import (
     Effort,
@@ -182,16 +182,45 @@ def create_project(
     settings: ImageSettings | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CreatedProject:
-    """Make a project in ``folder`` from the images below ``images_dir``.
+    """Create a project in ``folder`` from the images below ``images_dir``.
 
-    ``classes`` are names in the order of their values, or one text such as ``background,gland``.
-    Masks are those in ``masks_dir``, or those of a well-known data set in its official layout;
-    with ``find_masks`` also those that are found among the images or next to them, which whoever
-    asks for it tells the person. With masks the validation and test images are
-    labelled at once, so that every model is measured from the first on; masks of pool images
-    wait until they are asked for, since the pool is what a person, or a simulated annotator, is
-    to label. All input is checked before anything is written; MasksAmongImagesError where many
-    images look like masks and ``settings`` do not decide what they are.
+    With masks the validation and test images are labelled at once, so that every model is
+    evaluated from the first on; masks of pool images are not used until they are imported, since
+    a person or a simulated annotator labels the pool. All input is checked before anything is
+    written.
+
+    Parameters
+    ----------
+    folder
+        The project folder to create.
+    images_dir
+        Folder of the images, which stay where they are.
+    classes
+        Class names in the order of their values, or one text such as ``background,gland``.
+    masks_dir
+        Folder of masks; by default those of a well-known data set in its official layout.
+    find_masks
+        Also use masks that are found among the images or next to them.
+    settings
+        Splits, patients, pixel size and how masks are read.
+    on_file
+        Called with the number of files read so far and of all files.
+
+    Returns
+    -------
+    CreatedProject
+        The folder, and notes about the images.
+
+    Raises
+    ------
+    ConfigError, SchemaError
+        If a setting or a class name is invalid.
+    ImageError
+        If an image or mask cannot be read.
+    MasksAmongImagesError
+        If many images look like masks and ``settings.mask_like`` leaves open what they are.
+    ProjectError
+        If ``folder`` exists and is not empty.
     """
     settings = settings or ImageSettings()
     MaskConvention.parse(settings.masks_as)
@@ -307,8 +336,8 @@ def _with_spacing(image: FoundImage, spacing: float | None) -> FoundImage:
     """Return an image with the spacing that a person gave, where its file has none."""
     if image.spacing is not None or spacing is None:
         return image
-    if believable(spacing, spacing) is None:
-        raise ConfigError(f"{spacing:g} micrometres per pixel is not a possible pixel size")
+    if check_plausible_spacing(spacing, spacing) is None:
+        raise ConfigError(f"{spacing:g} micrometres per pixel is no spacing of an image")
     return replace(image, spacing=(spacing, spacing))
 
 
@@ -340,8 +369,8 @@ def _placements(
             facts[image_id] = ImageFacts(said.group or known.group, said.split or known.split)
     groups = {i: fact.group for i, fact in facts.items() if fact.group}
     if settings.group_pattern is not None:
-        groups |= groups_by_pattern(ids, settings.group_pattern)
-        notes += unmatched_by_pattern(ids, groups)
+        groups |= find_groups_by_pattern(ids, settings.group_pattern)
+        notes += describe_unmatched_images(ids, groups)
     official = {i: _split_of(fact.split) for i, fact in facts.items() if fact.split}
     placed = assign_splits(
         ids,
@@ -365,14 +394,14 @@ def _names(images: Sequence[FoundImage], settings: ImageSettings) -> dict[str, s
     ids = [image.id for image in images]
     if settings.key_file is None:
         return dict(zip(ids, ids, strict=True))
-    return pseudonyms_for(ids, prefix="image", seed=settings.seed)
+    return draw_pseudonyms(ids, prefix="image", seed=settings.seed)
 
 
 def _group_names(placements: Mapping[str, Placement], settings: ImageSettings) -> dict[str, str]:
     groups = sorted({p.group for p in placements.values() if p.group is not None})
     if settings.key_file is None:
         return dict(zip(groups, groups, strict=True))
-    return pseudonyms_for(groups, prefix="group", seed=settings.seed)
+    return draw_pseudonyms(groups, prefix="group", seed=settings.seed)
 
 
 def _notes(placements: Mapping[str, Placement], groups: Mapping[str, str]) -> tuple[str, ...]:
@@ -392,7 +421,7 @@ def _label_set_aside(project: Project, oracle: MaskFolder, names: Mapping[str, s
     count = 0
     for own_name in oracle.image_ids:
         ref = project.images.ref(names[own_name])
-        split = project.images.split_of(ref.id)
+        split = project.images.get_split(ref.id)
         if split is Split.POOL:
             continue
         own = Region.whole(own_name, ref.shape)

@@ -95,7 +95,7 @@ def export_labels(
         with_pictures=choice.cut != "images" if choice.pictures is None else choice.pictures,
         without_pictures=choice.pictures is False,
         terms=choice.terms,
-        asked=_in_words(choice),
+        request=_in_words(choice),
         image_rows=_image_rows(project, {q.region.image_id for q in kept}, names),
     )
 

@@ -34,24 +34,26 @@ class ProjectMaintenance:
 
     def add_class(self, name: str, colour: str | None = None) -> None:
         """Add a class at the end; labels stay as they are."""
-        self._change(lambda book: book.added(name, colour), f"added {name}")
+        self._change(lambda book: book.add_class(name, colour), f"added {name}")
 
     def rename_class(self, name: str, new_name: str) -> None:
         """Call a class otherwise."""
-        self._change(lambda book: book.renamed(name, new_name), f"renamed {name} to {new_name}")
+        self._change(
+            lambda book: book.rename_class(name, new_name), f"renamed {name} to {new_name}"
+        )
         self._follow_class(name, new_name)
 
     def recolour_class(self, name: str, colour: str) -> None:
         """Give a class another colour (``#rrggbb``)."""
-        self._change(lambda book: book.recoloured(name, colour), f"coloured {name} {colour}")
+        self._change(lambda book: book.recolour_class(name, colour), f"coloured {name} {colour}")
 
     def reorder_classes(self, names: Sequence[str]) -> None:
         """Put the classes into another order."""
-        self._change(lambda book: book.reordered(names), f"ordered {', '.join(names)}")
+        self._change(lambda book: book.reorder_classes(names), f"ordered {', '.join(names)}")
 
     def merge_classes(self, name: str, into: str) -> None:
         """Count what is labelled ``name`` as ``into`` from now on."""
-        self._change(lambda book: book.merged_into(name, into), f"merged {name} into {into}")
+        self._change(lambda book: book.merge_classes(name, into), f"merged {name} into {into}")
         self._follow_class(name, into)
 
     def undo_class_change(self) -> str:

@@ -181,7 +181,7 @@ def _add_pictures(report: Report, session: Session) -> None:
         except ImageError as error:
             report.paragraph(str(error))
             continue
-        here = [q.place for q in state.asked if q.region.image_id == image_id]
+        here = [q.place for q in state.proposed_regions if q.region.image_id == image_id]
         boxes = [p.coarser(prediction.step, prediction.moments.shape).region for p in here]
         outlined = outline_rgb(image, prediction.classes, boxes=boxes)
         heat = heatmap_rgb(image, values, highest=float(values.max()))

@@ -16,7 +16,7 @@ from psygnal import Signal
 from napari_active_seg.acquisition import CostModel
 from napari_active_seg.errors import ActiveSegError, ModelError
 from napari_active_seg.export import ExportResult, get_exporter
-from napari_active_seg.images import LevelArray, lazy_levels, picture_at_step, read_whole
+from napari_active_seg.images import LevelArray, open_lazy_levels, picture_at_step, read_whole
 from napari_active_seg.jobs import JobKind, Progress, Runner
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.models.segmenter import SegmenterFactory
@@ -126,7 +126,7 @@ class Session:
 
     def image_levels(self, image_id: str) -> Sequence[LevelArray]:
         """Return the levels of an image as arrays that read only what is shown."""
-        return lazy_levels(self.project.images.source(image_id))
+        return open_lazy_levels(self.project.images.source(image_id))
 
     def prediction(self, image_id: str) -> Prediction | None:
         """Return the stored prediction of an image by the model in use; None without one."""
@@ -301,7 +301,7 @@ class Session:
         future = self.training.train(choices)
         return future.result() if wait else future
 
-    def advice_on_unlabelled(self) -> UnlabelledAdvice:
+    def advise_on_unlabelled(self) -> UnlabelledAdvice:
         """Return whether there are labels enough to learn from unlabelled images too."""
         pool = [ref.id for ref in self.project.images.all(Split.POOL)]
         return unlabelled_advice(self.project, self.project.labels.done(pool))

@@ -102,7 +102,7 @@ class SessionState:
         )
 
     @property
-    def asked(self) -> tuple[QueuedRegion, ...]:
+    def proposed_regions(self) -> tuple[QueuedRegion, ...]:
         """Regions that were proposed, rather than images that came with their labels."""
         return tuple(q for q in self.queue if q.kind is not RegionKind.IMPORTED)
 

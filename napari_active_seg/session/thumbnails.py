@@ -31,7 +31,7 @@ class Thumbnails:
 
     def __init__(self, project: Project, *, side: int = 72) -> None:
         self._project, self._side = project, side
-        self._predictions = project.predictions.beside()
+        self._predictions = project.predictions.clone()
         self._source: tuple[str, ImageSource] | None = None
 
     def make(self, queued: QueuedRegion, *, measure: str | None) -> Thumbnail:
@@ -58,7 +58,7 @@ class Thumbnails:
         prediction = self._predictions.load(key, region.image_id)
         if prediction is None:
             return None
-        moments = prediction.moments_in(region)
+        moments = prediction.crop_moments(region)
         values = named.compute(moments)
         bound = named.upper_bound(moments.n_classes)
         highest = float(values.max(initial=0.0)) if np.isinf(bound) else bound

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_active_seg.acquisition import simplified_outlines
+from napari_active_seg.acquisition import simplify_outlines
 from napari_active_seg.acquisition.polygon_simplification import polygon_mask
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.regions import UNLABELLED, Effort, MaskedRegion
@@ -131,7 +131,7 @@ def _outlined(classes: NDArray[np.uint8], tolerance: float) -> tuple[NDArray[np.
     parts = sorted(_objects(classes), key=lambda part: -int(part[1].sum()))
     for index, mask, (rows, columns) in parts:
         own = np.zeros(mask.shape, bool)
-        for ring in simplified_outlines(mask, tolerance):
+        for ring in simplify_outlines(mask, tolerance):
             own ^= polygon_mask(ring, (mask.shape[0], mask.shape[1]))
             clicks += len(ring)
         window = drawn[rows, columns]

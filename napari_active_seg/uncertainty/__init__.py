@@ -1,4 +1,4 @@
-"""What several predictions of the same pixels say together, and how unsure they are."""
+"""Moments of several predictions of the same pixels, and uncertainty measures of them."""
 
 from napari_active_seg.uncertainty.image_scores import count_above, high_entropy_count
 from napari_active_seg.uncertainty.moments import EXTRAS, Moments, MomentStream, Prediction

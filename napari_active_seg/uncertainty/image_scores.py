@@ -1,4 +1,4 @@
-"""What a map says of a whole image, in one number."""
+"""Scores of whole images, computed from uncertainty maps."""
 
 from __future__ import annotations
 

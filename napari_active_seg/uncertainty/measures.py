@@ -33,12 +33,12 @@ Map = NDArray[np.float32]
 
 
 def predictive_entropy(moments: Moments) -> Map:
-    """Return H(mean p) in nats: all that is unclear about the pixel."""
+    """Return H(mean p) in nats: the total uncertainty of the pixel."""
     return _clean(_entropy(moments.mean_p))
 
 
 def expected_entropy(moments: Moments) -> Map:
-    """Return mean H(p) in nats: how unsure each pass or member is by itself.
+    """Return mean H(p) in nats: the uncertainty of each MC sample or ensemble member alone.
 
     The average entropy of an ensemble; with BALD it adds up to the predictive entropy.
     """
@@ -46,7 +46,7 @@ def expected_entropy(moments: Moments) -> Map:
 
 
 def bald(moments: Moments) -> Map:
-    """Return H(mean p) - mean H(p) in nats: what the passes disagree on.
+    """Return H(mean p) - mean H(p) in nats: the disagreement of the samples.
 
     It is exactly 0 for one pass, which has nobody to disagree with.
 
@@ -104,20 +104,20 @@ def flip_disagreement(moments: Moments) -> Map:
 
 
 def learned_loss(moments: Moments) -> Map:
-    """Return the loss that the network's own module expects at each pixel, on a scale of its own.
+    """Return the loss that the network's loss predictor expects at each pixel, on any scale.
 
-    The module learns to rank losses, not to tell them.
+    The module learns to rank losses, not to predict their values.
     """
     return _clean(_extra(moments, "learned-loss").astype(np.float64))
 
 
 def discriminator_doubt(moments: Moments) -> Map:
-    """Return 1 - D, D being how real a trained discriminator finds the prediction there."""
+    """Return 1 - D, D being a trained discriminator's score for a real-looking prediction."""
     return _clean(1.0 - _extra(moments, "discriminator").astype(np.float64))
 
 
 def random_draw(moments: Moments) -> Map:
-    """Return a seeded draw between 0 and 1: what any measure has to beat."""
+    """Return seeded random numbers between 0 and 1: the baseline of all measures."""
     return _clean(_extra(moments, "random").astype(np.float64))
 
 

@@ -23,7 +23,7 @@ from napari_active_seg.regions import Region
 
 __all__ = ["EXTRAS", "MomentStream", "Moments", "Prediction"]
 
-#: What a network can say besides its passes, and how.
+#: Outputs that a network can have in addition to its samples, with their shapes.
 EXTRAS: Mapping[str, str] = {
     "contour": "probability (H, W) that the pixel lies on the outline of an object",
     "discriminator": "how real the prediction looks (H, W), 0 to 1",
@@ -35,10 +35,28 @@ EXTRAS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Statistics of ``n`` passes; every uncertainty measure is a function of them.
+    """Statistics of ``n`` MC samples; every uncertainty measure is a function of them.
 
-    ``extras`` holds what some measures need besides, by the names in ``EXTRAS``; each array ends
-    in (H, W).
+    Parameters
+    ----------
+    n
+        Number of samples.
+    mean_p
+        Mean class probabilities (C, H, W).
+    mean_plogp
+        Mean over samples of sum_c p log p (H, W), in nats: the negative expected entropy.
+    var_p
+        Population variance of the class probabilities (C, H, W).
+    votes
+        How many samples had each class as the most probable one (C, H, W).
+    extras
+        Further outputs that some measures need, by the names in ``EXTRAS``; each array ends in
+        (H, W).
+
+    Raises
+    ------
+    BadInputError
+        If ``n`` is below 1 or the shapes do not fit each other.
     """
 
     n: int
@@ -72,7 +90,7 @@ class Moments:
         """``(height, width)``."""
         return (int(self.mean_p.shape[1]), int(self.mean_p.shape[2]))
 
-    def cropped(self, y: int, x: int, height: int, width: int) -> Moments:
+    def crop(self, y: int, x: int, height: int, width: int) -> Moments:
         """Return the statistics of a window of the pixels."""
         rows, columns = slice(y, y + height), slice(x, x + width)
         return Moments(
@@ -87,10 +105,10 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the model ``model_id`` says of ``region``.
+    """The prediction of the model ``model_id`` for ``region``.
 
     Of a large slide one pixel is kept of each full square of ``step`` pixels, the one at its
-    middle: a mean would mix what the model says of several.
+    middle: a mean would mix the predictions of several.
     """
 
     region: Region
@@ -108,14 +126,14 @@ class Prediction:
         """Most probable class (H, W) of each pixel."""
         return self.moments.mean_p.argmax(axis=0).astype(np.uint8)
 
-    def moments_in(self, region: Region) -> Moments:
+    def crop_moments(self, region: Region) -> Moments:
         """Return the statistics of the kept pixels in a region of the image, one at least."""
         rows, columns = self._window(region)
-        return self.moments.cropped(
+        return self.moments.crop(
             rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
         )
 
-    def classes_in(self, region: Region) -> NDArray[np.uint8]:
+    def crop_classes(self, region: Region) -> NDArray[np.uint8]:
         """Return the most probable class of each pixel (h, w) of a region of the image."""
         if self.step == 1:
             inside = self.moments.mean_p[(slice(None), *self._window(region))]
@@ -131,7 +149,7 @@ class Prediction:
         return inside.argmax(axis=0).astype(np.uint8)
 
     def kept_at(self, y: int, x: int) -> tuple[int, int] | None:
-        """Return the kept pixel that stands for a pixel of the image; None outside."""
+        """Return the map's pixel (row, column) for a pixel of the image; None outside."""
         row, column = (y - self.region.y) // self.step, (x - self.region.x) // self.step
         height, width = self.moments.shape
         return (row, column) if 0 <= row < height and 0 <= column < width else None
@@ -146,7 +164,17 @@ class Prediction:
 
 
 class MomentStream:
-    """Takes predictions one by one and keeps their moments in double precision."""
+    """Accumulates the moments of samples one by one, in double precision.
+
+    Examples
+    --------
+    >>> stream = MomentStream()
+    >>> for foreground in (0.2, 0.6):
+    ...     stream.add(np.array([[[1 - foreground]], [[foreground]]]))
+    >>> moments = stream.moments()
+    >>> moments.n, moments.mean_p.shape, moments.votes.ravel().tolist()
+    (2, (2, 1, 1), [1, 1])
+    """
 
     def __init__(self) -> None:
         self._n = 0
@@ -156,7 +184,18 @@ class MomentStream:
         self._votes: NDArray[np.uint16] = np.empty(0, np.uint16)
 
     def add(self, probs: NDArray[np.floating]) -> None:
-        """Take one pass of class probabilities (C, H, W)."""
+        """Add one sample.
+
+        Parameters
+        ----------
+        probs
+            Class probabilities (C, H, W).
+
+        Raises
+        ------
+        BadInputError
+            If ``probs`` does not have three axes.
+        """
         p = np.asarray(probs, dtype=np.float64)
         if p.ndim != 3:
             raise BadInputError(f"probs must be (C, H, W), got {p.ndim} axes")
@@ -178,7 +217,7 @@ class MomentStream:
         )
 
     def moments(self) -> Moments:
-        """Return the moments of what was added so far."""
+        """Return the moments of the samples so far; BadInputError without one."""
         if self._n == 0:
             raise BadInputError("no prediction was added yet")
         return Moments(

@@ -25,13 +25,13 @@ _GROUP = "napari_active_seg.measures"
 
 @dataclass(frozen=True, slots=True)
 class CheckedMeasure:
-    """A function of somebody else; what it returns is checked before anything is ranked by it."""
+    """A registered function whose map is checked before regions are ranked by it."""
 
     name: str
     function: Callable[[Moments], object]
 
     def __call__(self, moments: Moments) -> NDArray[np.float32]:
-        """Return the map (H, W); BadInputError where the function fails or returns another."""
+        """Return the map (H, W); BadInputError if the function fails or returns no such map."""
         try:
             found = np.asarray(self.function(moments), np.float32)
         except Exception as error:
@@ -52,12 +52,12 @@ class CheckedMeasure:
 
 
 def registered_measures() -> tuple[str, ...]:
-    """Return the names that were registered, without importing what they stand for."""
+    """Return the registered names, without importing their functions."""
     return tuple(sorted(_entry_points()))
 
 
 def load_registered(name: str) -> object:
-    """Return what a name was registered for; ConfigError where it cannot be imported."""
+    """Import the registered object of a name; ConfigError if that fails."""
     try:
         return _entry_points()[name].load()
     except Exception as error:
@@ -66,5 +66,5 @@ def load_registered(name: str) -> object:
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return what is installed; looked up once, since each move of the mouse asks for a measure."""
+    """Return the installed entry points; read once, since each move of the mouse gets a measure."""
     return {point.name: point for point in entry_points(group=_GROUP)}

@@ -1,6 +1,6 @@
-"""Every measure by name: what it computes, its unit, its bound and where it comes from.
+"""Every uncertainty measure by name: its function, unit, bound and source.
 
-To ours come those that other packages register.
+Other packages can register further measures.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["MEASURES", "Measure", "check_measure", "get_measure", "measure_title
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure by name, with what its numbers mean.
+    """An uncertainty measure with its name, unit, bound and source.
 
-    ``needs`` names the extra that it takes besides the moments (``uncertainty.EXTRAS``).
+    ``needs`` names the further output that it needs (``uncertainty.EXTRAS``).
     """
 
     name: str
@@ -43,10 +43,10 @@ class Measure:
         """Return the highest value with ``n_classes`` classes; infinite where there is none."""
         return self._bound(n_classes)
 
-    def normalised(self, moments: Moments) -> NDArray[np.float32]:
+    def normalise(self, moments: Moments) -> NDArray[np.float32]:
         """Return the map scaled so that 1 is the least certain.
 
-        The divisor is the upper bound, or the map's own maximum where there is no bound.
+        The divisor is the upper bound, or the map's maximum for a measure without bound.
         """
         values, bound = self.compute(moments), self.upper_bound(moments.n_classes)
         if math.isinf(bound):
@@ -163,10 +163,31 @@ MEASURES: dict[str, Measure] = {
 
 
 def get_measure(name: str) -> Measure:
-    """Return the measure called ``name``, ours or a registered one.
+    """Return the measure called ``name``, built in or registered.
 
     A registered measure is an entry point of the group ``napari_active_seg.measures``: a function
-    from ``Moments`` to a map (H, W), or a ``Measure``. ConfigError if there is none of that name.
+    from ``Moments`` to a map (H, W), or a ``Measure``.
+
+    Parameters
+    ----------
+    name
+        A key of ``MEASURES``, or the name of an entry point.
+
+    Returns
+    -------
+    Measure
+        The measure; ``compute`` maps moments to a map (H, W).
+
+    Raises
+    ------
+    ConfigError
+        If no measure has that name, or a registered one cannot be used.
+
+    Examples
+    --------
+    >>> measure = get_measure("bald")
+    >>> measure.title, round(measure.upper_bound(n_classes=2), 3)
+    ('BALD', 0.693)
     """
     if name in MEASURES:
         return MEASURES[name]
@@ -181,9 +202,9 @@ def get_measure(name: str) -> Measure:
 
 
 def check_measure(name: str) -> str:
-    """Return ``name`` where a measure is called so; ConfigError names the known ones.
+    """Return ``name`` if it is a measure; else raise ConfigError with the known names.
 
-    Nothing is imported: a project can be opened whatever is wrong with another package.
+    Nothing is imported: an error in another package does not keep a project from opening.
     """
     if name not in MEASURES and name not in registered_measures():
         raise ConfigError(
@@ -193,6 +214,6 @@ def check_measure(name: str) -> str:
 
 
 def measure_titles() -> dict[str, str]:
-    """Return what a person reads of each measure, by its name; registered ones by their name."""
+    """Return the title of each measure by its name; a registered measure's title is its name."""
     ours = {name: measure.title for name, measure in MEASURES.items()}
     return ours | {name: name for name in registered_measures() if name not in ours}

@@ -16,7 +16,7 @@ from napari_active_seg.regions import MaskedRegion, Region
 
 #: Costs the same everywhere.
 FLAT = CostModel("area", base_s=1.0, per_pixel=0.0)
-_TOLD = ("prunes", "counts_clicks", "tells_classes")
+_TOLD = ("prunes", "counts_clicks", "needs_classes")
 
 
 def rng(seed=0):
@@ -38,7 +38,7 @@ def two_classes(classes):
 def search(strategy=None, *, most=None, cost=FLAT, aggregate=None, **parts):
     told = {
         name: parts.pop(name)
-        for name in ("prunes", "limited", "counts_clicks", "tells_classes")
+        for name in ("prunes", "limited", "counts_clicks", "needs_classes")
         if name in parts
     }
     if isinstance(aggregate, str):

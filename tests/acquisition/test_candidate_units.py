@@ -11,7 +11,7 @@ from napari_active_seg.acquisition import (
     CostModel,
     gather,
     get_cost,
-    simplified_outlines,
+    simplify_outlines,
 )
 from napari_active_seg.acquisition.candidate_units import polygons
 from napari_active_seg.acquisition.window_sums import window_axis, window_sums
@@ -20,8 +20,8 @@ from napari_active_seg.regions import (
     MaskedRegion,
     Region,
     RegionShape,
-    inside_shape,
-    mask_of_places,
+    fill_outside_shape,
+    make_mask,
 )
 
 
@@ -49,7 +49,7 @@ def test_polygons_are_the_uncertain_areas_with_the_area_above_the_threshold_as_s
     found = gather(pool, asked, rng())
     assert [c.information for c in found] == [25 * 35, 20 * 30]
     assert found[0].region.image_id == "a"
-    covered = mask_of_places(values.shape, [c.place for c in found])
+    covered = make_mask(values.shape, [c.place for c in found])
     assert (covered == (values > 0.6)).mean() > 0.99
     assert all(4 <= c.clicks <= 8 for c in found)
 
@@ -138,7 +138,7 @@ def test_a_known_cost_counts_pixels_boundary_clicks_and_classes():
     assert boundary.of(whole, maps) == 1 + 4 * 20
     assert boundary.of(MaskedRegion(Region("a", 0, 0, 15, 15)), maps) == 1
     clicks = CostModel("clicks", 1.0, 0.0, per_click=1.0)
-    corners = sum(len(ring) for ring in simplified_outlines(classes == 1, 3.0))
+    corners = sum(len(ring) for ring in simplify_outlines(classes == 1, 3.0))
     assert clicks.of(whole, maps) == 1 + corners
     assert 4 <= corners <= 5
     by_class = CostModel("classes", 1.0, 0.0, per_class=(2.0, 5.0))
@@ -173,7 +173,7 @@ def test_candidates_tell_what_is_predicted_there_and_its_share_of_the_uncertaint
     classes = np.zeros((32, 64), np.uint8)
     classes[:, 32:] = 1
     pool = [image(np.full((32, 64), 0.5), mean_probs=two_classes(classes))]
-    found = gather(pool, search(size=32, stride=32, tells_classes=True), rng())
+    found = gather(pool, search(size=32, stride=32, needs_classes=True), rng())
     by_place = {c.region.x: c for c in found}
     np.testing.assert_allclose(by_place[32].probs, [0.1, 0.9], atol=1e-6)
     np.testing.assert_allclose(by_place[32].class_values, [0.05, 0.45], atol=1e-6)
@@ -190,7 +190,7 @@ def test_a_shape_is_a_part_of_its_rectangle_and_outlives_the_disk():
     with pytest.raises(BadInputError, match="pixel"):
         RegionShape.of(np.zeros((3, 3), bool))
     target = np.zeros((9, 11), np.uint8)
-    kept = inside_shape(target, shape)
+    kept = fill_outside_shape(target, shape)
     assert (kept[mask] == 0).all() and (kept[~mask] == 255).all()
     upper = MaskedRegion.of_mask("a", ~np.tri(9, 11, 0, dtype=bool), 3, 4)
     assert upper.region.overlaps(place.region) and not upper.overlaps(place)

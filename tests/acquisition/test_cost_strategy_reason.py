@@ -19,15 +19,15 @@ from napari_active_seg.acquisition import (
     Strategy,
     control_due,
     cost_features,
+    fit_learned_cost,
     get_strategy,
     group_sequences,
-    learned_cost,
+    measure_redundancy,
     reason_for_cost,
     reason_for_drawn,
     reason_for_likeness,
     reason_for_uncertain,
     recommend,
-    redundancy_of,
     required_sample_size,
     similarity,
     validation_due,
@@ -102,7 +102,7 @@ def prior(views):
 
 
 def test_below_ten_regions_the_prior_is_told_and_called_a_guess():
-    learned = learned_cost(examples(9), prior)
+    learned = fit_learned_cost(examples(9), prior)
     assert (learned.how, learned.n_examples, learned.error) == ("guess", 9, None)
     assert learned.of([view(3)]).tolist() == [12.0]
     assert learned.summary.startswith("seconds are a guess: 9 of 10")
@@ -111,7 +111,7 @@ def test_below_ten_regions_the_prior_is_told_and_called_a_guess():
 
 def test_from_ten_regions_a_regression_beats_the_mean_and_tells_its_error():
     known, unseen = examples(25), examples(60)[40:]
-    learned = learned_cost(known, prior)
+    learned = fit_learned_cost(known, prior)
     assert learned.how == "regression" and "regression, off by" in learned.summary
     took = np.array([e.spent for e in unseen])
     error = np.abs(learned.of([e.view for e in unseen]) - took).mean()
@@ -144,7 +144,7 @@ def test_leaving_one_out_in_closed_form_is_leaving_one_out():
 def test_a_person_who_gets_faster_is_followed():
     slow = examples(20, noise=0.0)
     fast = [CostExample(e.view, e.spent / 2) for e in examples(40, noise=0.0)[20:29]]
-    learned = learned_cost([*slow, *fast], prior)
+    learned = fit_learned_cost([*slow, *fast], prior)
     assert learned.bias < 0.85 and f"corrected by {learned.bias:.2f}" in learned.summary
 
 
@@ -155,14 +155,14 @@ def test_from_thirty_regions_or_when_asked_for_the_network_learns():
         asked.append(len(known))
         return prior, np.array([e.spent for e in known])
 
-    assert learned_cost(examples(29), prior, network=network).how == "regression"
-    assert learned_cost(examples(30), prior, network=network).how == "network"
-    first = learned_cost(examples(3), prior, network=network, network_from=3)
+    assert fit_learned_cost(examples(29), prior, network=network).how == "regression"
+    assert fit_learned_cost(examples(30), prior, network=network).how == "network"
+    first = fit_learned_cost(examples(3), prior, network=network, network_from=3)
     assert first.how == "network" and first.error == pytest.approx(0, abs=1e-9)
     assert asked == [30, 3]
-    assert learned_cost(examples(2), prior, network=network, network_from=3).how == "guess"
+    assert fit_learned_cost(examples(2), prior, network=network, network_from=3).how == "guess"
     with pytest.raises(BadInputError, match="more than 0"):
-        learned_cost([CostExample(view(1), 0.0)], prior)
+        fit_learned_cost([CostExample(view(1), 0.0)], prior)
 
 
 def test_features_are_counted_within_the_shape_alone():
@@ -184,7 +184,7 @@ def test_strategies_are_found_by_name_and_changed_by_word():
     assert get_strategy("random-regions").with_changes(default_size=64).size == 64
     assert get_strategy("uncertain-regions").with_changes().measure == "bald"
     assert get_strategy("entropy-images").with_changes(measure=None).measure == "entropy"
-    words = strategy.with_words(
+    words = strategy.with_parsed_changes(
         {"unit": "crops", "per_image": "2", "beta": "0.5", "overlap": "yes"}
     )
     assert (words.unit, words.per_image, words.beta, words.overlap) == ("crops", 2, 0.5, True)
@@ -211,7 +211,7 @@ def test_strategies_are_found_by_name_and_changed_by_word():
 )
 def test_senseless_changes_are_refused(words, said):
     with pytest.raises(ConfigError, match=said):
-        get_strategy("uncertain-regions").with_words(words)
+        get_strategy("uncertain-regions").with_parsed_changes(words)
 
 
 @pytest.mark.parametrize("bad", [{"measure": "x"}, {"size": 4}, {"stride": -1}, {"beta": -0.1}])
@@ -282,14 +282,14 @@ def test_copies_are_redundant_and_scattered_points_are_not():
     scattered = draws.normal(size=(100, 20))
     copies = np.repeat(draws.normal(size=(20, 20)), 5, axis=0) + draws.normal(0, 0.01, (100, 20))
     stretched = scattered * np.linspace(0.1, 50, 20)
-    assert redundancy_of(scattered, rng()) < 0.15
-    assert redundancy_of(stretched, rng()) < 0.15
-    assert redundancy_of(copies, rng()) > 0.8
-    assert redundancy_of(np.ones((20, 4)), rng()) == 1.0
+    assert measure_redundancy(scattered, rng()) < 0.15
+    assert measure_redundancy(stretched, rng()) < 0.15
+    assert measure_redundancy(copies, rng()) > 0.8
+    assert measure_redundancy(np.ones((20, 4)), rng()) == 1.0
     with pytest.raises(BadInputError, match="places"):
-        redundancy_of(scattered[:5], rng())
+        measure_redundancy(scattered[:5], rng())
     with pytest.raises(BadInputError, match="NaN"):
-        redundancy_of(np.full((20, 4), np.nan), rng())
+        measure_redundancy(np.full((20, 4), np.nan), rng())
 
 
 def test_images_that_follow_each_other_are_alike_or_not():

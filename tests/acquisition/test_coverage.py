@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_active_seg.acquisition import appearance_of, comparable
+from napari_active_seg.acquisition import describe_appearance, standardise_features
 from napari_active_seg.acquisition.coverage import Coverage
 from napari_active_seg.acquisition.selectors import FacilityLocation
 
@@ -60,8 +60,8 @@ def test_looks_tell_stains_and_textures_apart():
         return np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
 
     kinds = [((200, 120, 180), 4), ((200, 120, 180), 40), ((90, 60, 150), 4)]
-    looks = [appearance_of(patch(*kind)) for kind in kinds for _ in range(6)]
-    scaled = comparable(np.array(looks))
+    looks = [describe_appearance(patch(*kind)) for kind in kinds for _ in range(6)]
+    scaled = standardise_features(np.array(looks))
     apart = np.linalg.norm(scaled[:, None] - scaled[None], axis=2)
     kind = np.repeat([0, 1, 2], 6)
     same = kind[:, None] == kind[None, :]
@@ -69,6 +69,6 @@ def test_looks_tell_stains_and_textures_apart():
 
 
 def test_pictures_of_one_pixel_look_like_something():
-    assert np.isfinite(appearance_of(np.zeros((1, 1, 3), np.uint8))).all()
-    same = comparable(np.ones((3, 4)))
+    assert np.isfinite(describe_appearance(np.zeros((1, 1, 3), np.uint8))).all()
+    same = standardise_features(np.ones((3, 4)))
     assert (same == 0).all()

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_active_seg.acquisition.expected_error_reduction import (
-    field_of,
-    nearest_alone,
+    fit_label_field,
+    keep_nearest,
     rbf_similarity,
 )
 from napari_active_seg.errors import BadInputError
@@ -29,7 +29,7 @@ def test_similarity_is_that_of_a_loop():
 @settings(max_examples=20)
 def test_the_most_alike_of_each_row_are_kept(seed, count):
     graph, _ = some_graph(seed)
-    kept = nearest_alone(graph, count)
+    kept = keep_nearest(graph, count)
     for row, own in zip(graph, kept, strict=True):
         assert (own > 0).sum() == min(count, 12)
         assert sorted(own[own > 0]) == sorted(row)[-count:]
@@ -42,7 +42,7 @@ def test_field_is_harmonic(seed):
     graph, rng = some_graph(seed)
     labelled = rng.choice(12, 4, replace=False)
     labels = np.array([0, 1, 0, 1])
-    field = field_of(graph, labelled, labels)
+    field = fit_label_field(graph, labelled, labels)
     rest = np.setdiff1d(np.arange(12), labelled)
     values = np.empty(12)
     values[rest], values[labelled] = field.values, labels
@@ -57,12 +57,12 @@ def test_expected_risk_is_that_of_asking_for_real(seed):
     graph, rng = some_graph(seed)
     labelled = rng.choice(12, 4, replace=False)
     labels = np.array([0, 1, 0, 1])
-    field = field_of(graph, labelled, labels)
+    field = fit_label_field(graph, labelled, labels)
     rest = np.setdiff1d(np.arange(12), labelled)
     for place, k in enumerate(rest):
         risks = []
         for answer in (0, 1):
-            after = field_of(graph, np.append(labelled, k), np.append(labels, answer)).values
+            after = fit_label_field(graph, np.append(labelled, k), np.append(labels, answer)).values
             risks.append(np.minimum(after, 1 - after).sum())
         f = field.values[place]
         expected = (1 - f) * risks[0] + f * risks[1]
@@ -72,12 +72,12 @@ def test_expected_risk_is_that_of_asking_for_real(seed):
 def test_what_nothing_connects_is_undecided():
     graph = np.eye(3)
     graph[0, 1] = graph[1, 0] = 0.5
-    found = field_of(graph, np.array([0]), np.array([1]))
+    found = fit_label_field(graph, np.array([0]), np.array([1]))
     assert np.allclose(found.values, [1.0, 0.5], atol=1e-6)
 
 
 def test_what_is_no_graph_is_refused():
     with pytest.raises(BadInputError, match="square"):
-        field_of(np.ones((2, 3)), np.array([0]), np.array([1]))
+        fit_label_field(np.ones((2, 3)), np.array([0]), np.array([1]))
     with pytest.raises(BadInputError, match="a label"):
-        field_of(np.ones((2, 2)), np.empty(0, np.int64), np.empty(0, np.int64))
+        fit_label_field(np.ones((2, 2)), np.empty(0, np.int64), np.empty(0, np.int64))

@@ -95,7 +95,7 @@ def test_embeddings_that_make_no_sense_are_refused(bad):
     with pytest.raises(BadInputError, match="embeddings"):
         KCentre(bad, np.empty((0, 2)))
     with pytest.raises(BadInputError, match="allowed"):
-        KCentre(np.ones((2, 2)), np.ones((1, 2))).furthest(np.zeros(2, bool), rng())
+        KCentre(np.ones((2, 2)), np.ones((1, 2))).find_furthest(np.zeros(2, bool), rng())
 
 
 # --- BatchBALD -----------------------------------------------------------------------------------
@@ -171,10 +171,12 @@ def test_power_draws_in_proportion_to_value_to_the_coldness_and_says_so():
         shares = np.bincount(firsts(logits, 4000), minlength=4) / 4000
         np.testing.assert_allclose(shares, expected, atol=0.03)
         order = GumbelTopK(logits, rng())
-        told = [order.chance(index, everything) for index in range(4)]
+        told = [order.selection_probability(index, everything) for index in range(4)]
         np.testing.assert_allclose(told, expected)
         rest = np.array([True, False, True, True])
-        assert order.chance(0, rest) == pytest.approx(1 / (1 + 4**inverse_temperature))
+        assert order.selection_probability(0, rest) == pytest.approx(
+            1 / (1 + 4**inverse_temperature)
+        )
     assert np.bincount(firsts(power_logits(values, 0.0), 2000)).min() > 400
 
 
@@ -188,16 +190,19 @@ def test_softmax_draws_in_proportion_to_e_to_the_value():
 def test_what_has_no_chance_comes_last_and_is_still_taken():
     order = GumbelTopK(np.array([-np.inf, 3.0, -np.inf]), rng())
     assert picked(order, 3, 3)[0] == 1
-    assert order.chance(0, np.array([True, False, True])) is None
+    assert order.selection_probability(0, np.array([True, False, True])) is None
 
 
 def test_chances_of_an_image_and_its_place_are_multiplied():
     places = [candidate("a", y=9 * j) for j in range(4)] + [candidate("b")]
     everything = np.ones(5, bool)
     any_place = RandomImage(places, rng(), best=False)
-    assert any_place.chance(0, everything) == 1 / 8 and any_place.chance(4, everything) == 1 / 2
-    assert RandomImage(places, rng(), best=True).chance(0, everything) == 1 / 2
-    assert EvenlySpacedImages(places, 2).chance(0, everything) is None
+    assert (
+        any_place.selection_probability(0, everything) == 1 / 8
+        and any_place.selection_probability(4, everything) == 1 / 2
+    )
+    assert RandomImage(places, rng(), best=True).selection_probability(0, everything) == 1 / 2
+    assert EvenlySpacedImages(places, 2).selection_probability(0, everything) is None
 
 
 def test_noise_of_clasp_is_annealed_from_1_to_100():

@@ -142,7 +142,7 @@ def test_our_own_strategies_spread_and_those_of_papers_stay_as_they_are(name):
 
 
 def test_share_is_a_part_of_any_strategy():
-    power = STRATEGIES["power-regions"].with_words({"per_image_share": "0.5"})
+    power = STRATEGIES["power-regions"].with_parsed_changes({"per_image_share": "0.5"})
     assert power.per_image_share == 0.5 and power.limits_images
     assert not STRATEGIES["random-regions"].limits_images  # its draws are spread instead
     assert not STRATEGIES["random-images"].with_changes(per_image_share=0.5).limits_images

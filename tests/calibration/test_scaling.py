@@ -132,7 +132,7 @@ def test_facts_come_back():
     calibration = fit_calibration([sample(4, n=200)], "platt")
     assert Calibration.from_facts(calibration.as_facts()) == calibration
     assert calibration.tag.startswith("platt-")
-    with pytest.raises(BadInputError, match="no calibration"):
+    with pytest.raises(BadInputError, match="do not describe a calibration"):
         Calibration.from_facts({"method": "platt"})
     with pytest.raises(ConfigError, match="temperature"):
         Calibration("temprature", (1.0, 1.0), (0.0, 0.0))

@@ -88,10 +88,10 @@ def test_the_least_certain_tenth_holds_the_errors_that_uncertainty_finds():
     target = np.zeros((100, 100), np.uint8)
     knowing = (values > 0.95).astype(np.uint8)  # wrong where least certain
     found = ErrorsByUncertainty.empty(1.0, 10_000).add(values, knowing, target)
-    assert found.found_in(0.1) == pytest.approx(1)
-    assert found.found_in(0.025) == pytest.approx(0.5, abs=0.01)
+    assert found.share_found(0.1) == pytest.approx(1)
+    assert found.share_found(0.025) == pytest.approx(0.5, abs=0.01)
     blind = (rng.random((100, 100)) < 0.2).astype(np.uint8)
-    assert ErrorsByUncertainty.empty(1.0).add(values, blind, target).found_in() == pytest.approx(
+    assert ErrorsByUncertainty.empty(1.0).add(values, blind, target).share_found() == pytest.approx(
         0.1, abs=0.03
     )
-    assert np.isnan(ErrorsByUncertainty.empty(1.0).add(values, target, target).found_in())
+    assert np.isnan(ErrorsByUncertainty.empty(1.0).add(values, target, target).share_found())

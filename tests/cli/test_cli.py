@@ -123,7 +123,7 @@ def no_project(pool, tmp_path):
         (twice, 2, "given twice: gland"),
         (taken, 1, "not empty; nothing was changed"),
         (odd_mask, 1, "5 x 6 but its image is 96 x 128"),
-        (no_project, 1, "is no project"),
+        (no_project, 1, "is not a project"),
     ],
 )
 def test_bad_input_ends_with_one_line_and_its_code(run, pool, tmp_path, arguments, code, words):

@@ -113,4 +113,4 @@ def test_a_convention_is_for_masks_alone(run, made, tmp_path):
     shapes["images"] = [{"id": 1, "file_name": "img0.png"}]
     (tmp_path / "c.json").write_text(json.dumps(shapes))
     code, _, err = run("import", made, "--labels", tmp_path / "c.json", "--as", "index")
-    assert code == 2 and "are no folder of masks" in err
+    assert code == 2 and "are not a folder of masks" in err

@@ -48,7 +48,7 @@ def test_trust_says_what_is_known_and_from_which_labels(run, trained):
     assert {"validation", "test"} <= set(sources)
     known = sources["validation"]["figures"]["accuracy"]
     assert known["low"] <= known["value"] <= known["high"]
-    assert facts["label_on"]["verdict"] == "cannot tell"
+    assert facts["label_on"]["verdict"] == "unclear"
     assert "near copies" in facts["leaks"] or "look the same" in facts["leaks"]
     code, out, _ = run("trust", trained)
     assert code == 0 and "m001 on validation (3 on 3 images): accuracy" in out

@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.export import PredictionFolder
-from napari_active_seg.metrics.morphometry import class_areas, measured_objects
+from napari_active_seg.metrics.morphometry import class_areas, measure_objects
 from napari_active_seg.regions import LabelSchema, Region
 from napari_active_seg.uncertainty import MomentStream, Prediction
 
@@ -43,14 +43,14 @@ def test_objects_are_measured_in_pixels_and_square_millimetres():
     ids = mask.astype(np.int32)
     ids[20:36] *= 2
     heat = np.where(mask, 0.5, 0.1).astype(np.float32)
-    one, two = measured_objects(ids, told.classes, told.mean_probs, heat, spacing=(0.5, 2.0))
+    one, two = measure_objects(ids, told.classes, told.mean_probs, heat, spacing=(0.5, 2.0))
     assert (one.area_px, one.top, one.left, one.bottom, one.right) == (200, 5, 5, 15, 25)
     assert one.area_mm2 == pytest.approx(200 * 0.5 * 2.0 / 1e6)
     assert (one.y, one.x) == (9.5, 14.5)
     assert one.solidity == 1.0 and two.eccentricity == pytest.approx(0, abs=1e-6)
     assert one.mean_uncertainty == pytest.approx(0.5)
     assert one.mean_probability == pytest.approx(0.85)
-    coarse = measured_objects(ids, told.classes, told.mean_probs, heat, step=4)
+    coarse = measure_objects(ids, told.classes, told.mean_probs, heat, step=4)
     assert coarse[0].area_px == 3200 and coarse[0].area_mm2 is None
     assert (coarse[0].top, coarse[0].right) == (20, 100)
     assert coarse[0].y == (9.5 + 0.5) * 4 - 0.5
@@ -61,13 +61,13 @@ def test_lines_and_points_have_a_shape_too():
     ids = np.zeros((9, 9), np.int32)
     ids[2, 1:8], ids[5, 5] = 1, 2
     probs = np.full((2, 9, 9), 0.5, np.float32)
-    found = measured_objects(ids, (ids > 0).astype(np.uint8), probs, probs[0])
+    found = measure_objects(ids, (ids > 0).astype(np.uint8), probs, probs[0])
     assert [own.solidity for own in found] == [1.0, 1.0]
 
 
 def test_files_and_tables_of_a_folder(tmp_path):
     ids = ["x/ä 1.png", "x/ä 1.tif", "b.png"]
-    folder = PredictionFolder(tmp_path / "out", ids, SCHEMA, asked={"model": "m001"})
+    folder = PredictionFolder(tmp_path / "out", ids, SCHEMA, request={"model": "m001"})
     folder.begin()
     heat = np.full((40, 60), 0.25, np.float32)
     for image_id in ids:
@@ -95,7 +95,7 @@ def test_it_goes_on_and_refuses_what_another_model_said(tmp_path):
     heat = np.zeros((40, 60), np.float32)
 
     def folder(model):
-        return PredictionFolder(tmp_path / "out", ["a.png", "b.png"], SCHEMA, asked={"m": model})
+        return PredictionFolder(tmp_path / "out", ["a.png", "b.png"], SCHEMA, request={"m": model})
 
     first = folder("m001")
     first.begin()
@@ -109,5 +109,5 @@ def test_it_goes_on_and_refuses_what_another_model_said(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "a.txt").write_text("mine")
     with pytest.raises(BadInputError, match="other things"):
-        PredictionFolder(tmp_path / "thesis", ["a.png"], SCHEMA, asked={}).begin()
+        PredictionFolder(tmp_path / "thesis", ["a.png"], SCHEMA, request={}).begin()
     assert [p.name for p in (tmp_path / "thesis").iterdir()] == ["a.txt"]

@@ -94,13 +94,13 @@ def test_overwriting_replaces_an_export_and_sets_anything_else_aside(tmp_path):
 
 def test_a_full_disk_is_told_and_gone_on_with(tmp_path):
     def fill_the_disk():
-        with build_folder(tmp_path / "out", asked="a") as folder:
+        with build_folder(tmp_path / "out", request="a") as folder:
             folder.text("a.txt", "a")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(BadInputError, match="goes on where it stopped"):
+    with pytest.raises(BadInputError, match="command again to resume"):
         fill_the_disk()
-    with build_folder(tmp_path / "out", asked="a") as folder:
+    with build_folder(tmp_path / "out", request="a") as folder:
         assert (folder.path / "a.txt").read_text() == "a"
     assert (tmp_path / "out" / "a.txt").is_file()
 
@@ -155,7 +155,7 @@ def test_formats_without_an_unlabelled_value_leave_out_or_fill(tmp_path):
         written(data_set(pool[:1]), "yolo", tmp_path / "b")
     filled = written(data_set(pool, fill=0), "yolo", tmp_path / "c")
     assert filled.pieces == 2
-    assert "because it was asked for" in (filled.out / "README.md").read_text()
+    assert "as requested" in (filled.out / "README.md").read_text()
 
 
 def test_names_that_differ_in_case_suffix_or_folder_stay_apart(tmp_path):

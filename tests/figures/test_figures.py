@@ -23,7 +23,7 @@ from napari_active_seg.figures import (
     image_png,
     outline_rgb,
 )
-from napari_active_seg.metrics import fitted_curve
+from napari_active_seg.metrics import fit_curve
 from napari_active_seg.regions import Region
 
 PNG = b"\x89PNG\r\n"
@@ -233,7 +233,7 @@ def test_errors_by_tenth_and_the_oracle():
 
 def test_a_learning_curve_looks_ahead_with_a_band():
     x, y = [5.0, 10.0, 20.0, 30.0], [0.6, 0.7, 0.77, 0.8]
-    figure = draw_learning_curve(x, y, unit="minutes", fit=fitted_curve(x, y), step=10.0)
+    figure = draw_learning_curve(x, y, unit="minutes", fit=fit_curve(x, y), step=10.0)
     fitted = figure.axes[0].lines[1]
     assert fitted.get_xdata()[-1] == 40
     assert fitted.get_ydata()[-1] >= fitted.get_ydata()[0]

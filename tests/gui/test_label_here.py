@@ -187,7 +187,7 @@ def test_a_click_in_a_region_selects_it(proposed):
     window.drawn()
     assert window.session.state.region_id == first.id
     assert panel.reopen.isEnabled() and not panel.label_here.isChecked()
-    assert len(window.session.state.asked) == 4
+    assert len(window.session.state.proposed_regions) == 4
     window.click(panel.reopen)
     assert window.session.state.region.state is RegionState.IN_PROGRESS
 

@@ -170,7 +170,7 @@ def test_patients_and_the_validation_share_are_said_and_kept(form, tmp_path):
     split.groups.value = "custom pattern"
     assert split.pattern.visible
     QTest.keyClicks(split.pattern.native, "(")
-    says(lambda: "no regular expression" in split.effect.text(), timeout=5000)
+    says(lambda: "not a regular expression" in split.effect.text(), timeout=5000)
     QTest.keyClicks(split.pattern.native, "[ab]).png")
     says(lambda: "a from p_1_a.png; 2 groups" in split.effect.text(), timeout=5000)
     split.groups.value = 'up to last "_"'

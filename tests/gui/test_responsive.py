@@ -87,7 +87,7 @@ def test_project_that_cannot_be_opened_leaves_the_current_one(proposed, tmp_path
     monkeypatch.setattr(project_panel, "ask_folder", lambda *_: tmp_path / "nothing")
     proposed.panel("Project")._open()
     proposed.qtbot.waitUntil(lambda: proposed.dock.message.isVisible(), timeout=10_000)
-    assert "is no project" in proposed.dock.message.text.text()
+    assert "is not a project" in proposed.dock.message.text.text()
     assert proposed.session.project.folder == folder
     assert "to label" in proposed.dock.status.text()
 

@@ -154,7 +154,7 @@ def test_a_slide_shows_its_map_and_what_is_near_the_region(window, tmp_path, mon
     colours = window.dock._extras.colours
     assert colours.isVisible() and "BALD" in colours.summary and colours.ends[0] == "0"
     window.key(Qt.Key.Key_A)
-    draft = window.session.predictions.near(queued.region).classes_in(queued.region)
+    draft = window.session.predictions.near(queued.region).crop_classes(queued.region)
     np.testing.assert_array_equal(np.asarray(window.paint.data), draft + 1)
     window.viewer.layers.selection.active = window.paint
     window.key(Qt.Key.Key_U)

@@ -6,8 +6,8 @@ from PIL import Image
 from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
     PlainImage,
+    compute_fingerprint,
     count_planes,
-    fingerprint_of,
     read_rgb,
     scan_folder,
 )
@@ -112,11 +112,11 @@ def test_fingerprint_follows_content_and_not_name(tmp_path):
     (tmp_path / "d").write_bytes(big)
     big[len(big) // 2 + 7] = 1
     (tmp_path / "e").write_bytes(big)
-    prints = {name: fingerprint_of(tmp_path / name) for name in "abcde"}
+    prints = {name: compute_fingerprint(tmp_path / name) for name in "abcde"}
     assert prints["a"] == prints["b"] != prints["c"]
     assert prints["d"] != prints["e"]
     with pytest.raises(ImageError, match="cannot be read"):
-        fingerprint_of(tmp_path / "missing")
+        compute_fingerprint(tmp_path / "missing")
 
 
 def test_files_of_several_planes_are_noted(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_active_seg.images import near_copies, perceptual_hash
+from napari_active_seg.images import find_near_copies, perceptual_hash
 
 
 def picture(seed, side=96):
@@ -41,7 +41,7 @@ def test_pairs_across_splits_are_named_the_most_alike_first():
     hashes["val"] = perceptual_hash(picture(2)[:, ::-1])
     hashes["other"] = perceptual_hash(picture(77))
     pool = [f"pool{k}" for k in range(4)]
-    found = near_copies(hashes, pool, ["val", "other", "gone"])
+    found = find_near_copies(hashes, pool, ["val", "other", "gone"])
     assert [(pair.first, pair.second) for pair in found] == [("pool2", "val")]
-    assert near_copies(hashes, pool, pool) == ()  # an image is no copy of itself
-    assert near_copies(hashes, [], ["val"]) == ()
+    assert find_near_copies(hashes, pool, pool) == ()  # an image is no copy of itself
+    assert find_near_copies(hashes, [], ["val"]) == ()

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_slides import half, scene, write_svs
 
 from napari_active_seg.errors import ImageError, MissingExtraError
-from napari_active_seg.images import fingerprint_of, open_image, read_rgb, scan_folder
+from napari_active_seg.images import compute_fingerprint, open_image, read_rgb, scan_folder
 from napari_active_seg.images.openslide_image import OpenSlideImage
 from napari_active_seg.images.to_rgb import ycbcr_to_rgb
 
@@ -68,11 +68,11 @@ def test_grey_ome_zarr_becomes_rgb_and_its_fingerprint_follows_its_content(tmp_p
     (tmp_path / "a.zarr").mkdir()
     path = write_zarr(tmp_path / "a.zarr", [image], version="0.5", channels_first=False)
     assert (open_image(path).read(0, 5, 5, 9, 9) == image[5:14, 5:14, :1]).all()
-    before = fingerprint_of(path)
+    before = compute_fingerprint(path)
     moved = path.rename(tmp_path / "b.zarr")
-    assert fingerprint_of(moved) == before
+    assert compute_fingerprint(moved) == before
     (moved / "0" / "zarr.json").write_text("{}")
-    assert fingerprint_of(moved) != before
+    assert compute_fingerprint(moved) != before
 
 
 def test_ome_zarr_that_points_outside_itself_or_is_broken_is_refused(tmp_path):

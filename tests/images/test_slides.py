@@ -9,9 +9,9 @@ import tifffile
 from tiny_slides import half, scene, write_ndpi, write_pages, write_svs
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import SlideImage, lazy_levels, open_image, scan_folder
+from napari_active_seg.images import SlideImage, open_image, open_lazy_levels, scan_folder
 from napari_active_seg.images.pyramid import Overview
-from napari_active_seg.images.tissue import tissue_at_low_level
+from napari_active_seg.images.tissue import find_tissue
 
 
 def windows(shape):
@@ -262,7 +262,7 @@ def test_overview_is_the_mean_of_its_pixels(shape):
 def test_lazy_levels_index_like_arrays_and_read_only_what_is_asked(tmp_path):
     image = scene()
     source = open_image(write_pages(tmp_path / "a.tif", [image, half(image)]))
-    level, coarse = lazy_levels(source)
+    level, coarse = open_lazy_levels(source)
     assert level.shape == image.shape and coarse.shape == half(image).shape
     for index in (
         np.s_[10:20, 30:50], np.s_[5], np.s_[-1, 4], np.s_[..., 1], np.s_[3:99:7, ::50, 0],
@@ -285,7 +285,7 @@ def test_tissue_of_a_slide_is_found_at_a_low_level(tmp_path):
     source = open_image(
         write_pages(tmp_path / "a.tif", [image, half(image)], compression="deflate")
     )
-    mask = tissue_at_low_level(source)
+    mask = find_tissue(source)
     assert max(mask.shape) <= 1300
     scale = mask.shape[0] / 2500
     inside = mask[int(510 * scale) : int(1490 * scale), int(710 * scale) : int(1990 * scale)]

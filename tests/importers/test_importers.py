@@ -21,7 +21,7 @@ from napari_active_seg.importers import (
     recognise_layout,
     unpack_archive,
 )
-from napari_active_seg.importers.coco import _decompressed
+from napari_active_seg.importers.coco import _decompress
 from napari_active_seg.importers.polygons import Outline, RunLengths
 from napari_active_seg.regions import UNLABELLED, LabelSchema, Region
 
@@ -259,7 +259,7 @@ def test_compressed_run_lengths_are_those_of_the_reference():
     rng = np.random.default_rng(1)
     for _ in range(50):
         counts = rng.integers(0, 5000, int(rng.integers(1, 40))).tolist()
-        assert _decompressed(compress(counts)).tolist() == counts
+        assert _decompress(compress(counts)).tolist() == counts
 
 
 def ring(x, y, width, height):

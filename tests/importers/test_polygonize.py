@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from napari_active_seg.importers.polygons import Outline
 from napari_active_seg.regions import Region
-from napari_active_seg.regions.polygonize import areas_of, outline_of
+from napari_active_seg.regions.polygonize import find_areas, find_outline
 
 
 @settings(max_examples=150, deadline=None)
@@ -14,7 +14,7 @@ def test_outlines_are_valid_and_cover_their_pixels_exactly(height, width, seed, 
 
     mask = np.random.default_rng(seed).random((height, width)) < share
     drawn = np.full(mask.shape, 255, np.uint8)
-    for area in areas_of(mask):
+    for area in find_areas(mask):
         outer, *holes = area.rings()
         polygon = shapely.Polygon(outer, holes)
         assert polygon.is_valid
@@ -26,19 +26,19 @@ def test_outlines_are_valid_and_cover_their_pixels_exactly(height, width, seed, 
 
 def test_a_square_has_four_corners_and_a_hole_is_a_ring_of_its_own():
     mask = np.ones((5, 5), bool)
-    assert outline_of(mask)[0].tolist() == [[0, 0], [5, 0], [5, 5], [0, 5]]
+    assert find_outline(mask)[0].tolist() == [[0, 0], [5, 0], [5, 5], [0, 5]]
     mask[2, 2] = False
-    outer, hole = outline_of(mask)
+    outer, hole = find_outline(mask)
     assert len(outer) == len(hole) == 4
 
 
 def test_pixels_that_touch_at_a_corner_are_two_areas():
     mask = np.eye(2, dtype=bool)
-    assert [(area.y, area.x, area.pixels) for area in areas_of(mask)] == [(0, 0, 1), (1, 1, 1)]
+    assert [(area.y, area.x, area.pixels) for area in find_areas(mask)] == [(0, 0, 1), (1, 1, 1)]
 
 
 def test_objects_stay_apart_and_what_has_no_number_is_not_lost():
     mask = np.ones((2, 6), bool)
     objects = np.array([[1, 1, 2, 2, 0, 0]] * 2)
-    assert sorted(area.x for area in areas_of(mask, objects)) == [0, 2, 4]
-    assert list(areas_of(np.zeros((3, 3), bool))) == []
+    assert sorted(area.x for area in find_areas(mask, objects)) == [0, 2, 4]
+    assert list(find_areas(np.zeros((3, 3), bool))) == []

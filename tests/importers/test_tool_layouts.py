@@ -62,7 +62,7 @@ def test_a_list_that_leads_outside_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("0 0.1 0.1 0.2 0.2", "three corners"), ("7 0 0 1 0 1 1", "class 7"), ("x y", "no class")],
+    [("0 0.1 0.1 0.2 0.2", "three corners"), ("7 0 0 1 0 1 1", "class 7"), ("x y", "not a class")],
 )
 def test_lines_of_yolo_that_say_nothing_are_named(tmp_path, line, words):
     out, images = strangers(tmp_path, "yolo", random_target((30, 40), 3, 3, unlabelled=False))

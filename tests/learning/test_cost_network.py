@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_active_seg.acquisition import CostExample, CostView, learned_cost
+from napari_active_seg.acquisition import CostExample, CostView, fit_learned_cost
 from napari_active_seg.errors import StoppedError
 from napari_active_seg.learning.cost_network import fit_cost_network
 
@@ -36,7 +36,7 @@ def test_network_learns_from_pixels_what_no_count_shows():
     assert np.abs(found - took).mean() < 0.4 * flat
     told = np.abs(left_out - [e.spent for e in known]).mean()
     assert told < 0.6 * flat
-    learned = learned_cost(known, lambda views: np.ones(len(views)), network=fitted)
+    learned = fit_learned_cost(known, lambda views: np.ones(len(views)), network=fitted)
     assert learned.how == "network" and learned.error < 0.6 * flat
 
 

@@ -43,7 +43,7 @@ def test_torch_loads_with_the_first_network(code):
 
 
 def test_used_factory_crosses_without_what_was_loaded():
-    factory = TorchSegmenterFactory("cpu", beside_a_window=True)
+    factory = TorchSegmenterFactory("cpu", with_window=True)
     assert factory.candidates() == ("unet", "fast")
     crossed = pickle.loads(pickle.dumps(factory))  # noqa: S301 - our own object
     assert "_device" in vars(factory) and "_device" not in vars(crossed)

@@ -73,8 +73,8 @@ CONCURRENT = """
 import sys, threading
 from napari_active_seg.learning import TorchSegmenterFactory
 TorchSegmenterFactory("cpu").candidates()
-from napari_active_seg.learning.torch_loading import without_triton
-with without_triton():
+from napari_active_seg.learning.torch_loading import block_triton
+with block_triton():
     try:
         import triton
     except ImportError:

@@ -16,11 +16,11 @@ from napari_active_seg.metrics import (
     auc_at_budget_doubled,
     bootstrap_interval,
     budget_to_reach,
-    fitted_curve,
+    fit_curve,
     roc_auc,
     score_at_budget,
 )
-from napari_active_seg.metrics.bootstrap import resampled_sums
+from napari_active_seg.metrics.bootstrap import resample_sums
 from napari_active_seg.metrics.learning_curve import Forecast
 from napari_active_seg.metrics.stopping import advise_on_stopping
 
@@ -81,7 +81,7 @@ def test_area_under_the_budget_curve_is_equation_2():
     assert score_at_budget(budgets, scores, 0.3) == pytest.approx(0.65)
     assert budget_to_reach(budgets, scores, 0.65) == 0.4
     assert budget_to_reach(budgets, scores, 0.9) is None
-    with pytest.raises(BadInputError, match="says nothing"):
+    with pytest.raises(BadInputError, match="does not reach"):
         score_at_budget(budgets, scores, 0.6)
     with pytest.raises(BadInputError, match="grow"):
         auc_at_budget([0.2, 0.1], [0.5, 0.5])
@@ -94,7 +94,7 @@ def test_all_labels_of_a_paper_give_its_row():
 
 def test_resampled_sums_are_sums_of_drawn_images():
     images = np.eye(5)
-    sums = resampled_sums(images, seed=3, draws=200)
+    sums = resample_sums(images, seed=3, draws=200)
     assert (sums.sum(axis=1) == 5).all()
     assert sums.mean() == pytest.approx(1, abs=1e-9)
     assert (sums == 0).mean() == pytest.approx(0.8**5, abs=0.06)
@@ -124,7 +124,7 @@ def curve(x, a=0.9, b=0.3, c=0.7):
 
 def test_a_clean_curve_is_followed():
     x = np.arange(5, 45, 5.0)
-    forecast = fitted_curve(x, curve(x)).forecast(40, 50)
+    forecast = fit_curve(x, curve(x)).forecast(40, 50)
     assert forecast.low <= curve(50) - curve(40) <= forecast.high
     assert forecast.gain == pytest.approx(curve(50) - curve(40), abs=0.004)
     assert forecast.summary.startswith("about +")
@@ -138,14 +138,14 @@ def test_bands_hold_the_truth_about_as_often_as_they_say():
         a, b, c = rng.uniform(0.75, 0.97), rng.uniform(0.1, 0.4), rng.uniform(0.3, 1.2)
         x = np.arange(5, 35, 5.0)
         noisy = curve(x, a, b, c) + rng.normal(0, 0.01, len(x))
-        forecast = fitted_curve(x, noisy).forecast(30, 40)
+        forecast = fit_curve(x, noisy).forecast(30, 40)
         hits += forecast.low <= curve(40, a, b, c) - curve(30, a, b, c) <= forecast.high
     assert hits >= 75
 
 
 def test_a_band_widens_away_from_the_points():
     x = np.arange(5, 45, 5.0)
-    fit = fitted_curve(x, curve(x) + np.array([1, -1, 1, -1, 1, -1, 1, -1]) * 0.01)
+    fit = fit_curve(x, curve(x) + np.array([1, -1, 1, -1, 1, -1, 1, -1]) * 0.01)
     low, high = fit.quantiles([20, 40, 200], (0.1, 0.9))
     assert (high >= low).all()
     assert (high - low)[2] > (high - low)[0]
@@ -153,19 +153,19 @@ def test_a_band_widens_away_from_the_points():
 
 def test_three_points_are_too_few():
     with pytest.raises(BadInputError, match="4 points"):
-        fitted_curve([1, 2, 3], [0.1, 0.2, 0.3])
+        fit_curve([1, 2, 3], [0.1, 0.2, 0.3])
 
 
 def test_advice_follows_the_forecast_and_the_models():
     ten = "ten more minutes"
     grows = advise_on_stopping(Forecast(0.02, 0.006, 0.05), [0.9], step=ten)
-    assert grows.verdict == "go on"
+    assert grows.verdict == "continue"
     assert "kappa 0.900" in grows.summary
     assert advise_on_stopping(Forecast(0.001, 0, 0.003), [], step=ten).verdict == "may stop"
     unsure = Forecast(0.003, 0.0, 0.02)
-    assert advise_on_stopping(unsure, [0.99, 0.98, 0.995], step=ten).verdict == "cannot tell"
+    assert advise_on_stopping(unsure, [0.99, 0.98, 0.995], step=ten).verdict == "unclear"
     assert advise_on_stopping(unsure, [0.995] * 3, step=ten).verdict == "may stop"
     assert advise_on_stopping(None, [0.995] * 3, step=ten).verdict == "may stop"
     little = advise_on_stopping(None, [], step=ten, missing="3 models more are needed")
-    assert little.verdict == "cannot tell"
+    assert little.verdict == "unclear"
     assert "3 models" in little.summary

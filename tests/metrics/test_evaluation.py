@@ -102,7 +102,7 @@ def test_facts_come_back_through_json():
     assert back.intervals() == report.intervals()
     assert back.errors["bald"].error_rate == report.errors["bald"].error_rate
     assert back.errors["bald"].area == pytest.approx(report.errors["bald"].area, abs=2e-3)
-    with pytest.raises(BadInputError, match="no evaluation"):
+    with pytest.raises(BadInputError, match="do not describe an evaluation"):
         report_from_facts({"classes": ["a"]})
 
 

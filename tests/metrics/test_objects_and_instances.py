@@ -10,10 +10,10 @@ from napari_active_seg.metrics import ObjectCounts, count_objects
 from napari_active_seg.metrics.instances import (
     InstanceRules,
     ObjectMaps,
-    fitted_rules,
-    instances_of,
+    find_instances,
+    fit_rules,
 )
-from napari_active_seg.regions import contour_target
+from napari_active_seg.regions import make_contour_target
 
 
 def slow_counts(found, truth):
@@ -67,15 +67,15 @@ def touching():
     objects = ndimage.gaussian_filter((truth > 0).astype(float), 1.0)
     objects += rng.normal(0, 0.02, truth.shape)
     contours = ndimage.gaussian_filter(
-        (contour_target((truth > 0).astype(np.uint8), truth) == 1).astype(float), 1.0
+        (make_contour_target((truth > 0).astype(np.uint8), truth) == 1).astype(float), 1.0
     )
     return ObjectMaps(objects.astype(np.float32), contours.astype(np.float32), truth)
 
 
 def test_outlines_part_objects_that_touch():
     said = touching()
-    together = instances_of(said, InstanceRules(contour_weight=0.0))
-    parted = instances_of(said, InstanceRules())
+    together = find_instances(said, InstanceRules(contour_weight=0.0))
+    parted = find_instances(said, InstanceRules())
     assert together.max() == 1
     assert parted.max() == 2
     assert count_objects(parted, said.truth) == ObjectCounts(2, 0, 0)
@@ -92,28 +92,28 @@ def test_small_objects_and_small_holes_go_and_large_ones_stay():
     objects[20:40, 20:40] = 0  # 400 pixels
     objects[50:54, 50:54] = 1  # 16 pixels
     said = ObjectMaps(objects, np.zeros_like(objects))
-    ids = instances_of(said, InstanceRules(0.5, 0.0, smallest=20, largest_hole=100))
+    ids = find_instances(said, InstanceRules(0.5, 0.0, smallest=20, largest_hole=100))
     assert ids[11, 11] == 1
     assert ids[30, 30] == 0
     assert ids[52, 52] == 0
-    every = instances_of(said, InstanceRules(0.5, 0.0, smallest=0, largest_hole=0))
+    every = find_instances(said, InstanceRules(0.5, 0.0, smallest=0, largest_hole=0))
     assert every.max() == 2
     assert every[11, 11] == 0
 
 
 def test_rules_are_fixed_on_validation_and_travel_as_figures():
     said = touching()
-    rules, counts = fitted_rules([said])
+    rules, counts = fit_rules([said])
     assert counts.glas.object_f1 == 1
     assert rules.contour_weight > 0
-    assert count_objects(instances_of(said, rules), said.truth) == counts.glas.counts
+    assert count_objects(find_instances(said, rules), said.truth) == counts.glas.counts
     figures = {"mean_dice": 0.9, **rules.as_figures()}
     assert InstanceRules.from_figures(figures) == rules
     assert InstanceRules.from_figures({"mean_dice": 0.9}) is None
     with pytest.raises(NothingToDoError, match="no validation image"):
-        fitted_rules([ObjectMaps(said.objects, said.contours)])
+        fit_rules([ObjectMaps(said.objects, said.contours)])
 
 
 def test_empty_maps_hold_no_object():
     nothing = np.zeros((8, 9), np.float32)
-    assert instances_of(ObjectMaps(nothing, nothing), InstanceRules()).max() == 0
+    assert find_instances(ObjectMaps(nothing, nothing), InstanceRules()).max() == 0

@@ -1,9 +1,9 @@
-from napari_active_seg.models.semi_supervised_advice import advice_on_unlabelled
+from napari_active_seg.models.semi_supervised_advice import advise_on_unlabelled
 
 
 def advice(**changes):
     usual = {"n_regions": 20, "n_classes": 2, "labelled_share": 0.02, "n_images": 50}
-    return advice_on_unlabelled(**{**usual, **changes})
+    return advise_on_unlabelled(**{**usual, **changes})
 
 
 def test_unlabelled_images_wait_for_labels():

@@ -92,7 +92,7 @@ def test_done_goes_to_the_next_and_asks_once_what_unpainted_pixels_are(widget, s
     widget.answer({"kind": "done"})  # is not asked again
     widget.answer({"kind": "skip"})
     assert widget.facts.get("region") is None and widget.facts["waiting"] == 0
-    assert sorted(q.state for q in session.state.asked) == ["done", "done", "skipped"]
+    assert sorted(q.state for q in session.state.proposed_regions) == ["done", "done", "skipped"]
 
 
 def test_a_region_without_paint_is_done_where_the_rule_gives_a_class(widget, session):
@@ -122,14 +122,14 @@ def test_finished_region_is_reopened_before_it_is_painted_in(widget, session):
 
 
 def test_the_model_shows_and_its_prediction_is_a_draft(widget, session, pool):
-    assert widget.heat == b"" and widget.said == b""
+    assert widget.heat == b"" and widget.predicted == b""
     session.labels.answer_from_masks(pool / "masks")
     session.train()
     session.predict()
     session.proposals.propose(count=1, size=24, control=0.0)
     queued = session.state.region
-    said = session.prediction(queued.region.image_id).classes_in(queued.region)
-    assert widget.said == said.tobytes() and widget.heat[:4] == b"\x89PNG"
+    said = session.prediction(queued.region.image_id).crop_classes(queued.region)
+    assert widget.predicted == said.tobytes() and widget.heat[:4] == b"\x89PNG"
     widget.answer({"kind": "draft"})
     assert (painted(widget) == said).all()
     assert session.labels.history(queued.id)[-1].effort.begun == "prediction"
@@ -141,7 +141,7 @@ def test_blind_annotator_sees_nothing_of_the_model(widget, session, pool):
     session.predict()
     session.maintenance.configure(blind=True)
     session.proposals.propose(count=1, size=24)
-    assert widget.heat == b"" and widget.said == b"" and widget.facts["reason"] == ""
+    assert widget.heat == b"" and widget.predicted == b"" and widget.facts["reason"] == ""
 
 
 def test_paint_of_a_region_with_a_shape_stays_inside(session, pool):

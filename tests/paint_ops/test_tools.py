@@ -9,7 +9,7 @@ from napari_active_seg.paint_ops import (
     MagicWand,
     lasso_mask,
     remove_small_regions,
-    smoothed,
+    smooth_mask,
     snap_to_edges,
 )
 
@@ -109,7 +109,7 @@ def test_smoothing_takes_the_stairs_off_and_keeps_the_size():
     y, x = np.nonzero(disk((100, 100), (50, 50), 33) & ~disk((100, 100), (50, 50), 27))
     flipped = rng.random(len(y)) < 0.3
     rough[y[flipped], x[flipped]] ^= True
-    better = smoothed(rough.astype(np.uint8)) == 1
+    better = smooth_mask(rough.astype(np.uint8)) == 1
     assert dice(better, area) > dice(rough, area) + 0.01
     assert abs(np.count_nonzero(better) / np.count_nonzero(area) - 1) < 0.03
 

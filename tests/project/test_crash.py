@@ -97,7 +97,7 @@ def check_copy(folder, acknowledged):
 def _crcs(project, region):
     """Return the checksums of every save of a region; a damaged blob raises."""
     history = project.labels.history(region)
-    return {zlib.crc32(project.labels.target_of(saved.uid).tobytes()) for saved in history}
+    return {zlib.crc32(project.labels.get_target(saved.uid).tobytes()) for saved in history}
 
 
 def kill_many(folder, tmp_path, kills):

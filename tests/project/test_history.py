@@ -15,7 +15,7 @@ from napari_active_seg.errors import (
     NothingToDoError,
     ProjectError,
 )
-from napari_active_seg.images import groups_by_pattern, read_image_table
+from napari_active_seg.images import find_groups_by_pattern, read_image_table
 from napari_active_seg.project import (
     Placement,
     Project,
@@ -43,10 +43,10 @@ def test_label_goes_back_to_any_earlier_save_and_forward_again(painted):
         history = again.labels.history(region)
         assert [saved.uid for saved in history[:2]] == [first, second]
         assert ["taken back" in saved.note for saved in history] == [False, False, True, True]
-        values = [int(again.labels.target_of(saved.uid)[0, 0]) for saved in history]
+        values = [int(again.labels.get_target(saved.uid)[0, 0]) for saved in history]
         assert values == [0, 1, 0, 1]
         with pytest.raises(BadInputError, match="no save"):
-            again.labels.target_of("nonsense")
+            again.labels.get_target("nonsense")
 
 
 def test_restoring_what_is_there_or_of_another_region_is_refused(painted):
@@ -80,10 +80,10 @@ def test_classes_change_in_the_middle_and_every_change_can_be_undone(painted):
         region = project.regions.queue()[-1].id
         paint(project, region, 1)
         book = project.classes.current
-        project.classes.change(book.added("lumen"), what="added lumen", annotator="A")
+        project.classes.change(book.add_class("lumen"), what="added lumen", annotator="A")
         paint(project, region, 2)
         book = project.classes.current
-        project.classes.change(book.merged_into("lumen", "disk"), what="merged", annotator="A")
+        project.classes.change(book.merge_classes("lumen", "disk"), what="merged", annotator="A")
         assert (project.labels.latest(region).target == 1).all()
     with Project.open(painted) as project:
         assert project.schema.names == ("background", "disk")
@@ -95,14 +95,14 @@ def test_classes_change_in_the_middle_and_every_change_can_be_undone(painted):
         with pytest.raises(NothingToDoError):
             project.classes.undo(annotator="A")
         book = project.classes.current
-        project.classes.change(book.added("stroma"), what="added stroma", annotator="A")
+        project.classes.change(book.add_class("stroma"), what="added stroma", annotator="A")
         assert (project.labels.latest(region).target == 255).all()  # stroma is not lumen
         assert len(project.classes.history()) == 6
 
 
 def test_patients_are_drawn_whole_and_new_seeds_draw_others():
     ids = [f"p{k // 4}_{k}.png" for k in range(40)]
-    groups = groups_by_pattern(ids, r"^(p\d+)_")
+    groups = find_groups_by_pattern(ids, r"^(p\d+)_")
     placed = assign_splits(ids, val_fraction=0.2, test_fraction=0.2, seed=0, groups=groups)
     assert groups_in_several_splits(placed.values()) == {}
     counts = [p.split for p in placed.values()]
@@ -133,10 +133,10 @@ def test_tables_are_read_by_their_headings(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ImageError, match="needs a column 'image'"):
         read_image_table(path)
-    with pytest.raises(ConfigError, match="no regular expression"):
-        groups_by_pattern(["a"], "(")
+    with pytest.raises(ConfigError, match="not a regular expression"):
+        find_groups_by_pattern(["a"], "(")
     with pytest.raises(ConfigError, match="matches no image name"):
-        groups_by_pattern(["a"], "xyz")
+        find_groups_by_pattern(["a"], "xyz")
 
 
 def test_moved_and_renamed_images_are_found_by_what_is_in_them(tmp_path, pool):
@@ -190,7 +190,7 @@ def test_project_with_pseudonyms_holds_no_name_and_its_key_is_apart(tmp_path, po
         project.images.move(found)
         assert project.images.path("image-000") == pool / "images" / "img0.png"
     key.write_text("rubbish")
-    with Project.open(tmp_path / "p") as project, pytest.raises(ProjectError, match="no key"):
+    with Project.open(tmp_path / "p") as project, pytest.raises(ProjectError, match="not a key"):
         project.images.path("image-000")
 
 

@@ -120,11 +120,11 @@ def test_classes_added_apart_keep_apart_and_equal_names_become_one(two_copies):
     ours, theirs = two_copies
     one, other = regions_of(ours)
     with Project.open(ours) as project:
-        book = project.classes.current.added("stroma")
+        book = project.classes.current.add_class("stroma")
         project.classes.change(book, what="added stroma", annotator="A")
         paint(project, one, 2, "Anna", DONE)
     with Project.open(theirs) as project:
-        book = project.classes.current.added("lumen").added("Stroma")
+        book = project.classes.current.add_class("lumen").add_class("Stroma")
         project.classes.change(book, what="added two", annotator="B")
         target = np.full((16, 16), 2, np.uint8)
         target[8:] = 3
@@ -186,7 +186,7 @@ def test_strangers_and_other_pictures_of_one_name_are_refused(two_copies, tmp_pa
     create(tmp_path / "stranger", pool).close()
     with pytest.raises(ProjectError, match="with itself"):
         merged(ours, ours)
-    with pytest.raises(ProjectError, match="is no copy of"):
+    with pytest.raises(ProjectError, match="is not a copy of"):
         merged(ours, tmp_path / "stranger")
     with Project.open(theirs) as project, project.database.transaction() as connection:
         connection.execute("UPDATE images SET fingerprint = 'x' WHERE id = 'img0.png'")

@@ -85,7 +85,7 @@ def test_failed_creation_leaves_nothing_behind(tmp_path, pool):
 def test_folder_that_is_no_project_says_so(project, missing):
     project.close()
     (project.folder / missing).unlink()
-    with pytest.raises(ProjectError, match="is no project"):
+    with pytest.raises(ProjectError, match="is not a project"):
         Project.open(project.folder)
 
 

@@ -69,7 +69,7 @@ def test_a_function_and_a_measure_are_found():
     found = get_measure("spread")
     assert (found.compute(said) == said.var_p.max(axis=0)).all()
     assert (found.title, found.unit, found.needs) == ("spread", "any scale", None)
-    assert found.normalised(said).max() == 1
+    assert found.normalise(said).max() == 1
     halved = get_measure("halved")
     assert halved.title == "Half the entropy" and halved.name == "halved"
     assert halved.upper_bound(2) == pytest.approx(np.log(2))

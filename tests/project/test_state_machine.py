@@ -89,7 +89,7 @@ class Store(RuleBasedStateMachine):
     def add_class(self):
         self.books.append(list(self.classes))
         name = f"class {self.next_uid}"
-        book = self.project.classes.current.added(name)
+        book = self.project.classes.current.add_class(name)
         self.project.classes.change(book, what="added", annotator="A")
         self.classes.append((name, self.next_uid))
         self.next_uid += 1
@@ -98,7 +98,7 @@ class Store(RuleBasedStateMachine):
     def turn_round(self):
         self.books.append(list(self.classes))
         self.classes.reverse()
-        book = self.project.classes.current.reordered([name for name, _ in self.classes])
+        book = self.project.classes.current.reorder_classes([name for name, _ in self.classes])
         self.project.classes.change(book, what="turned", annotator="A")
 
     @precondition(lambda self: self.books)
@@ -134,7 +134,7 @@ class Store(RuleBasedStateMachine):
             assert (label is None) == (not saves)
             if saves:
                 assert (label.target == positions[saves[-1]]).all()
-                assert (self.project.labels.target_of(history[0].uid) == positions[saves[0]]).all()
+                assert (self.project.labels.get_target(history[0].uid) == positions[saves[0]]).all()
                 assert label.effort.strokes == self.strokes[region]
 
 

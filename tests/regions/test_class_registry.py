@@ -20,8 +20,8 @@ def as_names(book, stored):
 def test_labels_keep_their_meaning_through_renaming_and_reordering():
     before = book()
     stored = before.to_stored(np.array([0, 1, 2, UNLABELLED], np.uint8))
-    after = before.renamed("gland", "crypt").recoloured("lumen", "#000000")
-    after = after.reordered(["lumen", "background", "crypt"])
+    after = before.rename_class("gland", "crypt").recolour_class("lumen", "#000000")
+    after = after.reorder_classes(["lumen", "background", "crypt"])
     assert as_names(after, stored) == ["background", "crypt", "lumen", "-"]
     assert after.schema.names == ("lumen", "background", "crypt")
     assert after.schema.colours[0] == "#000000"
@@ -30,7 +30,7 @@ def test_labels_keep_their_meaning_through_renaming_and_reordering():
 def test_merged_class_counts_as_the_other_and_comes_back_with_the_old_book():
     before = book()
     stored = np.array([1, 2, 0], np.uint8)
-    merged = before.merged_into("lumen", "gland")
+    merged = before.merge_classes("lumen", "gland")
     assert as_names(merged, stored) == ["gland", "gland", "background"]
     repainted = merged.to_stored(np.array([1, 1, 1], np.uint8), stored)
     assert repainted.tolist() == [1, 2, 1]  # what was lumen stays lumen underneath
@@ -38,9 +38,9 @@ def test_merged_class_counts_as_the_other_and_comes_back_with_the_old_book():
 
 
 def test_merges_follow_each_other_and_numbers_are_never_given_twice():
-    chain = book("a", "b", "c", "d").merged_into("a", "b").merged_into("b", "c")
+    chain = book("a", "b", "c", "d").merge_classes("a", "b").merge_classes("b", "c")
     assert as_names(chain, [0, 1, 2, 3]) == ["c", "c", "c", "d"]
-    grown = chain.added("e")
+    grown = chain.add_class("e")
     assert grown.uids == (2, 3, 4)
     assert as_names(chain, [4]) == ["-"]  # undone: nobody claims it, it is not labelled
     assert as_names(grown, [4]) == ["e"]
@@ -48,20 +48,20 @@ def test_merges_follow_each_other_and_numbers_are_never_given_twice():
 
 def test_changes_that_make_no_sense_are_refused_by_name():
     with pytest.raises(SchemaError, match="did you mean 'gland'"):
-        book().renamed("glnd", "x")
+        book().rename_class("glnd", "x")
     with pytest.raises(SchemaError, match="twice"):
-        book().renamed("gland", "lumen")
+        book().rename_class("gland", "lumen")
     with pytest.raises(SchemaError, match="names each class once"):
-        book().reordered(["gland", "lumen"])
+        book().reorder_classes(["gland", "lumen"])
     with pytest.raises(SchemaError, match="into itself"):
-        book().merged_into("gland", "gland")
+        book().merge_classes("gland", "gland")
     with pytest.raises(SchemaError, match="2 to 255 classes"):
-        book("a", "b").merged_into("a", "b")
+        book("a", "b").merge_classes("a", "b")
     with pytest.raises(SchemaError, match="#rrggbb"):
-        book().recoloured("gland", "red")
+        book().recolour_class("gland", "red")
     full = ClassRegistry(book().schema, (0, 1, 2), (), UNLABELLED)
     with pytest.raises(SchemaError, match="used up"):
-        full.added("one more")
+        full.add_class("one more")
 
 
 @given(st.lists(st.integers(0, 4), max_size=12), st.integers(0, 1000))
@@ -73,14 +73,14 @@ def test_any_history_of_changes_keeps_every_label(changes, seed):
         one, other = (names[k] for k in rng.choice(len(names), 2, replace=False))
         if change == 0:
             meaning[now.next_uid] = f"n{number}"
-            now = now.added(f"n{number}")
+            now = now.add_class(f"n{number}")
         elif change == 1:
-            now = now.renamed(one, f"r{number}")
+            now = now.rename_class(one, f"r{number}")
             meaning = {k: f"r{number}" if v == one else v for k, v in meaning.items()}
         elif change == 2:
-            now = now.reordered(list(rng.permutation(names)))
+            now = now.reorder_classes(list(rng.permutation(names)))
         elif change == 3 and len(names) > 2:
-            now = now.merged_into(one, other)
+            now = now.merge_classes(one, other)
             meaning = {k: other if v == one else v for k, v in meaning.items()}
         assert as_names(now, sorted(meaning)) == [meaning[k] for k in sorted(meaning)]
         target = now.to_target(np.array(sorted(meaning), np.uint8))

@@ -40,7 +40,7 @@ def test_union_area_counts_each_pixel_once(regions):
 
 @given(boxes, st.integers(0, 9))
 def test_grown_adds_margin_but_stays_inside(region, margin):
-    grown = region.grown(margin, (32, 32))
+    grown = region.grow(margin, (32, 32))
     assert grown.y == max(0, region.y - margin)
     assert grown.bottom == min(32, region.bottom + margin)
     assert (painted(grown) >= painted(region)).all()

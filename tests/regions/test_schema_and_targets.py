@@ -55,7 +55,7 @@ def test_paint_that_is_no_class_is_refused():
 
 
 def test_check_target_names_the_wrong_value_and_the_place():
-    with pytest.raises(BadInputError, match=r"region r1: value 2 is no class"):
+    with pytest.raises(BadInputError, match=r"region r1: value 2 is not a class"):
         check_target(np.full((2, 2), 2, np.uint8), n_classes=2, where="region r1")
     with pytest.raises(BadInputError, match="uint8"):
         check_target(np.zeros((2, 2)), n_classes=2, where="x")

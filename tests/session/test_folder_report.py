@@ -182,9 +182,9 @@ def test_patients_folders_stay_part_of_the_names(tmp_path):
     ],
 )
 def test_patients_are_found_in_names(pattern, name, group):
-    from napari_active_seg.images import groups_by_pattern
+    from napari_active_seg.images import find_groups_by_pattern
 
-    assert groups_by_pattern([name], GROUP_PATTERNS[pattern]) == {name: group}
+    assert find_groups_by_pattern([name], GROUP_PATTERNS[pattern]) == {name: group}
 
 
 def test_folders_that_name_a_split_keep_it(tmp_path):

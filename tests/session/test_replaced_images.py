@@ -90,12 +90,12 @@ def test_the_old_file_put_back_is_taken_without_a_word(trained, tmp_path):
 def test_files_are_read_again_only_where_size_or_time_changed(trained, monkeypatch):
     read = []
 
-    def fingerprint_of(path):
+    def compute_fingerprint(path):
         read.append(path)
         return original(path)
 
-    original = images_table.fingerprint_of
-    monkeypatch.setattr(images_table, "fingerprint_of", fingerprint_of)
+    original = images_table.compute_fingerprint
+    monkeypatch.setattr(images_table, "compute_fingerprint", compute_fingerprint)
     images = trained.project.images
     ids = [ref.id for ref in images.all()]
     assert images.find_changed(ids) == () and read == []  # the training has read them

@@ -161,7 +161,7 @@ def test_label_is_on_the_disk_before_the_state_says_so(session):
 def test_label_that_is_no_target_is_refused_and_nothing_changes(session):
     propose(session)
     queued = session.state.region
-    with pytest.raises(BadInputError, match="no class"):
+    with pytest.raises(BadInputError, match="not a class"):
         session.labels.save(queued.id, np.full(queued.region.shape, 9, np.uint8))
     assert session.labels.latest(queued.id) is None
 

@@ -177,14 +177,14 @@ def test_a_draw_of_the_weights_leaves_out_as_much_as_dropout_does(root):
     import torch
 
     from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
-    from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
+    from napari_active_seg.learning.classification.dropout_weights import sample_weights
 
     torch.manual_seed(0)
     network = BayesianCnn((14, 14, 1), 10)
     features = torch.rand(4, network.dense.in_features)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        drawn = [drawn_sequence(network.head, generator)(features) for _ in range(4000)]
+        drawn = [sample_weights(network.head, generator)(features) for _ in range(4000)]
         drawn = torch.stack(drawn)
         network.train()
         own = torch.stack([network.head(features) for _ in range(4000)])

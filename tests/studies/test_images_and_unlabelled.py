@@ -12,7 +12,7 @@ from torch import nn
 from napari_active_seg.errors import ConfigError, ModelError
 from napari_active_seg.learning import TorchImageNetworks
 from napari_active_seg.learning.classification import build_classifier
-from napari_active_seg.learning.classification.augmentation import changed_strongly
+from napari_active_seg.learning.classification.augmentation import augment_strongly
 from napari_active_seg.models.image_classifier import ImageTraining
 from napari_active_seg.studies.classification import (
     ClassificationArm,
@@ -66,10 +66,10 @@ def test_strong_changes_are_drawn_differ_and_stay_pictures(digits):
     for stack in (images, colour):
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            made = changed_strongly(stack, np.random.default_rng(0))
-            other = changed_strongly(stack, np.random.default_rng(1))
+            made = augment_strongly(stack, np.random.default_rng(0))
+            other = augment_strongly(stack, np.random.default_rng(1))
             torch.manual_seed(0)
-            again = changed_strongly(stack, np.random.default_rng(0))
+            again = augment_strongly(stack, np.random.default_rng(0))
         assert made.shape == stack.shape and made.min() >= 0 and made.max() <= 1
         assert (made == again).all() and (made != other).any(dim=(1, 2, 3)).all()
         cut = (made == 0.5).all(dim=1).sum(dim=(1, 2))
@@ -82,7 +82,7 @@ def test_losses_are_foretold_only_where_that_was_learned(digits):
     images[same] = images[same[0]]
     labels[same] = np.arange(len(same)) % 10  # one picture, ten labels: nobody can learn these
     model = built()
-    plan = ImageTraining(steps=120, foretells=True, **QUICK)
+    plan = ImageTraining(steps=120, predicts_loss=True, **QUICK)
     model.train(images, labels, plan=plan, check_cancelled=never)
     said = model.predict(digits.test_images, passes=0, seed=0, check_cancelled=never)
     worth = get_measure("learned-loss").compute(said)[:, 0]
@@ -115,7 +115,7 @@ def test_images_without_labels_teach_that_changes_do_not_rename():
     stack = torch.tensor(test_images).permute(0, 3, 1, 2).float() / 255
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        changed = changed_strongly(stack, np.random.default_rng(0))
+        changed = augment_strongly(stack, np.random.default_rng(0))
     changed_images = (changed * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
     def divergence(unlabelled):

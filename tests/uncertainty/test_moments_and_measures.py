@@ -89,7 +89,7 @@ def test_measure_equals_the_slow_loop(name, t, c):
 def test_measure_is_finite_and_between_zero_and_its_bound(name, t, c, seed, sharpness):
     probs = passes(t, c, seed, sharpness=sharpness).astype(np.float16)
     moments = streamed(probs, **extras_for(c, seed))
-    values = MEASURES[name].normalised(moments)
+    values = MEASURES[name].normalise(moments)
     assert np.isfinite(values).all()
     assert values.min() >= 0
     assert values.max() <= 1 + 5e-3  # float16 probabilities do not quite sum to 1
@@ -105,7 +105,7 @@ def test_certain_pixels_score_zero_and_the_bound_is_reached(name):
         disagreeing[t, t % 3] = 1.0
     unclear = np.full((6, 3, 1, 1), 1 / 3)
     worst = unclear if name == "expected-entropy" else disagreeing
-    np.testing.assert_allclose(MEASURES[name].normalised(streamed(worst)), 1, rtol=1e-6)
+    np.testing.assert_allclose(MEASURES[name].normalise(streamed(worst)), 1, rtol=1e-6)
 
 
 def test_bald_is_zero_where_all_passes_agree_that_it_is_unclear():

@@ -1,4 +1,4 @@
-"""Every export format by the name that the command line and the desktop use, one format a file."""
+"""Export formats by the name that the command line and the desktop use, one format a file."""
 
 from __future__ import annotations
 
@@ -44,10 +44,25 @@ EXPORTERS: dict[str, Exporter] = {
 
 
 def get_exporter(name: str) -> Exporter:
-    """Return the exporter called ``name``, ours or a registered one; ConfigError if there is none.
+    """Return the exporter called ``name``, built in or registered.
 
     A registered exporter is an entry point of the group ``napari_active_seg.exporters`` that names
     a class without arguments, or an instance.
+
+    Parameters
+    ----------
+    name
+        A key of ``EXPORTERS``, or the name of an entry point.
+
+    Raises
+    ------
+    ConfigError
+        If no format has that name, or a registered one cannot be imported.
+
+    Examples
+    --------
+    >>> get_exporter("coco").name
+    'coco'
     """
     if name in EXPORTERS:
         return EXPORTERS[name]
@@ -63,7 +78,7 @@ def get_exporter(name: str) -> Exporter:
 
 
 def exporter_titles() -> dict[str, str]:
-    """Return what a person reads of each format, by its name; registered ones are not imported."""
+    """Return the title of each format by its name; registered formats are not imported."""
     return {name: e.title for name, e in EXPORTERS.items()} | {name: name for name in _registered()}
 
 

@@ -1,4 +1,4 @@
-"""COCO instances: polygons where they say the same as the pixels, run lengths elsewhere."""
+"""COCO instances: polygons where they equal the pixels, run lengths elsewhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from napari_active_seg.export.base import (
     OnPiece,
     PieceFiles,
-    each_piece,
+    iter_pieces,
     needs_package,
     save_picture,
 )
-from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Sample, without_objects
+from napari_active_seg.export.dataset import (
+    SPLIT_WORDS,
+    ExportSet,
+    Sample,
+    find_class_without_objects,
+)
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
-from napari_active_seg.regions.polygonize import PixelArea, areas_of
+from napari_active_seg.regions.polygonize import PixelArea, find_areas
 
 __all__ = ["Coco"]
 
@@ -35,10 +40,10 @@ class Coco:
     keeps_unlabelled = True
     summary = (
         "`annotations/instances_SPLIT.json` in COCO's form. Each object is an annotation, or each "
-        "connected area where objects are not told apart; a first class called background, skin or "
+        "connected area where objects are not separated; a first class called background, skin or "
         f"other is what remains. What is not labelled is a category of its own, `{_UNKNOWN}`, "
         "marked `iscrowd`. Polygons stand where they mean exactly the same pixels, run lengths "
-        "elsewhere. `file_name` is below this folder; where the export was asked to leave pictures "
+        "elsewhere. `file_name` is below this folder; where the export leaves pictures "
         "out, put them there under these names."
     )
 
@@ -49,7 +54,7 @@ class Coco:
         needs_package("pycocotools", for_format=self.title)
         found: dict[str, dict[str, str]] = {}
         parts: dict[str, list[dict[str, Any]]] = {}
-        for number, (piece, _) in enumerate(each_piece(data, on_piece)):
+        for number, (piece, _) in enumerate(iter_pieces(data, on_piece)):
             part = f".parts/{number:07}.json"
             folder.text(part, json.dumps(list(_annotations(piece, data.schema))))
             picture = f"images/{piece.split}/{piece.name}.png"
@@ -68,7 +73,7 @@ class Coco:
             parts.setdefault(files["coco"], []).append({"image": row, "annotations": own})
         for name, rows in parts.items():
             (folder.path / name).parent.mkdir(exist_ok=True)
-            folder.text(name, json.dumps(_assembled(data, rows), ensure_ascii=False))
+            folder.text(name, json.dumps(_assemble(data, rows), ensure_ascii=False))
         folder.drop(".parts")
         return found
 
@@ -77,7 +82,7 @@ def _annotations(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]
     target, objects = piece.target(), piece.objects()
     for value in (*range(len(schema)), UNLABELLED):
         mask = target == value
-        if value == without_objects(schema) or not mask.any():
+        if value == find_class_without_objects(schema) or not mask.any():
             continue
         numbered = None if value == UNLABELLED else objects
         for parts in _objects(mask, numbered, apart=value != UNLABELLED):
@@ -89,17 +94,17 @@ def _objects(
 ) -> Iterator[list[PixelArea]]:
     """Yield the areas that make up each object: several where an object is in pieces."""
     if not apart:
-        yield list(areas_of(mask))
+        yield list(find_areas(mask))
         return
     if objects is None:
-        yield from ([area] for area in areas_of(mask))
+        yield from ([area] for area in find_areas(mask))
         return
     for number in np.unique(objects[mask]):
         own = mask & (objects == number)
         if number:
-            yield list(areas_of(own))
+            yield list(find_areas(own))
         else:
-            yield from ([area] for area in areas_of(own))
+            yield from ([area] for area in find_areas(own))
 
 
 def _annotation(areas: list[PixelArea], value: int, shape: tuple[int, int]) -> dict[str, Any]:
@@ -139,8 +144,8 @@ def _same(polygons: list[list[float]], lengths: Any, shape: tuple[int, int]) -> 
     return bool(drawn["counts"] == lengths["counts"])
 
 
-def _assembled(data: ExportSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    rest = without_objects(data.schema)
+def _assemble(data: ExportSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    rest = find_class_without_objects(data.schema)
     categories = [
         {"id": value + 1, "name": name, "supercategory": ""}
         for value, name in enumerate(data.schema.names)

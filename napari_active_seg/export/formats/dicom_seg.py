@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_active_seg._version import __version__
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, needs_package
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.filenames import make_flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
@@ -32,7 +32,7 @@ class DicomSeg:
     summary = (
         "`dicom/SPLIT/NAME.dcm` is the picture (secondary capture), `NAME.seg.dcm` a binary "
         "segmentation that refers to it: a segment for each class and one called "
-        f"`{_UNKNOWN}`. There is no patient in it: names and ids are made from the piece's name. "
+        f"`{_UNKNOWN}`. It has no patient: names and ids are made from the piece's name. "
         "Slides go in as tiles (`--as tiles`)."
     )
 
@@ -41,9 +41,9 @@ class DicomSeg:
     ) -> Mapping[str, PieceFiles]:
         """Write picture and segmentation of each piece."""
         needs_package("highdicom", for_format=self.title)
-        names = flat_names(data.pieces)
+        names = make_flat_names(data.pieces)
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
 
             def write_picture(path: Path, piece: Sample = piece) -> None:
                 _picture(piece, data.name, names[piece.name]).save_as(

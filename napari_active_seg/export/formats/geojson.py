@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import rgb_of
+from napari_active_seg.export.palette import parse_colour
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
-from napari_active_seg.regions.polygonize import PixelArea, areas_of
+from napari_active_seg.regions.polygonize import PixelArea, find_areas
 
 __all__ = ["QuPathGeoJson"]
 
@@ -41,7 +41,7 @@ class QuPathGeoJson:
     ) -> Mapping[str, PieceFiles]:
         """Write a FeatureCollection for each piece, window by window."""
         found: dict[str, dict[str, str]] = {}
-        for piece, still in each_piece(data, on_piece):
+        for piece, still in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}"
 
             def write(path: Path, piece: Sample = piece, still: Callable[[], None] = still) -> None:
@@ -65,7 +65,7 @@ def _features(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]:
     for window in piece.labelled_windows(_SIDE):
         target, objects = piece.target(window), piece.objects(window)
         for value, (name, colour) in enumerate(zip(schema.names, schema.colours, strict=True)):
-            for number, area in enumerate(areas_of(target == value, objects if value else None)):
+            for number, area in enumerate(find_areas(target == value, objects if value else None)):
                 moved = PixelArea(area.y + window.y, area.x + window.x, area.mask)
                 uid = uuid.uuid5(
                     uuid.NAMESPACE_OID, f"{piece.name} {window.y} {window.x} {value} {number}"
@@ -86,7 +86,7 @@ def _feature(
         "geometry": {"type": "Polygon", "coordinates": rings},
         "properties": {
             "objectType": "annotation",
-            "classification": {"name": name, "color": list(rgb_of(colour))},
+            "classification": {"name": name, "color": list(parse_colour(colour))},
             "isLocked": True,
             "measurements": measurements,
         },

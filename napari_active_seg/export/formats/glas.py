@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces
 from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.export.tables import write_csv
@@ -28,9 +28,9 @@ class GlasFolder:
     keeps_unlabelled = False
     summary = (
         "The layout of the GlaS contest: `train_1.bmp` and `train_1_anno.bmp`, whose numbers are "
-        "objects (0 is none); the pool is train, validation testA, test testB. `Grade.csv` says "
-        "which image each is of, and its patient. The layout cannot say that a pixel is not "
-        "labelled: only pieces that are labelled throughout are here."
+        "objects (0: background); the pool is train, validation testA, test testB. `Grade.csv` "
+        "lists the image and the patient of each. The layout cannot store unlabelled pixels: only "
+        "pieces that are labelled throughout are here."
     )
 
     def write(
@@ -45,7 +45,7 @@ class GlasFolder:
         found: dict[str, dict[str, str]] = {}
         counts: dict[str, int] = {}
         rows: list[tuple[object, ...]] = []
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             prefix = _PREFIXES[piece.split]
             counts[prefix] = counts.get(prefix, 0) + 1
             name = f"{prefix}_{counts[prefix]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet
 from napari_active_seg.export.formats.masks import write_mask
 from napari_active_seg.export.staging import StagingDir
@@ -32,7 +32,7 @@ class ImageFolder:
         """Write pictures, masks and the lines of each split."""
         found: dict[str, dict[str, str]] = {}
         lines: dict[str, list[str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             split = _SPLITS[SPLIT_WORDS[piece.split]]
             found[piece.name] = {
                 "picture": save_picture(piece, folder, f"{split}/images/{piece.name}.png"),

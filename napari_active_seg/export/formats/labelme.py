@@ -1,4 +1,4 @@
-"""Labelme: a JSON beside each picture, objects as masks, so that no pixel is lost."""
+"""Labelme: a JSON next to each picture, objects as masks, so that no pixel is lost."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import ExportSet, Sample, without_objects
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
+from napari_active_seg.export.dataset import ExportSet, Sample, find_class_without_objects
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
-from napari_active_seg.regions.polygonize import PixelArea, areas_of
+from napari_active_seg.regions.polygonize import PixelArea, find_areas
 
 __all__ = ["Labelme"]
 
@@ -24,13 +24,13 @@ _UNKNOWN = "__ignore__"
 
 
 class Labelme:
-    """``SPLIT/NAME.json`` beside ``SPLIT/NAME.png``."""
+    """``SPLIT/NAME.json`` next to ``SPLIT/NAME.png``."""
 
     name = "labelme"
     title = "Labelme (JSON with masks)"
     keeps_unlabelled = True
     summary = (
-        "`SPLIT/NAME.json` beside its picture, with a shape of type mask for each object or "
+        "`SPLIT/NAME.json` next to its picture, with a shape of type mask for each object or "
         f"connected area (Labelme 5.2 and later). What is not labelled is `{_UNKNOWN}`."
     )
 
@@ -39,7 +39,7 @@ class Labelme:
     ) -> Mapping[str, PieceFiles]:
         """Write a picture and its shapes for each piece."""
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             picture = save_picture(piece, folder, f"{place}.png")
             facts: dict[str, object] = {
@@ -62,10 +62,10 @@ class Labelme:
 def _shapes(piece: Sample, schema: LabelSchema) -> Iterator[dict[str, Any]]:
     target, objects = piece.target(), piece.objects()
     names = dict(enumerate(schema.names)) | {UNLABELLED: _UNKNOWN}
-    names.pop(without_objects(schema), None)  # type: ignore[arg-type]
+    names.pop(find_class_without_objects(schema), None)  # type: ignore[arg-type]
     for value, name in names.items():
         known = objects if value != UNLABELLED else None
-        for area in areas_of(target == value, known):
+        for area in find_areas(target == value, known):
             yield _shape(area, name)
 
 

@@ -1,6 +1,6 @@
-"""Index masks: a PNG per piece whose numbers are the classes, and an overlay to look at.
+"""Index masks: a PNG per piece whose numbers are the classes, and an overlay to view.
 
-255 is "not labelled". Objects that are told apart are numbered in a TIFF beside the mask.
+255 is "not labelled". Separated objects are numbered in a TIFF next to the mask.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import palette_of
+from napari_active_seg.export.palette import get_palette
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
-__all__ = ["IndexMasks", "overlay_of", "write_mask"]
+__all__ = ["IndexMasks", "draw_overlay", "write_mask"]
 
 
 class IndexMasks:
@@ -31,8 +31,8 @@ class IndexMasks:
     summary = (
         "`masks/SPLIT/NAME.png` has the size of its image; its numbers are the classes below, 255 "
         "where nothing is labelled, and its palette the classes' colours. `objects/` numbers the "
-        "objects (32-bit TIFF, 0 is none) where they are told apart. `overlays/` is for looking "
-        "at: what is not labelled is grey."
+        "objects (32-bit TIFF, 0: background) where they are separated. `overlays/` is for "
+        "viewing: what is not labelled is grey."
     )
 
     def write(
@@ -40,7 +40,7 @@ class IndexMasks:
     ) -> Mapping[str, PieceFiles]:
         """Write masks, objects and overlays."""
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": write_mask(piece, folder, f"masks/{place}.png", data.schema)}
             objects = piece.objects()
@@ -58,17 +58,17 @@ def write_mask(piece: Sample, folder: StagingDir, name: str, schema: LabelSchema
 
     def write(path: Path) -> None:
         picture = Image.fromarray(piece.target())
-        picture.putpalette(palette_of(schema))
+        picture.putpalette(get_palette(schema))
         picture.save(path, "PNG")
 
     return folder.once(name, write)
 
 
-def overlay_of(
+def draw_overlay(
     pixels: NDArray[np.uint8], target: NDArray[np.uint8], schema: LabelSchema
 ) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) under its labels: grey and paler where there are none."""
-    colours = np.asarray(palette_of(schema), np.float32).reshape(256, 3)[target]
+    colours = np.asarray(get_palette(schema), np.float32).reshape(256, 3)[target]
     grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32) * 0.5 + 120
     mixed = np.where((target == UNLABELLED)[..., None], grey, pixels * 0.6 + colours * 0.4)
     return mixed.clip(0, 255).astype(np.uint8)
@@ -83,6 +83,6 @@ def _write_objects(objects: NDArray[np.int32], folder: StagingDir, name: str) ->
 
 def _write_overlay(piece: Sample, schema: LabelSchema, folder: StagingDir, name: str) -> str:
     def write(path: Path) -> None:
-        Image.fromarray(overlay_of(piece.pixels(), piece.target(), schema)).save(path, "PNG")
+        Image.fromarray(draw_overlay(piece.pixels(), piece.target(), schema)).save(path, "PNG")
 
     return folder.once(name, write)

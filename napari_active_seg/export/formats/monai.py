@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet
 from napari_active_seg.export.formats.masks import write_mask
 from napari_active_seg.export.staging import StagingDir
@@ -33,7 +33,7 @@ class MonaiDatalist:
         """Write pictures, labels and the list."""
         found: dict[str, dict[str, str]] = {}
         sections: dict[str, list[dict[str, object]]] = {name: [] for name in _SECTIONS.values()}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}.png"
             files = {
                 "picture": save_picture(piece, folder, f"images/{place}"),

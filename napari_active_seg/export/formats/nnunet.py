@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from napari_active_seg.errors import ConfigError
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.filenames import make_flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, LabelSchema
 
@@ -45,9 +45,9 @@ class NnUNet:
             )
         stem = "".join(c for c in data.name.title() if c.isascii() and c.isalnum()) or "ActiveSeg"
         top = f"Dataset501_{stem}"
-        names = flat_names(data.pieces)
+        names = make_flat_names(data.pieces)
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             part = "Ts" if piece.split == "audit" else "Tr"
             name = names[piece.name]
             found[piece.name] = {
@@ -67,7 +67,7 @@ class NnUNet:
 
 def _facts(data: ExportSet, n_training: int) -> dict[str, object]:
     labels = {name: value for value, name in enumerate(data.schema.names)}
-    if data.schema.names[0] != "background":  # nnU-Net asks for 0 under this name
+    if data.schema.names[0] != "background":  # nnU-Net needs 0 under this name
         labels = {"background": 0} | {n: v for n, v in labels.items() if v}
     return {
         "channel_names": {"0": "R", "1": "G", "2": "B"},

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, needs_package
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, needs_package
 from napari_active_seg.export.dataset import ExportSet, Sample
-from napari_active_seg.export.palette import rgb_of
+from napari_active_seg.export.palette import parse_colour
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema, Region
 
@@ -34,7 +34,7 @@ class OmeZarrLabels:
         "`labels/SPLIT/NAME.ome.zarr` is an OME-Zarr 0.5 image with a pyramid; its "
         "`labels/classes` holds the classes below plus one, so that 0 means not labelled, which is "
         "how viewers of labels take it; colours and names stand in its `image-label`. "
-        "`labels/objects` numbers objects where they are told apart."
+        "`labels/objects` numbers objects where they are separated."
     )
 
     def write(
@@ -43,7 +43,7 @@ class OmeZarrLabels:
         """Write a group for each piece."""
         needs_package("zarr", for_format=self.title)
         found: dict[str, dict[str, str]] = {}
-        for piece, still in each_piece(data, on_piece):
+        for piece, still in iter_pieces(data, on_piece):
 
             def write(path: Path, piece: Sample = piece, still: Callable[[], None] = still) -> None:
                 _write_group(path, piece, data, still)
@@ -81,7 +81,9 @@ def _write_group(path: Path, piece: Sample, data: ExportSet, still: Callable[[],
 
 def _look(schema: LabelSchema, with_pictures: bool) -> dict[str, Any]:
     """Return colours and names of the values, which are the classes plus one."""
-    colours = [(value + 1, [*rgb_of(colour), 255]) for value, colour in enumerate(schema.colours)]
+    colours = [
+        (value + 1, [*parse_colour(colour), 255]) for value, colour in enumerate(schema.colours)
+    ]
     found: dict[str, Any] = {
         "colors": [{"label-value": value, "rgba": rgba} for value, rgba in colours],
         "properties": [
@@ -92,7 +94,7 @@ def _look(schema: LabelSchema, with_pictures: bool) -> dict[str, Any]:
 
 
 def _source(with_pictures: bool) -> dict[str, Any]:
-    """Return where labels say that their image lies."""
+    """Return the path of the image in the metadata of labels."""
     return {"source": {"image": "../../"}} if with_pictures else {}
 
 
@@ -116,7 +118,7 @@ def _write_levels(
         array = _new_array(path / str(level), (*channels, *size), dtype)
         for window in piece.windows(_SHARD) if everywhere else piece.labelled_windows(_SHARD):
             still()
-            found = read(window) if level == 0 else _halved(below, window, level)
+            found = read(window) if level == 0 else _halve(below, window, level)
             y, x = window.y >> level, window.x >> level
             array[..., y : y + found.shape[-2], x : x + found.shape[-1]] = found
         below = array
@@ -138,7 +140,7 @@ def _sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
     return found
 
 
-def _halved(below: Any, window: Region, level: int) -> Pixels:
+def _halve(below: Any, window: Region, level: int) -> Pixels:
     """Return every second pixel of what a ``window`` of the full resolution is one level below."""
     step = 2 ** (level - 1)
     y, x, bottom, right = (

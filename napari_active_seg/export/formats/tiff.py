@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
 from napari_active_seg.export.dataset import ExportSet, Sample
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import UNLABELLED, Region
@@ -21,15 +21,15 @@ _TILE = 512
 
 
 class OmeTiffLabels:
-    """One tiled OME-TIFF per piece, and one of object ids where objects are told apart."""
+    """One tiled OME-TIFF per piece, and one of object ids where objects are separated."""
 
     name = "tiff"
     title = "OME-TIFF labels (slides too)"
     keeps_unlabelled = True
     summary = (
         "`labels/SPLIT/NAME.ome.tif` holds the classes below, 255 where nothing is labelled; "
-        "`objects/` the ids of objects (32 bits, 0 is none) where they are told apart. Pixel sizes "
-        "stand in the OME header where the image has them."
+        "`objects/` the ids of objects (32 bits, 0: background) where they are separated. Pixel "
+        "sizes stand in the OME header where the image has them."
     )
 
     def write(
@@ -37,7 +37,7 @@ class OmeTiffLabels:
     ) -> Mapping[str, PieceFiles]:
         """Write labels and objects, tile by tile."""
         found: dict[str, dict[str, str]] = {}
-        for piece, still in each_piece(data, on_piece):
+        for piece, still in iter_pieces(data, on_piece):
             place = f"{piece.split}/{piece.name}"
             files = {"label": _write_labels(piece, folder, f"labels/{place}.ome.tif", still)}
             if piece.has_instances:

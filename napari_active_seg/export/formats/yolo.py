@@ -8,12 +8,17 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from napari_active_seg.export.base import OnPiece, PieceFiles, each_piece, save_picture
-from napari_active_seg.export.dataset import SPLIT_WORDS, ExportSet, Sample, without_objects
-from napari_active_seg.export.filenames import flat_names
+from napari_active_seg.export.base import OnPiece, PieceFiles, iter_pieces, save_picture
+from napari_active_seg.export.dataset import (
+    SPLIT_WORDS,
+    ExportSet,
+    Sample,
+    find_class_without_objects,
+)
+from napari_active_seg.export.filenames import make_flat_names
 from napari_active_seg.export.staging import StagingDir
 from napari_active_seg.regions import LabelSchema
-from napari_active_seg.regions.polygonize import areas_of
+from napari_active_seg.regions.polygonize import find_areas
 
 __all__ = ["YoloSegmentation"]
 
@@ -27,8 +32,8 @@ class YoloSegmentation:
     summary = (
         "`data.yaml` names the classes; `labels/SPLIT/NAME.txt` holds a line for each object or "
         "connected area: its class and the corners of its outline as shares of width and height. "
-        "Outlines follow the pixels' edges; a hole hangs on the outline by a cut without width. "
-        "YOLO cannot say that a pixel is not labelled: only pieces that are labelled throughout "
+        "Outlines follow the pixels' edges; a cut without width joins a hole to the outline. "
+        "YOLO cannot store unlabelled pixels: only pieces that are labelled throughout "
         "are here."
     )
 
@@ -36,10 +41,10 @@ class YoloSegmentation:
         self, data: ExportSet, folder: StagingDir, on_piece: OnPiece
     ) -> Mapping[str, PieceFiles]:
         """Write pictures, lines and ``data.yaml``."""
-        names = flat_names(data.pieces)
+        names = make_flat_names(data.pieces)
         numbers = _numbers(data.schema)
         found: dict[str, dict[str, str]] = {}
-        for piece, _ in each_piece(data, on_piece):
+        for piece, _ in iter_pieces(data, on_piece):
             place = f"{SPLIT_WORDS[piece.split]}/{names[piece.name]}"
             lines = "".join(_lines(piece, numbers))
             found[piece.name] = {
@@ -56,7 +61,7 @@ class YoloSegmentation:
 
 def _numbers(schema: LabelSchema) -> dict[int, int]:
     """Return YOLO's number of each class that has objects."""
-    kept = [value for value in range(len(schema)) if value != without_objects(schema)]
+    kept = [value for value in range(len(schema)) if value != find_class_without_objects(schema)]
     return {value: number for number, value in enumerate(kept)}
 
 
@@ -64,7 +69,7 @@ def _lines(piece: Sample, numbers: Mapping[int, int]) -> Iterator[str]:
     target, objects = piece.target(), piece.objects()
     size = np.array([piece.shape[1], piece.shape[0]], float)
     for value, number in numbers.items():
-        for area in areas_of(target == value, objects):
+        for area in find_areas(target == value, objects):
             corners = _one_ring(area.rings()) / size
             yield f"{number} " + " ".join(f"{share:.8g}" for share in corners.ravel()) + "\n"
 

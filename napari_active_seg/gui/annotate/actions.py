@@ -270,7 +270,7 @@ class AnnotateActions:
             prediction = None if queued is None else session.predictions.near(queued.region)
             if queued is None or prediction is None:
                 raise NothingToDoError(session.predictions.why_none)
-            painter.apply_draft(prediction.classes_in(queued.region))
+            painter.apply_draft(prediction.crop_classes(queued.region))
 
         self._with_region(fill)
 

@@ -86,7 +86,7 @@ class Clicking:
 
         def work(_tell: object) -> object:
             source = open_source(region.image_id)
-            around = region.grown(_SURROUNDINGS, source.shape)
+            around = region.grow(_SURROUNDINGS, source.shape)
             helper = known[1] if known is not None else self._load(where)
             pixels = source.read(0, around.y, around.x, around.height, around.width)
             return helper, around, helper.set_image(pixels)

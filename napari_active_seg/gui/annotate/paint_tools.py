@@ -21,7 +21,7 @@ from napari_active_seg.paint_ops import (
     MagicWand,
     lasso_mask,
     remove_small_regions,
-    smoothed,
+    smooth_mask,
     snap_to_edges,
 )
 from napari_active_seg.regions import target_to_paint
@@ -141,7 +141,7 @@ class Toolbox:
     def smooth(self) -> None:
         """Smooth the edges of all classes."""
         paint, _ = self._in_hand()
-        self._painter.repaint(smoothed(paint))
+        self._painter.repaint(smooth_mask(paint))
 
     def remove_specks(self) -> None:
         """Let small areas, and small gaps, become what is around them."""
@@ -211,7 +211,7 @@ class Toolbox:
             prediction = self._session.predictions.near(queued.region)
         if queued is None or prediction is None:
             raise NothingToDoError(self._session.predictions.why_none)
-        draft = target_to_paint(prediction.classes_in(queued.region))
+        draft = target_to_paint(prediction.crop_classes(queued.region))
         points: list[tuple[float, float]] = []
 
         def copied(now: Any) -> NDArray[np.uint8]:

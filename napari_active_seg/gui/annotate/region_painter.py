@@ -23,7 +23,7 @@ from napari_active_seg.regions import (
     UNLABELLED,
     LabelSchema,
     RegionState,
-    inside_shape,
+    fill_outside_shape,
     paint_to_target,
     target_to_paint,
 )
@@ -81,7 +81,7 @@ class RegionPainter:
         if self.layer is None or self._queued is None or self._schema is None:
             return None
         target = paint_to_target(np.asarray(self.layer.data), n_classes=len(self._schema))
-        return inside_shape(target, self._queued.shape)
+        return fill_outside_shape(target, self._queued.shape)
 
     @property
     def region_id(self) -> str | None:
@@ -245,7 +245,7 @@ class RegionPainter:
         if self._previewing:  # a tool shows what it would do; nothing is painted yet
             return
         target = paint_to_target(np.asarray(layer.data), n_classes=len(schema))
-        target = inside_shape(target, queued.shape)
+        target = fill_outside_shape(target, queued.shape)
         changed = int(np.count_nonzero(target != self._offered))
         if changed == 0:
             return

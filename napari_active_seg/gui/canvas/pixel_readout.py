@@ -59,6 +59,6 @@ def describe_pixel(
         return ""
     probs = prediction.mean_probs[:, kept[0], kept[1]]
     best = probs.argsort()[::-1][:3]
-    value = named.compute(prediction.moments.cropped(*kept, 1, 1))
+    value = named.compute(prediction.moments.crop(*kept, 1, 1))
     parts = [f"{names[k]} {probs[k]:.2f}" for k in best.tolist()]
     return f"{', '.join(parts)}; {named.title} {float(value[0, 0]):.3f} {named.unit}"

@@ -9,7 +9,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import Colormap, DirectLabelColormap, ensure_colormap
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import simplified_outlines
+from napari_active_seg.acquisition import simplify_outlines
 from napari_active_seg.project import QueuedRegion
 from napari_active_seg.regions import LabelSchema, Region
 
@@ -71,7 +71,7 @@ def ring_of(queued: QueuedRegion, width: float) -> NDArray[np.float64]:
     region = queued.region
     if queued.shape is None:
         return rectangle_ring(region, width)
-    rings = simplified_outlines(queued.place.mask, 0.7)
+    rings = simplify_outlines(queued.place.mask, 0.7)
     ring = max(rings, key=len) if rings else np.array([[0, 0], [0, 1], [1, 1]], float)
     return ring + np.array([region.y, region.x], float)
 

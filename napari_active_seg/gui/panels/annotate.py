@@ -185,7 +185,7 @@ class AnnotatePanel(Panel):
         if all(old is new for old, new in zip(self._counted, counted, strict=True)):
             return
         self._counted = counted
-        asked = (*state.asked, *state.questions)
+        asked = (*state.proposed_regions, *state.questions)
         here = [q for q in asked if q.region.image_id == state.image_id]
         text = f"answered {_answered(asked)} of {len(asked)}"
         if here:

@@ -229,7 +229,7 @@ class TrainPanel(Panel):
         done = session.state.done_in_pool
         if wanted and done != self._advised:  # reads every label: only when there are more
             self._advised = done
-            text_label = session.advice_on_unlabelled().summary
+            text_label = session.advise_on_unlabelled().summary
             self.advice.setText(text_label[:1].upper() + text_label[1:])
 
     def _show_models(self, session: Session) -> None:

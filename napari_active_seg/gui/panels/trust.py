@@ -204,7 +204,7 @@ def _found_errors(session: Session, report: EvalReport) -> str:
     """Return whether uncertainty finds errors, in a sentence."""
     measure = session.state.measure
     name = measure if measure in report.errors else "entropy"
-    found = report.errors[name].found_in() if name in report.errors else float("nan")
+    found = report.errors[name].share_found() if name in report.errors else float("nan")
     if math.isnan(found):
         return ""
     title = get_measure(name).title

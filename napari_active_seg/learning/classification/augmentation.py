@@ -1,4 +1,4 @@
-"""Ways to change small pictures, so that a network is not told the same twice.
+"""Augmentation of small pictures for image classification.
 
 Loads torchvision, which is slow: import it where images are about to be drawn.
 """
@@ -11,24 +11,24 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
 
-__all__ = ["changed_strongly"]
+__all__ = ["augment_strongly"]
 
 #: Pixels of border that a crop may take in, and what side of a picture's is cut out.
 _BORDER, _CUT = 1 / 8, 1 / 2
-#: So many pictures share a draw of AutoAugment, which works on a stack as on a picture.
+#: Number of pictures that share a draw of AutoAugment, which works on a stack as on a picture.
 _ALIKE = 8
 
 
-def changed_strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
+def augment_strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Return images (N, C, H, W) in 0..1 cropped, flipped, changed by AutoAugment and cut out.
 
     The policy is the one that Cubuk et al. 2019 found for CIFAR-10; a square of half the side is
     grey after DeVries and Taylor 2017. AutoAugment draws from torch's numbers, not from ``rng``.
     """
-    return _cut_out(_by_policy(_cropped_and_flipped(images, rng)), rng)
+    return _cut_out(_by_policy(_crop_and_flip(images, rng)), rng)
 
 
-def _cropped_and_flipped(images: Tensor, rng: np.random.Generator) -> Tensor:
+def _crop_and_flip(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Move each image by up to an eighth of its side and flip every second one."""
     count, _, height, width = images.shape
     border = max(1, round(min(height, width) * _BORDER))

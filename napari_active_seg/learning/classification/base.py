@@ -1,4 +1,4 @@
-"""What networks for whole images have in common that can be looked at stage by stage."""
+"""Base class of networks for whole images that return the features of every stage."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class StagedClassifier(nn.Module, ABC):
         logits: Tensor = self.head(self.features(images))
         return logits
 
-    def decayed(self) -> tuple[Tensor, ...]:
+    def get_decayed_parameters(self) -> tuple[Tensor, ...]:
         """Return the weights that are kept small."""
         return tuple(p for p in self.parameters() if p.ndim > 1)

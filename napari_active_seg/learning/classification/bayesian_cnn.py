@@ -1,8 +1,8 @@
 """The Bayesian CNN of Gal, Islam and Ghahramani 2017, for images of a few dozen pixels.
 
 Convolution 32 4x4, ReLU, convolution 32 4x4, ReLU, 2x2 maximum, dropout 0.25, dense 128, ReLU,
-dropout 0.5, dense. Nothing before the first dropout draws, so it runs once an image however many
-passes are asked.
+dropout 0.5, dense. Nothing before the first dropout draws, so it runs once an image for any
+number of samples.
 """
 
 from __future__ import annotations
@@ -36,6 +36,6 @@ class BayesianCnn(nn.Module):
         logits: Tensor = self.head(self.features(images))
         return logits
 
-    def decayed(self) -> tuple[Tensor, ...]:
+    def get_decayed_parameters(self) -> tuple[Tensor, ...]:
         """Return the weights that are kept small."""
         return (self.dense.weight,)

@@ -1,4 +1,4 @@
-"""A classifier with torch: everything it learns from lies on the device as one tensor."""
+"""A classifier with torch: all training data is on the device as one tensor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_active_seg.errors import ConfigError, NothingToDoError, did_you_mean
 from napari_active_seg.learning.classification.bayesian_cnn import BayesianCnn
-from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
+from napari_active_seg.learning.classification.dropout_weights import sample_weights
 from napari_active_seg.learning.classification.loss_prediction import ImageLossPredictor
 from napari_active_seg.learning.classification.resnet import fine_tuned_resnet18
 from napari_active_seg.learning.classification.vgg import vgg16, vgg16_small
@@ -21,7 +21,7 @@ from napari_active_seg.learning.classification.wide_resnet import wrn_10_1, wrn_
 from napari_active_seg.learning.devices import resolve_device
 from napari_active_seg.learning.module_modes import evaluating, seeded
 from napari_active_seg.learning.training.classification import (
-    ForetoldImages,
+    ImagesWithPredictedLoss,
     LabelledImages,
     SmallWeights,
     UnlabelledImages,
@@ -36,7 +36,7 @@ from napari_active_seg.uncertainty import Moments, MomentStream
 __all__ = ["NETWORKS", "TorchClassifier", "build_classifier"]
 
 #: Networks for whole images by name: each has ``features``, a ``head`` of dense layers with
-#: dropout or of one layer, and names the weights that are ``decayed``.
+#: dropout or of one layer, and names the weights that are ``get_decayed_parameters``.
 NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Any]] = {
     "bayesian-cnn": BayesianCnn,
     "vgg16": vgg16,
@@ -60,7 +60,7 @@ _PUBLISHED = {
         {"fc.": "head.0.", "": "body."},
     ),
 }
-#: So many images go through the network at a time when nothing is learned.
+#: Images that go through the network at a time in inference.
 _AT_A_TIME = 100
 
 
@@ -73,7 +73,7 @@ def build_classifier(
     weights: str = "random",
     device: str = "auto",
 ) -> TorchClassifier:
-    """Return an untrained classifier; its first weights hang on ``seed`` alone.
+    """Return an untrained classifier; its initial weights depend on ``seed`` alone.
 
     ``weights`` is random, pretrained, or a file; the last layer is always new.
     """
@@ -107,18 +107,18 @@ class TorchClassifier:
         check_cancelled: Callable[[], None],
         without_labels: NDArray[np.uint8] | None = None,
     ) -> tuple[float, ...]:
-        """Learn from all of ``images`` and return the loss of each step.
+        """Train on ``images`` and return the loss of each step.
 
-        Each image is seen once before one is seen again. ``without_labels`` are learned from too
-        where the plan asks for them.
+        Each image is seen once before one is seen again. It also learns from
+        ``without_labels`` where ``plan.unlabelled`` is above 0.
         """
         if not len(images):
-            raise NothingToDoError("there is no labelled image to learn from")
+            raise NothingToDoError("no labelled image to learn from")
         learning = self._from_labels(images, labels, plan)
         objectives: list[Objective] = [learning]
         if plan.decay:
-            decayed = self._network.decayed()
-            objectives.append(SmallWeights(decayed, plan.decay / len(images)))
+            get_decayed_parameters = self._network.get_decayed_parameters()
+            objectives.append(SmallWeights(get_decayed_parameters, plan.decay / len(images)))
         if plan.unlabelled and without_labels is not None and len(without_labels):
             objectives.append(self._from_unlabelled(without_labels, plan))
         recipe = OptimiserConfig(
@@ -145,18 +145,18 @@ class TorchClassifier:
     def _from_labels(
         self, images: NDArray[np.uint8], labels: NDArray[np.uint8], plan: ImageTraining
     ) -> LabelledImages:
-        """Return what is learned from labelled images, and beside it what foretells losses."""
+        """Return the objective on labelled images, with a loss predictor where ``plan`` has one."""
         pixels = self._pixels(images)
         truth = torch.from_numpy(labels.astype(np.int64)).to(self._device)
         change = _strongly if plan.strong else None
         self._predictor = None
-        if not plan.foretells:
+        if not plan.predicts_loss:
             return LabelledImages(self._network, pixels, truth, batch=plan.batch, change=change)
         if not hasattr(self._network, "stages"):
-            raise ConfigError("only residual networks can have their losses foretold")
+            raise ConfigError("only residual networks support loss prediction")
         with seeded(plan.seed, self._device):
             self._predictor = ImageLossPredictor(self._network.stage_widths).to(self._device)
-        return ForetoldImages(
+        return ImagesWithPredictedLoss(
             self._network,
             pixels,
             truth,
@@ -185,8 +185,8 @@ class TorchClassifier:
     ) -> Moments:
         """Return the moments (C, N, 1) of passes with dropout; 0 passes is a plain one.
 
-        A pass is one draw of the weights, the same for all images. Where it learned to foretell its
-        losses, they are beside the moments.
+        A pass is one draw of the weights, the same for all images. Where it learned to predict its
+        losses, the moments have them as extras.
         """
         stream = MomentStream()
         with torch.no_grad(), evaluating(self._network):
@@ -195,13 +195,13 @@ class TorchClassifier:
             for _ in range(max(passes, 1)):
                 check_cancelled()
                 head = self._network.head
-                head = drawn_sequence(head, generator) if passes else head
-                said = torch.cat([head(part).softmax(1) for part in found])
-                stream.add(said.T[..., None].cpu().numpy())
+                head = sample_weights(head, generator) if passes else head
+                logits_softmax = torch.cat([head(part).softmax(1) for part in found])
+                stream.add(logits_softmax.T[..., None].cpu().numpy())
         return replace(stream.moments(), extras=self._predict_losses(images))
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network makes of images before its first dropout (N, F)."""
+        """Return the features of images (N, F) before the network's first dropout."""
         with torch.no_grad(), evaluating(self._network):
             found = [self._before_dropout(part).cpu() for part in self._parts(images)]
         return torch.cat(found).numpy()
@@ -215,7 +215,7 @@ class TorchClassifier:
         return found.float()
 
     def _predict_losses(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Return how badly each image is thought to be named, where that was learned."""
+        """Return the predicted loss of each image, where a loss predictor was trained."""
         if self._predictor is None:
             return {}
         with torch.no_grad(), evaluating(self._network):
@@ -235,7 +235,7 @@ class TorchClassifier:
 
 
 def _strongly(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return images changed strongly."""
-    from napari_active_seg.learning.classification.augmentation import changed_strongly
+    """Augment images strongly."""
+    from napari_active_seg.learning.classification.augmentation import augment_strongly
 
-    return changed_strongly(images, rng)
+    return augment_strongly(images, rng)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["drawn_sequence"]
+__all__ = ["sample_weights"]
 
 
-def drawn_sequence(head: nn.Sequential, generator: torch.Generator) -> nn.Sequential:
+def sample_weights(head: nn.Sequential, generator: torch.Generator) -> nn.Sequential:
     """Return a head of dense layers in which dropout has left something out, for every image alike.
 
     A dropout takes the columns that it leaves out from the weights of the dense layer after it.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_active_seg.learning.classification.dropout_weights import drawn_sequence
+from napari_active_seg.learning.classification.dropout_weights import sample_weights
 from napari_active_seg.learning.module_modes import evaluating, seeded
 from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
 from napari_active_seg.learning.training.optimisation import OptimiserConfig, StepInfo
@@ -40,7 +40,7 @@ class _WeightedRows(NetworkAlone):
 def fit_image_head(
     examples: HeadExamples, seed: int, check_cancelled: Callable[[], None]
 ) -> ImagePredictions:
-    """Return what tells the class of further rows by passes with dropout.
+    """Fit a predictor of the class of further rows, by MC dropout.
 
     Rows are centred and scaled by the examples. Classes count alike, however rare they are.
     """
@@ -70,14 +70,14 @@ def fit_image_head(
         check_cancelled=check_cancelled,
     )
 
-    def said(further: NDArray[np.floating]) -> Moments:
+    def predict(further: NDArray[np.floating]) -> Moments:
         scaled = torch.from_numpy(((further - mean) / spread).astype(np.float32))
         stream = MomentStream()
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad(), evaluating(head):
             for _ in range(_PASSES):
-                drawn = drawn_sequence(head, generator)
+                drawn = sample_weights(head, generator)
                 stream.add(drawn(scaled).softmax(1).T[..., None].numpy())
         return stream.moments()
 
-    return said
+    return predict

@@ -1,4 +1,4 @@
-"""Learned loss (Yoo and Kweon 2019): a module that foretells how badly an image is named."""
+"""Learned loss (Yoo and Kweon 2019): a module that predicts the loss of an image."""
 
 from __future__ import annotations
 

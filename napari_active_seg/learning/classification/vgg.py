@@ -60,7 +60,7 @@ class Vgg16(nn.Module):
         logits: Tensor = self.head(self.features(images))
         return logits
 
-    def decayed(self) -> tuple[Tensor, ...]:
+    def get_decayed_parameters(self) -> tuple[Tensor, ...]:
         """Return the weights that are kept small: all of them."""
         kinds = (nn.Conv2d, nn.Linear)
         return tuple(layer.weight for layer in self.modules() if isinstance(layer, kinds))

@@ -54,7 +54,7 @@ class WideResNet(StagedClassifier):
 
 
 class _Block(nn.Module):
-    """Twice norm, ReLU, convolution, beside a line from what came in."""
+    """Twice norm, ReLU, convolution, with a shortcut from the input."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -67,9 +67,9 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what the block makes of ``x``."""
         active = F.relu(self.norms[0](x))
-        beside: Tensor = x if self.line is None else self.line(active)
+        shortcut: Tensor = x if self.line is None else self.line(active)
         made: Tensor = self.second(F.relu(self.norms[1](self.first(active))))
-        return beside + made
+        return shortcut + made
 
 
 def wrn_28_2(shape: tuple[int, int, int], n_classes: int) -> WideResNet:

@@ -2,7 +2,7 @@
 
 Each pass has one mask a layer, drawn from the seed, the number of the pass and the place of the
 layer. How passes are batched, or an image is tiled, changes nothing: every tile of a pass meets the
-same mask, and where masks differ from pixel to pixel they hang on the place in the image.
+same mask, and where masks differ from pixel to pixel they depend on the place in the image.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PassMasks:
         size: tuple[int, int],
         origin: tuple[int, int] | None = None,
     ) -> None:
-        """Say which passes the next call makes, of what size, and where its tile lies.
+        """Set the passes of the next call, the size of the image, and the place of the tile.
 
         ``origin`` None is a whole image.
         """

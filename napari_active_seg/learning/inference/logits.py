@@ -8,13 +8,13 @@ from torch import Tensor
 
 from napari_active_seg.models.inference_options import InferenceOptions
 
-__all__ = ["calibrated_logits"]
+__all__ = ["calibrate_logits"]
 
 _SMALLEST, _NEAREST = -87.0, -1e-7
 
 
-def calibrated_logits(logits: Tensor, plan: InferenceOptions) -> Tensor:
-    """Return logits (N, C, H, W) whose softmax is what ``calibration.apply_calibration`` says.
+def calibrate_logits(logits: Tensor, plan: InferenceOptions) -> Tensor:
+    """Return logits (N, C, H, W) whose softmax equals that of ``calibration.apply_calibration``.
 
     They are returned untouched, in their own precision, where the plan changes nothing.
     """

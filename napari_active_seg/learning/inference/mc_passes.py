@@ -27,7 +27,7 @@ class NetworkPasses:
     """Runs the fixed part of a network once an image and the rest once a pass.
 
     How many passes share a batch follows from the memory that one of them was seen to take; when
-    memory runs out all the same, the batch is halved and the work goes on.
+    memory runs out all the same, the batch is halved and the work continues.
     """
 
     def __init__(self, network: Network, device: torch.device) -> None:
@@ -87,7 +87,7 @@ class NetworkPasses:
     ) -> None:
         mode = sampling_dropout if plan.draws else evaluating
         size = _size(images)
-        padded = _padded(size, self.network.stride)
+        padded = _pad(size, self.network.stride)
         with mode(self.network), PassMasks(self.network, plan.seed) as masks:
             check_cancelled()
             features = self._features(images)
@@ -127,14 +127,14 @@ class NetworkPasses:
             if count == 1 or not out_of_memory(error):
                 raise
             self._most_at_once = count // 2
-            _log.warning("memory ran out; going on with %d passes at once", self._most_at_once)
+            _log.warning("memory ran out; continuing with %d samples at once", self._most_at_once)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         return None
 
     @contextlib.contextmanager
     def _ready(self, plan: InferenceOptions) -> Iterator[None]:
-        """Neither gradients nor stray draws, in the precision that was asked for."""
+        """Neither gradients nor stray draws, in the precision of ``plan``."""
         low: AbstractContextManager[object] = contextlib.nullcontext()
         if plan.precision == "bfloat16":
             low = torch.autocast(self._device.type, dtype=torch.bfloat16)
@@ -146,5 +146,5 @@ def _size(images: Tensor) -> Size:
     return (images.shape[-2], images.shape[-1])
 
 
-def _padded(size: Size, multiple: int) -> Size:
+def _pad(size: Size, multiple: int) -> Size:
     return (size[0] + -size[0] % multiple, size[1] + -size[1] % multiple)

@@ -15,8 +15,8 @@ __all__ = ["memory_budget", "out_of_memory", "peak_bytes"]
 
 #: Of a GPU's free memory, what a batch of passes may fill.
 _SHARE_OF_GPU = 0.8
-#: On a processor batches help small pictures alone (``benchmarks/sampling.py --batches``): where
-#: one pass fills its caches, several are no faster and take more memory.
+#: On a CPU batches help small pictures alone (``benchmarks/sampling.py --batches``): where
+#: one pass fills its caches, several take more memory without being faster.
 _PROCESSOR_BYTES = 16 << 20
 
 
@@ -44,7 +44,7 @@ def memory_budget(device: torch.device) -> int:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether ``error`` says that memory ran out, on a GPU or a processor."""
+    """Return whether ``error`` means that memory ran out, on a GPU or a CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     words = str(error)
@@ -56,7 +56,7 @@ def out_of_memory(error: BaseException) -> bool:
 class _LiveBytes(TorchFunctionMode):
     """Counts the storages that operations make, and forgets them when they are freed.
 
-    Looks at calls of torch's functions, not at what they dispatch to: watching that would load
+    Watches calls of torch's functions, not what they dispatch to: watching that would load
     torch's compiler, which takes more memory than it finds.
     """
 

@@ -20,7 +20,7 @@ class TorchMomentStream:
         self._odds = self._p = self._before = self._mean
 
     def add(self, logits: Tensor) -> None:
-        """Take the logits (B, C, H, W) of B passes."""
+        """Add the logits (B, C, H, W) of B samples."""
         for one in logits.float():
             if self._n == 0:
                 self._begin(one)

@@ -1,4 +1,4 @@
-"""Everything that one or several networks say of an image, whole or tile by tile."""
+"""Prediction of an image by one network or an ensemble, whole or tile by tile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_active_seg.errors import ModelError
-from napari_active_seg.learning.inference.logits import calibrated_logits
+from napari_active_seg.learning.inference.logits import calibrate_logits
 from napari_active_seg.learning.inference.mc_passes import NetworkPasses
 from napari_active_seg.learning.inference.memory import out_of_memory
 from napari_active_seg.learning.inference.moment_stream import TorchMomentStream
@@ -43,7 +43,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A network of an ensemble, or the only one, and what stands beside it."""
+    """A network of an ensemble, or the only one, with its auxiliary heads."""
 
     passes: NetworkPasses
     companions: AuxiliaryHeads
@@ -59,7 +59,7 @@ class Sampler:
     def outputs(
         self, image: Picture, plan: InferenceOptions, check_cancelled: Check
     ) -> ImageOutputs:
-        """Return what the members say of ``image`` (H, W, 3)."""
+        """Predict ``image`` (H, W, 3) with all members."""
         self.check(plan)
         smaller = [side for side in _TILES if side < max(_shape(image))]
         for side in [0, *smaller] if _goes_whole(image) else smaller:
@@ -70,7 +70,7 @@ class Sampler:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                _log.warning("memory ran out; going on with smaller tiles")
+                _log.warning("memory ran out; continuing with smaller tiles")
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
         raise ModelError(
@@ -81,7 +81,7 @@ class Sampler:
     def embedding(
         self, image: Picture, plan: InferenceOptions, check_cancelled: Check
     ) -> NDArray[np.float32]:
-        """Return the first member's coarse map (D, h, w) of what is seen where."""
+        """Return the first member's coarse feature map (D, h, w)."""
         passes = self._members[0].passes
         whole = (Tile(0, 0, image.shape[0], image.shape[1]),)
         tiles = whole if _goes_whole(image) else self._tiles(image, _TILES[0], 1)
@@ -132,7 +132,7 @@ class Sampler:
         stream, joint = TorchMomentStream(), list[NDArray[np.float32]]()
 
         def take(logits: Tensor) -> None:
-            scaled = calibrated_logits(logits, plan)
+            scaled = calibrate_logits(logits, plan)
             stream.add(scaled)
             if plan.joint_stride:
                 joint.append(_coarse(scaled.float().softmax(dim=1), plan))
@@ -142,7 +142,7 @@ class Sampler:
         moments = stream.moments()
         if not np.isfinite(moments.mean_p).all():
             raise ModelError(
-                "the model returned probabilities that are no numbers (NaN or infinity): its "
+                "the model returned probabilities that are not numbers (NaN or infinity): its "
                 "weights are damaged or its training diverged; use another model, or train again"
             )
         extras = self._extras(images, stream.mean, plan, origin)
@@ -164,7 +164,7 @@ class Sampler:
         plan: InferenceOptions,
         origin: tuple[int, int] | None,
     ) -> dict[str, NDArray[np.float32]]:
-        """Return what was asked for besides the moments, the mean over the members."""
+        """Return the further outputs in ``plan.extras``, averaged over the members."""
         extras: dict[str, NDArray[np.float32]] = {}
         if "random" in plan.extras:
             rng = np.random.default_rng((plan.seed, *(origin or (0, 0))))
@@ -177,9 +177,9 @@ class Sampler:
         return extras
 
     def check(self, plan: InferenceOptions) -> None:
-        """Raise ModelError, before the work, where a network cannot say what is wanted."""
+        """Raise ModelError, before the work, if a network does not support ``plan``."""
         for member in self._members:
-            network, beside = member.passes.network, member.companions
+            network, auxiliary = member.passes.network, member.companions
             if plan.draws and not list(network.sampled_dropout()):
                 raise ModelError(
                     "this network has no dropout layer, so that all its MC samples would be equal: "
@@ -188,8 +188,8 @@ class Sampler:
                 )
             there = {
                 "contour": network.has_contour,
-                "learned-loss": beside.loss_predictor is not None,
-                "discriminator": beside.discriminator is not None,
+                "learned-loss": auxiliary.loss_predictor is not None,
+                "discriminator": auxiliary.discriminator is not None,
                 "mirrored": True,
                 "random": True,
             }
@@ -213,7 +213,7 @@ def _extra(
     network = passes.network
     if name == "mirrored":
         with passes.plain(images.flip(-1).contiguous(), plan) as features:
-            logits = calibrated_logits(network.suffix(features, size), plan)
+            logits = calibrate_logits(network.suffix(features, size), plan)
             return logits.float().softmax(dim=1)[0].flip(-1)
     if name == "discriminator":
         discriminator = member.companions.discriminator
@@ -243,11 +243,9 @@ def _coarse(probs: Tensor, plan: InferenceOptions) -> NDArray[np.float32]:
 def _cut(image: Picture, tile: Tile) -> Picture:
     """Return the tile, its part past the border filled by repeating the border."""
     part = image[tile.slices]
-    below, beside = tile.height - part.shape[0], tile.width - part.shape[1]
+    below, right = tile.height - part.shape[0], tile.width - part.shape[1]
     return (
-        part
-        if not below and not beside
-        else np.pad(part, ((0, below), (0, beside), (0, 0)), "edge")
+        part if not below and not right else np.pad(part, ((0, below), (0, right), (0, 0)), "edge")
     )
 
 

@@ -18,12 +18,12 @@ class View:
     quarters: int
 
     def of(self, planes: Tensor) -> Tensor:
-        """Return ``planes`` (..., H, W) seen this way."""
+        """Apply the view to ``planes`` (..., H, W)."""
         seen = planes.flip(-1) if self.mirrored else planes
         return torch.rot90(seen, self.quarters, (-2, -1)).contiguous()
 
     def back(self, planes: Tensor) -> Tensor:
-        """Return what was seen this way as it was."""
+        """Undo the view on ``planes``."""
         turned = torch.rot90(planes, -self.quarters, (-2, -1))
         return turned.flip(-1) if self.mirrored else turned
 

@@ -1,4 +1,4 @@
-"""Modules beside a network that judge what it says: its expected loss, and how real it looks."""
+"""Auxiliary heads of a network: the prediction of its loss, and a discriminator."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from napari_active_seg.learning.networks.base import Features, Network
 
 __all__ = ["AuxiliaryHeads", "Discriminator", "LossPredictor"]
 
-#: Channels of each level that foretell the loss.
+#: Channels of each level that predict the loss.
 _SQUEEZED = 128
 #: Layers of a discriminator, and how wide its first may be.
 _JUDGING_LAYERS, _WIDTHS = 4, (64, 32, 16)
 
 
 class AuxiliaryHeads(nn.Module):
-    """What a network has beside it; either may be missing."""
+    """The auxiliary heads of a network; either may be missing."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class LossPredictor(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells predicted from painted masks (Mittal et al. 2019, s4GAN).
+    """Distinguishes predicted from painted masks (Mittal et al. 2019, s4GAN).
 
     Four 4 x 4 convolutions of stride 2 (64, 128, 256, 512 for ``width`` 64, the authors'; leaky
     ReLU 0.2; dropout 0.5 after the first three), the mean over all places, one sigmoid. It sees
-    class probabilities, or a painted mask as such, beside the image in 0..1.
+    class probabilities, or a painted mask, together with the image in 0..1.
     """
 
     def __init__(self, n_classes: int, *, width: int = 64) -> None:
@@ -94,12 +94,12 @@ class Discriminator(nn.Module):
     def for_network(cls, network: Network, n_classes: int) -> Discriminator:
         """Return one with at most a quarter of the network's weights, as far as 16 wide.
 
-        The authors' has a sixteenth of theirs. Beside a small network it would be the larger of
-        the two, and most of the work.
+        The authors' has a sixteenth of theirs. Together with a small network it would be the
+        larger of the two, and most of the work.
         """
         with torch.device("meta"):  # weighed without being made
-            weights = {width: _weights_of(cls(n_classes, width=width)) for width in _WIDTHS}
-        most = _weights_of(network) / 4
+            weights = {width: _get_weights(cls(n_classes, width=width)) for width in _WIDTHS}
+        most = _get_weights(network) / 4
         width = next((w for w in _WIDTHS if weights[w] <= most), _WIDTHS[-1])
         return cls(n_classes, width=width).to(next(network.parameters()).device)
 
@@ -129,5 +129,5 @@ class Discriminator(nn.Module):
         return planes
 
 
-def _weights_of(module: nn.Module) -> int:
+def _get_weights(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())

@@ -1,4 +1,4 @@
-"""What the sampler and the trainer need to know of a network."""
+"""The base class of networks, for sampling and training."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Features = tuple[Tensor, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """Everything that a network says of a batch, as logits at the size of the images.
+    """All outputs of a network for a batch, as logits at the size of the images.
 
-    ``contour`` (N, 2, H, W) tells outlines from the rest. The auxiliary logits come from single
+    ``contour`` (N, 2, H, W) separates outlines from the rest. The auxiliary logits come from single
     levels of the decoder and are there to be trained on alone.
     """
 
@@ -34,7 +34,7 @@ class Network(nn.Module, ABC):
 
     ``prefix`` and ``middle`` are deterministic and run once per image; ``suffix`` holds every
     dropout layer that samples and runs once per pass. ``pixelwise`` networks treat each feature
-    pixel by itself and have a prefix without trainable parameters, so that they train on cached
+    pixel alone and have a prefix without trainable parameters, so that they train on cached
     features of labelled pixels.
     """
 
@@ -59,7 +59,7 @@ class Network(nn.Module, ABC):
         """Return logits (N, C, *size) of what ``middle`` returned."""
 
     def heads(self, features: Features, size: tuple[int, int]) -> Heads:
-        """Return all outputs that training looks at, for what ``middle`` returned."""
+        """Return all outputs that training uses, for what ``middle`` returned."""
         return Heads(self.suffix(features, size))
 
     def stages(self, features: Features) -> Features:
@@ -67,7 +67,7 @@ class Network(nn.Module, ABC):
         return features
 
     def embed(self, features: Features) -> Tensor:
-        """Return a coarse map (N, D, h, w) whose mean over a place says what is seen there."""
+        """Return a coarse map (N, D, h, w) whose mean over a region is its embedding."""
         return features[-1]
 
     def sampled_dropout(self) -> Iterable[DropoutLayer]:

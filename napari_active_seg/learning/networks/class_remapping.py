@@ -1,4 +1,4 @@
-"""A network that answers in other classes than those it was trained for."""
+"""A network with other output classes than those it was trained for."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class ClassRemapping(Network):
         return self.inner.middle(features)
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
-        """Return logits (B, C, H, W) of the classes that are in force."""
-        return self._grouped(self.inner.suffix(features, size))
+        """Return logits (B, C, H, W) of the current classes."""
+        return self._sum_groups(self.inner.suffix(features, size))
 
     def heads(self, features: Features, size: tuple[int, int]) -> Heads:
         """Return the inner network's outputs, its classes grouped; no auxiliary ones."""
         heads = self.inner.heads(features, size)
-        return Heads(self._grouped(heads.logits), heads.contour)
+        return Heads(self._sum_groups(heads.logits), heads.contour)
 
     def stages(self, features: Features) -> Features:
         """Return what the inner network's stages returns."""
@@ -64,7 +64,7 @@ class ClassRemapping(Network):
         """Return the inner network's dropout layers that draw."""
         return self.inner.sampled_dropout()
 
-    def _grouped(self, logits: Tensor) -> Tensor:
+    def _sum_groups(self, logits: Tensor) -> Tensor:
         log_p = torch.log_softmax(logits.float(), dim=1)
         never = torch.full_like(log_p[:, :1], _NEVER)
         planes = [

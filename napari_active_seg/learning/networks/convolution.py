@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["NormedConv", "folded_norm", "get_norm", "is_folded"]
+__all__ = ["NormedConv", "fold_norm", "get_norm", "is_folded"]
 
 
 class NormedConv(nn.Module):
@@ -24,7 +24,7 @@ class NormedConv(nn.Module):
         if not is_folded(self.norm):
             normed: Tensor = self.norm(F.conv2d(x, self.weight, padding=1))
             return normed.relu_()
-        slope, offset = folded_norm(self.norm)
+        slope, offset = fold_norm(self.norm)
         return F.conv2d(x, self.weight * slope.view(-1, 1, 1, 1), offset, padding=1).relu_()
 
 
@@ -40,7 +40,7 @@ def is_folded(norm: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
     return isinstance(norm, nn.BatchNorm2d) and not norm.training
 
 
-def folded_norm(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def fold_norm(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return the slope and offset (C,) that ``norm`` is in evaluation."""
     if norm.running_var is None or norm.running_mean is None:
         raise TypeError("a norm without running statistics cannot be folded")

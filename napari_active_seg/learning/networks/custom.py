@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.dropout_split import cut_at_first_dropout
-from napari_active_seg.learning.networks.preprocessing import padded_to
+from napari_active_seg.learning.networks.preprocessing import pad_to_multiple
 
 __all__ = ["CustomNetwork"]
 
@@ -16,8 +16,8 @@ class CustomNetwork(Network):
     """Pads the image, runs the module, brings its logits to the image's size.
 
     The module is cut at its first dropout layer where its forward can be traced; else it runs
-    whole in every pass, which is as right and slower. One without dropout is asked by ensembles,
-    views or single passes.
+    whole in every pass, which is as right and slower. One without dropout predicts by ensembles,
+    test-time augmentation or single samples.
     """
 
     def __init__(self, module: nn.Module, *, multiple: int = 32) -> None:
@@ -33,7 +33,7 @@ class CustomNetwork(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return what comes before the first dropout, or the images."""
-        padded = padded_to(images, self.stride)
+        padded = pad_to_multiple(images, self.stride)
         return (padded,) if self._cut is None else self._cut[0](padded)
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""DCAN on a ResNet v2: objects and their outlines, so that touching glands part.
+"""DCAN on a ResNet v2: objects and their outlines, so that touching glands separate.
 
 Encoder: ResNet-50, 101 or 152 v2 with dropout on its trunk (``encoders/resnet_v2.py``). Decoder:
 stages 2, 3 and 4 each go through a transposed convolution of one and a half times their stride;
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.networks.base import Features, Heads, Network
 from napari_active_seg.learning.networks.encoders import ResNetV2
-from napari_active_seg.learning.networks.preprocessing import HALF, Normalise, padded_to
+from napari_active_seg.learning.networks.preprocessing import HALF, Normalise, pad_to_multiple
 
 __all__ = ["DCAN"]
 
@@ -50,7 +50,7 @@ class DCAN(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's features before its first dropout."""
-        return self.encoder.deterministic(padded_to(self.normalise(images), self.stride))
+        return self.encoder.deterministic(pad_to_multiple(self.normalise(images), self.stride))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return the fused object logits (N, C, *size)."""

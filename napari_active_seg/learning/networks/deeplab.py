@@ -23,7 +23,7 @@ from napari_active_seg.errors import ConfigError
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.encoders import ResNet, WideResNet38
 from napari_active_seg.learning.networks.pointwise import Pointwise, PointwiseBlock
-from napari_active_seg.learning.networks.preprocessing import Normalise, enlarged, padded_to
+from napari_active_seg.learning.networks.preprocessing import Normalise, pad_to_multiple, upsample
 
 __all__ = ["DeepLabV2", "DeepLabV3Plus"]
 
@@ -59,7 +59,7 @@ class DeepLabV3Plus(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return ASPP's output, and the decoder's input up to its first dropout."""
-        low, last = self.encoder(padded_to(self.normalise(images), self.stride))
+        low, last = self.encoder(pad_to_multiple(self.normalise(images), self.stride))
         context = self.aspp(last)
         near = F.interpolate(context, low.shape[-2:], mode="bilinear", align_corners=False)
         return context, self.depthwise_1(torch.cat([near, self.low(low)], dim=1))
@@ -71,7 +71,7 @@ class DeepLabV3Plus(Network):
         x = self.pointwise_1(features[1], first(features[1].new_ones(count, _ASPP + _LOW)))
         ones = x.new_ones(count, _ASPP)
         x = self.pointwise_2(self.depthwise_2(x), second(ones))
-        return enlarged(self.head(x, third(ones)), self.encoder.low_stride, size)
+        return upsample(self.head(x, third(ones)), self.encoder.low_stride, size)
 
     def embed(self, features: Features) -> Tensor:
         """Return ASPP's output (N, 256, h, w), whose mean the core-set strategies compare."""
@@ -118,7 +118,7 @@ class DeepLabV2(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's last level."""
-        return (self.encoder(padded_to(self.normalise(images), self.stride))[1],)
+        return (self.encoder(pad_to_multiple(self.normalise(images), self.stride))[1],)
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""
@@ -126,7 +126,7 @@ class DeepLabV2(Network):
         logits = self.head[0](x)
         for far in self.head[1:]:
             logits = logits + far(x)
-        return enlarged(logits, self.stride, size)
+        return upsample(logits, self.stride, size)
 
 
 def _depthwise(channels: int, rate: int = 1) -> nn.Conv2d:

@@ -66,7 +66,7 @@ def _first_part(
         if node not in drawn and node.op != "output":
             known[node] = part.node_copy(node, known.__getitem__)
     part.output(tuple(known[node] for node in edge))
-    return _tidied(fx.GraphModule(module, part))
+    return _tidy(fx.GraphModule(module, part))
 
 
 def _second_part(
@@ -79,10 +79,10 @@ def _second_part(
             copied = part.node_copy(node, known.__getitem__)
             if node.op != "output":
                 known[node] = copied
-    return _tidied(fx.GraphModule(module, part))
+    return _tidy(fx.GraphModule(module, part))
 
 
-def _tidied(part: fx.GraphModule) -> fx.GraphModule:
+def _tidy(part: fx.GraphModule) -> fx.GraphModule:
     """Take out what nothing depends on, and the modules that only it used."""
     part.graph.eliminate_dead_code()
     part.delete_all_unused_submodules()

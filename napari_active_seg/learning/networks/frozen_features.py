@@ -1,9 +1,9 @@
-"""The fast network on frozen features: a filter bank beside any encoder of timm.
+"""The fast network on frozen features: a filter bank together with any encoder of timm.
 
 Encoder: a timm model (DINOv2, DINOv3 or any other) that is never trained; its maps at two levels,
-or its patch tokens, are enlarged to half the image's resolution and stand beside the filter bank.
-Head: the perceptron of ``fast.py`` with dropout after both hidden layers. Only the perceptron's
-parameters are trained: some 60,000 with a small vision transformer.
+or its patch tokens, are enlarged to half the image's resolution and are concatenated with the
+filter bank. Head: the perceptron of ``fast.py`` with dropout after both hidden layers. Only the
+perceptron's parameters are trained: some 60,000 with a small vision transformer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from napari_active_seg.learning.networks.preprocessing import (
     IMAGENET,
     Normalise,
     Statistics,
-    padded_to,
+    pad_to_multiple,
 )
 
 __all__ = ["FrozenFeaturesMLP"]
@@ -56,7 +56,7 @@ class FrozenFeaturesMLP(FilterBankMLP):
     def prefix(self, images: Tensor) -> Features:
         """Return filter bank and enlarged features (N, F, ceil(H / 2), ceil(W / 2))."""
         bank = super().prefix(images)[0]
-        padded = padded_to(self.normalise(images), self._multiple)
+        padded = pad_to_multiple(self.normalise(images), self._multiple)
         half = (padded.shape[-2] // 2, padded.shape[-1] // 2)
         with torch.no_grad():
             maps = [

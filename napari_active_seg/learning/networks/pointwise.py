@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_active_seg.learning.networks.convolution import folded_norm
+from napari_active_seg.learning.networks.convolution import fold_norm
 
 __all__ = ["Pointwise", "PointwiseBlock"]
 
@@ -40,7 +40,7 @@ class PointwiseBlock(nn.Module):
         if self.norm.training:
             normed: Tensor = self.norm(_product(planes, self.weight, None, gain))
             return normed.relu_()
-        slope, offset = folded_norm(self.norm)
+        slope, offset = fold_norm(self.norm)
         return _product(planes, self.weight * slope[:, None], offset, gain).relu_()
 
 
@@ -51,7 +51,7 @@ def _product(planes: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor |
     if gain is not None:
         weights = weights * gain[:, None, :]
     if bias is None:
-        mixed = torch.bmm(weights, flat)
+        apply_cutmix = torch.bmm(weights, flat)
     else:
-        mixed = torch.baddbmm(bias[None, :, None].expand(count, -1, 1), weights, flat)
-    return mixed.reshape(count, mixed.shape[1], *planes.shape[2:])
+        apply_cutmix = torch.baddbmm(bias[None, :, None].expand(count, -1, 1), weights, flat)
+    return apply_cutmix.reshape(count, apply_cutmix.shape[1], *planes.shape[2:])

@@ -5,7 +5,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["HALF", "IMAGENET", "Normalise", "Statistics", "enlarged", "find_normalise", "padded_to"]
+__all__ = [
+    "HALF",
+    "IMAGENET",
+    "Normalise",
+    "Statistics",
+    "find_normalise",
+    "pad_to_multiple",
+    "upsample",
+]
 
 #: Mean and standard deviation of red, green and blue, of images in 0..1.
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -35,7 +43,7 @@ class Normalise(nn.Module):
         return (images - self.mean.to(images)) / self.std.to(images)
 
     def replace(self, statistics: Statistics) -> None:
-        """Use other statistics from now on."""
+        """Set other statistics."""
         self.statistics = statistics
         for buffer, values in zip((self.mean, self.std), statistics, strict=True):
             buffer.copy_(Tensor(values).view(1, 3, 1, 1))
@@ -46,7 +54,7 @@ def find_normalise(network: nn.Module) -> Normalise | None:
     return next((part for part in network.modules() if isinstance(part, Normalise)), None)
 
 
-def padded_to(images: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Return ``images`` grown at the bottom and right to multiples, borders repeated."""
     bottom, right = -images.shape[-2] % multiple, -images.shape[-1] % multiple
     if not bottom and not right:
@@ -54,7 +62,7 @@ def padded_to(images: Tensor, multiple: int) -> Tensor:
     return F.pad(images, (0, right, 0, bottom), mode="replicate")
 
 
-def enlarged(logits: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
+def upsample(logits: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
     """Return ``logits`` (N, C, h, w) ``factor`` times as large, cut to ``size``."""
     if factor != 1:  # few planes are faster one after the other than interleaved
         logits = logits.contiguous()

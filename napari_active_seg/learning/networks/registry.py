@@ -6,7 +6,7 @@
 - ``deeplabv3plus``, ``deeplabv3plus:resnet101``, ``deeplabv3plus:wideresnet38``
 - ``deeplabv2``, ``deeplabv2:resnet50``
 - ``unet:plain``, ``deeplabv3plus:plain``, ``deeplabv3plus:wideresnet38/plain`` and so on: the same
-  without dropout: all passes say the same
+  without dropout: all samples are the same
 - ``smp:DECODER/ENCODER``, any pair of segmentation-models-pytorch
 - whatever was registered (``registered_networks.py``)
 """
@@ -39,7 +39,7 @@ from napari_active_seg.learning.weights import (
     starting_weights,
 )
 from napari_active_seg.models.preset_names import family_among
-from napari_active_seg.models.registry import registered_builder, registered_names
+from napari_active_seg.models.registry import get_registered_builder, list_registered_networks
 
 __all__ = ["BuiltNetwork", "build_network", "network_family"]
 
@@ -57,8 +57,8 @@ class BuiltNetwork:
 
 
 def network_family(name: str) -> str:
-    """Return what stands before the colon; ConfigError if no network is called so."""
-    return family_among(name, (*_BUILDERS, *registered_names()))
+    """Return the part before the colon; ConfigError if it is not a network."""
+    return family_among(name, (*_BUILDERS, *list_registered_networks()))
 
 
 def build_network(name: str, n_classes: int, *, weights: str = "random") -> BuiltNetwork:
@@ -77,7 +77,7 @@ def build_network(name: str, n_classes: int, *, weights: str = "random") -> Buil
             if isinstance(layer, nn.Dropout | nn.Dropout2d):
                 layer.p = 0.0
         return built
-    module = registered_builder(family)(n_classes)
+    module = get_registered_builder(family)(n_classes)
     return BuiltNetwork(CustomNetwork(module), "its own weights")
 
 
@@ -145,7 +145,7 @@ def _unet(variant: str, n_classes: int, _: str) -> BuiltNetwork:
 def _dcan(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
     depth, _, placement = (variant or "50").partition("/")
     if not depth.isdecimal() or (placement and placement not in PLACEMENTS):
-        raise ConfigError(f"dcan:{variant} is no variant; say dcan:50, dcan:101 or dcan:152/code")
+        raise ConfigError(f"dcan:{variant} is not known; use dcan:50, dcan:101 or dcan:152/code")
     network = DCAN(n_classes, depth=int(depth), placement=placement or "paper")
     known = None
     if int(depth) in _TIMM_V2:
@@ -191,7 +191,7 @@ def _smp(variant: str, n_classes: int, weights: str) -> BuiltNetwork:
     smp = _imported("segmentation_models_pytorch")
     decoder, _, encoder = variant.partition("/")
     if not decoder or not encoder:
-        raise ConfigError(f"smp:{variant} names no pair; say for example smp:FPN/resnet34")
+        raise ConfigError(f"smp:{variant} names no pair; use for example smp:FPN/resnet34")
     path, fetched = None, None
     if weights != "random":
         path = _file_unless_fetched(encoder, weights, repository=f"smp-hub/{encoder}.imagenet")

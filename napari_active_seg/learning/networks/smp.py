@@ -17,7 +17,7 @@ from napari_active_seg.learning.networks.preprocessing import (
     IMAGENET,
     Normalise,
     Statistics,
-    padded_to,
+    pad_to_multiple,
 )
 
 __all__ = ["SmpNetwork", "encoder_statistics"]
@@ -44,7 +44,7 @@ def encoder_statistics(encoder: str) -> Statistics:
 
         try:
             found = get_preprocessing_params(encoder)
-        except ValueError:  # there are no weights to begin from
+        except ValueError:  # this encoder has no pretrained weights
             return IMAGENET
         return tuple(found["mean"]), tuple(found["std"])
     others = _OTHER_STATISTICS.items()
@@ -70,7 +70,7 @@ class SmpNetwork(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the encoder's levels, finest first."""
-        return tuple(self.encoder(padded_to(self.normalise(images), _MULTIPLE)))
+        return tuple(self.encoder(pad_to_multiple(self.normalise(images), _MULTIPLE)))
 
     def suffix(self, features: Features, size: tuple[int, int]) -> Tensor:
         """Return logits (N, C, *size)."""

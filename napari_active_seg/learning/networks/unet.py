@@ -22,12 +22,12 @@ from torch.nn import functional as F
 from napari_active_seg.learning.networks.base import Features, Network
 from napari_active_seg.learning.networks.convolution import (
     NormedConv,
-    folded_norm,
+    fold_norm,
     get_norm,
     is_folded,
 )
 from napari_active_seg.learning.networks.pointwise import Pointwise
-from napari_active_seg.learning.networks.preprocessing import enlarged, padded_to
+from napari_active_seg.learning.networks.preprocessing import pad_to_multiple, upsample
 
 __all__ = ["SmallUNet"]
 
@@ -50,7 +50,7 @@ class SmallUNet(Network):
 
     def prefix(self, images: Tensor) -> Features:
         """Return the deepest decoder block's output, and what comes across to the others."""
-        small = F.avg_pool2d(padded_to(images, self.stride), 2)
+        small = F.avg_pool2d(pad_to_multiple(images, self.stride), 2)
         x = self.stem(((small - 0.5) * 2).contiguous(memory_format=torch.channels_last))
         maps = [x]
         for block in self.encoder:
@@ -68,18 +68,18 @@ class SmallUNet(Network):
         for up, drop, crossed in zip(self.decoder[1:], self.dropout, features[1:], strict=False):
             x = up(x, crossed, drop(x.new_ones(count, x.shape[1])))
         gain = self.dropout[-1](x.new_ones(count, x.shape[1]))
-        return enlarged(self.head(x, gain), 2, size)
+        return upsample(self.head(x, gain), 2, size)
 
     def embed(self, features: Features) -> Tensor:
         """Return the deepest decoder block's output (N, 96, h, w)."""
         return features[0]
 
     @staticmethod
-    def upgraded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def upgrade_checkpoint(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return weights of an older checkpoint under the names that they have now."""
         if "decoder.0.0.weight" not in weights:
             return dict(weights)
-        new = {_renamed(key): value for key, value in weights.items()}
+        new = {_rename(key): value for key, value in weights.items()}
         for level, (deep, _) in enumerate(pairwise(reversed(_WIDTHS))):
             whole = new.pop(f"decoder.{level}.0.weight")
             new[f"decoder.{level}.below"] = whole[:, :deep].contiguous()
@@ -88,7 +88,7 @@ class SmallUNet(Network):
         return new
 
 
-def _renamed(key: str) -> str:
+def _rename(key: str) -> str:
     """Return today's name of a parameter: layers of a block were counted through once."""
     match = re.fullmatch(r"(stem|encoder\.\d|decoder\.\d)\.(\d)\.(\w+)", key)
     if match is None:
@@ -117,7 +117,7 @@ class _UpBlock(nn.Module):
         """Return the part of the first convolution that ``level`` gives."""
         if not is_folded(self.norm):
             return F.conv2d(level, self.across, padding=1)
-        slope, offset = folded_norm(self.norm)
+        slope, offset = fold_norm(self.norm)
         return F.conv2d(level, self.across * slope.view(-1, 1, 1, 1), offset, padding=1)
 
     def forward(self, x: Tensor, crossed: Tensor, gain: Tensor) -> Tensor:
@@ -131,15 +131,15 @@ class _UpBlock(nn.Module):
         else:
             x = x * gain[:, :, None, None]
         if not is_folded(self.norm):
-            joined = self.norm(_doubled_convolved(x, weight) + crossed)
+            joined = self.norm(_double_and_convolve(x, weight) + crossed)
         else:
-            slope, _ = folded_norm(self.norm)
-            joined = _doubled_convolved(x, weight * slope.view(-1, 1, 1, 1)).add_(crossed)
+            slope, _ = fold_norm(self.norm)
+            joined = _double_and_convolve(x, weight * slope.view(-1, 1, 1, 1)).add_(crossed)
         whole: Tensor = self.last(joined.relu_())
         return whole
 
 
-def _doubled_convolved(x: Tensor, weight: Tensor) -> Tensor:
+def _double_and_convolve(x: Tensor, weight: Tensor) -> Tensor:
     """Return the 3 x 3 convolution of ``x`` with every pixel doubled along both axes.
 
     The doubled planes never exist: doubling and convolving is one transposed convolution of

@@ -1,4 +1,4 @@
-"""How a crop is changed before a network learns from it.
+"""Augmentation of training crops.
 
 Geometry moves the picture and its masks alike: what a warp brings in from outside is 255, and
 masks are never interpolated. Colour changes the picture alone. Every draw comes from the generator
@@ -21,7 +21,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from napari_active_seg.errors import ConfigError, did_you_mean
-from napari_active_seg.learning.training.dermoscopy import hairy, unevenly_lit
+from napari_active_seg.learning.training.dermoscopy import add_hairs, add_uneven_light
 from napari_active_seg.learning.training.stain import jitter_stain
 from napari_active_seg.regions import UNLABELLED
 
@@ -68,7 +68,7 @@ class Augmentation:
     grey: float = 0.0  # share of crops
 
     def strong(self) -> Augmentation:
-        """Return the set that a network must withstand when it is taught by its own weak view."""
+        """Return the strong augmentation for consistency training."""
         return replace(
             self,
             turns=False,  # both views show the same place
@@ -115,7 +115,7 @@ class Augmentation:
             labels = torch.rot90(labels, turns, (-2, -1))
         return picture.as_subclass(Tensor), labels.as_subclass(Tensor)
 
-    def coloured(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+    def augment_colour(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         """Return ``image`` (3, H, W) uint8 as (3, H, W) in 0..1, its colours changed."""
         picture = image.float() / 255
         if self.brightness:
@@ -128,9 +128,9 @@ class Augmentation:
         if self.stain:
             picture = jitter_stain(picture, rng, strength=self.stain)
         if self.light:
-            picture = unevenly_lit(picture, rng, strength=self.light)
+            picture = add_uneven_light(picture, rng, strength=self.light)
         if rng.random() < self.hairs:
-            picture = hairy(picture, rng)
+            picture = add_hairs(picture, rng)
         if rng.random() < self.grey:
             picture = F.rgb_to_grayscale(picture, num_output_channels=3)
         if rng.random() < self.blur:

@@ -1,4 +1,4 @@
-"""What the trainer is fed; here: cached features of labelled pixels."""
+"""Batches for the trainer, and cached features of labelled pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_active_seg.learning.training.distributed import local_rows
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["Batch", "Batches", "PixelBatches", "labelled_features"]
+__all__ = ["Batch", "Batches", "PixelBatches", "compute_labelled_features"]
 
 #: Labelled pixels go through a pixelwise network in squares of this many pixels a side.
 _SIDE = 16
@@ -60,7 +60,7 @@ class PixelBatches:
         device: torch.device,
         even_classes: bool = False,
     ) -> None:
-        self._features, self._targets = labelled_features(network, examples, device)
+        self._features, self._targets = compute_labelled_features(network, examples, device)
         self._batch = batch
         if len(self._targets) == 0:
             raise NothingToDoError("nothing is labelled yet; finish a region first")
@@ -81,14 +81,14 @@ class PixelBatches:
         """
         shape = (max(1, self._batch // _SIDE**2), _SIDE, _SIDE)
         if self._of_class:
-            chosen = self._evenly_chosen(shape, rng)
+            chosen = self._choose_evenly(shape, rng)
         else:
             chosen = torch.from_numpy(rng.integers(len(self._targets), size=shape))
         chosen = chosen.to(self._targets.device)[local_rows(shape[0])]
         features = self._features[chosen].permute(0, 3, 1, 2)
         return Batch((features,), self._targets[chosen], (_SIDE, _SIDE))
 
-    def _evenly_chosen(self, shape: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
+    def _choose_evenly(self, shape: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
         """Return places of pixels (N, side, side): a class is drawn, then one of its pixels."""
         classes = rng.integers(len(self._of_class), size=shape)
         shares = rng.random(shape)
@@ -100,7 +100,7 @@ class PixelBatches:
         return chosen
 
 
-def labelled_features(
+def compute_labelled_features(
     network: Network, examples: Sequence[TrainExample], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return the features (P, F) and labels (P,) of all labelled pixels of a pixelwise network."""

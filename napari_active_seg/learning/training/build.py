@@ -38,9 +38,9 @@ from napari_active_seg.models.segmenter import (
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
 
-__all__ = ["TrainingParts", "seconds_of_training", "train_network"]
+__all__ = ["TrainingParts", "estimate_seconds", "train_network"]
 
-#: Steps that tell how long one takes; the first, which warms up, is left out.
+#: Steps that are timed; the first, which warms up, is left out.
 _PROBED = 4
 
 #: Unlabelled squares for each labelled crop; a pixelwise network sees four small ones.
@@ -97,7 +97,7 @@ def _of(preset: Preset) -> str:
     return f"{preset.batch} crops of {preset.crop} x {preset.crop}"
 
 
-def seconds_of_training(parts: TrainingParts) -> float:
+def estimate_seconds(parts: TrainingParts) -> float:
     """Return how long a training would take, by running a few steps of it.
 
     Infinity where its memory does not suffice.
@@ -166,16 +166,16 @@ def _train(
 
 
 def _split(data: TrainingData, *, hold_out: bool) -> tuple[list[TrainExample], list[TrainExample]]:
-    """Return what to learn from and what to look at: validation, or else the spare regions."""
+    """Split off the held-out labels: the validation regions, or else the spare ones."""
     everything = list(data.examples)
     if not hold_out:
         return everything, []
     validation = [e for e in data.held_out if _is_labelled(e)]
     if validation:
         return everything, validation
-    spare = [e for e in everything if e.spare and _is_labelled(e)]
-    rest = [e for e in everything if not e.spare]
-    return (rest, spare) if spare and any(map(_is_labelled, rest)) else (everything, [])
+    holdout = [e for e in everything if e.holdout and _is_labelled(e)]
+    rest = [e for e in everything if not e.holdout]
+    return (rest, holdout) if holdout and any(map(_is_labelled, rest)) else (everything, [])
 
 
 def _is_labelled(example: TrainExample) -> bool:

@@ -1,7 +1,7 @@
 """Networks that name a whole image: learned from labels, and from images without any.
 
-Unsupervised data augmentation (Xie et al. 2020): what a network says of a plain image, sharpened,
-is what it should say of a changed one, where it is sure enough.
+Unsupervised data augmentation (Xie et al. 2020): the prediction of a plain image, sharpened, is the
+target of the prediction of a changed one, where it is confident enough.
 """
 
 from __future__ import annotations
@@ -23,14 +23,20 @@ from napari_active_seg.learning.training.objectives import (
 )
 from napari_active_seg.learning.training.optimisation import StepInfo
 
-__all__ = ["ForetoldImages", "LabelledImages", "SmallWeights", "Staged", "UnlabelledImages"]
+__all__ = [
+    "ImagesWithPredictedLoss",
+    "LabelledImages",
+    "SmallWeights",
+    "Staged",
+    "UnlabelledImages",
+]
 
 #: Changes images (N, C, H, W) with draws from a generator.
 Change = Callable[[Tensor, np.random.Generator], Tensor]
 
 
 class Staged(Protocol):
-    """A network whose stages can be looked at."""
+    """A network that returns the features of its stages."""
 
     head: nn.Sequential
 
@@ -49,7 +55,7 @@ class _Rounds:
         self._waiting = np.empty(0, np.int64)
 
     def draw(self, size: int, rng: np.random.Generator) -> Tensor:
-        """Return so many places, or what is left of a round."""
+        """Return ``size`` indices, or what is left of a round."""
         if not len(self._waiting):
             self._waiting = rng.permutation(self._count)
         taken, self._waiting = self._waiting[:size], self._waiting[size:]
@@ -94,8 +100,8 @@ class LabelledImages(NetworkAlone):
         return images, self._labels[chosen]
 
 
-class ForetoldImages(LabelledImages):
-    """The same with a module that learns to foretell the loss of each image.
+class ImagesWithPredictedLoss(LabelledImages):
+    """Labelled images with a module that learns to predict the loss of each.
 
     After three fifths of a training the module learns alone and moves the network no more.
     """
@@ -115,7 +121,7 @@ class ForetoldImages(LabelledImages):
         self.modules: Sequence[nn.Module] = (predictor,)
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        """Return what foretells."""
+        """Return the parameters of the loss predictor."""
         return list(self._predictor.parameters())
 
     def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
@@ -130,7 +136,7 @@ class ForetoldImages(LabelledImages):
         even = len(losses) // 2 * 2
         ranked = ranking_loss(expected[:even], losses[:even]) if even else expected.sum() * 0
         loss = losses.mean()
-        parts = {"loss": float(loss.detach()), "foretelling": float(ranked.detach())}
+        parts = {"loss": float(loss.detach()), "loss prediction": float(ranked.detach())}
         return Terms(loss + ranked, parts)
 
 
@@ -169,7 +175,7 @@ class UnlabelledImages(NetworkAlone):
 
 
 class SmallWeights(NetworkAlone):
-    """The squares of ``weights``, so many times."""
+    """The squares of ``weights``, times a factor."""
 
     def __init__(self, weights: Sequence[Tensor], penalty: float) -> None:
         self._weights, self._penalty = weights, penalty

@@ -17,10 +17,10 @@ from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
 from napari_active_seg.learning.training.batches import Batch
 from napari_active_seg.learning.training.distributed import local_rows
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
 from napari_active_seg.models.segmenter import TrainExample
-from napari_active_seg.regions import UNLABELLED, contour_target
+from napari_active_seg.regions import UNLABELLED, make_contour_target
 
 __all__ = ["CropBatches"]
 
@@ -74,20 +74,20 @@ class CropBatches:
         height, width = example.target.shape
         corner = (_start_that_holds(y, crop, height, rng), _start_that_holds(x, crop, width, rng))
         warp = self._augmentation.draw_warp(rng)
-        image, masks = self._moved(index, corner, warp, rng)
+        image, masks = self._move(index, corner, warp, rng)
         if not bool((masks[0] != UNLABELLED).any()):  # the warp lost a label that was small
-            image, masks = self._moved(index, corner, Warp(), rng)
-        return self._augmentation.coloured(image, rng), masks
+            image, masks = self._move(index, corner, Warp(), rng)
+        return self._augmentation.augment_colour(image, rng), masks
 
-    def _moved(
+    def _move(
         self, index: int, corner: tuple[int, int], warp: Warp, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         crop = self._crop
         side = crop if warp.is_none else warp.source_side(crop)
         top, left = (start - (side - crop) // 2 for start in corner)
-        image = window_of(self._examples[index].image, top, left, side)
+        image = cut_window(self._examples[index].image, top, left, side)
         masks = np.stack(
-            [window_of(mask, top, left, side, fill=UNLABELLED) for mask in self._masks[index]]
+            [cut_window(mask, top, left, side, fill=UNLABELLED) for mask in self._masks[index]]
         )
         return self._augmentation.moved(image, masks, warp, crop, rng)
 
@@ -104,4 +104,4 @@ def _masks(example: TrainExample, *, with_contour: bool) -> NDArray[np.uint8]:
     """Return the target, and the outlines where they are wanted, as (1 or 2, H, W)."""
     if not with_contour:
         return example.target[None]
-    return np.stack([example.target, contour_target(example.target, example.instances)])
+    return np.stack([example.target, make_contour_target(example.target, example.instances)])

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["boxes_to_mix", "mixed"]
+__all__ = ["apply_cutmix", "draw_mix_boxes"]
 
 
-def boxes_to_mix(
+def draw_mix_boxes(
     count: int, size: tuple[int, int], rng: np.random.Generator, *, share: float = 0.5
 ) -> Tensor:
     """Return (N, H, W) bool: where each picture is replaced.
@@ -33,10 +33,10 @@ def boxes_to_mix(
     return boxes
 
 
-def mixed(rows: Tensor, boxes: Tensor) -> Tensor:
+def apply_cutmix(rows: Tensor, boxes: Tensor) -> Tensor:
     """Return ``rows`` (N, ..., H, W) with the ``boxes`` (N, H, W) of each from the one before it.
 
-    Pictures, targets and probabilities that are mixed by the same boxes go on belonging together.
+    Pictures, targets and probabilities that are mixed by the same boxes still belong together.
     """
     where = boxes.to(rows.device)
     while where.dim() < rows.dim():

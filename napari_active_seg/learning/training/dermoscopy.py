@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["hairy", "unevenly_lit"]
+__all__ = ["add_hairs", "add_uneven_light"]
 
 
-def hairy(image: Tensor, rng: np.random.Generator, *, most: int = 12) -> Tensor:
+def add_hairs(image: Tensor, rng: np.random.Generator, *, most: int = 12) -> Tensor:
     """Return ``image`` (3, H, W) in 0..1 with up to ``most`` hairs drawn over it.
 
     A hair is a curve of second order between two borders, one to three pixels wide, in a brown or
-    black that is its own. It hides what is below, and is no class: labels stay.
+    black that is its own. It hides what is below, and is not a class: labels stay.
     """
     height, width = image.shape[-2:]
     result = image
@@ -26,7 +26,7 @@ def hairy(image: Tensor, rng: np.random.Generator, *, most: int = 12) -> Tensor:
     return result
 
 
-def unevenly_lit(image: Tensor, rng: np.random.Generator, *, strength: float = 0.3) -> Tensor:
+def add_uneven_light(image: Tensor, rng: np.random.Generator, *, strength: float = 0.3) -> Tensor:
     """Return ``image`` (3, H, W) in 0..1 under light that varies smoothly, darker to the edges."""
     height, width = image.shape[-2:]
     field = torch.from_numpy(rng.uniform(-strength, strength, (1, 1, 3, 3))).to(image)

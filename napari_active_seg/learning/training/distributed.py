@@ -48,7 +48,7 @@ def join_ranks(device: torch.device) -> bool:
 
 
 def leave_ranks() -> None:
-    """Part from the other processes, where there are any."""
+    """Leave the group of processes, where there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 

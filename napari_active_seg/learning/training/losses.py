@@ -148,7 +148,7 @@ def confident_cross_entropy(
 
     ``logits`` and ``probs`` (N, C, ...); places whose highest probability is below ``threshold``
     add nothing, yet count in the divisor, so that a network that is sure of little is taught
-    little. ``valid`` (N, ...) tells which places there are at all. ``probs`` gives no gradient.
+    little. ``valid`` (N, ...) marks the places inside the images. ``probs`` gives no gradient.
     """
     sure, label = probs.detach().max(dim=1)
     there = torch.ones_like(sure, dtype=torch.bool) if valid is None else valid
@@ -162,8 +162,8 @@ def sharpened_divergence(
 ) -> Tensor:
     """Return the loss of unsupervised data augmentation (Xie et al. 2020) over rows (N, C).
 
-    KL between what the network says of the ``plain`` picture, sharpened by ``temperature``, and
-    what it says of the augmented one (``logits``), over rows whose highest plain probability is at
+    KL between the prediction of the ``plain`` picture, sharpened by ``temperature``, and
+    that of the augmented one (``logits``), over rows whose highest plain probability is at
     least ``threshold``; the others add nothing, yet count. ``plain`` gives no gradient.
     """
     plain = plain.detach().float()
@@ -194,7 +194,7 @@ def pixel_losses(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def ranking_loss(expected: Tensor, actual: Tensor, *, margin: float = 1.0) -> Tensor:
-    """Return the loss of a module that foretells losses (N,), from mirrored pairs (i, N-1-i).
+    """Return the loss of a module that predicts losses (N,), from mirrored pairs (i, N-1-i).
 
     Only the order in a pair counts: max(0, margin - sign(a_i - a_j) (e_i - e_j)). N must be even;
     the actual losses give no gradient.

@@ -1,4 +1,4 @@
-"""What a step of training tries to make small."""
+"""Objectives of training: the losses of a step."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["LOSS_LEARNS_ALONE_AFTER", "NetworkAlone", "Objective", "Supervised", "Terms"]
 
-#: Share of the training after which foretelling the loss no longer moves the network itself.
+#: Share of the training after which loss prediction no longer changes the network itself.
 LOSS_LEARNS_ALONE_AFTER = 0.6
-#: Single levels of a decoder count ever less: their weight falls to a tenth over so many epochs.
+#: Single levels of a decoder count ever less: their weight falls to a tenth over this many epochs.
 _AUXILIARY_EPOCHS = 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What one step is scored by; ``total`` is made smaller, ``parts`` are told by name."""
+    """The loss of one step; ``total`` is minimised, ``parts`` are reported by name."""
 
     total: Tensor
     parts: dict[str, float] = field(default_factory=dict)
 
 
 class Objective(Protocol):
-    """A part of what is made smaller; the parts of a training are added up."""
+    """A part of the training loss; the parts are summed."""
 
     @property
     def modules(self) -> Sequence[nn.Module]:
-        """What learns beside the network, to be kept with it."""
+        """Modules that learn together with the network, to be saved with it."""
 
     @property
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
         """Optimisers of its own, which it steps itself."""
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        """Return what the trainer's optimiser is to move, beyond the network."""
+        """Return parameters that the trainer's optimiser updates in addition to the network."""
 
     def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
         """Return the terms of the next step."""
@@ -61,7 +61,7 @@ class Objective(Protocol):
 
 
 class NetworkAlone:
-    """What terms have in common that bring nothing beside the network."""
+    """Base class of objectives that train the network alone."""
 
     modules: Sequence[nn.Module] = ()
     optimisers: Sequence[torch.optim.Optimizer] = ()
@@ -75,7 +75,7 @@ class NetworkAlone:
 
 
 class Supervised:
-    """The masked loss on labelled pixels, and a module that learns to foretell it."""
+    """The masked loss on labelled pixels, and a module that learns to predict it."""
 
     optimisers = ()
 
@@ -94,11 +94,11 @@ class Supervised:
 
     @property
     def modules(self) -> Sequence[nn.Module]:
-        """The module that foretells the loss, where there is one."""
+        """The loss predictor, where there is one."""
         return () if self._predictor is None else (self._predictor,)
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        """Return those of the module that foretells the loss."""
+        """Return the parameters of the loss predictor."""
         return [] if self._predictor is None else list(self._predictor.parameters())
 
     def terms(self, rng: np.random.Generator, moment: StepInfo) -> Terms:
@@ -120,8 +120,8 @@ class Supervised:
         stages = network.stages(features)
         if moment.share > LOSS_LEARNS_ALONE_AFTER:
             stages = tuple(stage.detach() for stage in stages)
-        foretelling = _loss_prediction_error(self._predictor, stages, heads.logits, batch, network)
-        return Terms(loss + foretelling, parts)
+        loss_error = _loss_prediction_error(self._predictor, stages, heads.logits, batch, network)
+        return Terms(loss + loss_error, parts)
 
     def after_step(self) -> None:
         """Do nothing."""

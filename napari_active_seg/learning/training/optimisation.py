@@ -24,7 +24,7 @@ class OptimiserConfig:
     """Everything about the steps that is decided before the first one.
 
     ``ema_decay`` is the decay of the weights' running mean, 0 for none; ``patience`` the number of
-    looks at held-out labels that may bring nothing, 0 for no end of patience.
+    evaluations on held-out labels without improvement before an early stop, 0 for none.
     """
 
     n_steps: int
@@ -67,7 +67,7 @@ class StepInfo:
 
 
 def lr_factor(schedule: str, share: float) -> float:
-    """Return by what the learning rate is multiplied when ``share`` (0 to 1) of it is over."""
+    """Return the factor of the learning rate after ``share`` (0 to 1) of the training."""
     if schedule == "one-cycle":  # a rise over three tenths, then a long fall, both cosines
         if share < 0.3:
             return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * share / 0.3)) / 2
@@ -84,7 +84,7 @@ def lr_factor(schedule: str, share: float) -> float:
 def build_optimiser(
     parameters: Iterable[nn.Parameter], recipe: OptimiserConfig
 ) -> torch.optim.Optimizer:
-    """Return what steps along the gradient.
+    """Build the optimiser.
 
     Weight decay is the papers' L2 term with ``adam`` and ``sgd``, and apart from the gradient with
     ``adamw``.

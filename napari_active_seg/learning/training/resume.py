@@ -1,8 +1,8 @@
-"""A training on the disk, so that one that was killed goes on from its last epoch.
+"""Training checkpoints on the disk, so that a killed training resumes from its last epoch.
 
 Everything that decides the steps to come is written: weights, their running mean, the state of
 every optimiser and of every generator of random numbers, the losses so far. So the rest of a
-training that went on is, bit for bit, that of one that was never killed. The file is safetensors
+resumed training is, bit for bit, that of one that was never killed. The file is safetensors
 with a header of JSON; nothing is ever unpickled.
 """
 
@@ -59,7 +59,7 @@ class TrainingState:
         return named
 
     def restore(self, tensors: Mapping[str, Tensor], numpy_state: Mapping[str, Any]) -> None:
-        """Put everything back as it was."""
+        """Restore the state from tensors."""
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}/"))
         for number, optimiser in enumerate(self.optimisers):
@@ -67,7 +67,7 @@ class TrainingState:
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"optimiser {number}/").items():
                 index, _, name = key.partition("/")
-                state.setdefault(int(index), {})[name] = _laid_out_like(moved[int(index)], value)
+                state.setdefault(int(index), {})[name] = _restore_layout(moved[int(index)], value)
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
         torch.set_rng_state(tensors["random/cpu"])
@@ -78,7 +78,7 @@ class TrainingState:
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What a file of an unfinished training tells beside its tensors."""
+    """The facts of an unfinished training, in the file of its tensors."""
 
     losses: tuple[float, ...]
     held_out: tuple[tuple[int, float], ...]
@@ -87,7 +87,7 @@ class ResumeState:
 
 
 class TrainingCheckpoint:
-    """Writes a training down as it goes, and finds one that was not finished.
+    """Saves the state of a training, and finds one that was not finished.
 
     ``signature`` names the data, the plan and the start: another one's file is not gone on from.
     """
@@ -99,7 +99,7 @@ class TrainingCheckpoint:
     def find(self, state: TrainingState) -> tuple[ResumeState, dict[str, Tensor]] | None:
         """Restore what was written for this training; None if there is nothing that fits.
 
-        Beside the facts come the tensors of the best state so far.
+        The tensors of the best state so far are returned with the facts.
         """
         if self._path is None or not self._path.is_file():
             return None
@@ -122,7 +122,7 @@ class TrainingCheckpoint:
         return found, _below(tensors, "best/")
 
     def keep(self, state: TrainingState, facts: ResumeState, best: Mapping[str, Tensor]) -> None:
-        """Write the training down, unless that would take too much of the time or was just done.
+        """Save the state, unless that would take too much of the time or was just done.
 
         A disk that is full costs the way back, not the training.
         """
@@ -154,7 +154,7 @@ class TrainingCheckpoint:
         self._took = self._written_at - now
 
 
-def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+def _restore_layout(parameter: Tensor, value: Tensor) -> Tensor:
     """Return ``value`` in the order in memory of its parameter.
 
     A fused step walks through both as they lie, and files hold all tensors row by row.

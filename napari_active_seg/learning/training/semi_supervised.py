@@ -1,13 +1,13 @@
 """Pictures of the pool that nobody has labelled, and what a network can learn from them.
 
-- ``Consistency``: weak to strong (FixMatch, Sohn et al. 2020; UniMatch, Yang et al. 2023). What
-  the network is sure of in a plain view is what it should say of the same view under strong
+- ``Consistency``: weak to strong (FixMatch, Sohn et al. 2020; UniMatch, Yang et al. 2023).
+  Confident predictions of a plain view are the target for the same view under strong
   changes, with rectangles of other pictures mixed in (CutMix).
-- ``Adversarial``: s4GAN (Mittal et al. 2019). A discriminator learns to tell predicted masks from
-  painted ones; the network learns to make its predictions look painted, and from those of its own
-  predictions that pass.
+- ``Adversarial``: s4GAN (Mittal et al. 2019). A discriminator learns to distinguish predicted masks
+  from painted ones; the network learns to make its predictions look painted, and from those of its
+  own predictions that pass.
 
-What a network says is never written down as a label.
+A prediction is never saved as a label.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from napari_active_seg.learning.module_modes import evaluating, fixed
 from napari_active_seg.learning.networks import Network
 from napari_active_seg.learning.networks.auxiliary_heads import Discriminator
 from napari_active_seg.learning.training.augmentation import Augmentation, Warp
-from napari_active_seg.learning.training.cutmix import boxes_to_mix, mixed
+from napari_active_seg.learning.training.cutmix import apply_cutmix, draw_mix_boxes
 from napari_active_seg.learning.training.losses import confident_cross_entropy
 from napari_active_seg.learning.training.objectives import NetworkAlone, Terms
 from napari_active_seg.learning.training.optimisation import StepInfo
@@ -34,9 +34,9 @@ from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["Adversarial", "Consistency", "PaintedCrops", "UnlabelledCrops"]
 
-#: A network says nothing worth learning before it has learned something itself.
+#: Predictions are too poor as targets before a network has learned from labels.
 _FROM_SHARE = 0.1
-#: Painted crops smaller than this say too little of what shapes look like.
+#: Painted crops smaller than this show too little of the shapes.
 _LEAST_PAINTED = 16
 
 
@@ -66,7 +66,7 @@ class UnlabelledCrops:
 
 
 class Consistency(NetworkAlone):
-    """What a network is sure of in a plain view, it should say of a spoilt one."""
+    """Consistency: confident predictions of a plain view are the target of an augmented one."""
 
     def __init__(
         self,
@@ -87,13 +87,15 @@ class Consistency(NetworkAlone):
         if moment.share <= _FROM_SHARE:
             return Terms(torch.zeros((), device=self._device))
         weak = torch.stack([s.float() / 255 for s in squares]).to(self._device)
-        strong = torch.stack([self._strong.coloured(s, rng) for s in squares]).to(self._device)
+        strong = torch.stack([self._strong.augment_colour(s, rng) for s in squares]).to(
+            self._device
+        )
         with torch.no_grad(), evaluating(self._teacher):
             probs = torch.softmax(self._teacher(weak).float(), dim=1)
         size = (self._crops.side, self._crops.side)
-        boxes = boxes_to_mix(len(squares), size, rng)
-        probs = mixed(probs, boxes)
-        logits = self._network(mixed(strong, boxes))
+        boxes = draw_mix_boxes(len(squares), size, rng)
+        probs = apply_cutmix(probs, boxes)
+        logits = self._network(apply_cutmix(strong, boxes))
         loss = confident_cross_entropy(logits, probs, threshold=self._threshold)
         sure = float((probs.amax(dim=1) >= self._threshold).float().mean())
         return Terms(loss, {"consistency": float(loss.detach()), "sure": sure})

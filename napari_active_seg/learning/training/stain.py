@@ -11,20 +11,20 @@ import torch
 from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Tensor
 
-__all__ = ["hed_of", "jitter_stain", "rgb_of"]
+__all__ = ["hed_to_rgb", "jitter_stain", "rgb_to_hed"]
 
 _TO_HED = torch.from_numpy(np.ascontiguousarray(hed_from_rgb)).float()
 _TO_RGB = torch.from_numpy(np.ascontiguousarray(rgb_from_hed)).float()
 _DARKEST = 1e-6
 
 
-def hed_of(image: Tensor) -> Tensor:
+def rgb_to_hed(image: Tensor) -> Tensor:
     """Return the densities (3, H, W) of haematoxylin, eosin and DAB of ``image`` in 0..1."""
     density = torch.log(image.clamp_min(_DARKEST)) / np.log(_DARKEST)
     return torch.einsum("chw,ck->khw", density, _TO_HED.to(image.device))
 
 
-def rgb_of(hed: Tensor) -> Tensor:
+def hed_to_rgb(hed: Tensor) -> Tensor:
     """Return the image (3, H, W) in 0..1 of densities."""
     density = torch.einsum("chw,ck->khw", hed, _TO_RGB.to(hed.device))
     return torch.exp(density * np.log(_DARKEST)).clamp(0, 1)
@@ -37,7 +37,7 @@ def jitter_stain(image: Tensor, rng: np.random.Generator, *, strength: float) ->
     """
     scale = torch.from_numpy(rng.uniform(1 - strength, 1 + strength, 3)).float()
     shift = torch.from_numpy(rng.uniform(-strength, strength, 3)).float() * 0.1
-    hed = hed_of(image)
+    hed = rgb_to_hed(image)
     span = hed.amax(dim=(1, 2)) - hed.amin(dim=(1, 2))
     changed = hed * scale.to(hed)[:, None, None] + (shift.to(hed) * span)[:, None, None]
-    return rgb_of(changed)
+    return hed_to_rgb(changed)

@@ -1,4 +1,4 @@
-"""The training loop: steps along the gradient, stopped at a word, written down epoch by epoch."""
+"""The training loop: optimiser steps, held-out evaluations, and saving after each epoch."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ __all__ = ["Training", "fit"]
 
 N = TypeVar("N", bound=nn.Module)
 
-#: How often held-out labels are looked at, at most.
-_LOOKS = 20
-#: The time of a step is told from so many of the last ones.
+#: Most evaluations of held-out labels.
+_EVALUATIONS = 20
+#: Number of latest steps whose time predicts the rest.
 _TIMED = 20
 
 
@@ -64,7 +64,7 @@ def fit(
 ) -> TrainOutcome:
     """Train ``network`` in place and return its losses; ``check_cancelled`` may raise to stop.
 
-    The first objective's loss is what is told. With ``held_out`` labels the state of their lowest
+    The first objective's loss is reported. With ``held_out`` labels the state of their lowest
     loss is kept in the end.
     """
     run = Training(network, objectives, recipe, per_epoch=per_epoch, seed=seed, device=device)
@@ -111,7 +111,7 @@ class Training(Generic[N]):
         began, times = time.perf_counter(), [0.0]
         with seeded(self._seed, self._device), self._in_training(), repeatable(self._device):
             check_no_batch_norm(self._network)
-            resumed = self._go_on(state)
+            resumed = self._resume(state)
             for step in range(resumed + 1, self._recipe.n_steps + 1):
                 if self._best.is_over:
                     break
@@ -119,12 +119,12 @@ class Training(Generic[N]):
                 started = time.perf_counter()
                 moment = StepInfo(step, self._recipe.n_steps, self._per_epoch)
                 parts = self._step(rng, moment)
-                self._look(moment)
+                self._evaluate_held_out(moment)
                 if moment.ends_epoch and rank() == 0:
                     self.keeper.keep(state, self._facts(), self._best.state)
                 times = [*times[-_TIMED:], time.perf_counter() - started]
-                on_step(self._told(moment, parts, float(np.median(times[1:]))))
-        self._put_back_the_best()
+                on_step(self._report(moment, parts, float(np.median(times[1:]))))
+        self._restore_best()
         seconds = time.perf_counter() - began
         return TrainOutcome(tuple(self._losses), seconds, resumed, tuple(self._looked))
 
@@ -159,10 +159,10 @@ class Training(Generic[N]):
             )
         return parts
 
-    def _look(self, moment: StepInfo) -> None:
+    def _evaluate_held_out(self, moment: StepInfo) -> None:
         """Score the held-out labels now and then, always after the last step."""
         n_steps = self._recipe.n_steps
-        every = max(1, -(-n_steps // _LOOKS)) if self._recipe.patience else n_steps
+        every = max(1, -(-n_steps // _EVALUATIONS)) if self._recipe.patience else n_steps
         if self.held_out is None or (moment.step % every and moment.step != n_steps):
             return
         judged = self._network if self.averaged is None else self.averaged.network
@@ -170,13 +170,13 @@ class Training(Generic[N]):
         self._looked.append((moment.step, loss))
         self._best.look(loss, judged)
 
-    def _put_back_the_best(self) -> None:
+    def _restore_best(self) -> None:
         if self._best.state:
             self._network.load_state_dict(self._best.state)
         elif self.averaged is not None:
             self._network.load_state_dict(self.averaged.network.state_dict())
 
-    def _told(self, moment: StepInfo, parts: dict[str, float], each_s: float) -> TrainStep:
+    def _report(self, moment: StepInfo, parts: dict[str, float], each_s: float) -> TrainStep:
         return TrainStep(
             moment.step,
             moment.n_steps,
@@ -188,7 +188,7 @@ class Training(Generic[N]):
             held_out=self._looked[-1][1] if self._looked else None,
         )
 
-    # --- going on ----------------------------------------------------------------------------
+    # --- resuming ----------------------------------------------------------------------------
 
     def _state(self, rng: np.random.Generator) -> TrainingState:
         modules: dict[str, nn.Module] = {"network": self._network}
@@ -196,12 +196,12 @@ class Training(Generic[N]):
             modules["averaged"] = self.averaged.network
         optimisers = [self._optimiser]
         for number, objective in enumerate(self._objectives):
-            modules |= {f"beside {number}.{i}": m for i, m in enumerate(objective.modules)}
+            modules |= {f"auxiliary {number}.{i}": m for i, m in enumerate(objective.modules)}
             optimisers += objective.optimisers
         return TrainingState(modules, optimisers, rng, self._device)
 
-    def _go_on(self, state: TrainingState) -> int:
-        """Take up what an earlier try has left and return how many steps that were."""
+    def _resume(self, state: TrainingState) -> int:
+        """Restore the state of an interrupted training, and return how many steps it had made."""
         found = self.keeper.find(state)
         if found is None:
             return 0

@@ -1,4 +1,4 @@
-"""Labels that a network never learns from: looked at while it learns, to keep its best state."""
+"""Held-out labels, evaluated during training to keep the best state and to stop early."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from napari_active_seg.learning.module_modes import evaluating
 from napari_active_seg.learning.networks import Network
-from napari_active_seg.learning.training.batches import labelled_features
+from napari_active_seg.learning.training.batches import compute_labelled_features
 from napari_active_seg.learning.training.losses import masked_cross_entropy
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.regions import UNLABELLED
 
 __all__ = ["Best", "HeldOut", "HeldOutCrops", "HeldOutPixels"]
 
-#: At most so many crops are looked at, of at most so many pixels a side.
+#: Most crops that are evaluated, and their largest side in pixels.
 _MOST_CROPS, _LARGEST_CROP = 16, 384
-#: At most so many pixels of a pixelwise network.
+#: Most pixels of a pixelwise network that are evaluated.
 _MOST_PIXELS = 100_000
 
 
@@ -41,7 +41,7 @@ class HeldOutPixels:
     def __init__(
         self, network: Network, examples: Sequence[TrainExample], device: torch.device
     ) -> None:
-        features, targets = labelled_features(network, examples, device)
+        features, targets = compute_labelled_features(network, examples, device)
         step = -(-len(targets) // _MOST_PIXELS)
         features, targets = features[::step], targets[::step]
         self._features, self._target = features.T[None, :, :, None], targets[None, :, None]
@@ -55,7 +55,7 @@ class HeldOutPixels:
 
 
 class HeldOutCrops:
-    """Crops around labels, one of each example."""
+    """Crops around labels, one per example."""
 
     def __init__(self, examples: Sequence[TrainExample], device: torch.device) -> None:
         step = -(-len(examples) // _MOST_CROPS)
@@ -73,7 +73,7 @@ class HeldOutCrops:
 
 
 class Best:
-    """The best state so far, and for how many looks nothing better came."""
+    """The best state so far, and the number of evaluations without improvement."""
 
     def __init__(self, patience: int) -> None:
         self._patience = patience
@@ -90,7 +90,7 @@ class Best:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing better came for as long as patience lasts."""
+        """Whether patience is exhausted."""
         return 0 < self._patience <= self.looks_since
 
 
@@ -100,11 +100,11 @@ def _crop(example: TrainExample, device: torch.device) -> tuple[Tensor, Tensor]:
     spans = [(int(places.min()), int(places.max()) + 1) for places in (rows, columns)]
     side = min(_LARGEST_CROP, max(example.target.shape))
     top, left = ((low + high - side) // 2 for low, high in spans)
-    image = window_of(example.image, top, left, side)
-    target = window_of(example.target, top, left, side, fill=UNLABELLED)
+    image = cut_window(example.image, top, left, side)
+    target = cut_window(example.target, top, left, side, fill=UNLABELLED)
     if (target == UNLABELLED).all():  # labels lie around an empty middle
         top, left = int(rows[0]) - side // 2, int(columns[0]) - side // 2
-        image = window_of(example.image, top, left, side)
-        target = window_of(example.target, top, left, side, fill=UNLABELLED)
+        image = cut_window(example.image, top, left, side)
+        target = cut_window(example.target, top, left, side, fill=UNLABELLED)
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy()).float() / 255
     return planes[None].to(device), torch.from_numpy(target.copy())[None].to(device)

@@ -77,7 +77,9 @@ class ImageClassService:
         self._ctx.project.check_writable()
         self._ctx.project.images.ref(image_id)
         annotator = self._ctx.project.config.annotator
-        self._ctx.project.image_answers.say(image_id, name, annotator=annotator, seconds=seconds)
+        self._ctx.project.image_answers.record_answer(
+            image_id, name, annotator=annotator, seconds=seconds
+        )
         state = RegionState.CANT_TELL if name is None else RegionState.DONE
         for asked in self._ctx.state.questions:
             if asked.region.image_id == image_id:

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import RegionKind, ScoredRegion, comparable, k_centre_greedy
+from napari_active_seg.acquisition import (
+    RegionKind,
+    ScoredRegion,
+    k_centre_greedy,
+    standardise_features,
+)
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import goes_whole
+from napari_active_seg.images import is_read_whole
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_head import HeadExamples
 from napari_active_seg.project import Project, Split
@@ -163,7 +168,7 @@ def _see_images(
         if not looks:
             raise
     ids = [i for i in image_ids if i in looks]
-    if model is None or not all(goes_whole(shapes[i]) for i in ids):
+    if model is None or not all(is_read_whole(shapes[i]) for i in ids):
         return replace(before, looks=looks, embeddings={})
     unseen = [i for i in ids if i not in before.embeddings]
     more: dict[str, NDArray[np.float32]] = {}
@@ -177,9 +182,9 @@ def _rows(seen: SeenImages, image_ids: Sequence[str]) -> dict[str, NDArray[np.fl
     ids = [i for i in image_ids if i in seen.looks]
     if not ids:
         return {}
-    parts = [comparable(_stack(seen.looks, ids))]
+    parts = [standardise_features(_stack(seen.looks, ids))]
     if seen.embeddings:
-        parts.append(comparable(_stack(seen.embeddings, ids)))
+        parts.append(standardise_features(_stack(seen.embeddings, ids)))
     return dict(zip(ids, np.concatenate(parts, axis=1), strict=True))
 
 

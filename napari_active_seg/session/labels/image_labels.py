@@ -23,8 +23,8 @@ class ImageLabels:
     def __init__(self, project: Project, saves: Sequence[tuple[Region, str]]) -> None:
         self._project = project
         self._saves = tuple(saves)
-        self._target = lru_cache(maxsize=8)(project.labels.target_of)
-        self._objects = lru_cache(maxsize=8)(project.labels.objects_of)
+        self._target = lru_cache(maxsize=8)(project.labels.get_target)
+        self._objects = lru_cache(maxsize=8)(project.labels.get_objects)
 
     @property
     def labelled(self) -> tuple[Region, ...]:
@@ -61,7 +61,7 @@ class ImageLabels:
         """What is added to the ids of each label, so that no two objects of an image share one."""
         offsets, highest = [], 0
         for _, uid in self._saves:
-            ids = self._project.labels.objects_of(uid)
+            ids = self._project.labels.get_objects(uid)
             if ids is None:
                 return None
             offsets.append(highest)

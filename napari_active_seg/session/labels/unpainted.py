@@ -164,11 +164,11 @@ def _version(project: Project, queued: QueuedRegion, index: int | None) -> _Vers
     saves = project.labels.history(queued.id)
     if not saves or saves[-1].annotator in _NO_PEOPLE:
         return None
-    latest = project.labels.target_of(saves[-1].uid)
+    latest = project.labels.get_target(saves[-1].uid)
     painted = find_painted_version(saves)
-    objects = None if painted is None else project.labels.objects_of(painted.uid)
+    objects = None if painted is None else project.labels.get_objects(painted.uid)
     if painted is not None:
-        target = project.labels.target_of(painted.uid)
+        target = project.labels.get_target(painted.uid)
     else:
         target = np.full(latest.shape, UNLABELLED, np.uint8)
     if index is not None:

@@ -14,7 +14,7 @@ def class_places(project: Project, model: ModelRecord) -> tuple[int, ...] | None
     None if a class that it was trained for is gone.
     """
     uids = model.class_uids or tuple(range(len(model.classes)))
-    places = [project.classes.current.position_of(uid) for uid in uids]
+    places = [project.classes.current.get_position(uid) for uid in uids]
     return None if None in places else tuple(place for place in places if place is not None)
 
 

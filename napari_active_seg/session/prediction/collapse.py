@@ -92,7 +92,7 @@ def _in_predictions(project: Project, model: ModelRecord) -> Collapse | None:
     predicted = [image_id for image_id in pool if cache.has(key, image_id)]
     predicted.sort(key=lambda image_id: image_id not in labelled)
     counts, confusion = np.zeros(len(names), np.int64), ConfusionMatrix.empty(len(names))
-    reader = cache.beside()
+    reader = cache.clone()
     for image_id in predicted[:_MOST_IMAGES]:
         prediction = reader.load(key, image_id)
         if prediction is None or prediction.moments.n_classes != len(names):

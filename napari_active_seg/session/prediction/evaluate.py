@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource, goes_whole
+from napari_active_seg.images import ImageSource, is_read_whole
 from napari_active_seg.metrics import EvalReport, ObjectScores
-from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, instances_of
+from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, find_instances
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.project import ModelRecord, Split
@@ -98,7 +98,7 @@ def evaluate_segmenter(
         task.report(number, len(images), f"evaluating {labelled.id}")
         try:
             source = labelled.source()
-            if not goes_whole(source.shape):
+            if not is_read_whole(source.shape):
                 evaluated = _with_slide(evaluated, model_id, labelled, source, predictor)
                 continue
             region = Region.whole(labelled.id, source.shape)
@@ -114,7 +114,7 @@ def evaluate_segmenter(
             if on_maps is not None:
                 on_maps(maps)
             if rules is not None and maps.truth is not None:
-                objects = objects.add(instances_of(maps, rules), maps.truth)
+                objects = objects.add(find_instances(maps, rules), maps.truth)
         elif (within := _known_part(target)) and (known := labelled.objects()) is not None:
             found, _ = ndimage.label(moments.mean_p.argmax(axis=0)[within] > 0)
             objects = objects.add(found, known[within])

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_active_seg.errors import ImageError, NothingToDoError
 from napari_active_seg.export import PredictionFolder
 from napari_active_seg.images import ImageSource, open_image, scan_folder
-from napari_active_seg.metrics.instances import InstanceRules, instances_of
+from napari_active_seg.metrics.instances import InstanceRules, find_instances
 from napari_active_seg.session.model_access.cache_key import prediction_key
 from napari_active_seg.session.model_access.inference import with_contours
 from napari_active_seg.session.prediction.evaluate import object_maps
@@ -54,8 +54,8 @@ def predict_folder(
     def open_found(image_id: str) -> ImageSource:
         return open_image(found[image_id].path, white=found[image_id].white)
 
-    asked = {"model": key, "measure": choices.measure, "asked_as": repr(options)}
-    folder = PredictionFolder(out, list(found), project.schema, asked=asked)
+    request = {"model": key, "measure": choices.measure, "asked_as": repr(options)}
+    folder = PredictionFolder(out, list(found), project.schema, request=request)
     folder.begin()
     waiting = [image_id for image_id in found if not folder.is_done(image_id)]
     unread = {problem.file: problem.why for problem in scanned.problems}
@@ -64,7 +64,7 @@ def predict_folder(
         task, task.models.get(model), waiting, key=key, options=options, open_image=open_found
     ):
         if isinstance(outcome, Prediction):
-            objects = None if rules is None else instances_of(object_maps(outcome.moments), rules)
+            objects = None if rules is None else find_instances(object_maps(outcome.moments), rules)
             folder.keep(
                 outcome,
                 measure.compute(outcome.moments),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from napari_active_seg.images import ImageSource, goes_whole, read_whole
+from napari_active_seg.images import ImageSource, is_read_whole, read_whole
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.regions import Region
@@ -33,21 +33,21 @@ class RegionPredictor:
         Of a slide it should be no larger than the parts that ``parts_of`` makes.
         """
         if self._last is None or not _holds(self._last[0], region, source):
-            if goes_whole(source.shape):
+            if is_read_whole(source.shape):
                 around = Region.whole(region.image_id, source.shape)
                 pixels = read_whole(source, region.image_id)
             else:
-                around = region.grown(_SURROUNDINGS, source.shape)
+                around = region.grow(_SURROUNDINGS, source.shape)
                 pixels = source.read(0, around.y, around.x, around.height, around.width)
             said = self._segmenter.predict(pixels, plan=self._plan, check_cancelled=self._check)
             self._last = (around, said.moments)
         around, moments = self._last
-        return moments.cropped(region.y - around.y, region.x - around.x, *region.shape)
+        return moments.crop(region.y - around.y, region.x - around.x, *region.shape)
 
 
 def parts_of(region: Region, shape: tuple[int, int]) -> Iterator[Region]:
     """Yield a region of an image of ``shape``, in parts where the image is a slide."""
-    if goes_whole(shape):
+    if is_read_whole(shape):
         yield region
         return
     for y in range(region.y, region.bottom, _PART):
@@ -60,6 +60,6 @@ def _holds(around: Region, region: Region, source: ImageSource) -> bool:
     """Return whether the latest prediction is of the whole image of a region, or of the region."""
     if around.image_id != region.image_id:
         return False
-    if goes_whole(source.shape):
+    if is_read_whole(source.shape):
         return True
-    return around == region.grown(_SURROUNDINGS, source.shape)
+    return around == region.grow(_SURROUNDINGS, source.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.images import goes_whole
+from napari_active_seg.images import is_read_whole
 from napari_active_seg.jobs import JobKind
 from napari_active_seg.jobs.queue import JobFuture
 from napari_active_seg.metrics import EvalReport
@@ -111,14 +111,14 @@ class PredictionService:
 
     def in_one_piece(self, image_id: str) -> bool:
         """Return whether an image is predicted whole, pixel for pixel, rather than as a slide."""
-        return goes_whole(self._ctx.project.images.ref(image_id).shape)
+        return is_read_whole(self._ctx.project.images.ref(image_id).shape)
 
     def _around(self, region: Region) -> Region | None:
         """Return the part of a slide that is predicted for a region; None for other images."""
         shape = self._ctx.project.images.ref(region.image_id).shape
-        if goes_whole(shape):
+        if is_read_whole(shape):
             return None
-        return region.grown(max(_LEAST_AROUND, max(region.shape) // 2), shape)
+        return region.grow(max(_LEAST_AROUND, max(region.shape) // 2), shape)
 
     def earlier_model(self) -> ModelRecord | None:
         """Return the model that came before the one in use; None where there is none."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, map_step, tissue_at_low_level
+from napari_active_seg.images import ImageSource, find_tissue, map_step
 from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
@@ -37,7 +37,7 @@ def slide_map(
     """Return the moments of the pixel in the middle of each full square, and a square's side."""
     step = map_step(source.shape)
     walk = _Walk(source, name, segmenter, plan, check_cancelled, step)
-    tissue = tissue_at_low_level(source)
+    tissue = find_tissue(source)
     maps: _Maps | None = None
     glass: Moments | None = None
     squares = list(_squares(name, source.shape, step))
@@ -47,7 +47,7 @@ def slide_map(
         is_glass = not _any_tissue(tissue, square, source.shape)
         shape = (square.height // step, square.width // step)
         if is_glass and glass is not None and _fits(shape, glass.shape):
-            said = glass.cropped(0, 0, *shape)
+            said = glass.crop(0, 0, *shape)
         else:
             said = walk.predict_square(square)
             glass = said if is_glass else glass
@@ -99,12 +99,12 @@ class _Walk:
 
     def predict_square(self, square: Region) -> Moments:
         """Return the moments of the middle pixels of a square, seen with what is about it."""
-        around = square.grown(_SURROUNDINGS, self.source.shape)
+        around = square.grow(_SURROUNDINGS, self.source.shape)
         pixels = self.source.read(0, around.y, around.x, around.height, around.width)
         whole = self.segmenter.predict(
             pixels, plan=self.plan, check_cancelled=self.check_cancelled
         ).moments
-        inside = whole.cropped(square.y - around.y, square.x - around.x, *square.shape)
+        inside = whole.crop(square.y - around.y, square.x - around.x, *square.shape)
         middle = slice(self.step // 2, None, self.step)
         return Moments(
             inside.n,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource, goes_whole, read_whole
+from napari_active_seg.images import ImageSource, is_read_whole, read_whole
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, describe_duration
 from napari_active_seg.project import ModelRecord, Project
@@ -176,7 +176,7 @@ def iter_predictions(
         task.check_cancelled()
         try:
             source = open_image(image_id)
-            if goes_whole(source.shape):
+            if is_read_whole(source.shape):
                 outputs = segmenter.predict(
                     read_whole(source, image_id),
                     plan=options,

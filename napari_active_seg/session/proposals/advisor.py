@@ -11,13 +11,13 @@ from napari_active_seg.acquisition import (
     StrategyAdvice,
     draw_windows,
     group_sequences,
+    measure_redundancy,
     recommend,
-    redundancy_of,
     similarity,
 )
 from napari_active_seg.acquisition.strategy_advisor import LEAST_PLACES, LEAST_RUNS
 from napari_active_seg.errors import NothingToDoError
-from napari_active_seg.images import goes_whole
+from napari_active_seg.images import is_read_whole
 from napari_active_seg.jobs.job import ProgressCallback
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import MaskedRegion, Region, RegionState
@@ -83,7 +83,7 @@ def advice_for(
         )
     report(0, 1, f"comparing {len(drawn)} places of the pool")
     seen = reader.embeddings([candidate.place for candidate in drawn])
-    redundancy = redundancy_of(seen, rng)
+    redundancy = measure_redundancy(seen, rng)
     likeness = _likeness_in_runs(pool, reader, rng)
     pixels = sum(image.shape[0] * image.shape[1] for image in pool)
     covered = covered_pixels / max(pixels, 1)
@@ -94,7 +94,7 @@ def _likeness_in_runs(
     pool: Sequence[PoolImage], reader: RegionReader, rng: np.random.Generator
 ) -> float | None:
     """Return how alike images are that follow each other; None for too few. Slides are left out."""
-    shapes = {image.image_id: image.shape for image in pool if goes_whole(image.shape)}
+    shapes = {image.image_id: image.shape for image in pool if is_read_whole(image.shape)}
     runs = group_sequences(tuple(shapes), most=_IMAGES, rng=rng)
     if len(runs) < LEAST_RUNS:
         return None

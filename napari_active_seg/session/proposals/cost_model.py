@@ -15,8 +15,8 @@ from napari_active_seg.acquisition import (
     CostModel,
     CostView,
     LearnedCost,
+    fit_learned_cost,
     get_cost,
-    learned_cost,
 )
 from napari_active_seg.regions import MaskedRegion
 from napari_active_seg.session.model_access.cache_key import prediction_key
@@ -51,7 +51,7 @@ def learn_cost(task: TaskContext, given: CostExamples) -> LearnedCost:
     examples = [
         CostExample(view, spent) for view, (_, spent) in zip(inputs, given.examples, strict=True)
     ]
-    return learned_cost(
+    return fit_learned_cost(
         examples,
         partial(_prior, get_cost("area"), given.unit),
         network=partial(

@@ -62,8 +62,8 @@ class ProposalChoices:
     """How regions are chosen, and for how much.
 
     ``cost`` replaces the strategy's cost. ``own_pace`` is what a person's own regions took, learned
-    or to be learned from. ``instead_of`` are regions of the latest round that are
-    replaced: the proposal belongs to that round then, and their places are free.
+    or to be learned from. ``instead_of`` are regions of the latest round that the proposal
+    replaces: it belongs to that round then, and their places are free.
     """
 
     strategy: Strategy
@@ -188,7 +188,7 @@ def chosen_strategy(
         default_measure=config.acquisition.measure if shown is None else shown,
         **{**overrides, **_given(parts)},
     )
-    return chosen.with_words(changes) if changes else chosen
+    return chosen.with_parsed_changes(changes) if changes else chosen
 
 
 def _given(parts: Mapping[str, object]) -> dict[str, object]:

@@ -183,7 +183,7 @@ class ManualRegions:
         if prediction is not None and named.can_be_computed(prediction.moments):
             part = place.coarser(prediction.step, prediction.moments.shape)
             r = part.region
-            inside = prediction.moments.cropped(r.y, r.x, r.height, r.width)
+            inside = prediction.moments.crop(r.y, r.x, r.height, r.width)
             information = float(named.compute(inside)[part.mask].mean())
             whole = replace(part, region=Region.whole(r.image_id, r.shape))
             reasons.append(reason_for_uncertain(inside, whole, self._ctx.project.schema.names))
@@ -198,7 +198,7 @@ class ManualRegions:
         if prediction is None:
             return model.least(place.pixels)
         region = place.region
-        seen = ClassMaps(lambda: prediction.classes_in(region))
+        seen = ClassMaps(lambda: prediction.crop_classes(region))
         return model.of(
             MaskedRegion(Region.whole(region.image_id, region.shape), place.shape), seen
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.acquisition import CostView, appearance_of, region_embedding
+from napari_active_seg.acquisition import CostView, describe_appearance, region_embedding
 from napari_active_seg.errors import ImageError
-from napari_active_seg.images import ImageSource, coarse_window, goes_whole
+from napari_active_seg.images import ImageSource, coarse_window, is_read_whole
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.project import ModelRecord
 from napari_active_seg.regions import MaskedRegion, Region
@@ -63,7 +63,7 @@ class RegionReader:
                 region = place.region
                 seen = np.zeros(region.shape, np.uint8)
                 if prediction is not None:
-                    seen = prediction.classes_in(region)
+                    seen = prediction.crop_classes(region)
                 found[index] = CostView(self._pixels(region), seen, place.mask)
         return [found[index] for index in range(len(places))]
 
@@ -81,7 +81,7 @@ class RegionReader:
             for index in indices:
                 self.task.check_cancelled()
                 region = places[index].region
-                around = region.grown(_SURROUNDINGS, source.shape)
+                around = region.grow(_SURROUNDINGS, source.shape)
                 crop = source.read(0, around.y, around.x, around.height, around.width)
                 coarse = segmenter.embed(crop, check_cancelled=self.task.check_cancelled)
                 inside = Region(image_id, region.y - around.y, region.x - around.x, *region.shape)
@@ -101,7 +101,7 @@ class RegionReader:
             try:
                 source = self.task.open_image(image_id)
                 for index in indices:
-                    found[index] = appearance_of(_coarsely(source, places[index].region))
+                    found[index] = describe_appearance(_coarsely(source, places[index].region))
             except ImageError as error:
                 _log.warning("left out of the proposal: %s", error)
                 problem = problem or error
@@ -125,8 +125,8 @@ class RegionReader:
             source = self.task.open_image(image_id)
             whole = Region.whole(image_id, source.shape)
             together = [(whole, indices)]
-            if not goes_whole(source.shape):  # a slide: what is about each place
-                around = [places[i].region.grown(_SURROUNDINGS, source.shape) for i in indices]
+            if not is_read_whole(source.shape):  # a slide: what is about each place
+                around = [places[i].region.grow(_SURROUNDINGS, source.shape) for i in indices]
                 together = [(region, [i]) for region, i in zip(around, indices, strict=True)]
             for region, those in together:
                 self.task.check_cancelled()

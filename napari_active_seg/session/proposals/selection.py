@@ -23,12 +23,12 @@ from napari_active_seg.acquisition import (
     Search,
     Selector,
     Strategy,
-    comparable,
     draw_windows,
     draw_windows_on_foreground,
     gather,
     pool_quantile,
-    scattered_windows,
+    scatter_windows,
+    standardise_features,
     value_per_cost,
 )
 from napari_active_seg.acquisition.selectors import (
@@ -104,7 +104,7 @@ def select_regions(
     taken = _taken(candidates, order, ledger)
     if not taken or any(one.chance is None for one in taken):
         return taken, None
-    return taken, SamplingFrame(n_units, order.impossible(), _covered(choice, candidates))
+    return taken, SamplingFrame(n_units, order.count_unreachable(), _covered(choice, candidates))
 
 
 def _covering(
@@ -112,9 +112,9 @@ def _covering(
 ) -> tuple[Candidate, ...]:
     """Return places that together look like as much of the pool as possible."""
     strategy = choice.strategy
-    if strategy.unit == "squares" and not strategy.asks_model:
+    if strategy.unit == "squares" and not strategy.uses_model:
         images = list(choice.pool(maps=False))
-        places = scattered_windows(images, most=_MOST_LOOKED_AT, size=strategy.size, rng=rng)
+        places = scatter_windows(images, most=_MOST_LOOKED_AT, size=strategy.size, rng=rng)
         found = costed(choice, places, clicks=ledger.budget.unit == "clicks")
     else:
         found = _offered(choice, ledger, rng)[:_MOST_LOOKED_AT]
@@ -123,7 +123,9 @@ def _covering(
     if not candidates:
         return ()
     labelled = [seen[i] for i in range(len(found), len(found) + len(choice.labelled)) if i in seen]
-    vectors = comparable(np.array([seen[i] for i in range(len(found)) if i in seen] + labelled))
+    vectors = standardise_features(
+        np.array([seen[i] for i in range(len(found)) if i in seen] + labelled)
+    )
     order = FacilityLocation(vectors[: len(candidates)], vectors[len(candidates) :])
     at = {candidate.place: index for index, candidate in enumerate(candidates)}
     return tuple(
@@ -164,7 +166,9 @@ def _taken(
         place = candidates[index].place
         for other in beside.get(place.region.image_id, ()):
             left[other] &= not candidates[other].place.overlaps(place)
-        chosen.append(_with_chance(candidates[index], order.chance(index, allowed), allowed))
+        chosen.append(
+            _with_chance(candidates[index], order.selection_probability(index, allowed), allowed)
+        )
     if candidates and not chosen:
         _check_budget(candidates, ledger)
     return tuple(chosen)
@@ -238,14 +242,14 @@ def _offered(
         searched,
         _aggregate(choice),
         choice.cost,
-        most=None if strategy.asks_all or most is None else max(most, 1),
+        most=None if strategy.needs_all_candidates or most is None else max(most, 1),
         prunes=not limited and exactly,
         limited=limited,
         counts_clicks=ledger.budget.unit == "clicks",
-        tells_classes=strategy.diversity in ("stratified", "class-balanced")
+        needs_classes=strategy.diversity in ("stratified", "class-balanced")
         or strategy.draws == "foreground",
     )
-    candidates = gather(choice.pool(maps=strategy.asks_model), search, rng)
+    candidates = gather(choice.pool(maps=strategy.uses_model), search, rng)
     if learned or (strategy.diversity != "none" and strategy.share < 1):
         kept = max(int(np.ceil(strategy.share * len(candidates))), 3 * (most or 1))
         if strategy.per_image_share > 0:
@@ -299,7 +303,7 @@ def costed(
 ) -> tuple[Candidate, ...]:
     """Return places that were drawn with what they should cost."""
     places = [candidate.place for candidate in drawn]
-    looks = clicks or choice.cost.looks_at_prediction
+    looks = clicks or choice.cost.depends_on_prediction
     found = list(drawn)
     for image_id, indices in group_by_image(places):
         prediction = choice.reader.load_prediction(image_id) if looks else None
@@ -328,7 +332,7 @@ def _classes(prediction: Prediction | None, region: Region | None) -> NDArray[np
     """Return the predicted classes of an image, or of a region of it; 0 without a prediction."""
     if prediction is None:
         return np.zeros((1, 1) if region is None else region.shape, np.uint8)
-    return prediction.classes if region is None else prediction.classes_in(region)
+    return prediction.classes if region is None else prediction.crop_classes(region)
 
 
 def _aggregate(choice: SelectionInputs) -> Aggregate:

@@ -155,11 +155,11 @@ class _Proposing:
     def _predict(self) -> None:
         """Predict the images that the strategy needs and that are not predicted yet."""
         inputs, strategy = self._inputs, self._strategy
-        needs_prediction = inputs.cost.looks_at_prediction or strategy.cost in LEARNED
+        needs_prediction = inputs.cost.depends_on_prediction or strategy.cost in LEARNED
         needs_prediction = needs_prediction or inputs.budget.unit == "clicks" or strategy.auto
         if inputs.model is None or not inputs.unpredicted:
             return
-        if not (strategy.asks_model or needs_prediction):
+        if not (strategy.uses_model or needs_prediction):
             return
         stage = self._stage
         choices = PredictionChoices(inputs.unpredicted, strategy.measure, model=inputs.model)

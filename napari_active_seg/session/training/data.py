@@ -58,19 +58,19 @@ def readable_examples(
     labels: Sequence[RegionLabel],
     open_source: OpenSource,
     *,
-    spare: frozenset[Region] = frozenset(),
+    holdout: frozenset[Region] = frozenset(),
 ) -> tuple[TrainExample, ...]:
     """Return what can be learned from; labels of images that cannot be read are logged.
 
     Labels that lie near each other come as one example, so that a crop shows all that is known of
-    its place. ImageError if none can be read. Regions that are ``spare`` may be held out.
+    its place. ImageError if none can be read. Regions that are ``holdout`` may be held out.
     """
     examples: list[TrainExample] = []
     problems: list[ImageError] = []
-    for neighbours in _neighbours(labels, spare):
+    for neighbours in _neighbours(labels, holdout):
         try:
             example = training_example(neighbours, open_source)
-            examples.append(replace(example, spare=neighbours[0].region in spare))
+            examples.append(replace(example, holdout=neighbours[0].region in holdout))
         except ImageError as error:
             _log.warning("left out of the training: %s", error)
             problems.append(error)
@@ -85,7 +85,7 @@ def training_example(labels: Sequence[RegionLabel], open_source: OpenSource) -> 
     Where labels lie over each other the later one counts.
     """
     source = open_source(labels[0].region.image_id)
-    around = _hull([label.region for label in labels]).grown(_SURROUNDINGS, source.shape)
+    around = _hull([label.region for label in labels]).grow(_SURROUNDINGS, source.shape)
     target = np.full(around.shape, UNLABELLED, np.uint8)
     objects = np.zeros(around.shape, np.int32)
     for label in labels:
@@ -101,7 +101,7 @@ def training_example(labels: Sequence[RegionLabel], open_source: OpenSource) -> 
 
 
 def _neighbours(
-    labels: Sequence[RegionLabel], spare: frozenset[Region]
+    labels: Sequence[RegionLabel], holdout: frozenset[Region]
 ) -> tuple[list[RegionLabel], ...]:
     """Return labels in groups that lie near each other, as far as that wastes no memory.
 
@@ -110,7 +110,7 @@ def _neighbours(
     groups: dict[tuple[str, bool, bool], list[_Group]] = {}
     found: list[_Group] = []
     for label in labels:
-        key = (label.region.image_id, label.region in spare, label.objects is None)
+        key = (label.region.image_id, label.region in holdout, label.objects is None)
         near = groups.setdefault(key, [])
         group = next((g for g in near if g.takes(label.region)), None)
         if group is None:

@@ -13,7 +13,7 @@ import numpy as np
 from napari_active_seg.acquisition import RegionKind
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter, TrainableSegmenter
-from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advice_on_unlabelled
+from napari_active_seg.models.semi_supervised_advice import UnlabelledAdvice, advise_on_unlabelled
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.project import (
     OFFERED_EVENT,
@@ -313,7 +313,7 @@ def unlabelled_advice(project: Project, labels: Sequence[RegionLabel]) -> Unlabe
     labelled = count_labelled_pixels(labels)
     pixels = sum(ref.shape[0] * ref.shape[1] for ref in pool)
     each = project.config.region_size**2  # a whole image is as good as the regions that fill it
-    return advice_on_unlabelled(
+    return advise_on_unlabelled(
         n_regions=sum(max(1, label.labelled_pixels // each) for label in labels),
         n_classes=len(seen),
         labelled_share=labelled / max(pixels, 1),

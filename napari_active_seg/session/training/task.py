@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_active_seg.errors import ImageError, ModelError, NothingToDoError
-from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compared
-from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fitted_rules
+from napari_active_seg.metrics import Comparison, ConfusionMatrix, EvalReport, compare
+from napari_active_seg.metrics.instances import InstanceRules, ObjectMaps, fit_rules
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import AUTO
 from napari_active_seg.models.segmenter import (
@@ -169,7 +169,7 @@ def train_model(task: TaskContext, choices: TrainingChoices) -> TrainingResult |
     controls = _measured_controls(task, inputs)
     validation_labels = [label for image in inputs.validation for label in image.labels]
     data = TrainingData(
-        readable_examples(inputs.labels, task.open_image, spare=inputs.holdout),
+        readable_examples(inputs.labels, task.open_image, holdout=inputs.holdout),
         held_out=LazyExamples(validation_labels, task.open_image),
         draw_window=window_drawer(inputs.unlabelled, task.open_image),
     )
@@ -404,7 +404,7 @@ def _validate(
     evaluated = _measured(task, inputs, segmenter, plan, on_maps=maps.append)
     if evaluated is None or all(known.truth is None for known in maps):
         return evaluated, None
-    rules, objects = fitted_rules(maps)
+    rules, objects = fit_rules(maps)
     return evaluated.with_objects(objects), rules
 
 
@@ -445,7 +445,7 @@ def _compared(
         task.report(0, 1, f"measuring {current.model_id} again: the validation has changed")
         again = _measured(task, inputs, current.load(), inputs.inference)
         scores = {} if again is None else again.scores_by_image
-    return compared(evaluated.scores_by_image, scores)
+    return compare(evaluated.scores_by_image, scores)
 
 
 def _find_collapse(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.calibration import CalibrationTrial, PassSample, cross_validate_calibration
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource, goes_whole
+from napari_active_seg.images import ImageSource, is_read_whole
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
 from napari_active_seg.project import ModelRecord
@@ -103,7 +103,7 @@ def _pieces(
 ) -> list[tuple[Region, NDArray[np.uint8]]]:
     """Return the image with its target, of a slide some labelled parts with theirs."""
     whole = Region.whole(image.id, source.shape)
-    if goes_whole(source.shape):
+    if is_read_whole(source.shape):
         return [(whole, image.target())]
     labelled = [(label.region, label.target) for label in image.labels]
     parts = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition import PoolImage, draw_windows
 from napari_active_seg.errors import ImageError, NothingToDoError
-from napari_active_seg.images import ImageSource, goes_whole, tissue_at_low_level
+from napari_active_seg.images import ImageSource, find_tissue, is_read_whole
 from napari_active_seg.metrics import ConfusionMatrix
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.segmenter import Segmenter
@@ -107,8 +107,8 @@ def _predict_windows(
 
 def _windows(source: ImageSource, image_id: str, seed: int) -> tuple[Region, ...]:
     """Return the whole image, or windows drawn over the tissue of a slide."""
-    if goes_whole(source.shape):
+    if is_read_whole(source.shape):
         return (Region.whole(image_id, source.shape),)
-    image = PoolImage(image_id, source.shape, tissue=tissue_at_low_level(source))
+    image = PoolImage(image_id, source.shape, tissue=find_tissue(source))
     drawn = draw_windows([image], count=_OF_SLIDE, size=_SIDE, rng=np.random.default_rng(seed))
     return tuple(candidate.region for candidate in drawn)

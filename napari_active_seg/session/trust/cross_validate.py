@@ -328,7 +328,7 @@ def _train(
     labels = [region.label for region in seen]
     others = tuple(i for i in inputs.unlabelled if i not in hidden)
     data = TrainingData(
-        readable_examples(labels, task.open_image, spare=inputs.holdout),
+        readable_examples(labels, task.open_image, holdout=inputs.holdout),
         held_out=LazyExamples(inputs.held_out, task.open_image),
         draw_window=window_drawer(others, task.open_image),
     )

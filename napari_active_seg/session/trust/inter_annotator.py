@@ -42,7 +42,7 @@ def annotator_agreements(project: Project) -> tuple[AnnotatorAgreement, ...]:
         names = sorted(by_person)
         if len(names) < 2:
             continue
-        targets = {name: project.labels.target_of(by_person[name]) for name in names}
+        targets = {name: project.labels.get_target(by_person[name]) for name in names}
         for k, one in enumerate(names):
             for other in names[k + 1 :]:
                 found = np.where(targets[other] == UNLABELLED, 0, targets[other])

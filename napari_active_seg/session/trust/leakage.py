@@ -12,9 +12,9 @@ from napari_active_seg.errors import ImageError
 from napari_active_seg.images import (
     NearCopy,
     PerceptualHash,
-    coarse_view,
-    near_copies,
+    find_near_copies,
     perceptual_hash,
+    read_coarse_view,
 )
 from napari_active_seg.project import Split
 from napari_active_seg.session.task_context import TaskContext
@@ -61,11 +61,13 @@ def find_leaks(task: TaskContext) -> LeakReport:
             continue
         task.report(number, len(refs), f"comparing {ref.id}")
         try:
-            hashes[ref.id] = perceptual_hash(coarse_view(task.open_image(ref.id), longest=_LONGEST))
+            hashes[ref.id] = perceptual_hash(
+                read_coarse_view(task.open_image(ref.id), longest=_LONGEST)
+            )
         except ImageError as error:
             _log.warning("not compared: %s", error)
     _keep(cache, {r.fingerprint: hashes[r.id] for r in refs if r.id in hashes})
-    pairs = near_copies(hashes, [r.id for r in pool], [r.id for r in aside])
+    pairs = find_near_copies(hashes, [r.id for r in pool], [r.id for r in aside])
     return LeakReport(pairs, len(hashes))
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from napari_active_seg.errors import BadInputError
-from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, fitted_curve
+from napari_active_seg.metrics import CurveFit, StopAdvice, advise_on_stopping, fit_curve
 from napari_active_seg.project import Project, Split
 from napari_active_seg.regions import Coverage
 from napari_active_seg.session.trust.store import AGREED
@@ -63,13 +63,13 @@ def learning_curve(project: Project, *, unit: str | None = None) -> LearningCurv
     timed = timed and unit != "pixels"
     unit = "minutes" if timed else "pixels"
     agreements = tuple(float(str(e.facts["kappa"])) for e in project.events.named(AGREED))
-    curve = LearningCurve(points, unit, None, agreements, StopAdvice("cannot tell", ""))
+    curve = LearningCurve(points, unit, None, agreements, StopAdvice("unclear", ""))
     x, scores = curve.x, [point.score for point in points]
     now = x[-1] if x else 0.0
     step = _MORE_MINUTES if timed else _MORE_SHARE * now
     words = "ten more minutes" if timed else f"{_MORE_SHARE:.0%} more labels".replace("%", " %")
     try:
-        fit = fitted_curve(x, scores)
+        fit = fit_curve(x, scores)
         advice = advise_on_stopping(fit.forecast(now, now + step), agreements, step=words)
     except BadInputError as error:
         advice = advise_on_stopping(None, agreements, step=words, missing=str(error))

@@ -14,7 +14,7 @@ from napari_active_seg.metrics import (
     ClassConfidence,
     ConfusionMatrix,
     Contradiction,
-    contradiction_in,
+    find_contradiction,
 )
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import AUTO
@@ -112,7 +112,7 @@ def review_labels(task: TaskContext) -> Review:
     for region_id, moments in probs.items():
         region, target = inputs.labels[region_id].region, inputs.labels[region_id].target
         matrix = matrix.add(moments.mean_p.argmax(axis=0).astype(np.uint8), target)
-        place = contradiction_in(moments.mean_p, target, held.thresholds)
+        place = find_contradiction(moments.mean_p, target, held.thresholds)
         if place is not None:
             at = replace(place, y=place.y + region.y, x=place.x + region.x)
             found.append(Finding(region_id, region.image_id, at))

@@ -223,7 +223,7 @@ def _error_lines(facts: TrustFacts, ranked: Sequence[Evidence]) -> list[TrustLin
     for evidence in ranked:
         errors = evidence.report.errors
         name = facts.measure if facts.measure in errors else "entropy"
-        found = errors[name].found_in() if name in errors else math.nan
+        found = errors[name].share_found() if name in errors else math.nan
         if math.isnan(found):
             continue
         verdict = "Yes" if found >= _FINDS else "A little" if found >= _FINDS_A_LITTLE else "No"

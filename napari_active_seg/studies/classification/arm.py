@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg._util.jsonl import lines_of
+from napari_active_seg._util.jsonl import read_lines
 from napari_active_seg.calibration import ProbabilityScores, ReliabilityBins
 from napari_active_seg.metrics import roc_auc
 from napari_active_seg.models.image_classifier import ImageNetworks
@@ -45,7 +45,7 @@ def finished_arm_rounds(
     study: ClassificationStudy, out: Path, arm: ClassificationArm, seed: int
 ) -> list[dict[str, Any]]:
     """Return the finished rounds of an arm, the first with the start alone."""
-    return lines_of(arm_folder(out, arm, seed) / RECORDS)[: study.last_round_of(arm) + 1]
+    return read_lines(arm_folder(out, arm, seed) / RECORDS)[: study.last_round_of(arm) + 1]
 
 
 class ImageArmRun(BaseRun[tuple[Places, float]]):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_active_seg.acquisition.expected_error_reduction import (
     LabelField,
-    field_of,
-    nearest_alone,
+    fit_label_field,
+    keep_nearest,
     rbf_similarity,
 )
 from napari_active_seg.acquisition.k_centre import k_centre_greedy
@@ -117,10 +117,10 @@ class GraphLearner:
         self._width = max(float(np.median(nearest)), 1e-6)
         alike = rbf_similarity(self._rows, self._rows, width=self._width)
         np.fill_diagonal(alike, 0)
-        one_way = nearest_alone(alike, _NEAREST)
+        one_way = keep_nearest(alike, _NEAREST)
         graph = np.maximum(one_way, one_way.T)
         inside = np.searchsorted(self._places, labelled)
-        self._field: LabelField = field_of(graph, inside, labels)
+        self._field: LabelField = fit_label_field(graph, inside, labels)
         self._values = np.empty(len(self._places))
         self._rest = np.setdiff1d(np.arange(len(self._places)), inside)
         self._values[self._rest] = self._field.values
@@ -129,7 +129,7 @@ class GraphLearner:
     def predict(self, images: NDArray[np.uint8]) -> Moments:
         """Return the mean labels of the nearest in the graph for images, as one sample."""
         alike = rbf_similarity(self._of(images), self._rows, width=self._width)
-        weights = nearest_alone(alike, _NEAREST)
+        weights = keep_nearest(alike, _NEAREST)
         total = weights.sum(axis=1)
         second = np.where(total > 0, weights @ self._values / np.maximum(total, 1e-300), 0.5)
         stream = MomentStream()

@@ -97,7 +97,7 @@ class ImageTrainer:
             schedule=study.schedule,
             weight_decay=study.weight_decay,
             strong=arm.strong,
-            foretells=arm.measure == _LEARNED_LOSS,
+            predicts_loss=arm.measure == _LEARNED_LOSS,
             unlabelled=study.unlabelled_a_step if arm.unlabelled else 0,
             precision=study.precision,
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_active_seg._util.jsonl import add_line, lines_by
+from napari_active_seg._util.jsonl import add_line, read_lines_by_key
 from napari_active_seg.acquisition import Budget, Strategy, get_strategy
 from napari_active_seg.errors import NothingToDoError
 from napari_active_seg.session import Session
@@ -85,7 +85,7 @@ class StartRun(ProjectRun):
                 if self.tally(session).clicks >= start.clicks:
                     break
                 self.label_images(session, [image_id])
-        elif not session.state.asked or session.state.open_regions:
+        elif not session.state.proposed_regions or session.state.open_regions:
             if not session.state.open_regions:
                 amount = Budget(start.pixels, "pixels") if start.pixels else Budget(start.regions)
                 session.proposals.propose(
@@ -205,9 +205,9 @@ class ArmRun(ProjectRun):
 
     def _keep_selected(self, session: Session, number: int) -> None:
         """Record the model's uncertainty of the chosen regions before they are labelled."""
-        kept = lines_by(self.folder / SELECTED, "round")
+        kept = read_lines_by_key(self.folder / SELECTED, "round")
         strategy, project = self.strategy(session), session.project
-        if number in kept or not strategy.asks_model:
+        if number in kept or not strategy.uses_model:
             return
         n_classes = len(project.schema)
         bounded = np.isfinite(get_measure(strategy.measure).upper_bound(n_classes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from napari_active_seg._util.jsonl import add_line, lines_of
+from napari_active_seg._util.jsonl import add_line, read_lines
 from napari_active_seg.errors import BadInputError
 
 __all__ = ["ALL_LABELS", "RoundRecord", "append_record", "read_records"]
@@ -60,7 +60,7 @@ def append_record(path: Path, record: RoundRecord) -> None:
 def read_records(path: Path) -> tuple[RoundRecord, ...]:
     """Return the records of a file in order; none if it does not exist."""
     try:
-        return tuple(_record(facts) for facts in lines_of(path))
+        return tuple(_record(facts) for facts in read_lines(path))
     except TypeError as error:
         raise BadInputError(f"{path} holds something else than records of a study") from error
 

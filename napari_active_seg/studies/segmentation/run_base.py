@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_active_seg._util.jsonl import add_line, lines_by
+from napari_active_seg._util.jsonl import add_line, read_lines_by_key
 from napari_active_seg.acquisition import Strategy
 from napari_active_seg.metrics import EvalReport
 from napari_active_seg.project import Split, checkpoint_facts
@@ -198,7 +198,7 @@ class ProjectRun(BaseRun[Session]):
         self.record_time(number, "measure", began)
         tally = self.tally(session)
         facts = {} if model is None else checkpoint_facts(session.project.models.path(model.id))
-        selected = lines_by(self.folder / SELECTED, "round").get(number, {})
+        selected = read_lines_by_key(self.folder / SELECTED, "round").get(number, {})
         strategy = self.strategy(session)
         return RoundRecord(
             arm=label,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_active_seg._util.jsonl import lines_of
+from napari_active_seg._util.jsonl import read_lines
 from napari_active_seg.errors import ConfigError
 from napari_active_seg.studies.arm import RECORDS, OnRound, arm_folder
 from napari_active_seg.studies.datasets import DataSet, get_dataset_reader, read_folders
@@ -86,7 +86,7 @@ def seconds_of_work(study: StudySettings, out: Path) -> dict[int, float]:
     """Return the total duration of each seed's finished steps, starts and references included."""
     found = dict.fromkeys(study.seeds, 0.0)
     for task in _tasks(study):
-        steps = lines_of(_folder_of(study, out, task) / TIMINGS)
+        steps = read_lines(_folder_of(study, out, task) / TIMINGS)
         found[task.seed] += sum(float(step["seconds"]) for step in steps)
     return found
 

@@ -6,7 +6,7 @@ import torch
 from tiny_networks import built, outputs_of, picture
 
 from napari_active_seg.calibration import METHODS, Calibration, apply_calibration
-from napari_active_seg.learning.inference.logits import calibrated_logits
+from napari_active_seg.learning.inference.logits import calibrate_logits
 from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.uncertainty import MomentStream
 
@@ -19,7 +19,7 @@ def test_torch_and_numpy_calibrate_alike(method, spread):
     logits = np.random.default_rng(0).normal(0, spread, (2, 3, 5, 4)).astype(np.float32)
     calibration = Calibration(method, _WEIGHTS, _OFFSETS)
     plan = InferenceOptions(fitted_calibration=calibration)
-    found = calibrated_logits(torch.from_numpy(logits), plan).softmax(dim=1).numpy()
+    found = calibrate_logits(torch.from_numpy(logits), plan).softmax(dim=1).numpy()
     log = torch.from_numpy(logits).log_softmax(dim=1).clamp_min(-87).numpy().reshape(2, 3, -1)
     expected = np.exp(apply_calibration(log, calibration))
     expected /= expected.sum(axis=1, keepdims=True)
@@ -28,7 +28,7 @@ def test_torch_and_numpy_calibrate_alike(method, spread):
 
 def test_a_plan_without_calibration_leaves_logits_alone():
     logits = torch.randn(1, 2, 3, 3)
-    assert calibrated_logits(logits, InferenceOptions()) is logits
+    assert calibrate_logits(logits, InferenceOptions()) is logits
 
 
 def test_moments_are_those_of_calibrated_passes():

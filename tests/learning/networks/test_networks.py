@@ -22,7 +22,7 @@ from napari_active_seg.learning.networks.dropout_split import cut_at_first_dropo
 from napari_active_seg.learning.networks.encoders import ResNet, ResNetV2, WideResNet38
 from napari_active_seg.learning.networks.pointwise import PointwiseBlock
 from napari_active_seg.learning.networks.smp import SmpNetwork
-from napari_active_seg.learning.networks.unet import _doubled_convolved
+from napari_active_seg.learning.networks.unet import _double_and_convolve
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,7 +168,7 @@ def test_doubling_and_convolving_at_once_equals_one_after_the_other():
     x, weight = torch.rand(2, 5, 7, 9), torch.rand(3, 5, 3, 3)
     doubled = F.interpolate(x, scale_factor=2, mode="nearest")
     torch.testing.assert_close(
-        _doubled_convolved(x, weight), F.conv2d(doubled, weight, padding=1), rtol=1e-5, atol=1e-5
+        _double_and_convolve(x, weight), F.conv2d(doubled, weight, padding=1), rtol=1e-5, atol=1e-5
     )
 
 
@@ -202,7 +202,7 @@ def test_unet_reads_checkpoints_of_before_its_blocks_were_cut():
     old.decoder = nn.ModuleList(block(a + b, a) for a, b in reversed(pairs))
     old.head = nn.Conv2d(16, 2, 1)
     new = SmallUNet(2).eval()
-    new.load_state_dict(SmallUNet.upgraded(old.state_dict()))
+    new.load_state_dict(SmallUNet.upgrade_checkpoint(old.state_dict()))
     old.eval()
     x = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
@@ -215,7 +215,7 @@ def test_unet_reads_checkpoints_of_before_its_blocks_were_cut():
             level = part(torch.cat([F.interpolate(level, scale_factor=2), skip], dim=1))
         expected = F.interpolate(old.head(level), scale_factor=2, mode="bilinear")
         torch.testing.assert_close(new(x), expected, atol=1e-4, rtol=1e-4)
-    assert SmallUNet.upgraded(new.state_dict()).keys() == new.state_dict().keys()
+    assert SmallUNet.upgrade_checkpoint(new.state_dict()).keys() == new.state_dict().keys()
 
 
 def test_normed_convolution_learns_with_its_norm():

@@ -97,7 +97,7 @@ def test_a_plain_network_has_no_dropout_and_nothing_else_differs(name):
     [
         ("deeplab", "did you mean 'deeplabv"),
         ("unet:large", "unet has no variants"),
-        ("dcan:50/thesis", "no variant"),
+        ("dcan:50/thesis", "is not known"),
         ("dcan:34", "50, 101 or 152"),
         ("deeplabv3plus:vgg", "not 'vgg'"),
         ("smp:FPN", "names no pair"),

@@ -14,11 +14,11 @@ from napari_active_seg.learning.training.augmentation import (
     get_augmentation,
 )
 from napari_active_seg.learning.training.crops import CropBatches
-from napari_active_seg.learning.training.cutmix import boxes_to_mix, mixed
-from napari_active_seg.learning.training.dermoscopy import hairy, unevenly_lit
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.cutmix import apply_cutmix, draw_mix_boxes
+from napari_active_seg.learning.training.dermoscopy import add_hairs, add_uneven_light
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.pixel_sampler import LabelledPlaces
-from napari_active_seg.learning.training.stain import hed_of, jitter_stain, rgb_of
+from napari_active_seg.learning.training.stain import hed_to_rgb, jitter_stain, rgb_to_hed
 from napari_active_seg.models.segmenter import TrainExample
 from napari_active_seg.models.training_options import TrainingOptions
 from napari_active_seg.regions import UNLABELLED
@@ -48,8 +48,8 @@ def test_every_warp_moves_picture_and_mask_alike_and_keeps_255(seed):
     side = warp.source_side(48)
     start = 60 - side // 2
     moved, masks = shaken.moved(
-        window_of(image, start, start, side),
-        window_of(target, start, start, side, fill=UNLABELLED)[None],
+        cut_window(image, start, start, side),
+        cut_window(target, start, start, side, fill=UNLABELLED)[None],
         warp,
         48,
         rng(seed),
@@ -72,8 +72,8 @@ def test_warp_brings_nothing_labelled_in_from_outside():
     side = warp.source_side(40)
     start = 20 - side // 2
     _, masks = Augmentation(turns=False).moved(
-        window_of(image, start, start, side),
-        window_of(target, start, start, side, fill=UNLABELLED)[None],
+        cut_window(image, start, start, side),
+        cut_window(target, start, start, side, fill=UNLABELLED)[None],
         warp,
         40,
         rng(),
@@ -88,11 +88,11 @@ def test_every_set_gives_pictures_in_0_to_1_from_its_seed_alone(name):
     chosen, (image, _) = get_augmentation(name), coded(48)
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy())
     for made in (chosen, chosen.strong()):
-        first = made.coloured(planes, rng(3))
+        first = made.augment_colour(planes, rng(3))
         assert first.shape == (3, 48, 48) and first.min() >= 0 and first.max() <= 1
         torch.manual_seed(7)  # the global generator plays no part
-        assert torch.equal(first, made.coloured(planes, rng(3)))
-    assert (get_augmentation("none").coloured(planes, rng()) == planes / 255).all()
+        assert torch.equal(first, made.augment_colour(planes, rng(3)))
+    assert (get_augmentation("none").augment_colour(planes, rng()) == planes / 255).all()
     with pytest.raises(ConfigError, match="did you mean 'histology'"):
         get_augmentation("histologie")
 
@@ -103,7 +103,7 @@ def test_strong_set_changes_more_than_the_weak_one():
     weak = get_augmentation("histology")
 
     def change(made):
-        changed = [made.coloured(planes, rng(seed)) - planes / 255 for seed in range(20)]
+        changed = [made.augment_colour(planes, rng(seed)) - planes / 255 for seed in range(20)]
         return float(torch.stack(changed).abs().mean())
 
     assert change(weak.strong()) > 1.5 * change(weak) > 0
@@ -113,10 +113,10 @@ def test_stain_is_taken_apart_as_scikit_image_does():
     picture = SAMPLE_SETS["histology"].draw(0).image[:64, :64] / 255
     planes = torch.from_numpy(picture.transpose(2, 0, 1).copy()).float()
     expected = rgb2hed(picture)
-    found = hed_of(planes).numpy().transpose(1, 2, 0)
+    found = rgb_to_hed(planes).numpy().transpose(1, 2, 0)
     np.testing.assert_allclose(found.clip(0), expected, atol=2e-5)
-    torch.testing.assert_close(rgb_of(hed_of(planes)), planes, atol=1e-4, rtol=0)
-    back = rgb_of(torch.from_numpy(expected.transpose(2, 0, 1)).float()).numpy()
+    torch.testing.assert_close(hed_to_rgb(rgb_to_hed(planes)), planes, atol=1e-4, rtol=0)
+    back = hed_to_rgb(torch.from_numpy(expected.transpose(2, 0, 1)).float()).numpy()
     np.testing.assert_allclose(back.transpose(1, 2, 0), hed2rgb(expected), atol=1e-4)
 
 
@@ -135,22 +135,22 @@ def test_hairs_are_dark_thin_and_cross_the_picture():
     planes = torch.full((3, 80, 100), 0.8)
     shares = []
     for seed in range(20):
-        dark = (hairy(planes, rng(seed), most=1)[0] < 0.5).numpy()
+        dark = (add_hairs(planes, rng(seed), most=1)[0] < 0.5).numpy()
         shares.append(dark.mean())
         if dark.any():
             assert dark.any(axis=0).all() or dark.any(axis=1).all()
     assert min(shares) == 0 < max(shares) < 0.1
-    lit = unevenly_lit(planes, rng(), strength=0.3)
+    lit = add_uneven_light(planes, rng(), strength=0.3)
     assert lit.std() > 0.02
     assert (lit.diff(dim=-1).abs() < 0.05).all()  # no edges
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_cutmix_takes_picture_and_target_from_the_same_place(seed, count):
-    boxes = boxes_to_mix(count, (20, 30), rng(seed))
+    boxes = draw_mix_boxes(count, (20, 30), rng(seed))
     rows = torch.arange(count)[:, None, None].expand(count, 20, 30)
-    pictures = mixed(rows[:, None].expand(count, 3, 20, 30).float(), boxes)
-    targets = mixed(rows, boxes)
+    pictures = apply_cutmix(rows[:, None].expand(count, 3, 20, 30).float(), boxes)
+    targets = apply_cutmix(rows, boxes)
     assert (pictures[:, 0] == targets).all()
     before = torch.arange(count).roll(1)
     for number, box in enumerate(boxes):
@@ -204,5 +204,5 @@ def test_window_is_what_padding_would_give(top, left, side):
     mirrored = np.pad(plane, 80, mode="symmetric")
     filled = np.pad(plane, 80, constant_values=UNLABELLED)
     window = (slice(top + 80, top + 80 + side), slice(left + 80, left + 80 + side))
-    assert (window_of(plane, top, left, side) == mirrored[window]).all()
-    assert (window_of(plane, top, left, side, fill=UNLABELLED) == filled[window]).all()
+    assert (cut_window(plane, top, left, side) == mirrored[window]).all()
+    assert (cut_window(plane, top, left, side, fill=UNLABELLED) == filled[window]).all()

@@ -20,7 +20,7 @@ from napari_active_seg.learning.training.optimisation import (
     build_optimiser,
     lr_factor,
 )
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.resume import (
     ResumeState,
     TrainingCheckpoint,
@@ -36,13 +36,13 @@ CPU = torch.device("cpu")
 CLASSES = ("background", "disk")
 
 
-def examples(count=3, side=40, spare=()):
+def examples(count=3, side=40, holdout=()):
     made = []
     for seed in range(count):
         image, mask = disk_picture(seed)
         target = np.full(mask.shape, UNLABELLED, np.uint8)
         target[20 : 20 + side, 30 : 30 + side] = mask[20 : 20 + side, 30 : 30 + side]
-        made.append(TrainExample(image, target, spare=seed in spare))
+        made.append(TrainExample(image, target, holdout=seed in holdout))
     return made
 
 
@@ -143,7 +143,7 @@ def test_training_ends_when_held_out_labels_get_no_better_and_keeps_the_best(pre
 
 
 def test_spare_regions_are_held_out_only_where_there_is_no_validation():
-    made = examples(spare={1})
+    made = examples(holdout={1})
     for data, patience, learned, looked_at in (
         (TrainingData(made), 0, 3, 0),
         (TrainingData(made), 5, 2, 1),
@@ -166,10 +166,10 @@ def test_held_out_loss_is_the_mean_over_labelled_pixels_without_dropout():
     for e in made:
         side = max(e.target.shape)  # around the middle of what is labelled
         rows, columns = (20 + 60 - side) // 2, (30 + 70 - side) // 2
-        square = window_of(e.image, rows, columns, side).transpose(2, 0, 1).copy()
+        square = cut_window(e.image, rows, columns, side).transpose(2, 0, 1).copy()
         with torch.no_grad():
             logits = network(torch.from_numpy(square).float()[None] / 255)
-        target = window_of(e.target, rows, columns, side, fill=255)
+        target = cut_window(e.target, rows, columns, side, fill=255)
         log_p = torch.log_softmax(logits, 1)[0].numpy()
         for y, x in np.argwhere(target != 255):
             total -= log_p[target[y, x], y, x]
@@ -346,10 +346,10 @@ def test_too_little_memory_for_anything_is_a_clear_word():
 def test_network_without_memory_would_take_for_ever(monkeypatch):
     network = Hungry(2)
     network.most = 0
-    assert build.seconds_of_training(parts_of(network, get_preset("unet"))) == np.inf
+    assert build.estimate_seconds(parts_of(network, get_preset("unet"))) == np.inf
     monkeypatch.setattr(network, "prefix", lambda images: images.no_such_thing)
     with pytest.raises(AttributeError):
-        build.seconds_of_training(parts_of(network, get_preset("unet")))
+        build.estimate_seconds(parts_of(network, get_preset("unet")))
 
 
 def test_other_errors_are_not_taken_for_memory():

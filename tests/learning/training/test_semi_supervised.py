@@ -21,7 +21,7 @@ from napari_active_seg.learning.training.losses import (
     sharpened_divergence,
 )
 from napari_active_seg.learning.training.optimisation import OptimiserConfig, StepInfo
-from napari_active_seg.learning.training.padding import window_of
+from napari_active_seg.learning.training.padding import cut_window
 from napari_active_seg.learning.training.semi_supervised import (
     Adversarial,
     Consistency,
@@ -42,7 +42,7 @@ LATE = StepInfo(50, 100, 10)
 def pool_window(rng, side):
     image = disk_picture(int(rng.integers(10, 16)))[0]
     y, x = (int(rng.integers(max(1, length - side + 1))) for length in image.shape[:2])
-    return window_of(image, y, x, side)
+    return cut_window(image, y, x, side)
 
 
 def crops(count=4, side=48):

@@ -24,7 +24,7 @@ from napari_active_seg.models.inference_options import InferenceOptions
 from napari_active_seg.models.preset_names import PRESET_NAMES
 from napari_active_seg.models.segmenter import TrainExample, TrainingData
 from napari_active_seg.models.training_options import TrainingOptions
-from napari_active_seg.regions import UNLABELLED, contour_target
+from napari_active_seg.regions import UNLABELLED, make_contour_target
 
 CPU = torch.device("cpu")
 GENERAL, FLIPS = get_augmentation("general"), get_augmentation("flips")
@@ -107,7 +107,7 @@ def test_dcan_learns_objects_and_their_outlines():
     assert (
         ConfusionMatrix.empty(2).add(moments.mean_p.argmax(0).astype(np.uint8), mask).dice[1] > 0.75
     )
-    outlines = contour_target(mask)
+    outlines = make_contour_target(mask)
     contour = moments.extras["contour"]
     assert contour[outlines == 1].mean() > 2 * contour[outlines == 0].mean()
 

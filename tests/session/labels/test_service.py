@@ -102,7 +102,7 @@ def test_jobs_see_every_stroke_that_was_painted_before_they_started(session, poo
 
 def test_wrong_paint_is_refused_at_the_door(session):
     region, *_ = proposed(session)
-    with pytest.raises(BadInputError, match="no class"):
+    with pytest.raises(BadInputError, match="not a class"):
         session.labels.offer(region, full(9), Effort())
     assert session.state.unsaved == frozenset()
 
@@ -225,7 +225,7 @@ def test_new_images_join_the_pool_and_known_ones_are_not_taken_twice(session, tm
     added = session.maintenance.add_images(more / "images")
     assert added.added == ("img4.png",) and added.known == ("img2.png", "img3.png")
     assert "img4.png" in session.state.image_ids
-    assert session.project.images.split_of("img4.png") is Split.POOL
+    assert session.project.images.get_split("img4.png") is Split.POOL
     other = write_pool(tmp_path / "other", count=1, first=50)
     (other / "images" / "img50.png").rename(other / "images" / "img0.png")
     done = session.maintenance.add_images(other / "images")

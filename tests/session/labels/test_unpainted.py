@@ -89,7 +89,7 @@ def test_what_was_painted_is_a_version_of_its_own_before_the_rest_is_filled(sess
     session.maintenance.configure(unpainted="background")
     finish(session, first, disk_only(), active_s=4.0)
     saves = session.labels.history(first)
-    painted, filled = (session.project.labels.target_of(saved.uid) for saved in saves)
+    painted, filled = (session.project.labels.get_target(saved.uid) for saved in saves)
     np.testing.assert_array_equal(painted, disk_only())
     np.testing.assert_array_equal(filled, np.where(disk_only() == 1, 1, 0))
     assert [saved.state for saved in saves] == [RegionState.IN_PROGRESS, RegionState.DONE]

@@ -70,7 +70,7 @@ def test_weights_that_are_no_numbers_do_not_predict(trained, value):
 
     rewrite(path, spoil)
     forget_hashes(trained)
-    with pytest.raises(ModelError, match="weights that are no numbers"):
+    with pytest.raises(ModelError, match="weights that are not numbers"):
         predict_anew(trained)
 
 
@@ -85,7 +85,7 @@ def test_weights_that_overflow_do_not_predict(trained):
 
     rewrite(path, inflate)
     forget_hashes(trained)
-    with pytest.raises(ModelError, match="probabilities that are no numbers"):
+    with pytest.raises(ModelError, match="probabilities that are not numbers"):
         predict_anew(trained)
 
 

@@ -193,9 +193,9 @@ def test_a_region_in_hand_is_asked_about_pixel_by_pixel(session):
     assert Content.PREDICTIONS in changed
     near = session.predictions.near(queued.region)
     assert near.step == 1 and near.region.overlaps(queued.region)
-    assert near.moments_in(queued.region).shape == queued.region.shape
+    assert near.crop_moments(queued.region).shape == queued.region.shape
     assert near.region.area < SHAPE[0] * SHAPE[1]
-    assert near.classes_in(queued.region).shape == (32, 32)
+    assert near.crop_classes(queued.region).shape == (32, 32)
     on_screen = session.predictions.on_screen()
     assert on_screen[0] is near
     session.predict([queued.region.image_id])
@@ -265,8 +265,8 @@ def test_nothing_left_to_say_of_a_part_outside():
     stream.add(np.full((2, 5, 6), 0.5))
     told = Prediction(Region("a", 10, 20, 20, 24), stream.moments(), "m", 4)
     assert told.kept_at(9, 20) is None and told.kept_at(29, 43) == (4, 5)
-    assert told.classes_in(Region("a", 10, 20, 20, 24)).shape == (20, 24)
-    assert told.moments_in(Region("a", 13, 21, 2, 9)).shape == (2, 3)
+    assert told.crop_classes(Region("a", 10, 20, 20, 24)).shape == (20, 24)
+    assert told.crop_moments(Region("a", 13, 21, 2, 9)).shape == (2, 3)
 
 
 def test_labels_of_a_slide_are_exported_by_windows_or_as_tiles(session, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def pool_ids(session):
 
 def test_an_own_region_is_queued_behind_the_current_one_and_selected(session):
     session.proposals.propose(count=3, size=16)
-    before = [q.id for q in session.state.asked]
+    before = [q.id for q in session.state.proposed_regions]
     session.select_region(before[1])
     first_image, second_image = pool_ids(session)[:2]
     first = session.manual.add_region(first_image, *free_place(session, first_image), size=16)
@@ -59,7 +59,7 @@ def test_an_own_region_is_queued_behind_the_current_one_and_selected(session):
     second = session.manual.add_region(
         second_image, *free_place(session, second_image, 32), height=20, width=32
     )
-    assert [q.id for q in session.state.asked] == [
+    assert [q.id for q in session.state.proposed_regions] == [
         before[0], before[1], first, second, before[2]
     ]  # fmt: skip
     queued = session.project.regions.get(second)
@@ -100,7 +100,7 @@ def test_a_region_that_does_not_fit_is_refused(session, place, message):
     y, x, size = place
     with pytest.raises(BadInputError, match=message):
         session.manual.add_region(pool_ids(session)[0], y, x, size=size)
-    assert not session.state.asked
+    assert not session.state.proposed_regions
 
 
 def test_a_pixel_gets_one_label_only(session):
@@ -110,7 +110,7 @@ def test_a_pixel_gets_one_label_only(session):
         session.manual.add_region(image_id, 41, 41, size=32)
     session.manual.add_region(image_id, 42, 42, size=32)
     session.proposals.propose(count=2, size=32)
-    regions = [q.region for q in session.state.asked]
+    regions = [q.region for q in session.state.proposed_regions]
     assert not any(a.overlaps(b) for a in regions for b in regions if a is not b)
 
 

@@ -353,7 +353,7 @@ def test_pace_is_learned_in_the_background_after_every_few_regions(tmp_path):
 def test_validation_squares_are_drawn_on_images_set_aside_and_never_learned_from(large):
     new = propose(large, 8)
     (square,) = [q for q in new if q.kind is RegionKind.VALIDATION]
-    assert large.project.images.split_of(square.region.image_id) is Split.VALIDATION
+    assert large.project.images.get_split(square.region.image_id) is Split.VALIDATION
     label(large)
     found = train(large)
     assert found.n_regions == 7 and found.report is not None

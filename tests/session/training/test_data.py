@@ -25,8 +25,8 @@ def label(y, x, side=30, image="a", value=1, objects=None):
     return RegionLabel(Region(image, y, x, side, side), target, RegionState.DONE, "me", objects=ids)
 
 
-def examples(labels, spare=frozenset()):
-    return readable_examples(labels, lambda image_id: Source(), spare=spare)
+def examples(labels, holdout=frozenset()):
+    return readable_examples(labels, lambda image_id: Source(), holdout=holdout)
 
 
 def test_neighbours_share_an_example_and_distant_labels_do_not():
@@ -39,8 +39,8 @@ def test_neighbours_share_an_example_and_distant_labels_do_not():
 
 def test_spare_labels_stay_apart():
     one, two = label(10, 10), label(60, 50)
-    found = examples([one, two], spare=frozenset({two.region}))
-    assert [e.spare for e in found] == [False, True]
+    found = examples([one, two], holdout=frozenset({two.region}))
+    assert [e.holdout for e in found] == [False, True]
 
 
 def test_ids_of_objects_stay_different():

@@ -24,7 +24,7 @@ from napari_active_seg.errors import (
 )
 from napari_active_seg.jobs import InlineRunner, JobKind, ThreadRunner
 from napari_active_seg.jobs.error_reports import JobFailedError
-from napari_active_seg.metrics import compared
+from napari_active_seg.metrics import compare
 from napari_active_seg.models.segmenter import TrainOutcome
 from napari_active_seg.project import Project
 from napari_active_seg.regions import Region, RegionState
@@ -228,7 +228,7 @@ def test_models_are_compared_on_the_same_labels(session, pool, monkeypatch):
     # On turned labels both are as bad: a comparison with the old figures would say "worse".
     assert not found.comparison.is_worse and session.state.model.id == "m003"
     old = session.state.models[0].image_scores
-    assert compared(found.model.image_scores, old).is_worse
+    assert compare(found.model.image_scores, old).is_worse
 
 
 def test_without_validation_nothing_is_held_against_a_model(tmp_path, pool):
@@ -362,7 +362,7 @@ def test_unlabelled_images_wait_until_there_are_labels_enough(session, pool):
     assert "of the pool is labelled" in found.notes[0]
     window = segmenter.data.draw_window(np.random.default_rng(0), 200)
     assert window.shape == (200, 200, 3) and window.dtype == np.uint8
-    assert not session.advice_on_unlabelled().summary.startswith("too few")
+    assert not session.advise_on_unlabelled().summary.startswith("too few")
 
 
 # --- the queue ------------------------------------------------------------------------------------

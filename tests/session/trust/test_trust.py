@@ -225,7 +225,7 @@ def test_a_region_that_was_skipped_spoils_the_estimate_and_that_is_said(untraine
 def test_a_curve_needs_four_models_and_says_so(trained):
     curve = trained.trust.learning_curve()
     assert [point.model_id for point in curve.points] == ["m001"]
-    assert curve.advice.verdict == "cannot tell"
+    assert curve.advice.verdict == "unclear"
     assert "4 points" in curve.advice.summary
 
 

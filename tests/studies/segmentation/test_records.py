@@ -1,6 +1,6 @@
 import pytest
 
-from napari_active_seg._util.jsonl import add_line, lines_by, lines_of
+from napari_active_seg._util.jsonl import add_line, read_lines, read_lines_by_key
 from napari_active_seg.errors import BadInputError
 from napari_active_seg.studies.segmentation import RoundRecord, read_records
 from napari_active_seg.studies.segmentation.record import append_record
@@ -35,7 +35,7 @@ def test_rubbish_between_lines_is_refused(tmp_path):
     path = tmp_path / "rounds.jsonl"
     path.write_text('{"a": 1}\nrubbish\n{"a": 2}\n')
     with pytest.raises(BadInputError, match="line 2"):
-        lines_of(path)
+        read_lines(path)
     path.write_text('{"a": 1}\n')
     with pytest.raises(BadInputError, match="something else"):
         read_records(path)
@@ -45,4 +45,4 @@ def test_the_last_line_of_a_kind_counts(tmp_path):
     path = tmp_path / "x.jsonl"
     for value in (1, 2):
         add_line(path, {"round": 1, "value": value})
-    assert lines_by(path, "round") == {1: {"round": 1, "value": 2}}
+    assert read_lines_by_key(path, "round") == {1: {"round": 1, "value": 2}}

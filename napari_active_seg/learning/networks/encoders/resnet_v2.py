@@ -22,7 +22,7 @@ _WIDTHS = (256, 512, 1024, 2048)
 class ResNetV2(nn.Module):
     """Encoder at output stride 16; returns stages 2, 3 and 4 at strides 8, 16 and 16.
 
-    ``placement`` says where dropout sits on the trunk: ``paper`` before each residual unit,
+    ``placement`` sets where dropout sits on the trunk: ``paper`` before each residual unit,
     ``code`` after each unit of stages 3 and 4 (the third and fourth of four).
     """
 
@@ -117,7 +117,7 @@ class _Stage(nn.Module):
 
 
 class _Unit(nn.Module):
-    """A bottleneck of three convolutions beside the trunk."""
+    """A residual bottleneck of three convolutions."""
 
     def __init__(
         self, before: int, after: int, *, stride: int, dilation: int, projects: bool

@@ -60,7 +60,7 @@ class WideResNet38(nn.Module):
 
 
 class _Unit(nn.Module):
-    """Two 3 x 3 convolutions, or a bottleneck of three, beside the trunk."""
+    """A residual unit of two 3 x 3 convolutions, or a bottleneck of three."""
 
     def __init__(
         self, before: int, channels: tuple[int, ...], *, stride: int, dilation: int
