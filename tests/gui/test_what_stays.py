@@ -127,7 +127,7 @@ def test_an_error_of_a_job_goes_when_the_job_succeeds(proposed, pool, monkeypatc
     panel = window.panel("Train")
     with monkeypatch.context() as broken:
         broken.setattr(
-            "napari_active_seg.session.session.train_model",
+            "napari_active_seg.session.training.service.train_model",
             lambda *_: (_ for _ in ()).throw(ProjectError("the disk is full; free some space")),
         )
         window.click(panel.go)
