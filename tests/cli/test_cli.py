@@ -148,7 +148,7 @@ def test_bad_input_ends_with_one_line_and_its_code(run, pool, tmp_path, argument
         (["propose", "--set", "unit=hexagons"], "no unit 'hexagons'"),
         (["propose", "--cost", "gold"], "no cost 'gold'"),
         (["train", "--preset", "fastt"], "did you mean 'fast'"),
-        (["predict", "--images", "x"], "--images and --out go together"),
+        (["predict", "--images", "x"], "--images and --out must be given together"),
         (["export", "--out", "x", "--format", "masq"], "did you mean 'masks'"),
     ],
 )
