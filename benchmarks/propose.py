@@ -77,6 +77,7 @@ def propose(project: Path, *, count: int, in_stages: bool) -> Waited:
 
         session.state_changed.connect(on_state)
         session.proposals.propose(count=count)
+        session.wait()  # for the later stages
         total = time.perf_counter() - began
         images = [q.region.image_id for q in session.state.queue if q.round > round_number]
         return Waited(first[0], total, len(images), len(set(images)))

@@ -34,6 +34,8 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_active_seg.jobs import JobKind
+
 PAINTED_S = 10.0
 EVERY_MS = 5
 #: The steps of a first session, as they are reported.
@@ -145,9 +147,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = write_sample_project("histology", Path(name))
         with contextlib.closing(open_session(folder)) as session:
-            session.proposals.propose(count=6, wait=False)
-            session.labels.answer_from_masks(Path(name) / "masks", wait=False)
-            session.proposals.propose(count=2, wait=False)
+            session.proposals.propose(count=6)
+            session.labels.answer_from_masks(Path(name) / "masks")
+            session.proposals.propose(count=2)
             session.maintenance.configure(worker="process" if asked.process else "thread")
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1280, 720)
@@ -173,7 +175,7 @@ def measured(dock, canvas) -> tuple[float, float]:
     session.progressed.connect(lambda p: heard.append(p.done))
     until(lambda: len(heard) > 3)  # torch is loaded, steps go on
     busy = paint(canvas, PAINTED_S)
-    if session.state.job != "training":
+    if session.state.job is not JobKind.TRAIN:
         raise RuntimeError("the training ended before the painting did")
     session.cancel()
     until(lambda: session.state.job is None)
@@ -266,11 +268,11 @@ def report_stalls(rounds: int) -> None:
         data.mkdir()
         made = write_sample_project("histology", data)
         with contextlib.closing(open_session(made)) as session:
-            session.proposals.propose(count=6, wait=False)
-            session.labels.answer_from_masks(data / "masks", wait=False)
-            session.train(wait=False)
-            session.predict(wait=False)
-            session.proposals.propose(count=4, wait=False)
+            session.proposals.propose(count=6)
+            session.labels.answer_from_masks(data / "masks")
+            session.train()
+            session.predict()
+            session.proposals.propose(count=4)
         settings = folder / "settings.json"
         settings.write_text('{"name": "Anna"}')
         found: dict[str, list[tuple[float, float]]] = {}
