@@ -128,7 +128,9 @@ def test_an_error_of_a_job_goes_when_the_job_succeeds(proposed, pool, monkeypatc
     with monkeypatch.context() as broken:
         broken.setattr(
             "napari_active_seg.session.training.service.train_model",
-            lambda *_: (_ for _ in ()).throw(ProjectError("the disk is full; free some space")),
+            lambda *_, **__: (_ for _ in ()).throw(
+                ProjectError("the disk is full; free some space")
+            ),
         )
         window.click(panel.go)
         window.settle()
