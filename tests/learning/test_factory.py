@@ -13,7 +13,7 @@ LIGHT = """
 import pickle, sys
 import napari_active_seg.api
 from napari_active_seg.learning.factory import TorchImageNetworks, TorchSegmenterFactory
-factory = TorchSegmenterFactory("cpu", beside_a_window=True)
+factory = TorchSegmenterFactory("cpu", with_window=True)
 factory.free_memory()
 pickle.loads(pickle.dumps([factory, TorchImageNetworks("cpu")]))
 assert "torch" not in sys.modules and "qtpy" not in sys.modules
@@ -24,14 +24,14 @@ import gc
 from napari_active_seg.learning.factory import TorchSegmenterFactory
 TorchSegmenterFactory("cpu").candidates()
 assert gc.get_freeze_count() == 0, "no window waits"
-TorchSegmenterFactory("cpu", beside_a_window=True).candidates()
+TorchSegmenterFactory("cpu", with_window=True).candidates()
 assert gc.get_freeze_count() == 0, "torch was loaded already"
 """
 
 FROZEN_BESIDE_A_WINDOW = """
 import gc
 from napari_active_seg.learning.factory import TorchSegmenterFactory
-TorchSegmenterFactory("cpu", beside_a_window=True).candidates()
+TorchSegmenterFactory("cpu", with_window=True).candidates()
 assert gc.get_freeze_count() > 100_000
 """
 

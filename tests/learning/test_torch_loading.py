@@ -37,7 +37,7 @@ from napari_active_seg.models.training_options import TrainingOptions
 def no_stop():
     pass
 
-factory = TorchSegmenterFactory("cpu", beside_a_window=True)
+factory = TorchSegmenterFactory("cpu", with_window=True)
 segmenter = factory.build("unet", classes=("a", "b"), seed=0)
 import torch
 torch.set_num_threads(7)
