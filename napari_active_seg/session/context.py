@@ -91,11 +91,15 @@ class SessionContext:
         picklable: bool = True,
     ) -> JobFuture[R]:
         """Submit a task, which waits for its turn; its result goes through ``on_result``."""
-        work = Task(task, self.project, self.models)
+        work = self.work(task)
         request = JobRequest(
             kind, lambda: work, on_result, urgent=urgent, queueable=True, picklable=picklable
         )
         return self.submit(request, writes=writes, reads_labels=reads_labels)
+
+    def work(self, task: Callable[[TaskContext], T]) -> Task[T]:
+        """Return a task as the work of a job, with the project and the models that it reads."""
+        return Task(task, self.project, self.models)
 
     def start(
         self, kind: JobKind, work: Work[T], on_result: Callable[[T], R], *, writes: bool = True

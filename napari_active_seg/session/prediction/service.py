@@ -11,7 +11,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_active_seg.errors import NothingToDoError
+from napari_active_seg.errors import ActiveSegError, NothingToDoError
 from napari_active_seg.images import is_read_whole
 from napari_active_seg.jobs import JobKind
 from napari_active_seg.jobs.queue import JobFuture
@@ -303,16 +303,14 @@ class PredictionService:
         state = self._ctx.state
         if not self._ctx.follows_screen or state.read_only or state.model is None:
             return
-        self._ctx.jobs.drop(
-            JobKind.PREDICT_VISIBLE
-        )  # another image was on screen when that was submitted
+        # another image was on screen when that was submitted
+        self._ctx.jobs.drop(JobKind.PREDICT_VISIBLE)
         image_id = state.image_id
         if image_id is None or image_id in state.missing:
             return
         gone = class_places(self._ctx.project, state.model) is None
-        if (
-            gone or JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds
-        ):  # it checks again once it has ended
+        runs = JobKind.PREDICT_VISIBLE in self._ctx.jobs.kinds  # it checks again once it has ended
+        if gone or runs:
             return
         parts = self._unseen_part(state)
         slide = not self.in_one_piece(image_id)
@@ -366,15 +364,21 @@ class PredictionService:
         before = PredictedBefore(n_done, done.seconds, n_done + len(image_ids))
 
         def go_on(first: Future[PredictionResult]) -> None:
+            if whole.cancelled():
+                return
             if first.cancelled():
                 whole.cancel()
             elif (error := first.exception()) is not None:
                 whole.set_exception(error)
-            elif len(image_ids) > 1:
-                so_far = done.joined(first.result())
-                self._predict_one_by_one(image_ids[1:], samples, so_far, whole)
-            else:
+            elif len(image_ids) == 1:
                 whole.set_result(done.joined(first.result()))
+            else:
+                so_far = done.joined(first.result())
+                try:
+                    self._predict_one_by_one(image_ids[1:], samples, so_far, whole)
+                except ActiveSegError as refused:  # the project was taken over, or closed
+                    whole.set_exception(refused)
+                    self._ctx.jobs.failed.emit(refused)
 
         self._predict(image_ids[:1], samples, before).add_done_callback(go_on)
 

@@ -37,7 +37,7 @@ from napari_active_seg.session.proposals.inputs import (
 )
 from napari_active_seg.session.proposals.staged import StagedProposal, images_of_first_stage
 from napari_active_seg.session.proposals.task import propose_regions
-from napari_active_seg.session.task_context import Task, TaskContext
+from napari_active_seg.session.task_context import TaskContext
 
 __all__ = ["ProposalService"]
 
@@ -169,7 +169,7 @@ class ProposalService:
             if first is not None:
                 staged.append(self._staged(now, first))
                 task = staged[0].first_task()
-            return Task(task, ctx.project, ctx.models)
+            return ctx.work(task)
 
         def deliver(proposal: Proposal | None) -> Proposal:
             if staged or proposal is None:
@@ -281,7 +281,7 @@ class ProposalService:
                 instead_of=tuple(replaced),
             )
             task = partial(propose_regions, choices=choices)
-            return Task(task, self._ctx.project, self._ctx.models)
+            return self._ctx.work(task)
 
         def deliver(proposal: Proposal) -> Proposal:
             free = set(replaced) & set(self.untouched())
@@ -332,9 +332,12 @@ class ProposalService:
             self._ctx.update(pace=learned.summary)
             return learned
 
-        examples = self._costs.examples(how=self._how() or "learned")
-        task = partial(learn_cost, given=examples)
-        future = self._ctx.run(JobKind.LEARN_COST, task, deliver, writes=False, picklable=False)
+        def prepare() -> Work[LearnedCost]:
+            examples = self._costs.examples(how=self._how() or "learned")
+            return self._ctx.work(partial(learn_cost, given=examples))
+
+        request = JobRequest(JobKind.LEARN_COST, prepare, deliver, queueable=True)
+        future = self._ctx.submit(request, writes=False)
         return future.result() if wait else future
 
     def update_pace(self) -> None:

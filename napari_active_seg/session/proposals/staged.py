@@ -40,7 +40,7 @@ from napari_active_seg.session.proposals.inputs import (
     unpredicted_images,
 )
 from napari_active_seg.session.proposals.task import propose_from_part, propose_regions
-from napari_active_seg.session.task_context import Task, TaskContext
+from napari_active_seg.session.task_context import TaskContext
 
 __all__ = ["StagedProposal", "images_of_first_stage"]
 
@@ -162,7 +162,7 @@ class StagedProposal:
             self._check_same_model()
             before = self._predicted_before(1)
             choices = PredictionChoices((image_id,), self._choices.strategy.measure, before=before)
-            return self._work(partial(predict_readable_images, choices=choices))
+            return self._ctx.work(partial(predict_readable_images, choices=choices))
 
         def deliver(result: PredictionResult) -> None:
             self._ready.add(image_id)
@@ -183,7 +183,7 @@ class StagedProposal:
                 draws=not self._waiting,
             )
             choices = replace(self._choices, stage=stage, instead_of=tuple(self._provisional))
-            return self._work(partial(rank, choices=choices))
+            return self._ctx.work(partial(rank, choices=choices))
 
         self._submit(prepare, deliver)
 
@@ -197,9 +197,6 @@ class StagedProposal:
             JobKind.PROPOSE, prepare, deliver, urgent=True, queueable=True, picklable=True
         )
         self._ctx.submit(request, reads_labels=False)
-
-    def _work(self, task: Callable[[TaskContext], T]) -> Work[T]:
-        return Task(task, self._ctx.project, self._ctx.models)
 
     def _predicted_before(self, n_now: int) -> PredictedBefore:
         """Return how much of all images was predicted before the next ``n_now``."""

@@ -10,8 +10,8 @@ from typing import Literal, TypeVar, overload
 
 from napari_active_seg.calibration import METHODS, CalibrationTrial
 from napari_active_seg.errors import BadInputError, ConfigError, NothingToDoError, did_you_mean
-from napari_active_seg.jobs import JobKind
-from napari_active_seg.jobs.queue import JobFuture
+from napari_active_seg.jobs import JobKind, Work
+from napari_active_seg.jobs.queue import JobFuture, JobRequest
 from napari_active_seg.metrics import Contradiction, EvalReport
 from napari_active_seg.project import Split
 from napari_active_seg.session.context import SessionContext
@@ -169,7 +169,12 @@ class TrustService:
         """
         if use is not None and use not in (*METHODS, "best"):
             raise ConfigError(f"no calibration {use!r}: {did_you_mean(use, (*METHODS, 'best'))}")
-        model = self._ctx.model
+        model = self._ctx.model  # raises at once where there is none
+
+        def prepare() -> Work[CalibrationTrial]:
+            nonlocal model
+            model = self._ctx.model  # a training that runs before may bring another one
+            return self._ctx.work(partial(calibrate_model, model=model))
 
         def deliver(trial: CalibrationTrial) -> CalibrationTrial:
             store_calibrations(self._ctx.project, model, trial)
@@ -179,8 +184,8 @@ class TrustService:
             self._show_findings()
             return trial
 
-        task = partial(calibrate_model, model=model)
-        future = self._ctx.run(JobKind.CALIBRATE, task, deliver)
+        request = JobRequest(JobKind.CALIBRATE, prepare, deliver, queueable=True, picklable=True)
+        future = self._ctx.submit(request)
         return future.result() if wait else future
 
     def use_calibration(self, method: str) -> None:
@@ -236,15 +241,20 @@ class TrustService:
         NothingToDoError
             If there is no model, or the finished regions lie on one image alone.
         """
-        model = self._ctx.model
+        _ = self._ctx.model  # raises at once where there is none
+
+        def prepare() -> Work[CrossValidation]:  # a training that runs before may bring a model
+            return self._ctx.work(partial(cross_validate, model=self._ctx.model))
 
         def deliver(found: CrossValidation) -> CrossValidation:
             store_cross_validation(self._ctx.project, found)
             self._show_findings()
             return found
 
-        task = partial(cross_validate, model=model)
-        future = self._ctx.run(JobKind.CROSS_VALIDATE, task, deliver)
+        request = JobRequest(
+            JobKind.CROSS_VALIDATE, prepare, deliver, queueable=True, picklable=True
+        )
+        future = self._ctx.submit(request)
         return future.result() if wait else future
 
     @overload

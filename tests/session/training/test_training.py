@@ -20,6 +20,7 @@ from napari_active_seg.errors import (
     ConfigError,
     ModelError,
     NothingToDoError,
+    ProjectError,
     StoppedError,
 )
 from napari_active_seg.jobs import InlineRunner, JobKind, ThreadRunner
@@ -422,6 +423,29 @@ def test_another_image_on_screen_need_not_wait_for_all_to_be_predicted(project_f
     assert {*predicting.result().image_ids} == set(session.state.image_ids)
     assert set(session.state.predicted) == set(session.state.image_ids)
     assert order.index(wanted[-1]) <= 1
+    session.close()
+
+
+def test_next_image_that_is_refused_ends_the_prediction_with_its_error(
+    project_folder, pool, monkeypatch
+):
+    session = Session(
+        Project.open(project_folder), FakeSegmenters(), ThreadRunner(), follows_screen=True
+    )
+    lap(session, pool)
+    train(session)
+    session.wait()
+    errors = []
+    session.context.jobs.failed.connect(errors.append)
+    predicting = session.predict(samples=300, wait=False)
+
+    def refuse():
+        raise ProjectError("taken over")
+
+    monkeypatch.setattr(session.project, "check_writable", refuse)
+    with pytest.raises(ProjectError, match="taken over"):
+        predicting.result(timeout=60)
+    assert [str(error) for error in errors] == ["taken over"]
     session.close()
 
 
